@@ -26,7 +26,7 @@ pub(crate) fn handle_request<R: Runtime>(
     responder: UriSchemeResponder,
 ) {
     let app = context.app_handle().clone();
-    let of_kiosk = context.webview_label() == crate::commands::KIOSK_WINDOW;
+    let of_kiosk = context.webview_label() == crate::window::KIOSK_WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn(async move {
         let found = match parse_path(&path).filter(|_| of_kiosk) {

@@ -84,8 +84,10 @@ impl CheckRunner {
         }
         let run = self.live.start_run(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
-        self.run_info
-            .send_replace(RunInfo { target_host: Some(backend_config.target.host_and_port()), report_folder: None });
+        self.run_info.send_replace(RunInfo {
+            target_host: Some(backend_config.target.host_and_port()),
+            report_folder: None,
+        });
         tokio::spawn(run);
         Ok(())
     }
@@ -109,8 +111,9 @@ impl CheckRunner {
         let failed = |why: &str| problem_for_code("storage_failed", Some(why));
         let files = documents.render_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
-        let saved =
-            data_store.save_report(&documents.folder_name(), &files).map_err(|error| failed(&error.to_string()))?;
+        let saved = data_store
+            .save_report(&documents.folder_name(), &files)
+            .map_err(|error| failed(&error.to_string()))?;
         self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
     }

@@ -3,8 +3,8 @@
 use crate::args::Args;
 use crate::backend;
 use crate::checks::CheckRunner;
-use crate::commands::KIOSK_WINDOW;
 use crate::simulator::EmbeddedSandbox;
+use crate::window::KIOSK_WINDOW;
 use crate::{StartError, avatar_protocol, commands, window};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};

@@ -73,22 +73,6 @@ const FORBIDDEN_LIBRARIES: &[(&str, &[&str])] = &[
     (CLI, &["tauri", "wry", "gtk", "webkit2gtk", "argon2", "ts-rs", "sys-locale"]),
 ];
 
-/// Import cycles that exist: the crate, and the modules that may import each other, with everything below them. The aim
-/// is an empty list. An entry that no cycle needs any more fails the test.
-const KNOWN_IMPORT_CYCLES: &[(&str, &[&str])] = &[
-    (CLI, &["args", "credentials", "ground", "recover", "sandbox", "validate", "visit"]),
-    (CLIENT, &["backend", "plan"]),
-    (CLIENT, &["capture", "lost", "redact"]),
-    (CLIENT, &["coding", "transport"]),
-    (ENGINE, &["health", "panel"]),
-    (SANDBOX, &["http", "sandbox"]),
-    (SHELL, &["commands", "window"]),
-    (STORE, &["avatars", "data_dir", "folder", "journal"]),
-    (TESTS, &["claims", "fates"]),
-    (TESTS, &["window::desk", "window::pictures"]),
-    (VALIDATE, &["check", "checks", "hand", "plan", "report", "run", "seen", "target", "tester"]),
-];
-
 #[test]
 fn members_depend_only_on_allowed_members() {
     let workspace = workspace();
@@ -172,11 +156,10 @@ fn crash_points_are_enabled_in_no_build_but_those_of_tests() {
     }
 }
 
-/// Neither files nor whole top-level modules (`panel` with `panel::pin`) may import each other in a cycle.
+/// Neither files nor whole top-level modules (`panel` with `panel::pin_lock`) may import each other in a cycle.
 #[test]
 fn modules_do_not_import_each_other_in_a_cycle() {
-    let mut unknown = String::new();
-    let mut needed = BTreeSet::new();
+    let mut cycles = String::new();
     for package in &workspace().packages {
         // Integration tests, examples and benchmarks are left out: they are single files, or have plain helpers.
         for target in package.targets.iter().filter(|target| target.is_lib() || target.is_bin()) {
@@ -184,23 +167,12 @@ fn modules_do_not_import_each_other_in_a_cycle() {
             let files = modules.imports();
             for imports in [top_level_imports(&files), files] {
                 for cycle in import_cycles(&imports) {
-                    let known = KNOWN_IMPORT_CYCLES.iter().position(|(name, allowed)| {
-                        package.name.as_str() == *name && cycle.iter().all(|module| is_below(module, allowed))
-                    });
-                    needed.extend(known);
-                    if known.is_none() {
-                        write_cycle(&mut unknown, package.name.as_str(), &cycle, &imports);
-                    }
+                    write_cycle(&mut cycles, package.name.as_str(), &cycle, &imports);
                 }
             }
         }
     }
-    assert!(unknown.is_empty(), "modules import each other:\n{unknown}");
-    let unneeded: Vec<_> = (0..KNOWN_IMPORT_CYCLES.len())
-        .filter(|index| !needed.contains(index))
-        .map(|index| KNOWN_IMPORT_CYCLES[index])
-        .collect();
-    assert!(unneeded.is_empty(), "these cycles are gone, remove them from KNOWN_IMPORT_CYCLES: {unneeded:?}");
+    assert!(cycles.is_empty(), "modules import each other:\n{cycles}");
 }
 
 #[test]
@@ -305,7 +277,7 @@ fn reachable_packages<'a>(
     reached.into_iter().map(|(name, _)| name).collect()
 }
 
-/// The source files of one crate by their module paths (`` for the root, `panel::pin`), without comments and tests.
+/// The source files of one crate by their module paths (empty for the root, `panel::pin_lock`), without comments and tests.
 struct Modules(BTreeMap<String, String>);
 
 /// For each module the modules that it imports, each with the path by which it does.
@@ -517,13 +489,6 @@ fn top_level_imports<'a>(imports: &Imports<'a>) -> Imports<'a> {
         }
     }
     merged
-}
-
-/// Whether the module is one of these, or below one of them.
-fn is_below(module: &str, modules: &[&str]) -> bool {
-    modules
-        .iter()
-        .any(|above| module.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")))
 }
 
 /// The groups of modules that import each other, directly or through others.

@@ -233,7 +233,11 @@ mod tests {
     fn screen_after(events: &[EventKind]) -> Screen {
         let mut screen_state = VisitScreenState::new("v".into());
         for (second, event) in (0..).zip(events) {
-            screen_state.apply_event(&VisitEvent { visit: VisitId::new(), at: at(second), kind: event.clone() });
+            screen_state.apply_event(&VisitEvent {
+                visit: VisitId::new(),
+                at: at(second),
+                kind: event.clone(),
+            });
         }
         screen_state.to_screen(&facts(), at(60))
     }

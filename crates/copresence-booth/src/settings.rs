@@ -248,8 +248,11 @@ mod tests {
             (settings.display.idle_seconds, settings.display.voice, settings.failed_pin_attempts),
             (90, true, 4)
         );
-        let flaw = file.load_error().expect("two");
-        assert!(flaw.contains("`keep_hours`") && flaw.contains("[display] `idle_seconds`"), "{flaw}");
+        let load_error = file.load_error().expect("two");
+        assert!(
+            load_error.contains("`keep_hours`") && load_error.contains("[display] `idle_seconds`"),
+            "{load_error}"
+        );
         let [kept] = backup_names(&root).try_into().expect("one");
         assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
     }
@@ -258,7 +261,10 @@ mod tests {
     fn an_invalid_file_is_backed_up_once() {
         let (root, file) = open_settings("[display\nvoice");
         assert_eq!(file.current(), Settings::default());
-        assert!(file.load_error().is_some_and(|flaw| flaw.contains("not TOML") && flaw.contains("broken-")));
+        assert!(
+            file.load_error()
+                .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
+        );
         SettingsFile::open(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
         file.update(|settings| settings.phone_access = true).expect("written");
@@ -323,8 +329,11 @@ mod tests {
         let (root, file) =
             open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
         assert_eq!(file.current().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
-        let flaw = file.load_error().expect("one");
-        assert!(flaw.contains("[display] [consent] `fr`") && !flaw.contains("`ja`"), "{flaw}");
+        let load_error = file.load_error().expect("one");
+        assert!(
+            load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"),
+            "{load_error}"
+        );
         file.update(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");

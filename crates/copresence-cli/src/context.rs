@@ -47,8 +47,11 @@ pub(crate) fn prepare_output_folder(
     profile: &Profile,
     data_store: &DataStore,
 ) -> Result<PathBuf, CommandFailure> {
-    let out =
-        common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
+    let out = common
+        .out
+        .clone()
+        .or_else(|| profile.out_dir.clone())
+        .unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
     check_writable(&out).map_err(|error| {
         CommandFailure::usage(format!(

@@ -1,16 +1,34 @@
 //! `copresence credentials`: sets, lists and removes credentials in the keychain. Values come from a prompt or stdin.
 
-use crate::args::CredentialsCommand;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::no_echo::NoEcho;
 use crate::{context, output};
+use clap::Subcommand;
 use copresence_engine::credentials::{
     CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_slots,
 };
 use copresence_engine::profile::Profile;
 use secrecy::{ExposeSecret, SecretString};
 use std::io::{BufRead, IsTerminal};
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CredentialsCommand {
+    /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
+    Set {
+        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<CredentialKind>,
+    },
+    /// Print which credentials are set and where they were found (never the value)
+    Status,
+    /// Remove credentials from the keychain
+    Remove {
+        /// Credentials to remove (default: all)
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<CredentialKind>,
+    },
+}
 
 pub(crate) fn run_credentials_command(
     common: &CommonOptions,
@@ -52,7 +70,10 @@ fn set_credentials(
 }
 
 /// Prompts for the profile's credentials and keeps them in memory until the program ends.
-pub(crate) fn prompt_for_this_run(profile: &Profile, credential_store: &CredentialStore) -> Result<(), CommandFailure> {
+pub(crate) fn prompt_for_this_run(
+    profile: &Profile,
+    credential_store: &CredentialStore,
+) -> Result<(), CommandFailure> {
     output::eprint_user(format_args!("You can type them now for this run only; they are not stored."));
     for (slot, value) in prompt_for_values(profile, &usable_slots(profile))? {
         credential_store.remember_for_this_run(&profile.name, slot, &value);
@@ -194,4 +215,12 @@ fn remove_credentials(
         }
     }
     Ok(0)
+}
+
+fn parse_credential_slot(word: &str) -> Result<CredentialKind, String> {
+    let all = CredentialKind::ALL;
+    all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
+        let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();
+        format!("one of {}", words.join(", "))
+    })
 }

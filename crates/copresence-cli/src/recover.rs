@@ -42,7 +42,10 @@ async fn finish_due(common: &CommonOptions, data_store: &DataStore) -> Result<()
     let event_sink: EventSink = Arc::new(|_| {});
     let find_context_for =
         |unfinished: &Unfinished| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_due(data_store, Clock::default(), &find_context_for, &|_| false).await?.iter().for_each(print_recovery);
+    recover_due(data_store, Clock::default(), &find_context_for, &|_| false)
+        .await?
+        .iter()
+        .for_each(print_recovery);
     Ok(())
 }
 

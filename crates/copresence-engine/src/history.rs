@@ -34,7 +34,10 @@ pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option
 ///
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.
-pub async fn forget_before(data_store: &DataStore, moment: Option<Timestamp>) -> Result<ForgetResult, StoreError> {
+pub async fn forget_before(
+    data_store: &DataStore,
+    moment: Option<Timestamp>,
+) -> Result<ForgetResult, StoreError> {
     forget_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
 }
 

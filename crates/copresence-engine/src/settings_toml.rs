@@ -103,14 +103,14 @@ pub fn read_settings_file(data: &DataDir) -> ReadSettings {
 fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
     let mark = copresence_store::Sha256::compute(bytes).to_string();
     let path = data.operator_file_path(OperatorFile::Settings);
-    let flaw = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
+    let load_error = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
             format!("{}: {what}. Set it again; the original file is {}", path.display(), kept.display())
         }
         Err(error) => format!("{}: {what}. Set it again ({error})", path.display()),
     };
-    tracing::error!(%flaw, "some settings cannot be used");
-    flaw
+    tracing::error!(%load_error, "some settings cannot be used");
+    load_error
 }
 
 /// The file's tables and keys. Each key may be absent or unusable; unknown keys are kept and written back.

@@ -173,7 +173,7 @@ impl DataStore {
         self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
     }
 
-    /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
+    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets a profile's).
     pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
         VisitContext {
@@ -181,7 +181,7 @@ impl DataStore {
             data: self.data.clone(),
             journal: self.journal.clone(),
             clock,
-            event_sink: event_sink,
+            event_sink,
             limits,
         }
     }
@@ -216,7 +216,11 @@ const LEARN_FROM_VISITS: u32 = 50;
 const MIN_VISITS_TO_LEARN: usize = 3;
 
 /// Usual processing time of this backend: the median of the latest visits.
-async fn learnt_processing(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
+async fn learnt_processing(
+    data_store: &DataStore,
+    profile: &Profile,
+    target: &BackendTarget,
+) -> Option<Duration> {
     let latest = data_store.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
     let here = latest.iter().filter(|visit| {
         visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port()
@@ -266,7 +270,7 @@ pub async fn visit_config(
         api_url: target.api_url.to_string(),
         backend_host: target.host_and_port(),
         link: target.link.clone(),
-        out_dir: out_dir,
+        out_dir,
         polling,
         timeout: overrides.timeout.unwrap_or(profile.timeout),
         token_lifetime: profile.token_lifetime,

@@ -96,7 +96,10 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
     booth.panel.reopen_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
-        booth.credential_store.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
+        booth
+            .credential_store
+            .set_credential("live", slot.parse().expect("a slot"), &secret(value))
+            .expect("memory");
     }
     booth.panel.reopen_if_possible().await;
     assert_eq!(booth.closed_code(), None);

@@ -1,7 +1,7 @@
 //! The commands as the page calls them.
 
 use super::Booth;
-use crate::commands::KIOSK_WINDOW;
+use crate::window::KIOSK_WINDOW;
 use copresence_booth::view::Screen;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};

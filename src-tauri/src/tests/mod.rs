@@ -70,7 +70,8 @@ impl Booth {
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
         let pin_lock = PinLock::new(file.clone(), clock.millis());
-        let panel = Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
+        let panel =
+            Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, credential_store, simulator, clock, kiosk, panel }
     }
 

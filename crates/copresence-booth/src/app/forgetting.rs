@@ -110,10 +110,10 @@ impl Kiosk {
             self.record_problem(problem);
         }
         let mut state = self.lock_state();
-        if let Shown::Forgetting(shown, stand) = &mut state.shown
+        if let Shown::Forgetting(shown, state) = &mut state.shown
             && *shown == id
         {
-            *stand = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
+            *state = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
         }
         self.publish_snapshot(&mut state);
     }

@@ -269,7 +269,8 @@ impl Kiosk {
     }
 
     fn replace_code(&self, state: &mut KioskState) {
-        let has_its_code = |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
+        let has_its_code =
+            |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
             self.leave_screen(state);
             self.begin_visit(state);
@@ -382,7 +383,8 @@ impl Kiosk {
     async fn run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
-        let config = VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
+        let config =
+            VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
         let build = {
             let at = at.clone();
             move || at.build_api()
@@ -394,10 +396,15 @@ impl Kiosk {
         match api {
             Ok(api) => {
                 let api = self.inspector.record_visit(id, &api, target, profile);
-                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave).await;
+                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave)
+                    .await;
             }
             Err(error) => {
-                self.handle_event(&VisitEvent { visit: id, at: self.clock.now(), kind: setup_failed(&error) });
+                self.handle_event(&VisitEvent {
+                    visit: id,
+                    at: self.clock.now(),
+                    kind: setup_failed(&error),
+                });
             }
         }
     }

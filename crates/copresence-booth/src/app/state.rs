@@ -87,7 +87,11 @@ impl KioskState {
 
     /// The visits that have not ended.
     pub(super) fn unended_visits(&self) -> HashSet<VisitId> {
-        self.visits.iter().filter(|(_, active_visit)| !active_visit.screen_state.has_ended()).map(|(id, _)| *id).collect()
+        self.visits
+            .iter()
+            .filter(|(_, active_visit)| !active_visit.screen_state.has_ended())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Whether no visit is on the screen, or only one that has ended.
@@ -135,8 +139,8 @@ impl KioskState {
         match &self.shown {
             Shown::Attract => Screen::Attract,
             Shown::Consent(texts) => Screen::Consent { texts: texts.clone() },
-            Shown::Forgetting(visit, stand) => {
-                Screen::Forgetting { visit: visit.to_string(), stand: stand.clone() }
+            Shown::Forgetting(visit, state) => {
+                Screen::Forgetting { visit: visit.to_string(), stand: state.clone() }
             }
             Shown::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = ScreenContext {

@@ -108,8 +108,12 @@ impl Inspector {
             _ => {}
         }
         let text = event_json(&event, &visit.redactor);
-        let step =
-            RecordedEvent { at: event.at, instant: Instant::now(), kind: event.kind.name(), json: text.into() };
+        let step = RecordedEvent {
+            at: event.at,
+            instant: Instant::now(),
+            kind: event.kind.name(),
+            json: text.into(),
+        };
         // Of a download, only the latest progress is kept.
         let goes_on =
             |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
@@ -175,7 +179,8 @@ impl Inspector {
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
         let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
-        let path = data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
+        let path =
+            data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 

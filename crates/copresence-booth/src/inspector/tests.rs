@@ -146,11 +146,11 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
     let telling = inspector.clone();
     let task = tokio::spawn(async move {
-        let tell = |view: InspectorView| {
+        let send_view = |view: InspectorView| {
             count.fetch_add(1, Ordering::SeqCst);
             heard.send(view).is_ok()
         };
-        telling.stream_views(None, rules, async { _ = stopped.await }, tell).await;
+        telling.stream_views(None, rules, async { _ = stopped.await }, send_view).await;
     });
     assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
     let began = tokio::time::Instant::now();

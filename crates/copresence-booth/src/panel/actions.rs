@@ -72,7 +72,8 @@ impl Panel {
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_slot(&slot)?;
-                let removed = sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
+                let removed =
+                    sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
                 self.reload_credentials()?;
                 removed.map_err(|error| keychain_problem(&error))?;
@@ -251,7 +252,8 @@ impl Panel {
         if kiosk.running_visits().contains(&id) {
             return Err(problem_for_code("visit_goes_on", None));
         }
-        let forgotten = history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
+        let forgotten =
+            history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
             Some(forgotten) => forget_problem(forgotten).map_or(Ok(()), Err),

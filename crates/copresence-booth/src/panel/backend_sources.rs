@@ -49,19 +49,20 @@ impl BackendSources {
         let unusable =
             |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
         let target = BackendTarget::without_credentials(&profile).map_err(|error| unusable(&error))?;
-        let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
-            Ok(found) => {
-                let target =
-                    BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
-                let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
-                let closed = missing.map(|error| match &found.keychain_error {
-                    Some(keychain) => missing_credentials_problem(keychain),
-                    None => setup_problem(&error),
-                });
-                (target, closed)
-            }
-            Err(error) => (target, Some(missing_credentials_problem(&error))),
-        };
+        let (target, closed) =
+            match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
+                Ok(found) => {
+                    let target =
+                        BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
+                    let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
+                    let closed = missing.map(|error| match &found.keychain_error {
+                        Some(keychain) => missing_credentials_problem(keychain),
+                        None => setup_problem(&error),
+                    });
+                    (target, closed)
+                }
+                Err(error) => (target, Some(missing_credentials_problem(&error))),
+            };
         Ok(OpenResult {
             backend: BackendConfig { profile, target, phone_address: None },
             closed_reason: closed,

@@ -81,13 +81,13 @@ impl Panel {
         let action_lock = tokio::sync::Mutex::default();
         let panel = Self(Arc::new(PanelInner {
             kiosk,
-            pin_lock: pin_lock,
+            pin_lock,
             settings_file: file,
             sources,
             asset_base,
-            requested: requested,
+            requested,
             kiosk_mode_override: KioskModeOverride::default(),
-            action_lock: action_lock,
+            action_lock,
         }));
         panel.publish_booth();
         panel
@@ -170,7 +170,11 @@ impl Panel {
                         backend_config.profile.limits.min_free_space,
                     ),
                     health::check_keychain(&sources.credential_store, &backend_config.profile),
-                    health::check_credentials(&backend_config.profile, &sources.credential_store, &*sources.env),
+                    health::check_credentials(
+                        &backend_config.profile,
+                        &sources.credential_store,
+                        &*sources.env,
+                    ),
                 ]
             })
         };
@@ -257,7 +261,8 @@ impl Panel {
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
         let (profiles, profiles_file) = panel_data::profile_choices(sources, &backend_config.profile.name);
-        let sandbox = if backend_config.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let sandbox =
+            if backend_config.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),

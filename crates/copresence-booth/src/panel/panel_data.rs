@@ -63,13 +63,14 @@ pub(super) fn credential_views(
     if profile.is_embedded_sandbox() {
         return (Vec::new(), None);
     }
-    let (found, trouble) = match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
-        Ok(found) => {
-            let note = found.keychain_error.as_ref().map(keychain_problem);
-            (found, note)
-        }
-        Err(error) => (FoundCredentials::default(), Some(keychain_problem(&error))),
-    };
+    let (found, trouble) =
+        match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
+            Ok(found) => {
+                let note = found.keychain_error.as_ref().map(keychain_problem);
+                (found, note)
+            }
+            Err(error) => (FoundCredentials::default(), Some(keychain_problem(&error))),
+        };
     let view = |slot: CredentialKind| {
         let origin = found.origin_of(slot).map(|origin| match origin {
             CredentialOrigin::Environment => "environment",

@@ -75,7 +75,10 @@ async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let closing = booth.pin_lock.locked_token();
     assert_eq!(booth.pin_lock.require_unlocked(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
-    assert!(booth.pin_lock.require_unlocked(after(1200)).is_err(), "and time that goes back does not open it");
+    assert!(
+        booth.pin_lock.require_unlocked(after(1200)).is_err(),
+        "and time that goes back does not open it"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
-use super::window::{release_signal, is_invite, kiosk, take, until};
+use super::window::{is_invite, kiosk, release_signal, take, until};
 use copresence_booth::app::{BackendConfig, CommandTarget, Kiosk, VisitorCommand};
 use copresence_booth::view::{BoothView, ForgettingState, Screen, Texts};
 use copresence_engine::problem::problem_for_code;
@@ -46,7 +46,10 @@ async fn revealed(kiosk: &Kiosk) -> String {
 }
 
 async fn kept(fixture: &Fixture) -> (usize, usize) {
-    (file_names(&fixture.out_dir()).len(), fixture.data_store.journal.all_visits().await.expect("reads").len())
+    (
+        file_names(&fixture.out_dir()).len(),
+        fixture.data_store.journal.all_visits().await.expect("reads").len(),
+    )
 }
 
 #[tokio::test]

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-struct Stand {
+struct Fixture {
     root: tempfile::TempDir,
     server: Server,
     kiosk: Kiosk,
 }
 
-async fn stand() -> Stand {
+async fn fixture() -> Fixture {
     copresence_engine::install_crypto_provider();
     let root = tempfile::tempdir().expect("a folder");
     let settings = Settings { seed: 7, ..Settings::default() };
@@ -48,14 +48,14 @@ async fn stand() -> Stand {
         phone_address: None,
         asset_base: "avatar://localhost".into(),
     });
-    Stand { root, server, kiosk }
+    Fixture { root, server, kiosk }
 }
 
 fn no_rules(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
     Vec::new()
 }
 
-impl Stand {
+impl Fixture {
     /// A visit that has its code: its id, and its token.
     async fn invited(&self) -> (String, String) {
         self.kiosk.start_visit();
@@ -95,10 +95,10 @@ fn count(exchanges: &[ExchangeView], call: &str) -> u64 {
 }
 
 /// Waits until the inspector, as it tells by itself, shows something.
-async fn told(stand: &Stand, wanted: impl Fn(&InspectorView) -> bool) -> InspectorView {
+async fn told(fixture: &Fixture, wanted: impl Fn(&InspectorView) -> bool) -> InspectorView {
     let (send, mut views) = mpsc::unbounded_channel();
     let rules: Arc<RequirementJudge> = Arc::new(no_rules);
-    let inspector = stand.kiosk.inspector().clone();
+    let inspector = fixture.kiosk.inspector().clone();
     let telling = async move {
         inspector.stream_views(None, rules, std::future::pending(), |view| send.send(view).is_ok()).await;
     };
@@ -118,44 +118,44 @@ async fn told(stand: &Stand, wanted: impl Fn(&InspectorView) -> bool) -> Inspect
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
-    let stand = stand().await;
-    let (first, one) = stand.invited().await;
-    let sandbox = stand.server.sandbox();
+    let fixture = fixture().await;
+    let (first, one) = fixture.invited().await;
+    let sandbox = fixture.server.sandbox();
     sandbox.associate_avatar(&one, &AvatarChoice::New, None).expect("scanned");
     // Whoever was seen as scanned goes on behind the next visitor.
-    let mut snapshots = stand.kiosk.subscribe_snapshots();
+    let mut snapshots = fixture.kiosk.subscribe_snapshots();
     let making = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Making { .. }));
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
-    stand.kiosk.return_to_start();
-    let (second, two) = stand.invited().await;
+    fixture.kiosk.return_to_start();
+    let (second, two) = fixture.invited().await;
     sandbox.force_state(&one, ForcedState::Complete).expect("made");
     let is_over = |visit: &str, view: &InspectorView| {
         view.visits.iter().any(|known| known.visit == visit && known.ended.as_deref() == Some("saved"))
     };
-    let view = told(&stand, |view| is_over(&first, view)).await;
+    let view = told(&fixture, |view| is_over(&first, view)).await;
     assert_eq!(view.visits.iter().map(|v| v.visit.as_str()).collect::<Vec<_>>(), [&second, &first]);
-    stand.kiosk.stop_visits().await;
+    fixture.kiosk.stop_visits().await;
 
-    let (of_first, of_second) = (stand.exchanges(&first), stand.exchanges(&second));
+    let (of_first, of_second) = (fixture.exchanges(&first), fixture.exchanges(&second));
     for (exchanges, token) in [(&of_first, &one), (&of_second, &two)] {
-        assert_eq!(count(exchanges, "redeem"), stand.token(token).redeems);
+        assert_eq!(count(exchanges, "redeem"), fixture.token(token).redeems);
         assert_eq!(count(exchanges, "generate"), 1);
     }
     assert_eq!(count(&of_first, "login") + count(&of_second, "login"), 1, "the session token is shared");
-    assert_eq!(count(&of_first, "download"), stand.token(&one).downloads.len() as u64);
+    assert_eq!(count(&of_first, "download"), fixture.token(&one).downloads.len() as u64);
     assert_eq!(count(&of_second, "download"), 0);
     let delivers = |exchange: &ExchangeView| {
         let body: Value = serde_json::from_str(exchange.response_body.as_deref()?).ok()?;
         Some(body.get("payload_complete")?.as_array()?.len())
     };
     let delivered: Vec<_> = of_first.iter().filter_map(delivers).collect();
-    assert_eq!(delivered, [stand.token(&one).downloads.len()]);
+    assert_eq!(delivered, [fixture.token(&one).downloads.len()]);
     assert_eq!(of_second.iter().filter_map(delivers).count(), 0);
 
     let views = [&first, &second].map(|visit| {
-        serde_json::to_string(&stand.kiosk.inspector().view(Some(visit), &no_rules)).expect("plain data")
+        serde_json::to_string(&fixture.kiosk.inspector().view(Some(visit), &no_rules)).expect("plain data")
     });
-    let hars = [&first, &second].map(|visit| stand.har(visit));
+    let hars = [&first, &second].map(|visit| fixture.har(visit));
     let known = sandbox.credentials();
     let secrets = [
         known.api_key.expose(),
@@ -166,7 +166,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
         &two,
         "\"r:",
     ];
-    let host = stand.server.local_url().to_string();
+    let host = fixture.server.local_url().to_string();
     for text in views.iter().chain(&hars) {
         for secret in secrets {
             assert!(!text.contains(secret), "{secret} in {text}");
@@ -204,15 +204,16 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     assert_eq!(hars.map(|har| entries(&har)), [of_first.len(), of_second.len()]);
 
     let id = first.parse().expect("an id");
-    copresence_engine::history::forget_visit(stand.kiosk.data_store(), &id).await.expect("forgotten");
-    let left = std::fs::read_dir(stand.root.path().join("data/inspector")).expect("a folder");
+    copresence_engine::history::forget_visit(fixture.kiosk.data_store(), &id).await.expect("forgotten");
+    let left = std::fs::read_dir(fixture.root.path().join("data/inspector")).expect("a folder");
     let left: Vec<_> = left.map(|entry| entry.expect("an entry").file_name()).collect();
     assert!(left.len() == 1 && left[0].to_string_lossy().contains(&second), "{left:?}");
 }
 
 #[tokio::test]
 async fn an_unknown_visit_has_no_har() {
-    let stand = stand().await;
-    let refused = stand.kiosk.inspector().save_har(stand.kiosk.data_store(), "nobody").expect_err("refused");
+    let fixture = fixture().await;
+    let refused =
+        fixture.kiosk.inspector().save_har(fixture.kiosk.data_store(), "nobody").expect_err("refused");
     assert_eq!(refused.code, "not_recorded");
 }

@@ -45,7 +45,7 @@ async fn exits(fixture: &Fixture) -> Vec<Option<u8>> {
 
 pub(crate) type ReleaseSignal = Arc<Mutex<Option<oneshot::Receiver<()>>>>;
 
-/// A gate in front of one answer, and what opens it.
+/// Holds one response back until the sender is used.
 pub(crate) fn release_signal() -> (oneshot::Sender<()>, ReleaseSignal) {
     let (open, moment) = oneshot::channel();
     (open, Arc::new(Mutex::new(Some(moment))))

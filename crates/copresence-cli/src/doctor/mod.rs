@@ -16,7 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
-    let settings = data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
+    let settings =
+        data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
     let common = &with_profile_of_window(common, settings.as_ref());
     let profiles = health::check_profiles(common.config.as_deref(), common.profile_name());
     let usable = profiles.stand != HealthState::Bad;
@@ -57,8 +58,11 @@ fn check_disk(
             return bad_part(part::DISK, failure.message(), remedy);
         }
     };
-    let out =
-        common.out.clone().or_else(|| profile?.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
+    let out = common
+        .out
+        .clone()
+        .or_else(|| profile?.out_dir.clone())
+        .unwrap_or_else(|| data_store.default_avatars_dir());
     let least = profile.map_or(0, |profile| profile.limits.min_free_space);
     health::check_disk(&data_store, &out, least)
 }
@@ -158,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_names_the_problem_to_fix_first() {
-        let ill = |part: &str| bad_part(part, "ill", "mend it");
+        let ill = |part: &str| bad_part(part, "ill", "repair it");
         assert_eq!(
             exit_code_of_worst(&[
                 health::good_part(part::DISK, "well"),

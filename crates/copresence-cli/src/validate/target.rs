@@ -5,7 +5,7 @@ use super::terminal_phone::TerminalPhoneHelper;
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::failure::CommandFailure;
-use crate::visit::remote_target::find_remote_target;
+use crate::remote_target::find_remote_target;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};

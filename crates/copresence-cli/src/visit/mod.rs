@@ -2,12 +2,12 @@
 
 mod files;
 mod phone;
-pub(crate) mod remote_target;
 mod render;
 
 use crate::args::VisitOptions;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
+use crate::remote_target::find_remote_target;
 use crate::{context, recover, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
@@ -18,7 +18,6 @@ use copresence_engine::{ExportType, NoRecorder, Recorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
 use phone::SimulatedPhone;
-use remote_target::find_remote_target;
 use render::VisitRenderer;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -29,10 +28,10 @@ pub(crate) async fn run_visit_command(
     common: &CommonOptions,
     options: VisitOptions,
 ) -> Result<u8, CommandFailure> {
-    let show = Arc::new(VisitRenderer::new(common));
-    let ended = prepare_and_run_visit(common, options, show.clone()).await;
+    let renderer = Arc::new(VisitRenderer::new(common));
+    let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
-        emit_not_started(&show, common, failure);
+        emit_not_started(&renderer, common, failure);
     }
     ended
 }
@@ -41,7 +40,7 @@ pub(crate) async fn run_visit_command(
 async fn prepare_and_run_visit(
     common: &CommonOptions,
     options: VisitOptions,
-    show: Arc<VisitRenderer>,
+    renderer: Arc<VisitRenderer>,
 ) -> Result<u8, CommandFailure> {
     let mut profile = context::selected_profile(common)?;
     if let Some(poll) = options.poll {
@@ -65,7 +64,7 @@ async fn prepare_and_run_visit(
     // Some scenarios simulate that the code is never scanned.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
-    let surroundings = VisitSurroundings { show, out, qr, har, phone, stopping };
+    let surroundings = VisitSurroundings { renderer, out, qr, har, phone, stopping };
     let exit = start_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
     if let Some(server) = embedded {
         server.stop().await;
@@ -75,7 +74,7 @@ async fn prepare_and_run_visit(
 
 /// Inputs and outputs of one visit in the terminal.
 struct VisitSurroundings {
-    show: Arc<VisitRenderer>,
+    renderer: Arc<VisitRenderer>,
     out: PathBuf,
     qr: Option<QrFile>,
     har: Option<HarFile>,
@@ -108,8 +107,12 @@ async fn start_visit(
     };
     let config = visit_config(profile, &target, data_store, &overrides).await;
     let event_sink = event_sink(&surroundings);
-    let ended =
-        run_visit(config, data_store.visit_context(api, Clock::default(), event_sink), surroundings.stopping.clone()).await;
+    let ended = run_visit(
+        config,
+        data_store.visit_context(api, Clock::default(), event_sink),
+        surroundings.stopping.clone(),
+    )
+    .await;
     if let Some(har) = surroundings.har {
         har.write_archive();
     }
@@ -117,9 +120,10 @@ async fn start_visit(
 }
 
 fn event_sink(surroundings: &VisitSurroundings) -> EventSink {
-    let (show, qr, phone) = (surroundings.show.clone(), surroundings.qr.clone(), surroundings.phone.clone());
+    let (renderer, qr, phone) =
+        (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
-        show.show_event(&event);
+        renderer.show_event(&event);
         if let EventKind::Invited { link, .. } = &event.kind {
             if let Some(qr) = &qr {
                 qr.write_qr_code(link);
@@ -132,7 +136,7 @@ fn event_sink(surroundings: &VisitSurroundings) -> EventSink {
 }
 
 /// With `--json`, emits `started` and `ended` also for a visit that could not start.
-fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+fn emit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
     let visit = copresence_engine::history::VisitId::new();
     let clock = Clock::default();
     let api_url = context::selected_profile(common).ok().and_then(|profile| profile.api_url);
@@ -150,7 +154,7 @@ fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &Comm
         },
     ];
     for event in events {
-        show.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
+        renderer.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
     }
 }
 

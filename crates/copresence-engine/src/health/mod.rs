@@ -133,12 +133,12 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
 pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
     match load_error {
         None => good_part(part::SETTINGS, "as they were saved"),
-        Some(flaw) if is_unreadable => bad_part(
+        Some(load_error) if is_unreadable => bad_part(
             part::SETTINGS,
-            flaw,
+            load_error,
             "Check the file's owner and access rights, or move it away and restart",
         ),
-        Some(flaw) => doubtful_part(part::SETTINGS, flaw, "Set what is named again in the panel"),
+        Some(load_error) => doubtful_part(part::SETTINGS, load_error, "Set what is named again in the panel"),
     }
 }
 
@@ -286,7 +286,9 @@ mod tests {
         let missing = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, HealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
-        credential_store.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
+        credential_store
+            .set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into())
+            .expect("memory");
         assert_eq!(
             check_credentials(&live, &credential_store, &empty_env).stand,
             HealthState::Bad,
@@ -297,7 +299,10 @@ mod tests {
             .expect("memory");
         let whole = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
-        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, HealthState::Good);
+        assert_eq!(
+            check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand,
+            HealthState::Good
+        );
         assert_eq!(check_keychain(&credential_store, &live).stand, HealthState::Good);
     }
 

@@ -159,23 +159,23 @@ impl<'a> Recovery<'a> {
     }
 
     async fn recover_one(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
-        let claim = match self.data_store.data.lock_visit(id) {
+        let visit_lock = match self.data_store.data.lock_visit(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
-            claim => claim,
+            visit_lock => visit_lock,
         };
         // Read after locking: another program may have changed it before.
         let Some(unfinished) = self.data_store.journal.load_unfinished(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
-        let outcome = match claim {
+        let outcome = match visit_lock {
             Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
-            Ok(claim) => self.resume_visit(unfinished, claim).await,
+            Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
-        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome: outcome }))
+        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome }))
     }
 
-    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: VisitLock) -> RecoveryOutcome {
+    async fn resume_visit(&mut self, mut unfinished: Unfinished, visit_lock: VisitLock) -> RecoveryOutcome {
         let journalled = JournalledVisit::from_unfinished(&unfinished);
         if journalled.is_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
@@ -207,7 +207,7 @@ impl<'a> Recovery<'a> {
             (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore(VisitPlan::for_recovery(is_too_old), past);
-        let runner = VisitRunner::resume(unfinished, visit, context, claim);
+        let runner = VisitRunner::resume(unfinished, visit, context, visit_lock);
         let first = match unavailable {
             Some(why) => {
                 let failure = Failure::new(FailureKind::NeverSent, why);
@@ -229,7 +229,8 @@ impl<'a> Recovery<'a> {
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
             let next = schedule::next_attempt(now, attempts, &outcome, expires_at);
-            let postponed = self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
+            let postponed =
+                self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }

@@ -413,6 +413,10 @@ impl FileDownload<'_> {
     }
 
     fn emit(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent { visit: self.file.id, at: self.context.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.file.id,
+            at: self.context.clock.now(),
+            kind: event,
+        });
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct SaveJob {
     /// The visit.
     pub(crate) start: Arc<VisitRecordStart>,
     pub(crate) limits: VisitLimits,
-    /// As [`super::Order::download_pause`].
+    /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
     pub(crate) times: PhaseTimes,
     /// The files that an earlier run planned, with their state.
@@ -157,7 +157,9 @@ async fn download_all(
         .iter()
         .zip(names)
         .enumerate()
-        .map(|(index, (export, name))| download_and_journal(context, job, (folder, &room), index, export, name))
+        .map(|(index, (export, name))| {
+            download_and_journal(context, job, (folder, &room), index, export, name)
+        })
         .collect();
     let mut results: Vec<_> = futures_util::stream::iter(downloads)
         .buffer_unordered(job.limits.parallel_downloads.max(1))

@@ -40,7 +40,7 @@ pub(crate) struct VisitRunner {
     in_flight: Option<InFlight>,
     wake_at: Option<Millis>,
     /// Held until the end, so that no recovery touches this visit.
-    _claim: VisitLock,
+    _visit_lock: VisitLock,
 }
 
 /// How a run ended.
@@ -63,7 +63,7 @@ impl VisitRunner {
     /// # Errors
     /// When the visit cannot be locked or journalled.
     pub(crate) async fn begin(config: VisitConfig, context: VisitContext) -> Result<Self, StoreError> {
-        let claim = context.data.lock_visit(&config.id)?;
+        let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
         let start = config.start_record(now);
         context.journal.record_start(&start).await?;
@@ -87,7 +87,7 @@ impl VisitRunner {
             directory: None,
             in_flight: None,
             wake_at: None,
-            _claim: claim,
+            _visit_lock: visit_lock,
         })
     }
 
@@ -96,7 +96,7 @@ impl VisitRunner {
         unfinished: Unfinished,
         visit: Visit,
         context: VisitContext,
-        claim: VisitLock,
+        visit_lock: VisitLock,
     ) -> Self {
         let start = unfinished.visit.start;
         Self {
@@ -112,12 +112,16 @@ impl VisitRunner {
             directory: None,
             in_flight: None,
             wake_at: None,
-            _claim: claim,
+            _visit_lock: visit_lock,
         }
     }
 
     fn emit(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent { visit: self.start.id, at: self.context.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.start.id,
+            at: self.context.clock.now(),
+            kind: event,
+        });
     }
 
     /// Runs the visit to its end.
@@ -204,7 +208,8 @@ impl VisitRunner {
             is_resumed: self.is_resumed,
         };
         let context = self.context.clone();
-        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save(&context, job, delivery).await) }));
+        self.in_flight =
+            Some(Box::pin(async move { TaskOutput::Saved(save(&context, job, delivery).await) }));
     }
 
     /// Journals that a truncated response is used as the delivery.

@@ -44,7 +44,10 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
     let detail = fixture.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(), "no secret is left");
+    assert!(
+        fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(),
+        "no secret is left"
+    );
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
 
     let words = fixture.event_names();
@@ -177,9 +180,13 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
         required_exports: vec![copresence_engine::ExportType::new("fbx")],
         ..fixture.overrides()
     };
-    let config =
-        copresence_engine::setup::visit_config(&fixture.profile, &fixture.target, &fixture.data_store, &overrides)
-            .await;
+    let config = copresence_engine::setup::visit_config(
+        &fixture.profile,
+        &fixture.target,
+        &fixture.data_store,
+        &overrides,
+    )
+    .await;
     let ended = copresence_engine::runner::run_visit(
         config,
         fixture.visit_context(),

@@ -30,7 +30,12 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
     };
     fixture.data_store.journal.record_start(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    fixture.data_store.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
+    fixture
+        .data_store
+        .journal
+        .record_token(&id, &token, "https://app.test/", None, now())
+        .await
+        .expect("issued");
     id
 }
 
@@ -38,7 +43,12 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
 pub(crate) async fn journal_unread_answer(fixture: &Fixture, status: u16, body: &str) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
     let no = fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    fixture.data_store.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
+    fixture
+        .data_store
+        .journal
+        .record_raw_answer(&id, no, status, body.as_bytes(), now())
+        .await
+        .expect("answered");
     id
 }
 

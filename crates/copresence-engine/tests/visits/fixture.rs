@@ -89,10 +89,10 @@ impl Fixture {
     }
 
     pub(crate) fn visit_context(&self) -> VisitContext {
-        let (lines, words) = (self.events.clone(), self.event_names.clone());
-        let event_sink: EventSink = Arc::new(move |line: VisitEvent| {
-            words.send_modify(|words| words.push(line.kind.name()));
-            lines.lock().expect("no panic").push(line);
+        let (events, words) = (self.events.clone(), self.event_names.clone());
+        let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
+            words.send_modify(|words| words.push(event.kind.name()));
+            events.lock().expect("no panic").push(event);
         });
         let api = self.target.api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
         self.data_store.visit_context(api, Clock::default(), event_sink)
@@ -123,7 +123,7 @@ impl Fixture {
     }
 
     pub(crate) fn events(&self) -> Vec<EventKind> {
-        self.events.lock().expect("no panic").iter().map(|line| line.kind.clone()).collect()
+        self.events.lock().expect("no panic").iter().map(|event| event.kind.clone()).collect()
     }
 
     /// The words of the lines as they are told.

@@ -47,5 +47,7 @@ async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
         [newest],
         "it can be tried again"
     );
-    assert!(forget_visit(&fixture.data_store, &copresence_store::VisitId::new()).await.expect("reads").is_none());
+    assert!(
+        forget_visit(&fixture.data_store, &copresence_store::VisitId::new()).await.expect("reads").is_none()
+    );
 }

@@ -7,12 +7,10 @@ use super::earlier_visits::{
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::{RecoveryOutcome, Unfinished, recover_all};
-use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
+use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
     AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
-    VisitRecordStart,
 };
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {

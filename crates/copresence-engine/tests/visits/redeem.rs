@@ -99,8 +99,11 @@ async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar()
     let mut config = fixture.visit_config().await;
     config.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(
+        config,
+        fixture.visit_context(),
+        interrupt.clone(),
+    ));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);

@@ -54,7 +54,10 @@ async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
 async fn due(fixture: &Fixture) -> usize {
     let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip).await.expect("the journal reads").len()
+    recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip)
+        .await
+        .expect("the journal reads")
+        .len()
 }
 
 #[tokio::test]
@@ -68,7 +71,8 @@ async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
     // A person who asks for it does not wait.
     assert_eq!(recover_all_visits(&fixture).await.len(), 1);
     let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
-    let one = recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
+    let one =
+        recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
     assert_eq!(fixture.only_visit().await.visit.recovery_attempts, 3);
     let none = recover_visit(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;

@@ -108,8 +108,11 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     let mut config = fixture.visit_config().await;
     config.limits.max_file_size = 499;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(
+        config,
+        fixture.visit_context(),
+        interrupt.clone(),
+    ));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);

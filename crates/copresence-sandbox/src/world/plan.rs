@@ -87,8 +87,8 @@ impl ProcessingPlan {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
                 for (share, _) in &mut steps {
- *share = skip_middle_half(*share);
- }
+                    *share = skip_middle_half(*share);
+                }
             }
             ProgressPattern::Backwards => {
                 steps.iter_mut().skip(2).step_by(3).for_each(|(_, p)| *p = p.saturating_sub(25));

@@ -4,9 +4,9 @@ use super::record::VisitRecord;
 use super::writer::TransactionError;
 use super::{Journal, read};
 use crate::crash_point::{CrashPoint, JournalStep};
-use crate::data_dir::VisitLock;
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
+use crate::visit_lock::VisitLock;
 use rusqlite::Transaction;
 
 /// Overwrites the secrets of a visit.
@@ -27,8 +27,8 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn forget_visit(&self, claim: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
-        let id = *claim.visit();
+    pub async fn forget_visit(&self, visit_lock: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
+        let id = *visit_lock.visit();
         self.write_and_truncate(
             JournalStep(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {

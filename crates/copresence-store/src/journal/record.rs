@@ -407,7 +407,7 @@ pub struct TruncatedBody {
 
 impl fmt::Debug for TruncatedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fragment")
+        f.debug_struct("TruncatedBody")
             .field("no", &self.no)
             .field("size", &self.body.len())
             .field("read", &self.is_read)

@@ -15,7 +15,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["fresh.progress"],
             Layer(|_, app| {
                 change_reports(app, FRESH, |body| {
-                    body["payload_incomplete"]["completion_progress"] = json!(0)
+                    body["payload_incomplete"]["completion_progress"] = json!(0);
                 })
             }),
         ),
@@ -31,7 +31,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["fresh.progress"],
             Layer(|_, app| {
                 change_reports(app, FRESH, |body| {
-                    body["payload_incomplete"]["completion_progress"] = json!("-1")
+                    body["payload_incomplete"]["completion_progress"] = json!("-1");
                 })
             }),
         ),
@@ -40,7 +40,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["fresh.status"],
             Layer(|_, app| {
                 change_reports(app, FRESH, |body| {
-                    body["payload_incomplete"]["completion_status"] = json!("waiting")
+                    body["payload_incomplete"]["completion_status"] = json!("waiting");
                 })
             }),
         ),
@@ -89,7 +89,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             Layer(|_, app| {
                 let redeems = Arc::new(AtomicU64::new(0));
                 change_reports(app, FRESH, move |body| {
-                    body["redeems"] = redeems.fetch_add(1, Ordering::Relaxed).into()
+                    body["redeems"] = redeems.fetch_add(1, Ordering::Relaxed).into();
                 })
             }),
         ),
