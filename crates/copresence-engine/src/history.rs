@@ -13,7 +13,7 @@ pub struct ForgetResult {
     pub visits: Vec<VisitId>,
     /// Folders that stay, because something in them is not ours, with its names.
     pub foreign_files: Vec<(PathBuf, Vec<String>)>,
-    /// Visits that stay, because a program has them in hand.
+    /// Visits that were kept, because a program has locked them.
     pub locked: Vec<VisitId>,
 }
 

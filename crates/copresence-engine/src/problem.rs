@@ -1,6 +1,6 @@
 //! Messages for people: for each stable error code one sentence for the visitor, one for the operator, and what to do.
 //!
-//! The codes of outcomes and failures come from `visit`; a test checks that this table has them all.
+//! The codes of outcomes and failures come from `copresence_visit`; a test checks that this table has them all.
 
 use copresence_client::SetupError;
 use copresence_credentials::KeychainError;

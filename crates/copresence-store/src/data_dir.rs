@@ -8,7 +8,7 @@
 //! DATA/incomplete/<date>-<visit id>/ avatars of which files are missing
 //! DATA/inspector/                    exchanges that an integrator saved
 //! DATA/reports/                      reports of checks that an integrator saved
-//! DATA/settings.toml, logo.png       the operator's settings ([`crate::HostFile`])
+//! DATA/settings.toml, logo.png       the operator's settings ([`crate::OperatorFile`])
 //! ```
 //! Everything created here is private: folders 0700, files 0600. A data folder that existed before keeps its mode.
 
@@ -76,7 +76,7 @@ impl DataDir {
     /// Locks a visit: no other process or task can, until the lock is dropped or this process ends.
     ///
     /// # Errors
-    /// [`StoreError::Held`] while another process, or another task of this one, has the lock; failures of the disk.
+    /// [`StoreError::VisitLocked`] while another process, or another task of this one, has the lock; failures of the disk.
     pub fn lock_visit(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
         let (locks_file, path) = self.open_locks_file()?;

@@ -1,4 +1,4 @@
-//! The checks of `copresence validate`: a few lines each over [`Checks`].
+//! The checks of `copresence validate`: a few lines each over [`CheckRunner`].
 
 use super::desk::DeskSubscription;
 use crate::checks::CheckRunner;

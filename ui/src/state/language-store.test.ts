@@ -64,7 +64,7 @@ describe('the catalogues', () => {
 
 describe('a problem', () => {
   // The table of the program: one row a code. What only the desk can meet has one sentence for all visitors.
-  const codes = [...problems.matchAll(/^ {4}words\(\s*"([a-z_]+)",(?!\s*STAFF)/gm)].map(
+  const codes = [...problems.matchAll(/^ {4}message_row\(\s*"([a-z_]+)",(?!\s*TELL_STAFF)/gm)].map(
     ([, code]) => code as string,
   );
   const own = ['window_lost', 'window_refused'];

@@ -95,7 +95,7 @@ fn count(exchanges: &[ExchangeView], call: &str) -> u64 {
 }
 
 /// Waits until the inspector, as it tells by itself, shows something.
-async fn told(fixture: &Fixture, wanted: impl Fn(&InspectorView) -> bool) -> InspectorView {
+async fn wait_for_view(fixture: &Fixture, wanted: impl Fn(&InspectorView) -> bool) -> InspectorView {
     let (send, mut views) = mpsc::unbounded_channel();
     let rules: Arc<RequirementJudge> = Arc::new(no_rules);
     let inspector = fixture.kiosk.inspector().clone();
@@ -132,7 +132,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     let is_over = |visit: &str, view: &InspectorView| {
         view.visits.iter().any(|known| known.visit == visit && known.ended.as_deref() == Some("saved"))
     };
-    let view = told(&fixture, |view| is_over(&first, view)).await;
+    let view = wait_for_view(&fixture, |view| is_over(&first, view)).await;
     assert_eq!(view.visits.iter().map(|v| v.visit.as_str()).collect::<Vec<_>>(), [&second, &first]);
     fixture.kiosk.stop_visits().await;
 

@@ -65,13 +65,13 @@ async fn check_target(
     stopping: &CancellationToken,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
     let limits = options.run_options(selected.is_sandbox());
-    let plan = RunPlan::new(&selected.target, &limits, &selected.hand);
+    let plan = RunPlan::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.is_sandbox());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
     let began = clock.now();
     let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_event(&event);
-    let run = CheckRun::new(&selected.target, &limits, &selected.hand, &plan, &emit)
+    let run = CheckRun::new(&selected.target, &limits, &selected.phone_driver, &plan, &emit)
         .map_err(|error| CommandFailure::usage(error.to_string()))?;
     let ended = run.run_until_stopped(stopping.cancelled()).await;
     let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.now()));

@@ -2,14 +2,14 @@
 //!
 //! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore`]) and run by the same runner and the same machine as a live
 //! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
-//! not decide, it is kept for a later recovery, and abandoned after [`TOKEN_KEPT`].
+//! not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
 //! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once the
 //! token is refused.
 //!
 //! # When
-//! [`recover`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
-//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS`] tokens are
+//! [`recover_all`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
+//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are
 //! redeemed in one run, the newest first.
 
 mod past;
@@ -112,7 +112,7 @@ pub async fn recover_visit(
     Recovery::new(data_store, clock, find_context_for).recover_one(id).await
 }
 
-/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS`]
+/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`]
 /// tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
 ///
 /// # Errors

@@ -126,7 +126,7 @@ impl Fixture {
         self.events.lock().expect("no panic").iter().map(|event| event.kind.clone()).collect()
     }
 
-    /// The words of the lines as they are told.
+    /// The names of the events as they are emitted.
     pub(crate) fn watch_event_names(&self) -> watch::Receiver<Vec<&'static str>> {
         self.event_names.subscribe()
     }

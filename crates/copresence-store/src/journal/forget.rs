@@ -21,7 +21,7 @@ pub(super) fn erase_secrets(tx: &Transaction<'_>, id: &VisitId) -> Result<(), Tr
 impl Journal {
     /// Removes the visit of a lock from the journal, and returns its record; `None` when there is no such visit.
     ///
-    /// The caller removes its folder ([`crate::Avatars::remove`], and [`crate::AvatarFolder::reopen`] for a partial
+    /// The caller removes its folder ([`crate::SavedAvatars::remove_avatar`], and [`crate::AvatarFolder::reopen`] for a partial
     /// one): before this call and under the same lock, so that a crash leaves no folder without a visit, and no other
     /// program resumes the visit meanwhile.
     ///
