@@ -4,9 +4,9 @@
 //! * `past/<visit>/<file>`: portraits of past visits, while the panel is unlocked;
 //! * `booth/logo.png`: the operator's logo.
 
-use copresence_engine::app::Kiosk;
+use copresence_booth::app::Kiosk;
+use copresence_booth::panel::Panel;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::Panel;
 use percent_encoding::percent_decode_str;
 use tauri::http::{Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
@@ -26,7 +26,7 @@ pub(crate) fn handle_request<R: Runtime>(
     responder: UriSchemeResponder,
 ) {
     let app = context.app_handle().clone();
-    let of_kiosk = context.webview_label() == crate::commands::KIOSK_WINDOW;
+    let of_kiosk = context.webview_label() == crate::window::KIOSK_WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn(async move {
         let found = match parse_path(&path).filter(|_| of_kiosk) {

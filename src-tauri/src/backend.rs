@@ -2,7 +2,7 @@
 
 use crate::StartError;
 use crate::args::Args;
-use copresence_engine::panel::{BackendSources, OpenResult, SettingsFile};
+use copresence_booth::panel::{BackendSources, OpenResult, SettingsFile};
 use copresence_engine::problem::operator_message;
 use copresence_engine::profile::SANDBOX_PROFILE;
 

@@ -1,14 +1,14 @@
 //! `validate` in the window: requirements for the inspector, and runs of the checks at the backend in use.
 
-use copresence_engine::app::{BackendConfig, Kiosk};
+use copresence_booth::app::{BackendConfig, Kiosk};
+use copresence_booth::view::Problem;
+use copresence_booth::view::checks::{
+    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
+};
+use copresence_booth::view::inspector::RequirementView;
 use copresence_engine::problem::{problem_for_code, setup_problem};
 use copresence_engine::qr::QrCode;
 use copresence_engine::setup::DataStore;
-use copresence_engine::view::Problem;
-use copresence_engine::view::checks::{
-    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
-};
-use copresence_engine::view::inspector::RequirementView;
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
@@ -58,11 +58,11 @@ impl CheckRunner {
     /// The backend cannot be used, for example because credentials are missing.
     pub(crate) async fn plan_run(
         &self,
-        backing: &BackendConfig,
+        backend_config: &BackendConfig,
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<ChecksPlan, Problem> {
-        let (target, options, player) = prepare_run(backing, ask).await?;
+        let (target, options, player) = prepare_run(backend_config, ask).await?;
         Ok(to_plan_view(&self.live.plan_run(&target, &options, player), visits))
     }
 
@@ -73,19 +73,21 @@ impl CheckRunner {
     /// The backend cannot be used, a visit would be disturbed, or a run is in progress.
     pub(crate) async fn start_run(
         &self,
-        backing: &BackendConfig,
+        backend_config: &BackendConfig,
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<(), Problem> {
-        let (target, options, player) = prepare_run(backing, ask).await?;
+        let (target, options, player) = prepare_run(backend_config, ask).await?;
         let plan = to_plan_view(&self.live.plan_run(&target, &options, player.clone()), visits);
         if plan.disturbs > 0 && !ask.despite_visits {
             return Err(problem_for_code("checks_disturb", None));
         }
         let run = self.live.start_run(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
-        self.run_info
-            .send_replace(RunInfo { target_host: Some(backing.target.host_and_port()), report_folder: None });
+        self.run_info.send_replace(RunInfo {
+            target_host: Some(backend_config.target.host_and_port()),
+            report_folder: None,
+        });
         tokio::spawn(run);
         Ok(())
     }
@@ -104,13 +106,14 @@ impl CheckRunner {
     ///
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
-    pub(crate) fn save_report(&self, disk: &DataStore) -> Result<PathBuf, Problem> {
+    pub(crate) fn save_report(&self, data_store: &DataStore) -> Result<PathBuf, Problem> {
         let documents = self.live.report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
         let failed = |why: &str| problem_for_code("storage_failed", Some(why));
         let files = documents.render_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
-        let saved =
-            disk.save_report(&documents.folder_name(), &files).map_err(|error| failed(&error.to_string()))?;
+        let saved = data_store
+            .save_report(&documents.folder_name(), &files)
+            .map_err(|error| failed(&error.to_string()))?;
         self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
     }
@@ -152,10 +155,10 @@ impl CheckRunner {
 /// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
 /// it is a sandbox.
 async fn prepare_run(
-    backing: &BackendConfig,
+    backend_config: &BackendConfig,
     ask: &ChecksRequest,
 ) -> Result<(Target, RunOptions, PhoneMode), Problem> {
-    let (target, profile) = (&backing.target, &backing.profile);
+    let (target, profile) = (&backend_config.target, &backend_config.profile);
     let unusable = |error: SetupError| setup_problem(&error);
     target.api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
     let tester = SandboxControl::detect_backend_sandbox(&target.api_url, None).await.map_err(unusable)?;

@@ -3,13 +3,13 @@
 use crate::args::Args;
 use crate::backend;
 use crate::checks::CheckRunner;
-use crate::commands::KIOSK_WINDOW;
 use crate::simulator::EmbeddedSandbox;
+use crate::window::KIOSK_WINDOW;
 use crate::{StartError, avatar_protocol, commands, window};
-use copresence_engine::app::{Kiosk, KioskSetup};
+use copresence_booth::app::{Kiosk, KioskSetup};
+use copresence_booth::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use copresence_engine::setup::{DataStore, VisitOverrides};
 use std::fs::{File, TryLockError};
 use std::sync::Arc;
@@ -24,30 +24,30 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 /// # Errors
 /// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
 pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
-    let disk = open_disk(args)?;
-    let _only_one = lock_window(&disk)?;
-    let settings = SettingsFile::open(disk.data.clone());
+    let data_store = open_data_store(args)?;
+    let _only_one = lock_window(&data_store)?;
+    let settings = SettingsFile::open(data_store.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
     let sources = BackendSources {
         config: args.config.clone(),
-        vault: CredentialStore::os_keychain(),
+        credential_store: CredentialStore::os_keychain(),
         env: Arc::new(|name| std::env::var(name).ok()),
         simulator: simulator.clone(),
     };
     let (profile, opened) = tauri::async_runtime::block_on(backend::open_backend(args, &settings, &sources))?;
-    let OpenResult { backend: backing, closed_reason: closed } = opened;
+    let OpenResult { backend: backend_config, closed_reason: closed } = opened;
     let kiosk = Kiosk::new(KioskSetup {
-        phone_address: backing.phone_address,
-        target: backing.target,
-        profile: backing.profile,
-        disk,
+        phone_address: backend_config.phone_address,
+        target: backend_config.target,
+        profile: backend_config.profile,
+        data_store,
         overrides: VisitOverrides { out_dir: args.out.clone(), ..VisitOverrides::default() },
         asset_base: avatar_protocol::AVATAR_BASE_URL.to_owned(),
     });
     let clock = Clock::default();
-    let gate = PinLock::new(settings.clone(), clock.millis());
+    let pin_lock = PinLock::new(settings.clone(), clock.millis());
     let asset_base = avatar_protocol::AVATAR_BASE_URL.to_owned();
-    let panel = Panel::new(kiosk.clone(), gate, settings, sources, asset_base, profile, closed);
+    let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, asset_base, profile, closed);
     if args.kiosk {
         panel.start_in_kiosk_mode();
     }
@@ -92,14 +92,14 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
 /// # Errors
 /// When a window uses the data folder, or the settings cannot be written.
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
-    let disk = open_disk(args)?;
-    let _only_one = lock_window(&disk)?;
-    PinLock::forget_pin(&SettingsFile::open(disk.data.clone())).map_err(StartError::usage)?;
+    let data_store = open_data_store(args)?;
+    let _only_one = lock_window(&data_store)?;
+    PinLock::forget_pin(&SettingsFile::open(data_store.data.clone())).map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }
 
-fn open_disk(args: &Args) -> Result<DataStore, StartError> {
+fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
     let data_dir = args.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
     DataStore::open(&data_dir).map_err(StartError::usage)
 }
@@ -131,15 +131,15 @@ pub(crate) fn build_app<R: Runtime>(
 }
 
 /// Locks the data folder for this window. The lock ends with the process, so a crash leaves none.
-fn lock_window(disk: &DataStore) -> Result<File, StartError> {
-    let path = disk.data.path().join("window.lock");
+fn lock_window(data_store: &DataStore) -> Result<File, StartError> {
+    let path = data_store.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::usage(format!(
             "another window of the kiosk already works on {}; close it, or give this one its own --data-dir",
-            disk.data.path().display()
+            data_store.data.path().display()
         ))),
         Err(TryLockError::Error(error)) => Err(refused(error)),
     }

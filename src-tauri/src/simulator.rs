@@ -2,9 +2,9 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use copresence_engine::panel::{SimulatedBackend, Simulator};
+use copresence_booth::panel::{SimulatedBackend, Simulator};
+use copresence_booth::view::panel::{FaultView, OptionView, SandboxView};
 use copresence_engine::setup::BackendTarget;
-use copresence_engine::view::panel::{FaultView, OptionView, SandboxView};
 use copresence_sandbox::faults::{self, Endpoint, FaultState, Nth};
 use copresence_sandbox::scenario::{self, Scenario};
 use copresence_sandbox::{ClockMove, Sandbox, Server, Settings};

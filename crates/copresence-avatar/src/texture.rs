@@ -28,10 +28,10 @@ pub(super) fn paint_texture(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage
 
 /// Colours that are derived from the skin's colour.
 struct SkinPalette {
-    skin_tone: Tone,
-    blush_tone: Tone,
-    lip_tone: Tone,
-    shade_tone: Tone,
+    skin: Tone,
+    blush: Tone,
+    lips: Tone,
+    shade: Tone,
 }
 
 impl SkinPalette {
@@ -39,11 +39,11 @@ impl SkinPalette {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
         let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
         Self {
-            skin_tone,
-            blush_tone: skin_tone * vec3(1.02, 0.78, 0.74),
-            lip_tone: (skin_tone * vec3(0.98, 0.66, 0.66))
+            skin: skin_tone,
+            blush: skin_tone * vec3(1.02, 0.78, 0.74),
+            lips: (skin_tone * vec3(0.98, 0.66, 0.66))
                 .lerp(tone_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
-            shade_tone: skin_tone * vec3(0.62, 0.46, 0.42),
+            shade: skin_tone * vec3(0.62, 0.46, 0.42),
         }
     }
 }
@@ -75,9 +75,9 @@ fn sample_skin(sculpt: &Sculpt, head: &Head, palette: &SkinPalette) -> Vec<SkinS
             let chin = gaussian((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
             let lid = gaussian((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
             let warm = (0.62 * cheek + 0.5 * nose + 0.25 * chin + 0.22 * lid).min(0.9);
-            let mut tone = palette.skin_tone.lerp(palette.blush_tone, warm);
+            let mut tone = palette.skin.lerp(palette.blush, warm);
             let open = sculpt.openness(p, normal);
-            tone = palette.shade_tone.lerp(tone, lerp(0.35, 1.0, open));
+            tone = palette.shade.lerp(tone, lerp(0.35, 1.0, open));
             if source.row < -8.0 && source.row > -17.0 {
                 tone *= lerp(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
             }
@@ -91,7 +91,7 @@ fn sample_skin(sculpt: &Sculpt, head: &Head, palette: &SkinPalette) -> Vec<SkinS
                 * smoothstep(-13.2, -11.2, p.y)
                 * smoothstep(-1.0, 3.0, p.z)
                 * (1.0 - gaussian((side - vec3(3.8, -4.0, 6.6)).length() / 2.0));
-            tone = tone.lerp(who.hair_tone * 0.55 + palette.skin_tone * 0.35, 0.5 * beard);
+            tone = tone.lerp(who.hair_tone * 0.55 + palette.skin * 0.35, 0.5 * beard);
             let facing = smoothstep(0.25, 0.7, normal.z);
             let oval = vec2(p.x / 5.6, (p.y + 3.2) / 7.6).length();
             let photo = facing
@@ -122,7 +122,7 @@ fn paint_skin(
     palette: &SkinPalette,
     photo: Option<&Photo>,
 ) {
-    let ground = sample_skin(sculpt, head, palette);
+    let skin_samples = sample_skin(sculpt, head, palette);
     let width = head.column_angles.len();
     // For each line of the texture, the row below it and the share of the row above.
     let lines: Vec<(usize, f32)> = (0..atlas::HEAD_PATCH.height)
@@ -140,7 +140,7 @@ fn paint_skin(
         let across = place.x * (width - 1) as f32;
         let column = (across as usize).min(width - 2);
         let along = across - column as f32;
-        let corner = |r: usize, c: usize| &ground[r * width + c];
+        let corner = |r: usize, c: usize| &skin_samples[r * width + c];
         let (a, b) = (corner(row, column), corner(row, column + 1));
         let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
         let share = [(1.0 - along) * (1.0 - up), along * (1.0 - up), (1.0 - along) * up, along * up];
@@ -188,7 +188,7 @@ fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2
         };
         let crease =
             if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
-        let lip = palette.lip_tone
+        let lip = palette.lips
             * (1.0 + 0.06 * crease)
             * lerp(1.0, 0.86, gaussian(d / 0.2))
             * if d > 0.0 { 0.93 } else { 1.03 };
@@ -200,7 +200,7 @@ fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2
         if spread > 0.02 {
             let dense = spread * who.freckle_strength * smoothstep(0.35, 0.6, value_noise(q * 0.8));
             let dot = smoothstep(0.24, 0.1, cell_point_distance(q)) * dense;
-            tone = tone.lerp(palette.skin_tone * vec3(0.72, 0.5, 0.36), 0.6 * dot);
+            tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
         }
     }
     tone
@@ -251,12 +251,12 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalett
         let out = d.length();
         let bowl = gaussian((d - vec2(-0.05, 0.12)).length() / 0.36);
         let groove = gaussian((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
-        let mut tone = palette.skin_tone.lerp(palette.blush_tone, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
-        tone = tone.lerp(palette.shade_tone, (0.75 * bowl + 0.35 * groove).min(0.8));
+        let mut tone = palette.skin.lerp(palette.blush, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
+        tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
         image.put_pixel(x, y, tone_to_rgb(tone));
     }
     for (x, y, place) in atlas::MOUTH_PATCH.pixels() {
-        let tone = (palette.lip_tone * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
+        let tone = (palette.lips * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
         image.put_pixel(
             x,
             y,
@@ -287,7 +287,7 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalett
         image.put_pixel(x, y, tone_to_rgb(lash));
     }
     for (x, y, _) in atlas::LID_RIM_PATCH.pixels() {
-        image.put_pixel(x, y, tone_to_rgb(palette.skin_tone.lerp(palette.lip_tone, 0.5) * 0.9));
+        image.put_pixel(x, y, tone_to_rgb(palette.skin.lerp(palette.lips, 0.5) * 0.9));
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) enum Command {
     /// Set, list or remove a profile's credentials in the OS keychain
     Credentials {
         #[command(subcommand)]
-        command: CredentialsCommand,
+        command: crate::credentials::CredentialsCommand,
     },
     /// List and show profiles: backend, connection, limits
     Profile {
@@ -179,24 +179,6 @@ pub(crate) enum HistoryCommand {
 }
 
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum CredentialsCommand {
-    /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
-    Set {
-        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
-        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
-        which: Vec<copresence_engine::credentials::CredentialKind>,
-    },
-    /// Print which credentials are set and where they were found (never the value)
-    Status,
-    /// Remove credentials from the keychain
-    Remove {
-        /// Credentials to remove (default: all)
-        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
-        which: Vec<copresence_engine::credentials::CredentialKind>,
-    },
-}
-
-#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ProfileCommand {
     /// List the names of the profiles
     List,
@@ -239,12 +221,4 @@ fn parse_poll_interval(text: &str) -> Result<Duration, String> {
 fn parse_speed_factor(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
     if speed.is_finite() && speed > 0.0 { Ok(speed) } else { Err("a number above 0 is needed".to_owned()) }
-}
-
-fn parse_credential_slot(word: &str) -> Result<copresence_engine::credentials::CredentialKind, String> {
-    let all = copresence_engine::credentials::CredentialKind::ALL;
-    all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
-        let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();
-        format!("one of {}", words.join(", "))
-    })
 }

@@ -35,7 +35,7 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
     )))
 }
 
-pub(crate) fn open_disk(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
+pub(crate) fn open_data_store(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
     let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
     Ok(DataStore::open(&absolute_path(&path)?)?)
 }
@@ -45,10 +45,13 @@ pub(crate) fn open_disk(common: &CommonOptions) -> Result<DataStore, CommandFail
 pub(crate) fn prepare_output_folder(
     common: &CommonOptions,
     profile: &Profile,
-    disk: &DataStore,
+    data_store: &DataStore,
 ) -> Result<PathBuf, CommandFailure> {
-    let out =
-        common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
+    let out = common
+        .out
+        .clone()
+        .or_else(|| profile.out_dir.clone())
+        .unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
     check_writable(&out).map_err(|error| {
         CommandFailure::usage(format!(

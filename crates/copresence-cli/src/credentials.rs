@@ -1,10 +1,10 @@
 //! `copresence credentials`: sets, lists and removes credentials in the keychain. Values come from a prompt or stdin.
 
-use crate::args::CredentialsCommand;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::no_echo::NoEcho;
 use crate::{context, output};
+use clap::Subcommand;
 use copresence_engine::credentials::{
     CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_slots,
 };
@@ -12,26 +12,44 @@ use copresence_engine::profile::Profile;
 use secrecy::{ExposeSecret, SecretString};
 use std::io::{BufRead, IsTerminal};
 
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum CredentialsCommand {
+    /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
+    Set {
+        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<CredentialKind>,
+    },
+    /// Print which credentials are set and where they were found (never the value)
+    Status,
+    /// Remove credentials from the keychain
+    Remove {
+        /// Credentials to remove (default: all)
+        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        which: Vec<CredentialKind>,
+    },
+}
+
 pub(crate) fn run_credentials_command(
     common: &CommonOptions,
     command: &CredentialsCommand,
 ) -> Result<u8, CommandFailure> {
     let profile = context::load_profiles(common)?.get(common.profile_name())?;
-    let vault = CredentialStore::os_keychain();
+    let credential_store = CredentialStore::os_keychain();
     match command {
-        CredentialsCommand::Set { which } => set_credentials(&profile, &vault, which),
-        CredentialsCommand::Status => print_credential_status(common, &profile, &vault),
-        CredentialsCommand::Remove { which } => remove_credentials(&profile, &vault, which),
+        CredentialsCommand::Set { which } => set_credentials(&profile, &credential_store, which),
+        CredentialsCommand::Status => print_credential_status(common, &profile, &credential_store),
+        CredentialsCommand::Remove { which } => remove_credentials(&profile, &credential_store, which),
     }
 }
 
 fn set_credentials(
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
     which: &[CredentialKind],
 ) -> Result<u8, CommandFailure> {
     // Report a locked keychain before the user types anything.
-    vault.check_keychain()?;
+    credential_store.check_keychain()?;
     let slots = if which.is_empty() { usable_slots(profile) } else { which.to_vec() };
     if slots.is_empty() {
         return Err(CommandFailure::usage(format!("the profile `{}` needs no credentials", profile.name)));
@@ -45,17 +63,20 @@ fn set_credentials(
         return Err(CommandFailure::usage("no value was given, so nothing was stored"));
     }
     for (slot, value) in &values {
-        vault.set_credential(&profile.name, *slot, value)?;
+        credential_store.set_credential(&profile.name, *slot, value)?;
         output::eprint_user(format_args!("{} of `{}` is in the keychain.", slot.as_str(), profile.name));
     }
     Ok(0)
 }
 
 /// Prompts for the profile's credentials and keeps them in memory until the program ends.
-pub(crate) fn prompt_for_this_run(profile: &Profile, vault: &CredentialStore) -> Result<(), CommandFailure> {
+pub(crate) fn prompt_for_this_run(
+    profile: &Profile,
+    credential_store: &CredentialStore,
+) -> Result<(), CommandFailure> {
     output::eprint_user(format_args!("You can type them now for this run only; they are not stored."));
     for (slot, value) in prompt_for_values(profile, &usable_slots(profile))? {
-        vault.remember_for_this_run(&profile.name, slot, &value);
+        credential_store.remember_for_this_run(&profile.name, slot, &value);
     }
     Ok(())
 }
@@ -124,7 +145,7 @@ fn read_values_from_stdin(
 fn print_credential_status(
     common: &CommonOptions,
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
 ) -> Result<u8, CommandFailure> {
     if profile.is_embedded_sandbox() && common.api_url.is_none() {
         output::eprint_user(format_args!(
@@ -139,7 +160,7 @@ fn print_credential_status(
         ));
         return Ok(0);
     }
-    let found = match find_credentials(profile, vault, &context::environment_variable) {
+    let found = match find_credentials(profile, credential_store, &context::environment_variable) {
         // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
         Err(error) if profile.is_embedded_sandbox() && common.api_url.is_none() => {
             output::eprint_user(format_args!("note: {error}"));
@@ -174,12 +195,12 @@ fn print_credential_status(
 
 fn remove_credentials(
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
     which: &[CredentialKind],
 ) -> Result<u8, CommandFailure> {
     let slots = if which.is_empty() { CredentialKind::ALL.to_vec() } else { which.to_vec() };
     for slot in slots {
-        if vault.remove_credential(&profile.name, slot)? {
+        if credential_store.remove_credential(&profile.name, slot)? {
             output::eprint_user(format_args!(
                 "{} of `{}` is out of the keychain.",
                 slot.as_str(),
@@ -194,4 +215,12 @@ fn remove_credentials(
         }
     }
     Ok(0)
+}
+
+fn parse_credential_slot(word: &str) -> Result<CredentialKind, String> {
+    let all = CredentialKind::ALL;
+    all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
+        let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();
+        format!("one of {}", words.join(", "))
+    })
 }

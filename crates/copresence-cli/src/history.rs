@@ -16,27 +16,27 @@ pub(crate) async fn run_history_command(
     common: &CommonOptions,
     command: HistoryCommand,
 ) -> Result<u8, CommandFailure> {
-    let disk = context::open_disk(common)?;
+    let data_store = context::open_data_store(common)?;
     match command {
-        HistoryCommand::List => list_visits(common, &disk).await?,
-        HistoryCommand::Show { id } => show_visit(common, &disk, &id).await?,
+        HistoryCommand::List => list_visits(common, &data_store).await?,
+        HistoryCommand::Show { id } => show_visit(common, &data_store, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
-            let id = find_visit(&disk, &id).await?;
-            report_forgotten(common, &forget_visit(&disk, &id).await?.unwrap_or_default());
+            let id = find_visit(&data_store, &id).await?;
+            report_forgotten(common, &forget_visit(&data_store, &id).await?.unwrap_or_default());
         }
         HistoryCommand::Forget { older_than: Some(age), .. } => {
             let before = Timestamp::now()
                 .checked_sub(age)
                 .map_err(|error| CommandFailure::usage(format!("--older-than: {error}")))?;
-            report_forgotten(common, &forget_before(&disk, Some(before)).await?);
+            report_forgotten(common, &forget_before(&data_store, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => report_forgotten(common, &forget_before(&disk, None).await?),
+        HistoryCommand::Forget { .. } => report_forgotten(common, &forget_before(&data_store, None).await?),
     }
     Ok(0)
 }
 
-async fn list_visits(common: &CommonOptions, disk: &DataStore) -> Result<(), CommandFailure> {
-    let visits = disk.journal.all_visits().await?;
+async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
+    let visits = data_store.journal.all_visits().await?;
     if common.json {
         for visit in &visits {
             output::print_result(format_args!("{}", visit_json(visit)));
@@ -65,9 +65,9 @@ async fn list_visits(common: &CommonOptions, disk: &DataStore) -> Result<(), Com
     Ok(())
 }
 
-async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Result<(), CommandFailure> {
-    let id = find_visit(disk, id).await?;
-    let Some(detail) = disk.journal.load_visit(&id).await? else {
+async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) -> Result<(), CommandFailure> {
+    let id = find_visit(data_store, id).await?;
+    let Some(detail) = data_store.journal.load_visit(&id).await? else {
         return Err(CommandFailure::usage(format!("there is no visit {id} in the history")));
     };
     if common.json {
@@ -79,7 +79,7 @@ async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Resul
     }
     let visit = &detail.visit;
     let row = |name: &str, value: String| {
-        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)))
+        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)));
     };
     row("visit", visit.start.id.to_string());
     row("began", format_rfc3339(visit.start.started_at));
@@ -99,9 +99,9 @@ async fn show_visit(common: &CommonOptions, disk: &DataStore, id: &str) -> Resul
 }
 
 /// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
-async fn find_visit(disk: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
+async fn find_visit(data_store: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
     let wanted = text.to_ascii_lowercase();
-    let all = disk.journal.all_visits().await?;
+    let all = data_store.journal.all_visits().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
         let id = id.to_string();
         id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))

@@ -15,6 +15,7 @@ mod output;
 mod profile;
 mod qr_terminal;
 mod recover;
+mod remote_target;
 mod rotating_log;
 mod sandbox;
 mod signals;

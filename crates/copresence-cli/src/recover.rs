@@ -14,11 +14,11 @@ use copresence_engine::{NoRecorder, Outcome};
 use std::sync::Arc;
 
 pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFailure> {
-    let disk = context::open_disk(common)?;
+    let data_store = context::open_data_store(common)?;
     let stopping =
         signals::cancel_on_signal("stopping … what is not finished stays for the next `copresence recover`");
     let all = tokio::select! {
-        all = recover_visits(common, &disk) => all?,
+        all = recover_visits(common, &data_store) => all?,
         // Dropped in the middle it is what it was before: something to recover.
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit_code()),
     };
@@ -31,44 +31,47 @@ pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFai
 
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit.
-pub(crate) async fn recover_before_visit(common: &CommonOptions, disk: &DataStore) {
-    if let Err(failure) = finish_due(common, disk).await {
+pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore) {
+    if let Err(failure) = finish_due(common, data_store).await {
         output::eprint_user(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
-async fn finish_due(common: &CommonOptions, disk: &DataStore) -> Result<(), CommandFailure> {
+async fn finish_due(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
     let profiles = context::load_profiles(common)?;
-    let teller: EventSink = Arc::new(|_| {});
-    let parts_for =
-        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
-    recover_due(disk, Clock::default(), &parts_for, &|_| false).await?.iter().for_each(print_recovery);
+    let event_sink: EventSink = Arc::new(|_| {});
+    let find_context_for =
+        |unfinished: &Unfinished| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
+    recover_due(data_store, Clock::default(), &find_context_for, &|_| false)
+        .await?
+        .iter()
+        .for_each(print_recovery);
     Ok(())
 }
 
 async fn recover_visits(
     common: &CommonOptions,
-    disk: &DataStore,
+    data_store: &DataStore,
 ) -> Result<Vec<RecoveredVisit>, CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let json = common.json;
-    let teller: EventSink = Arc::new(move |line: VisitEvent| {
-        if json && let Ok(text) = serde_json::to_string(&line) {
+    let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
+        if json && let Ok(text) = serde_json::to_string(&event) {
             output::print_result(format_args!("{text}"));
         }
     });
-    let parts_for =
-        |unfinished: &Unfinished| context_for_recovery(disk, &profiles, unfinished, teller.clone());
-    let all = recover_all(disk, &parts_for).await?;
+    let find_context_for =
+        |unfinished: &Unfinished| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
+    let all = recover_all(data_store, &find_context_for).await?;
     all.iter().for_each(print_recovery);
     Ok(all)
 }
 
 fn context_for_recovery(
-    disk: &DataStore,
+    data_store: &DataStore,
     profiles: &Profiles,
     unfinished: &Unfinished,
-    teller: EventSink,
+    event_sink: EventSink,
 ) -> Result<VisitContext, String> {
     let start = &unfinished.visit.start;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
@@ -85,10 +88,10 @@ fn context_for_recovery(
         // A delivered avatar needs no credentials, and its profile may have been removed.
         let network = profile.as_ref().map(|profile| profile.timeouts).unwrap_or_default();
         let api = target.download_client(network).map_err(|error| error.to_string())?;
-        let parts = disk.visit_context(api, Clock::default(), teller);
+        let context = data_store.visit_context(api, Clock::default(), event_sink);
         return Ok(match profile {
-            Ok(profile) => parts.with_profile_limits(&profile),
-            Err(_) => parts,
+            Ok(profile) => context.with_profile_limits(&profile),
+            Err(_) => context,
         });
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
@@ -97,7 +100,7 @@ fn context_for_recovery(
         .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&found);
     let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
-    Ok(disk.visit_context(api, Clock::default(), teller).with_profile_limits(&profile))
+    Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_limits(&profile))
 }
 
 fn print_recovery(recovered: &RecoveredVisit) {
@@ -119,7 +122,7 @@ fn print_recovery(recovered: &RecoveredVisit) {
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
         )),
         RecoveryOutcome::Closed { why } => {
-            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"))
+            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"));
         }
     }
 }

@@ -207,7 +207,7 @@ fn accept_response(
         Err(error) => {
             match error {
                 DownloadError::InvalidResponse(_) => {
-                    capture.finish_with_error(ExchangeOutcome::InvalidResponse, error.to_string())
+                    capture.finish_with_error(ExchangeOutcome::InvalidResponse, error.to_string());
                 }
                 _ => capture.finish_complete(),
             }

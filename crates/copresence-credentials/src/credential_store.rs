@@ -43,8 +43,8 @@ impl CredentialStore {
 
     /// Sets the timeout of one keychain call. A change that was already started may take twice as long.
     #[must_use]
-    pub fn with_timeout(self, patience: Duration) -> Self {
-        Self { timeout: patience, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Reads a credential. Returns `None` if it is not set. Shows no prompt.

@@ -43,14 +43,14 @@ pub fn usable_slots(profile: &Profile) -> Vec<CredentialKind> {
 /// The keychain failed and the environment has no credential.
 pub fn find_credentials(
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
     let wanted = usable_slots(profile);
     if matches!(profile.token_source, TokenSource::Direct) {
-        return copresence_credentials::load_credentials(vault, &profile.name, env);
+        return copresence_credentials::load_credentials(credential_store, &profile.name, env);
     }
-    copresence_credentials::load_wanted_credentials(vault, &profile.name, env, &wanted)
+    copresence_credentials::load_wanted_credentials(credential_store, &profile.name, env, &wanted)
 }
 
 /// Converts the credentials that were found for the client.

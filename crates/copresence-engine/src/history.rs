@@ -13,20 +13,20 @@ pub struct ForgetResult {
     pub visits: Vec<VisitId>,
     /// Folders that stay because they contain foreign files, with the names of those.
     pub foreign_files: Vec<(PathBuf, Vec<String>)>,
-    /// Visits that stay because they are in use.
+    /// Visits that were kept, because a program has locked them.
     pub locked: Vec<VisitId>,
 }
 
 /// Forgets one visit and removes its files; `None` when there is no such visit.
 ///
 /// # Errors
-/// When the disk or the journal fails; what is removed by then stays removed, and the call can be repeated.
-pub async fn forget_visit(disk: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
-    let Some(detail) = disk.journal.load_visit(id).await? else {
+/// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
+pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
+    let Some(detail) = data_store.journal.load_visit(id).await? else {
         return Ok(None);
     };
     let mut forgotten = ForgetResult::default();
-    forget_record(disk, &detail.visit, &mut forgotten).await?;
+    forget_record(data_store, &detail.visit, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
 
@@ -34,8 +34,11 @@ pub async fn forget_visit(disk: &DataStore, id: &VisitId) -> Result<Option<Forge
 ///
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.
-pub async fn forget_before(disk: &DataStore, moment: Option<Timestamp>) -> Result<ForgetResult, StoreError> {
-    forget_visits(disk, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
+pub async fn forget_before(
+    data_store: &DataStore,
+    moment: Option<Timestamp>,
+) -> Result<ForgetResult, StoreError> {
+    forget_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
 }
 
 /// Forgets every visit that `is_due`, and removes their files. `is_due` is called right before each.
@@ -43,15 +46,15 @@ pub async fn forget_before(disk: &DataStore, moment: Option<Timestamp>) -> Resul
 /// # Errors
 /// As [`forget`]: the first that occurred, after all the others were forgotten.
 pub async fn forget_visits(
-    disk: &DataStore,
+    data_store: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,
 ) -> Result<ForgetResult, StoreError> {
     let mut forgotten = ForgetResult::default();
     let mut first = None;
-    for record in disk.journal.all_visits().await? {
+    for record in data_store.journal.all_visits().await? {
         if is_due(&record) {
             // One folder that cannot be removed does not keep the others.
-            if let Err(error) = forget_record(disk, &record, &mut forgotten).await {
+            if let Err(error) = forget_record(data_store, &record, &mut forgotten).await {
                 first.get_or_insert(error);
             }
         }
@@ -60,12 +63,12 @@ pub async fn forget_visits(
 }
 
 async fn forget_record(
-    disk: &DataStore,
+    data_store: &DataStore,
     record: &VisitRecord,
     forgotten: &mut ForgetResult,
 ) -> Result<(), StoreError> {
     let id = record.start.id;
-    let (data, start) = (disk.data.clone(), record.start.clone());
+    let (data, start) = (data_store.data.clone(), record.start.clone());
     // Files first: after a crash in between, the journal still knows the visit.
     let removed = tokio::task::spawn_blocking(move || remove_files(&data, &start)).await;
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
@@ -78,7 +81,7 @@ async fn forget_record(
     };
     forgotten.foreign_files.extend(removed.left);
     // Locked until the journal has forgotten it too: no other program resumes what is being removed.
-    if disk.journal.forget_visit(&removed.lock).await?.is_some() {
+    if data_store.journal.forget_visit(&removed.lock).await?.is_some() {
         forgotten.visits.push(id);
     }
     Ok(())

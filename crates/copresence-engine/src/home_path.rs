@@ -5,7 +5,7 @@ use std::path::{MAIN_SEPARATOR, Path};
 /// A path for display: `~/…` if it is below the home folder.
 ///
 /// A home folder of `/` is not abbreviated, because every path is below it.
-pub(crate) fn abbreviate_home(path: &str, home: Option<&Path>) -> String {
+pub fn abbreviate_home(path: &str, home: Option<&Path>) -> String {
     let home = home.filter(|home| home.parent().is_some());
     match home.and_then(|home| Path::new(path).strip_prefix(home).ok()) {
         Some(below) => Path::new("~").join(below).display().to_string(),
@@ -14,7 +14,7 @@ pub(crate) fn abbreviate_home(path: &str, home: Option<&Path>) -> String {
 }
 
 /// Abbreviates every path below the home folder in a text.
-pub(crate) fn abbreviate_home_in(text: &str, home: Option<&Path>) -> String {
+pub fn abbreviate_home_in(text: &str, home: Option<&Path>) -> String {
     match home.filter(|home| home.parent().is_some()) {
         Some(home) => {
             text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))

@@ -1,28 +1,21 @@
-//! The kiosk application: profiles, the visit runner, recovery, history, and the state of the window.
+//! What the command line and the window share: profiles, the visit runner, recovery, history, health, and the format of
+//! the settings file.
 //!
-//! A command line builds a [`runner::VisitConfig`] with [`setup::visit_config`] and awaits [`runner::run_visit`]. A
-//! window keeps an [`app::Kiosk`] and shows its snapshots.
+//! To run a visit, build a [`runner::VisitConfig`] with [`setup::visit_config`] and await [`runner::run_visit`].
 
-pub mod app;
 pub mod clock;
 pub mod credentials;
 pub mod events;
 pub mod health;
 pub mod history;
-mod home_path;
-pub mod inspector;
-mod language;
-pub mod panel;
-mod pin;
+pub mod home_path;
 pub mod problem;
 pub mod profile;
 pub mod qr;
 pub mod recovery;
 pub mod runner;
-mod screen_state;
-pub mod settings;
+pub mod settings_toml;
 pub mod setup;
-pub mod view;
 
 /// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]

@@ -1,11 +1,26 @@
 //! Messages for people: for each stable error code one sentence for the visitor, one for the operator, and what to do.
 //!
-//! The codes of outcomes and failures come from `visit`; a test checks that this table has them all.
+//! The codes of outcomes and failures come from `copresence_visit`; a test checks that this table has them all.
 
-use crate::view::Problem;
 use copresence_client::SetupError;
 use copresence_credentials::KeychainError;
 use copresence_visit::Outcome;
+use serde::Serialize;
+
+/// A failure for people: a stable code, and a sentence for each audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Stable code, as in `backend_unreachable`.
+    pub code: String,
+    /// Sentence for the visitor.
+    pub visitor: String,
+    /// Sentence for the operator, with details.
+    pub operator: String,
+    /// What to do about it.
+    pub hint: String,
+    /// Whether trying again can help.
+    pub retry_helps: bool,
+}
 
 /// A row of the table.
 struct Message {
@@ -301,7 +316,7 @@ pub fn outcome_problem(outcome: &Outcome) -> Problem {
 }
 
 /// The error code of a client that cannot be made.
-pub(crate) fn setup_error_code(error: &SetupError) -> &'static str {
+pub fn setup_error_code(error: &SetupError) -> &'static str {
     match error {
         SetupError::MissingApiKey { .. }
         | SetupError::MissingSession

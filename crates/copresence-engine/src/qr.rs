@@ -35,7 +35,7 @@ impl QrCode {
     /// from how far a code can be scanned, so the level is raised only while the version is small.
     ///
     /// # Errors
-    /// When the link is longer than [`MOST_BYTES`].
+    /// When the link is longer than [`MAX_LINK_BYTES`].
     pub fn new(link: &str) -> Result<Self, QrError> {
         let fits = |level| Encoder::with_error_correction_level(link.as_bytes(), level).ok();
         let small = |code: &Encoder| code.width() <= 45; // version 7

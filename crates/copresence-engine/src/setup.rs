@@ -50,11 +50,11 @@ impl BackendTarget {
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
     pub fn with_found_credentials(
         profile: &Profile,
-        vault: &CredentialStore,
+        credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Self, Option<KeychainError>), TargetError> {
         let target = Self::without_credentials(profile)?;
-        let found = credentials::find_credentials(profile, vault, env)?;
+        let found = credentials::find_credentials(profile, credential_store, env)?;
         let credentials = credentials::to_client_credentials(&found);
         Ok((Self { credentials, ..target }, found.keychain_error))
     }
@@ -173,15 +173,15 @@ impl DataStore {
         self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
     }
 
-    /// What a visit needs to run, with default limits for recovery ([`Parts::within`] sets a profile's).
-    pub fn visit_context(&self, api: ApiClient, clock: Clock, teller: EventSink) -> VisitContext {
+    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets a profile's).
+    pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
         VisitContext {
             api,
             data: self.data.clone(),
             journal: self.journal.clone(),
             clock,
-            event_sink: teller,
+            event_sink,
             limits,
         }
     }
@@ -216,8 +216,12 @@ const LEARN_FROM_VISITS: u32 = 50;
 const MIN_VISITS_TO_LEARN: usize = 3;
 
 /// Usual processing time of this backend: the median of the latest visits.
-async fn learnt_processing(disk: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
-    let latest = disk.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
+async fn learnt_processing(
+    data_store: &DataStore,
+    profile: &Profile,
+    target: &BackendTarget,
+) -> Option<Duration> {
+    let latest = data_store.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
     let here = latest.iter().filter(|visit| {
         visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port()
     });
@@ -232,7 +236,7 @@ async fn learnt_processing(disk: &DataStore, profile: &Profile, target: &Backend
 pub async fn visit_config(
     profile: &Profile,
     target: &BackendTarget,
-    disk: &DataStore,
+    data_store: &DataStore,
     overrides: &VisitOverrides,
 ) -> VisitConfig {
     let mut polling = profile.polling.clone();
@@ -241,7 +245,7 @@ pub async fn visit_config(
     }
     let usual_processing = match profile.usual_processing {
         Some(stated) => Some(stated),
-        None => learnt_processing(disk, profile, target).await,
+        None => learnt_processing(data_store, profile, target).await,
     };
     if let Some(usual_processing) = usual_processing {
         polling.usual_processing = usual_processing;
@@ -255,18 +259,18 @@ pub async fn visit_config(
     if let Some(max_file_size) = overrides.max_file_size {
         limits.max_file_size = max_file_size;
     }
-    let out = overrides
+    let out_dir = overrides
         .out_dir
         .clone()
         .or_else(|| profile.out_dir.clone())
-        .unwrap_or_else(|| disk.default_avatars_dir());
+        .unwrap_or_else(|| data_store.default_avatars_dir());
     VisitConfig {
         id: VisitId::new(),
         profile: profile.name.clone(),
         api_url: target.api_url.to_string(),
         backend_host: target.host_and_port(),
         link: target.link.clone(),
-        out_dir: out,
+        out_dir,
         polling,
         timeout: overrides.timeout.unwrap_or(profile.timeout),
         token_lifetime: profile.token_lifetime,

@@ -15,7 +15,7 @@ fn target(host: &str) -> BackendTarget {
     }
 }
 
-async fn visit(disk: &DataStore, host: &str, processing: i64) {
+async fn visit(data_store: &DataStore, host: &str, processing: i64) {
     let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
     let start = VisitRecordStart {
         id,
@@ -28,16 +28,16 @@ async fn visit(disk: &DataStore, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    disk.journal.record_start(&start).await.expect("begun");
-    disk.journal.record_phase(&id, Phase::Processing, began).await.expect("noted");
+    data_store.journal.record_start(&start).await.expect("begun");
+    data_store.journal.record_phase(&id, Phase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    disk.journal.record_phase(&id, Phase::Ready, ready).await.expect("noted");
+    data_store.journal.record_phase(&id, Phase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]
 async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let disk = DataStore::open(&folder.path().join("data")).expect("a data folder");
+    let data_store = DataStore::open(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
     let profile = |more: &str| {
         let text = format!(
@@ -48,19 +48,19 @@ async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time()
     };
     let usual = async |more: &str| {
         let profile = profile(more);
-        visit_config(&profile, &target("a.test"), &disk, &VisitOverrides::default())
+        visit_config(&profile, &target("a.test"), &data_store, &VisitOverrides::default())
             .await
             .polling
             .usual_processing
     };
 
-    visit(&disk, "a.test", 40).await;
-    visit(&disk, "a.test", 300).await;
+    visit(&data_store, "a.test", 40).await;
+    visit(&data_store, "a.test", 300).await;
     for _ in 0..5 {
-        visit(&disk, "elsewhere.test", 5).await;
+        visit(&data_store, "elsewhere.test", 5).await;
     }
     assert_eq!(usual("").await, Duration::from_secs(90), "two are too few, and others are no guide");
-    visit(&disk, "a.test", 50).await;
+    visit(&data_store, "a.test", 50).await;
     assert_eq!(usual("").await, Duration::from_secs(50));
     assert_eq!(usual("polling.usual_processing = \"2m\"\n").await, Duration::from_mins(2));
 }

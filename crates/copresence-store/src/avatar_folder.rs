@@ -18,6 +18,7 @@ use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, FileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file};
+use crate::partial_folder::{is_own_file, partial_folder, remove_partial_folder};
 use crate::saved_avatars::SavedAvatars;
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
@@ -296,34 +297,6 @@ impl AvatarFolder {
     }
 }
 
-/// Parses the name of a partial folder. Returns `None` for other names.
-pub(crate) fn parse_partial_name(name: &str) -> Option<VisitId> {
-    name.strip_prefix('.')?.strip_suffix(".partial")?.parse().ok()
-}
-
-/// Removes a partial folder and the files of this program in it. If it contains other files, they and the folder are
-/// kept.
-pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
-    if !disk::entry_exists(parent, name, path)? {
-        return Ok(());
-    }
-    let dir = disk::open_subfolder(parent, name, path)?;
-    for file in disk::entry_names(&dir, path)?.iter().filter(|file| is_own_file(file)) {
-        disk::remove_file_if_exists(&dir, file, &path.join(file))?;
-    }
-    drop(dir);
-    crash_point::reach_crash_point(CrashPoint::PartialEmptied);
-    remove_folder_if_empty(parent, name, path)
-}
-
-/// Removes a folder if it is empty.
-pub(crate) fn remove_folder_if_empty(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
-    match parent.remove_dir(name) {
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-        removed => removed.io_context("remove", path),
-    }
-}
-
 /// The final name of a folder: `<date>-<visit id>`.
 pub(crate) fn avatar_folder_name(date: Date, visit: &VisitId) -> String {
     format!("{date}-{visit}")
@@ -335,17 +308,4 @@ fn ensure_absent(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreError>
         return Err(StoreError::AlreadyExists { path: target.to_owned() });
     }
     Ok(())
-}
-
-/// Whether a file name, complete or partial, is one of this program.
-fn is_own_file(name: &str) -> bool {
-    let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
-    name == MANIFEST_NAME || file_names::is_own_file_name(name)
-}
-
-/// Name and path of the partial folder of a visit.
-fn partial_folder(parent: &Path, visit: &VisitId) -> (String, PathBuf) {
-    let name = format!(".{visit}.partial");
-    let path = parent.join(&name);
-    (name, path)
 }

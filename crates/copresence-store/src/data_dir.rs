@@ -8,7 +8,7 @@
 //! DATA/incomplete/<date>-<visit id>/ avatars of which files are missing
 //! DATA/inspector/                    exchanges that an integrator saved
 //! DATA/reports/                      reports of checks that an integrator saved
-//! DATA/settings.toml, logo.png       the operator's settings ([`crate::HostFile`])
+//! DATA/settings.toml, logo.png       the operator's settings ([`crate::OperatorFile`])
 //! ```
 //! Everything created here is private: folders 0700, files 0600. A data folder that existed before keeps its mode.
 
@@ -16,25 +16,18 @@ use crate::crash_point::{self, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
+use crate::partial_folder::{parse_partial_name, remove_partial_folder};
 use crate::visit_id::VisitId;
+use crate::visit_lock::{VisitLock, lock_file_options};
 use cap_std::fs::Dir;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The data folder. Any number of processes may have it open.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
-}
-
-/// The lock of a visit. Released when dropped, and by the system when the process ends in any way.
-#[derive(Debug)]
-pub struct VisitLock {
-    visit: VisitId,
-    path: PathBuf,
-    /// Open for its file lock.
-    file: Option<File>,
 }
 
 const LOCK_FOLDER: &str = "live";
@@ -83,36 +76,24 @@ impl DataDir {
     /// Locks a visit: no other process or task can, until the lock is dropped or this process ends.
     ///
     /// # Errors
-    /// [`StoreError::Held`] while another process, or another task of this one, has the lock; failures of the disk.
+    /// [`StoreError::VisitLocked`] while another process, or another task of this one, has the lock; failures of the disk.
     pub fn lock_visit(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
         let (locks_file, path) = self.open_locks_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
-        let claim = self.take_lock(visit)?;
+        let visit_lock = self.take_lock(visit)?;
         crash_point::reach_crash_point(CrashPoint::VisitLocked);
-        Ok(claim)
+        Ok(visit_lock)
+    }
+
+    fn take_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
+        VisitLock::take(&self.path.join(LOCK_FOLDER), visit)
     }
 
     /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
     fn open_locks_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
         Ok((lock_file_options().open(&path).io_context("open", &path)?, path))
-    }
-
-    fn take_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
-        let path = self.path.join(LOCK_FOLDER).join(format!("{visit}.lock"));
-        loop {
-            let file = lock_file_options().open(&path).io_context("open", &path)?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
-                Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
-            }
-            // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
-            if is_same_file(&file, &path) {
-                return Ok(VisitLock { visit: *visit, path, file: Some(file) });
-            }
-        }
     }
 
     /// Checks that files can be written here, by writing one.
@@ -162,10 +143,10 @@ impl DataDir {
         let path = self.incomplete_path();
         let dir = disk::open_folder(&path)?;
         for name in disk::entry_names(&dir, &path)? {
-            let Some(visit) = crate::avatar_folder::parse_partial_name(&name) else { continue };
-            if let Ok(claim) = self.take_lock(&visit) {
-                crate::avatar_folder::remove_partial_folder(&dir, &name, &path)?;
-                drop(claim);
+            let Some(visit) = parse_partial_name(&name) else { continue };
+            if let Ok(visit_lock) = self.take_lock(&visit) {
+                remove_partial_folder(&dir, &name, &path)?;
+                drop(visit_lock);
             }
         }
         Ok(())
@@ -179,48 +160,6 @@ impl DataDir {
     }
 }
 
-impl VisitLock {
-    /// The locked visit.
-    pub fn visit(&self) -> &VisitId {
-        &self.visit
-    }
-}
-
-impl Drop for VisitLock {
-    fn drop(&mut self) {
-        // Removed while still locked, so that no other process can have locked this file in between.
-        if let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::debug!(visit = %self.visit, %error, "the lock file could not be removed");
-        }
-        self.file.take();
-    }
-}
-
-/// Opens or creates a lock file.
-fn lock_file_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-#[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    match (file.metadata(), std::fs::symlink_metadata(path)) {
-        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn is_same_file(_file: &File, path: &Path) -> bool {
-    path.exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,10 +169,10 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
-        let claim = data.lock_visit(&visit).expect("free");
+        let visit_lock = data.lock_visit(&visit).expect("free");
         assert_eq!(data.lock_visit(&visit).expect_err("held").code(), "visit_held");
         assert!(data.lock_visit(&VisitId::new()).is_ok());
-        drop(claim);
+        drop(visit_lock);
         assert!(data.lock_visit(&visit).is_ok());
     }
 
@@ -247,10 +186,10 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        let Ok(claim) = data.lock_visit(&visit) else { continue };
+                        let Ok(visit_lock) = data.lock_visit(&visit) else { continue };
                         assert_eq!(holders.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
                         holders.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
-                        drop(claim);
+                        drop(visit_lock);
                     }
                 });
             }
@@ -283,26 +222,14 @@ mod tests {
         locks_file.unlock().expect("released");
 
         locks_file.lock().expect("as for cleaning up");
-        let (done, claimed) = std::sync::mpsc::channel();
+        let (done, locked) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| done.send(data.lock_visit(&VisitId::new()).is_ok()));
-            let early = claimed.recv_timeout(std::time::Duration::from_millis(50));
-            assert!(early.is_err(), "a claim is taken while another program cleans");
+            let early = locked.recv_timeout(std::time::Duration::from_millis(50));
+            assert!(early.is_err(), "a lock is taken while another program cleans up");
             locks_file.unlock().expect("released");
-            assert_eq!(claimed.recv(), Ok(true));
+            assert_eq!(locked.recv(), Ok(true));
         });
-    }
-
-    #[test]
-    fn a_removed_lock_file_is_not_the_same_file() {
-        let root = tempfile::tempdir().expect("a folder");
-        let path = root.path().join("a.lock");
-        let file = lock_file_options().open(&path).expect("made");
-        assert!(is_same_file(&file, &path));
-        std::fs::remove_file(&path).expect("removed");
-        assert!(!is_same_file(&file, &path));
-        let _another = lock_file_options().open(&path).expect("made anew");
-        assert!(!is_same_file(&file, &path));
     }
 
     #[test]
@@ -314,7 +241,7 @@ mod tests {
         std::fs::write(lock(&dead), "").expect("a stale lock");
         std::fs::write(root.path().join("live/notes.txt"), "mine").expect("a note");
         std::fs::write(root.path().join(format!("{PROBE_PREFIX}old")), "").expect("a stale probe");
-        let _claim = data.lock_visit(&alive).expect("free");
+        let _visit_lock = data.lock_visit(&alive).expect("free");
 
         DataDir::open(root.path()).expect("opened again");
         assert!(!lock(&dead).exists());

@@ -111,6 +111,14 @@ pub(crate) fn remove_file_if_exists(dir: &Dir, name: &str, path: &Path) -> Resul
     }
 }
 
+/// Removes a folder if it is empty.
+pub(crate) fn remove_folder_if_empty(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
+    match parent.remove_dir(name) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        removed => removed.io_context("remove", path),
+    }
+}
+
 /// Whether an entry exists, also a dangling symlink.
 pub(crate) fn entry_exists(dir: &Dir, name: &str, path: &Path) -> Result<bool, StoreError> {
     match dir.symlink_metadata(name) {

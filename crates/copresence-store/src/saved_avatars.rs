@@ -1,6 +1,5 @@
 //! Finds, reads and removes saved avatars.
 
-use crate::avatar_folder::remove_folder_if_empty;
 use crate::crash_point::{self, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
@@ -75,7 +74,7 @@ impl SavedAvatars {
         if is_removal_interrupted(&dir, folder)? {
             let left = disk::entry_names(&dir, folder)?;
             drop(dir);
-            remove_folder_if_empty(&parent, &name, folder)?;
+            disk::remove_folder_if_empty(&parent, &name, folder)?;
             disk::sync_folder(&parent, &parent_path)?;
             return Ok(RemovalResult { files: 0, foreign_entries: left });
         }
@@ -98,7 +97,7 @@ impl SavedAvatars {
         crash_point::reach_crash_point(CrashPoint::ManifestRemoved);
         let left = disk::entry_names(&dir, folder)?;
         drop(dir);
-        remove_folder_if_empty(&parent, &name, folder)?;
+        disk::remove_folder_if_empty(&parent, &name, folder)?;
         disk::sync_folder(&parent, &parent_path)?;
         crash_point::reach_crash_point(CrashPoint::AvatarRemoved);
         Ok(RemovalResult { files, foreign_entries: left })

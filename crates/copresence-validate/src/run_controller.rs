@@ -258,14 +258,14 @@ impl RunController {
         };
         let ended = run.run_until_stopped(running.stop_signal.wait_until_set()).await;
         let report = Report::new(target, options, &plan, &ended, (began, Timestamp::now()));
-        let stand = match &ended.error {
+        let new_state = match &ended.error {
             Some(error) => RunState::Aborted(error.clone()),
             None => RunState::Ended { passed: report.exit == 0 },
         };
         let summary = report.summary();
         *lock_unpoisoned(&self.0.last_bundle) = Some(ReportBundle { har: ended.to_har(), report });
         self.update_snapshot(|view| {
-            view.state = stand;
+            view.state = new_state;
             view.summary = Some(summary);
         });
     }

@@ -31,7 +31,7 @@ impl Millis {
 impl Add<Duration> for Millis {
     type Output = Self;
 
-    /// Saturates at [`Moment::MAX`], so that a very large duration means "never".
+    /// Saturates at [`Millis::MAX`], so that a very large duration means "never".
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }

@@ -1,8 +1,8 @@
 //! Subscriptions of the desk's pages: each ends when another call replaces it, or the panel is locked.
 
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::Problem;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::PinLock;
-use copresence_engine::view::Problem;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -21,20 +21,20 @@ impl DeskSubscription {
     /// `panel_locked` when the panel is locked.
     pub(crate) fn replace_subscription(
         &self,
-        gate: &PinLock,
+        pin_lock: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        gate.require_unlocked(clock.millis())?;
+        pin_lock.require_unlocked(clock.millis())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();
             *current = CancellationToken::new();
             current.clone()
         };
-        let (gate, closing) = (gate.clone(), gate.locked_token());
+        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.locked_token());
         Ok(async move {
             let idle = async {
-                while gate.is_unlocked(clock.millis()) {
+                while pin_lock.is_unlocked(clock.millis()) {
                     tokio::time::sleep(IDLE_CHECK_INTERVAL).await;
                 }
             };

@@ -2,11 +2,11 @@
 
 use super::desk::DeskSubscription;
 use crate::checks::judge_requirements;
-use copresence_engine::app::Kiosk;
+use copresence_booth::app::Kiosk;
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::Problem;
+use copresence_booth::view::inspector::InspectorView;
 use copresence_engine::clock::Clock;
-use copresence_engine::panel::PinLock;
-use copresence_engine::view::Problem;
-use copresence_engine::view::inspector::InspectorView;
 use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::Channel;
@@ -19,13 +19,13 @@ pub(crate) struct InspectorSubscription(DeskSubscription);
 #[tauri::command]
 pub(crate) async fn inspect(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     inspecting: State<'_, InspectorSubscription>,
     visit: Option<String>,
     channel: Channel<InspectorView>,
 ) -> Result<(), Problem> {
-    let until = inspecting.0.replace_subscription(&gate, *clock)?;
+    let until = inspecting.0.replace_subscription(&pin_lock, *clock)?;
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
@@ -39,11 +39,11 @@ pub(crate) async fn inspect(
 #[tauri::command]
 pub(crate) async fn save_har(
     kiosk: State<'_, Kiosk>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    gate.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.millis())?;
     let kiosk = kiosk.inner().clone();
-    super::save_off_thread(move || kiosk.inspector().save_har(kiosk.disk(), &visit)).await
+    super::save_off_thread(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

@@ -1,4 +1,4 @@
-//! The commands of the web view: a few lines each over `kiosk`. All are asynchronous, because a visit's task needs a
+//! The commands of the web view: a few lines each over `copresence_booth`. All are asynchronous, because a visit's task needs a
 //! runtime.
 
 mod checks;
@@ -10,10 +10,11 @@ mod panel;
 pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
-use copresence_engine::app::{CommandTarget, Kiosk, VisitorCommand};
-use copresence_engine::panel::PinLock;
+use crate::window::KIOSK_WINDOW;
+use copresence_booth::app::{CommandTarget, Kiosk, VisitorCommand};
+use copresence_booth::panel::PinLock;
+use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::problem::problem_for_code;
-use copresence_engine::view::{Problem, Screen, Snapshot};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
@@ -22,8 +23,6 @@ use tauri::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Label of the visitor's window, the only one that may call these commands.
-pub(crate) const KIOSK_WINDOW: &str = "kiosk";
 /// Label of the window with the sandbox's phone page.
 pub(crate) const PHONE_WINDOW: &str = "phone";
 /// Width and height of the phone's window, in logical pixels.
@@ -89,10 +88,10 @@ async fn save_off_thread(
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
     listener: State<'_, SnapshotListener>,
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
-    gate.lock();
+    pin_lock.lock();
     let mut snapshots = kiosk.subscribe_snapshots();
     let replaced = listener.replace_listener();
     tokio::spawn(async move {
@@ -235,7 +234,7 @@ mod tests {
         let capability = read(include_str!("../../capabilities/kiosk.json"));
         assert_eq!(
             capability["windows"],
-            serde_json::json!([super::KIOSK_WINDOW]),
+            serde_json::json!([crate::window::KIOSK_WINDOW]),
             "the phone's page gets none"
         );
         assert!(capability.get("remote").is_none(), "no page from elsewhere gets any");

@@ -1,42 +1,42 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
+use copresence_booth::panel::{AfterAction, Panel, PinLock};
+use copresence_booth::view::Problem;
+use copresence_booth::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
 use copresence_engine::clock::Clock;
-use copresence_engine::health;
-use copresence_engine::panel::{AfterAction, Panel, PinLock};
+use copresence_engine::health::{self, PartHealth};
 use copresence_engine::problem::problem_for_code;
-use copresence_engine::view::Problem;
-use copresence_engine::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use tauri::{AppHandle, Runtime, State};
 
 /// The state of the PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
 ) -> Result<PinLockView, Problem> {
-    Ok(gate.status(clock.millis()))
+    Ok(pin_lock.status(clock.millis()))
 }
 
 /// Tries a PIN.
 #[tauri::command]
 pub(crate) async fn panel_enter(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.try_unlock(pin, clock.millis()).await
+    pin_lock.try_unlock(pin, clock.millis()).await
 }
 
 /// Sets the first PIN.
 #[tauri::command]
 pub(crate) async fn panel_set_first_pin(
-    gate: State<'_, PinLock>,
+    pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    gate.set_first_pin(pin, clock.millis()).await
+    pin_lock.set_first_pin(pin, clock.millis()).await
 }
 
 /// The panel as it is now.
@@ -76,9 +76,10 @@ pub(crate) async fn panel_health<R: Runtime>(
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
     panel.pin_lock().require_unlocked(clock.millis())?;
-    let mut told = panel.check_health().await;
-    told.extend(display_health(&app, panel.display_settings().monitor.as_deref()));
-    Ok(told)
+    let mut views = panel.check_health().await;
+    let display = display_health(&app, panel.display_settings().monitor.as_deref());
+    views.extend(display.map(HealthView::from));
+    Ok(views)
 }
 
 /// The past visits, the newest first.
@@ -92,7 +93,7 @@ pub(crate) async fn panel_history(
 }
 
 /// The health of what only a program with a window can check.
-fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [HealthView; 2] {
+fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [PartHealth; 2] {
     let monitors = window::list_monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));
     let seen = there.collect::<Vec<_>>().join(", ");

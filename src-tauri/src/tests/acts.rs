@@ -1,9 +1,9 @@
 //! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
-use copresence_engine::panel::AfterAction;
-use copresence_engine::view::Texts;
-use copresence_engine::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
+use copresence_booth::panel::AfterAction;
+use copresence_booth::view::Texts;
+use copresence_booth::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
 use std::io::Cursor;
 
 fn use_profile(name: &str) -> PanelAction {
@@ -44,7 +44,7 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     booth.kiosk.start_visit();
     assert_eq!(
         booth.kiosk.current_snapshot().screen,
-        copresence_engine::view::Screen::Attract,
+        copresence_booth::view::Screen::Attract,
         "no visit begins"
     );
 
@@ -96,14 +96,17 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
     booth.panel.reopen_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
-        booth.vault.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
+        booth
+            .credential_store
+            .set_credential("live", slot.parse().expect("a slot"), &secret(value))
+            .expect("memory");
     }
     booth.panel.reopen_if_possible().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;
     booth
-        .vault
+        .credential_store
         .set_credential("live", "session-token".parse().expect("a slot"), &secret("another"))
         .expect("memory");
     assert!(booth.closed_code().is_some(), "not checked yet");
@@ -173,9 +176,9 @@ async fn phone_access_can_change_during_a_visit() {
     let view = booth.panel_view().await;
     let at = view.sandbox.and_then(|sandbox| sandbox.phones_at).expect("an address");
     assert_eq!(view.backend.phones_at.as_deref(), Some(at.as_str()));
-    let backing = booth.kiosk.backend_config();
-    assert_eq!(backing.target.api_url, own, "the API stays on this machine");
-    assert!(backing.target.link.as_str().starts_with(&at), "{}", backing.target.link.as_str());
+    let backend_config = booth.kiosk.backend_config();
+    assert_eq!(backend_config.target.api_url, own, "the API stays on this machine");
+    assert!(backend_config.target.link.as_str().starts_with(&at), "{}", backend_config.target.link.as_str());
     assert!(!at.contains("127.0.0.1") && !at.contains("localhost"), "{at}");
     let port = at.parse::<url::Url>().expect("a URL").port().expect("a port");
     let reached = || tokio::net::TcpStream::connect(("127.0.0.1", port));
@@ -183,7 +186,7 @@ async fn phone_access_can_change_during_a_visit() {
 
     // The visit in progress continues over the first listener, including its files.
     booth.sandbox().associate_avatar(&token, &copresence_sandbox::AvatarChoice::New, None).expect("scanned");
-    let there = |snapshot: &copresence_engine::view::Snapshot| matches!(&snapshot.screen, copresence_engine::view::Screen::Reveal { visit: shown, .. } if *shown == visit);
+    let there = |snapshot: &copresence_booth::view::Snapshot| matches!(&snapshot.screen, copresence_booth::view::Screen::Reveal { visit: shown, .. } if *shown == visit);
     booth.wait_for_snapshot(there).await;
     booth.kiosk.return_to_start();
 
@@ -225,7 +228,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
     assert_eq!(seen.attract_text, display.attract_text);
     booth.kiosk.start_visit();
-    let consent = copresence_engine::view::Screen::Consent { texts: display.consent.clone() };
+    let consent = copresence_booth::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.current_snapshot().screen, consent);
     booth.kiosk.leave_visit();
     let unfit = PanelAction::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };

@@ -1,8 +1,8 @@
 //! The commands as the page calls them.
 
 use super::Booth;
-use crate::commands::KIOSK_WINDOW;
-use copresence_engine::view::Screen;
+use crate::window::KIOSK_WINDOW;
+use copresence_booth::view::Screen;
 use serde_json::{Value, json};
 use tauri::ipc::{CallbackFn, InvokeBody};
 use tauri::test::{INVOKE_KEY, MockRuntime, get_ipc_response, mock_builder, mock_context, noop_assets};

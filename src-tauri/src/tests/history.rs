@@ -2,7 +2,7 @@
 
 use super::Booth;
 use crate::avatar_protocol::{AvatarRequest, read_requested_file};
-use copresence_engine::view::panel::PanelAction;
+use copresence_booth::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
 

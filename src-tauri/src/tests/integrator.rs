@@ -3,8 +3,8 @@
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use crate::checks::{CheckRunner, judge_requirements};
-use copresence_engine::view::checks::{ChecksRequest, ChecksState, ChecksView};
-use copresence_engine::view::inspector::TimelineEntry;
+use copresence_booth::view::checks::{ChecksRequest, ChecksState, ChecksView};
+use copresence_booth::view::inspector::TimelineEntry;
 use copresence_sandbox::{ClockMove, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -51,7 +51,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     let idle = views.recv().await.expect("at once");
     assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksState::Idle, 0, None));
     assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
-    assert_eq!(checks.save_report(booth.kiosk.disk()).expect_err("none").code, "checks_none");
+    assert_eq!(checks.save_report(booth.kiosk.data_store()).expect_err("none").code, "checks_none");
 
     checks.start_run(&booth.kiosk.backend_config(), &ALL, 0).await.expect("free");
     let again = checks.start_run(&booth.kiosk.backend_config(), &ALL, 0).await.expect_err("one at a time");
@@ -64,7 +64,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     assert!(ended.checks.iter().all(|check| check.verdict.is_some() && !check.requirements.is_empty()));
     assert!(ended.notes[0].starts_with("This makes 4 Export Tokens") && ended.tokens == 4);
 
-    let saved = checks.save_report(booth.kiosk.disk()).expect("saved");
+    let saved = checks.save_report(booth.kiosk.data_store()).expect("saved");
     assert!(saved.starts_with(booth.data().join("reports")), "{}", saved.display());
     let sandbox = booth.sandbox();
     let known = sandbox.credentials();
@@ -82,8 +82,8 @@ async fn a_run_of_checks_completes_and_is_saved() {
 async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let booth = Booth::new();
     set_real_time(&booth);
-    let (checks, backing) = (CheckRunner::default(), booth.kiosk.backend_config());
-    let plan = checks.plan_run(&backing, &ALL, 1).await.expect("a plan");
+    let (checks, backend_config) = (CheckRunner::default(), booth.kiosk.backend_config());
+    let plan = checks.plan_run(&backend_config, &ALL, 1).await.expect("a plan");
     let rows = copresence_validate::act::ACTS.iter().map(|row| row.description);
     assert!(plan.acts.iter().map(|act| act.does.as_str()).eq(rows));
     let done = plan.acts.iter().filter(|act| act.left_out.is_none());
@@ -91,16 +91,16 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     assert_eq!((plan.tokens, plan.avatars, plan.free, plan.asks_people), (4, 2, true, false));
     assert_eq!((plan.moves_clock, plan.disturbs), (true, 1));
     let least = ChecksRequest { most_tokens: 1, with_phone: false, ..ALL };
-    let plan = checks.plan_run(&backing, &least, 1).await.expect("a plan");
+    let plan = checks.plan_run(&backend_config, &least, 1).await.expect("a plan");
     assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
     assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
 
     booth.show_code().await;
     let visits = booth.kiosk.running_visits().len();
-    let refused = checks.start_run(&backing, &ALL, visits).await.expect_err("somebody is here");
+    let refused = checks.start_run(&backend_config, &ALL, visits).await.expect_err("somebody is here");
     assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
     let all_the_same = ChecksRequest { despite_visits: true, ..ALL };
-    checks.start_run(&backing, &all_the_same, visits).await.expect("as was wanted");
+    checks.start_run(&backend_config, &all_the_same, visits).await.expect("as was wanted");
     checks.stop_run();
     booth.kiosk.stop_visits().await;
 }
@@ -141,10 +141,10 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     let report = std::fs::read_to_string(std::path::Path::new(&place).join("report.json")).expect("written");
     assert_eq!(serde_json::from_str::<Value>(&report).expect("JSON")["exit"], 130);
 
-    let mut backing = booth.kiosk.backend_config();
-    backing.target.credentials.api_key = None;
+    let mut backend_config = booth.kiosk.backend_config();
+    backend_config.target.credentials.api_key = None;
     let tokens = booth.sandbox().state().tokens.len();
-    let refused = CheckRunner::default().start_run(&backing, &ALL, 0).await.expect_err("refused");
+    let refused = CheckRunner::default().start_run(&backend_config, &ALL, 0).await.expect_err("refused");
     assert_eq!(refused.code, "credentials_missing");
     assert_eq!(booth.sandbox().state().tokens.len(), tokens);
     booth.simulator.stop().await;

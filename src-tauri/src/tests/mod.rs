@@ -8,14 +8,14 @@ mod integrator;
 
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
+use copresence_booth::app::{Kiosk, KioskSetup};
+use copresence_booth::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
+use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
+use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
-use copresence_engine::app::{Kiosk, KioskSetup};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
 use copresence_engine::setup::{DataStore, VisitOverrides};
-use copresence_engine::view::panel::{KioskModeView, PanelAction, PanelView};
-use copresence_engine::view::{Problem, Screen, Snapshot};
 use copresence_sandbox::{Sandbox, Settings};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const LIVE: &str = "[profiles.live]\napi_url = \"http://127.0.0.1:9/api\"\nlink 
 
 pub(crate) struct Booth {
     pub(crate) root: Arc<tempfile::TempDir>,
-    pub(crate) vault: CredentialStore,
+    pub(crate) credential_store: CredentialStore,
     pub(crate) simulator: Arc<EmbeddedSandbox>,
     pub(crate) clock: Clock,
     pub(crate) kiosk: Kiosk,
@@ -44,41 +44,42 @@ impl Booth {
     }
 
     /// Starts the booth in an existing folder. Needs a tokio runtime.
-    pub(crate) fn at(root: Arc<tempfile::TempDir>, vault: CredentialStore) -> Self {
+    pub(crate) fn at(root: Arc<tempfile::TempDir>, credential_store: CredentialStore) -> Self {
         copresence_engine::install_crypto_provider();
-        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
         let simulator = Arc::new(EmbeddedSandbox::with_settings(settings));
         let sources = BackendSources {
             config: Some(root.path().join("profiles.toml")),
-            vault: vault.clone(),
+            credential_store: credential_store.clone(),
             env: Arc::new(|_| None),
             simulator: simulator.clone(),
         };
         let clock = Clock::default();
-        let file = SettingsFile::open(disk.data.clone());
+        let file = SettingsFile::open(data_store.data.clone());
         let set = file.current();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
-        let OpenResult { backend: backing, closed_reason: closed } =
+        let OpenResult { backend: backend_config, closed_reason: closed } =
             sources.open_or_fallback(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(KioskSetup {
-            profile: backing.profile,
-            target: backing.target,
-            phone_address: backing.phone_address,
-            disk,
+            profile: backend_config.profile,
+            target: backend_config.target,
+            phone_address: backend_config.phone_address,
+            data_store,
             overrides: VisitOverrides::default(),
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
-        let gate = PinLock::new(file.clone(), clock.millis());
-        let panel = Panel::new(kiosk.clone(), gate, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
-        Self { root, vault, simulator, clock, kiosk, panel }
+        let pin_lock = PinLock::new(file.clone(), clock.millis());
+        let panel =
+            Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
+        Self { root, credential_store, simulator, clock, kiosk, panel }
     }
 
     /// Restarts the booth in the same folder with the same keychain.
     pub(crate) async fn restart(self) -> Self {
         self.kiosk.stop_visits().await;
         self.simulator.stop().await;
-        Self::at(self.root, self.vault)
+        Self::at(self.root, self.credential_store)
     }
 
     pub(crate) fn data(&self) -> PathBuf {

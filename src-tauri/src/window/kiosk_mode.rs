@@ -3,9 +3,9 @@
 //! It protects against visitors, not against attackers. `docs/kiosk.md` describes how to lock down the system (task
 //! switcher, consoles).
 
+use super::KIOSK_WINDOW;
 use super::monitors::{self, MonitorArea};
-use crate::commands::KIOSK_WINDOW;
-use copresence_engine::panel::Panel;
+use copresence_booth::panel::Panel;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tauri::{
@@ -60,17 +60,18 @@ impl WindowGuard {
 pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(KIOSK_WINDOW) else { return Ok(()) };
     let guard = app.state::<WindowGuard>();
-    let mut stand = guard.lock_state();
+    let mut placement_state = guard.lock_state();
     let kiosk_mode = panel.kiosk_mode().on;
     // Also if the window cannot be placed.
     guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
-    let whole = kiosk_mode || stand.full_screen_flag;
+    let whole = kiosk_mode || placement_state.full_screen_flag;
     let on = if whole {
         monitors::find_monitor(&window, panel.display_settings().monitor.as_deref())?
     } else {
         None
     };
-    stand.apply_placement(&window, Placement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
+    placement_state
+        .apply_placement(&window, Placement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
 }
 
 /// Places the window again whenever monitors are added, removed or resized.

@@ -10,10 +10,11 @@ pub(crate) use kiosk_mode::{WindowGuard, apply_window_mode, on_window_event};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
 
-use crate::commands::KIOSK_WINDOW;
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
+/// Label of the visitor's window, the only one that may call the commands.
+pub(crate) const KIOSK_WINDOW: &str = "kiosk";
 /// Title for task bars.
 const WINDOW_TITLE: &str = "Copresence Kiosk";
 /// Minimum size, in logical pixels.

@@ -2,7 +2,7 @@
 
 use crate::Trouble;
 use crate::backend::{self, Backend, Event, What};
-use crate::fates::Fate;
+use crate::fates::{Fate, Left, Verdict};
 use crate::journal::View;
 use crate::stand::{Ran, Stand, run};
 use serde_json::Value;
@@ -19,22 +19,6 @@ pub(crate) struct Scene {
     pub(crate) journal: View,
     /// What the program had printed on stdout.
     pub(crate) told: Ran,
-}
-
-/// What a crash left of it, for the table.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Left {
-    /// The backend had answered a redeem with the URLs.
-    pub(crate) delivered: bool,
-    /// That answer was on the disk.
-    pub(crate) on_disk: bool,
-}
-
-/// How it went on.
-pub(crate) struct Verdict {
-    pub(crate) left: Left,
-    pub(crate) fate: Fate,
-    pub(crate) breaches: Vec<String>,
 }
 
 /// The most runs of `recover` that a visit needs: one more than a token is told to wait.

@@ -117,7 +117,7 @@ fn beside(program: &Path) -> Result<PathBuf, Trouble> {
     if day.is_file() {
         return Ok(day);
     }
-    Err(format!("there is no {}: `cargo build -p copresence-engine --example day` makes it", day.display())
+    Err(format!("there is no {}: `cargo build -p copresence-booth --example day` makes it", day.display())
         .into())
 }
 

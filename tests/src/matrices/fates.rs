@@ -1,6 +1,5 @@
 //! What becomes of a visit, and the tables that count it.
 
-use crate::claims::Verdict;
 use crate::report::Table;
 use std::collections::BTreeMap;
 
@@ -17,6 +16,22 @@ pub(crate) enum Fate {
     Closed,
     /// There is no visit at all.
     Nothing,
+}
+
+/// What a crash left of it, for the table.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Left {
+    /// The backend had answered a redeem with the URLs.
+    pub(crate) delivered: bool,
+    /// That answer was on the disk.
+    pub(crate) on_disk: bool,
+}
+
+/// How it went on.
+pub(crate) struct Verdict {
+    pub(crate) left: Left,
+    pub(crate) fate: Fate,
+    pub(crate) breaches: Vec<String>,
 }
 
 /// The fates as the tables name them.

@@ -2,9 +2,9 @@
 //! instants.
 
 use crate::backend::{Moment, Trap};
-use crate::claims::{Scene, Verdict, judge, judge_forgotten};
+use crate::claims::{Scene, judge, judge_forgotten};
 use crate::courses::{COURSES, Course, other_disk};
-use crate::fates::{self, Row};
+use crate::fates::{self, Row, Verdict};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{self, Live, program};
 use crate::{Options, Trouble, cells};

@@ -9,6 +9,7 @@ mod desk;
 mod hands;
 mod manager;
 mod panel;
+mod part;
 mod pictures;
 pub mod processes;
 mod program;
@@ -17,7 +18,8 @@ pub use booth::{Backend, Bare, Booth, Plan, SOON};
 pub use browser::{App, Browser, Phone};
 pub use desk::{Desk, Screen};
 pub use manager::Seen;
-pub use pictures::{Part, colours, decode_qr, likeness, photograph};
+pub use part::Part;
+pub use pictures::{colours, decode_qr, likeness, photograph};
 
 /// Why the test's own machinery, not the product, failed: what was tried, and what came of it.
 pub type Trouble = Box<dyn std::error::Error + Send + Sync>;

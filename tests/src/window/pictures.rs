@@ -1,6 +1,6 @@
 //! The eyes: what is really on a screen.
 
-use super::{Desk, Screen, Trouble};
+use super::{Desk, Part, Screen, Trouble};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -52,19 +52,6 @@ pub fn likeness(one: &Path, other: &Path, part: Part) -> Result<f64, Trouble> {
     let (common, all) = (count(|a, b| a && b), count(|a, b| a || b));
     #[expect(clippy::cast_precision_loss, reason = "pixels of a screen")]
     Ok(if all == 0 { 0.0 } else { common as f64 / all as f64 })
-}
-
-/// A rectangle of a picture, in pixels from its upper left corner. What lies outside of the picture is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
-    /// From the left edge.
-    pub x: u32,
-    /// From the upper edge.
-    pub y: u32,
-    /// How wide.
-    pub width: u32,
-    /// How high.
-    pub height: u32,
 }
 
 impl Part {

@@ -1,5 +1,5 @@
-// Derived from crates/copresence-engine/src/view; do not edit.
-// UPDATE_BINDINGS=1 cargo test -p copresence-engine --test bindings
+// Derived from crates/copresence-booth/src/view; do not edit.
+// UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings
 
 export type Snapshot = { 
 /**

@@ -1,8 +1,7 @@
 //! Checks whether the kiosk window could open, as far as a program without a GUI toolkit can tell. `copresence` itself
 //! needs no window, so the worst result is a warning.
 
-use copresence_engine::health::{doubtful_part, good_part, part, unknown_part};
-use copresence_engine::view::panel::HealthView;
+use copresence_engine::health::{PartHealth, doubtful_part, good_part, part, unknown_part};
 use std::path::{Path, PathBuf};
 
 /// Library that renders the kiosk's pages.
@@ -11,7 +10,7 @@ const WEBKIT: &str = "libwebkit2gtk-4.1.so.0";
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Checks for a display server.
-pub(super) fn check_display(env: Env<'_>) -> HealthView {
+pub(super) fn check_display(env: Env<'_>) -> PartHealth {
     if !cfg!(target_os = "linux") {
         return unknown_part(part::DISPLAY, "available whenever a user is logged in");
     }
@@ -30,7 +29,7 @@ pub(super) fn check_display(env: Env<'_>) -> HealthView {
 }
 
 /// Checks for the web view library.
-pub(super) fn check_web_view(env: Env<'_>) -> HealthView {
+pub(super) fn check_web_view(env: Env<'_>) -> PartHealth {
     if cfg!(target_os = "macos") {
         return good_part(part::WEB_VIEW, "part of the system");
     }
@@ -66,7 +65,7 @@ fn find_webkit_library(folders: &[PathBuf]) -> Option<PathBuf> {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use copresence_engine::view::panel::HealthState;
+    use copresence_engine::health::HealthState;
 
     #[test]
     fn a_display_needs_a_non_empty_variable() {

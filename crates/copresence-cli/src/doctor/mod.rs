@@ -7,76 +7,79 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::health::{self, bad_part, part};
-use copresence_engine::panel::SettingsFile;
+use copresence_engine::health::{self, HealthState, PartHealth, bad_part, part};
 use copresence_engine::profile::Profile;
+use copresence_engine::settings_toml::{self, ReadSettings};
 use copresence_engine::setup::{BackendTarget, DataStore};
-use copresence_engine::view::panel::{HealthState, HealthView};
 use copresence_sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFailure> {
-    let disk = context::open_disk(common);
-    let settings = disk.as_ref().ok().map(|disk| SettingsFile::open(disk.data.clone()));
+    let data_store = context::open_data_store(common);
+    let settings =
+        data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
     let common = &with_profile_of_window(common, settings.as_ref());
     let profiles = health::check_profiles(common.config.as_deref(), common.profile_name());
     let usable = profiles.stand != HealthState::Bad;
     let profile = if usable { Some(context::selected_profile(common)?) } else { None };
-    let mut told = vec![profiles];
-    told.extend(settings.as_ref().map(health::check_settings));
-    told.push(check_disk(disk, common, profile.as_ref()));
+    let mut parts = vec![profiles];
+    parts.extend(settings.map(|read| health::check_settings(read.load_error.as_deref(), read.is_unreadable)));
+    parts.push(check_disk(data_store, common, profile.as_ref()));
     if let Some(profile) = profile {
-        told.extend(check_credentials(profile.clone()).await);
-        told.extend(check_network(&profile).await);
+        parts.extend(check_credentials(profile.clone()).await);
+        parts.extend(check_network(&profile).await);
     }
-    told.extend([
+    parts.extend([
         desktop::check_display(&context::environment_variable),
         desktop::check_web_view(&context::environment_variable),
     ]);
-    for view in &told {
+    for view in &parts {
         print_health_check(view, common.json);
     }
-    Ok(exit_code_of_worst(&told))
+    Ok(exit_code_of_worst(&parts))
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
-fn with_profile_of_window(common: &CommonOptions, settings: Option<&SettingsFile>) -> CommonOptions {
-    let chosen = || settings.and_then(|file| file.current().profile);
+fn with_profile_of_window(common: &CommonOptions, settings: Option<&ReadSettings>) -> CommonOptions {
+    let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions { profile_name: common.profile_name.clone().or_else(chosen), ..common.clone() }
 }
 
 fn check_disk(
-    disk: Result<DataStore, CommandFailure>,
+    data_store: Result<DataStore, CommandFailure>,
     common: &CommonOptions,
     profile: Option<&Profile>,
-) -> HealthView {
-    let disk = match disk {
-        Ok(disk) => disk,
+) -> PartHealth {
+    let data_store = match data_store {
+        Ok(data_store) => data_store,
         Err(failure) => {
             let remedy =
                 "Free some space, check the folder's access rights, or choose another one with --data-dir";
             return bad_part(part::DISK, failure.message(), remedy);
         }
     };
-    let out =
-        common.out.clone().or_else(|| profile?.out_dir.clone()).unwrap_or_else(|| disk.default_avatars_dir());
+    let out = common
+        .out
+        .clone()
+        .or_else(|| profile?.out_dir.clone())
+        .unwrap_or_else(|| data_store.default_avatars_dir());
     let least = profile.map_or(0, |profile| profile.limits.min_free_space);
-    health::check_disk(&disk, &out, least)
+    health::check_disk(&data_store, &out, least)
 }
 
 /// Runs on a blocking thread, because the keychain may wait for a person.
-async fn check_credentials(profile: Profile) -> Vec<HealthView> {
-    let looked = tokio::task::spawn_blocking(move || {
-        let vault = CredentialStore::os_keychain();
+async fn check_credentials(profile: Profile) -> Vec<PartHealth> {
+    let checks = tokio::task::spawn_blocking(move || {
+        let credential_store = CredentialStore::os_keychain();
         vec![
-            health::check_keychain(&vault, &profile),
-            health::check_credentials(&profile, &vault, &context::environment_variable),
+            health::check_keychain(&credential_store, &profile),
+            health::check_credentials(&profile, &credential_store, &context::environment_variable),
         ]
     });
-    looked.await.unwrap_or_else(|error| vec![bad_part(part::KEYCHAIN, error, "Try again")])
+    checks.await.unwrap_or_else(|error| vec![bad_part(part::KEYCHAIN, error, "Try again")])
 }
 
-async fn check_network(profile: &Profile) -> Vec<HealthView> {
+async fn check_network(profile: &Profile) -> Vec<PartHealth> {
     let embedded = if profile.is_embedded_sandbox() {
         match start_embedded_sandbox().await {
             Ok(embedded) => Some(embedded),
@@ -94,11 +97,11 @@ async fn check_network(profile: &Profile) -> Vec<HealthView> {
             Err(error) => return vec![bad_part(part::BACKEND, error, "Fix the profile")],
         },
     };
-    let told = health::check_backend(profile, &target, || Clock::default().now()).await;
+    let parts = health::check_backend(profile, &target, || Clock::default().now()).await;
     if let Some((server, _)) = embedded {
         server.stop().await;
     }
-    told
+    parts
 }
 
 /// Starts the embedded sandbox as a visit does.
@@ -117,7 +120,7 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
     Ok((server, target))
 }
 
-fn print_health_check(view: &HealthView, json: bool) {
+fn print_health_check(view: &PartHealth, json: bool) {
     if json {
         if let Ok(line) = serde_json::to_string(view) {
             output::print_result(format_args!("{line}"));
@@ -143,8 +146,8 @@ fn print_health_check(view: &HealthView, json: bool) {
 
 /// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
 /// network (6).
-fn exit_code_of_worst(told: &[HealthView]) -> u8 {
-    let bad = told.iter().filter(|view| view.stand == HealthState::Bad);
+fn exit_code_of_worst(parts: &[PartHealth]) -> u8 {
+    let bad = parts.iter().filter(|view| view.stand == HealthState::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
         part::KEYCHAIN | part::CREDENTIALS => 3,
         part::BACKEND | part::PARTNER | part::CLOCK => 6,
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_exit_code_names_the_problem_to_fix_first() {
-        let ill = |part: &str| bad_part(part, "ill", "mend it");
+        let ill = |part: &str| bad_part(part, "ill", "repair it");
         assert_eq!(
             exit_code_of_worst(&[
                 health::good_part(part::DISK, "well"),

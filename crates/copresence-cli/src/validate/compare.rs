@@ -14,20 +14,20 @@ use std::path::Path;
 pub(super) async fn run_comparison(
     common: &CommonOptions,
     options: &ValidateOptions,
-    show: &ValidateRenderer,
+    renderer: &ValidateRenderer,
     first: &str,
     second: &str,
 ) -> Result<u8, CommandFailure> {
-    let one = load_or_run_report(common, options, show, first).await?;
-    let other = load_or_run_report(common, options, show, second).await?;
+    let one = load_or_run_report(common, options, renderer, first).await?;
+    let other = load_or_run_report(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        show.print_line(&report.summary());
+        renderer.print_line(&report.summary());
         return Ok(report.exit);
     }
     let (found, alone) = compare_shapes(&one, &other);
     for difference in &found {
-        if show.is_json() {
+        if renderer.is_json() {
             print_json_line(&json!({"event": "difference", "difference": difference}));
         } else {
             let copresence_validate::report::shape::ShapeDifference {
@@ -37,23 +37,23 @@ pub(super) async fn run_comparison(
                 second: at_other,
             } = difference;
             let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
-            show.print_line(&output::sanitize_for_terminal(&words));
+            renderer.print_line(&output::sanitize_for_terminal(&words));
         }
     }
     for words in &alone {
-        if show.is_json() {
+        if renderer.is_json() {
             print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            show.print_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+            renderer.print_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
-    if show.is_json() {
+    if renderer.is_json() {
         print_json_line(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
-        show.print_line(&match found.len() {
+        renderer.print_line(&match found.len() {
             0 => format!("\nNo difference of form between {first} and {second}."),
             1 => format!("\n1 difference of form between {first} and {second}."),
             many => format!("\n{many} differences of form between {first} and {second}."),
@@ -66,7 +66,7 @@ pub(super) async fn run_comparison(
 async fn load_or_run_report(
     common: &CommonOptions,
     options: &ValidateOptions,
-    show: &ValidateRenderer,
+    renderer: &ValidateRenderer,
     which: &str,
 ) -> Result<Report, CommandFailure> {
     let path = Path::new(which);
@@ -76,9 +76,9 @@ async fn load_or_run_report(
     // --api-url and --link would apply to both backends.
     let common =
         CommonOptions { profile_name: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let (report, _) = check_backend(&common, options, show).await?;
-    if !show.is_json() {
-        show.print_line(&format!("{which}: {}\n", report.summary()));
+    let (report, _) = check_backend(&common, options, renderer).await?;
+    if !renderer.is_json() {
+        renderer.print_line(&format!("{which}: {}\n", report.summary()));
     }
     Ok(report)
 }

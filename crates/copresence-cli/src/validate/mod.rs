@@ -26,16 +26,16 @@ pub(crate) async fn run_validate(
     common: &CommonOptions,
     options: ValidateOptions,
 ) -> Result<u8, CommandFailure> {
-    let show = ValidateRenderer::new(common);
+    let renderer = ValidateRenderer::new(common);
     if let [first, second] = options.compare.as_slice() {
-        return compare::run_comparison(common, &options, &show, first, second).await;
+        return compare::run_comparison(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report).transpose()?;
     let files = ReportFiles::create_all(&options)?;
-    let (report, har) = check_backend(common, &options, &show).await?;
+    let (report, har) = check_backend(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| compare_verdicts(before, &report));
-    show.print_summary(&report, changed.as_deref());
+    renderer.print_summary(&report, changed.as_deref());
     files.write_all(&report, &har, changed.as_deref());
     Ok(report.exit)
 }
@@ -44,37 +44,37 @@ pub(crate) async fn run_validate(
 async fn check_backend(
     common: &CommonOptions,
     options: &ValidateOptions,
-    show: &ValidateRenderer,
+    renderer: &ValidateRenderer,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
     let stopping = signals::cancel_on_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
-    let place = tokio::select! {
-        place = CheckedBackend::open_target(common, options) => place?,
+    let selected = tokio::select! {
+        selected = CheckedBackend::open_target(common, options) => selected?,
         () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
     };
-    let done = check_target(&place, options, show, &stopping).await;
-    place.stop_sandbox().await;
+    let done = check_target(&selected, options, renderer, &stopping).await;
+    selected.stop_sandbox().await;
     done
 }
 
 async fn check_target(
-    place: &CheckedBackend,
+    selected: &CheckedBackend,
     options: &ValidateOptions,
-    show: &ValidateRenderer,
+    renderer: &ValidateRenderer,
     stopping: &CancellationToken,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
-    let limits = options.run_options(place.is_sandbox());
-    let plan = RunPlan::new(&place.target, &limits, &place.hand);
-    show.print_plan(&place.target, &plan, place.is_sandbox());
+    let limits = options.run_options(selected.is_sandbox());
+    let plan = RunPlan::new(&selected.target, &limits, &selected.phone_driver);
+    renderer.print_plan(&selected.target, &plan, selected.is_sandbox());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
     let began = clock.now();
-    let tell = |event: copresence_validate::RunEvent<'_>| show.print_event(&event);
-    let run = CheckRun::new(&place.target, &limits, &place.hand, &plan, &tell)
+    let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_event(&event);
+    let run = CheckRun::new(&selected.target, &limits, &selected.phone_driver, &plan, &emit)
         .map_err(|error| CommandFailure::usage(error.to_string()))?;
     let ended = run.run_until_stopped(stopping.cancelled()).await;
-    let report = Report::new(&place.target, &limits, &plan, &ended, (began, clock.now()));
+    let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.now()));
     Ok((report, ended.to_har()))
 }
 

@@ -5,7 +5,7 @@ use super::terminal_phone::TerminalPhoneHelper;
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::failure::CommandFailure;
-use crate::visit::remote_target::find_remote_target;
+use crate::remote_target::find_remote_target;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};
@@ -18,7 +18,7 @@ use url::Url;
 /// A backend to check, with its phone driver.
 pub(super) struct CheckedBackend {
     pub(super) target: Target,
-    pub(super) hand: PhoneDriver,
+    pub(super) phone_driver: PhoneDriver,
     open_embedded_sandbox: Option<Server>,
 }
 
@@ -42,8 +42,8 @@ impl CheckedBackend {
             find_remote_target(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
         let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials(&mut target.credentials);
-        let hand = choose_phone_driver(&target, options, common).await?;
-        Ok(Self { target, hand, open_embedded_sandbox: None })
+        let phone_driver = choose_phone_driver(&target, options, common).await?;
+        Ok(Self { target, phone_driver, open_embedded_sandbox: None })
     }
 
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
@@ -64,12 +64,12 @@ impl CheckedBackend {
         let target = target_of_profile(profile, server.local_url(), link, credentials);
         let tester = find_sandbox_tester(server.local_url(), None).await?;
         let tester = tester.ok_or_else(|| CommandFailure::usage("the embedded sandbox does not answer"))?;
-        Ok(Self { target, hand: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
+        Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
     }
 
     /// Whether the backend is a sandbox, where tokens and avatars are free.
     pub(super) fn is_sandbox(&self) -> bool {
-        matches!(self.hand, PhoneDriver::Sandbox(_))
+        matches!(self.phone_driver, PhoneDriver::Sandbox(_))
     }
 
     pub(super) async fn stop_sandbox(self) {

@@ -44,8 +44,8 @@ impl PhoneUser for TerminalPhoneHelper {
         for line in qr_terminal::qr_code_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
             output::eprint_trusted(&line);
         }
-        let patience = humantime::format_duration(invitation.timeout);
-        output::eprint_user(format_args!("Waiting up to {patience}; type s and Enter to skip this."));
+        let timeout = humantime::format_duration(invitation.timeout);
+        output::eprint_user(format_args!("Waiting up to {timeout}; type s and Enter to skip this."));
     }
 
     fn show_status(&self, words: &str) {

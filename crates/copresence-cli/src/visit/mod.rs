@@ -2,12 +2,12 @@
 
 mod files;
 mod phone;
-pub(crate) mod remote_target;
 mod render;
 
 use crate::args::VisitOptions;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
+use crate::remote_target::find_remote_target;
 use crate::{context, recover, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
@@ -18,7 +18,6 @@ use copresence_engine::{ExportType, NoRecorder, Recorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
 use phone::SimulatedPhone;
-use remote_target::find_remote_target;
 use render::VisitRenderer;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -29,10 +28,10 @@ pub(crate) async fn run_visit_command(
     common: &CommonOptions,
     options: VisitOptions,
 ) -> Result<u8, CommandFailure> {
-    let show = Arc::new(VisitRenderer::new(common));
-    let ended = prepare_and_run_visit(common, options, show.clone()).await;
+    let renderer = Arc::new(VisitRenderer::new(common));
+    let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
-        emit_not_started(&show, common, failure);
+        emit_not_started(&renderer, common, failure);
     }
     ended
 }
@@ -41,20 +40,20 @@ pub(crate) async fn run_visit_command(
 async fn prepare_and_run_visit(
     common: &CommonOptions,
     options: VisitOptions,
-    show: Arc<VisitRenderer>,
+    renderer: Arc<VisitRenderer>,
 ) -> Result<u8, CommandFailure> {
     let mut profile = context::selected_profile(common)?;
     if let Some(poll) = options.poll {
         // An explicit --poll overrides the profile's lower bound.
         profile.polling.fastest = profile.polling.fastest.min(poll);
     }
-    let disk = context::open_disk(common)?;
-    let out = context::prepare_output_folder(common, &profile, &disk)?;
+    let data_store = context::open_data_store(common)?;
+    let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::create).transpose()?;
     let stopping = signals::cancel_on_signal("stopping … (again to stop at once)");
     tokio::select! {
-        () = recover::recover_before_visit(common, &disk) => {}
+        () = recover::recover_before_visit(common, &data_store) => {}
         // The interrupted recovery stays recoverable. No token was requested yet.
         () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
     }
@@ -65,8 +64,8 @@ async fn prepare_and_run_visit(
     // Some scenarios simulate that the code is never scanned.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
-    let stage = VisitSurroundings { show, out, qr, har, phone, stopping };
-    let exit = start_visit(options, &profile, &disk, embedded.as_ref(), stage).await;
+    let surroundings = VisitSurroundings { renderer, out, qr, har, phone, stopping };
+    let exit = start_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
     if let Some(server) = embedded {
         server.stop().await;
     }
@@ -75,7 +74,7 @@ async fn prepare_and_run_visit(
 
 /// Inputs and outputs of one visit in the terminal.
 struct VisitSurroundings {
-    show: Arc<VisitRenderer>,
+    renderer: Arc<VisitRenderer>,
     out: PathBuf,
     qr: Option<QrFile>,
     har: Option<HarFile>,
@@ -86,41 +85,46 @@ struct VisitSurroundings {
 async fn start_visit(
     options: VisitOptions,
     profile: &Profile,
-    disk: &DataStore,
+    data_store: &DataStore,
     embedded: Option<&Server>,
-    stage: VisitSurroundings,
+    surroundings: VisitSurroundings,
 ) -> Result<u8, CommandFailure> {
     let target = match embedded {
         Some(server) => embedded_sandbox_target(server)?,
         None => find_remote_target(profile).await?,
     };
-    let recorder: Arc<dyn Recorder> = match &stage.har {
+    let recorder: Arc<dyn Recorder> = match &surroundings.har {
         Some(har) => har.recorder(),
         None => Arc::new(NoRecorder),
     };
     let api = target.api_client(profile, recorder)?;
     let overrides = VisitOverrides {
-        out_dir: Some(stage.out.clone()),
+        out_dir: Some(surroundings.out.clone()),
         timeout: options.timeout,
         poll_interval: options.poll,
         required_exports: options.exports.iter().map(ExportType::new).collect(),
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
-    let order = visit_config(profile, &target, disk, &overrides).await;
-    let teller = event_sink(&stage);
-    let ended =
-        run_visit(order, disk.visit_context(api, Clock::default(), teller), stage.stopping.clone()).await;
-    if let Some(har) = stage.har {
+    let config = visit_config(profile, &target, data_store, &overrides).await;
+    let event_sink = event_sink(&surroundings);
+    let ended = run_visit(
+        config,
+        data_store.visit_context(api, Clock::default(), event_sink),
+        surroundings.stopping.clone(),
+    )
+    .await;
+    if let Some(har) = surroundings.har {
         har.write_archive();
     }
     Ok(ended.outcome.exit_code())
 }
 
-fn event_sink(stage: &VisitSurroundings) -> EventSink {
-    let (show, qr, phone) = (stage.show.clone(), stage.qr.clone(), stage.phone.clone());
-    Arc::new(move |line: VisitEvent| {
-        show.show_event(&line);
-        if let EventKind::Invited { link, .. } = &line.kind {
+fn event_sink(surroundings: &VisitSurroundings) -> EventSink {
+    let (renderer, qr, phone) =
+        (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
+    Arc::new(move |event: VisitEvent| {
+        renderer.show_event(&event);
+        if let EventKind::Invited { link, .. } = &event.kind {
             if let Some(qr) = &qr {
                 qr.write_qr_code(link);
             }
@@ -132,7 +136,7 @@ fn event_sink(stage: &VisitSurroundings) -> EventSink {
 }
 
 /// With `--json`, emits `started` and `ended` also for a visit that could not start.
-fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+fn emit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
     let visit = copresence_engine::history::VisitId::new();
     let clock = Clock::default();
     let api_url = context::selected_profile(common).ok().and_then(|profile| profile.api_url);
@@ -150,7 +154,7 @@ fn emit_not_started(show: &VisitRenderer, common: &CommonOptions, failure: &Comm
         },
     ];
     for event in events {
-        show.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
+        renderer.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
     }
 }
 

@@ -1,12 +1,12 @@
 //! Exit 9: the backend broke the protocol, and the message says which rule, where.
 
 use crate::support::backend::{Backend, Script};
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use crate::support::reply::Reply;
 use serde_json::{Value, json};
 
 fn visit(backend: &Backend) -> Ran {
-    Live::start(Stand::new().visit(backend, &[])).end()
+    Live::start(Fixture::new().visit(backend, &[])).end()
 }
 
 fn waiting(field: &str, value: Value) -> Reply {
@@ -93,9 +93,9 @@ fn urls_that_came_in_a_wrong_answer_are_used_all_the_same() {
     let entry = json!({"download_URL": format!("{}/dl/0", file.url()), "export_type": "glb"});
     let body = json!({"avatar_ready": false, "payload_complete": [entry]});
     let backend = Backend::redeeming(vec![Reply::json(200, &body)]);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     let message = ran.ends(9, "protocol_broken", "saved");
     assert!(message.contains("avatar_ready"), "{message}");
-    assert_eq!(stand.saved().len(), 1, "what came once is kept: {message}");
+    assert_eq!(fixture.saved().len(), 1, "what came once is kept: {message}");
 }

@@ -1,14 +1,14 @@
 //! Every exit code of the contract, with the code word and the state of the last line.
 
 use crate::support::backend::{API_KEY, Backend, PASSWORD, Script, USERNAME};
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use crate::support::reply::Reply;
 use serde_json::json;
 use test_port::ReservedPort;
 
 /// Visits once. A `--timeout` before which something must have been seen is long enough for a machine that stutters.
 fn visit(backend: &Backend, more: &[&str]) -> Ran {
-    Live::start(Stand::new().visit(backend, more)).end()
+    Live::start(Fixture::new().visit(backend, more)).end()
 }
 
 fn generating(reply: Reply) -> Backend {
@@ -18,7 +18,7 @@ fn generating(reply: Reply) -> Backend {
 #[test]
 fn wrong_usage_is_2_and_asks_nobody() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let wrong: &[&[&str]] = &[
         &["--profile", "nope"],
         &["--qr", "code.jpg"],
@@ -34,22 +34,22 @@ fn wrong_usage_is_2_and_asks_nobody() {
         &["--qr", "no/such/folder/x.png"],
     ];
     for more in wrong {
-        let ran = Live::start(stand.visit(&backend, more)).end();
+        let ran = Live::start(fixture.visit(&backend, more)).end();
         assert_eq!(ran.exit, Some(2), "{more:?}\n{}\n{}", ran.stdout, ran.stderr);
         assert!(ran.stderr.contains("error:"), "{more:?}: {}", ran.stderr);
     }
     // A folder that cannot be: told before a token is spent, not after.
-    let stand = Stand::new();
-    std::fs::write(stand.out(), "a file").expect("written");
-    let message = Live::start(stand.visit(&backend, &[])).end().ends(2, "configuration", "issuing");
+    let fixture = Fixture::new();
+    std::fs::write(fixture.out(), "a file").expect("written");
+    let message = Live::start(fixture.visit(&backend, &[])).end().ends(2, "configuration", "issuing");
     assert!(message.contains("--out"), "{message}");
     assert!(backend.requests().is_empty(), "{:?}", backend.requests());
 }
 
 #[test]
 fn a_wrong_configuration_has_a_last_line_too() {
-    let stand = Stand::new();
-    let ran = stand.run(&["visit", "--json", "--profile", "nope"]);
+    let fixture = Fixture::new();
+    let ran = fixture.run(&["visit", "--json", "--profile", "nope"]);
     let message = ran.ends(2, "configuration", "issuing");
     assert!(message.contains("nope") && message.contains("sandbox"), "{message}");
 }
@@ -57,12 +57,12 @@ fn a_wrong_configuration_has_a_last_line_too() {
 #[test]
 fn missing_credentials_are_3_and_named() {
     let backend = Backend::start(Script::default());
-    let ran = Live::start(Stand::new().anonymous_visit(backend.url(), &[])).end();
+    let ran = Live::start(Fixture::new().anonymous_visit(backend.url(), &[])).end();
     ran.ends(3, "credentials_missing", "issuing");
     assert!(ran.stderr.contains("COPRESENCE_API_KEY") || ran.stderr.contains("keychain"), "{}", ran.stderr);
 
-    let stand = Stand::new();
-    let mut command = stand.anonymous_visit(backend.url(), &[]);
+    let fixture = Fixture::new();
+    let mut command = fixture.anonymous_visit(backend.url(), &[]);
     command.env("COPRESENCE_API_KEY", API_KEY);
     let ran = Live::start(command).end();
     let message = ran.ends(3, "credentials_missing", "issuing");
@@ -84,8 +84,8 @@ fn refused_credentials_are_3() {
 #[test]
 fn a_refused_login_is_3_and_asked_once() {
     let backend = Backend::start(Script { refuses_login: true, ..Script::default() });
-    let stand = Stand::new();
-    let mut command = stand.anonymous_visit(backend.url(), &[]);
+    let fixture = Fixture::new();
+    let mut command = fixture.anonymous_visit(backend.url(), &[]);
     command.env("COPRESENCE_API_KEY", API_KEY);
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     Live::start(command).end().ends(3, "credentials_refused", "issuing");
@@ -118,10 +118,10 @@ fn a_failed_avatar_is_5() {
 
 #[test]
 fn a_backend_out_of_reach_is_6() {
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let nobody = ReservedPort::reserve().expect("a port");
     let url = format!("http://{nobody}");
-    let ran = Live::start(stand.visit_at(&url, &["--timeout", "5s"])).end();
+    let ran = Live::start(fixture.visit_at(&url, &["--timeout", "5s"])).end();
     let message = ran.ends(6, "backend_unreachable", "issuing");
     assert!(message.contains("refused"), "{message}");
     assert_eq!(ran.lines().of("retrying")[0]["code"], "backend_unreachable");
@@ -134,10 +134,10 @@ fn a_backend_that_keeps_failing_is_6() {
     ran.ends(6, "backend_failing", "issuing");
     // With a token: when the profile's patience ends, and also when `--timeout` comes first.
     let backend = Backend::redeeming(vec![Reply::unscanned(), failing]);
-    let stand = Stand::new();
-    let config = stand.root().join("profiles.toml");
+    let fixture = Fixture::new();
+    let config = fixture.root().join("profiles.toml");
     std::fs::write(&config, "[profiles.sandbox]\npatience = \"1s\"\n").expect("written");
-    let ran = Live::start(stand.visit(&backend, &["--config", config.to_str().expect("UTF-8")])).end();
+    let ran = Live::start(fixture.visit(&backend, &["--config", config.to_str().expect("UTF-8")])).end();
     ran.ends(6, "backend_failing", "inviting");
     let ran = visit(&backend, &["--timeout", "5s"]);
     assert_eq!(ran.exit, Some(6), "{}", ran.stdout);
@@ -173,16 +173,16 @@ fn interrupted_is_130() {
     use rustix::process::Signal;
     for signal in [Signal::INT, Signal::TERM] {
         let backend = Backend::redeeming(vec![Reply::unscanned()]);
-        let stand = Stand::new();
-        let mut live = Live::start(stand.visit(&backend, &[]));
+        let fixture = Fixture::new();
+        let mut live = Live::start(fixture.visit(&backend, &[]));
         live.until("status");
         live.signal(signal);
         live.end().ends(130, "interrupted", "inviting");
     }
     // A redeem is under way, and its answer does not come.
     let backend = Backend::redeeming(vec![Reply::unscanned(), Reply::Never]);
-    let stand = Stand::new();
-    let mut live = Live::start(stand.visit(&backend, &[]));
+    let fixture = Fixture::new();
+    let mut live = Live::start(fixture.visit(&backend, &[]));
     live.until("status");
     backend.until_redeems(2);
     live.signal(Signal::INT);

@@ -1,24 +1,24 @@
 //! `--faults`: what goes wrong, from a file.
 
-use crate::support::program::Stand;
+use crate::support::program::Fixture;
 use serde_json::Value;
 
-fn list(stand: &Stand, json: &str) -> String {
-    let path = stand.root().join("faults.json");
+fn list(fixture: &Fixture, json: &str) -> String {
+    let path = fixture.root().join("faults.json");
     std::fs::write(&path, json).expect("written");
     path.to_str().expect("UTF-8").to_owned()
 }
 
 #[test]
 fn a_visit_meets_the_faults_of_its_file() {
-    let stand = Stand::new();
-    let out = stand.out();
+    let fixture = Fixture::new();
+    let out = fixture.out();
     let visit = |json: &str| {
-        let file = list(&stand, json);
+        let file = list(&fixture, json);
         let out = out.to_str().expect("UTF-8");
         let args =
             ["visit", "--auto", "--json", "--scenario", "existing-avatar", "--poll", "60ms", "--out", out];
-        let ran = stand.run(&[&args[..], &["--faults", &file]].concat());
+        let ran = fixture.run(&[&args[..], &["--faults", &file]].concat());
         let last: Value = serde_json::from_str(ran.stdout.lines().last().expect("a line")).expect("JSON");
         (last["exit"].clone(), ran.stdout)
     };
@@ -31,21 +31,21 @@ fn a_visit_meets_the_faults_of_its_file() {
 
 #[test]
 fn a_list_that_does_not_fit_is_answered_with_the_place() {
-    let stand = Stand::new();
-    let file = list(&stand, r#"[{"on":"redeem","do":{"status":{"code":"x"}}}]"#);
+    let fixture = Fixture::new();
+    let file = list(&fixture, r#"[{"on":"redeem","do":{"status":{"code":"x"}}}]"#);
     for args in [["visit", "--faults", &file], ["sandbox", "--faults", &file]] {
-        let said = stand.run(&args).exits(2).stderr;
+        let said = fixture.run(&args).exits(2).stderr;
         assert!(said.contains("faults.json") && said.contains("[0].do.status.code"), "{said}");
     }
-    let said = stand.run(&["sandbox", "--faults", "no/such.json"]).exits(2).stderr;
+    let said = fixture.run(&["sandbox", "--faults", "no/such.json"]).exits(2).stderr;
     assert!(said.contains("no/such.json"), "{said}");
 }
 
 #[test]
 fn the_list_of_faults_shows_a_list_for_each() {
-    let stand = Stand::new();
-    let shown = stand.run(&["sandbox", "--list-faults"]).exits(0).stdout;
-    let lines = stand.run(&["sandbox", "--list-faults", "--json"]).exits(0).stdout;
+    let fixture = Fixture::new();
+    let shown = fixture.run(&["sandbox", "--list-faults"]).exits(0).stdout;
+    let lines = fixture.run(&["sandbox", "--list-faults", "--json"]).exits(0).stdout;
     for line in lines.lines() {
         let row: Value = serde_json::from_str(line).expect("JSON");
         assert!(

@@ -2,23 +2,23 @@
 
 use crate::support::backend::{Backend, Script};
 use crate::support::lines::Lines;
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use crate::support::reply::{Asset, Manner, Reply, glb};
 use crate::support::wire::Request;
 use std::process::{Command, Stdio};
 
 /// A visit whose OUT is a disk of 3 MiB, and then, on 64 MiB, `recover`. Its lines are all in one; the exit code is the
 /// visit's. `None` where nothing can be mounted.
-fn on_a_small_disk(stand: &Stand, backend: &Backend, config: &str) -> Option<Ran> {
-    std::fs::create_dir_all(stand.out()).expect("made");
-    let file = stand.root().join("profiles.toml");
+fn on_a_small_disk(fixture: &Fixture, backend: &Backend, config: &str) -> Option<Ran> {
+    std::fs::create_dir_all(fixture.out()).expect("made");
+    let file = fixture.root().join("profiles.toml");
     std::fs::write(&file, format!("[profiles.sandbox]\n{config}\n")).expect("written");
-    let visit = stand.visit(backend, &["--config", "profiles.toml"]);
+    let visit = fixture.visit(backend, &["--config", "profiles.toml"]);
     let script = "mount -t tmpfs -o size=3m none \"$0\" || exit 77; \"$@\"; ended=$?; ls -A \"$0\" >&2; \
         mount -o remount,size=64m \"$0\"; \"$1\" recover --json; echo \"recover: $?\" >&2; exit $ended";
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(stand.out());
-    command.arg(visit.get_program()).args(visit.get_args()).env_clear().current_dir(stand.root());
+    command.args(["--map-root-user", "--mount", "sh", "-c", script]).arg(fixture.out());
+    command.arg(visit.get_program()).args(visit.get_args()).env_clear().current_dir(fixture.root());
     for (name, value) in visit.get_envs() {
         if let Some(value) = value {
             command.env(name, value);
@@ -48,8 +48,10 @@ fn endings(ran: &Ran) -> Vec<serde_json::Value> {
 #[test]
 fn too_small_a_disk_is_told_before_a_token_is_bought() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    let Some(ran) = on_a_small_disk(&stand, &backend, "downloads.min_free_space = \"4MiB\"") else { return };
+    let fixture = Fixture::new();
+    let Some(ran) = on_a_small_disk(&fixture, &backend, "downloads.min_free_space = \"4MiB\"") else {
+        return;
+    };
     assert_eq!(ran.exit, Some(2), "{}", ran.stderr);
     let lines: Lines = ran.lines();
     let ended = lines.ended();
@@ -68,8 +70,8 @@ fn a_disk_that_fills_up_in_the_middle_is_told_and_gone_on_with() {
             Asset::new("glb", glb(9 << 20)).but(manner),
         ];
         let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
-        let stand = Stand::new();
-        let Some(ran) = on_a_small_disk(&stand, &backend, "downloads.min_free_space = \"0B\"") else {
+        let fixture = Fixture::new();
+        let Some(ran) = on_a_small_disk(&fixture, &backend, "downloads.min_free_space = \"0B\"") else {
             return;
         };
         assert_eq!(ran.exit, Some(7), "{manner:?} {}", ran.stderr);
@@ -85,7 +87,7 @@ fn a_disk_that_fills_up_in_the_middle_is_told_and_gone_on_with() {
             "only in the making: {}",
             ran.stderr
         );
-        assert!(stand.incomplete().is_empty(), "it is not given up: {} {:?}", ran.stderr, ended);
+        assert!(fixture.incomplete().is_empty(), "it is not given up: {} {:?}", ran.stderr, ended);
         assert_eq!(backend.requests_to("/redeem").len(), 1);
         // Of both there is a beginning, by which a one-time URL is gone on with.
         let (code, exit) = (&ended[1]["code"], &ended[1]["exit"]);

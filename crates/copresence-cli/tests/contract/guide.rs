@@ -1,6 +1,6 @@
 //! `docs/sandbox.md`, run as it stands: every command, in one shell, in its order, with what it says they print.
 
-use crate::support::program::Stand;
+use crate::support::program::Fixture;
 use std::path::Path;
 use std::process::Command;
 use test_port::ReservedPort;
@@ -37,7 +37,7 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
         eprintln!("left out: the guide needs bash, curl and python3");
         return;
     }
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let port = ReservedPort::reserve().expect("a port").for_child_process();
     let number = port.number().to_string();
     let mut script = "set -uo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
@@ -48,13 +48,13 @@ fn every_command_of_the_guide_does_what_the_guide_says() {
     let mut path = vec![program.to_owned()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     // As the other tests of the program: an environment of its own.
-    let mut command = stand.command(&[]);
+    let mut command = fixture.command(&[]);
     let envs: Vec<_> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     command = Command::new("bash");
     command.env_clear().envs(envs).env("PATH", std::env::join_paths(path).expect("a PATH"));
     command.env("EXAMPLES", concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples"));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(stand.root()).arg("-c").arg(&script);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(fixture.root()).arg("-c").arg(&script);
     let ran = command.output().expect("bash runs");
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     let said: Vec<&str> = out.split("=== ").skip(1).collect();

@@ -3,7 +3,7 @@
 
 use crate::crash::{nothing_is_left, recovered, until_kept};
 use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, TOKEN, USERNAME};
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use crate::support::reply::{Asset, Manner, Reply, glb, zip};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -80,10 +80,10 @@ fn the_search_finds_what_it_searches() {
 struct Left(Vec<(String, Vec<u8>)>);
 
 impl Left {
-    fn of(stand: &Stand, ran: &Ran) -> Self {
+    fn of(fixture: &Fixture, ran: &Ran) -> Self {
         let mut all = vec![("stdout".to_owned(), ran.stdout.clone().into_bytes())];
         all.push(("stderr".to_owned(), ran.stderr.clone().into_bytes()));
-        let mut todo: Vec<PathBuf> = vec![stand.root().to_owned()];
+        let mut todo: Vec<PathBuf> = vec![fixture.root().to_owned()];
         while let Some(path) = todo.pop() {
             // Names of files tell as much as what is in them.
             all.push(("a file's name".to_owned(), path.as_os_str().as_encoded_bytes().to_vec()));
@@ -135,14 +135,14 @@ impl Left {
 }
 
 /// At its loudest, with an archive.
-fn loud(stand: &Stand, backend: &Backend, more: &[&str]) -> Command {
-    let mut command = stand.visit(backend, &["-vv", "--har", "exchanges.har"]);
+fn loud(fixture: &Fixture, backend: &Backend, more: &[&str]) -> Command {
+    let mut command = fixture.visit(backend, &["-vv", "--har", "exchanges.har"]);
     command.args(more).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
     command
 }
 
-fn loud_recover(stand: &Stand) -> Ran {
-    let mut command = stand.recovering();
+fn loud_recover(fixture: &Fixture) -> Ran {
+    let mut command = fixture.recovering();
     command.arg("-vv").env("RUST_LOG", "trace");
     Live::start(command).end()
 }
@@ -177,8 +177,8 @@ fn a_backend_that_repeats_all_that_it_was_sent_in_every_way() {
     let mut redeem = echoes(&format!("key {API_KEY}, session {SESSION_TOKEN}"));
     redeem.push(Reply::Urls);
     let backend = Backend::start(Script { redeem, assets, ..Script::default() });
-    let stand = Stand::new();
-    let mut live = Live::start(loud(&stand, &backend, &[]));
+    let fixture = Fixture::new();
+    let mut live = Live::start(loud(&fixture, &backend, &[]));
     live.until("invited");
     if let Ok(arguments) = std::fs::read(format!("/proc/{}/cmdline", live.id())) {
         let arguments = String::from_utf8_lossy(&arguments).into_owned();
@@ -186,7 +186,7 @@ fn a_backend_that_repeats_all_that_it_was_sent_in_every_way() {
     }
     let ran = live.end();
     assert_eq!(ran.exit, Some(7), "{}\n{}", ran.stdout, ran.stderr);
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_no(&[SIGNATURE]);
     // The link is for everybody to see while it lives; once it is over, it stands nowhere else.
@@ -203,13 +203,13 @@ fn a_login_whose_answers_repeat_everything() {
     ];
     generate.extend(Script::default().generate);
     let backend = Backend::start(Script { generate, ..Script::default() });
-    let stand = Stand::new();
-    let mut command = loud(&stand, &backend, &[]);
+    let fixture = Fixture::new();
+    let mut command = loud(&fixture, &backend, &[]);
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     command.env_remove("COPRESENCE_SESSION_TOKEN");
     let ran = Live::start(command).end();
     ran.ends(0, "saved", "saved");
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_only_in(TOKEN, &["stdout", "stderr"]);
 }
@@ -219,22 +219,22 @@ fn what_a_crash_leaves_holds_the_token_in_the_journal_alone_and_no_credential() 
     let mut redeem = echoes(&format!("key {API_KEY}, session {SESSION_TOKEN}"));
     redeem.push(Reply::Never);
     let backend = Backend::start(Script { redeem: redeem.clone(), ..Script::default() });
-    let stand = Stand::new();
-    let live = Live::start(loud(&stand, &backend, &["--timeout", "1h"]));
+    let fixture = Fixture::new();
+    let live = Live::start(loud(&fixture, &backend, &["--timeout", "1h"]));
     backend.until_redeems(2);
     let ran = live.kill();
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
     // And what recover makes of it, with a backend that repeats its words to it as well.
     backend
         .answer_from_now(Reply::json(400, &json!({"code": 101, "error": format!("no token for {API_KEY}")})));
-    let ran = loud_recover(&stand);
+    let ran = loud_recover(&fixture);
     assert!(matches!(ran.exit, Some(4 | 9 | 10)), "{}\n{}", ran.stdout, ran.stderr);
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_no(&[TOKEN]);
-    nothing_is_left(&stand);
+    nothing_is_left(&fixture);
 }
 
 #[test]
@@ -242,19 +242,19 @@ fn what_a_crash_in_a_download_leaves_holds_the_urls_in_the_journal_alone() {
     let kind = format!("glb {API_KEY}");
     let assets = vec![Asset::new(&kind, glb(3 << 20)).but(Manner::StallsAfter(1 << 20))];
     let backend = Backend::start(Script { assets, redeem: vec![Reply::Urls], ..Script::default() });
-    let stand = Stand::new();
-    let live = Live::start(loud(&stand, &backend, &[]));
+    let fixture = Fixture::new();
+    let live = Live::start(loud(&fixture, &backend, &[]));
     backend.until_sent(1 << 20);
-    until_kept(&stand, "avatar_glb_1c.glb", |state| crate::crash::came(state) > 0);
+    until_kept(&fixture, "avatar_glb_1c.glb", |state| crate::crash::came(state) > 0);
     let ran = live.kill();
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_only_in(SIGNATURE, &["journal.sqlite"]);
     // It is spent, and pages that held it are overwritten with the next writing back at the latest.
     left.holds_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
-    let ran = loud_recover(&stand);
+    let ran = loud_recover(&fixture);
     recovered(&Ran { exit: ran.exit, stdout: ran.stdout.clone(), stderr: String::new() }, 0, "saved");
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_no(&[SIGNATURE, TOKEN]);
 }
@@ -265,15 +265,15 @@ fn an_answer_that_was_lost_leaves_its_urls_in_the_journal_alone_until_it_is_clea
     let assets =
         vec![Asset::glb(), Asset::new("fbx", zip()), Asset::new("zip", zip()), Asset::new("zip", zip())];
     let backend = Backend::start(Script { redeem, assets, ..Script::default() });
-    let stand = Stand::new();
-    let mut live = Live::start(loud(&stand, &backend, &[]));
+    let fixture = Fixture::new();
+    let mut live = Live::start(loud(&fixture, &backend, &[]));
     live.until("retrying");
     let ran = live.kill();
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_only_in(SIGNATURE, &["journal.sqlite"]);
-    let ran = loud_recover(&stand);
+    let ran = loud_recover(&fixture);
     assert_eq!(ran.exit, Some(7), "{}\n{}", ran.stdout, ran.stderr);
-    let left = Left::of(&stand, &ran);
+    let left = Left::of(&fixture, &ran);
     left.holds_no(&CREDENTIALS);
     left.holds_no(&[SIGNATURE, TOKEN]);
 }
@@ -283,21 +283,29 @@ fn a_partners_key_is_nowhere_either() {
     const PARTNER_KEY: &str = "PLANTED-partner-key-31d4";
     // It accepts no such key, and says so: its own refusal is what is told.
     let partner = Backend::start(Script::default());
-    let stand = Stand::new();
-    let config = stand.root().join("profiles.toml");
+    let fixture = Fixture::new();
+    let config = fixture.root().join("profiles.toml");
     let profile = format!(
         "[profiles.mine]\nlink = \"https://app.test/{{token}}\"\n[profiles.mine.partner]\nurl = \"{0}/generateExportToken\"\n\
          redeem_url = \"{0}/redeemExportToken\"\nheaders = {{ X-Partner-Key = \"{{partner_key}}\" }}\n",
         partner.url()
     );
     std::fs::write(&config, profile).expect("written");
-    let out = stand.out();
-    let mut command =
-        stand.command(&["visit", "--json", "-vv", "--har", "exchanges.har", "--profile", "mine", "--config"]);
+    let out = fixture.out();
+    let mut command = fixture.command(&[
+        "visit",
+        "--json",
+        "-vv",
+        "--har",
+        "exchanges.har",
+        "--profile",
+        "mine",
+        "--config",
+    ]);
     command.arg(&config).args(["--poll", "60ms", "--timeout", "3s", "--out"]).arg(&out);
     command.env("COPRESENCE_PARTNER_KEY", PARTNER_KEY).env("RUST_LOG", "trace");
     let ran = Live::start(command).end();
     assert!(!partner.requests().is_empty(), "{}", ran.stderr);
     assert!(partner.requests().iter().all(|request| request.header("X-Partner-Key") == PARTNER_KEY));
-    Left::of(&stand, &ran).holds_no(&[PARTNER_KEY]);
+    Left::of(&fixture, &ran).holds_no(&[PARTNER_KEY]);
 }

@@ -1,18 +1,18 @@
 //! `copresence visit --auto`: the whole loop with nobody present.
 
 use crate::support::lines::Lines;
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::path::Path;
 
-fn auto(stand: &Stand, more: &[&str]) -> Ran {
-    let out = stand.out();
+fn auto(fixture: &Fixture, more: &[&str]) -> Ran {
+    let out = fixture.out();
     let mut args = vec!["visit", "--auto", "--speed", "60", "--poll", "60ms", "--out"];
     args.push(out.to_str().expect("UTF-8"));
     args.extend(more);
-    stand.run(&args)
+    fixture.run(&args)
 }
 
 /// In lower-case hexadecimal.
@@ -66,8 +66,8 @@ pub(crate) fn is_whole(folder: &Path, lines: &Lines) {
 
 #[test]
 fn the_whole_loop_keeps_the_table_and_saves_what_it_says() {
-    let stand = Stand::new();
-    let ran = auto(&stand, &["--json"]);
+    let fixture = Fixture::new();
+    let ran = auto(&fixture, &["--json"]);
     ran.ends(0, "saved", "saved");
     let lines = ran.lines();
     let order = lines.order();
@@ -82,21 +82,21 @@ fn the_whole_loop_keeps_the_table_and_saves_what_it_says() {
     for line in lines.0.iter().filter(|line| line["event"] != "started" && line["event"] != "invited") {
         assert!(!line.to_string().contains("http"), "{line}");
     }
-    let saved = stand.saved();
+    let saved = fixture.saved();
     assert_eq!(saved.len(), 1, "one folder: {saved:?}");
     is_whole(&saved[0], &lines);
     assert!(saved[0].join("avatar.glb").exists());
-    assert!(stand.incomplete().is_empty());
+    assert!(fixture.incomplete().is_empty());
 }
 
 #[cfg(unix)]
 #[test]
 fn somebodys_face_is_nobody_elses_to_read() {
     use std::os::unix::fs::PermissionsExt;
-    let stand = Stand::new();
-    auto(&stand, &[]).exits(0);
-    let mut todo = vec![stand.data()];
-    todo.extend(stand.saved());
+    let fixture = Fixture::new();
+    auto(&fixture, &[]).exits(0);
+    let mut todo = vec![fixture.data()];
+    todo.extend(fixture.saved());
     while let Some(path) = todo.pop() {
         let mode = std::fs::metadata(&path).expect("it stands there").permissions().mode() & 0o777;
         let due = if path.is_dir() { 0o700 } else { 0o600 };
@@ -109,9 +109,9 @@ fn somebodys_face_is_nobody_elses_to_read() {
 
 #[test]
 fn without_json_stdout_is_the_folder_alone() {
-    let stand = Stand::new();
-    let ran = auto(&stand, &[]).exits(0);
-    let saved = stand.saved();
+    let fixture = Fixture::new();
+    let ran = auto(&fixture, &[]).exits(0);
+    let saved = fixture.saved();
     assert_eq!(ran.stdout.trim_end(), saved[0].display().to_string());
     assert!(ran.stderr.contains("exportToken="), "the link is shown to people:\n{}", ran.stderr);
     assert!(ran.stderr.contains('█'), "and the code:\n{}", ran.stderr);
@@ -126,23 +126,23 @@ fn each_scenario_ends_with_the_code_of_the_contract() {
         ("never-scanned", 8, &["--timeout", "1s"]),
         ("token-expires", 4, &[]),
     ] {
-        let stand = Stand::new();
+        let fixture = Fixture::new();
         let mut args = vec!["--json", "--scenario", scenario];
         args.extend(more);
-        let ran = auto(&stand, &args);
+        let ran = auto(&fixture, &args);
         assert_eq!(ran.exit, Some(exit), "{scenario}:\n{}\n{}", ran.stdout, ran.stderr);
         assert_eq!(ran.lines().ended()["exit"], exit, "{scenario}");
-        assert_eq!(stand.saved().len(), usize::from(exit == 0), "{scenario}");
+        assert_eq!(fixture.saved().len(), usize::from(exit == 0), "{scenario}");
     }
 }
 
 #[test]
 fn two_visits_at_once_share_a_data_folder() {
-    let stand = Stand::new();
-    let out = stand.out();
+    let fixture = Fixture::new();
+    let out = fixture.out();
     let args = ["visit", "--auto", "--json", "--speed", "20", "--poll", "60ms", "--out"];
     let start = || {
-        let mut command = stand.command(&args);
+        let mut command = fixture.command(&args);
         command.arg(&out);
         Live::start(command)
     };
@@ -157,7 +157,7 @@ fn two_visits_at_once_share_a_data_folder() {
         let id = ran.lines().0[0]["visit"].clone();
         assert!(ran.lines().0.iter().all(|line| line["visit"] == id), "neither touches the other's visit");
     }
-    assert_eq!(stand.saved().len(), 2);
-    let history = stand.run(&["history", "--json"]).exits(0);
+    assert_eq!(fixture.saved().len(), 2);
+    let history = fixture.run(&["history", "--json"]).exits(0);
     assert_eq!(history.stdout.lines().count(), 2, "{}", history.stdout);
 }

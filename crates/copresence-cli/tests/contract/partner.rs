@@ -1,7 +1,7 @@
 //! A partner's own backend hands out the tokens and relays the redeems: no Copresence credential anywhere.
 
 use crate::support::backend::{Backend, Script, TOKEN};
-use crate::support::program::{Live, Stand};
+use crate::support::program::{Fixture, Live};
 use crate::support::reply::Reply;
 use crate::support::wire;
 use serde_json::json;
@@ -48,11 +48,12 @@ impl Game {
     }
 }
 
-fn visit(stand: &Stand, profile: &str) -> std::process::Command {
-    let config = stand.root().join("profiles.toml");
+fn visit(fixture: &Fixture, profile: &str) -> std::process::Command {
+    let config = fixture.root().join("profiles.toml");
     std::fs::write(&config, profile).expect("written");
-    let mut command = stand.command(&["visit", "--json", "--poll", "60ms", "--profile", "game", "--config"]);
-    command.arg(config).arg("--out").arg(stand.out());
+    let mut command =
+        fixture.command(&["visit", "--json", "--poll", "60ms", "--profile", "game", "--config"]);
+    command.arg(config).arg("--out").arg(fixture.out());
     command
 }
 
@@ -60,11 +61,11 @@ fn visit(stand: &Stand, profile: &str) -> std::process::Command {
 fn a_partners_backend_needs_no_copresence_credential() {
     let files = Backend::start(Script { redeem: vec![Reply::Urls], ..Script::default() });
     let game = Game::start(&files);
-    let stand = Stand::new();
-    let ran = Live::start(visit(&stand, &game.profile(""))).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(visit(&fixture, &game.profile(""))).end();
     ran.ends(0, "saved", "saved");
     assert_eq!(ran.lines().one("started")["profile"], "game");
-    assert_eq!(stand.saved().len(), 1);
+    assert_eq!(fixture.saved().len(), 1);
     let seen = game.seen.lock().expect("alive");
     assert_eq!(seen[0].method, "POST");
     assert_eq!((seen[1].path.as_str(), seen[1].header("x-copresence-export-token")), ("/api/avatar", TOKEN));
@@ -78,14 +79,14 @@ fn a_partners_backend_needs_no_copresence_credential() {
 fn a_partners_key_comes_from_the_environment_and_goes_to_the_partner_alone() {
     let files = Backend::start(Script { redeem: vec![Reply::Urls], ..Script::default() });
     let game = Game::start(&files);
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let profile = game.profile("headers = { Authorization = \"Bearer {partner_key}\" }\n");
-    let ran = Live::start(visit(&stand, &profile)).end();
+    let ran = Live::start(visit(&fixture, &profile)).end();
     ran.ends(3, "credentials_missing", "issuing");
     assert!(ran.stderr.contains("COPRESENCE_PARTNER_KEY"), "{}", ran.stderr);
     assert!(game.seen.lock().expect("alive").is_empty());
 
-    let mut command = visit(&stand, &profile);
+    let mut command = visit(&fixture, &profile);
     command.env("COPRESENCE_PARTNER_KEY", "PLANTED-partner");
     let ran = Live::start(command).end();
     ran.ends(0, "saved", "saved");
@@ -102,16 +103,16 @@ fn a_partners_key_comes_from_the_environment_and_goes_to_the_partner_alone() {
 fn a_token_that_is_not_at_its_place_is_9() {
     let files = Backend::start(Script::default());
     let game = Game::start(&files);
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let profile = game.profile("").replace("/data/copresence/exportToken", "/data/token");
-    let message = Live::start(visit(&stand, &profile)).end().ends(9, "protocol_broken", "issuing");
+    let message = Live::start(visit(&fixture, &profile)).end().ends(9, "protocol_broken", "issuing");
     assert!(message.contains("/data/token") || message.contains("data.token"), "{message}");
 }
 
 #[test]
 fn a_mistake_in_the_file_is_named_by_line() {
-    let stand = Stand::new();
-    let ran = Live::start(visit(&stand, "[profiles.game]\nlink = \"x\"\napi_key = \"k\"\n")).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(visit(&fixture, "[profiles.game]\nlink = \"x\"\napi_key = \"k\"\n")).end();
     assert_eq!(ran.exit, Some(2));
     assert!(
         ran.stderr.contains("line 3") && ran.stderr.contains("copresence credentials set"),

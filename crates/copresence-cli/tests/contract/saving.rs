@@ -2,7 +2,7 @@
 
 use crate::loop_alone::is_whole;
 use crate::support::backend::{Backend, Script};
-use crate::support::program::{Live, Stand};
+use crate::support::program::{Fixture, Live};
 use crate::support::reply::{Asset, Manner, Reply, glb, zip};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ fn with(assets: Vec<Asset>) -> Backend {
 #[track_caller]
 fn in_part(assets: Vec<Asset>, more: &[&str]) -> (PathBuf, Value, String) {
     let backend = with(assets);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, more)).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, more)).end();
     let message = ran.ends(7, "saved_in_part", "saving");
     assert!(ran.lines().of("saved").is_empty(), "nothing incomplete is called saved");
-    assert!(stand.saved().is_empty(), "nothing incomplete stands in OUT: {:?}", stand.saved());
-    let kept = stand.incomplete();
+    assert!(fixture.saved().is_empty(), "nothing incomplete stands in OUT: {:?}", fixture.saved());
+    let kept = fixture.incomplete();
     assert_eq!(kept.len(), 1, "{message}");
     let text = std::fs::read_to_string(kept[0].join("manifest.json")).expect("a manifest");
     let manifest: Value = serde_json::from_str(&text).expect("JSON");
@@ -77,20 +77,20 @@ fn a_file_over_the_limit_is_not_taken() {
 #[test]
 fn an_export_asked_for_that_comes_is_whole() {
     let backend = with(vec![Asset::new("GLB", glb(4_000)), Asset::new("fbx", zip())]);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &["--export", "fbx", "--export", "glb"])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &["--export", "fbx", "--export", "glb"])).end();
     ran.ends(0, "saved", "saved");
-    is_whole(&stand.saved()[0], &ran.lines());
+    is_whole(&fixture.saved()[0], &ran.lines());
 }
 
 #[test]
 fn a_download_that_breaks_off_goes_on_by_range() {
     let backend = with(vec![Asset::new("glb", glb(400_000)).but(Manner::CutAfter(150_000))]);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     ran.ends(0, "saved", "saved");
-    is_whole(&stand.saved()[0], &ran.lines());
-    assert_eq!(std::fs::read(stand.saved()[0].join("avatar.glb")).expect("saved"), glb(400_000));
+    is_whole(&fixture.saved()[0], &ran.lines());
+    assert_eq!(std::fs::read(fixture.saved()[0].join("avatar.glb")).expect("saved"), glb(400_000));
     let asked = backend.requests_to("/dl/0");
     assert_eq!(asked.len(), 2);
     assert!(asked[1].range_start().is_some_and(|at| at > 0 && at <= 150_000), "{:?}", asked[1]);

@@ -1,7 +1,7 @@
 //! Planted secrets reach the backend's sockets, and no byte of anything else.
 
 use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, USERNAME};
-use crate::support::program::{Live, Ran, Stand};
+use crate::support::program::{Fixture, Live, Ran};
 use crate::support::reply::{Asset, Manner, Reply, zip};
 use serde_json::json;
 use std::path::Path;
@@ -41,8 +41,8 @@ fn clean_folder(folder: &Path) -> usize {
     files
 }
 
-fn visit(stand: &Stand, backend: &Backend, with_login: bool) -> Ran {
-    let mut command = stand.visit(backend, &["-vv", "--har", "exchanges.har", "--qr", "code.svg"]);
+fn visit(fixture: &Fixture, backend: &Backend, with_login: bool) -> Ran {
+    let mut command = fixture.visit(backend, &["-vv", "--har", "exchanges.har", "--qr", "code.svg"]);
     if with_login {
         command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
         command.env("COPRESENCE_SESSION_TOKEN", "r:of-last-week");
@@ -58,25 +58,25 @@ fn visit(stand: &Stand, backend: &Backend, with_login: bool) -> Ran {
 }
 
 #[track_caller]
-fn nothing_leaked(stand: &Stand, ran: &Ran) {
+fn nothing_leaked(fixture: &Fixture, ran: &Ran) {
     clean("stdout", ran.stdout.as_bytes());
     clean("stderr", ran.stderr.as_bytes());
-    assert!(clean_folder(stand.root()) >= 4, "journal, archive, code and log were looked at");
+    assert!(clean_folder(fixture.root()) >= 4, "journal, archive, code and log were looked at");
 }
 
 #[test]
 fn no_secret_is_written_anywhere() {
     for with_login in [false, true] {
         let backend = Backend::start(Script::default());
-        let stand = Stand::new();
-        let ran = visit(&stand, &backend, with_login);
+        let fixture = Fixture::new();
+        let ran = visit(&fixture, &backend, with_login);
         ran.ends(0, "saved", "saved");
-        nothing_leaked(&stand, &ran);
-        let har = std::fs::read_to_string(stand.root().join("exchanges.har")).expect("an archive");
+        nothing_leaked(&fixture, &ran);
+        let har = std::fs::read_to_string(fixture.root().join("exchanges.har")).expect("an archive");
         // Download URLs are as good as the files for as long as they live.
-        let logs = std::fs::read_dir(stand.data().join("logs")).expect("logs");
+        let logs = std::fs::read_dir(fixture.data().join("logs")).expect("logs");
         let logs = logs.map(|entry| std::fs::read_to_string(entry.expect("readable").path()).expect("text"));
-        let manifest = std::fs::read_to_string(stand.saved()[0].join("manifest.json")).expect("a manifest");
+        let manifest = std::fs::read_to_string(fixture.saved()[0].join("manifest.json")).expect("a manifest");
         let told = [ran.stdout, ran.stderr, har.clone(), manifest];
         assert!(
             told.into_iter().chain(logs).all(|text| !text.contains("PLANTED-sig")),
@@ -107,11 +107,11 @@ fn a_backend_that_echoes_them_gets_none_of_them_written() {
     generate.extend(Script::default().generate);
     let assets = vec![Asset::glb(), Asset::new("fbx", zip()).but(Manner::Refuses(410))];
     let backend = Backend::start(Script { generate, redeem, assets, ..Script::default() });
-    let stand = Stand::new();
-    let ran = visit(&stand, &backend, true);
+    let fixture = Fixture::new();
+    let ran = visit(&fixture, &backend, true);
     assert_eq!(ran.exit, Some(7), "{}\n{}", ran.stdout, ran.stderr);
     clean("stderr", ran.stderr.as_bytes());
-    clean("the archive", &std::fs::read(stand.root().join("exchanges.har")).expect("an archive"));
+    clean("the archive", &std::fs::read(fixture.root().join("exchanges.har")).expect("an archive"));
 }
 
 #[test]
@@ -119,17 +119,17 @@ fn a_session_token_from_a_login_is_masked_in_later_answers_too() {
     let mut redeem = echoes(&format!("session {SESSION_TOKEN}"));
     redeem.push(Reply::Urls);
     let backend = Backend::start(Script { redeem, ..Script::default() });
-    let stand = Stand::new();
-    let ran = visit(&stand, &backend, true);
+    let fixture = Fixture::new();
+    let ran = visit(&fixture, &backend, true);
     ran.ends(0, "saved", "saved");
-    nothing_leaked(&stand, &ran);
+    nothing_leaked(&fixture, &ran);
 }
 
 #[test]
 fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let url = format!("https://someone:{API_KEY}@backend.test/");
-    let ran = Live::start(stand.anonymous_visit(&url, &[])).end();
+    let ran = Live::start(fixture.anonymous_visit(&url, &[])).end();
     assert_eq!(ran.exit, Some(2));
     clean("stdout", ran.stdout.as_bytes());
     clean("stderr", ran.stderr.as_bytes());
@@ -176,22 +176,22 @@ fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Opti
 #[test]
 fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let typed = [
         ("  api-key: ", API_KEY),
         ("  session-token: ", SESSION_TOKEN),
         ("  username: ", ""),
         ("  password: ", ""),
     ];
-    let (exit, shown) = at_a_terminal(&stand.anonymous_visit(backend.url(), &["-vv"]), &typed);
+    let (exit, shown) = at_a_terminal(&fixture.anonymous_visit(backend.url(), &["-vv"]), &typed);
     assert_eq!(exit, Some(0), "{shown}");
-    assert_eq!(stand.saved().len(), 1, "{shown}");
+    assert_eq!(fixture.saved().len(), 1, "{shown}");
     clean("the terminal", shown.as_bytes());
-    assert!(clean_folder(stand.root()) >= 3, "journal, manifest and log were looked at");
+    assert!(clean_folder(fixture.root()) >= 3, "journal, manifest and log were looked at");
 
     // The next run knows nothing of it, and asks nobody where nobody is.
     let before = backend.requests().len();
-    let ran = Live::start(stand.anonymous_visit(backend.url(), &[])).end();
+    let ran = Live::start(fixture.anonymous_visit(backend.url(), &[])).end();
     ran.ends(3, "credentials_missing", "issuing");
     assert_eq!(backend.requests().len(), before);
 }
@@ -200,10 +200,10 @@ fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
 #[test]
 fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let all = format!("{API_KEY}\n{SESSION_TOKEN}\n\n");
     let (exit, shown) =
-        at_a_terminal(&stand.anonymous_visit(backend.url(), &[]), &[("Credentials of", all.as_str())]);
+        at_a_terminal(&fixture.anonymous_visit(backend.url(), &[]), &[("Credentials of", all.as_str())]);
     assert_eq!(exit, Some(0), "{shown}");
     clean("the terminal", shown.as_bytes());
 }
@@ -212,9 +212,9 @@ fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
 #[test]
 fn ctrl_c_at_a_credential_prompt_exits_130_and_sends_nothing() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
+    let fixture = Fixture::new();
     let (exit, shown) =
-        at_a_terminal(&stand.anonymous_visit(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
+        at_a_terminal(&fixture.anonymous_visit(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
     assert_eq!(exit, Some(130), "{shown}");
     assert_eq!(backend.requests().len(), 0);
 }

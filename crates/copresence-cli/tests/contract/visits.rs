@@ -2,15 +2,15 @@
 
 use crate::loop_alone::is_whole;
 use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, TOKEN, USERNAME};
-use crate::support::program::{Live, Stand};
+use crate::support::program::{Fixture, Live};
 use crate::support::reply::{Asset, Reply, glb, zip};
 use serde_json::json;
 
 #[test]
 fn a_visit_goes_from_the_code_to_the_files() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     ran.ends(0, "saved", "saved");
     let lines = ran.lines();
     assert_eq!(lines.order(), ["started", "invited", "status", "redeemed", "progress", "saved", "ended"]);
@@ -20,14 +20,14 @@ fn a_visit_goes_from_the_code_to_the_files() {
     assert_eq!(lines.one("invited")["link"], "https://app.test/scan?exportToken=exp%2Btok%2F1%3D%26%3F");
     assert_eq!(lines.one("invited")["expires_at"], json!(null));
     assert_eq!(lines.one("redeemed")["exports"], json!(["glb"]));
-    is_whole(&stand.saved()[0], &lines);
+    is_whole(&fixture.saved()[0], &lines);
 }
 
 #[test]
 fn each_call_carries_the_headers_of_the_specification_and_no_more_credentials() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    Live::start(stand.visit(&backend, &[])).end().ends(0, "saved", "saved");
+    let fixture = Fixture::new();
+    Live::start(fixture.visit(&backend, &[])).end().ends(0, "saved", "saved");
     let generates = backend.requests_to("/generateExportToken");
     assert_eq!(generates.len(), 1, "a token is somebody's money");
     assert_eq!(generates[0].method, "POST");
@@ -52,8 +52,8 @@ fn each_call_carries_the_headers_of_the_specification_and_no_more_credentials() 
 #[test]
 fn a_login_gives_the_session_token() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    let mut command = stand.anonymous_visit(backend.url(), &[]);
+    let fixture = Fixture::new();
+    let mut command = fixture.anonymous_visit(backend.url(), &[]);
     command.env("COPRESENCE_API_KEY", API_KEY);
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     Live::start(command).end().ends(0, "saved", "saved");
@@ -67,8 +67,8 @@ fn a_login_gives_the_session_token() {
 #[test]
 fn a_session_token_that_ran_out_is_replaced_by_a_login_once() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    let mut command = stand.visit(&backend, &[]);
+    let fixture = Fixture::new();
+    let mut command = fixture.visit(&backend, &[]);
     command.env("COPRESENCE_SESSION_TOKEN", "r:of-last-week");
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     Live::start(command).end().ends(0, "saved", "saved");
@@ -96,8 +96,8 @@ fn what_the_specification_does_not_name_does_no_harm() {
         Reply::Urls,
     ];
     let backend = Backend::start(Script { assets, redeem, extras: true, ..Script::default() });
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     ran.ends(0, "saved", "saved");
     let lines = ran.lines();
     assert_eq!(lines.statuses(), ["being_polished"]);
@@ -108,7 +108,7 @@ fn what_the_specification_does_not_name_does_no_harm() {
         assert!(path.starts_with("avatar") && !path.contains(['/', '\\']) && !path.contains(".."), "{path}");
     }
     assert_eq!(files[3]["export_type"], "../../etc/passwd", "as sent");
-    is_whole(&stand.saved()[0], &lines);
+    is_whole(&fixture.saved()[0], &lines);
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn status_lines_come_on_change_only() {
     redeem.extend([Reply::queued(3), Reply::queued(3), Reply::queued(1)]);
     redeem.extend([Reply::processing(10), Reply::processing(10), Reply::processing(90), Reply::Urls]);
     let backend = Backend::redeeming(redeem);
-    let stand = Stand::new();
-    let lines = Live::start(stand.visit(&backend, &[])).end().lines();
+    let fixture = Fixture::new();
+    let lines = Live::start(fixture.visit(&backend, &[])).end().lines();
     assert_eq!(lines.ended()["exit"], 0);
     let seen: Vec<_> = lines
         .of("status")
@@ -134,8 +134,8 @@ fn status_lines_come_on_change_only() {
 fn failed_and_then_made_again_is_saved() {
     let redeem = vec![Reply::processing(60), Reply::failed(), Reply::processing(5), Reply::Urls];
     let backend = Backend::redeeming(redeem);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     ran.ends(0, "saved", "saved");
     assert_eq!(ran.lines().statuses(), ["processing", "failed", "processing"]);
 }
@@ -144,8 +144,8 @@ fn failed_and_then_made_again_is_saved() {
 fn an_answer_lost_is_told_and_asked_again() {
     let redeem = vec![Reply::unscanned(), Reply::Dropped, Reply::json(500, &json!({})), Reply::Urls];
     let backend = Backend::redeeming(redeem);
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &[])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &[])).end();
     ran.ends(0, "saved", "saved");
     let lines = ran.lines();
     let codes: Vec<_> = lines.of("retrying").iter().filter_map(|line| line["code"].as_str()).collect();
@@ -160,8 +160,8 @@ fn an_answer_lost_is_told_and_asked_again() {
 fn connections_that_end_without_a_word_cost_no_redeem() {
     for requests in [1, 2, 100] {
         let backend = Backend::start(Script { keeps_alive: Some(requests), ..Script::default() });
-        let stand = Stand::new();
-        let ran = Live::start(stand.visit(&backend, &[])).end();
+        let fixture = Fixture::new();
+        let ran = Live::start(fixture.visit(&backend, &[])).end();
         ran.ends(0, "saved", "saved");
         assert!(ran.lines().of("retrying").is_empty(), "{}", ran.stdout);
         assert_eq!(backend.requests_to("/generateExportToken").len(), 1);
@@ -176,12 +176,12 @@ fn no_credential_follows_a_redirect() {
     let to = |path| Reply::With(302, ("Location", format!("{}{path}", elsewhere.url())), Vec::new());
     let generate = vec![to("/generateExportToken")];
     let backend = Backend::start(Script { generate, ..Script::default() });
-    let stand = Stand::new();
-    let ran = Live::start(stand.visit(&backend, &["--timeout", "1s"])).end();
+    let fixture = Fixture::new();
+    let ran = Live::start(fixture.visit(&backend, &["--timeout", "1s"])).end();
     assert_ne!(ran.exit, Some(0));
     let redeem = vec![to("/redeemExportToken")];
     let backend = Backend::start(Script { redeem, ..Script::default() });
-    let ran = Live::start(stand.visit(&backend, &["--timeout", "1s"])).end();
+    let ran = Live::start(fixture.visit(&backend, &["--timeout", "1s"])).end();
     assert_ne!(ran.exit, Some(0));
     assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
 }
@@ -189,8 +189,8 @@ fn no_credential_follows_a_redirect() {
 #[test]
 fn a_reader_that_goes_away_ends_nothing() {
     let backend = Backend::start(Script::default());
-    let stand = Stand::new();
-    let mut command = stand.visit(&backend, &[]);
+    let fixture = Fixture::new();
+    let mut command = fixture.visit(&backend, &[]);
     command.stderr(std::process::Stdio::null());
     let mut child = command.spawn().expect("it starts");
     let mut first = String::new();
@@ -202,5 +202,5 @@ fn a_reader_that_goes_away_ends_nothing() {
     }
     assert!(first.contains(r#""event":"started""#), "{first}");
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    assert_eq!(stand.saved().len(), 1);
+    assert_eq!(fixture.saved().len(), 1);
 }

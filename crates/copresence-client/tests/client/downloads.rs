@@ -12,18 +12,18 @@ use test_port::ReservedPort;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
 
-struct Opened {
+struct OpenResult {
     server: RawServer,
     result: Result<Download, DownloadError>,
 }
 
-async fn open(acts: Vec<Act>, resume: Option<ResumePoint>) -> Opened {
+async fn open(acts: Vec<Act>, resume: Option<ResumePoint>) -> OpenResult {
     let server = RawServer::start(acts).await;
     let result = some_api().open_download(&download_url(&server), resume.as_ref()).await;
     if let Err(error) = &result {
         assert!(!format!("{error} {error:?}").contains("bearer-secret"), "{error}");
     }
-    Opened { server, result }
+    OpenResult { server, result }
 }
 
 fn some_api() -> ApiClient {

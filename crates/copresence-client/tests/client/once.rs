@@ -28,15 +28,15 @@ enum Peer {
 
 /// The connections and requests of a peer.
 #[derive(Default)]
-struct Seen {
+struct ConnectionLog {
     connections: AtomicUsize,
     requests: Mutex<Vec<String>>,
 }
 
-async fn listen(peer: Peer) -> (Url, Arc<Seen>) {
+async fn listen(peer: Peer) -> (Url, Arc<ConnectionLog>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
-    let seen = Arc::new(Seen::default());
+    let seen = Arc::new(ConnectionLog::default());
     let saw = Arc::clone(&seen);
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
@@ -47,7 +47,7 @@ async fn listen(peer: Peer) -> (Url, Arc<Seen>) {
     (url, seen)
 }
 
-async fn serve(mut socket: TcpStream, peer: Peer, seen: Arc<Seen>) {
+async fn serve(mut socket: TcpStream, peer: Peer, seen: Arc<ConnectionLog>) {
     if let Peer::ClosesUnread { reset } | Peer::ClosesInTheMiddle { reset } = peer {
         if matches!(peer, Peer::ClosesInTheMiddle { .. }) {
             _ = socket.read_u8().await;

@@ -1,10 +1,9 @@
 //! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
 //! agrees with the `Date` of the response.
 
-use super::{bad_part, doubtful_part, good_part, part, unknown_part};
+use super::{PartHealth, bad_part, doubtful_part, good_part, part, unknown_part};
 use crate::profile::Profile;
 use crate::setup::BackendTarget;
-use crate::view::panel::HealthView;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
 use copresence_client::{CallError, CallKind, ConnectErrorKind, RedeemRoute, Timeouts, TokenSource};
 use http::{Method, header};
@@ -27,7 +26,7 @@ pub async fn check_backend(
     profile: &Profile,
     target: &BackendTarget,
     now: impl Fn() -> Timestamp,
-) -> Vec<HealthView> {
+) -> Vec<PartHealth> {
     let mut views = Vec::new();
     let mut dates = Vec::new();
     for (part, url) in hosts_to_probe(profile, target) {
@@ -81,7 +80,7 @@ async fn send_head(url: &Url) -> Result<ProbeResponse, CallError> {
     prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
 }
 
-fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> HealthView {
+fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> PartHealth {
     let host = url.host_str().unwrap_or_default();
     match result {
         Ok(reply) => response_health(part, host, url, reply),
@@ -120,7 +119,7 @@ fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>
     }
 }
 
-fn response_health(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> HealthView {
+fn response_health(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
     match status {
         511 => bad_part(
@@ -170,7 +169,7 @@ fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i6
     }
 }
 
-fn clock_health(off: &[i64], embedded: bool) -> HealthView {
+fn clock_health(off: &[i64], embedded: bool) -> PartHealth {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
         return unknown_part(part::CLOCK, "no response had a `Date` header");
     };
@@ -189,8 +188,8 @@ fn clock_health(off: &[i64], embedded: bool) -> HealthView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::HealthState;
     use crate::profile::Profiles;
-    use crate::view::panel::HealthState;
     use std::net::SocketAddr;
     use test_port::ReservedPort;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -225,12 +224,12 @@ mod tests {
         (profile, target)
     }
 
-    async fn check_url(url: &str) -> Vec<HealthView> {
+    async fn check_url(url: &str) -> Vec<PartHealth> {
         let (profile, target) = profile_at(url);
         check_backend(&profile, &target, now).await
     }
 
-    fn part_states(views: &[HealthView]) -> Vec<(&str, HealthState)> {
+    fn part_states(views: &[PartHealth]) -> Vec<(&str, HealthState)> {
         views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 

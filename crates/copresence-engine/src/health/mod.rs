@@ -6,13 +6,12 @@ pub use backend::check_backend;
 
 use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::home_path::abbreviate_home_in;
+use crate::problem::Problem;
 use crate::profile::{Profile, ProfileError, Profiles};
-use crate::settings::SettingsFile;
 use crate::setup::{BackendTarget, DataStore};
-use crate::view::Problem;
-use crate::view::panel::{HealthState, HealthView};
 use copresence_client::NoRecorder;
 use jiff::Timestamp;
+use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,41 +42,68 @@ pub mod part {
     pub const LAST_PROBLEM: &str = "last_problem";
 }
 
+/// Health of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartHealth {
+    /// Stable name, as in `keychain`.
+    pub part: String,
+    /// Its state.
+    pub stand: HealthState,
+    /// What was found, in one line.
+    pub seen: String,
+    /// What to do, if something is to be done.
+    pub remedy: Option<String>,
+}
+
+/// State of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthState {
+    /// Works.
+    Good,
+    /// Works, but not for long or not for everything.
+    Doubtful,
+    /// Does not work.
+    Bad,
+    /// Could not be determined, or is not needed here.
+    Unknown,
+}
+
 /// Free space below this multiple of the required minimum is doubtful.
 const LOW_SPACE_FACTOR: u64 = 8;
 
 /// A part that works.
-pub fn good_part(part: &str, seen: impl fmt::Display) -> HealthView {
-    health_view(part, HealthState::Good, seen, None)
+pub fn good_part(part: &str, seen: impl fmt::Display) -> PartHealth {
+    part_health(part, HealthState::Good, seen, None)
 }
 
 /// A part that works, but not for long or not for everything.
-pub fn doubtful_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
-    health_view(part, HealthState::Doubtful, seen, Some(remedy.into()))
+pub fn doubtful_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
+    part_health(part, HealthState::Doubtful, seen, Some(remedy.into()))
 }
 
 /// A part that does not work.
-pub fn bad_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> HealthView {
-    health_view(part, HealthState::Bad, seen, Some(remedy.into()))
+pub fn bad_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
+    part_health(part, HealthState::Bad, seen, Some(remedy.into()))
 }
 
 /// A part whose state could not be determined, or that is not needed here.
-pub fn unknown_part(part: &str, seen: impl fmt::Display) -> HealthView {
-    health_view(part, HealthState::Unknown, seen, None)
+pub fn unknown_part(part: &str, seen: impl fmt::Display) -> PartHealth {
+    part_health(part, HealthState::Unknown, seen, None)
 }
 
-fn health_view(
+fn part_health(
     part: &str,
     stand: HealthState,
     seen: impl fmt::Display,
     remedy: Option<String>,
-) -> HealthView {
+) -> PartHealth {
     let seen = abbreviate_home_in(&seen.to_string(), dirs::home_dir().as_deref());
-    HealthView { part: part.to_owned(), stand, seen, remedy }
+    PartHealth { part: part.to_owned(), stand, seen, remedy }
 }
 
 /// Checks the profiles file and the profile `name`.
-pub fn check_profiles(config: Option<&Path>, name: &str) -> HealthView {
+pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
     match Profiles::load(config).and_then(|profiles| profiles.get(name).map(|_| profiles)) {
         Ok(profiles) => {
             let unusable: Vec<String> = profiles
@@ -103,29 +129,29 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> HealthView {
     }
 }
 
-/// Checks the settings file.
-pub fn check_settings(file: &SettingsFile) -> HealthView {
-    match file.load_error() {
+/// Reports whether the settings file could be used, from what reading it found.
+pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
+    match load_error {
         None => good_part(part::SETTINGS, "as they were saved"),
-        Some(flaw) if file.is_unreadable() => bad_part(
+        Some(load_error) if is_unreadable => bad_part(
             part::SETTINGS,
-            flaw,
+            load_error,
             "Check the file's owner and access rights, or move it away and restart",
         ),
-        Some(flaw) => doubtful_part(part::SETTINGS, flaw, "Set what is named again in the panel"),
+        Some(load_error) => doubtful_part(part::SETTINGS, load_error, "Set what is named again in the panel"),
     }
 }
 
 /// Checks that the disk is writable and has enough free space. Blocks on the disk.
-pub fn check_disk(disk: &DataStore, out: &Path, min_free_space: u64) -> HealthView {
-    if let Err(error) = disk.data.check_writable() {
+pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
+    if let Err(error) = data_store.data.check_writable() {
         return bad_part(
             part::DISK,
             error,
             "Free some space, or check the data folder's disk and access rights",
         );
     }
-    let folders = [disk.data.path(), out];
+    let folders = [data_store.data.path(), out_dir];
     let free =
         folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
@@ -150,8 +176,8 @@ fn format_size(bytes: u64) -> String {
 }
 
 /// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
-pub fn check_keychain(vault: &CredentialStore, profile: &Profile) -> HealthView {
-    match vault.check_keychain() {
+pub fn check_keychain(credential_store: &CredentialStore, profile: &Profile) -> PartHealth {
+    match credential_store.check_keychain() {
         Ok(()) => good_part(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_no_credentials(profile) => {
             unknown_part(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
@@ -164,13 +190,13 @@ pub fn check_keychain(vault: &CredentialStore, profile: &Profile) -> HealthView 
 /// Checks that every credential of a profile's backend is set. Never shows a value. Blocks on the keychain.
 pub fn check_credentials(
     profile: &Profile,
-    vault: &CredentialStore,
+    credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
-) -> HealthView {
+) -> PartHealth {
     if needs_no_credentials(profile) {
         return good_part(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
     }
-    let found = match credentials::find_credentials(profile, vault, env) {
+    let found = match credentials::find_credentials(profile, credential_store, env) {
         Ok(found) => found,
         Err(error) => {
             return bad_part(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
@@ -207,7 +233,7 @@ fn needs_no_credentials(profile: &Profile) -> bool {
 }
 
 /// Reports the last problem since the program started.
-pub fn report_last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
+pub fn report_last_problem(last: Option<&(Timestamp, Problem)>) -> PartHealth {
     match last {
         None => good_part(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
         Some((at, problem)) => {
@@ -221,6 +247,7 @@ pub fn report_last_problem(last: Option<&(Timestamp, Problem)>) -> HealthView {
 mod tests {
     use super::*;
     use crate::credentials::CredentialKind;
+    use crate::settings_toml::read_settings_file;
 
     const LIVE: &str = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
 
@@ -255,23 +282,28 @@ mod tests {
 
     #[test]
     fn credentials_are_reported_without_values() {
-        let (vault, live) = (CredentialStore::in_memory(), profile("live"));
-        let missing = check_credentials(&live, &vault, &empty_env);
+        let (credential_store, live) = (CredentialStore::in_memory(), profile("live"));
+        let missing = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, HealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
-        vault.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
+        credential_store
+            .set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into())
+            .expect("memory");
         assert_eq!(
-            check_credentials(&live, &vault, &empty_env).stand,
+            check_credentials(&live, &credential_store, &empty_env).stand,
             HealthState::Bad,
             "a session is missing"
         );
-        vault
+        credential_store
             .set_credential("live", CredentialKind::SessionToken, &"planted-session".into())
             .expect("memory");
-        let whole = check_credentials(&live, &vault, &empty_env);
+        let whole = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
-        assert_eq!(check_credentials(&profile("sandbox"), &vault, &empty_env).stand, HealthState::Good);
-        assert_eq!(check_keychain(&vault, &live).stand, HealthState::Good);
+        assert_eq!(
+            check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand,
+            HealthState::Good
+        );
+        assert_eq!(check_keychain(&credential_store, &live).stand, HealthState::Good);
     }
 
     #[test]
@@ -293,9 +325,13 @@ mod tests {
     fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
         let opened = DataStore::open(root.path()).expect("a data folder");
-        assert_eq!(check_settings(&SettingsFile::open(opened.data.clone())).stand, HealthState::Good);
+        let check_file = || {
+            let read = read_settings_file(&opened.data);
+            check_settings(read.load_error.as_deref(), read.is_unreadable)
+        };
+        assert_eq!(check_file().stand, HealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
-        let doubtful = check_settings(&SettingsFile::open(opened.data.clone()));
+        let doubtful = check_file();
         assert!(
             doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"),
             "{doubtful:?}"

@@ -2,14 +2,14 @@
 //!
 //! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore`]) and run by the same runner and the same machine as a live
 //! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
-//! not decide, it is kept for a later recovery, and abandoned after [`TOKEN_KEPT`].
+//! not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
 //! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once the
 //! token is refused.
 //!
 //! # When
-//! [`recover`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
-//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS`] tokens are
+//! [`recover_all`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
+//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are
 //! redeemed in one run, the newest first.
 
 mod past;
@@ -88,12 +88,12 @@ pub type FindContext<'a> = dyn Fn(&Unfinished) -> Result<VisitContext, String> +
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover_all(
-    disk: &DataStore,
-    parts_for: &FindContext<'_>,
+    data_store: &DataStore,
+    find_context_for: &FindContext<'_>,
 ) -> Result<Vec<RecoveredVisit>, StoreError> {
-    let mut recovery = Recovery::new(disk, Clock::default(), parts_for);
+    let mut recovery = Recovery::new(data_store, Clock::default(), find_context_for);
     let mut all = Vec::new();
-    for summary in disk.journal.list_unfinished().await? {
+    for summary in data_store.journal.list_unfinished().await? {
         all.extend(recovery.recover_one(&summary.id).await?);
     }
     Ok(all)
@@ -104,28 +104,28 @@ pub async fn recover_all(
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover_visit(
-    disk: &DataStore,
+    data_store: &DataStore,
     clock: Clock,
     id: &VisitId,
-    parts_for: &FindContext<'_>,
+    find_context_for: &FindContext<'_>,
 ) -> Result<Option<RecoveredVisit>, StoreError> {
-    Recovery::new(disk, clock, parts_for).recover_one(id).await
+    Recovery::new(data_store, clock, find_context_for).recover_one(id).await
 }
 
-/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS`]
+/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`]
 /// tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
 ///
 /// # Errors
 /// When the journal cannot be read.
 pub async fn recover_due(
-    disk: &DataStore,
+    data_store: &DataStore,
     clock: Clock,
-    parts_for: &FindContext<'_>,
+    find_context_for: &FindContext<'_>,
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
 ) -> Result<Vec<RecoveredVisit>, StoreError> {
-    let mut recovery = Recovery::new(disk, clock, parts_for);
+    let mut recovery = Recovery::new(data_store, clock, find_context_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in schedule::due_visits(disk.journal.list_unfinished().await?, clock.now()) {
+    for (id, needs_redeem) in schedule::due_visits(data_store.journal.list_unfinished().await?, clock.now()) {
         if skip(&id) {
             continue;
         }
@@ -141,9 +141,9 @@ pub async fn recover_due(
 
 /// One run of recovery.
 struct Recovery<'a> {
-    disk: &'a DataStore,
+    data_store: &'a DataStore,
     clock: Clock,
-    parts_for: &'a FindContext<'a>,
+    find_context_for: &'a FindContext<'a>,
     /// Backends (by URL) that did not answer in this run, and how. Each further visit would wait for their timeout.
     unreachable: HashMap<String, String>,
     /// Visits in this run whose token was redeemed.
@@ -154,28 +154,28 @@ struct Recovery<'a> {
 type Unavailable = (String, u8);
 
 impl<'a> Recovery<'a> {
-    fn new(disk: &'a DataStore, clock: Clock, parts_for: &'a FindContext<'a>) -> Self {
-        Self { disk, clock, parts_for, unreachable: HashMap::new(), redeems: 0 }
+    fn new(data_store: &'a DataStore, clock: Clock, find_context_for: &'a FindContext<'a>) -> Self {
+        Self { data_store, clock, find_context_for, unreachable: HashMap::new(), redeems: 0 }
     }
 
     async fn recover_one(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
-        let claim = match self.disk.data.lock_visit(id) {
+        let visit_lock = match self.data_store.data.lock_visit(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
-            claim => claim,
+            visit_lock => visit_lock,
         };
         // Read after locking: another program may have changed it before.
-        let Some(unfinished) = self.disk.journal.load_unfinished(id).await? else {
+        let Some(unfinished) = self.data_store.journal.load_unfinished(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
-        let fate = match claim {
+        let outcome = match visit_lock {
             Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
-            Ok(claim) => self.resume_visit(unfinished, claim).await,
+            Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
-        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome: fate }))
+        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome }))
     }
 
-    async fn resume_visit(&mut self, mut unfinished: Unfinished, claim: VisitLock) -> RecoveryOutcome {
+    async fn resume_visit(&mut self, mut unfinished: Unfinished, visit_lock: VisitLock) -> RecoveryOutcome {
         let journalled = JournalledVisit::from_unfinished(&unfinished);
         if journalled.is_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
@@ -183,20 +183,20 @@ impl<'a> Recovery<'a> {
         }
         let token = unfinished.token.clone();
         let is_too_old = schedule::is_too_old(&unfinished.visit, self.clock);
-        let (parts, unavailable) = match self.find_parts(&unfinished) {
-            Ok(parts) => (parts, None),
+        let (context, unavailable) = match self.find_context(&unfinished) {
+            Ok(context) => (context, None),
             Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
             Err((why, exit)) => {
                 // The token is abandoned without asking its backend.
                 unfinished.token = None;
-                match (self.parts_for)(&unfinished) {
-                    Ok(parts) => (parts, Some(why)),
+                match (self.find_context_for)(&unfinished) {
+                    Ok(context) => (context, Some(why)),
                     Err(_) => return RecoveryOutcome::Postponed { why, exit },
                 }
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
-        let past = match journalled.repair(&parts, &unfinished, token).await {
+        let past = match journalled.repair(&context, &unfinished, token).await {
             Ok(past) => past,
             Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
         };
@@ -207,7 +207,7 @@ impl<'a> Recovery<'a> {
             (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore(VisitPlan::for_recovery(is_too_old), past);
-        let runner = VisitRunner::resume(unfinished, visit, parts, claim);
+        let runner = VisitRunner::resume(unfinished, visit, context, visit_lock);
         let first = match unavailable {
             Some(why) => {
                 let failure = Failure::new(FailureKind::NeverSent, why);
@@ -225,23 +225,24 @@ impl<'a> Recovery<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
-        let fate = outcome_of_run(result);
-        if matches!(fate, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
+        let outcome = outcome_of_run(result);
+        if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
-            let next = schedule::next_attempt(now, attempts, &fate, expires_at);
-            let postponed = self.disk.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
+            let next = schedule::next_attempt(now, attempts, &outcome, expires_at);
+            let postponed =
+                self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
         }
-        fate
+        outcome
     }
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
-    fn find_parts(&self, unfinished: &Unfinished) -> Result<VisitContext, Unavailable> {
+    fn find_context(&self, unfinished: &Unfinished) -> Result<VisitContext, Unavailable> {
         match self.unreachable.get(&unfinished.visit.start.api_url) {
             Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
-            _ => (self.parts_for)(unfinished).map_err(|why| (why, 3)),
+            _ => (self.find_context_for)(unfinished).map_err(|why| (why, 3)),
         }
     }
 }

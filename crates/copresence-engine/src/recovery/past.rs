@@ -80,21 +80,21 @@ impl JournalledVisit {
     /// When the journal cannot be written; then nothing may be sent.
     pub(super) async fn repair(
         mut self,
-        parts: &VisitContext,
+        context: &VisitContext,
         unfinished: &Unfinished,
         token: Option<ExportToken>,
     ) -> Result<PastVisit, StoreError> {
         let id = unfinished.visit.start.id;
-        parts.journal.reopen_visit(&id).await?;
+        context.journal.reopen_visit(&id).await?;
         for (no, kind) in &self.unread {
-            if let Err(error) = parts.journal.record_answer_kind(&id, *no, *kind).await {
+            if let Err(error) = context.journal.record_answer_kind(&id, *no, *kind).await {
                 // URLs expire soon, so the visit continues.
                 tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
             }
         }
         for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemOutcome::InFlight) {
-            let now = parts.clock.now();
-            parts.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
+            let now = context.clock.now();
+            context.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
         }
         let times = &unfinished.visit.times;
         let redeems = unfinished.redeems.iter().map(|redeem| self.past_redeem(redeem, unfinished)).collect();
@@ -104,7 +104,7 @@ impl JournalledVisit {
             | StoredResponse::Partial(PartialDelivery { delivery, .. }),
         ) = &mut self.response
         {
-            mask_export_types(delivery, &parts.api);
+            mask_export_types(delivery, &context.api);
         }
         Ok(PastVisit {
             was_issued: times.issued.is_some(),

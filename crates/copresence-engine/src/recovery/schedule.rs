@@ -42,11 +42,11 @@ pub(super) fn is_too_old(visit: &VisitRecord, clock: Clock) -> bool {
 pub(super) fn next_attempt(
     now: Timestamp,
     attempts: u32,
-    fate: &RecoveryOutcome,
+    outcome: &RecoveryOutcome,
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
-    let is_making = matches!(fate, RecoveryOutcome::StillActive { status } if is_making(status));
+    let is_making = matches!(outcome, RecoveryOutcome::StillActive { status } if is_making(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
     } else if expires_at.is_some_and(|expires_at| expires_at < now) {
@@ -82,10 +82,10 @@ fn is_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
 mod tests {
     use super::*;
 
-    fn pause(attempts: u32, fate: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
+    fn pause(attempts: u32, outcome: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
         let now = Timestamp::now();
         let expires_at = expires_in.map(|life| now + life);
-        next_attempt(now, attempts, fate, expires_at).duration_since(now)
+        next_attempt(now, attempts, outcome, expires_at).duration_since(now)
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct VisitConfig {
     pub ephemeral: bool,
 }
 
-/// Default of [`Order::download_pause`].
+/// Default of [`VisitConfig::download_pause`].
 pub const DEFAULT_DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
 impl VisitConfig {
@@ -81,7 +81,7 @@ pub struct VisitContext {
     pub clock: Clock,
     /// Receives the visit's events.
     pub event_sink: EventSink,
-    /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in [`Order`].
+    /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in [`VisitConfig`].
     pub limits: VisitLimits,
 }
 

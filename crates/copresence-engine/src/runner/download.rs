@@ -78,7 +78,7 @@ pub(crate) struct DownloadRequest<'a> {
 /// # Errors
 /// Why the file is not there, and whether its URL is spent.
 pub(crate) async fn download_file(
-    parts: &VisitContext,
+    context: &VisitContext,
     folder: &AvatarFolder,
     file: &DownloadRequest<'_>,
 ) -> Result<CompleteFile, FileFailure> {
@@ -102,11 +102,11 @@ pub(crate) async fn download_file(
     };
     let mut partial =
         block_in_place(|| folder.resume_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
-    if let Err(error) = parts.journal.record_file_request(&file.id, file.index).await {
+    if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
     let rate_window = RateWindow { since: Instant::now(), bytes: 0 };
-    let mut download = FileDownload { parts, file, last_event: None, known, rate_window };
+    let mut download = FileDownload { context, file, last_event: None, known, rate_window };
     if durable == 0 && file.earlier.is_some() {
         // The journal must not describe earlier bytes when new ones are written.
         download.flush(&mut partial).await?;
@@ -191,7 +191,7 @@ impl From<StoreError> for AttemptError {
 
 /// State of one file across its requests.
 struct FileDownload<'a> {
-    parts: &'a VisitContext,
+    context: &'a VisitContext,
     file: &'a DownloadRequest<'a>,
     last_event: Option<Instant>,
     known: FileProgress,
@@ -263,7 +263,7 @@ impl FileDownload<'_> {
             total: self.known.total,
         });
         let download = self
-            .parts
+            .context
             .api
             .open_download(self.file.url, resume.as_ref())
             .await
@@ -390,7 +390,7 @@ impl FileDownload<'_> {
             self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
         }
         let (id, index) = (&self.file.id, self.file.index);
-        if let Err(error) = self.parts.journal.record_file_progress(id, index, &self.known).await {
+        if let Err(error) = self.context.journal.record_file_progress(id, index, &self.known).await {
             tracing::error!(%error, file = self.file.name, "cannot journal the progress");
         }
         Ok(())
@@ -416,6 +416,10 @@ impl FileDownload<'_> {
     }
 
     fn emit(&self, event: EventKind) {
-        (self.parts.event_sink)(VisitEvent { visit: self.file.id, at: self.parts.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.file.id,
+            at: self.context.clock.now(),
+            kind: event,
+        });
     }
 }

@@ -25,21 +25,21 @@ pub(crate) struct IssuedToken {
 /// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
 /// cannot be written.
 pub(crate) async fn issue(
-    parts: &VisitContext,
+    context: &VisitContext,
     id: VisitId,
     request: &IssueRequest,
     space: RequiredSpace<'_>,
 ) -> Result<IssuedToken, Failure> {
-    space.check(parts)?;
-    let token = parts.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
+    space.check(context)?;
+    let token = context.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.fill_token(&token);
     if let Err(error) = QrCode::new(&link) {
         return Err(Failure::new(FailureKind::ProtocolViolation, error.to_string()));
     }
-    let at = parts.clock.now();
+    let at = context.clock.now();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
-    parts
+    context
         .journal
         .record_token(&id, &token, &link, expires_at, at)
         .await

@@ -40,15 +40,15 @@ impl From<CancellationToken> for ExitSignals {
 ///
 /// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
 pub async fn run_visit(
-    order: VisitConfig,
-    parts: VisitContext,
+    config: VisitConfig,
+    context: VisitContext,
     leave: impl Into<ExitSignals>,
 ) -> VisitResult {
     let leave = leave.into();
-    let (id, clock, teller) = (order.id, parts.clock, parts.event_sink.clone());
-    let emit = move |event| teller(VisitEvent { visit: id, at: clock.now(), kind: event });
-    emit(EventKind::Started { profile: order.profile.clone(), api_url: order.api_url.clone() });
-    match VisitRunner::begin(order, parts).await {
+    let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
+    let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
+    emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
+    match VisitRunner::begin(config, context).await {
         Ok(runner) => {
             let RunnerResult { outcome, directory, .. } =
                 runner.run(FirstStep::Event(Event::Started), leave).await;
@@ -80,7 +80,7 @@ fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Pat
 
 /// The date in a folder's name: the day on which the visit began (UTC), so that a later run finds the folder of an
 /// earlier one in any time zone.
-pub(crate) fn folder_date(started: Timestamp) -> jiff::civil::Date {
+pub fn folder_date(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 

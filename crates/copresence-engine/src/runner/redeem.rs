@@ -87,7 +87,7 @@ fn names_files(kind: AnswerKind) -> bool {
 ///
 /// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
 pub(crate) async fn redeem(
-    parts: &VisitContext,
+    context: &VisitContext,
     id: VisitId,
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
@@ -95,15 +95,15 @@ pub(crate) async fn redeem(
 ) -> Redeemed {
     let unsent = |failure, pending_write| Redeemed { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
-        && let Err(error) = before.write(&parts.journal, id).await
+        && let Err(error) = before.write(&context.journal, id).await
     {
         return unsent(failure::disk_failure(&error), Some(before));
     }
-    if let Err(failure) = space.check(parts) {
+    if let Err(failure) = space.check(context) {
         return unsent(failure, None);
     }
-    let mut intent = OpenIntent { parts, id, no: None, is_open: true };
-    let no = match parts.journal.record_redeem_intent(&id, parts.clock.now()).await {
+    let mut intent = OpenIntent { context, id, no: None, is_open: true };
+    let no = match context.journal.record_redeem_intent(&id, context.clock.now()).await {
         Ok(no) => no,
         Err(error) => {
             intent.is_open = false;
@@ -111,27 +111,27 @@ pub(crate) async fn redeem(
         }
     };
     intent.no = Some(no);
-    let response = parts.api.redeem_token(token).await;
+    let response = context.api.redeem_token(token).await;
     crash_point::reach_crash_point(CrashPoint::AnswerReceived);
     intent.is_open = false;
     drop(intent);
-    let at = parts.clock.now();
+    let at = context.clock.now();
     let (result, response) = match response {
-        Ok(answered) => {
-            let result = mask_result(read_response(&answered, no), &parts.api);
-            let body = body_to_journal(&parts.api, Some(answered.status), &answered.body, &result);
+        Ok(response) => {
+            let result = mask_result(read_response(&response, no), &context.api);
+            let body = body_to_journal(&context.api, Some(response.status), &response.body, &result);
             let completion_status = match &result {
                 RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
                 _ => None,
             };
-            let size = answered.body.len() as u64;
-            (result, JournalledResponse::Answered { status: answered.status, body, size, completion_status })
+            let size = response.body.len() as u64;
+            (result, JournalledResponse::Answered { status: response.status, body, size, completion_status })
         }
         Err(error) => {
             let received = received_body(&error);
             let result = failure_with_partial(failure::call_failure(&error), no, &received);
-            let result = mask_result(result, &parts.api);
-            let received = body_to_journal(&parts.api, None, &received, &result);
+            let result = mask_result(result, &context.api);
+            let received = body_to_journal(&context.api, None, &received, &result);
             let response = match error {
                 CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
                 other => JournalledResponse::Unanswered { evidence: other.to_string(), received },
@@ -143,7 +143,7 @@ pub(crate) async fn redeem(
     let mut write =
         PendingJournalWrite { no, response, kind: answer_kind(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
-    let pending_write = match write.write(&parts.journal, id).await {
+    let pending_write = match write.write(&context.journal, id).await {
         Ok(()) => None,
         Err(error) => {
             tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
@@ -163,19 +163,19 @@ fn received_body(error: &CallError) -> Bytes {
 }
 
 /// Reads a whole response: live, or from the journal.
-pub(crate) fn read_response(answered: &ApiResponse, no: RedeemNo) -> RedeemResult {
-    if let Some(refusal) = answered.redeem_error() {
+pub(crate) fn read_response(response: &ApiResponse, no: RedeemNo) -> RedeemResult {
+    if let Some(refusal) = response.redeem_error() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
             _ => RedeemResult::Failed(failure::refusal_failure(&refusal)),
         };
     }
-    match RedeemResponse::parse(&answered.body) {
+    match RedeemResponse::parse(&response.body) {
         Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
         Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
-            failure_with_partial(Failure::new(FailureKind::ProtocolViolation, detail), no, &answered.body)
+            failure_with_partial(Failure::new(FailureKind::ProtocolViolation, detail), no, &response.body)
         }
     }
 }
@@ -275,7 +275,7 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
 
 /// An intent whose request may be in flight.
 struct OpenIntent<'a> {
-    parts: &'a VisitContext,
+    context: &'a VisitContext,
     id: VisitId,
     /// `None` while the intent is being written, so nothing was sent.
     no: Option<RedeemNo>,
@@ -285,8 +285,8 @@ struct OpenIntent<'a> {
 impl Drop for OpenIntent<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            let now = self.parts.clock.now();
-            self.parts.journal.queue_cancelled_redeem(&self.id, self.no, self.no.is_some(), now);
+            let now = self.context.clock.now();
+            self.context.journal.queue_cancelled_redeem(&self.id, self.no, self.no.is_some(), now);
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct SaveJob {
     /// The visit.
     pub(crate) start: Arc<VisitRecordStart>,
     pub(crate) limits: VisitLimits,
-    /// As [`super::Order::download_pause`].
+    /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
     pub(crate) times: PhaseTimes,
     /// The files that an earlier run planned, with their state.
@@ -41,13 +41,13 @@ pub(crate) struct Saved {
 }
 
 /// Downloads and saves. If the future is dropped, the partial files stay for recovery.
-pub(crate) async fn save(parts: &VisitContext, job: SaveJob, delivery: Delivery) -> Saved {
+pub(crate) async fn save(context: &VisitContext, job: SaveJob, delivery: Delivery) -> Saved {
     if job.is_resumed
-        && let Some(saved) = block_in_place(|| existing_avatar(parts, &job.start))
+        && let Some(saved) = block_in_place(|| existing_avatar(context, &job.start))
     {
         return saved;
     }
-    match try_save(parts, &job, delivery).await {
+    match try_save(context, &job, delivery).await {
         Ok(saved) => saved,
         Err(error) => {
             Saved { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..Saved::default() }
@@ -55,7 +55,7 @@ pub(crate) async fn save(parts: &VisitContext, job: SaveJob, delivery: Delivery)
     }
 }
 
-async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
+async fn try_save(context: &VisitContext, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
     let start = &job.start;
     let mut folder =
         AvatarFolder::create_or_reopen(&start.out_dir, &start.id, folder_date(start.started_at))?;
@@ -66,12 +66,12 @@ async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Re
         .map(|(index, export)| folder.file_name(index, &export.export_type))
         .collect();
     if job.known_files.is_empty()
-        && let Err(error) = plan_files(parts, job, &delivery.exports, &names).await
+        && let Err(error) = plan_files(context, job, &delivery.exports, &names).await
     {
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
         tracing::error!(%error, "cannot journal the files");
     }
-    let results = download_all(parts, job, &folder, &delivery.exports, &names).await;
+    let results = download_all(context, job, &folder, &delivery.exports, &names).await;
     let without_space: Vec<String> = names
         .iter()
         .zip(&results)
@@ -122,11 +122,11 @@ async fn try_save(parts: &VisitContext, job: &SaveJob, delivery: Delivery) -> Re
             });
         }
     }
-    publish_avatar(parts, job, folder, files, missing).await
+    publish_avatar(context, job, folder, files, missing).await
 }
 
 async fn plan_files(
-    parts: &VisitContext,
+    context: &VisitContext,
     job: &SaveJob,
     exports: &[Export],
     names: &[String],
@@ -142,11 +142,11 @@ async fn plan_files(
             url: export.download_url.clone(),
         })
         .collect();
-    parts.journal.record_planned_files(&job.start.id, &planned).await
+    context.journal.record_planned_files(&job.start.id, &planned).await
 }
 
 async fn download_all(
-    parts: &VisitContext,
+    context: &VisitContext,
     job: &SaveJob,
     folder: &AvatarFolder,
     exports: &[Export],
@@ -157,7 +157,9 @@ async fn download_all(
         .iter()
         .zip(names)
         .enumerate()
-        .map(|(index, (export, name))| download_and_journal(parts, job, (folder, &room), index, export, name))
+        .map(|(index, (export, name))| {
+            download_and_journal(context, job, (folder, &room), index, export, name)
+        })
         .collect();
     let mut results: Vec<_> = futures_util::stream::iter(downloads)
         .buffer_unordered(job.limits.parallel_downloads.max(1))
@@ -168,7 +170,7 @@ async fn download_all(
 }
 
 async fn download_and_journal(
-    parts: &VisitContext,
+    context: &VisitContext,
     job: &SaveJob,
     (folder, room): (&AvatarFolder, &SpaceReservation),
     index: usize,
@@ -191,16 +193,16 @@ async fn download_and_journal(
         pause: job.pause,
         earlier,
     };
-    let result = download_file(parts, folder, &request).await;
+    let result = download_file(context, folder, &request).await;
     room.release_reservation(index);
     let journalled = match &result {
         Ok(whole) => {
-            parts.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await
+            context.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await
         }
         // The journal keeps the number of received bytes: the download continues there when there is space.
         Err(failure) if failure.is_disk_full => Ok(()),
         Err(failure) => {
-            parts.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await
+            context.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await
         }
     };
     if let Err(error) = journalled {
@@ -225,13 +227,13 @@ fn verify_saved_file(
 }
 
 async fn publish_avatar(
-    parts: &VisitContext,
+    context: &VisitContext,
     job: &SaveJob,
     folder: AvatarFolder,
     files: Vec<ManifestFile>,
     missing: Vec<MissingFile>,
 ) -> Result<Saved, StoreError> {
-    let now = parts.clock.now();
+    let now = context.clock.now();
     let complete = missing.is_empty();
     let manifest = Manifest {
         schema_version: copresence_store::SCHEMA_VERSION,
@@ -243,13 +245,13 @@ async fn publish_avatar(
         files,
         missing,
     };
-    if complete && let Err(error) = parts.journal.record_phase(&job.start.id, Phase::Saved, now).await {
+    if complete && let Err(error) = context.journal.record_phase(&job.start.id, Phase::Saved, now).await {
         // The avatar is complete, so it is published all the same.
         tracing::error!(%error, "cannot journal that the avatar is saved");
     }
     // Without an await: a visit that is dropped must not rename a folder after it released its lock.
     let directory = block_in_place(|| {
-        if complete { folder.publish(&manifest) } else { folder.keep_incomplete(&parts.data, &manifest) }
+        if complete { folder.publish(&manifest) } else { folder.keep_incomplete(&context.data, &manifest) }
     })?;
     Ok(saved_from_manifest(directory, &manifest))
 }
@@ -274,8 +276,8 @@ fn missing_label(missing: &MissingFile) -> &str {
 }
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
-fn existing_avatar(parts: &VisitContext, start: &VisitRecordStart) -> Option<Saved> {
-    let parents = [start.out_dir.clone(), parts.data.incomplete_path()];
+fn existing_avatar(context: &VisitContext, start: &VisitRecordStart) -> Option<Saved> {
+    let parents = [start.out_dir.clone(), context.data.incomplete_path()];
     let (folder, manifest) =
         parents.iter().find_map(|parent| SavedAvatars::find_avatar(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.

@@ -9,7 +9,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequiredSpace<'a> {
     /// Where the avatar is to be saved.
-    pub(crate) out: &'a Path,
+    pub(crate) out_dir: &'a Path,
     /// Bytes.
     pub(crate) min_free: u64,
 }
@@ -22,9 +22,9 @@ impl RequiredSpace<'_> {
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the free space cannot be read.
-    pub(crate) fn check(self, parts: &VisitContext) -> Result<(), Failure> {
-        let data = parts.data.path();
-        copresence_store::ensure_free_space(self.out, self.min_free)
+    pub(crate) fn check(self, context: &VisitContext) -> Result<(), Failure> {
+        let data = context.data.path();
+        copresence_store::ensure_free_space(self.out_dir, self.min_free)
             .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
             .map_err(|error| failure::disk_failure(&error))
     }

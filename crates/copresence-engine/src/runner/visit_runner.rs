@@ -27,7 +27,7 @@ pub(crate) struct VisitRunner {
     start: Arc<VisitRecordStart>,
     limits: VisitLimits,
     download_pause: Duration,
-    parts: VisitContext,
+    context: VisitContext,
     visit: Visit,
     /// What is still to be journalled of the last redeem.
     pending_write: Option<PendingJournalWrite>,
@@ -40,7 +40,7 @@ pub(crate) struct VisitRunner {
     in_flight: Option<InFlight>,
     wake_at: Option<Millis>,
     /// Held until the end, so that no recovery touches this visit.
-    _claim: VisitLock,
+    _visit_lock: VisitLock,
 }
 
 /// How a run ended.
@@ -62,32 +62,32 @@ impl VisitRunner {
     ///
     /// # Errors
     /// When the visit cannot be locked or journalled.
-    pub(crate) async fn begin(order: VisitConfig, parts: VisitContext) -> Result<Self, StoreError> {
-        let claim = parts.data.lock_visit(&order.id)?;
-        let now = parts.clock.now();
-        let start = order.start_record(now);
-        parts.journal.record_start(&start).await?;
+    pub(crate) async fn begin(config: VisitConfig, context: VisitContext) -> Result<Self, StoreError> {
+        let visit_lock = context.data.lock_visit(&config.id)?;
+        let now = context.clock.now();
+        let start = config.start_record(now);
+        context.journal.record_start(&start).await?;
         let plan = VisitPlan {
-            polling: order.polling.clone(),
-            give_up_at: parts.clock.millis() + order.timeout,
-            patience: order.limits.patience,
-            seed: jitter_seed(order.id),
+            polling: config.polling.clone(),
+            give_up_at: context.clock.millis() + config.timeout,
+            patience: config.limits.patience,
+            seed: jitter_seed(config.id),
             mode: PollMode::UntilReady,
         };
         Ok(Self {
             start: Arc::new(start),
-            limits: order.limits,
-            download_pause: order.download_pause,
-            visit: Visit::new(plan, order.issue_request()),
+            limits: config.limits,
+            download_pause: config.download_pause,
+            visit: Visit::new(plan, config.issue_request()),
             times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
             is_resumed: false,
-            parts,
+            context,
             pending_write: None,
             directory: None,
             in_flight: None,
             wake_at: None,
-            _claim: claim,
+            _visit_lock: visit_lock,
         })
     }
 
@@ -95,29 +95,33 @@ impl VisitRunner {
     pub(crate) fn resume(
         unfinished: Unfinished,
         visit: Visit,
-        parts: VisitContext,
-        claim: VisitLock,
+        context: VisitContext,
+        visit_lock: VisitLock,
     ) -> Self {
         let start = unfinished.visit.start;
         Self {
-            limits: start.limits.unwrap_or(parts.limits),
+            limits: start.limits.unwrap_or(context.limits),
             start: Arc::new(start),
             download_pause: DEFAULT_DOWNLOAD_PAUSE,
             visit,
             times: unfinished.visit.times,
             known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
             is_resumed: true,
-            parts,
+            context,
             pending_write: None,
             directory: None,
             in_flight: None,
             wake_at: None,
-            _claim: claim,
+            _visit_lock: visit_lock,
         }
     }
 
     fn emit(&self, event: EventKind) {
-        (self.parts.event_sink)(VisitEvent { visit: self.start.id, at: self.parts.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.start.id,
+            at: self.context.clock.now(),
+            kind: event,
+        });
     }
 
     /// Runs the visit to its end.
@@ -142,7 +146,7 @@ impl VisitRunner {
                     has_left = true;
                     Event::VisitorLeft
                 }
-                () = wait_until(self.parts.clock, self.wake_at) => {
+                () = wait_until(self.context.clock, self.wake_at) => {
                     self.wake_at = None;
                     Event::TimerFired
                 }
@@ -155,7 +159,7 @@ impl VisitRunner {
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
     async fn handle(&mut self, event: Event) -> Option<Outcome> {
-        let (visit, effects) = step(self.visit.clone(), event, self.parts.clock.millis());
+        let (visit, effects) = step(self.visit.clone(), event, self.context.clock.millis());
         self.visit = visit;
         self.perform(effects).await
     }
@@ -165,18 +169,18 @@ impl VisitRunner {
         for effect in effects {
             match effect {
                 Effect::Issue(request) => {
-                    let (parts, start, min_free) = self.task_context();
+                    let (context, start, min_free) = self.task_context();
                     self.in_flight = Some(Box::pin(async move {
-                        let space = RequiredSpace { out: &start.out_dir, min_free };
-                        TaskOutput::Issued(issue(&parts, start.id, &request, space).await)
+                        let space = RequiredSpace { out_dir: &start.out_dir, min_free };
+                        TaskOutput::Issued(issue(&context, start.id, &request, space).await)
                     }));
                 }
                 Effect::Redeem { token } => {
-                    let (parts, start, min_free) = self.task_context();
+                    let (context, start, min_free) = self.task_context();
                     let before = self.pending_write.take();
                     self.in_flight = Some(Box::pin(async move {
-                        let space = RequiredSpace { out: &start.out_dir, min_free };
-                        let redeemed = redeem(&parts, start.id, &token, before, space).await;
+                        let space = RequiredSpace { out_dir: &start.out_dir, min_free };
+                        let redeemed = redeem(&context, start.id, &token, before, space).await;
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
                 }
@@ -191,7 +195,7 @@ impl VisitRunner {
     }
 
     fn task_context(&self) -> (VisitContext, Arc<VisitRecordStart>, u64) {
-        (self.parts.clone(), self.start.clone(), self.limits.min_free_space)
+        (self.context.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
     fn start_saving(&mut self, delivery: Delivery) {
@@ -203,19 +207,20 @@ impl VisitRunner {
             known_files: std::mem::take(&mut self.known_files),
             is_resumed: self.is_resumed,
         };
-        let parts = self.parts.clone();
-        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save(&parts, job, delivery).await) }));
+        let context = self.context.clone();
+        self.in_flight =
+            Some(Box::pin(async move { TaskOutput::Saved(save(&context, job, delivery).await) }));
     }
 
     /// Journals that a truncated response is used as the delivery.
     async fn journal_partial(&mut self, redeem: u32) {
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write(&self.parts.journal, self.start.id).await
+            && let Err(error) = write.write(&self.context.journal, self.start.id).await
         {
             tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
         if let Err(error) =
-            self.parts.journal.record_partial_delivery(&self.start.id, RedeemNo::new(redeem)).await
+            self.context.journal.record_partial_delivery(&self.start.id, RedeemNo::new(redeem)).await
         {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
             tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
@@ -225,9 +230,9 @@ impl VisitRunner {
 
     /// Records the time at which the token was spent.
     async fn record_delivery(&mut self) {
-        let now = self.parts.clock.now();
+        let now = self.context.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        journal_phase(&self.parts.journal, self.start.id, Phase::Ready, now).await;
+        journal_phase(&self.context.journal, self.start.id, Phase::Ready, now).await;
     }
 
     /// Turns the output of the task that was in flight into an event.
@@ -268,7 +273,7 @@ impl VisitRunner {
 
     /// Records the first time of each status, for the manifest and the history.
     async fn record_status(&mut self, status: &CompletionStatus) {
-        let now = self.parts.clock.now();
+        let now = self.context.clock.now();
         let mut reached = Vec::new();
         if *status != CompletionStatus::NoAssociatedAvatar {
             reached.push((Phase::Associated, &mut self.times.associated));
@@ -286,7 +291,7 @@ impl VisitRunner {
             }
         }
         for phase in new {
-            journal_phase(&self.parts.journal, self.start.id, phase, now).await;
+            journal_phase(&self.context.journal, self.start.id, phase, now).await;
         }
     }
 
@@ -317,7 +322,7 @@ impl VisitRunner {
         self.in_flight = None;
         let id = self.start.id;
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write(&self.parts.journal, id).await
+            && let Err(error) = write.write(&self.context.journal, id).await
         {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
@@ -331,9 +336,9 @@ impl VisitRunner {
             message,
             visit_state: state.to_owned(),
             directory: self.directory.clone(),
-            at: self.parts.clock.now(),
+            at: self.context.clock.now(),
         };
-        match self.parts.journal.record_end(&id, &ending).await {
+        match self.context.journal.record_end(&id, &ending).await {
             Ok(Retained::Nothing) if self.directory.is_none() => {
                 block_in_place(|| discard_partial_folder(&self.start));
             }

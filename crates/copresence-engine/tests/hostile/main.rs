@@ -28,7 +28,7 @@ const MAX_FILE_SIZE: u64 = 100_000;
 
 struct Fixture {
     root: tempfile::TempDir,
-    disk: DataStore,
+    data_store: DataStore,
     peer: HostileBackend,
     profiles: Profiles,
 }
@@ -36,7 +36,7 @@ struct Fixture {
 /// What came of one visit.
 struct CaseResult {
     ended: VisitResult,
-    lines: Vec<VisitEvent>,
+    events: Vec<VisitEvent>,
     counts: RequestCounts,
 }
 
@@ -47,7 +47,7 @@ impl Fixture {
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let root = made.expect("a folder");
-        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
         let peer = HostileBackend::start().await;
         let config = root.path().join("profiles.toml");
         let text = format!(
@@ -58,7 +58,7 @@ impl Fixture {
         );
         std::fs::write(&config, text).expect("written");
         let profiles = Profiles::load(Some(&config)).expect("reads");
-        Self { root, disk, peer, profiles }
+        Self { root, data_store, peer, profiles }
     }
 
     fn out(&self) -> PathBuf {
@@ -84,23 +84,23 @@ impl Fixture {
             max_file_size: Some(MAX_FILE_SIZE),
             ..VisitOverrides::default()
         };
-        let order = visit_config(&profile, &target, &self.disk, &overrides).await;
-        let mut order = VisitConfig { download_pause: Duration::from_millis(1), ..order };
-        order.limits.parallel_downloads = 16;
-        let lines: Arc<Mutex<Vec<VisitEvent>>> = Arc::default();
-        let told = lines.clone();
+        let config = visit_config(&profile, &target, &self.data_store, &overrides).await;
+        let mut config = VisitConfig { download_pause: Duration::from_millis(1), ..config };
+        config.limits.parallel_downloads = 16;
+        let events: Arc<Mutex<Vec<VisitEvent>>> = Arc::default();
+        let result = events.clone();
         let api = target.api_client(&profile, Arc::new(NoRecorder)).expect("credentials");
-        let teller = Arc::new(move |line| told.lock().expect("no panic").push(line));
+        let event_sink = Arc::new(move |event| result.lock().expect("no panic").push(event));
         let visit = tokio::spawn(run_visit(
-            order,
-            self.disk.visit_context(api, Clock::default(), teller),
+            config,
+            self.data_store.visit_context(api, Clock::default(), event_sink),
             CancellationToken::new(),
         ));
         let ended =
             tokio::time::timeout(CASE_TIMEOUT, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));
         let ended = ended.unwrap_or_else(|error| panic!("case {number} panicked: {error}"));
-        let lines = lines.lock().expect("no panic").clone();
-        CaseResult { ended, lines, counts: self.peer.request_counts(number) }
+        let events = events.lock().expect("no panic").clone();
+        CaseResult { ended, events, counts: self.peer.request_counts(number) }
     }
 
     /// Nothing stands but what may: whole avatars in OUT, incomplete ones and the journal in DATA.
@@ -174,11 +174,11 @@ fn assert_avatar_is_sound(folder: &Path, complete: bool) {
 }
 
 /// What holds of every visit, whatever it met.
-fn assert_case_ended_well(what: &str, told: &CaseResult) {
-    let CaseResult { ended, lines, counts } = told;
+fn assert_case_ended_well(what: &str, result: &CaseResult) {
+    let CaseResult { ended, events, counts } = result;
     let exit = ended.outcome.exit_code();
     assert!(matches!(exit, 0 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10), "{what}: {ended:?}");
-    let words: Vec<_> = lines.iter().map(|line| line.kind.name()).collect();
+    let words: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
     assert_eq!((words.first(), words.last()), (Some(&"started"), Some(&"ended")), "{what}");
     assert_eq!(words.iter().filter(|word| **word == "ended").count(), 1, "{what}");
     assert_eq!(
@@ -204,7 +204,8 @@ fn progress_body(progress: &str) -> ScriptedAct {
 
 /// What an attack on a head does to any answer.
 fn malformed_heads() -> Vec<(&'static str, ScriptedAct)> {
-    let head = |lines: &str| ScriptedAct::Say(format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n{{}}").into_bytes());
+    let head =
+        |events: &str| ScriptedAct::Say(format!("HTTP/1.1 200 OK\r\n{events}\r\n\r\n{{}}").into_bytes());
     let chunked = |size: &str| head(&format!("Transfer-Encoding: chunked\r\n\r\n{size}"));
     vec![
         ("a head without end", ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: y\r\n".to_vec())),
@@ -379,8 +380,8 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     for (name, act) in malformed_heads() {
         add(&format!("{name} for a file"), file(vec![act]), &[7]);
     }
-    let body = |lines: &str, bytes: &[u8]| {
-        ScriptedAct::Say([format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n").as_bytes(), bytes].concat())
+    let body = |events: &str, bytes: &[u8]| {
+        ScriptedAct::Say([format!("HTTP/1.1 200 OK\r\n{events}\r\n\r\n").as_bytes(), bytes].concat())
     };
     add(
         "a file without end",
@@ -416,16 +417,16 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_known_attack_ends_as_expected() {
-    let ground = Fixture::new().await;
-    let base = ground.peer.url.to_string();
+    let fixture = Fixture::new().await;
+    let base = fixture.peer.url.to_string();
     let count = known_attacks(&base, &|_| String::new()).len();
     let play = async |number: usize, case_number: usize| {
         let (name, case, exits) =
             known_attacks(&base, &|_| format!("case-{case_number}")).swap_remove(number);
-        let told = ground.visit(case_number, case).await;
-        assert_case_ended_well(&name, &told);
-        let wrong = !exits.contains(&told.ended.outcome.exit_code());
-        wrong.then(|| (number, format!("{name}: {:?}, not {exits:?}", told.ended.outcome)))
+        let result = fixture.visit(case_number, case).await;
+        assert_case_ended_well(&name, &result);
+        let wrong = !exits.contains(&result.ended.outcome.exit_code());
+        wrong.then(|| (number, format!("{name}: {:?}, not {exits:?}", result.ended.outcome)))
     };
     let visits = (0..count).map(|number| play(number, number));
     let wrong: Vec<_> = futures_util::stream::iter(visits).buffer_unordered(PARALLEL_CASES).collect().await;
@@ -436,23 +437,23 @@ async fn every_known_attack_ends_as_expected() {
     }
     let still_wrong: Vec<String> = still_wrong.into_iter().map(|(_, words)| words).collect();
     assert!(still_wrong.is_empty(), "{}", still_wrong.join("\n"));
-    ground.assert_no_leftovers();
+    fixture.assert_no_leftovers();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_export_becomes_a_file() {
     // 10,000 take a while; a test run takes fewer.
     let many = usize::try_from(number_from_environment("HOSTILE_EXPORTS", 500)).expect("few");
-    let ground = Fixture::new().await;
-    let base = ground.peer.url.to_string();
+    let fixture = Fixture::new().await;
+    let base = fixture.peer.url.to_string();
     let list: Vec<_> = (0..many)
         .map(|_| serde_json::json!({"download_URL": format!("{base}case-0"), "export_type": "x"}))
         .collect();
     let refused = ScriptedAct::response(410, "");
     let case = Case { redeems: vec![ready_body(&list.into())], files: vec![refused], ..Case::default() };
-    let told = ground.visit(0, case).await;
-    assert_eq!((told.ended.outcome.exit_code(), told.counts.files), (7, many));
-    ground.assert_no_leftovers();
+    let result = fixture.visit(0, case).await;
+    assert_eq!((result.ended.outcome.exit_code(), result.counts.files), (7, many));
+    fixture.assert_no_leftovers();
 }
 
 fn number_from_environment(name: &str, default: u64) -> u64 {
@@ -463,18 +464,18 @@ fn number_from_environment(name: &str, default: u64) -> u64 {
 async fn random_hostile_responses_leave_nothing_behind() {
     let (seed, cases) =
         (number_from_environment("HOSTILE_SEED", 1), number_from_environment("HOSTILE_CASES", 150));
-    let ground = Fixture::new().await;
-    let base = ground.peer.url.to_string();
+    let fixture = Fixture::new().await;
+    let base = fixture.peer.url.to_string();
     let visits = (0..usize::try_from(cases).expect("few")).map(|number| {
-        let (ground, base) = (&ground, &base);
+        let (fixture, base) = (&fixture, &base);
         async move {
-            let told = ground.visit(number, generate::random_case(seed, number, base)).await;
-            assert_case_ended_well(&format!("HOSTILE_SEED={seed}, case {number}"), &told);
-            told.ended.outcome.exit_code()
+            let result = fixture.visit(number, generate::random_case(seed, number, base)).await;
+            assert_case_ended_well(&format!("HOSTILE_SEED={seed}, case {number}"), &result);
+            result.ended.outcome.exit_code()
         }
     });
     let exits: Vec<u8> = futures_util::stream::iter(visits).buffer_unordered(PARALLEL_CASES).collect().await;
-    ground.assert_no_leftovers();
+    fixture.assert_no_leftovers();
     // A generator of harmless answers would prove nothing, and one of noise alone would not get far.
     let count =
         |exit: u8| exits.iter().copied().map(u32::from).filter(|seen| *seen == u32::from(exit)).count();

@@ -207,12 +207,12 @@ impl Backend {
         let script: Arc<Script> = Arc::new(Box::new(script));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (tell, asked) = watch::channel(Vec::new());
-        let tell = Arc::new(Mutex::new(tell));
+        let (request_log, asked) = watch::channel(Vec::new());
+        let request_log = Arc::new(Mutex::new(request_log));
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("a connection");
-                tokio::spawn(serve_connection(stream, script.clone(), tell.clone()));
+                tokio::spawn(serve_connection(stream, script.clone(), request_log.clone()));
             }
         });
         Self { url: url.parse().expect("a URL"), requests: asked, task }
@@ -248,7 +248,7 @@ fn count(asked: &[Request], path: &str) -> usize {
 async fn serve_connection(
     mut stream: TcpStream,
     script: Arc<Script>,
-    tell: Arc<Mutex<watch::Sender<Vec<Request>>>>,
+    request_log: Arc<Mutex<watch::Sender<Vec<Request>>>>,
 ) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -271,9 +271,9 @@ async fn serve_connection(
         return;
     }
     let nth = {
-        let tell = tell.lock().expect("no test panics here");
-        tell.send_modify(|asked| asked.push(ask.clone()));
-        count(&tell.borrow(), &ask.path)
+        let request_log = request_log.lock().expect("no test panics here");
+        request_log.send_modify(|asked| asked.push(ask.clone()));
+        count(&request_log.borrow(), &ask.path)
     };
     let reply = match ask.path.as_str() {
         "/generateExportToken" => match script(nth, &ask) {

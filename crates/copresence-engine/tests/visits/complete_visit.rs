@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 #[tokio::test]
 async fn a_complete_visit_saves_every_file_under_our_own_names() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::not_ready("no_associated_avatar"),
         (REDEEM_PATH, 2) => Response::not_ready("in_queue"),
         (REDEEM_PATH, 3) => Response::not_ready("processing"),
@@ -21,12 +21,12 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
         _ => Response::default(),
     })
     .await;
-    let ended = house.run_visit().await;
+    let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome, Outcome::Saved);
 
     let directory = ended.directory.expect("a folder");
-    assert_eq!(directory.parent(), Some(house.out_dir().as_path()));
-    assert_eq!(file_names(&house.out_dir()).len(), 1, "nothing half-written beside it");
+    assert_eq!(directory.parent(), Some(fixture.out_dir().as_path()));
+    assert_eq!(file_names(&fixture.out_dir()).len(), 1, "nothing half-written beside it");
     assert_eq!(file_names(&directory), ["avatar-2.glb", "avatar.glb", "avatar.png", "manifest.json"]);
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("read"), glb(500));
     assert_eq!(std::fs::read(directory.join("avatar-2.glb")).expect("read"), glb(600));
@@ -41,13 +41,16 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
         assert!(time.is_some_and(|time| time >= times.started), "{times:?}");
     }
 
-    let detail = house.only_visit().await;
+    let detail = fixture.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty(), "no secret is left");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 4);
+    assert!(
+        fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(),
+        "no secret is left"
+    );
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
 
-    let words = house.event_names();
+    let words = fixture.event_names();
     let without_progress: Vec<_> = words.iter().copied().filter(|word| *word != "progress").collect();
     assert_eq!(
         without_progress,
@@ -59,7 +62,7 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
 /// As in the hosts: a runtime of several threads, which waits for the disk in another way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_visits_on_several_threads_do_not_interfere() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one"), ("png", "two")]),
         "/files/one" => Response::file(&glb(50_000)),
         "/files/two" => Response::file(&png(50_000)),
@@ -68,14 +71,14 @@ async fn concurrent_visits_on_several_threads_do_not_interfere() {
     .await;
     let mut visits = Vec::new();
     for _ in 0..4 {
-        visits.push(house.spawn_visit().await.0);
+        visits.push(fixture.spawn_visit().await.0);
     }
     for visit in visits {
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
     }
-    assert_eq!(file_names(&house.out_dir()).len(), 4);
+    assert_eq!(file_names(&fixture.out_dir()).len(), 4);
     assert_eq!(
-        (house.backend.count_requests(GENERATE_PATH), house.backend.count_requests(REDEEM_PATH)),
+        (fixture.backend.count_requests(GENERATE_PATH), fixture.backend.count_requests(REDEEM_PATH)),
         (4, 4)
     );
 }
@@ -84,13 +87,13 @@ async fn concurrent_visits_on_several_threads_do_not_interfere() {
 #[tokio::test]
 async fn saved_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(500)),
         _ => Response::default(),
     })
     .await;
-    let directory = house.run_visit().await.directory.expect("a folder");
+    let directory = fixture.run_visit().await.directory.expect("a folder");
     let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     for name in file_names(&directory) {
@@ -133,9 +136,9 @@ async fn each_step_is_journalled_before_it_is_taken() {
         }
     })
     .await;
-    let mut house = Fixture::with_root(root, backend);
-    house.profile.limits.parallel_downloads = 1;
-    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
+    let mut fixture = Fixture::with_root(root, backend);
+    fixture.profile.limits.parallel_downloads = 1;
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
     let seen = seen.lock().expect("no panic").clone();
     assert_eq!(
         seen,
@@ -151,23 +154,23 @@ async fn each_step_is_journalled_before_it_is_taken() {
 
 #[tokio::test]
 async fn a_contradictory_delivery_is_saved_and_reported() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response_with_flag(false, &[("glb", "one")]),
         "/files/one" => Response::file(&glb(500)),
         _ => Response::default(),
     })
     .await;
-    let ended = house.run_visit().await;
+    let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome.exit_code(), 9);
     assert_eq!(file_names(&ended.directory.expect("a folder")), ["avatar.glb", "manifest.json"]);
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "the token is spent");
-    let Some(EventKind::Ended { visit_state, code, .. }) = house.events().pop() else { panic!("ended") };
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "the token is spent");
+    let Some(EventKind::Ended { visit_state, code, .. }) = fixture.events().pop() else { panic!("ended") };
     assert_eq!((visit_state.as_str(), code.as_str()), ("saved", "protocol_broken"));
 }
 
 #[tokio::test]
 async fn a_missing_required_export_makes_the_visit_incomplete() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(500)),
         _ => Response::default(),
@@ -175,32 +178,37 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
     .await;
     let overrides = VisitOverrides {
         required_exports: vec![copresence_engine::ExportType::new("fbx")],
-        ..house.overrides()
+        ..fixture.overrides()
     };
-    let order =
-        copresence_engine::setup::visit_config(&house.profile, &house.target, &house.disk, &overrides).await;
+    let config = copresence_engine::setup::visit_config(
+        &fixture.profile,
+        &fixture.target,
+        &fixture.data_store,
+        &overrides,
+    )
+    .await;
     let ended = copresence_engine::runner::run_visit(
-        order,
-        house.visit_context(),
+        config,
+        fixture.visit_context(),
         tokio_util::sync::CancellationToken::new(),
     )
     .await;
     assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
-    assert!(directory.starts_with(house.disk.data.incomplete_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
     let manifest = manifest(&directory);
     assert!(!manifest.complete);
     assert_eq!(manifest.missing[0].export_type, "fbx");
-    assert!(file_names(&house.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
+    assert!(file_names(&fixture.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
 }
 
 #[tokio::test]
 async fn a_token_whose_link_fits_no_qr_code_is_reported() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         GENERATE_PATH => Response::json(&serde_json::json!({"token": "t".repeat(3000)})),
         _ => Response::status(500),
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome.exit_code(), 9);
-    assert_eq!(house.backend.requests().len(), 1, "and no second one is made");
+    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 9);
+    assert_eq!(fixture.backend.requests().len(), 1, "and no second one is made");
 }

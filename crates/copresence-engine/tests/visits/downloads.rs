@@ -12,19 +12,19 @@ async fn visit(
     export_type: &'static str,
     file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
 ) -> (Fixture, copresence_engine::runner::VisitResult) {
-    let house = Fixture::new(move |nth, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[(export_type, "one")]),
         "/files/one" => file(nth, ask),
         "/elsewhere" => Response::file(&glb(1000)),
         _ => Response::default(),
     })
     .await;
-    let ended = house.run_visit().await;
-    (house, ended)
+    let ended = fixture.run_visit().await;
+    (fixture, ended)
 }
 
-fn asked(house: &Fixture) -> Vec<Request> {
-    house.backend.requests().into_iter().filter(|ask| ask.path == "/files/one").collect()
+fn asked(fixture: &Fixture) -> Vec<Request> {
+    fixture.backend.requests().into_iter().filter(|ask| ask.path == "/files/one").collect()
 }
 
 fn saved(ended: &copresence_engine::runner::VisitResult, name: &str) -> Vec<u8> {
@@ -33,11 +33,11 @@ fn saved(ended: &copresence_engine::runner::VisitResult, name: &str) -> Vec<u8> 
 }
 
 /// The incomplete folder and why its file is missing.
-fn incomplete(house: &Fixture, ended: &copresence_engine::runner::VisitResult) -> (PathBuf, String) {
+fn incomplete(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> (PathBuf, String) {
     assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
     let directory = ended.directory.clone().expect("what came is kept");
-    assert!(directory.starts_with(house.disk.data.incomplete_path()));
-    assert!(file_names(&house.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
+    assert!(file_names(&fixture.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
     let manifest = manifest(&directory);
     assert!(!manifest.complete && manifest.files.is_empty());
     (directory, manifest.missing[0].reason.clone())
@@ -45,7 +45,7 @@ fn incomplete(house: &Fixture, ended: &copresence_engine::runner::VisitResult) -
 
 #[tokio::test]
 async fn an_interrupted_download_resumes_at_its_offset() {
-    let (house, ended) = visit("glb", |nth, ask| match nth {
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
         1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
         2 => Response::range_response(&glb(1000), ask.range_start())
             .with_header(ETAG, "\"1\"")
@@ -54,22 +54,22 @@ async fn an_interrupted_download_resumes_at_its_offset() {
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    let asked = asked(&house);
+    let asked = asked(&fixture);
     assert_eq!(asked.iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 700]);
     assert_eq!(asked[1].header("if-range"), Some("\"1\""));
     assert!(asked.iter().all(|ask| ask.header("x-copresence-rest-api-key").is_none()));
-    assert!(house.event_names().contains(&"retrying"), "a stalled download is told");
+    assert!(fixture.event_names().contains(&"retrying"), "a stalled download is told");
 }
 
 #[tokio::test]
 async fn a_server_that_ignores_the_range_restarts_the_file() {
-    let (house, ended) = visit("glb", |nth, _| match nth {
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
         1 => Response::file(&glb(1000)).breaking_at(400),
         _ => Response::file(&glb(1000)),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    assert_eq!(asked(&house).len(), 2);
+    assert_eq!(asked(&fixture).len(), 2);
 }
 
 #[tokio::test]
@@ -87,14 +87,14 @@ async fn two_versions_of_a_file_are_never_combined() {
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), new());
     // One that knows no `If-Range`: the rest that it sends is another file's.
-    let (house, ended) = visit("glb", move |nth, ask| match nth {
+    let (fixture, ended) = visit("glb", move |nth, ask| match nth {
         1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
         2 => Response::range_response(&new(), ask.range_start()).with_header(ETAG, "\"2\""),
         _ => Response::file(&new()).with_header(ETAG, "\"2\""),
     })
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), new());
-    assert_eq!(asked(&house).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0]);
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0]);
 }
 
 #[tokio::test]
@@ -109,28 +109,28 @@ async fn a_416_at_the_end_completes_the_file() {
 
 #[tokio::test]
 async fn a_416_elsewhere_ends_the_file() {
-    let (house, ended) = visit("glb", |nth, _| match nth {
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
         1 => Response::file(&glb(1000)).breaking_at(400),
         _ => Response::status(416).with_header("content-range", "bytes */300"),
     })
     .await;
-    let (directory, why) = incomplete(&house, &ended);
+    let (directory, why) = incomplete(&fixture, &ended);
     assert!(why.contains("416"), "{why}");
     assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
-    assert_eq!(asked(&house).len(), 2);
+    assert_eq!(asked(&fixture).len(), 2);
 }
 
 #[tokio::test]
 async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
-    let (house, ended) = visit("glb", |nth, _| match nth {
+    let (fixture, ended) = visit("glb", |nth, _| match nth {
         1 => Response::file(&glb(1000)).breaking_at(400),
         _ => Response::status(404),
     })
     .await;
-    let (directory, _) = incomplete(&house, &ended);
+    let (directory, _) = incomplete(&fixture, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
-    assert_eq!(asked(&house).len(), 2);
-    assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
+    assert_eq!(asked(&fixture).len(), 2);
+    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -143,23 +143,23 @@ async fn content_that_contradicts_its_type_is_refused() {
         ("png", glb(500), "glb instead of png"),
     ];
     for (export_type, body, expected) in cases {
-        let (house, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
-        let (_, why) = incomplete(&house, &ended);
+        let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
+        let (_, why) = incomplete(&fixture, &ended);
         assert!(why.contains(expected), "{why}");
-        assert_eq!(asked(&house).len(), 1, "the same page would come again");
-        assert!(!house.event_names().contains(&"saved"));
+        assert_eq!(asked(&fixture).len(), 1, "the same page would come again");
+        assert!(!fixture.event_names().contains(&"saved"));
     }
 }
 
 #[tokio::test]
 async fn a_file_over_the_size_limit_is_refused() {
     for endless in [false, true] {
-        let (house, ended) = visit("png", move |_, _| {
+        let (fixture, ended) = visit("png", move |_, _| {
             let reply = Response::file(&png(100_001));
             if endless { reply.chunked() } else { reply }
         })
         .await;
-        let (directory, why) = incomplete(&house, &ended);
+        let (directory, why) = incomplete(&fixture, &ended);
         assert!(why.contains("100000") || why.contains("limit"), "{why}");
         let part = directory.join("avatar.png.part");
         assert!(std::fs::metadata(part).map_or(0, |part| part.len()) <= 100_000);
@@ -168,48 +168,48 @@ async fn a_file_over_the_size_limit_is_refused() {
 
 #[tokio::test]
 async fn a_range_beyond_the_announced_size_is_refused() {
-    let (house, ended) = visit("png", |nth, ask| match nth {
+    let (fixture, ended) = visit("png", |nth, ask| match nth {
         1 => Response::file(&png(1000)).breaking_at(400),
         _ => Response::file(&png(1300)[ask.range_start()..])
             .with_content_range(ask.range_start(), 1000)
             .chunked(),
     })
     .await;
-    let (_, why) = incomplete(&house, &ended);
+    let (_, why) = incomplete(&fixture, &ended);
     assert!(why.contains("1000"), "{why}");
 }
 
 #[tokio::test]
 async fn a_connection_that_keeps_breaking_ends_the_download() {
     // The range is ignored, and each answer breaks off, now sooner, now later.
-    let (house, ended) =
+    let (fixture, ended) =
         visit("glb", |nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
             .await;
-    incomplete(&house, &ended);
-    assert!(asked(&house).len() < 20, "{}", asked(&house).len());
+    incomplete(&fixture, &ended);
+    assert!(asked(&fixture).len() < 20, "{}", asked(&fixture).len());
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_slow_ends_with_patience() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(90_000)).sent_slowly(),
         _ => Response::default(),
     })
     .await;
     let patience = std::time::Duration::from_millis(300);
-    let ended = house.run_visit_with_limits(|limits| limits.patience = patience).await;
-    let (directory, why) = incomplete(&house, &ended);
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
+    let (directory, why) = incomplete(&fixture, &ended);
     assert!(why.contains("slow"), "{why}");
     assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
 }
 
 #[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
-    let (house, ended) =
+    let (fixture, ended) =
         visit("glb", |_, _| Response::status(302).with_header("location", "/elsewhere")).await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
-    let all = house.backend.requests();
+    let all = fixture.backend.requests();
     let elsewhere = all.iter().find(|ask| ask.path == "/elsewhere").expect("followed");
     assert!(elsewhere.header("x-copresence-rest-api-key").is_none());
     assert!(elsewhere.header("x-copresence-export-token").is_none());

@@ -39,7 +39,7 @@ async fn fixture_with_data(
 async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
     for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"]
     {
-        let house = fixture_with_data(move |data, path, nth| match (path, nth) {
+        let fixture = fixture_with_data(move |data, path, nth| match (path, nth) {
             (REDEEM_PATH, 1) => {
                 make_journal_refuse(data, what);
                 Some(Response::not_ready("processing"))
@@ -47,12 +47,12 @@ async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
             _ => None,
         })
         .await;
-        let mut snapshots = house.watch_event_names();
-        let (visit, _) = house.spawn_visit().await;
+        let mut snapshots = fixture.watch_event_names();
+        let (visit, _) = fixture.spawn_visit().await;
         snapshots.wait_for(|words| words.contains(&"retrying")).await.expect("the trouble is told");
-        make_journal_accept(&house.root.path().join("data"));
+        make_journal_accept(&fixture.root.path().join("data"));
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
-        let redeems = house.only_visit().await.redeems;
+        let redeems = fixture.only_visit().await.redeems;
         let outcomes: Vec<_> = redeems.iter().map(|redeem| &redeem.outcome).collect();
         assert!(
             matches!(
@@ -69,7 +69,7 @@ async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
 
 #[tokio::test]
 async fn without_an_intent_on_disk_no_redeem_is_sent() {
-    let house = fixture_with_data(|data, path, nth| match (path, nth) {
+    let fixture = fixture_with_data(|data, path, nth| match (path, nth) {
         (REDEEM_PATH, 1) => {
             make_journal_refuse(data, "INSERT ON redeems");
             Some(Response::not_ready("processing"))
@@ -78,26 +78,26 @@ async fn without_an_intent_on_disk_no_redeem_is_sent() {
     })
     .await;
     let patience = std::time::Duration::from_millis(500);
-    let ended = house.run_visit_with_limits(|limits| limits.patience = patience).await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
     assert_eq!(ended.outcome.exit_code(), 2, "{ended:?}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     assert!(
-        house.disk.journal.load_all_unfinished().await.expect("reads")[0].token.is_some(),
+        fixture.data_store.journal.load_all_unfinished().await.expect("reads")[0].token.is_some(),
         "for `recover`"
     );
 }
 
 #[tokio::test]
 async fn a_token_that_cannot_be_journalled_is_not_requested_twice() {
-    let house = fixture_with_data(|data, path, _| {
+    let fixture = fixture_with_data(|data, path, _| {
         if path == GENERATE_PATH {
             make_journal_refuse(data, "UPDATE ON visits WHEN NEW.token IS NOT NULL");
         }
         None
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome.exit_code(), 2);
-    assert_eq!(house.backend.count_requests(GENERATE_PATH), 1);
+    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 2);
+    assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
 }
 
 #[tokio::test]
@@ -109,16 +109,16 @@ async fn a_delivery_is_saved_although_the_journal_fails() {
         "UPDATE ON files",
         "UPDATE ON visits WHEN NEW.saved_at IS NOT NULL",
     ] {
-        let house = fixture_with_data(move |data, path, _| {
+        let fixture = fixture_with_data(move |data, path, _| {
             if path == REDEEM_PATH {
                 make_journal_refuse(data, what);
             }
             None
         })
         .await;
-        let ended = house.run_visit().await;
+        let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome, Outcome::Saved, "{what}");
         assert!(ended.directory.is_some_and(|directory| directory.join("avatar.glb").is_file()));
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "{what}");
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "{what}");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const GENERATE_PATH: &str = "/generateExportToken";
 
 pub(crate) struct Fixture {
     pub(crate) root: tempfile::TempDir,
-    pub(crate) disk: DataStore,
+    pub(crate) data_store: DataStore,
     pub(crate) backend: Backend,
     pub(crate) profile: Profile,
     pub(crate) target: BackendTarget,
@@ -38,7 +38,7 @@ impl Fixture {
 
     pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
         install_crypto_provider();
-        let disk = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
         let config = root.path().join("profiles.toml");
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
@@ -61,7 +61,7 @@ impl Fixture {
         };
         Self {
             root,
-            disk,
+            data_store,
             backend,
             profile,
             target,
@@ -84,18 +84,18 @@ impl Fixture {
     }
 
     pub(crate) async fn visit_config(&self) -> VisitConfig {
-        let order = visit_config(&self.profile, &self.target, &self.disk, &self.overrides()).await;
-        VisitConfig { download_pause: Duration::from_millis(1), ..order }
+        let config = visit_config(&self.profile, &self.target, &self.data_store, &self.overrides()).await;
+        VisitConfig { download_pause: Duration::from_millis(1), ..config }
     }
 
     pub(crate) fn visit_context(&self) -> VisitContext {
-        let (lines, words) = (self.events.clone(), self.event_names.clone());
-        let teller: EventSink = Arc::new(move |line: VisitEvent| {
-            words.send_modify(|words| words.push(line.kind.name()));
-            lines.lock().expect("no panic").push(line);
+        let (events, words) = (self.events.clone(), self.event_names.clone());
+        let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
+            words.send_modify(|words| words.push(event.kind.name()));
+            events.lock().expect("no panic").push(event);
         });
         let api = self.target.api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
-        self.disk.visit_context(api, Clock::default(), teller)
+        self.data_store.visit_context(api, Clock::default(), event_sink)
     }
 
     /// One visit, to its end.
@@ -108,9 +108,9 @@ impl Fixture {
         &self,
         change: impl FnOnce(&mut copresence_store::VisitLimits),
     ) -> VisitResult {
-        let mut order = self.visit_config().await;
-        change(&mut order.limits);
-        run_visit(order, self.visit_context(), CancellationToken::new()).await
+        let mut config = self.visit_config().await;
+        change(&mut config.limits);
+        run_visit(config, self.visit_context(), CancellationToken::new()).await
     }
 
     /// A visit in a task of its own, and what interrupts it.
@@ -123,10 +123,10 @@ impl Fixture {
     }
 
     pub(crate) fn events(&self) -> Vec<EventKind> {
-        self.events.lock().expect("no panic").iter().map(|line| line.kind.clone()).collect()
+        self.events.lock().expect("no panic").iter().map(|event| event.kind.clone()).collect()
     }
 
-    /// The words of the lines as they are told.
+    /// The names of the events as they are emitted.
     pub(crate) fn watch_event_names(&self) -> watch::Receiver<Vec<&'static str>> {
         self.event_names.subscribe()
     }
@@ -149,10 +149,10 @@ pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
 
 /// The only visit of a journal, through a connection of its own.
 pub(crate) async fn read_only_visit(data: &Path) -> VisitDetail {
-    let disk = DataStore::open(data).expect("opens");
-    let history = disk.journal.all_visits().await.expect("reads");
+    let data_store = DataStore::open(data).expect("opens");
+    let history = data_store.journal.all_visits().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
-    disk.journal.load_visit(&record.start.id).await.expect("reads").expect("is there")
+    data_store.journal.load_visit(&record.start.id).await.expect("reads").expect("is there")
 }
 
 pub(crate) fn manifest(directory: &Path) -> Manifest {

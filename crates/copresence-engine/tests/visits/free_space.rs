@@ -10,20 +10,20 @@ use std::time::Duration;
 /// More than any disk has.
 const MORE_THAN_ANY_DISK: u64 = 1 << 62;
 
-fn last_message(house: &Fixture) -> String {
-    let Some(EventKind::Ended { code, message, .. }) = house.events().pop() else { panic!("ended") };
+fn last_message(fixture: &Fixture) -> String {
+    let Some(EventKind::Ended { code, message, .. }) = fixture.events().pop() else { panic!("ended") };
     assert_eq!(code, "disk_full");
     message
 }
 
 #[tokio::test]
 async fn no_token_is_requested_without_free_space() {
-    let house = Fixture::new(|_, _| Response::default()).await;
-    let ended = house.run_visit_with_limits(|limits| limits.min_free_space = MORE_THAN_ANY_DISK).await;
+    let fixture = Fixture::new(|_, _| Response::default()).await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.min_free_space = MORE_THAN_ANY_DISK).await;
     assert!(matches!(ended.outcome, Outcome::DiskFull(_)) && ended.outcome.exit_code() == 2, "{ended:?}");
-    assert!(house.backend.requests().is_empty(), "a token is somebody's money");
-    let words = last_message(&house);
-    let out = house.out_dir().display().to_string();
+    assert!(fixture.backend.requests().is_empty(), "a token is somebody's money");
+    let words = last_message(&fixture);
+    let out = fixture.out_dir().display().to_string();
     for word in ["disk full: needs", " MiB, has ", &out, "free some"] {
         assert!(words.contains(word), "{words}");
     }
@@ -31,26 +31,26 @@ async fn no_token_is_requested_without_free_space() {
 
 #[tokio::test]
 async fn no_token_is_redeemed_without_free_space() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(500)),
         _ => Response::default(),
     })
     .await;
-    super::recover::journal_issued_visit(&house, false).await;
+    super::earlier_visits::journal_issued_visit(&fixture, false).await;
     let limits = |least| {
-        let house = &house;
+        let fixture = &fixture;
         move |_: &Unfinished| {
-            let mut parts = house.visit_context();
-            parts.limits.min_free_space = least;
-            Ok(parts)
+            let mut context = fixture.visit_context();
+            context.limits.min_free_space = least;
+            Ok(context)
         }
     };
-    let all = recover_all(&house.disk, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
+    let all = recover_all(&fixture.data_store, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
     let RecoveryOutcome::Postponed { why, exit: 2 } = &all[0].outcome else { panic!("{all:?}") };
     assert!(why.contains("disk full: needs"), "{why}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 0);
-    let all = recover_all(&house.disk, &limits(0)).await.expect("reads");
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
+    let all = recover_all(&fixture.data_store, &limits(0)).await.expect("reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "and once there is room, it is there: {all:?}");
 }
 
@@ -68,35 +68,35 @@ async fn fixture_with_oversized_file() -> Fixture {
 
 #[tokio::test]
 async fn a_file_without_free_space_is_continued_later() {
-    let house = fixture_with_oversized_file().await;
-    let ended = house.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
+    let fixture = fixture_with_oversized_file().await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
-    let words = last_message(&house);
+    let words = last_message(&fixture);
     assert!(
         words.contains("avatar.png: disk full: needs") && words.contains("copresence recover"),
         "{words}"
     );
-    assert!(!house.event_names().contains(&"saved"));
+    assert!(!fixture.event_names().contains(&"saved"));
     assert!(
-        file_names(&house.out_dir()).iter().all(|name| name.starts_with('.')),
+        file_names(&fixture.out_dir()).iter().all(|name| name.starts_with('.')),
         "{:?}",
-        file_names(&house.out_dir())
+        file_names(&fixture.out_dir())
     );
     // Somebody made room.
-    let all = super::recover::recover_all_visits(&house).await;
+    let all = super::earlier_visits::recover_all_visits(&fixture).await;
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome
     else {
         panic!("{all:?}")
     };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-    assert_eq!(house.backend.count_requests("/files/one"), 1, "what was whole is not fetched again");
-    assert_eq!(house.backend.count_requests(GENERATE_PATH), 1);
+    assert_eq!(fixture.backend.count_requests("/files/one"), 1, "what was whole is not fetched again");
+    assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
 }
 
 #[tokio::test]
 async fn an_announced_size_over_the_limit_is_refused_at_once() {
-    let house = fixture_with_oversized_file().await;
-    let ended = house.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
+    let fixture = fixture_with_oversized_file().await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (7, "saved_in_part"));
     let directory = ended.directory.expect("what came is kept");
     let part = std::fs::metadata(directory.join("avatar.png.part")).map_or(0, |part| part.len());

@@ -1,14 +1,13 @@
 //! Visits against a scripted backend: each test writes every response, and where the connection breaks.
 
 mod backend;
-mod booth;
 mod complete_visit;
 mod downloads;
+mod earlier_visits;
 mod failing_journal;
 mod fixture;
 mod forget;
 mod free_space;
-mod inspector;
 mod masking;
 mod partial_delivery;
 mod recover;
@@ -16,4 +15,3 @@ mod redeem;
 mod restart;
 mod secrets;
 mod token_retention;
-mod window;

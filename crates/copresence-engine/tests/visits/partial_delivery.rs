@@ -1,8 +1,8 @@
 //! A truncated response that may have spent the token: the files that it names are saved.
 
 use super::backend::{Request, Response, glb, png};
+use super::earlier_visits::{delivery_body, journal_issued_visit, now, recover_all_visits};
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
-use super::recover::{delivery_body, journal_issued_visit, now, recover_all_visits};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
 use copresence_store::{AnswerKind, RedeemOutcome, VisitId};
@@ -26,9 +26,9 @@ fn serve_file(ask: &Request) -> Response {
 }
 
 /// No URL and no token stands in the journal or beside it any more.
-async fn assert_no_secret_is_left(house: &Fixture) {
-    assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
-    let data = house.root.path().join("data");
+async fn assert_no_secret_is_left(fixture: &Fixture) {
+    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
+    let data = fixture.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
         for secret in ["/files/", "export-token-1", "left-over-token"] {
@@ -51,50 +51,50 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         },
     ];
     for (case, broken) in broken.into_iter().enumerate() {
-        let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1) => Response::not_ready("processing"),
             (REDEEM_PATH, 2) => broken(ask),
             (REDEEM_PATH, _) => Response::status(400),
             _ => serve_file(ask),
         })
         .await;
-        let ended = house.run_visit().await;
+        let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 7, "{case}: {ended:?}");
         let directory = ended.directory.expect("what came is kept");
-        assert!(directory.starts_with(house.disk.data.incomplete_path()));
+        assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
         assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
         let manifest = manifest(&directory);
         assert!(!manifest.complete, "it is never called whole");
         assert!(manifest.missing[0].reason.contains("only a beginning"), "{:?}", manifest.missing);
-        assert!(file_names(&house.out_dir()).is_empty());
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 3);
-        let redeems = house.only_visit().await.redeems;
+        assert!(file_names(&fixture.out_dir()).is_empty());
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
+        let redeems = fixture.only_visit().await.redeems;
         let taken = match &redeems[1].outcome {
             RedeemOutcome::Unanswered { salvaged, .. } => *salvaged,
             RedeemOutcome::Answered { delivered, .. } => *delivered == Some(true),
             other => panic!("{other:?}"),
         };
         assert!(taken, "{redeems:?}");
-        assert!(house.event_names().contains(&"redeemed"));
-        assert_no_secret_is_left(&house).await;
+        assert!(fixture.event_names().contains(&"redeemed"));
+        assert_no_secret_is_left(&fixture).await;
     }
 }
 
 #[tokio::test]
 async fn gzipped_responses_are_read() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::not_ready("processing").gzipped(),
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]).gzipped(),
         _ => serve_file(ask),
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 2);
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2);
 }
 
 #[tokio::test]
 async fn a_truncated_gzipped_response_is_saved_as_far_as_it_decodes() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => {
             let packed = ask.ready_response(&[("glb", "one")]).gzipped();
             let length = packed.length();
@@ -105,71 +105,71 @@ async fn a_truncated_gzipped_response_is_saved_as_far_as_it_decodes() {
         _ => serve_file(ask),
     })
     .await;
-    let ended = house.run_visit().await;
+    let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
     assert!(ended.directory.expect("kept").join("avatar.glb").is_file());
 }
 
 #[tokio::test]
 async fn expired_urls_of_a_truncated_response_leave_the_evidence() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, _) => Response::status(400),
         ("/files/one" | "/files/two", _) => Response::status(410),
         _ => Response::default(),
     })
     .await;
-    let ended = house.run_visit().await;
+    let ended = fixture.run_visit().await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (10, "possibly_consumed"), "{ended:?}");
     let why = ended.outcome.detail().expect("evidence");
     assert!(why.contains("bytes of the body came") && why.contains("410"), "{why}");
-    assert_no_secret_is_left(&house).await;
+    assert_no_secret_is_left(&fixture).await;
 }
 
 #[tokio::test]
 async fn an_active_token_voids_a_truncated_response() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, 2) => Response::not_ready("processing"),
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
         _ => serve_file(ask),
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
-    let redeems = house.only_visit().await.redeems;
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
+    let redeems = fixture.only_visit().await.redeems;
     assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { salvaged: false, .. }), "{redeems:?}");
 }
 
 #[tokio::test]
 async fn an_interruption_after_a_truncated_response_loses_nothing() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => truncated_response(ask, IN_THE_THIRD),
         (REDEEM_PATH, _) => Response::status(400),
         _ => serve_file(ask),
     })
     .await;
-    let mut words = house.watch_event_names();
-    let (visit, interrupt) = house.spawn_visit().await;
+    let mut words = fixture.watch_event_names();
+    let (visit, interrupt) = fixture.spawn_visit().await;
     // Trouble is looked at again a second later at the soonest.
     words.wait_for(|words| words.contains(&"retrying")).await.expect("it lives");
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    let all = recover_all_visits(&house).await;
+    let all = recover_all_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
         panic!("{all:?}")
     };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 2, "one more, and it decided");
-    assert_no_secret_is_left(&house).await;
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "one more, and it decided");
+    assert_no_secret_is_left(&fixture).await;
 }
 
 /// A crash after a lost answer; how far the program had come with it.
-async fn journal_truncated_visit(house: &Fixture, kind: Option<AnswerKind>) -> VisitId {
-    let id = journal_issued_visit(house, false).await;
-    let journal = &house.disk.journal;
+async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) -> VisitId {
+    let id = journal_issued_visit(fixture, false).await;
+    let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
-    let body = delivery_body(house, true, &[("glb", "one"), ("png", "two")]);
+    let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
     journal
         .record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now())
         .await
@@ -183,50 +183,50 @@ async fn journal_truncated_visit(house: &Fixture, kind: Option<AnswerKind>) -> V
 #[tokio::test]
 async fn recovery_saves_the_files_of_a_truncated_response() {
     for kind in [None, Some(AnswerKind::Truncated)] {
-        let house =
+        let fixture =
             Fixture::new(
                 |_, ask| if ask.path == REDEEM_PATH { Response::status(400) } else { serve_file(ask) },
             )
             .await;
-        journal_truncated_visit(&house, kind).await;
-        let all = recover_all_visits(&house).await;
+        journal_truncated_visit(&fixture, kind).await;
+        let all = recover_all_visits(&fixture).await;
         let RecoveryOutcome::Finished { outcome: Outcome::SavedInPart(_), directory: Some(directory) } =
             &all[0].outcome
         else {
             panic!("{all:?}")
         };
         assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "the next answer decides here too");
-        assert_no_secret_is_left(&house).await;
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "the next answer decides here too");
+        assert_no_secret_is_left(&fixture).await;
     }
 }
 
 #[tokio::test]
 async fn recovery_continues_a_partial_delivery_in_use() {
-    let house = Fixture::new(|_, ask| serve_file(ask)).await;
-    let id = journal_truncated_visit(&house, Some(AnswerKind::Truncated)).await;
-    let no = house.only_visit().await.redeems[0].no;
-    house.disk.journal.record_partial_delivery(&id, no).await.expect("taken");
-    let all = recover_all_visits(&house).await;
+    let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
+    let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
+    let no = fixture.only_visit().await.redeems[0].no;
+    fixture.data_store.journal.record_partial_delivery(&id, no).await.expect("taken");
+    let all = recover_all_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
-    assert_no_secret_is_left(&house).await;
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
+    assert_no_secret_is_left(&fixture).await;
 }
 
 #[tokio::test]
 async fn recovery_drops_a_partial_delivery_of_an_active_token() {
-    let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
-    journal_truncated_visit(&house, None).await;
-    assert!(matches!(recover_all_visits(&house).await[0].outcome, RecoveryOutcome::StillActive { .. }));
-    let unfinished = house.disk.journal.load_all_unfinished().await.expect("reads");
+    let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
+    journal_truncated_visit(&fixture, None).await;
+    assert!(matches!(recover_all_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
+    let unfinished = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].truncated_bodies.is_empty(), "{unfinished:?}");
 }
 
 #[tokio::test]
 async fn recovery_without_a_single_file_is_possibly_consumed() {
-    let house =
+    let fixture =
         Fixture::new(|_, ask| Response::status(if ask.path == REDEEM_PATH { 400 } else { 403 })).await;
-    journal_truncated_visit(&house, None).await;
-    assert_eq!(recover_all_visits(&house).await[0].outcome.exit_code(), 10);
-    assert_no_secret_is_left(&house).await;
+    journal_truncated_visit(&fixture, None).await;
+    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 10);
+    assert_no_secret_is_left(&fixture).await;
 }

@@ -1,77 +1,33 @@
 //! Recovery from each state in which a crash can leave the journal.
 
 use super::backend::{Request, Response, glb, png};
+use super::earlier_visits::{
+    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_all_visits,
+};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
-use copresence_engine::recovery::{RecoveredVisit, RecoveryOutcome, Unfinished, recover_all};
-use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
+use copresence_engine::recovery::{RecoveryOutcome, Unfinished, recover_all};
+use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
     AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
-    VisitRecordStart,
 };
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-pub(crate) async fn recover_all_visits(house: &Fixture) -> Vec<RecoveredVisit> {
-    recover_all(&house.disk, &|_| Ok(house.visit_context())).await.expect("the journal reads")
-}
-
-async fn recover_only_visit(house: &Fixture) -> RecoveryOutcome {
-    let mut all = recover_all_visits(house).await;
+async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
+    let mut all = recover_all_visits(fixture).await;
     assert_eq!(all.len(), 1);
     all.remove(0).outcome
 }
 
-pub(crate) fn now() -> Timestamp {
-    Timestamp::now()
-}
-
-/// A visit that began and has a token, as a crash leaves it.
-pub(crate) async fn journal_issued_visit(house: &Fixture, ephemeral: bool) -> VisitId {
-    let id = VisitId::new();
-    let start = VisitRecordStart {
-        id,
-        profile: "test".into(),
-        api_url: house.backend.url.to_string(),
-        backend_host: "backend.test".into(),
-        ephemeral,
-        out_dir: house.out_dir(),
-        required_exports: Vec::new(),
-        started_at: now(),
-        limits: None,
-    };
-    house.disk.journal.record_start(&start).await.expect("begun");
-    let token = ExportToken::new("left-over-token").expect("a token");
-    house.disk.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
-    id
-}
-
-/// The same with an answer on disk that nobody has read.
-pub(crate) async fn journal_unread_answer(house: &Fixture, status: u16, body: &str) -> VisitId {
-    let id = journal_issued_visit(house, false).await;
-    let no = house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    house.disk.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
-    id
-}
-
-pub(crate) fn delivery_body(house: &Fixture, ready: bool, exports: &[(&str, &str)]) -> String {
-    let url = |name: &str| house.backend.url.join(&format!("/files/{name}")).expect("a URL").to_string();
-    let list: Vec<_> = exports
-        .iter()
-        .map(|(kind, name)| serde_json::json!({"export_type": kind, "download_URL": url(name)}))
-        .collect();
-    serde_json::json!({"avatar_ready": ready, "payload_complete": list}).to_string()
-}
-
-/// The same, read, planned, and with a folder in the making.
-async fn journal_planned_visit(house: &Fixture, ready: bool) -> (VisitId, AvatarFolder) {
-    let id = journal_issued_visit(house, false).await;
-    let body = delivery_body(house, ready, &[("glb", "one")]);
-    let journal = &house.disk.journal;
+/// A visit whose response was read and planned, and with a folder in the making.
+async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, AvatarFolder) {
+    let id = journal_issued_visit(fixture, false).await;
+    let body = delivery_body(fixture, ready, &[("glb", "one")]);
+    let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     journal.record_raw_answer(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
-    let url = house.backend.url.join("/files/one").expect("a URL");
+    let url = fixture.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
         name: "avatar.glb".into(),
@@ -80,7 +36,7 @@ async fn journal_planned_visit(house: &Fixture, ready: bool) -> (VisitId, Avatar
     };
     journal.record_planned_files(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut folder = AvatarFolder::create_or_reopen(&house.out_dir(), &id, day).expect("a folder");
+    let mut folder = AvatarFolder::create_or_reopen(&fixture.out_dir(), &id, day).expect("a folder");
     assert_eq!(folder.file_name(0, &ExportType::new("glb")), "avatar.glb");
     (id, folder)
 }
@@ -129,129 +85,129 @@ fn serve_files(ask: &Request) -> Response {
 
 #[tokio::test]
 async fn an_open_intent_is_redeemed_once_more() {
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         _ => serve_files(ask),
     })
     .await;
-    let id = journal_issued_visit(&house, false).await;
-    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let id = journal_issued_visit(&fixture, false).await;
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
-        recover_only_visit(&house).await
+        recover_only_visit(&fixture).await
     else {
         panic!("saved");
     };
     let times = manifest(&directory).times;
     assert!(times.redeemed.is_some() && times.issued.is_some(), "{times:?}");
-    assert!(recover_all_visits(&house).await.is_empty(), "nothing is left");
+    assert!(recover_all_visits(&fixture).await.is_empty(), "nothing is left");
 
-    let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
-    let id = journal_issued_visit(&house, false).await;
-    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
         assert_eq!(
-            recover_only_visit(&house).await,
+            recover_only_visit(&fixture).await,
             RecoveryOutcome::StillActive { status: "processing".into() }
         );
     }
 
-    let house = Fixture::new(|_, _| Response::status(400)).await;
-    let id = journal_issued_visit(&house, false).await;
-    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    assert_eq!(recover_only_visit(&house).await.exit_code(), 10);
-    assert!(recover_all_visits(&house).await.is_empty());
+    let fixture = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
+    assert!(recover_all_visits(&fixture).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_400_without_a_lost_answer_means_expired() {
     for (associated, state) in [(false, "inviting"), (true, "making")] {
-        let house = Fixture::new(|_, _| Response::status(400)).await;
-        let id = journal_issued_visit(&house, false).await;
+        let fixture = Fixture::new(|_, _| Response::status(400)).await;
+        let id = journal_issued_visit(&fixture, false).await;
         if associated {
-            house
-                .disk
+            fixture
+                .data_store
                 .journal
                 .record_phase(&id, copresence_store::Phase::Associated, now())
                 .await
                 .expect("noted");
         }
-        assert_eq!(recover_only_visit(&house).await.exit_code(), 4);
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
-        assert_eq!(house.only_visit().await.visit.ending.expect("ended").visit_state, state);
+        assert_eq!(recover_only_visit(&fixture).await.exit_code(), 4);
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+        assert_eq!(fixture.only_visit().await.visit.ending.expect("ended").visit_state, state);
     }
 }
 
 #[tokio::test]
 async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
-    let mut house = Fixture::new(|_, ask| serve_files(ask)).await;
-    house.profile.limits.max_file_size = 499;
-    let body = delivery_body(&house, true, &[("glb", "one")]);
-    journal_unread_answer(&house, 200, &body).await;
-    let parts = |_: &Unfinished| Ok(house.visit_context().with_profile_limits(&house.profile));
-    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    let mut fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    fixture.profile.limits.max_file_size = 499;
+    let body = delivery_body(&fixture, true, &[("glb", "one")]);
+    journal_unread_answer(&fixture, 200, &body).await;
+    let context = |_: &Unfinished| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
 }
 
 #[tokio::test]
 async fn a_gateway_error_is_a_lost_answer_for_recovery() {
-    let house = Fixture::new(|_, _| Response::status(400)).await;
-    let id = journal_unread_answer(&house, 504, "").await;
-    let no = house.only_visit().await.redeems[0].no;
-    house.disk.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
-    assert_eq!(recover_only_visit(&house).await.exit_code(), 10);
+    let fixture = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_unread_answer(&fixture, 504, "").await;
+    let no = fixture.only_visit().await.redeems[0].no;
+    fixture.data_store.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
 }
 
 #[tokio::test]
 async fn a_backend_that_does_not_decide_keeps_the_token() {
     for (status, exit) in [(500, 6), (401, 3), (418, 6)] {
-        let house = Fixture::new(move |_, _| Response::status(status)).await;
-        journal_issued_visit(&house, false).await;
-        let RecoveryOutcome::Postponed { exit: said, .. } = recover_only_visit(&house).await else {
+        let fixture = Fixture::new(move |_, _| Response::status(status)).await;
+        journal_issued_visit(&fixture, false).await;
+        let RecoveryOutcome::Postponed { exit: said, .. } = recover_only_visit(&fixture).await else {
             panic!("not now")
         };
         assert_eq!(said, exit);
-        let left = house.disk.journal.load_all_unfinished().await.expect("reads");
+        let left = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
 
 #[tokio::test]
 async fn an_unreachable_backend_is_tried_for_one_visit_only() {
-    let house =
+    let fixture =
         Fixture::new(
             |_, ask| if ask.path == REDEEM_PATH { Response::no_response() } else { serve_files(ask) },
         )
         .await;
-    journal_issued_visit(&house, false).await;
-    journal_issued_visit(&house, false).await;
-    let body = delivery_body(&house, true, &[("glb", "one")]);
-    journal_unread_answer(&house, 200, &body).await;
-    let all = recover_all_visits(&house).await;
+    journal_issued_visit(&fixture, false).await;
+    journal_issued_visit(&fixture, false).await;
+    let body = delivery_body(&fixture, true, &[("glb", "one")]);
+    journal_unread_answer(&fixture, 200, &body).await;
+    let all = recover_all_visits(&fixture).await;
     assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
-    assert_eq!(house.disk.journal.load_all_unfinished().await.expect("reads").len(), 2);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
+    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
 async fn an_unread_delivery_is_saved_without_a_redeem() {
-    let house = Fixture::new(|_, ask| serve_files(ask)).await;
-    let body = delivery_body(&house, true, &[("glb", "one"), ("png", "two")]);
-    journal_unread_answer(&house, 200, &body).await;
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
+    journal_unread_answer(&fixture, 200, &body).await;
     // Downloads carry no credential, so none is needed: nothing of the token is left to ask with.
-    let parts = |unfinished: &Unfinished| {
+    let context = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "the answer spent it");
-        Ok(house.visit_context())
+        Ok(fixture.visit_context())
     };
-    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 0);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
 }
 
 #[tokio::test]
 async fn complete_files_are_not_downloaded_again() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let mut house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+    let mut fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("png", "two")]),
         ("/files/two", 1) => {
             serve_files(ask).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
@@ -259,96 +215,96 @@ async fn complete_files_are_not_downloaded_again() {
         _ => serve_files(ask),
     })
     .await;
-    house.profile.limits.parallel_downloads = 1;
-    let (visit, _) = house.spawn_visit().await;
-    house.backend.wait_for_requests("/files/two", 1).await;
+    fixture.profile.limits.parallel_downloads = 1;
+    let (visit, _) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests("/files/two", 1).await;
     visit.abort();
     assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
 
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } =
-        recover_only_visit(&house).await
+        recover_only_visit(&fixture).await
     else {
         panic!("saved");
     };
     assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
     assert_eq!(
-        (house.backend.count_requests("/files/one"), house.backend.count_requests("/files/two")),
+        (fixture.backend.count_requests("/files/one"), fixture.backend.count_requests("/files/two")),
         (1, 2)
     );
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
 }
 
 #[tokio::test]
 async fn a_file_with_all_its_bytes_needs_no_request() {
-    let house = Fixture::new(|_, _| Response::status(410)).await;
-    let (id, folder) = journal_planned_visit(&house, true).await;
+    let fixture = Fixture::new(|_, _| Response::status(410)).await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
     let bytes = part.sync_data().expect("durable");
     drop((part, folder));
     let progress = copresence_store::FileProgress { bytes, total: Some(bytes), ..Default::default() };
-    house.disk.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
-    assert_eq!(recover_only_visit(&house).await.exit_code(), 0);
-    assert!(house.backend.requests().is_empty());
+    fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+    assert!(fixture.backend.requests().is_empty());
 }
 
 #[tokio::test]
 async fn bytes_that_the_journal_does_not_know_are_not_used() {
-    let house = Fixture::new(|_, ask| serve_files(ask)).await;
-    let (id, folder) = journal_planned_visit(&house, true).await;
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
-    house.disk.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
-    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&house).await
+    fixture.data_store.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&fixture).await
     else {
         panic!("saved")
     };
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
-    assert_eq!(house.backend.requests()[0].header("range"), None);
+    assert_eq!(fixture.backend.requests()[0].header("range"), None);
 }
 
 #[tokio::test]
 async fn a_truncated_glb_is_refused_after_a_crash() {
-    let house = Fixture::new(|_, ask| serve_files(ask)).await;
-    let (id, folder) = journal_planned_visit(&house, true).await;
-    house.disk.journal.record_file_request(&id, 0).await.expect("noted");
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
+    fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
     let mut part = folder.start_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
     drop(folder);
-    assert_eq!(recover_only_visit(&house).await.exit_code(), 7);
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 7);
 }
 
 #[tokio::test]
 async fn an_existing_avatar_is_not_saved_twice() {
     for (ready, exit) in [(true, 0), (false, 9)] {
-        let house = Fixture::new(|_, _| Response::status(410)).await;
-        let (id, folder) = journal_planned_visit(&house, ready).await;
+        let fixture = Fixture::new(|_, _| Response::status(410)).await;
+        let (id, folder) = journal_planned_visit(&fixture, ready).await;
         let manifest = manifest_for_folder(id, &folder, true);
         let published = folder.publish(&manifest).expect("published");
-        let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&house).await else {
+        let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else {
             panic!("finished")
         };
         assert_eq!((outcome.exit_code(), directory), (exit, Some(published)));
-        assert!(house.backend.requests().is_empty());
-        assert!(recover_all_visits(&house).await.is_empty());
+        assert!(fixture.backend.requests().is_empty());
+        assert!(recover_all_visits(&fixture).await.is_empty());
     }
-    let house = Fixture::new(|_, _| Response::status(410)).await;
-    let (id, folder) = journal_planned_visit(&house, true).await;
+    let fixture = Fixture::new(|_, _| Response::status(410)).await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
     let manifest = manifest_for_folder(id, &folder, false);
-    let kept = folder.keep_incomplete(&house.disk.data, &manifest).expect("kept");
-    let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&house).await else {
+    let kept = folder.keep_incomplete(&fixture.data_store.data, &manifest).expect("kept");
+    let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else {
         panic!("finished")
     };
     assert_eq!((outcome.exit_code(), directory), (7, Some(kept)));
-    assert!(recover_all_visits(&house).await.is_empty());
+    assert!(recover_all_visits(&fixture).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
     for (refused, exit) in [(false, 0), (true, 9)] {
-        let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1..=3) => Response::json(&serde_json::json!({"maintenance": true})),
             (REDEEM_PATH, _) if refused => Response::status(400),
             (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
@@ -356,33 +312,33 @@ async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
             _ => Response::default(),
         })
         .await;
-        assert_eq!(house.run_visit().await.outcome.exit_code(), 9);
-        assert_eq!(recover_only_visit(&house).await.exit_code(), exit);
-        assert!(recover_all_visits(&house).await.is_empty());
-        assert_eq!(file_names(&house.out_dir()).len(), usize::from(!refused));
+        assert_eq!(fixture.run_visit().await.outcome.exit_code(), 9);
+        assert_eq!(recover_only_visit(&fixture).await.exit_code(), exit);
+        assert!(recover_all_visits(&fixture).await.is_empty());
+        assert_eq!(file_names(&fixture.out_dir()).len(), usize::from(!refused));
     }
 }
 
 #[tokio::test]
 async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
-    let house = Fixture::new(|_, _| Response::status(400)).await;
-    journal_issued_visit(&house, true).await;
-    let parts = |unfinished: &Unfinished| {
+    let fixture = Fixture::new(|_, _| Response::status(400)).await;
+    journal_issued_visit(&fixture, true).await;
+    let context = |unfinished: &Unfinished| {
         assert!(unfinished.token.is_none(), "no token, so no credentials");
-        Ok(house.visit_context())
+        Ok(fixture.visit_context())
     };
-    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert!(matches!(all[0].outcome, RecoveryOutcome::Closed { .. }), "{all:?}");
-    assert!(house.backend.requests().is_empty());
+    assert!(fixture.backend.requests().is_empty());
 }
 
 #[tokio::test]
 async fn a_visit_that_another_program_finished_is_skipped() {
-    let house = Fixture::new(|_, _| Response::not_ready("processing")).await;
-    journal_issued_visit(&house, false).await;
-    let other = journal_issued_visit(&house, false).await;
-    let journal = house.disk.journal.clone();
-    let parts = |unfinished: &Unfinished| {
+    let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
+    journal_issued_visit(&fixture, false).await;
+    let other = journal_issued_visit(&fixture, false).await;
+    let journal = fixture.data_store.journal.clone();
+    let context = |unfinished: &Unfinished| {
         // While the first is recovered here, another program ends the second.
         if unfinished.visit.start.id != other {
             let ending = copresence_store::Ending {
@@ -395,9 +351,9 @@ async fn a_visit_that_another_program_finished_is_skipped() {
             };
             block_on(journal.record_end(&other, &ending)).expect("ended");
         }
-        Ok(house.visit_context())
+        Ok(fixture.visit_context())
     };
-    let all = recover_all(&house.disk, &parts).await.expect("the journal reads");
+    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all.len(), 1, "{all:?}");
 }
 
@@ -405,16 +361,16 @@ async fn a_visit_that_another_program_finished_is_skipped() {
 async fn a_running_visit_is_skipped() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => {
             Response::status(400).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
         }
         _ => Response::default(),
     })
     .await;
-    let (visit, _) = house.spawn_visit().await;
-    house.backend.wait_for_requests(REDEEM_PATH, 1).await;
-    assert!(recover_all_visits(&house).await.is_empty());
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    let (visit, _) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
+    assert!(recover_all_visits(&fixture).await.is_empty());
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     visit.abort();
 }

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 #[tokio::test]
 async fn the_next_response_resolves_a_lost_answer() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::no_response(),
         (REDEEM_PATH, 2) => Response::not_ready("processing"),
         (REDEEM_PATH, 3) => ask.ready_response(&[("glb", "one")]),
@@ -16,10 +16,10 @@ async fn the_next_response_resolves_a_lost_answer() {
         _ => Response::default(),
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome, Outcome::Saved);
-    let redeems = house.only_visit().await.redeems;
+    assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
+    let redeems = fixture.only_visit().await.redeems;
     assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { .. }), "{redeems:?}");
-    assert_eq!(house.event_names()[..4], ["started", "invited", "retrying", "status"]);
+    assert_eq!(fixture.event_names()[..4], ["started", "invited", "retrying", "status"]);
 }
 
 #[tokio::test]
@@ -29,39 +29,39 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         || Response::json(&"x".repeat(400).into()).breaking_at(100),
         || Response::status(504),
     ] {
-        let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1) => Response::not_ready("processing"),
             (REDEEM_PATH, 2) => lost(),
             (REDEEM_PATH, _) => Response::status(400),
             _ => Response::default(),
         })
         .await;
-        let ended = house.run_visit().await;
+        let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 3);
-        assert!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty());
-        let message = house.only_visit().await.visit.ending.expect("ended").message;
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
+        assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
+        let message = fixture.only_visit().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
     }
 }
 
 #[tokio::test]
 async fn a_token_is_never_redeemed_after_its_urls() {
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => ask.ready_response(&[("glb", "one")]),
         ("/files/one", _) => Response::status(410),
         _ => Response::default(),
     })
     .await;
-    assert_eq!(house.run_visit().await.outcome.exit_code(), 7);
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
+    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 7);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
 }
 
 #[tokio::test]
 async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
     let (let_go, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => {
             let moment = moment.lock().expect("no panic").take().expect("redeemed once");
             ask.ready_response(&[("glb", "one")]).delayed_until(moment)
@@ -70,39 +70,42 @@ async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
         _ => Response::default(),
     })
     .await;
-    let (visit, interrupt) = house.spawn_visit().await;
-    house.backend.wait_for_requests(REDEEM_PATH, 1).await;
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
     interrupt.cancel();
     let_go.send(()).expect("it waits");
     let ended = visit.await.expect("no panic");
     assert_eq!(ended.outcome, Outcome::Interrupted);
-    assert_eq!(house.backend.count_requests("/files/one"), 0);
+    assert_eq!(fixture.backend.count_requests("/files/one"), 0);
 
-    let recovered = super::recover::recover_all_visits(&house).await;
+    let recovered = super::earlier_visits::recover_all_visits(&fixture).await;
     assert_eq!(recovered.len(), 1);
     assert_eq!(recovered[0].outcome.exit_code(), 0, "{recovered:?}");
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
-    assert_eq!(file_names(&house.out_dir()).len(), 1);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+    assert_eq!(file_names(&fixture.out_dir()).len(), 1);
 }
 
 #[tokio::test]
 async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = Fixture::new(move |_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(500))
             .delayed_until(moment.lock().expect("no panic").take().expect("asked once")),
         _ => Response::default(),
     })
     .await;
-    let mut order = house.visit_config().await;
-    order.ephemeral = true;
+    let mut config = fixture.visit_config().await;
+    config.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(order, house.visit_context(), interrupt.clone()));
-    house.backend.wait_for_requests("/files/one", 1).await;
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(
+        config,
+        fixture.visit_context(),
+        interrupt.clone(),
+    ));
+    fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    assert!(file_names(&house.out_dir()).is_empty(), "{:?}", file_names(&house.out_dir()));
+    assert!(file_names(&fixture.out_dir()).is_empty(), "{:?}", file_names(&fixture.out_dir()));
 }

@@ -1,8 +1,8 @@
 //! A restart does not change what the next response means, and unfinished visits are recovered in bounded number.
 
 use super::backend::Response;
+use super::earlier_visits::{journal_issued_visit, now, recover_all_visits};
 use super::fixture::{Fixture, REDEEM_PATH};
-use super::recover::{journal_issued_visit, now, recover_all_visits};
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
     MAX_REDEEMS_PER_RUN, RecoveryOutcome, Unfinished, recover_due, recover_visit,
@@ -12,19 +12,19 @@ use jiff::SignedDuration;
 
 /// Interrupts a visit after its `responses`, recovers it, and returns the exit code.
 async fn exit_after_restart(responses: fn(usize) -> Option<Response>, count: usize) -> u8 {
-    let house = Fixture::new(move |nth, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
         REDEEM_PATH => responses(nth).unwrap_or_else(|| Response::status(400)),
         _ => Response::default(),
     })
     .await;
-    let mut words = house.watch_event_names();
-    let (visit, interrupt) = house.spawn_visit().await;
+    let mut words = fixture.watch_event_names();
+    let (visit, interrupt) = fixture.spawn_visit().await;
     // `started`, `invited`, and one event for each response.
     words.wait_for(|words| words.len() >= 2 + count).await.expect("it lives");
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome.exit_code(), 130);
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), count, "interrupted in time");
-    recover_all_visits(&house).await.remove(0).outcome.exit_code()
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), count, "interrupted in time");
+    recover_all_visits(&fixture).await.remove(0).outcome.exit_code()
 }
 
 #[tokio::test]
@@ -51,50 +51,54 @@ async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
     assert_eq!(exit_after_restart(responses, 1).await, 4);
 }
 
-async fn due(house: &Fixture) -> usize {
-    let parts_for = |_: &Unfinished| Ok(house.visit_context());
+async fn due(fixture: &Fixture) -> usize {
+    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_due(&house.disk, Clock::default(), &parts_for, &skip).await.expect("the journal reads").len()
+    recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip)
+        .await
+        .expect("the journal reads")
+        .len()
 }
 
 #[tokio::test]
 async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
-    let house = Fixture::new(|_, _| Response::not_ready("no_associated_avatar")).await;
-    let id = journal_issued_visit(&house, false).await;
-    assert_eq!((due(&house).await, due(&house).await), (1, 0));
-    assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
-    let next = house.only_visit().await.visit.recovery_next_attempt_at.expect("it waits");
+    let fixture = Fixture::new(|_, _| Response::not_ready("no_associated_avatar")).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    assert_eq!((due(&fixture).await, due(&fixture).await), (1, 0));
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+    let next = fixture.only_visit().await.visit.recovery_next_attempt_at.expect("it waits");
     assert!(next > now() && next < now() + SignedDuration::from_mins(2), "{next}");
     // A person who asks for it does not wait.
-    assert_eq!(recover_all_visits(&house).await.len(), 1);
-    let parts_for = |_: &Unfinished| Ok(house.visit_context());
-    let one = recover_visit(&house.disk, Clock::default(), &id, &parts_for).await.expect("reads");
+    assert_eq!(recover_all_visits(&fixture).await.len(), 1);
+    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
+    let one =
+        recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
-    assert_eq!(house.only_visit().await.visit.recovery_attempts, 3);
-    let none = recover_visit(&house.disk, Clock::default(), &VisitId::new(), &parts_for).await;
+    assert_eq!(fixture.only_visit().await.visit.recovery_attempts, 3);
+    let none = recover_visit(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;
     assert!(none.expect("reads").is_none());
 }
 
 #[tokio::test]
 async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
-    let house = Fixture::new(|_, _| Response::not_ready("no_associated_avatar")).await;
+    let fixture = Fixture::new(|_, _| Response::not_ready("no_associated_avatar")).await;
     let mut ids = Vec::new();
     for _ in 0..MAX_REDEEMS_PER_RUN + 2 {
-        ids.push(journal_issued_visit(&house, false).await);
+        ids.push(journal_issued_visit(&fixture, false).await);
     }
     assert_eq!(
-        (due(&house).await, house.backend.count_requests(REDEEM_PATH)),
+        (due(&fixture).await, fixture.backend.count_requests(REDEEM_PATH)),
         (MAX_REDEEMS_PER_RUN, MAX_REDEEMS_PER_RUN)
     );
     let asked = |id| {
-        let journal = house.disk.journal.clone();
+        let journal = fixture.data_store.journal.clone();
         async move { journal.load_visit(id).await.expect("reads").expect("known").redeems.len() }
     };
     assert_eq!((asked(&ids[0]).await, asked(&ids[1]).await, asked(&ids[2]).await), (0, 0, 1));
-    assert_eq!((due(&house).await, due(&house).await), (2, 0));
+    assert_eq!((due(&fixture).await, due(&fixture).await), (2, 0));
     // Those that are to be forgotten are left alone.
-    journal_issued_visit(&house, false).await;
-    let (parts_for, skip) = (|_: &Unfinished| Ok(house.visit_context()), |_: &VisitId| true);
-    let all = recover_due(&house.disk, Clock::default(), &parts_for, &skip).await;
+    journal_issued_visit(&fixture, false).await;
+    let (find_context_for, skip) = (|_: &Unfinished| Ok(fixture.visit_context()), |_: &VisitId| true);
+    let all = recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
     assert!(all.expect("reads").is_empty());
 }

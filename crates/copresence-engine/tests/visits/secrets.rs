@@ -29,7 +29,7 @@ async fn no_secret_is_logged_or_emitted() {
         .finish();
     // For every test of this process: what the others log is held to it as well.
     tracing::subscriber::set_global_default(subscriber).expect("the only one");
-    let house = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::no_response(),
         (REDEEM_PATH, 2) => Response::status(500),
         (REDEEM_PATH, 3) => ask.ready_response(&[("glb", "secret-file-name?sig=planted")]),
@@ -38,18 +38,18 @@ async fn no_secret_is_logged_or_emitted() {
         _ => Response::default(),
     })
     .await;
-    let order = house.visit_config().await;
-    let shown = format!("{order:?} {:?} {:?} {:?}", house.target, house.profile, house.disk);
-    let ended = house.run_visit().await;
+    let config = fixture.visit_config().await;
+    let shown = format!("{config:?} {:?} {:?} {:?}", fixture.target, fixture.profile, fixture.data_store);
+    let ended = fixture.run_visit().await;
     assert_eq!(ended.outcome.exit_code(), 0);
     // The link is for everybody to see; nothing else says the token.
-    let lines: Vec<_> = house
+    let lines: Vec<_> = fixture
         .events()
         .into_iter()
         .filter(|line| line.name() != "invited")
         .map(|l| format!("{l:?}"))
         .collect();
-    let detail = format!("{:?}", house.only_visit().await);
+    let detail = format!("{:?}", fixture.only_visit().await);
     let manifest =
         std::fs::read_to_string(ended.directory.expect("saved").join("manifest.json")).expect("read");
     let log = String::from_utf8_lossy(&log.0.lock().expect("no panic")).into_owned();

@@ -1,8 +1,10 @@
 //! What is kept for recovery, and how long: limits, tokens, and words of the backend.
 
 use super::backend::{Response, glb};
+use super::earlier_visits::{
+    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_all_visits,
+};
 use super::fixture::{API_KEY, Fixture, REDEEM_PATH, manifest};
-use super::recover::{delivery_body, journal_issued_visit, journal_unread_answer, now, recover_all_visits};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::{MAX_TOKEN_AGE, RecoveryOutcome, Unfinished, recover_all};
 use copresence_store::VisitId;
@@ -10,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 /// A token that was issued so long ago.
-async fn journal_old_visit(house: &Fixture, age: SignedDuration) -> VisitId {
-    let id = journal_issued_visit(house, false).await;
+async fn journal_old_visit(fixture: &Fixture, age: SignedDuration) -> VisitId {
+    let id = journal_issued_visit(fixture, false).await;
     let then = (Timestamp::now() - age).as_microsecond();
-    let journal = rusqlite::Connection::open(house.root.path().join("data/journal.sqlite")).expect("opens");
+    let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
     journal
         .execute("UPDATE visits SET started_at = ?1, issued_at = ?1 WHERE id = ?2", (then, id.to_string()))
         .expect("set back");
@@ -26,17 +28,17 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
     for status in [500, 401, 429, 504] {
         for (age, kept) in [(MAX_TOKEN_AGE - MINUTE, true), (MAX_TOKEN_AGE + MINUTE, false)] {
-            let house = Fixture::new(move |_, _| Response::status(status)).await;
-            journal_old_visit(&house, age).await;
-            let fate = recover_all_visits(&house).await.remove(0).outcome;
+            let fixture = Fixture::new(move |_, _| Response::status(status)).await;
+            journal_old_visit(&fixture, age).await;
+            let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
             assert_eq!(
-                house.disk.journal.load_all_unfinished().await.expect("reads").len(),
+                fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(),
                 usize::from(kept),
-                "{fate:?}"
+                "{outcome:?}"
             );
-            assert_eq!(matches!(fate, RecoveryOutcome::Postponed { .. }), kept, "{status} {fate:?}");
+            assert_eq!(matches!(outcome, RecoveryOutcome::Postponed { .. }), kept, "{status} {outcome:?}");
             if !kept {
-                let ending = house.only_visit().await.visit.ending.expect("said in the history");
+                let ending = fixture.only_visit().await.visit.ending.expect("said in the history");
                 let expected = if status == 504 { ("possibly_consumed", 10) } else { ("token_abandoned", 4) };
                 assert_eq!((ending.code.as_str(), ending.exit), expected, "{}", ending.message);
                 assert!(ending.message.contains("week"), "{}", ending.message);
@@ -47,54 +49,54 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
 
 #[tokio::test]
 async fn a_token_without_credentials_is_abandoned_after_a_week() {
-    let house = Fixture::new(|_, _| Response::status(500)).await;
+    let fixture = Fixture::new(|_, _| Response::status(500)).await;
     let refuse = |unfinished: &Unfinished| match unfinished.token {
         Some(_) => Err("no API key".to_owned()),
-        None => Ok(house.visit_context()),
+        None => Ok(fixture.visit_context()),
     };
-    journal_old_visit(&house, MAX_TOKEN_AGE - MINUTE).await;
-    let fate = recover_all(&house.disk, &refuse).await.expect("reads").remove(0).outcome;
-    assert!(matches!(fate, RecoveryOutcome::Postponed { exit: 3, .. }), "{fate:?}");
-    let older = journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
-    let all = recover_all(&house.disk, &refuse).await.expect("reads");
+    journal_old_visit(&fixture, MAX_TOKEN_AGE - MINUTE).await;
+    let outcome = recover_all(&fixture.data_store, &refuse).await.expect("reads").remove(0).outcome;
+    assert!(matches!(outcome, RecoveryOutcome::Postponed { exit: 3, .. }), "{outcome:?}");
+    let older = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
+    let all = recover_all(&fixture.data_store, &refuse).await.expect("reads");
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.outcome.exit_code());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
-    assert!(house.backend.requests().is_empty());
-    assert_eq!(house.disk.journal.load_all_unfinished().await.expect("reads").len(), 1);
+    assert!(fixture.backend.requests().is_empty());
+    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
 async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
-        let house = Fixture::new(move |_, _| Response::not_ready(status)).await;
-        journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
-        let fate = recover_all_visits(&house).await.remove(0).outcome;
-        assert_eq!(house.backend.count_requests(REDEEM_PATH), 1);
-        assert_eq!(fate.exit_code() == 4, gone, "{fate:?}");
-        assert_eq!(house.disk.journal.load_all_unfinished().await.expect("reads").is_empty(), gone);
+        let fixture = Fixture::new(move |_, _| Response::not_ready(status)).await;
+        journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
+        let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+        assert_eq!(outcome.exit_code() == 4, gone, "{outcome:?}");
+        assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(), gone);
     }
-    let house = Fixture::new(|_, ask| match ask.path.as_str() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         _ => Response::file(&glb(500)),
     })
     .await;
-    journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
-    assert_eq!(recover_all_visits(&house).await[0].outcome.exit_code(), 0);
+    journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
+    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 0);
 }
 
 #[tokio::test]
 async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
-    let house = Fixture::new(|_, _| Response::status(500)).await;
-    let id = journal_old_visit(&house, MAX_TOKEN_AGE + MINUTE).await;
-    house.disk.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    assert_eq!(recover_all_visits(&house).await[0].outcome.exit_code(), 10);
+    let fixture = Fixture::new(|_, _| Response::status(500)).await;
+    let id = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
+    fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
+    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 10);
 }
 
 #[tokio::test]
 async fn recovery_keeps_the_limits_of_the_visit() {
     let (_never, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
-    let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
         ("/files/one", 1) => Response::file(&glb(500))
             .delayed_until(moment.lock().expect("no panic").take().expect("asked once")),
@@ -103,16 +105,19 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     })
     .await;
     // As `--max-file-size` would; the profile allows far more.
-    let mut order = house.visit_config().await;
-    order.limits.max_file_size = 499;
+    let mut config = fixture.visit_config().await;
+    config.limits.max_file_size = 499;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit =
-        tokio::spawn(copresence_engine::runner::run_visit(order, house.visit_context(), interrupt.clone()));
-    house.backend.wait_for_requests("/files/one", 1).await;
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(
+        config,
+        fixture.visit_context(),
+        interrupt.clone(),
+    ));
+    fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    let all = recover_all(&house.disk, &|_: &Unfinished| {
-        Ok(house.visit_context().with_profile_limits(&house.profile))
+    let all = recover_all(&fixture.data_store, &|_: &Unfinished| {
+        Ok(fixture.visit_context().with_profile_limits(&fixture.profile))
     })
     .await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all.expect("reads")[0].outcome else {
@@ -123,16 +128,16 @@ async fn recovery_keeps_the_limits_of_the_visit() {
 
 #[tokio::test]
 async fn a_credential_in_a_response_is_masked_by_recovery() {
-    let house = Fixture::new(|_, _| Response::file(&glb(500))).await;
-    let body = delivery_body(&house, true, &[(&format!("glb {API_KEY}"), "one")]);
-    journal_unread_answer(&house, 200, &body).await;
-    let all = recover_all_visits(&house).await;
+    let fixture = Fixture::new(|_, _| Response::file(&glb(500))).await;
+    let body = delivery_body(&fixture, true, &[(&format!("glb {API_KEY}"), "one")]);
+    journal_unread_answer(&fixture, 200, &body).await;
+    let all = recover_all_visits(&fixture).await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
         panic!("{all:?}")
     };
     let written = std::fs::read_to_string(directory.join("manifest.json")).expect("reads");
     assert!(!written.contains(API_KEY), "{written}");
-    assert!(!format!("{:?} {:?}", house.events(), house.only_visit().await).contains(API_KEY));
+    assert!(!format!("{:?} {:?}", fixture.events(), fixture.only_visit().await).contains(API_KEY));
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn a_credential_in_a_response_never_reaches_the_journal() {
     // What stands on the disk while the file is on its way is what a crash would leave there.
     let data = std::sync::Arc::new(std::sync::Mutex::new(std::path::PathBuf::new()));
     let place = data.clone();
-    let house = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::json(&serde_json::json!({"error": API_KEY})),
         (REDEEM_PATH, _) => ask.ready_response(&[(API_KEY, "one")]),
         ("/files/one", _) => {
@@ -154,6 +159,6 @@ async fn a_credential_in_a_response_never_reaches_the_journal() {
         _ => Response::default(),
     })
     .await;
-    *data.lock().expect("no panic") = house.root.path().join("data");
-    assert_eq!(house.run_visit().await.outcome.exit_code(), 0);
+    *data.lock().expect("no panic") = fixture.root.path().join("data");
+    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 0);
 }

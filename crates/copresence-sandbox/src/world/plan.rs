@@ -86,7 +86,9 @@ impl ProcessingPlan {
         match course {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
-                steps.iter_mut().for_each(|(share, _)| *share = skip_middle_half(*share))
+                for (share, _) in &mut steps {
+                    *share = skip_middle_half(*share);
+                }
             }
             ProgressPattern::Backwards => {
                 steps.iter_mut().skip(2).step_by(3).for_each(|(_, p)| *p = p.saturating_sub(25));

@@ -14,7 +14,7 @@ impl Journal {
     /// Records the files of the delivery, before the first of them is requested.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] before an answer with URLs, a second time, and after the end; [`StoreError::UnknownVisit`];
+    /// [`StoreError::StepRefused`] before an answer with URLs, a second time, and after the end; [`StoreError::UnknownVisit`];
     /// failures of the disk or the database.
     pub async fn record_planned_files(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
         let (id, files) = (*id, files.to_vec());
@@ -49,7 +49,7 @@ impl Journal {
     /// spent.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_file_request(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
         self.update_file(
@@ -66,10 +66,10 @@ impl Journal {
         .await
     }
 
-    /// Records how much of a file is durable ([`crate::PartialFile::sync`]), and what resuming it needs.
+    /// Records how much of a file is durable ([`crate::PartialFile::sync_data`]), and what resuming it needs.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_file_progress(
         &self,
@@ -102,7 +102,7 @@ impl Journal {
     /// Records that a file is whole and durable in the folder; erases its URL.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_complete_file(
         &self,
@@ -127,7 +127,7 @@ impl Journal {
     /// Records that a file was given up, and why; erases a spent URL.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] for a file that is not planned or is whole, and after the end;
+    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_file_failure(
         &self,

@@ -4,9 +4,9 @@ use super::record::VisitRecord;
 use super::writer::TransactionError;
 use super::{Journal, read};
 use crate::crash_point::{CrashPoint, JournalStep};
-use crate::data_dir::VisitLock;
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
+use crate::visit_lock::VisitLock;
 use rusqlite::Transaction;
 
 /// Overwrites the secrets of a visit.
@@ -21,14 +21,14 @@ pub(super) fn erase_secrets(tx: &Transaction<'_>, id: &VisitId) -> Result<(), Tr
 impl Journal {
     /// Removes the visit of a lock from the journal, and returns its record; `None` when there is no such visit.
     ///
-    /// The caller removes its folder ([`crate::Avatars::remove`], and [`crate::AvatarFolder::reopen`] for a partial
+    /// The caller removes its folder ([`crate::SavedAvatars::remove_avatar`], and [`crate::AvatarFolder::reopen`] for a partial
     /// one): before this call and under the same lock, so that a crash leaves no folder without a visit, and no other
     /// program resumes the visit meanwhile.
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn forget_visit(&self, claim: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
-        let id = *claim.visit();
+    pub async fn forget_visit(&self, visit_lock: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
+        let id = *visit_lock.visit();
         self.write_and_truncate(
             JournalStep(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {

@@ -15,7 +15,7 @@
 //!       → [AvatarFolder::publish] → ended
 //! ```
 //!
-//! # What the guards refuse ([`StoreError::Guard`])
+//! # What the guards refuse ([`StoreError::StepRefused`])
 //! | call | refused |
 //! |---|---|
 //! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
@@ -136,7 +136,7 @@ impl Journal {
     /// Records that a visit began.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when a visit of that id is there already; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] when a visit of that id is there already; failures of the disk or the database.
     pub async fn record_start(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
         let start = start.clone();
         let out_dir = column::path_to_value(&start.out_dir)?;
@@ -172,7 +172,7 @@ impl Journal {
     /// Records the token that was issued, with the link that the QR code shows.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
+    /// [`StoreError::StepRefused`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
     /// disk or the database.
     pub async fn record_token(
         &self,
@@ -228,7 +228,7 @@ impl Journal {
     /// visit that retains nothing. The folder with the avatar is on disk before this is called.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
+    /// [`StoreError::StepRefused`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
     /// database.
     pub async fn record_end(&self, id: &VisitId, ending: &Ending) -> Result<Retained, StoreError> {
         let (id, ending) = (*id, ending.clone());
@@ -263,10 +263,10 @@ impl Journal {
     }
 
     /// Resumes a visit that a crash cut short, or whose ending retained something. The caller holds its lock
-    /// ([`crate::DataDir::claim`]).
+    /// ([`crate::DataDir::lock_visit`]).
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
+    /// [`StoreError::StepRefused`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
     /// disk or the database.
     pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
         let id = *id;

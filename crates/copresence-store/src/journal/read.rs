@@ -64,7 +64,7 @@ impl Journal {
     }
 
     /// The visits that never ended, and those whose ending retained something; the oldest first. Visits that a running
-    /// program drives are among them: lock each before touching it ([`crate::DataDir::claim`]).
+    /// program drives are among them: lock each before touching it ([`crate::DataDir::lock_visit`]).
     ///
     /// # Errors
     /// Failures of the disk or the database.

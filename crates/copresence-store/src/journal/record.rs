@@ -161,7 +161,7 @@ pub enum Phase {
 pub struct PlannedFile {
     /// Its index in the answer.
     pub index: usize,
-    /// Its name, from [`crate::AvatarFolder::file`].
+    /// Its name, from [`crate::AvatarFolder::file_name`].
     pub name: String,
     /// `export_type` as sent.
     pub export_type: ExportType,
@@ -172,7 +172,7 @@ pub struct PlannedFile {
 /// How much of a file is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
-    /// Bytes that are durable ([`crate::PartialFile::sync`]): resuming after a crash keeps no more.
+    /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a crash keeps no more.
     pub bytes: u64,
     /// Size of the complete file in bytes, if the server stated it.
     pub total: Option<u64>,
@@ -407,7 +407,7 @@ pub struct TruncatedBody {
 
 impl fmt::Debug for TruncatedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fragment")
+        f.debug_struct("TruncatedBody")
             .field("no", &self.no)
             .field("size", &self.body.len())
             .field("read", &self.is_read)

@@ -25,7 +25,7 @@ impl Journal {
     /// invalidated" (GET /redeemExportToken), so every redeem may be the last.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] without a token, while another intent is open or an answer is unread, and after an answer
+    /// [`StoreError::StepRefused`] without a token, while another intent is open or an answer is unread, and after an answer
     /// with URLs or the end; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
         let id = *id;
@@ -53,7 +53,7 @@ impl Journal {
     /// Records that no byte of it left this machine: the token is unchanged.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
+    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_never_sent(
         &self,
@@ -69,11 +69,11 @@ impl Journal {
     /// Records that it was sent and its answer never came whole: the token may be spent.
     ///
     /// `evidence` says what is known (when, how many bytes came, what the socket reported) and holds no secret. `came`
-    /// is the beginning of the body: use it only once this resolved, and then call [`redeem_read`](Self::redeem_read),
+    /// is the beginning of the body: use it only once this resolved, and then call [`record_answer_kind`](Self::record_answer_kind),
     /// which decides whether it is kept.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
+    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_lost_answer(
         &self,
@@ -114,7 +114,7 @@ impl Journal {
     /// Writes the raw answer to disk. Only once this resolved may it be acted on.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is not open, or its visit ended and retained nothing;
+    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_raw_answer(
         &self,
@@ -148,7 +148,7 @@ impl Journal {
     /// stored.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is not open, its visit ended and retained nothing, or the kind of answer
+    /// [`StoreError::StepRefused`] when that redeem is not open, its visit ended and retained nothing, or the kind of answer
     /// keeps its body; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_poll_answer(
         &self,
@@ -185,8 +185,8 @@ impl Journal {
     /// Records what kind the parsed answer (or the partial body of a lost one) was.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when that redeem is open, was never sent, or was read already, and for a lost answer whose
-    /// kind keeps a body that never came; [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] when that redeem is open, was never sent, or was read already, and for a lost answer
+    /// whose kind keeps a body that never came; [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_answer_kind(
         &self,
         id: &VisitId,
@@ -218,7 +218,7 @@ impl Journal {
     /// meanwhile, and is erased.
     ///
     /// # Errors
-    /// [`StoreError::Guard`] when no body of that redeem is kept, and after an answer with URLs or the end;
+    /// [`StoreError::StepRefused`] when no body of that redeem is kept, and after an answer with URLs or the end;
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn record_partial_delivery(&self, id: &VisitId, no: RedeemNo) -> Result<(), StoreError> {
         let id = *id;

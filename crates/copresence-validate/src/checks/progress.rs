@@ -139,7 +139,7 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
             Some("in_queue") if queued => {
-                collector.expect_field(step, response_fields::judge_queue_position(&progress))
+                collector.expect_field(step, response_fields::judge_queue_position(&progress));
             }
             Some("processing" | "failed") if !queued => {
                 collector.expect_field(

@@ -150,7 +150,7 @@ impl<'a> CheckRun<'a> {
         options: &'a RunOptions,
         hand: &'a PhoneDriver,
         plan: &'a RunPlan,
-        tell: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
+        on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
         let info = target.target_info();
         let prober = Prober::new(target.time_outs, info.uses_https)?;
@@ -159,7 +159,7 @@ impl<'a> CheckRun<'a> {
             options,
             phone: hand,
             plan,
-            on_event: tell,
+            on_event,
             prober,
             observations: Observations {
                 target_info: info,

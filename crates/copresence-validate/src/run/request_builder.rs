@@ -117,7 +117,7 @@ impl RequestBuilder<'_> {
             }
             (CredentialMode::Valid, None) => return Err(SetupError::MissingSession),
             (CredentialMode::Wrong, _) => {
-                headers.push(RequestHeader::visible(headers::SESSION_TOKEN, WRONG_CREDENTIAL))
+                headers.push(RequestHeader::visible(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
             }
             (CredentialMode::Missing, _) => {}
         }

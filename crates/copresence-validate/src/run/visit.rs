@@ -129,12 +129,12 @@ impl CheckRun<'_> {
                     Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
                 tester.advance_clock(life.max(real)).await.map_err(act_incomplete)?;
             }
-            PhoneDriver::Person(people) => {
+            PhoneDriver::Person(person) => {
                 self.emit_message(format!(
                     "Waiting {} min for the download URLs to expire.",
                     life.as_secs().div_ceil(60)
                 ));
-                if self.wait_or_skip(people.as_ref(), life).await {
+                if self.wait_or_skip(person.as_ref(), life).await {
                     return Err(skipped_by_hand());
                 }
             }
@@ -203,11 +203,11 @@ impl CheckRun<'_> {
             PhoneDriver::Sandbox(tester) => {
                 tester.associate_avatar(value, scenario).await.map_err(act_incomplete)
             }
-            PhoneDriver::Person(people) => {
+            PhoneDriver::Person(person) => {
                 let token = ExportToken::new(value)
                     .map_err(|_| act_incomplete("the token is not valid in a link"))?;
                 let link = self.target.link_template.fill_token(&token);
-                people.show_invitation(&Invitation { link, purpose, timeout: self.options.avatar_timeout });
+                person.show_invitation(&Invitation { link, purpose, timeout: self.options.avatar_timeout });
                 Ok(())
             }
             PhoneDriver::Unavailable => Err(act_incomplete("no phone is available")),
@@ -216,15 +216,15 @@ impl CheckRun<'_> {
 
     /// Removes the invitation.
     fn hide_invitation(&self) {
-        if let PhoneDriver::Person(people) = self.phone {
-            people.hide_invitation();
+        if let PhoneDriver::Person(person) = self.phone {
+            person.hide_invitation();
         }
     }
 
     /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
-    async fn wait_or_skip(&self, people: &dyn PhoneUser, time: Duration) -> bool {
-        let ended = select(people.wait_for_skip(), Box::pin(self.stop_signal.wait_until_set()));
-        matches!(select(ended, people.wait_for(time)).await, Either::Left(_))
+    async fn wait_or_skip(&self, person: &dyn PhoneUser, time: Duration) -> bool {
+        let ended = select(person.wait_for_skip(), Box::pin(self.stop_signal.wait_until_set()));
+        matches!(select(ended, person.wait_for(time)).await, Either::Left(_))
     }
 
     /// Polls until the URLs are delivered, with `at_once` concurrent redeems each time.
@@ -259,18 +259,18 @@ impl CheckRun<'_> {
             if waited >= self.options.avatar_timeout {
                 return Ok(WatchOutcome::TimedOut);
             }
-            if let (PhoneDriver::Person(people), Some(status)) =
+            if let (PhoneDriver::Person(person), Some(status)) =
                 (self.phone, steps().find_map(Step::completion_status))
             {
-                people.show_status(&status);
+                person.show_status(&status);
             }
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(act_incomplete)?
+                    tester.advance_clock(interval).await.map_err(act_incomplete)?;
                 }
-                PhoneDriver::Person(people) => {
-                    if self.wait_or_skip(people.as_ref(), interval).await {
+                PhoneDriver::Person(person) => {
+                    if self.wait_or_skip(person.as_ref(), interval).await {
                         return Ok(WatchOutcome::Skipped);
                     }
                 }

@@ -6,15 +6,15 @@
 /// poll. Its integral is the expected time that the event goes unnoticed, so the poll comes before a peak of probability,
 /// not after it. With a constant hazard h it comes every √(2·budget/h) seconds.
 pub(super) fn next_inspection(happened: impl Fn(f64) -> f64, budget: f64, longest: f64) -> f64 {
-    let (mut ahead, mut unseen, mut before) = (0.0_f64, 0.0, happened(0.0));
+    let (mut ahead, mut unnoticed, mut before) = (0.0_f64, 0.0, happened(0.0));
     while ahead < longest {
         let stride = (ahead * 0.1).max(0.05);
         let after = happened(ahead + stride);
         let more = stride * f64::midpoint(before, after);
-        if unseen + more >= budget {
-            return (ahead + stride * (budget - unseen) / more).min(longest);
+        if unnoticed + more >= budget {
+            return (ahead + stride * (budget - unnoticed) / more).min(longest);
         }
-        unseen += more;
+        unnoticed += more;
         before = after;
         ahead += stride;
     }

@@ -86,7 +86,7 @@ proptest! {
             let due = polling.next_poll(&response.result(), now);
             let longest = config.slowest.max(config.fastest).max(config.fixed.unwrap_or_default());
             let wished = match response {
-                Response::Failed(Some(wish)) => saturating(wish).min(MAX_RETRY_AFTER_MILLIS),
+                Response::Failed(Some(retry_after)) => saturating(retry_after).min(MAX_RETRY_AFTER_MILLIS),
                 _ => 0,
             };
             let wait = due.as_millis() - now.as_millis();
@@ -187,8 +187,8 @@ fn failures_back_off_to_the_slowest_interval() {
 fn retry_after_is_honoured_to_five_minutes() {
     let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let mut after = |seconds| {
-        let wish = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };
-        polling.next_poll(&wish, Millis::default()).as_millis()
+        let retry_after = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };
+        polling.next_poll(&retry_after, Millis::default()).as_millis()
     };
     assert!((120_000..=132_001).contains(&after(120)));
     assert_eq!(after(86_400), MAX_RETRY_AFTER_MILLIS);

@@ -11,9 +11,9 @@ mod state;
 mod trace;
 
 use crate::backend::Backend;
-use crate::claims::{Scene, Verdict, judge, judge_forgotten};
+use crate::claims::{Scene, judge, judge_forgotten};
 use crate::courses::{COURSES, Course};
-use crate::fates::{self, Row};
+use crate::fates::{self, Row, Verdict};
 use crate::report::{Breach, Report, Table};
 use crate::stand::{Live, Ran, Stand, program};
 use crate::{Options, Trouble, cells};

@@ -47,7 +47,7 @@ impl Default for Script {
 
 /// What was seen of the client.
 #[derive(Default)]
-struct Seen {
+struct BackendState {
     requests: Vec<Request>,
     redeems: usize,
     generates: usize,
@@ -64,7 +64,7 @@ struct Seen {
 struct Shared {
     script: Script,
     url: String,
-    seen: Mutex<Seen>,
+    seen: Mutex<BackendState>,
     changed: Condvar,
     over: AtomicBool,
 }
@@ -145,11 +145,11 @@ impl Drop for Backend {
 }
 
 impl Shared {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, BackendState> {
         self.seen.lock().expect("no test panicked with it")
     }
 
-    fn wait(&self, until: impl Fn(&Seen) -> bool) {
+    fn wait(&self, until: impl Fn(&BackendState) -> bool) {
         let end = Instant::now() + PATIENCE;
         let mut seen = self.seen();
         while !until(&seen) {

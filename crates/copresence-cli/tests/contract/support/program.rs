@@ -15,11 +15,11 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Folders for one test: home, data, out.
-pub(crate) struct Stand {
+pub(crate) struct Fixture {
     root: TempDir,
 }
 
-impl Stand {
+impl Fixture {
     pub(crate) fn new() -> Self {
         Self { root: TempDir::new().expect("a temporary folder") }
     }

@@ -1,0 +1,54 @@
+//! The backend of new visits, which an operator may change while others run.
+
+use crate::view::BackendView;
+use copresence_client::{ApiClient, NoRecorder, SetupError};
+use copresence_engine::profile::Profile;
+use copresence_engine::setup::BackendTarget;
+use std::sync::{Arc, OnceLock};
+
+/// A backend and its profile.
+#[derive(Debug, Clone)]
+pub struct BackendConfig {
+    /// Limits and routes.
+    pub profile: Profile,
+    /// The backend, with its credentials.
+    pub target: BackendTarget,
+    /// The address at which phones on this network reach the sandbox, once allowed.
+    pub phone_address: Option<String>,
+}
+
+impl BackendConfig {
+    /// As the operator sees it.
+    pub fn view(&self) -> BackendView {
+        BackendView {
+            profile: self.profile.name.clone(),
+            host: self.target.host_and_port(),
+            sandbox: self.target.embedded_sandbox,
+            phones_at: self.phone_address.clone(),
+        }
+    }
+}
+
+/// A backend in use: its visits share one session token.
+pub(super) struct ActiveBackend {
+    pub(super) config: BackendConfig,
+    build_api: OnceLock<ApiClient>,
+}
+
+impl ActiveBackend {
+    pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
+        Arc::new(Self { config: backend_config, build_api: OnceLock::new() })
+    }
+
+    /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.
+    ///
+    /// # Errors
+    /// [`SetupError`] when a credential is missing or unusable.
+    pub(super) fn build_api(&self) -> Result<ApiClient, SetupError> {
+        if let Some(api) = self.build_api.get() {
+            return Ok(api.clone());
+        }
+        let api = self.config.target.api_client(&self.config.profile, Arc::new(NoRecorder))?;
+        Ok(self.build_api.get_or_init(|| api).clone())
+    }
+}

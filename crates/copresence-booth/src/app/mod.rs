@@ -1,0 +1,504 @@
+//! The application behind the window: any number of visits, one of them on the screen.
+
+mod backend_config;
+mod forgetting;
+mod state;
+
+pub use backend_config::BackendConfig;
+pub(crate) use forgetting::forget_problem;
+
+use crate::inspector::Inspector;
+use crate::screen_state::VisitScreenState;
+use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
+use backend_config::ActiveBackend;
+use copresence_client::SetupError;
+use copresence_engine::clock::Clock;
+use copresence_engine::events::{EventKind, VisitEvent};
+use copresence_engine::problem;
+use copresence_engine::profile::Profile;
+use copresence_engine::recovery::{Unfinished, recover_due};
+use copresence_engine::runner::{EventSink, ExitSignals, VisitConfig, VisitContext, run_visit};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_store::VisitId;
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+use state::{ActiveVisit, KioskState, Shown};
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Maximum time between two looks at the time of day, which a person may change.
+const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// What the application starts with.
+#[derive(Debug, Clone)]
+pub struct KioskSetup {
+    /// Limits and routes, until another backend is chosen.
+    pub profile: Profile,
+    /// The backend, until another is chosen.
+    pub target: BackendTarget,
+    /// The data folder.
+    pub data_store: DataStore,
+    /// Overrides of the profile.
+    pub overrides: VisitOverrides,
+    /// The address at which phones on this network reach the sandbox, once allowed.
+    pub phone_address: Option<String>,
+    /// Base URL of saved files in the web view, to which `/<visit>/<path>` is added.
+    pub asset_base: String,
+}
+
+/// The application. Clones are handles of the same instance.
+#[derive(Clone)]
+pub struct Kiosk {
+    setup: Arc<KioskSetup>,
+    clock: Clock,
+    state: Arc<Mutex<KioskState>>,
+    snapshots: Arc<watch::Sender<Snapshot>>,
+    inspector: Inspector,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    /// Held while earlier visits are recovered: one recovery at a time.
+    recovery_lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What the visitor does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VisitorCommand<'a> {
+    /// Begins.
+    Start,
+    /// Agrees to what is shown before the code.
+    Agree {
+        /// The words that were shown.
+        to: &'a str,
+    },
+    /// Leaves.
+    Cancel,
+    /// Asks for a new code.
+    NewCode,
+    /// Goes back to the first screen.
+    Again,
+    /// Has the visit forgotten.
+    Forget,
+}
+
+/// What a command of the window acts on. A command whose target is not shown any more is ignored; what is not named
+/// matches anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandTarget {
+    /// The id of the visit on the screen.
+    pub visit: Option<String>,
+    /// The revision of the snapshot in which the button was. Any later one matches as long as it is the same screen of
+    /// the same visit.
+    pub revision: Option<u64>,
+}
+
+impl Kiosk {
+    /// The application, showing the first screen.
+    pub fn new(setup: KioskSetup) -> Self {
+        let backend_config = BackendConfig {
+            profile: setup.profile.clone(),
+            target: setup.target.clone(),
+            phone_address: setup.phone_address.clone(),
+        };
+        let first = Snapshot {
+            revision: 1,
+            backend: backend_config.view(),
+            booth: BoothView::default(),
+            screen: Screen::Attract,
+        };
+        let clock = Clock::default();
+        Self {
+            setup: Arc::new(setup),
+            clock,
+            state: Arc::new(Mutex::new(KioskState::new(ActiveBackend::new(backend_config)))),
+            snapshots: Arc::new(watch::Sender::new(first)),
+            inspector: Inspector::default(),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            recovery_lock: Arc::default(),
+        }
+    }
+
+    /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
+    pub fn set_booth_settings(&self, booth: BoothView, consent: Texts) {
+        let mut state = self.lock_state();
+        state.booth_settings = booth;
+        state.consent = consent;
+        self.publish_snapshot(&mut state);
+    }
+
+    /// Uses this backend for new visits. Running visits keep theirs.
+    pub fn set_backend(&self, backend_config: BackendConfig) {
+        let mut state = self.lock_state();
+        state.active_backend = ActiveBackend::new(backend_config);
+        self.publish_snapshot(&mut state);
+    }
+
+    /// The backend of new visits.
+    pub fn backend_config(&self) -> BackendConfig {
+        self.lock_state().active_backend.config.clone()
+    }
+
+    /// The running visits, on the screen or in the background.
+    pub fn running_visits(&self) -> Vec<VisitId> {
+        let state = self.lock_state();
+        let live = state.visits.iter().filter(|(_, active_visit)| !active_visit.task_done.is_cancelled());
+        live.map(|(id, _)| *id).collect()
+    }
+
+    /// Events and exchanges of visits, for the integrator.
+    pub fn inspector(&self) -> &Inspector {
+        &self.inspector
+    }
+
+    /// The data folder.
+    pub fn data_store(&self) -> &DataStore {
+        &self.setup.data_store
+    }
+
+    /// The folder in which avatars of new visits are saved.
+    pub fn output_folder(&self) -> PathBuf {
+        let of_profile = || self.lock_state().active_backend.config.profile.out_dir.clone();
+        let out_dir = self.setup.overrides.out_dir.clone().or_else(of_profile);
+        out_dir.unwrap_or_else(|| self.setup.data_store.default_avatars_dir())
+    }
+
+    /// The last problem since the program started, and its time.
+    pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
+        self.lock_state().last_problem.clone()
+    }
+
+    /// The current snapshot.
+    pub fn current_snapshot(&self) -> Snapshot {
+        self.snapshots.borrow().clone()
+    }
+
+    /// Subscribes to snapshots; a slow receiver skips to the newest.
+    pub fn subscribe_snapshots(&self) -> watch::Receiver<Snapshot> {
+        self.snapshots.subscribe()
+    }
+
+    /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
+    /// that has not ended is shown or the booth is closed, and after [`stop`](Self::stop). Needs a tokio runtime.
+    pub fn start_visit(&self) {
+        self.run_command(VisitorCommand::Start, &CommandTarget::default());
+    }
+
+    /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
+    /// shown now: nobody agreed to those. Needs a tokio runtime.
+    pub fn agree_to_consent(&self, to: &str) {
+        self.run_command(VisitorCommand::Agree { to }, &CommandTarget::default());
+    }
+
+    /// Leaves the screen. A visit whose avatar is being made continues in the background; any other ends.
+    pub fn leave_visit(&self) {
+        self.run_command(VisitorCommand::Cancel, &CommandTarget::default());
+    }
+
+    /// Asks for a new Export Token in place of the one that is shown. Does nothing while one is being issued, because
+    /// each is paid for. Needs a tokio runtime.
+    pub fn request_new_code(&self) {
+        self.run_command(VisitorCommand::NewCode, &CommandTarget::default());
+    }
+
+    /// Back to the first screen, for the next visitor.
+    pub fn return_to_start(&self) {
+        self.run_command(VisitorCommand::Again, &CommandTarget::default());
+    }
+
+    /// Forgets the visit on the screen (files, history and journal), whatever is in progress for it, and shows how far
+    /// that is. Needs a tokio runtime.
+    pub fn forget_shown_visit(&self) {
+        self.run_command(VisitorCommand::Forget, &CommandTarget::default());
+    }
+
+    /// Runs a command of the window, unless the screen that it was given on is not shown any more.
+    pub fn run_command(&self, command: VisitorCommand<'_>, target: &CommandTarget) {
+        let mut state = self.lock_state();
+        if self.is_target_shown(&state, target) {
+            match command {
+                VisitorCommand::Start => self.start_if_free(&mut state),
+                VisitorCommand::Agree { to } => self.begin_if_agreed(&mut state, to),
+                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_screen(&mut state),
+                VisitorCommand::NewCode => self.replace_code(&mut state),
+                VisitorCommand::Forget => self.forget_shown(&mut state),
+            }
+        } else {
+            tracing::info!(?command, ?target, "a command for another screen is ignored");
+        }
+        self.publish_snapshot(&mut state);
+    }
+
+    /// Whether what a command names is still on the screen.
+    pub fn is_command_current(&self, target: &CommandTarget) -> bool {
+        self.is_target_shown(&self.lock_state(), target)
+    }
+
+    fn is_target_shown(&self, state: &KioskState, target: &CommandTarget) -> bool {
+        let is_visit = |visit: &String| state.shown_id().is_some_and(|shown| shown.to_string() == *visit);
+        let is_revision =
+            |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
+        target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
+    }
+
+    fn start_if_free(&self, state: &mut KioskState) {
+        if state.can_start() && state.booth_settings.closed.is_none() {
+            self.leave_screen(state);
+            if state.consent.is_empty() {
+                self.begin_visit(state);
+            } else {
+                state.shown = Shown::Consent(state.consent.clone());
+            }
+        }
+    }
+
+    fn begin_if_agreed(&self, state: &mut KioskState, to: &str) {
+        let language = match &state.shown {
+            Shown::Consent(texts) => texts.language_of(to).map(str::to_owned),
+            _ => None,
+        };
+        if let Some(language) = language {
+            tracing::info!(language, "the visitor agreed to what is shown before the code");
+            self.begin_visit(state);
+        }
+    }
+
+    fn replace_code(&self, state: &mut KioskState) {
+        let has_its_code =
+            |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
+        if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
+            self.leave_screen(state);
+            self.begin_visit(state);
+        }
+    }
+
+    /// The link on the screen, for *play the phone*.
+    pub fn shown_link(&self) -> Option<String> {
+        match self.current_snapshot().screen {
+            Screen::Invite { link, .. } | Screen::Making { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
+    /// A saved file of the visit on the screen; `None` for any other visit.
+    pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
+        let state = self.lock_state();
+        let (id, active_visit) = state.shown_visit()?;
+        active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
+    }
+
+    /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
+    /// program's start, and done again with each new visit. A few visits at a time, each with back-off. Does nothing
+    /// while an earlier call still runs. Needs a tokio runtime.
+    pub fn recover_earlier_visits(&self) {
+        let running = self.lock_state().unended_visits();
+        self.recover_in_background(running);
+    }
+
+    /// Recovers earlier visits, except those that run now: one that ends meanwhile is not left over.
+    fn recover_in_background(&self, running: HashSet<VisitId>) {
+        let Ok(once) = self.recovery_lock.clone().try_lock_owned() else { return };
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            let _once = once;
+            let find_context_for = |unfinished: &Unfinished| kiosk.recovery_context(unfinished);
+            let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
+            tokio::select! {
+                // What is dropped half way is left as a crash would leave it, for the next start.
+                () = kiosk.stopping.cancelled() => {}
+                recovered = recover_due(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
+                    Ok(all) => for one in all {
+                        tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
+                    },
+                    Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
+                }
+            }
+        });
+    }
+
+    /// Interrupts every visit and waits until each has written its end.
+    pub async fn stop_visits(&self) {
+        {
+            let mut state = self.lock_state();
+            // An avatar that is shown is saved, also if the end of its visit is still being written.
+            let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
+            if is_shown || state.can_start() {
+                self.leave_screen(&mut state);
+            }
+        }
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        // The process may end without dropping the journal, and a cancelled redeem is only queued.
+        if let Err(error) = self.setup.data_store.journal.flush().await {
+            tracing::error!(%error, "the journal could not be flushed");
+        }
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, KioskState> {
+        // Every change of the state is complete, also after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
+    fn begin_visit(&self, state: &mut KioskState) {
+        if self.stopping.is_cancelled() {
+            return;
+        }
+        let id = VisitId::new();
+        let at = state.active_backend.clone();
+        let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
+        let leave = ExitSignals { interrupted: ends.clone(), visitor_left: left.clone() };
+        let gone = CancellationToken::new();
+        // Dropped with the task, however that ends.
+        let ending = gone.clone().drop_guard();
+        state.show_visit(
+            id,
+            ActiveVisit {
+                screen_state: VisitScreenState::new(id.to_string()),
+                backend: at.clone(),
+                visitor_left: left,
+                cancel: ends,
+                task_done: gone,
+            },
+        );
+        self.recover_in_background(state.unended_visits());
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            let _ending = ending;
+            // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
+            if AssertUnwindSafe(kiosk.run_visit(id, at, leave)).catch_unwind().await.is_err() {
+                let event =
+                    ended_event("internal", 2, "the program failed in this visit; the log says where");
+                kiosk.handle_event(&VisitEvent { visit: id, at: kiosk.clock.now(), kind: event });
+            }
+        });
+    }
+
+    async fn run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
+        let setup = &self.setup;
+        let BackendConfig { profile, target, .. } = &at.config;
+        let config =
+            VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
+        let build = {
+            let at = at.clone();
+            move || at.build_api()
+        };
+        let api = match tokio::task::spawn_blocking(build).await {
+            Ok(api) => api,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        };
+        match api {
+            Ok(api) => {
+                let api = self.inspector.record_visit(id, &api, target, profile);
+                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave)
+                    .await;
+            }
+            Err(error) => {
+                self.handle_event(&VisitEvent {
+                    visit: id,
+                    at: self.clock.now(),
+                    kind: setup_failed(&error),
+                });
+            }
+        }
+    }
+
+    /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
+    /// last: nobody stands at the booth for it.
+    fn recovery_context(&self, unfinished: &Unfinished) -> Result<VisitContext, String> {
+        let setup = &self.setup;
+        let in_use = self.lock_state().active_backend.clone();
+        let BackendConfig { profile, target, .. } = &in_use.config;
+        let api = if unfinished.token.is_none() {
+            target.download_client(profile.timeouts)
+        } else if unfinished.visit.start.api_url == target.api_url.as_str() {
+            in_use.build_api()
+        } else {
+            return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
+        };
+        let api = api.map_err(|error| error.to_string())?;
+        let event_sink: EventSink =
+            Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.name()));
+        Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_limits(profile))
+    }
+
+    /// The event sink of visits on the screen.
+    fn event_sink(&self) -> EventSink {
+        let kiosk = self.clone();
+        Arc::new(move |event: VisitEvent| kiosk.handle_event(&event))
+    }
+
+    fn handle_event(&self, event: &VisitEvent) {
+        self.inspector.record_event(event);
+        let mut state = self.lock_state();
+        state.apply_event(event);
+        if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
+            && let Some(active_visit) = state.visits.get(&event.visit)
+        {
+            self.publish_at_expiry(*at, active_visit.task_done.clone());
+        }
+        self.publish_snapshot(&mut state);
+    }
+
+    /// Publishes a snapshot when the code expires, unless the visit's task has ended by then.
+    fn publish_at_expiry(&self, at: Timestamp, gone: CancellationToken) {
+        let kiosk = self.clone();
+        self.tasks.spawn(async move {
+            while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.now()))
+                && !left.is_zero()
+            {
+                tokio::select! {
+                    () = gone.cancelled() => return,
+                    () = tokio::time::sleep(left.min(MAX_CLOCK_WAIT)) => {}
+                }
+            }
+            kiosk.publish_snapshot(&mut kiosk.lock_state());
+        });
+    }
+
+    fn publish_snapshot(&self, state: &mut KioskState) {
+        let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
+        let backend = state.shown_backend().config.view();
+        let booth = state.booth_settings.clone();
+        let screen_since = &mut state.screen_since;
+        self.snapshots.send_if_modified(|snapshot| {
+            if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {
+                return false;
+            }
+            let revision = snapshot.revision + 1;
+            if !is_same_screen(&snapshot.screen, &screen) {
+                *screen_since = revision;
+            }
+            *snapshot = Snapshot { revision, backend, booth, screen };
+            true
+        });
+    }
+}
+
+/// Whether a button of one snapshot means the same in another: the same screen of the same visit, however its contents
+/// changed.
+fn is_same_screen(before: &Screen, after: &Screen) -> bool {
+    // After `failed` the visitor records again or leaves; before, the avatar is being made.
+    let has_failed = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "failed");
+    std::mem::discriminant(before) == std::mem::discriminant(after)
+        && before.visit() == after.visit()
+        && has_failed(before) == has_failed(after)
+}
+
+/// The end of a visit whose backend cannot be set up.
+fn setup_failed(error: &SetupError) -> EventKind {
+    let code = problem::setup_error_code(error);
+    let exit = if code == "credentials_missing" { 3 } else { 2 };
+    ended_event(code, exit, &error.to_string())
+}
+
+fn ended_event(code: &str, exit: u8, detail: &str) -> EventKind {
+    let message = problem::operator_message(&problem::problem_for_code(code, Some(detail)));
+    EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
+}

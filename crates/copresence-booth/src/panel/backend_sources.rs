@@ -1,0 +1,114 @@
+//! Opens the backend of a profile, or says why no visit can start there.
+
+use super::simulator::{SimulatedBackend, Simulator};
+use crate::app::BackendConfig;
+use crate::view::Problem;
+use copresence_client::NoRecorder;
+use copresence_engine::credentials::{self, CredentialStore, KeychainError};
+use copresence_engine::problem::{keychain_problem, problem_for_code, setup_problem};
+use copresence_engine::profile::{Profile, Profiles, SANDBOX_PROFILE};
+use copresence_engine::setup::BackendTarget;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Looks up an environment variable.
+pub type EnvLookup = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Where a backend's profile and credentials come from.
+#[derive(Clone)]
+pub struct BackendSources {
+    /// Profiles file; `None` for the default path.
+    pub config: Option<PathBuf>,
+    /// The keychain.
+    pub credential_store: CredentialStore,
+    /// The environment, which takes precedence over the keychain.
+    pub env: Arc<EnvLookup>,
+    /// The embedded sandbox.
+    pub simulator: Arc<dyn Simulator>,
+}
+
+/// An opened backend.
+#[derive(Debug, Clone)]
+pub struct OpenResult {
+    /// The backend with the credentials that were found.
+    pub backend: BackendConfig,
+    /// Why no visit can start there yet.
+    pub closed_reason: Option<Problem>,
+}
+
+impl BackendSources {
+    /// Opens the backend of a profile, even if credentials are missing. Blocks on the keychain; needs a tokio runtime.
+    ///
+    /// # Errors
+    /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
+    pub fn open_backend(&self, name: &str, phones: bool) -> Result<OpenResult, Problem> {
+        let profile = self.load_profile(name)?;
+        if profile.is_embedded_sandbox() {
+            return self.open_sandbox(profile, phones);
+        }
+        let unusable =
+            |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
+        let target = BackendTarget::without_credentials(&profile).map_err(|error| unusable(&error))?;
+        let (target, closed) =
+            match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
+                Ok(found) => {
+                    let target =
+                        BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
+                    let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
+                    let closed = missing.map(|error| match &found.keychain_error {
+                        Some(keychain) => missing_credentials_problem(keychain),
+                        None => setup_problem(&error),
+                    });
+                    (target, closed)
+                }
+                Err(error) => (target, Some(missing_credentials_problem(&error))),
+            };
+        Ok(OpenResult {
+            backend: BackendConfig { profile, target, phone_address: None },
+            closed_reason: closed,
+        })
+    }
+
+    /// As [`open_backend`](Self::open_backend). If the profile cannot be used, falls back to the embedded sandbox with
+    /// a closed booth, so that the operator can choose another profile in the panel.
+    ///
+    /// # Errors
+    /// The embedded sandbox cannot start either.
+    pub fn open_or_fallback(&self, name: &str, phones: bool) -> Result<OpenResult, Problem> {
+        self.open_backend(name, phones).or_else(|problem| {
+            tracing::error!(profile = name, "{}", problem.operator);
+            let sandbox = Profiles::default().get(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
+            Ok(OpenResult { closed_reason: Some(problem), ..self.open_sandbox(sandbox, false)? })
+        })
+    }
+
+    /// Loads a profile from the file as it is now.
+    pub(super) fn load_profile(&self, name: &str) -> Result<Profile, Problem> {
+        let profile = Profiles::load(self.config.as_deref()).and_then(|profiles| profiles.get(name));
+        profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))
+    }
+
+    fn open_sandbox(&self, profile: Profile, phones: bool) -> Result<OpenResult, Problem> {
+        let started = self.simulator.start();
+        let SimulatedBackend { mut target, phone_url: mut phones_at } =
+            started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
+        if phones {
+            match self.simulator.set_phone_access(true) {
+                Ok(open) => SimulatedBackend { target, phone_url: phones_at } = open,
+                // Without a network, the phone page still works on this machine.
+                Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
+            }
+        }
+        Ok(OpenResult {
+            backend: BackendConfig { profile, target, phone_address: phones_at },
+            closed_reason: None,
+        })
+    }
+}
+
+/// Problem of missing credentials when the keychain cannot be used: the visitor's sentence is the one of missing
+/// credentials, the hint is the keychain's.
+fn missing_credentials_problem(error: &KeychainError) -> Problem {
+    let missing = problem_for_code("credentials_missing", Some(&error.to_string()));
+    Problem { hint: keychain_problem(error).hint, ..missing }
+}

@@ -1,0 +1,297 @@
+//! The operator's panel: the PIN lock, the settings behind it, and the actions.
+//!
+//! Each action is saved for the next start before it takes effect, and takes effect at once. Visits in progress are not
+//! affected.
+
+mod actions;
+mod backend_sources;
+mod panel_data;
+mod pin_lock;
+mod simulator;
+
+pub use crate::pin::{PIN_LENGTH, PinHash};
+pub use crate::settings::{Settings, SettingsFile};
+pub use actions::AfterAction;
+pub use backend_sources::{BackendSources, EnvLookup, OpenResult};
+pub use pin_lock::PinLock;
+pub use simulator::{SimulatedBackend, Simulator};
+
+use crate::app::Kiosk;
+use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
+use crate::view::{BoothView, Problem};
+use copresence_engine::health;
+use copresence_engine::home_path::abbreviate_home;
+use copresence_engine::problem::problem_for_code;
+use copresence_engine::settings_toml::LANGUAGES;
+use copresence_store::OperatorFile;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Interval of the search for visits past their retention time.
+const RETENTION_INTERVAL: Duration = Duration::from_mins(10);
+/// Interval at which a closed booth retries its backend, for example because the keychain was unlocked elsewhere.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The operator's panel. Clones share it. Its async methods need a tokio runtime.
+#[derive(Clone)]
+pub struct Panel(Arc<PanelInner>);
+
+struct PanelInner {
+    kiosk: Kiosk,
+    pin_lock: PinLock,
+    settings_file: SettingsFile,
+    sources: BackendSources,
+    /// Base URL of files for the web view.
+    asset_base: String,
+    requested: Mutex<RequestedProfile>,
+    kiosk_mode_override: KioskModeOverride,
+    /// Held during a change, so that changes run one at a time.
+    action_lock: tokio::sync::Mutex<()>,
+}
+
+/// Kiosk-mode override from `--kiosk`.
+#[derive(Default)]
+struct KioskModeOverride {
+    flag_given: AtomicBool,
+    /// Whether the override is in force: until the operator sets kiosk mode in the panel.
+    in_force: AtomicBool,
+}
+
+/// The profile that the operator chose, and why the booth is closed, if it is.
+struct RequestedProfile {
+    profile: String,
+    closed_reason: Option<Problem>,
+}
+
+impl Panel {
+    /// Creates the panel of an application whose backend was opened from the profile `profile`. `closed` is the reason
+    /// why no visit can start.
+    pub fn new(
+        kiosk: Kiosk,
+        pin_lock: PinLock,
+        file: SettingsFile,
+        sources: BackendSources,
+        asset_base: String,
+        profile: String,
+        closed: Option<Problem>,
+    ) -> Self {
+        let requested = Mutex::new(RequestedProfile { profile, closed_reason: closed });
+        let action_lock = tokio::sync::Mutex::default();
+        let panel = Self(Arc::new(PanelInner {
+            kiosk,
+            pin_lock,
+            settings_file: file,
+            sources,
+            asset_base,
+            requested,
+            kiosk_mode_override: KioskModeOverride::default(),
+            action_lock,
+        }));
+        panel.publish_booth();
+        panel
+    }
+
+    /// The PIN lock.
+    pub fn pin_lock(&self) -> &PinLock {
+        &self.0.pin_lock
+    }
+
+    /// The current panel.
+    ///
+    /// # Errors
+    /// `internal` if gathering it panicked.
+    pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
+        let visits_kept = self.0.kiosk.data_store().journal.count_visits().await.unwrap_or_default();
+        let panel = self.clone();
+        run_blocking(move || panel.build_view(monitors, visits_kept)).await
+    }
+
+    /// Past visits, newest first.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
+        let PanelInner { kiosk, asset_base, .. } = &*self.0;
+        let past = panel_data::past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
+        past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
+    }
+
+    /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
+    pub async fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
+        panel_data::past_portrait(self.0.kiosk.data_store(), visit, name).await
+    }
+
+    /// The operator's logo. Blocks on the disk.
+    pub fn logo(&self) -> Option<Vec<u8>> {
+        self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
+    }
+
+    /// Appearance and language of the window.
+    pub fn display_settings(&self) -> DisplaySettings {
+        let display = self.0.settings_file.current().display;
+        DisplaySettings { logo: self.logo().is_some(), ..display }
+    }
+
+    /// Kiosk mode as it is in force.
+    pub fn kiosk_mode(&self) -> KioskModeView {
+        let PanelInner { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
+        let set = file.current().kiosk_mode;
+        KioskModeView {
+            on: set || flag.in_force.load(Ordering::Relaxed),
+            set,
+            by_flag: flag.flag_given.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
+    pub fn start_in_kiosk_mode(&self) {
+        self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
+        self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
+        self.publish_booth();
+    }
+
+    /// Checks everything that the booth depends on. Takes up to some seconds.
+    pub async fn check_health(&self) -> Vec<HealthView> {
+        let backend_config = self.0.kiosk.backend_config();
+        let panel = self.clone();
+        let here = {
+            let backend_config = backend_config.clone();
+            run_blocking(move || {
+                let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
+                let requested = panel.lock_requested().profile.clone();
+                vec![
+                    health::check_profiles(sources.config.as_deref(), &requested),
+                    health::check_settings(file.load_error().as_deref(), file.is_unreadable()),
+                    health::check_disk(
+                        kiosk.data_store(),
+                        &kiosk.output_folder(),
+                        backend_config.profile.limits.min_free_space,
+                    ),
+                    health::check_keychain(&sources.credential_store, &backend_config.profile),
+                    health::check_credentials(
+                        &backend_config.profile,
+                        &sources.credential_store,
+                        &*sources.env,
+                    ),
+                ]
+            })
+        };
+        let clock = copresence_engine::clock::Clock::default();
+        let there = health::check_backend(&backend_config.profile, &backend_config.target, || clock.now());
+        let (here, there) = futures_util::future::join(here, there).await;
+        let mut views = here.unwrap_or_else(|problem| {
+            vec![health::bad_part(health::part::SETTINGS, problem.operator, problem.hint)]
+        });
+        views.extend(there);
+        views.push(health::report_last_problem(self.0.kiosk.last_problem().as_ref()));
+        views.into_iter().map(HealthView::from).collect()
+    }
+
+    /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
+    pub async fn run_background_tasks(&self) {
+        let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
+        let mut look = tokio::time::interval(REOPEN_INTERVAL);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = sweep.tick() => self.0.kiosk.forget_expired_visits(),
+                _ = look.tick() => self.reopen_if_possible().await,
+            }
+        }
+    }
+
+    /// Reopens a closed booth if its backend can be opened now.
+    pub async fn reopen_if_possible(&self) {
+        if self.lock_requested().closed_reason.is_none() {
+            return;
+        }
+        let _one_at_a_time = self.0.action_lock.lock().await;
+        let panel = self.clone();
+        let name = self.lock_requested().profile.clone();
+        let Ok(Ok(opened)) = run_blocking(move || panel.open_profile(&name)).await else { return };
+        // A profile that exists again may still lack credentials. They can be entered once it is in use.
+        let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
+        if opened.closed_reason.is_none() || another {
+            tracing::info!(
+                profile = opened.backend.profile.name,
+                "the closed booth's backend can be opened now"
+            );
+            self.activate_backend(opened);
+        }
+    }
+
+    fn open_profile(&self, name: &str) -> Result<OpenResult, Problem> {
+        self.0.sources.open_backend(name, self.0.settings_file.current().phone_access)
+    }
+
+    /// Starts new visits at this backend.
+    fn activate_backend(&self, opened: OpenResult) {
+        self.lock_requested().closed_reason = opened.closed_reason;
+        self.0.kiosk.set_backend(opened.backend);
+        self.publish_booth();
+    }
+
+    /// Publishes the operator's settings to every visitor screen.
+    fn publish_booth(&self) {
+        let Settings { display, keep_hours, .. } = self.0.settings_file.current();
+        let logo = self.logo().map(|png| {
+            let digest = copresence_store::Sha256::compute(&png).to_string();
+            format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
+        });
+        let booth = BoothView {
+            language: display.language,
+            attract_text: display.attract_text,
+            logo,
+            idle_seconds: display.idle_seconds,
+            voice: display.voice,
+            keep_hours,
+            kiosk_mode: self.kiosk_mode().on,
+            closed: self.lock_requested().closed_reason.clone(),
+        };
+        self.0.kiosk.set_booth_settings(booth, display.consent);
+    }
+
+    fn build_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
+        let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
+        let backend_config = kiosk.backend_config();
+        let home = dirs::home_dir();
+        let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
+        let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
+        let (profiles, profiles_file) = panel_data::profile_choices(sources, &backend_config.profile.name);
+        let sandbox =
+            if backend_config.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        PanelView {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            data_dir: path(kiosk.data_store().data.path().to_owned()),
+            out: path(kiosk.output_folder()),
+            backend: backend_config.view(),
+            profiles,
+            profiles_file,
+            credentials,
+            keychain,
+            sandbox,
+            kiosk_mode: self.kiosk_mode(),
+            display: self.display_settings(),
+            monitors,
+            languages: LANGUAGES.map(str::to_owned).to_vec(),
+            keep_hours: file.current().keep_hours,
+            visits_kept,
+            visits_live: u32::try_from(kiosk.running_visits().len()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn lock_requested(&self) -> MutexGuard<'_, RequestedProfile> {
+        // A panic leaves no partial change.
+        self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs blocking disk or keychain work outside the async worker threads.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| problem_for_code("internal", Some(&error.to_string())))
+}

@@ -1,0 +1,222 @@
+//! Gathers what the panel shows.
+
+use super::backend_sources::BackendSources;
+use crate::app::BackendConfig;
+use crate::view::Problem;
+use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
+use copresence_engine::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
+use copresence_engine::history::FileState;
+use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in};
+use copresence_engine::problem::{keychain_problem, problem_for_code};
+use copresence_engine::profile::Profiles;
+use copresence_engine::settings_toml::{IDLE_SECONDS_RANGE, LANGUAGES};
+use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_store::{StoreError, VisitDetail, VisitId, VisitRecord};
+use std::path::PathBuf;
+
+/// Maximum number of visits in the history.
+const MAX_PAST_VISITS: u32 = 500;
+const MAX_ATTRACT_CHARS: usize = 120;
+const MAX_CONSENT_CHARS: usize = 600;
+
+/// Every profile with its problem, if it has one, and the path of the file.
+pub(super) fn profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
+    match Profiles::load(sources.config.as_deref()) {
+        Ok(profiles) => {
+            let choices = profiles.names().into_iter().map(|name| profile_choice(&profiles, name)).collect();
+            (choices, abbreviate_home(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
+        }
+        Err(error) => {
+            let name = in_use.to_owned();
+            let path =
+                sources.config.clone().unwrap_or_else(copresence_engine::profile::default_profiles_path);
+            let home = dirs::home_dir();
+            let flaw = Some(abbreviate_home_in(&error.to_string(), home.as_deref()));
+            let path = abbreviate_home(&path.display().to_string(), home.as_deref());
+            (vec![ProfileChoice { name, host: None, flaw }], path)
+        }
+    }
+}
+
+fn profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
+    let target = profiles.get(&name).map_err(|error| error.to_string()).and_then(|profile| {
+        if profile.is_embedded_sandbox() {
+            return Ok(None);
+        }
+        BackendTarget::without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+    });
+    match target {
+        Ok(target) => ProfileChoice { name, host: target.map(|target| target.host_and_port()), flaw: None },
+        Err(flaw) => {
+            let flaw = Some(abbreviate_home_in(&flaw, dirs::home_dir().as_deref()));
+            ProfileChoice { name, host: None, flaw }
+        }
+    }
+}
+
+/// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
+pub(super) fn credential_views(
+    sources: &BackendSources,
+    backend_config: &BackendConfig,
+) -> (Vec<CredentialView>, Option<Problem>) {
+    let profile = &backend_config.profile;
+    if profile.is_embedded_sandbox() {
+        return (Vec::new(), None);
+    }
+    let (found, trouble) =
+        match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
+            Ok(found) => {
+                let note = found.keychain_error.as_ref().map(keychain_problem);
+                (found, note)
+            }
+            Err(error) => (FoundCredentials::default(), Some(keychain_problem(&error))),
+        };
+    let view = |slot: CredentialKind| {
+        let origin = found.origin_of(slot).map(|origin| match origin {
+            CredentialOrigin::Environment => "environment",
+            CredentialOrigin::ThisRun => "this run",
+            CredentialOrigin::Keychain => "keychain",
+        });
+        let ends_in = found.masked_value(slot).map(|masked| masked.trim_start_matches('…').to_owned());
+        CredentialView {
+            slot: slot.as_str().to_owned(),
+            ends_in: ends_in.filter(|end| !end.is_empty()),
+            set: origin.is_some(),
+            origin: origin.map(str::to_owned),
+        }
+    };
+    (credentials::usable_slots(profile).into_iter().map(view).collect(), trouble)
+}
+
+/// Validates display settings, and trims their texts.
+///
+/// # Errors
+/// `setting_unfit` names the setting and its allowed values.
+pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
+    let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
+    let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
+    let (attract_text, consent) = (display.attract_text.trimmed(), display.consent.trimmed());
+    for (what, texts, most) in
+        [("attract_text", &attract_text, MAX_ATTRACT_CHARS), ("consent", &consent, MAX_CONSENT_CHARS)]
+    {
+        for (language, text) in texts.iter() {
+            if !LANGUAGES.contains(&language) {
+                return unfit(format!("the language of `{what}` must be {}", one_of(language)));
+            }
+            if text.chars().count() > most {
+                return unfit(format!("`{what}` in `{language}` may have at most {most} characters"));
+            }
+        }
+    }
+    if !IDLE_SECONDS_RANGE.contains(&display.idle_seconds) {
+        let (least, most) = (IDLE_SECONDS_RANGE.start(), IDLE_SECONDS_RANGE.end());
+        return unfit(format!("`idle_seconds` must be {least} to {most}, not {}", display.idle_seconds));
+    }
+    let language = tidy(display.language);
+    if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
+        return unfit(format!("`language` must be {}", one_of(language)));
+    }
+    Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
+}
+
+/// Past visits, newest first.
+pub(super) async fn past_visits(
+    data_store: &DataStore,
+    live: &[VisitId],
+    asset_base: &str,
+) -> Result<Vec<PastVisit>, StoreError> {
+    let mut past = Vec::new();
+    for record in data_store.journal.latest_visits(MAX_PAST_VISITS).await? {
+        let id = record.start.id;
+        // A visit that was deleted in the meantime is skipped.
+        if let Some(detail) = data_store.journal.load_visit(&id).await? {
+            past.push(to_past_visit(&detail, live.contains(&id), asset_base));
+        }
+    }
+    Ok(past)
+}
+
+fn to_past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
+    let VisitRecord { start, ending, .. } = &detail.visit;
+    let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
+    let whole = || {
+        detail.files.iter().filter_map(|file| match file.state {
+            FileState::Complete { bytes, .. } => Some((file.name.as_str(), bytes)),
+            _ => None,
+        })
+    };
+    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait(name));
+    let portrait = portrait.filter(|_| directory.is_some());
+    let words = match ending {
+        Some(ending) => problem_for_code(&ending.code, None).operator,
+        None if live => "In progress.".to_owned(),
+        None => "It was cut short, and has not been finished yet.".to_owned(),
+    };
+    let home = dirs::home_dir();
+    PastVisit {
+        visit: start.id.to_string(),
+        started_at: start.started_at.to_string(),
+        profile: start.profile.clone(),
+        ended: ending.as_ref().map(|ending| ending.code.clone()),
+        words,
+        directory: directory.map(|path| abbreviate_home(&path.display().to_string(), home.as_deref())),
+        bytes: whole().map(|(_, bytes)| bytes).sum(),
+        portrait: portrait.map(|name| format!("{asset_base}/past/{}/{name}", start.id)),
+        live,
+    }
+}
+
+fn is_portrait(name: &str) -> bool {
+    std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
+}
+
+/// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
+pub(super) async fn past_portrait(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
+    let detail = data_store.journal.load_visit(&visit.parse().ok()?).await.ok()??;
+    let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
+    detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
+    Some(detail.visit.ending?.directory?.join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+    use crate::view::Texts;
+
+    #[test]
+    fn display_settings_are_trimmed_and_validated() {
+        let base = || Settings::default().display;
+        let text = |text: &str| Some(text.to_owned());
+        let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
+        let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
+        let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
+        let fitted = validate_display(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+        assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
+        for (unfit, says) in [
+            (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
+            (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
+            (DisplaySettings { language: text("xx"), ..base() }, "zh-Hans"),
+            (
+                DisplaySettings { attract_text: texts("de", &"ä".repeat(121)), ..base() },
+                "`attract_text` in `de`",
+            ),
+            (
+                DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() },
+                "`consent` in `zh-Hans`",
+            ),
+            (
+                DisplaySettings { consent: texts("it", "Sì"), ..base() },
+                "the language of `consent` must be one of de",
+            ),
+        ] {
+            let refused = validate_display(unfit).expect_err("refused");
+            assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
+        }
+        assert!(
+            validate_display(DisplaySettings { attract_text: texts("de", &"ä".repeat(120)), ..base() })
+                .is_ok()
+        );
+    }
+}

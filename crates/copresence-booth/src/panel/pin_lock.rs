@@ -1,0 +1,309 @@
+//! The PIN lock in front of panel, inspector and checks.
+//!
+//! It is enforced here and not in the web view: every operator command calls [`PinLock::require_unlocked`] first. An
+//! attempt is counted, also on disk, before the PIN is checked, and attempts run one at a time. Neither parallel
+//! attempts nor a power cut therefore give additional attempts.
+
+use crate::pin::{PIN_LENGTH, PinHash, delay_after_failures, is_valid_length};
+use crate::settings::{Settings, SettingsFile};
+use crate::view::Problem;
+use crate::view::panel::PinLockView;
+use copresence_engine::problem::problem_for_code;
+use copresence_store::StoreError;
+use copresence_visit::Millis;
+use secrecy::SecretString;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Idle time after which the panel locks itself.
+const AUTO_LOCK_AFTER: Duration = Duration::from_mins(10);
+
+/// The PIN lock. Clones share it. Times are those of one [`copresence_engine::clock::Clock`].
+#[derive(Debug, Clone)]
+pub struct PinLock(Arc<PinLockInner>);
+
+#[derive(Debug)]
+struct PinLockInner {
+    settings_file: SettingsFile,
+    state: Mutex<LockState>,
+    /// Held during an attempt, so that attempts run one at a time.
+    attempt_lock: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct LockState {
+    /// Time of the last use and the token that is cancelled on locking, while unlocked.
+    unlocked: Option<(Millis, CancellationToken)>,
+    /// Wrong attempts in a row.
+    failed_attempts: u32,
+    /// No attempt is accepted before this time.
+    blocked_until: Millis,
+    /// Latest time seen. Earlier times are treated as this one.
+    latest_time: Millis,
+    /// Number of times it was locked. An attempt that began before the last one does not unlock.
+    lock_count: u64,
+}
+
+impl PinLock {
+    /// A locked lock. Wrong attempts of an earlier run delay the next attempt as they did then.
+    pub fn new(file: SettingsFile, now: Millis) -> Self {
+        let wrong = file.current().failed_pin_attempts;
+        let blocked_until = now + delay_after_failures(wrong);
+        let door = LockState {
+            unlocked: None,
+            failed_attempts: wrong,
+            blocked_until,
+            latest_time: now,
+            lock_count: 0,
+        };
+        Self(Arc::new(PinLockInner {
+            settings_file: file,
+            state: Mutex::new(door),
+            attempt_lock: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// The current state.
+    pub fn status(&self, now: Millis) -> PinLockView {
+        self.status_view(now, false)
+    }
+
+    /// Tries a PIN, and unlocks if it is correct. The PIN is not checked while a delay is in force.
+    ///
+    /// # Errors
+    /// The settings cannot be read, so the PIN is unknown.
+    pub async fn try_unlock(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
+        let _one_at_a_time = self.0.attempt_lock.lock().await;
+        let closings = self.lock_state().lock_count;
+        let tried = self.check_pin(pin, now).await?;
+        if tried == PinCheck::Correct {
+            self.unlock(closings, now);
+        }
+        Ok(self.status_view(now, tried == PinCheck::Wrong))
+    }
+
+    /// Sets the first PIN, and unlocks.
+    ///
+    /// # Errors
+    /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
+    pub async fn set_first_pin(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
+        let _one_at_a_time = self.0.attempt_lock.lock().await;
+        let closings = self.lock_state().lock_count;
+        if self.readable_settings()?.pin.is_some() {
+            return Err(problem_for_code("pin_set", None));
+        }
+        self.save_pin(pin).await?;
+        self.unlock(closings, now);
+        Ok(self.status_view(now, false))
+    }
+
+    /// Changes the PIN. Requires the current one; wrong attempts count as in [`try_unlock`](Self::try_unlock).
+    ///
+    /// # Errors
+    /// `panel_locked`, `pin_wrong`, `pin_wait`, `pin_length`, or the settings cannot be read or written. The current
+    /// PIN stays.
+    pub async fn change_pin(
+        &self,
+        current: SecretString,
+        new: SecretString,
+        now: Millis,
+    ) -> Result<(), Problem> {
+        let _one_at_a_time = self.0.attempt_lock.lock().await;
+        self.require_unlocked(now)?;
+        if !is_valid_length(&new) {
+            return Err(pin_length_problem());
+        }
+        match self.check_pin(current, now).await? {
+            PinCheck::Correct => self.save_pin(new).await,
+            PinCheck::Wrong => Err(problem_for_code("pin_wrong", None)),
+            PinCheck::NotChecked => {
+                let wait = format!("{} s from now", self.status_view(now, false).wait_seconds);
+                Err(problem_for_code("pin_wait", Some(&wait)))
+            }
+        }
+    }
+
+    /// Locks the panel.
+    pub fn lock(&self) {
+        self.lock_state().lock();
+    }
+
+    /// Succeeds if the panel is unlocked, and restarts the idle time.
+    ///
+    /// # Errors
+    /// `panel_locked`.
+    pub fn require_unlocked(&self, now: Millis) -> Result<(), Problem> {
+        let mut door = self.lock_state();
+        let now = door.advance_time(now);
+        match &mut door.unlocked {
+            Some((used, _)) => {
+                *used = now;
+                Ok(())
+            }
+            None => Err(problem_for_code("panel_locked", None)),
+        }
+    }
+
+    /// Whether the panel is unlocked. Does not restart the idle time.
+    pub fn is_unlocked(&self, now: Millis) -> bool {
+        let mut door = self.lock_state();
+        door.advance_time(now);
+        door.unlocked.is_some()
+    }
+
+    /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
+    /// panel is locked. Idleness only locks on the next call of another method.
+    pub fn locked_token(&self) -> CancellationToken {
+        self.lock_state().unlocked.as_ref().map_or_else(
+            || {
+                let closed = CancellationToken::new();
+                closed.cancel();
+                closed
+            },
+            |(_, closing)| closing.clone(),
+        )
+    }
+
+    /// Removes the PIN, for people with a shell on this machine. The next opening of the panel asks for a new one.
+    /// Blocks on the disk.
+    ///
+    /// # Errors
+    /// The settings cannot be read or written; the PIN stays.
+    pub fn forget_pin(file: &SettingsFile) -> Result<(), StoreError> {
+        file.update(|settings| {
+            settings.pin = None;
+            settings.failed_pin_attempts = 0;
+        })?;
+        Ok(())
+    }
+
+    /// Checks a PIN. The caller must hold `attempt_lock`.
+    async fn check_pin(&self, pin: SecretString, now: Millis) -> Result<PinCheck, Problem> {
+        let Some(hash) = self.readable_settings()?.pin else { return Ok(PinCheck::NotChecked) };
+        let wrong = {
+            let mut door = self.lock_state();
+            let now = door.advance_time(now);
+            if now < door.blocked_until {
+                return Ok(PinCheck::NotChecked);
+            }
+            if !is_valid_length(&pin) {
+                // A PIN of this length cannot exist, so the attempt reveals nothing and is not counted.
+                return Ok(PinCheck::Wrong);
+            }
+            door.failed_attempts = door.failed_attempts.saturating_add(1);
+            door.blocked_until = now + delay_after_failures(door.failed_attempts);
+            door.failed_attempts
+        };
+        let file = self.0.settings_file.clone();
+        let tried = tokio::task::spawn_blocking(move || {
+            save_failed_attempts(&file, wrong);
+            let right = hash.matches(&pin);
+            if right {
+                save_failed_attempts(&file, 0);
+            }
+            right
+        });
+        if !tried.await.unwrap_or(false) {
+            return Ok(PinCheck::Wrong);
+        }
+        let mut door = self.lock_state();
+        (door.failed_attempts, door.blocked_until) = (0, door.latest_time);
+        Ok(PinCheck::Correct)
+    }
+
+    async fn save_pin(&self, pin: SecretString) -> Result<(), Problem> {
+        if !is_valid_length(&pin) {
+            return Err(pin_length_problem());
+        }
+        let file = self.0.settings_file.clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            let hash = PinHash::from_pin(&pin)?;
+            file.update(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
+        });
+        let kept = kept.await.map_err(|error| error.to_string()).flatten();
+        kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
+    }
+
+    fn readable_settings(&self) -> Result<Settings, Problem> {
+        if self.0.settings_file.is_unreadable() {
+            return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
+        }
+        Ok(self.0.settings_file.current())
+    }
+
+    fn unlock(&self, closings: u64, now: Millis) {
+        let mut door = self.lock_state();
+        let now = door.advance_time(now);
+        // If the panel was locked in the meantime, the page that tried has been reloaded.
+        if door.lock_count == closings && door.unlocked.is_none() {
+            door.unlocked = Some((now, CancellationToken::new()));
+        }
+    }
+
+    fn status_view(&self, now: Millis, wrong: bool) -> PinLockView {
+        let mut door = self.lock_state();
+        let now = door.advance_time(now);
+        let wait = door.blocked_until.duration_since(now);
+        PinLockView {
+            pin_set: self.0.settings_file.is_unreadable() || self.0.settings_file.current().pin.is_some(),
+            open: door.unlocked.is_some(),
+            wrong,
+            wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, LockState> {
+        // A panic leaves no partial change.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LockState {
+    /// Advances the time, and locks after the idle time. Returns the current time.
+    fn advance_time(&mut self, now: Millis) -> Millis {
+        self.latest_time = self.latest_time.max(now);
+        if self
+            .unlocked
+            .as_ref()
+            .is_some_and(|(used, _)| self.latest_time.duration_since(*used) >= AUTO_LOCK_AFTER)
+        {
+            self.lock();
+        }
+        self.latest_time
+    }
+
+    fn lock(&mut self) {
+        self.lock_count += 1;
+        if let Some((_, closing)) = self.unlocked.take() {
+            closing.cancel();
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PinCheck {
+    Correct,
+    Wrong,
+    /// No PIN is set, or a delay is in force.
+    NotChecked,
+}
+
+/// Saves the number of wrong attempts. A disk error is only logged, so that it does not lock the operator out; the
+/// count in memory still applies.
+fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
+    if file.current().failed_pin_attempts != wrong
+        && let Err(error) = file.update(|settings| settings.failed_pin_attempts = wrong)
+    {
+        tracing::error!(%error, wrong, "the number of wrong PINs could not be saved");
+    }
+}
+
+fn pin_length_problem() -> Problem {
+    let bounds = format!("{} to {} characters", PIN_LENGTH.start(), PIN_LENGTH.end());
+    problem_for_code("pin_length", Some(&bounds))
+}
+
+#[cfg(test)]
+#[path = "pin_lock_tests.rs"]
+mod tests;

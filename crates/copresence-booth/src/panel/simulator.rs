@@ -1,0 +1,53 @@
+//! What the panel needs from the embedded sandbox. The host that embeds one implements it, so that this crate does not
+//! depend on the sandbox.
+
+use crate::view::panel::SandboxView;
+use copresence_engine::setup::BackendTarget;
+
+/// An embedded sandbox, started on first use. Its methods need a tokio runtime. Errors are messages for the operator.
+pub trait Simulator: Send + Sync {
+    /// Starts the sandbox if it is not running, and returns it as a backend.
+    ///
+    /// # Errors
+    /// It cannot start.
+    fn start(&self) -> Result<SimulatedBackend, String>;
+
+    /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
+    ///
+    /// # Errors
+    /// It cannot start or listen, or this machine has no network address.
+    fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String>;
+
+    /// Its controls; `None` before it was started.
+    fn sandbox_view(&self) -> Option<SandboxView>;
+
+    /// Sets the scenario for new tokens.
+    ///
+    /// # Errors
+    /// The name is unknown, or the sandbox was not started.
+    fn set_scenario(&self, name: &str) -> Result<(), String>;
+
+    /// Sets the speed of its clock, in simulated seconds per real second.
+    ///
+    /// # Errors
+    /// The speed is out of range, or the sandbox was not started.
+    fn set_speed(&self, speed: f64) -> Result<(), String>;
+
+    /// Adds a fault for every request or for the next one, beside the active ones.
+    ///
+    /// # Errors
+    /// The endpoint or the fault is unknown, or the sandbox was not started.
+    fn add_fault(&self, on: &str, fault: &str, every: bool) -> Result<(), String>;
+
+    /// Removes all faults.
+    fn clear_faults(&self);
+}
+
+/// The embedded sandbox as a backend.
+#[derive(Debug, Clone)]
+pub struct SimulatedBackend {
+    /// Its URL on this machine, its link template and its credentials.
+    pub target: BackendTarget,
+    /// URL under which phones on this network reach it, if they are allowed.
+    pub phone_url: Option<String>,
+}

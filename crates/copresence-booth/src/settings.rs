@@ -1,0 +1,409 @@
+//! The operator's settings, in `settings.toml` in the data folder. [`settings_toml`](copresence_engine::settings_toml)
+//! has the format of the file.
+
+use crate::language;
+use crate::pin::PinHash;
+use crate::view::Texts;
+use crate::view::panel::DisplaySettings;
+use copresence_engine::settings_toml::{
+    self, LANGUAGES, ReadSettings, SettingsToml, SettingsValues, TextValues,
+};
+use copresence_store::{DataDir, OperatorFile, StoreError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The operator's settings.
+///
+/// # Defaults
+/// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Hash of the PIN, if one is set.
+    pub pin: Option<PinHash>,
+    /// Wrong PINs since the last correct one.
+    pub failed_pin_attempts: u32,
+    /// The profile chosen last.
+    pub profile: Option<String>,
+    /// Whether phones on this network can reach the embedded sandbox.
+    pub phone_access: bool,
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves, `None` means for ever.
+    pub keep_hours: Option<u32>,
+    /// Whether the program starts in kiosk mode. `--kiosk` also does that.
+    pub kiosk_mode: bool,
+    /// Appearance and language of the window. `logo` is always false here: the logo is a file of its own.
+    pub display: DisplaySettings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            pin: None,
+            failed_pin_attempts: 0,
+            profile: None,
+            phone_access: false,
+            keep_hours: None,
+            kiosk_mode: false,
+            display: DisplaySettings {
+                monitor: None,
+                language: None,
+                idle_seconds: 90,
+                attract_text: Texts::default(),
+                consent: Texts::default(),
+                voice: false,
+                logo: false,
+            },
+        }
+    }
+}
+
+/// Handle of the settings file. Clones share it.
+#[derive(Debug, Clone)]
+pub struct SettingsFile(Arc<SettingsFileInner>);
+
+#[derive(Debug)]
+struct SettingsFileInner {
+    data: Arc<DataDir>,
+    state: Mutex<SettingsFileState>,
+}
+
+#[derive(Debug, Default)]
+struct SettingsFileState {
+    settings: Settings,
+    /// The file as written last, including unknown keys.
+    file: SettingsToml,
+    /// What is wrong with the file, and what to do.
+    load_error: Option<String>,
+    /// Whether the file exists but could not be read. It is not overwritten then, because its content is unknown.
+    unreadable: bool,
+}
+
+impl SettingsFile {
+    /// Reads the file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
+    pub fn open(data: Arc<DataDir>) -> Self {
+        let state = read_state(&data);
+        Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
+    }
+
+    /// The current settings.
+    pub fn current(&self) -> Settings {
+        self.lock_state().settings.clone()
+    }
+
+    /// What is wrong with the file, and what was done about it.
+    pub fn load_error(&self) -> Option<String> {
+        self.lock_state().load_error.clone()
+    }
+
+    /// Whether the file exists but could not be read. It is unknown then whether a PIN is set.
+    pub fn is_unreadable(&self) -> bool {
+        self.lock_state().unreadable
+    }
+
+    /// Changes the settings and writes the file. The change is durable when this returns. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
+    pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+        let mut state = self.lock_state();
+        if state.unreadable {
+            self.0.data.read_operator_file(OperatorFile::Settings)?;
+            *state = read_state(&self.0.data);
+        }
+        let mut settings = state.settings.clone();
+        change(&mut settings);
+        let mut file = state.file.clone();
+        file.update(to_values(&settings));
+        self.0.data.write_operator_file(OperatorFile::Settings, file.to_toml().as_bytes())?;
+        state.settings = settings.clone();
+        state.file = file;
+        Ok(settings)
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, SettingsFileState> {
+        // A panic leaves no partial change: the state is replaced after the file was written.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads and parses the file.
+fn read_state(data: &DataDir) -> SettingsFileState {
+    let ReadSettings { file, values, load_error, is_unreadable } = settings_toml::read_settings_file(data);
+    SettingsFileState { settings: from_values(values), file, load_error, unreadable: is_unreadable }
+}
+
+/// The settings of a file. Absent values have their defaults.
+fn from_values(values: SettingsValues) -> Settings {
+    let defaults = Settings::default();
+    let language = values.language;
+    let texts = |texts| to_texts(texts, language.as_deref());
+    Settings {
+        pin: values.pin_hash.as_deref().and_then(PinHash::parse),
+        failed_pin_attempts: values.failed_pin_attempts.unwrap_or(defaults.failed_pin_attempts),
+        profile: values.profile,
+        phone_access: values.phone_access.unwrap_or(defaults.phone_access),
+        keep_hours: values.keep_hours,
+        kiosk_mode: values.kiosk_mode.unwrap_or(defaults.kiosk_mode),
+        display: DisplaySettings {
+            monitor: values.monitor,
+            idle_seconds: values.idle_seconds.unwrap_or(defaults.display.idle_seconds),
+            attract_text: texts(values.attract_text),
+            consent: texts(values.consent),
+            voice: values.voice.unwrap_or(defaults.display.voice),
+            language,
+            logo: false,
+        },
+    }
+}
+
+fn to_values(settings: &Settings) -> SettingsValues {
+    let display = &settings.display;
+    SettingsValues {
+        pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
+        failed_pin_attempts: Some(settings.failed_pin_attempts),
+        profile: settings.profile.clone(),
+        phone_access: Some(settings.phone_access),
+        keep_hours: settings.keep_hours,
+        kiosk_mode: Some(settings.kiosk_mode),
+        monitor: display.monitor.clone(),
+        language: display.language.clone(),
+        idle_seconds: Some(display.idle_seconds),
+        attract_text: from_texts(&display.attract_text),
+        consent: from_texts(&display.consent),
+        voice: Some(display.voice),
+    }
+}
+
+/// The texts of a file. One without a language is in the initial language for a new visitor.
+fn to_texts(values: TextValues, language: Option<&str>) -> Texts {
+    let single = values.without_language.map(|text| (language::default_language(language), text));
+    single.into_iter().chain(values.by_language).collect()
+}
+
+fn from_texts(texts: &Texts) -> TextValues {
+    let text = |language| Some((language, texts.get(language)?.to_owned()));
+    TextValues { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use copresence_engine::settings_toml::IDLE_SECONDS_RANGE;
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use toml::Table;
+
+    fn open_data_dir() -> (tempfile::TempDir, Arc<DataDir>) {
+        let root = tempfile::tempdir().expect("a folder");
+        let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
+        (root, data)
+    }
+
+    fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
+        let (root, data) = open_data_dir();
+        data.write_operator_file(OperatorFile::Settings, text.as_bytes()).expect("written");
+        (root, SettingsFile::open(data))
+    }
+
+    fn backup_names(root: &tempfile::TempDir) -> Vec<String> {
+        let names = std::fs::read_dir(root.path()).expect("lists");
+        let names = names.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8"));
+        names.filter(|name| name.starts_with("settings.broken-")).collect()
+    }
+
+    #[test]
+    fn a_missing_file_is_no_error() {
+        let (_root, data) = open_data_dir();
+        let file = SettingsFile::open(data);
+        assert_eq!(
+            (file.current(), file.load_error(), file.is_unreadable()),
+            (Settings::default(), None, false)
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_kept() {
+        let text = "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n\
+                    days = [2026-11-22]\n[fleet]\nname = 'a'\n[[lamps]]\nat = 10:00:00\n";
+        let (root, file) = open_settings(text);
+        assert!(file.current().display.voice && file.load_error().is_none());
+        file.update(|settings| settings.keep_hours = Some(24)).expect("written");
+        let written = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        let written: Table = written.parse().expect("TOML");
+        assert_eq!(written["keep_hours"].as_integer(), Some(24));
+        let original: Table = text.parse().expect("TOML");
+        for key in ["voice", "shape", "days"] {
+            assert_eq!(written["display"][key], original["display"][key]);
+        }
+        for key in ["lights", "since", "fleet", "lamps"] {
+            assert_eq!(written[key], original[key]);
+        }
+    }
+
+    #[test]
+    fn an_unusable_value_is_ignored_and_the_file_is_backed_up() {
+        let text = "keep_hours = -1\nprofile = 'live'\n[display]\nidle_seconds = 2\nvoice = true\n[pin]\nwrong = 4\n";
+        let (root, file) = open_settings(text);
+        let settings = file.current();
+        assert_eq!((settings.keep_hours, settings.profile.as_deref()), (None, Some("live")));
+        assert_eq!(
+            (settings.display.idle_seconds, settings.display.voice, settings.failed_pin_attempts),
+            (90, true, 4)
+        );
+        let load_error = file.load_error().expect("two");
+        assert!(
+            load_error.contains("`keep_hours`") && load_error.contains("[display] `idle_seconds`"),
+            "{load_error}"
+        );
+        let [kept] = backup_names(&root).try_into().expect("one");
+        assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
+    }
+
+    #[test]
+    fn an_invalid_file_is_backed_up_once() {
+        let (root, file) = open_settings("[display\nvoice");
+        assert_eq!(file.current(), Settings::default());
+        assert!(
+            file.load_error()
+                .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
+        );
+        SettingsFile::open(file.0.data.clone());
+        assert_eq!(backup_names(&root).len(), 1, "not once a start");
+        file.update(|settings| settings.phone_access = true).expect("written");
+        assert_eq!(SettingsFile::open(file.0.data.clone()).load_error(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_unreadable_file_is_not_overwritten() {
+        let (root, data) = open_data_dir();
+        let elsewhere = root.path().join("elsewhere.toml");
+        std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
+        std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
+        let file = SettingsFile::open(data);
+        assert!(file.is_unreadable() && file.load_error().is_some());
+        file.update(|settings| settings.phone_access = true).expect_err("refused");
+        std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
+        std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
+        let settings = file.update(|settings| settings.phone_access = true).expect("written");
+        assert_eq!(
+            (settings.keep_hours, file.is_unreadable()),
+            (Some(5), false),
+            "what it held is there again"
+        );
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_written_is_not_applied() {
+        let (root, data) = open_data_dir();
+        let file = SettingsFile::open(data);
+        // A rename cannot replace a folder.
+        std::fs::create_dir(root.path().join("settings.toml")).expect("made");
+        file.update(|settings| settings.phone_access = true).expect_err("refused");
+        assert!(!file.current().phone_access);
+    }
+
+    #[test]
+    fn a_single_text_is_read_in_the_set_language_and_written_by_language() {
+        let (root, file) = open_settings(
+            "[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n",
+        );
+        let display = file.current().display;
+        assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
+        assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
+        assert_eq!(file.load_error(), None);
+        file.update(|settings| settings.display.language = Some("de".into())).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
+        let again = SettingsFile::open(file.0.data.clone()).current().display;
+        assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
+    }
+
+    #[test]
+    fn a_single_text_is_kept_if_no_language_is_set() {
+        let (_root, file) = open_settings("[display]\nconsent = 'We film.'\n");
+        let consent = file.current().display.consent;
+        assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
+    }
+
+    #[test]
+    fn an_unusable_text_is_ignored_for_its_language_only() {
+        let (root, file) =
+            open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
+        assert_eq!(file.current().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
+        let load_error = file.load_error().expect("one");
+        assert!(
+            load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"),
+            "{load_error}"
+        );
+        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
+    }
+
+    #[test]
+    fn empty_texts_are_not_written() {
+        let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
+        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
+        let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
+        assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
+    }
+
+    fn some_texts() -> impl Strategy<Value = Texts> {
+        let text = "[ -~äß好\n\"']{0,40}";
+        proptest::collection::vec((proptest::sample::select(&LANGUAGES[..]), text), 0..=LANGUAGES.len())
+            .prop_map(Texts::from_iter)
+    }
+
+    fn some_settings() -> impl Strategy<Value = Settings> {
+        let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
+        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>())
+            .prop_map(|(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
+                monitor,
+                language,
+                idle_seconds,
+                attract_text,
+                consent,
+                voice,
+                logo: false,
+            });
+        let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
+        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| Settings {
+            pin: None,
+            failed_pin_attempts: wrong_pins,
+            profile,
+            phone_access: phones,
+            keep_hours,
+            kiosk_mode,
+            display,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn written_settings_are_read_back(settings in some_settings()) {
+            let mut file = SettingsToml::default();
+            file.update(to_values(&settings));
+            let file = SettingsToml::parse(&file.to_toml()).expect("TOML");
+            let mut flaws = Vec::new();
+            prop_assert_eq!(from_values(file.values(&mut flaws)), settings);
+            prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
+        }
+
+        #[test]
+        fn a_single_text_is_read_as_the_text_of_the_set_language(
+            language in proptest::sample::select(&LANGUAGES[..]),
+            text in "[ -~äß好\n\"']{0,40}",
+        ) {
+            let display = [("language", language), ("consent", &text)].map(|(key, value)| (key, value.to_owned()));
+            let written = toml::to_string(&HashMap::from([("display", HashMap::from(display))])).expect("TOML");
+            let mut file = SettingsToml::parse(&written).expect("TOML");
+            let mut flaws = Vec::new();
+            let settings = from_values(file.values(&mut flaws));
+            prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
+            prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
+            file.update(to_values(&settings));
+            prop_assert_eq!(from_values(file.values(&mut flaws)), settings);
+        }
+    }
+}

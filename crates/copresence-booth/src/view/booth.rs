@@ -1,0 +1,46 @@
+//! Operator settings that every visitor screen needs.
+
+use super::{Problem, ProblemDeclaration, Texts};
+use serde::Serialize;
+use ts_rs::TS;
+
+/// Operator settings that every visitor screen needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+pub struct BoothView {
+    /// Initial language for a new visitor, as in `de`; none follows the system.
+    pub language: Option<String>,
+    /// Text of the attract screen, replacing the built-in one in every language. The language is chosen as for
+    /// [consent].
+    ///
+    /// [consent]: super::Screen::Consent::texts
+    pub attract_text: Texts,
+    /// URL of the operator's logo for the web view, if one is set.
+    pub logo: Option<String>,
+    /// Seconds without a touch before the reveal screen asks whether somebody is there, 15 to 3,600. The other screens
+    /// wait in proportion.
+    pub idle_seconds: u32,
+    /// Whether screens are read aloud. The idle warning always is.
+    pub voice: bool,
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
+    pub keep_hours: Option<u32>,
+    /// Whether kiosk mode is on: full screen, and closed only with the PIN.
+    pub kiosk_mode: bool,
+    /// Why no visit can start now, for visitors and for the operator.
+    #[ts(as = "Option<ProblemDeclaration>")]
+    pub closed: Option<Problem>,
+}
+
+impl Default for BoothView {
+    fn default() -> Self {
+        Self {
+            language: None,
+            attract_text: Texts::default(),
+            logo: None,
+            idle_seconds: 90,
+            voice: false,
+            keep_hours: None,
+            kiosk_mode: false,
+            closed: None,
+        }
+    }
+}

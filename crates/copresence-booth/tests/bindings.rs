@@ -1,0 +1,87 @@
+//! The TypeScript types of the views are derived from the Rust ones, committed, and held to them.
+//!
+//! `UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings` writes the file anew.
+
+use copresence_booth::view::checks::{
+    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
+};
+use copresence_booth::view::inspector::{
+    ExchangeView, InspectedVisit, InspectorView, RequirementView, Timeline, TimelineEntry,
+};
+use copresence_booth::view::panel::{
+    CredentialView, DisplaySettings, FaultView, HealthState, HealthView, KioskModeView, MonitorView,
+    OptionView, PanelAction, PanelView, PastVisit, PinLockView, ProfileChoice, SandboxView,
+};
+use copresence_booth::view::{
+    BackendView, BoothView, FileView, ForgettingState, ProblemDeclaration, SavedFileView, Screen, Snapshot,
+    StatusSample, Texts,
+};
+use std::path::Path;
+use ts_rs::{Config, TS};
+
+fn declarations() -> String {
+    let config = Config::default();
+    let declarations = [
+        Snapshot::decl(&config),
+        BackendView::decl(&config),
+        BoothView::decl(&config),
+        Texts::decl(&config),
+        Screen::decl(&config),
+        ForgettingState::decl(&config),
+        StatusSample::decl(&config),
+        FileView::decl(&config),
+        SavedFileView::decl(&config),
+        ProblemDeclaration::decl(&config),
+        PinLockView::decl(&config),
+        PanelView::decl(&config),
+        ProfileChoice::decl(&config),
+        CredentialView::decl(&config),
+        SandboxView::decl(&config),
+        OptionView::decl(&config),
+        FaultView::decl(&config),
+        KioskModeView::decl(&config),
+        DisplaySettings::decl(&config),
+        MonitorView::decl(&config),
+        PanelAction::decl(&config),
+        PastVisit::decl(&config),
+        HealthView::decl(&config),
+        HealthState::decl(&config),
+        InspectorView::decl(&config),
+        InspectedVisit::decl(&config),
+        Timeline::decl(&config),
+        TimelineEntry::decl(&config),
+        ExchangeView::decl(&config),
+        RequirementView::decl(&config),
+        ChecksRequest::decl(&config),
+        ChecksPlan::decl(&config),
+        PlannedStep::decl(&config),
+        ChecksView::decl(&config),
+        ChecksState::decl(&config),
+        CheckView::decl(&config),
+        ChecksInvitation::decl(&config),
+    ];
+    let mut text = String::from(
+        "// Derived from crates/copresence-booth/src/view; do not edit.\n\
+         // UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings\n",
+    );
+    for declaration in declarations {
+        text.push_str("\nexport ");
+        text.push_str(&declaration);
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn the_committed_types_are_those_of_the_views() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ui/src/generated/view.ts");
+    let expected = declarations();
+    if std::env::var_os("UPDATE_BINDINGS").is_some() {
+        std::fs::write(&path, &expected).expect("the generated file is writable");
+    }
+    let committed = std::fs::read_to_string(&path).expect("ui/src/generated/view.ts is committed");
+    assert!(
+        committed == expected,
+        "ui/src/generated/view.ts has drifted; run `UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings`"
+    );
+}

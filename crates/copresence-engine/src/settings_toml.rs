@@ -1,0 +1,382 @@
+//! The format of `settings.toml` in the data folder: the operator's settings.
+//!
+//! The file can come from an older or a newer version. Unknown keys are kept when it is written. An unusable value is
+//! reported and left out, and the original file is copied aside. No content of the file prevents a start.
+
+use copresence_store::{DataDir, OperatorFile};
+use phc::PasswordHash;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::ops::RangeInclusive;
+use toml::{Table, Value};
+
+/// Languages of the screens, as BCP 47 tags: those of `locales/`.
+pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
+
+/// Allowed values of [`SettingsValues::idle_seconds`].
+pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
+
+/// The usable values of the file.
+///
+/// # Defaults
+/// Every value is absent. The reader chooses what an absent value means.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettingsValues {
+    /// Hash of the PIN: argon2id as a PHC string.
+    pub pin_hash: Option<String>,
+    /// Wrong PINs since the last correct one.
+    pub failed_pin_attempts: Option<u32>,
+    /// The profile chosen last.
+    pub profile: Option<String>,
+    /// Whether phones on this network can reach the embedded sandbox.
+    pub phone_access: Option<bool>,
+    /// Hours that a visit's files are kept; 0 means until the visitor leaves.
+    pub keep_hours: Option<u32>,
+    /// Whether the program starts in kiosk mode.
+    pub kiosk_mode: Option<bool>,
+    /// Monitor name.
+    pub monitor: Option<String>,
+    /// Initial language for a new visitor.
+    pub language: Option<String>,
+    /// Seconds without a touch, in [`IDLE_SECONDS_RANGE`].
+    pub idle_seconds: Option<u32>,
+    /// Text of the attract screen.
+    pub attract_text: TextValues,
+    /// Consent text shown before the code.
+    pub consent: TextValues,
+    /// Whether screens are read aloud.
+    pub voice: Option<bool>,
+}
+
+/// A text of the operator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextValues {
+    /// A text without a language, as the first versions wrote it. Never written.
+    pub without_language: Option<String>,
+    /// The texts in [`LANGUAGES`], each with its language.
+    pub by_language: Vec<(&'static str, String)>,
+}
+
+/// A settings file that was read.
+#[derive(Debug, Default)]
+pub struct ReadSettings {
+    /// The file, including unknown keys; empty if there is none or it cannot be used.
+    pub file: SettingsToml,
+    /// Its usable values.
+    pub values: SettingsValues,
+    /// What is wrong with the file, and what was done about it.
+    pub load_error: Option<String>,
+    /// Whether the file exists but could not be read. It must not be overwritten then, because its content is unknown.
+    pub is_unreadable: bool,
+}
+
+/// Reads the settings file. Copies a partly unusable one aside, and logs what is wrong with it. Blocks on the disk.
+pub fn read_settings_file(data: &DataDir) -> ReadSettings {
+    let bytes = match data.read_operator_file(OperatorFile::Settings) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return ReadSettings::default(),
+        Err(error) => {
+            tracing::error!(%error, "the settings cannot be read: the defaults are used");
+            let load_error = format!("the settings cannot be read, so the panel stays closed: {error}");
+            return ReadSettings {
+                load_error: Some(load_error),
+                is_unreadable: true,
+                ..ReadSettings::default()
+            };
+        }
+    };
+    let mut flaws = Vec::new();
+    let file = str::from_utf8(&bytes).ok().and_then(SettingsToml::parse).unwrap_or_else(|| {
+        flaws.push("it is not TOML".to_owned());
+        SettingsToml::default()
+    });
+    let values = file.values(&mut flaws);
+    let unknown = file.unknown_keys();
+    if !unknown.is_empty() {
+        tracing::warn!(?unknown, "unknown settings are kept unchanged");
+    }
+    let load_error = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
+    ReadSettings { file, values, load_error, is_unreadable: false }
+}
+
+/// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
+fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
+    let mark = copresence_store::Sha256::compute(bytes).to_string();
+    let path = data.operator_file_path(OperatorFile::Settings);
+    let load_error = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
+        Ok(kept) => {
+            format!("{}: {what}. Set it again; the original file is {}", path.display(), kept.display())
+        }
+        Err(error) => format!("{}: {what}. Set it again ({error})", path.display()),
+    };
+    tracing::error!(%load_error, "some settings cannot be used");
+    load_error
+}
+
+/// The file's tables and keys. Each key may be absent or unusable; unknown keys are kept and written back.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SettingsToml {
+    profile: Key<String>,
+    phones: Key<bool>,
+    keep_hours: Key<u32>,
+    pin: Key<PinToml>,
+    display: Key<DisplayToml>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[pin]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct PinToml {
+    hash: Key<String>,
+    wrong: Key<u32>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// The table `[display]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct DisplayToml {
+    kiosk_mode: Key<bool>,
+    monitor: Key<String>,
+    language: Key<String>,
+    idle_seconds: Key<u32>,
+    attract_text: Key<TextsToml>,
+    consent: Key<TextsToml>,
+    voice: Key<bool>,
+    #[serde(flatten)]
+    unknown: Table,
+}
+
+/// A text by language.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a text, or a table of texts by language")]
+enum TextsToml {
+    /// One text without a language, as the first versions wrote it.
+    Single(String),
+    /// Includes languages that this version does not know.
+    ByLanguage(Table),
+}
+
+/// One key of the file. An unusable value does not make the rest of the file unusable.
+#[derive(Debug, Clone, Default)]
+enum Key<T> {
+    #[default]
+    Absent,
+    Usable(T),
+    /// The value has the wrong type or is out of range, with the reason. It is left out when the file is written.
+    Unusable(String),
+}
+
+impl<T: DeserializeOwned + Clone> Key<T> {
+    fn from_value(value: Value) -> Self {
+        value
+            .try_into()
+            .map_or_else(|error: toml::de::Error| Self::Unusable(error.message().to_owned()), Self::Usable)
+    }
+
+    /// The value, if it is usable. Otherwise appends the reason to `flaws`, unless the key is absent.
+    fn read(&self, name: &str, flaws: &mut Vec<String>) -> Option<T> {
+        match self {
+            Self::Absent => None,
+            Self::Usable(value) => Some(value.clone()),
+            Self::Unusable(reason) => {
+                flaws.push(format!("{name} cannot be used ({reason})"));
+                None
+            }
+        }
+    }
+}
+
+impl<T: Default> Key<T> {
+    /// The value, after an absent or unusable one was replaced by the default.
+    fn get_or_default(&mut self) -> &mut T {
+        if !matches!(self, Self::Usable(_)) {
+            *self = Self::Usable(T::default());
+        }
+        match self {
+            Self::Usable(value) => value,
+            _ => unreachable!("assigned above"),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Key<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent, Self::Usable)
+    }
+}
+
+impl<'de, T: DeserializeOwned + Clone> Deserialize<'de> for Key<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from_value)
+    }
+}
+
+impl<T: Serialize> Serialize for Key<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Usable(value) => value.serialize(serializer),
+            Self::Absent | Self::Unusable(_) => serializer.serialize_none(),
+        }
+    }
+}
+
+impl SettingsToml {
+    /// Parses the file. `None` if it is not TOML.
+    pub fn parse(text: &str) -> Option<Self> {
+        toml::from_str(text).ok()
+    }
+
+    /// The usable values. Appends one message to `flaws` for each value that cannot be used.
+    pub fn values(&self, flaws: &mut Vec<String>) -> SettingsValues {
+        let pin = self.pin.read("`pin`", flaws).unwrap_or_default();
+        let mut pin_hash = pin.hash.read("[pin] `hash`", flaws);
+        if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
+            flaws.push("[pin] `hash` is not an argon2id hash, so there is no PIN".to_owned());
+        }
+        let display = self.display.read("`display`", flaws).unwrap_or_default();
+        let mut idle_seconds = display.idle_seconds.read("[display] `idle_seconds`", flaws);
+        if idle_seconds.take_if(|seconds| !IDLE_SECONDS_RANGE.contains(seconds)).is_some() {
+            flaws.push("[display] `idle_seconds` is out of range".to_owned());
+        }
+        let texts = |name: &str, key: &Key<TextsToml>, flaws: &mut Vec<String>| {
+            let texts = key.read(&format!("[display] `{name}`"), flaws);
+            texts.map(|texts| texts.values(name, flaws)).unwrap_or_default()
+        };
+        // In the order in which the flaws are reported.
+        let language = display.language.read("[display] `language`", flaws);
+        let attract_text = texts("attract_text", &display.attract_text, flaws);
+        let consent = texts("consent", &display.consent, flaws);
+        SettingsValues {
+            pin_hash,
+            failed_pin_attempts: pin.wrong.read("[pin] `wrong`", flaws),
+            profile: self.profile.read("`profile`", flaws),
+            phone_access: self.phones.read("`phones`", flaws),
+            keep_hours: self.keep_hours.read("`keep_hours`", flaws),
+            kiosk_mode: display.kiosk_mode.read("[display] `kiosk_mode`", flaws),
+            monitor: display.monitor.read("[display] `monitor`", flaws),
+            language,
+            idle_seconds,
+            attract_text,
+            consent,
+            voice: display.voice.read("[display] `voice`", flaws),
+        }
+    }
+
+    /// Sets every known key. Unknown keys stay.
+    pub fn update(&mut self, values: SettingsValues) {
+        self.profile = values.profile.into();
+        self.phones = values.phone_access.into();
+        self.keep_hours = values.keep_hours.into();
+        let pin = self.pin.get_or_default();
+        pin.hash = values.pin_hash.into();
+        pin.wrong = values.failed_pin_attempts.into();
+        let display = self.display.get_or_default();
+        display.kiosk_mode = values.kiosk_mode.into();
+        display.monitor = values.monitor.into();
+        display.language = values.language.into();
+        display.idle_seconds = values.idle_seconds.into();
+        display.voice = values.voice.into();
+        update_texts(&mut display.attract_text, &values.attract_text);
+        update_texts(&mut display.consent, &values.consent);
+    }
+
+    /// Keys that this version does not know, as in `display.shape`.
+    pub fn unknown_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.unknown.keys().cloned().collect();
+        if let Key::Usable(pin) = &self.pin {
+            keys.extend(pin.unknown.keys().map(|key| format!("pin.{key}")));
+        }
+        if let Key::Usable(display) = &self.display {
+            keys.extend(display.unknown.keys().map(|key| format!("display.{key}")));
+        }
+        keys
+    }
+
+    /// The file's text.
+    pub fn to_toml(&self) -> String {
+        // Not `Table::try_from`, which turns dates into tables.
+        toml::to_string(self)
+            .unwrap_or_else(|error| unreachable!("strings, numbers and tables are TOML: {error}"))
+    }
+}
+
+impl TextsToml {
+    fn values(self, name: &str, flaws: &mut Vec<String>) -> TextValues {
+        match self {
+            Self::Single(text) => TextValues { without_language: Some(text), by_language: Vec::new() },
+            Self::ByLanguage(table) => {
+                let text = |language| {
+                    let key = Key::<String>::from_value(table.get(language)?.clone());
+                    Some((language, key.read(&format!("[display] [{name}] `{language}`"), flaws)?))
+                };
+                let by_language = LANGUAGES.into_iter().filter_map(text).collect();
+                TextValues { without_language: None, by_language }
+            }
+        }
+    }
+}
+
+/// Sets the texts in known languages. Removes the key if no text is left.
+fn update_texts(key: &mut Key<TextsToml>, texts: &TextValues) {
+    let mut table = match std::mem::take(key) {
+        Key::Usable(TextsToml::ByLanguage(table)) => table,
+        _ => Table::new(),
+    };
+    for language in LANGUAGES {
+        match texts.by_language.iter().find(|(tag, _)| *tag == language) {
+            Some((_, text)) => table.insert(language.to_owned(), text.as_str().into()),
+            None => table.remove(language),
+        };
+    }
+    if !table.is_empty() {
+        *key = Key::Usable(TextsToml::ByLanguage(table));
+    }
+}
+
+/// Whether a text is a PHC string with an argon2id hash.
+pub fn is_argon2id_hash(text: &str) -> bool {
+    PasswordHash::new(text).is_ok_and(|hash| hash.algorithm.as_str() == "argon2id" && hash.hash.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn languages_match_the_catalogues() {
+        let locales = concat!(env!("CARGO_MANIFEST_DIR"), "/../../locales");
+        let names = std::fs::read_dir(locales).expect("there").map(|entry| entry.expect("entry").file_name());
+        let names = names.filter_map(|name| Some(name.to_str()?.strip_suffix(".ftl")?.to_owned()));
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        assert_eq!(names, LANGUAGES);
+    }
+
+    #[test]
+    fn only_complete_argon2id_hashes_are_accepted() {
+        let hash = "v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA";
+        assert!(is_argon2id_hash(&format!("$argon2id${hash}")));
+        for broken in ["", "1234", "$argon2id$", &format!("$argon2d${hash}")] {
+            assert!(!is_argon2id_hash(broken), "{broken}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_toml_can_be_read(
+            text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
+        ) {
+            if text.parse::<Table>().is_ok() {
+                SettingsToml::parse(&text).expect("each key is lenient").values(&mut Vec::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The lock of a visit: a locked file.
+
+use crate::error::{IoContext, StoreError};
+use crate::visit_id::VisitId;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The lock of a visit. Released when dropped, and by the system when the process ends in any way.
+#[derive(Debug)]
+pub struct VisitLock {
+    visit: VisitId,
+    path: PathBuf,
+    /// Open for its file lock.
+    file: Option<File>,
+}
+
+impl VisitLock {
+    /// Locks a visit by its file in the folder of locks.
+    ///
+    /// # Errors
+    /// [`StoreError::VisitLocked`] while another process or task has the lock; failures of the disk.
+    pub(crate) fn take(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
+        let path = lock_folder.join(format!("{visit}.lock"));
+        loop {
+            let file = lock_file_options().open(&path).io_context("open", &path)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
+                Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
+            }
+            // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
+            if is_same_file(&file, &path) {
+                return Ok(Self { visit: *visit, path, file: Some(file) });
+            }
+        }
+    }
+
+    /// The locked visit.
+    pub fn visit(&self) -> &VisitId {
+        &self.visit
+    }
+}
+
+impl Drop for VisitLock {
+    fn drop(&mut self) {
+        // Removed while still locked, so that no other process can have locked this file in between.
+        if let Err(error) = std::fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(visit = %self.visit, %error, "the lock file could not be removed");
+        }
+        self.file.take();
+    }
+}
+
+/// Opens or creates a lock file.
+pub(crate) fn lock_file_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_same_file(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_lock_file_is_not_the_same_file() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("a.lock");
+        let file = lock_file_options().open(&path).expect("made");
+        assert!(is_same_file(&file, &path));
+        std::fs::remove_file(&path).expect("removed");
+        assert!(!is_same_file(&file, &path));
+        let _another = lock_file_options().open(&path).expect("made anew");
+        assert!(!is_same_file(&file, &path));
+    }
+}
