@@ -260,7 +260,8 @@ mod tests {
     #[test]
     fn units_give_a_visit_time_to_end() {
         let shell = fs::read_to_string(repository_root().join("src-tauri/src/shell.rs")).expect("text");
-        let farewell = shell.split("SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(").nth(1).expect("a time");
+        let farewell =
+            shell.split("SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(").nth(1).expect("a time");
         let farewell: u32 = farewell.split(')').next().and_then(|time| time.parse().ok()).expect("seconds");
         for unit in ["packaging/copresence-kiosk.service", "packaging/booth/copresence-booth.service"] {
             let unit = fs::read_to_string(repository_root().join(unit)).expect("text");
