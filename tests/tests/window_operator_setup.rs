@@ -276,7 +276,7 @@ async fn check_idle_wipe(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     visit_until_reveal(kiosk).await?;
     // Advances the page's monotonic clock, so that the test need not wait.
     let script =
-        "const real = Performance.prototype.now; let script = 0; window.__ahead = s => { ahead += s * 1000; };
+        "const real = Performance.prototype.now; let ahead = 0; window.__ahead = s => { ahead += s * 1000; };
         performance.now = () => real.call(performance) + ahead;";
     kiosk.app.page().execute(script, vec![]).await?;
     kiosk.app.page().execute("window.__ahead(95)", vec![]).await?;

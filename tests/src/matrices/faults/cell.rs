@@ -220,7 +220,7 @@ fn check_folders(home: &TestHome, exit: Option<i32>) -> Vec<String> {
         _ => 0..=0,
     };
     if !expected.contains(&complete.len()) {
-        violations.push(format!("{} avatars home in OUT after exit {exit:?}", complete.len()));
+        violations.push(format!("{} avatars are in OUT after exit {exit:?}", complete.len()));
     }
     for folder in &complete {
         violations.extend(check_complete_avatar(folder));
