@@ -1,17 +1,17 @@
-//! `docs/sandbox.md`, run as it stands: every command, in one shell, in its order, with what it says they print.
+//! Runs every command of `docs/sandbox.md` in order in one shell, and checks the output that the guide shows.
 
-use crate::support::program::Stand;
+use crate::support::program::TestHome;
 use std::path::Path;
 use std::process::Command;
 use test_port::ReservedPort;
 
 const GUIDE: &str = include_str!("../../../../docs/sandbox.md");
 
-/// The port of the guide.
+/// The port in the guide.
 const PORT: &str = "8787";
 
-/// The commands, each block with what it is to print.
-fn blocks() -> Vec<(String, Vec<String>)> {
+/// The blocks of commands with their expected output.
+fn command_blocks() -> Vec<(String, Vec<String>)> {
     let mut blocks = Vec::new();
     for block in GUIDE.split("```sh\n").skip(1) {
         let block = block.split("```").next().unwrap_or_default();
@@ -21,8 +21,8 @@ fn blocks() -> Vec<(String, Vec<String>)> {
     blocks
 }
 
-/// A test that lacks its tools is left out on a developer's machine, and fails in CI.
-fn tools_are_there() -> bool {
+/// Whether the tools are installed. Panics in CI if one is missing.
+fn has_tools() -> bool {
     let missing: Vec<_> = ["bash", "curl", "python3"]
         .into_iter()
         .filter(|tool| Command::new(tool).arg("--version").output().is_err())
@@ -32,41 +32,41 @@ fn tools_are_there() -> bool {
 }
 
 #[test]
-fn every_command_of_the_guide_does_what_the_guide_says() {
-    if !tools_are_there() {
-        eprintln!("left out: the guide needs bash, curl and python3");
+fn every_command_of_the_guide_prints_what_the_guide_shows() {
+    if !has_tools() {
+        eprintln!("skipped: the guide needs bash, curl and python3");
         return;
     }
-    let stand = Stand::new();
+    let home = TestHome::new();
     let port = ReservedPort::reserve().expect("a port").for_child_process();
     let number = port.number().to_string();
     let mut script = "set -uo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
-    for (index, (commands, _)) in blocks().iter().enumerate() {
+    for (index, (commands, _)) in command_blocks().iter().enumerate() {
         script.extend(["echo '=== ", &index.to_string(), "'\n", &commands.replace(PORT, &number)]);
     }
     let program = Path::new(env!("CARGO_BIN_EXE_copresence")).parent().expect("a folder");
     let mut path = vec![program.to_owned()];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    // As the other tests of the program: an environment of its own.
-    let mut command = stand.command(&[]);
+    // The environment of the other tests of the program.
+    let mut command = home.command(&[]);
     let envs: Vec<_> =
         command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
     command = Command::new("bash");
     command.env_clear().envs(envs).env("PATH", std::env::join_paths(path).expect("a PATH"));
     command.env("EXAMPLES", concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples"));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(stand.root()).arg("-c").arg(&script);
-    let ran = command.output().expect("bash runs");
-    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    let said: Vec<&str> = out.split("=== ").skip(1).collect();
-    assert_eq!(said.len(), blocks().len(), "it broke off:\n{out}\n{err}");
+    command.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(home.root()).arg("-c").arg(&script);
+    let run = command.output().expect("bash runs");
+    let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+    let outputs: Vec<&str> = out.split("=== ").skip(1).collect();
+    assert_eq!(outputs.len(), command_blocks().len(), "the script ended early:\n{out}\n{err}");
     let mut checked = 0;
-    for ((commands, expected), said) in blocks().iter().zip(said) {
-        let mut rest = said;
+    for ((commands, expected), output) in command_blocks().iter().zip(outputs) {
+        let mut rest = output;
         for part in expected.iter().flat_map(|line| line.split('…')) {
-            let at = rest
+            let start = rest
                 .find(part)
-                .unwrap_or_else(|| panic!("{part:?} of\n{commands}\nis not in\n{said}\n{err}"));
-            rest = &rest[at + part.len()..];
+                .unwrap_or_else(|| panic!("{part:?} of\n{commands}\nis not in\n{output}\n{err}"));
+            rest = &rest[start + part.len()..];
             checked += 1;
         }
     }
