@@ -7,8 +7,14 @@ use crate::{Options, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 6] =
-    ["window", "window_stories", "window_mend", "window_booth", "window_kiosk", "window_guards"];
+const WINDOW_TESTS: [&str; 6] = [
+    "window_complete_visit",
+    "window_input_and_failures",
+    "window_recovery",
+    "window_operator_setup",
+    "window_kiosk_mode",
+    "window_lockdown",
+];
 
 /// Runs all checks and tests, cheap ones first, and prints what each step cost.
 ///

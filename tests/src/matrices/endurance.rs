@@ -1,10 +1,10 @@
-//! Endurance: one process serves visitor after visitor at a backend that fails at random. What it holds must not
-//! grow, and every avatar that the backend delivered must be accounted for.
+//! Endurance: one process serves many visitors with a backend that fails at random. Its memory, open files and tasks must
+//! not grow, and every delivered avatar must be accounted for.
 
-use crate::booth::{Booth, PROFILE, scan};
-use crate::report::{Breach, Report, Table};
-use crate::stand::{self, Stand};
-use crate::{Options, Trouble};
+use crate::report::{Report, Table, Violation};
+use crate::sandbox_home::{PROFILE, SandboxHome, associate_avatars};
+use crate::test_home::{self, TestHome};
+use crate::{HarnessError, Options};
 use copresence_sandbox::{Sandbox, Settings, TokenPhase};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,22 +13,22 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-/// Visitors of the bounded form, and of the long one.
+/// Number of visitors in the short and in the long form.
 const VISITORS: (u32, u32) = (60, 1_000);
-/// An avatar in a third of a second.
+/// Speed of the sandbox's clock: an avatar takes about a third of a second.
 const SPEED: f64 = 60.0;
-/// What may still be growing is not measured: caches fill in the first of so many parts.
+/// Number of equal parts of the run. The first is not compared, because caches fill.
 const PARTS: usize = 5;
 
-/// By so much memory may differ, in KiB, for noise; and beyond it, for each visitor.
-const MEMORY: (f64, f64) = (4_096.0, 1.0);
-/// Files and tasks come and go with the visits that are under way: about ten files each, and the slower the machine,
-/// the more of them are. What is lost with every visitor goes far beyond it in the long form.
-const SPARE: f64 = 24.0;
-/// What is left on the disk when every visit is forgotten: journal, lock files, logs.
-const DISK: u64 = 4 << 20;
+/// Allowed growth of memory in KiB: in total, and in addition per visitor.
+const MEMORY_SLACK_KIB: (f64, f64) = (4_096.0, 1.0);
+/// Allowed growth of open files and of tasks. Each running visit has about ten files, and slow machines have more running
+/// visits. A leak per visitor exceeds this by far in the long form.
+const COUNT_SLACK: f64 = 24.0;
+/// Maximum bytes on the disk after all visits are forgotten: journal, lock files, logs.
+const MAX_BYTES_LEFT: u64 = 4 << 20;
 
-/// At random; each leaves the truth about the token to be found out.
+/// Faults that are applied at random.
 const FAULTS: &str = r#"[
     {"on":"login","nth":{"rate":0.2},"do":"reset"},
     {"on":"generate","nth":{"rate":0.03},"do":{"status":{"code":503}}},
@@ -47,84 +47,89 @@ const FAULTS: &str = r#"[
     {"on":"file","ranged":true,"nth":{"rate":0.2},"do":"ignore_range"}
 ]"#;
 
-/// What the program said.
+/// The output of the `day` program.
 #[derive(Default)]
-struct Told {
-    holds: Vec<Value>,
-    /// How each visit ended, by its id.
-    past: BTreeMap<String, String>,
-    over: bool,
+struct DayOutput {
+    usage: Vec<Value>,
+    /// The code of each ended visit, by its id.
+    ended: BTreeMap<String, String>,
+    is_complete: bool,
     stderr: String,
 }
 
-pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
+pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
-    let program = stand::program()?;
+    let program = test_home::find_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let settings = Settings { seed: options.seed, speed: SPEED, ..Settings::default() };
-    let booth = Booth::open(&program, runtime.handle(), settings)?;
-    let (stand, sandbox) = (&booth.stand, booth.sandbox());
+    let sandbox_home = SandboxHome::start(&program, runtime.handle(), settings)?;
+    let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
     sandbox.set_faults(copresence_sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
     sandbox.watch_requests(|sandbox, line| {
         if line.path == "/redeemExportToken" {
-            scan(sandbox);
+            associate_avatars(sandbox);
         }
     });
 
     let visitors = if options.long { VISITORS.1 } else { VISITORS.0 };
-    let mut day = Command::new(beside(&program)?);
-    stand.dress(&mut day);
-    day.arg(&booth.config).arg(PROFILE).arg(stand.data()).arg(stand.out()).arg(visitors.to_string());
-    booth.let_in(&mut day);
-    // With an arena a thread glibc spreads what it holds wider and wider, which hides what a leak would add.
+    let mut day = Command::new(find_day_program(&program)?);
+    home.apply_environment(&mut day);
+    day.arg(&sandbox_home.config).arg(PROFILE).arg(home.data()).arg(home.out()).arg(visitors.to_string());
+    sandbox_home.set_credentials(&mut day);
+    // With one arena per thread, fragmentation in glibc would hide a leak.
     day.env("MALLOC_ARENA_MAX", "1");
-    let told = follow(day)?;
-    let struck: u64 = sandbox.faults().iter().map(|state| state.struck).sum();
+    let output = run_day(day)?;
+    let applied: u64 = sandbox.faults().iter().map(|state| state.struck).sum();
 
-    // What the end of the day cut short is the business of the next morning.
+    // Visits that the end of the day interrupted are recovered without faults.
     sandbox.clear_faults();
-    let recovered = stand::run(booth.recover())?;
-    let mut past = told.past.clone();
-    for line in recovered.lines().iter().filter(|line| line["event"] == "ended") {
-        past.insert(word(&line["visit"]), word(&line["code"]));
+    let recovered = test_home::run_to_end(sandbox_home.recover_command())?;
+    let mut past = output.ended.clone();
+    for line in recovered.json_lines().iter().filter(|line| line["event"] == "ended") {
+        past.insert(string_value(&line["visit"]), string_value(&line["code"]));
     }
-    let past = tally(&past);
-    let mut breaches = judge(&told, &past, sandbox, visitors);
-    if recovered.hung || recovered.exit.is_none() {
-        breaches.push(format!("recover did not end well: {}", recovered.told()));
+    let past = count_ends(&past);
+    let mut violations = check_day(&output, &past, sandbox, visitors);
+    if recovered.timed_out || recovered.exit.is_none() {
+        violations.push(format!("recover failed: {}", recovered.describe()));
     }
-    breaches.extend(disk(stand)?);
-    breaches.extend(stand.strangers_touched());
-    let again = options.again("endurance", "");
-    let breach = |what| Breach { cell: "endurance".to_owned(), what, again: again.clone() };
+    violations.extend(check_disk_after_forgetting(home)?);
+    violations.extend(home.foreign_file_changes());
+    let reproduce = options.reproduce_command("endurance", "");
+    let violation =
+        |description| Violation { cell: "endurance".to_owned(), description, reproduce: reproduce.clone() };
     Ok(Report {
         title: "Endurance".to_owned(),
         about: format!(
-            "One process serves {visitors} visitors in a row, some of whom walk away, at a sandbox with faults at \
-             random ({struck} of them struck in this run). What the process holds is taken after each visitor; the \
-             table has the means of five equal parts of the day. The last is held to the second, within noise."
+            "One process serves {visitors} visitors in a row, some of whom leave early, with a sandbox that injects \
+             faults at random ({applied} in this run). The usage of the process is measured after each visitor; the \
+             table has the means of five equal parts of the run. The last part must not exceed the second by more \
+             than noise."
         ),
-        tables: vec![held(&told), ends(&past)],
-        breaches: breaches.into_iter().map(breach).collect(),
+        tables: vec![usage_table(&output), ends_table(&past)],
+        violations: violations.into_iter().map(violation).collect(),
         cells: visitors as usize,
-        took: began.elapsed(),
+        duration: began.elapsed(),
     })
 }
 
-/// The program of the day stands beside `copresence`, among the examples.
-fn beside(program: &Path) -> Result<PathBuf, Trouble> {
+/// The example `day`, in the target folder of `copresence`.
+fn find_day_program(program: &Path) -> Result<PathBuf, HarnessError> {
     let day = program.with_file_name("examples").join(format!("day{}", std::env::consts::EXE_SUFFIX));
     if day.is_file() {
         return Ok(day);
     }
-    Err(format!("there is no {}: `cargo build -p copresence-booth --example day` makes it", day.display())
-        .into())
+    Err(format!(
+        "{} does not exist. Build it with `cargo build -p copresence-booth --example day`",
+        day.display()
+    )
+    .into())
 }
 
-/// Runs it to its end, and takes in what it says.
-fn follow(mut command: Command) -> Result<Told, Trouble> {
+/// Runs the `day` program and parses its output.
+fn run_day(mut command: Command) -> Result<DayOutput, HarnessError> {
     let mut child = command.spawn()?;
-    let mut told = Told::default();
+    let mut output = DayOutput::default();
     let stderr = child.stderr.take().ok_or("no pipe")?;
     let stderr = std::thread::spawn(move || {
         let mut text = String::new();
@@ -134,24 +139,24 @@ fn follow(mut command: Command) -> Result<Told, Trouble> {
     for line in BufReader::new(child.stdout.take().ok_or("no pipe")?).lines() {
         let line: Value = serde_json::from_str(&line?)?;
         if line["holds"].is_object() {
-            told.holds.push(line["holds"].clone());
+            output.usage.push(line["holds"].clone());
         }
         if line["past"].is_string() && line["unfinished"] == false {
-            told.past.insert(word(&line["past"]), word(&line["code"]));
+            output.ended.insert(string_value(&line["past"]), string_value(&line["code"]));
         }
-        told.over |= line["over"] == true;
+        output.is_complete |= line["over"] == true;
     }
-    told.over &= child.wait()?.success();
-    told.stderr = stderr.join().unwrap_or_default();
-    Ok(told)
+    output.is_complete &= child.wait()?.success();
+    output.stderr = stderr.join().unwrap_or_default();
+    Ok(output)
 }
 
-fn word(value: &Value) -> String {
+fn string_value(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// How many visits ended in each way.
-fn tally(past: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
+/// The number of visits per code.
+fn count_ends(past: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
     let mut ends = BTreeMap::new();
     for code in past.values() {
         *ends.entry(code.clone()).or_default() += 1;
@@ -159,29 +164,39 @@ fn tally(past: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
     ends
 }
 
-const HELD: [(&str, &str); 3] =
+/// The measured fields of the output, with their labels.
+const MEASURED: [(&str, &str); 3] =
     [("resident_kib", "memory, KiB"), ("open_files", "open files"), ("tasks", "tasks")];
 
-/// The mean of one part of the day, from 0.
-fn mean(told: &Told, what: &str, part: usize) -> f64 {
-    let visits = &told.holds[..told.holds.len().saturating_sub(1)];
+/// The mean of a field in one part of the run; parts are counted from 0.
+fn mean_usage(output: &DayOutput, field: &str, part: usize) -> f64 {
+    let visits = &output.usage[..output.usage.len().saturating_sub(1)];
     let (from, to) = (visits.len() * part / PARTS, visits.len() * (part + 1) / PARTS);
-    let part: Vec<f64> = visits[from..to].iter().filter_map(|holds| holds[what].as_f64()).collect();
+    let part: Vec<f64> = visits[from..to].iter().filter_map(|usage| usage[field].as_f64()).collect();
     let count = u32::try_from(part.len()).unwrap_or(u32::MAX).max(1);
     part.iter().sum::<f64>() / f64::from(count)
 }
 
-fn judge(told: &Told, past: &BTreeMap<String, u32>, sandbox: &Sandbox, visitors: u32) -> Vec<String> {
-    let mut breaches = Vec::new();
-    if !told.over || told.stderr.contains("panicked") {
-        breaches.push(format!("the day did not end well: {}", told.stderr));
-        return breaches;
+fn check_day(
+    output: &DayOutput,
+    past: &BTreeMap<String, u32>,
+    sandbox: &Sandbox,
+    visitors: u32,
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    if !output.is_complete || output.stderr.contains("panicked") {
+        violations.push(format!("the `day` program failed: {}", output.stderr));
+        return violations;
     }
-    for (what, words) in HELD {
-        let (early, late) = (mean(told, what, 1), mean(told, what, PARTS - 1));
-        let spare = if what == "resident_kib" { MEMORY.0 + MEMORY.1 * f64::from(visitors) } else { SPARE };
-        if late > early + spare {
-            breaches.push(format!("{words} grew from {early:.0} to {late:.0}"));
+    for (field, label) in MEASURED {
+        let (early, late) = (mean_usage(output, field, 1), mean_usage(output, field, PARTS - 1));
+        let slack = if field == "resident_kib" {
+            MEMORY_SLACK_KIB.0 + MEMORY_SLACK_KIB.1 * f64::from(visitors)
+        } else {
+            COUNT_SLACK
+        };
+        if late > early + slack {
+            violations.push(format!("{label} grew from {early:.0} to {late:.0}"));
         }
     }
     let count = |codes: &[&str]| codes.iter().filter_map(|code| past.get(*code)).sum::<u32>();
@@ -189,58 +204,58 @@ fn judge(told: &Told, past: &BTreeMap<String, u32>, sandbox: &Sandbox, visitors:
     let spent = tokens.iter().filter(|token| token.state == TokenPhase::Spent).count();
     let accounted = count(&["saved", "saved_in_part", "possibly_consumed"]);
     if usize::try_from(accounted).ok() != Some(spent) {
-        breaches.push(format!(
-            "the backend delivered {spent} avatars, and {accounted} are accounted for: {past:?}"
+        violations.push(format!(
+            "the backend delivered {spent} avatars, but {accounted} are accounted for: {past:?}"
         ));
     }
     if count(&["saved"]) < visitors / 2 {
-        breaches.push(format!("of {visitors} visitors hardly one got an avatar: {past:?}"));
+        violations.push(format!("fewer than half of {visitors} visitors got an avatar: {past:?}"));
     }
-    breaches
+    violations
 }
 
-/// When every visit is forgotten, the disk is as it was.
-fn disk(stand: &Stand) -> Result<Vec<String>, Trouble> {
-    let forget = stand::run(stand.command(&["history", "forget", "--all", "--json"]))?;
-    let mut breaches = Vec::new();
+/// Forgets all visits, and checks that no file of an avatar is left.
+fn check_disk_after_forgetting(home: &TestHome) -> Result<Vec<String>, HarnessError> {
+    let forget = test_home::run_to_end(home.command(&["history", "forget", "--all", "--json"]))?;
+    let mut violations = Vec::new();
     if forget.exit != Some(0) {
-        breaches.push(format!("forgetting did not end well: {}", forget.told()));
+        violations.push(format!("forgetting failed: {}", forget.describe()));
     }
-    let (mut open, mut bytes) = (vec![stand.data(), stand.out()], 0);
+    let (mut open, mut bytes) = (vec![home.data(), home.out()], 0);
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
             let about = path.symlink_metadata()?;
             if about.is_dir() {
                 open.push(path);
-            } else if !stand.is_strangers(&path) {
+            } else if !home.is_foreign(&path) {
                 bytes += about.len();
-                let face =
+                let is_avatar_file =
                     [".glb", ".png", ".zip", ".part"].iter().any(|end| path.to_string_lossy().ends_with(end));
-                if face {
-                    breaches.push(format!("left on the disk: {}", path.display()));
+                if is_avatar_file {
+                    violations.push(format!("left behind on the disk: {}", path.display()));
                 }
             }
         }
     }
-    if bytes > DISK {
-        breaches.push(format!("{bytes} bytes are left on the disk"));
+    if bytes > MAX_BYTES_LEFT {
+        violations.push(format!("{bytes} bytes are left on the disk"));
     }
-    Ok(breaches)
+    Ok(violations)
 }
 
-fn held(told: &Told) -> Table {
-    let rows = HELD.iter().map(|(what, words)| {
-        let figures = (0..PARTS).map(|part| format!("{:.0}", mean(told, what, part)));
-        std::iter::once((*words).to_owned()).chain(figures).collect()
+fn usage_table(output: &DayOutput) -> Table {
+    let rows = MEASURED.iter().map(|(field, label)| {
+        let figures = (0..PARTS).map(|part| format!("{:.0}", mean_usage(output, field, part)));
+        std::iter::once((*label).to_owned()).chain(figures).collect()
     });
     let parts = (1..=PARTS).map(|part| format!("part {part}"));
-    let head = std::iter::once("what the process holds".to_owned()).chain(parts).collect();
+    let head = std::iter::once("usage of the process".to_owned()).chain(parts).collect();
     Table { title: String::new(), head, rows: rows.collect() }
 }
 
-fn ends(past: &BTreeMap<String, u32>) -> Table {
+fn ends_table(past: &BTreeMap<String, u32>) -> Table {
     let rows = past.iter().map(|(code, count)| vec![code.clone(), count.to_string()]);
-    let head = ["how the visits ended", "visits"];
+    let head = ["end of the visits", "visits"];
     Table { title: String::new(), head: head.map(str::to_owned).to_vec(), rows: rows.collect() }
 }

@@ -1,73 +1,73 @@
-//! The matrices: what becomes of avatars when the program is killed, the power fails, or the backend misbehaves.
+//! The matrices: what happens to avatars when the program is killed, the power fails, or the backend misbehaves.
 //!
-//! Each runs the real `copresence` in folders of its own, hurts it at many instants, lets `copresence recover` run,
-//! and holds what is left to its claims. It prints its table of steps and outcomes, and ends with 1 when a claim was
-//! broken, each breach with the command line that brings it back.
+//! Each matrix runs the real `copresence` in its own folders, disturbs it at many points, runs `copresence recover`, and
+//! checks the guarantees on the result. It prints a table of steps and outcomes. The exit code is 1 if a guarantee was
+//! violated; each violation is printed with the command line that reproduces it.
 
+mod asset_files;
 mod backend;
-mod booth;
 mod cells;
-mod claims;
-mod courses;
 mod endurance;
-mod fates;
 mod faults;
-mod files;
-mod journal;
+mod guarantees;
+mod journal_content;
 mod kill;
+mod outcomes;
 mod power;
 mod report;
-mod stand;
+mod sandbox_home;
+mod test_home;
+mod workloads;
 
 use clap::{Parser, ValueEnum};
 use report::Report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Why the matrices' own machinery, not the product, failed: what was tried, and what came of it.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+/// An error of the test harness, not of the product.
+type HarnessError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What becomes of avatars when something goes wrong, at every step: as tables.
+/// Test what happens to avatars when something fails at any step, and print the results as tables
 #[derive(Debug, Clone, Parser)]
 #[command(name = "matrices")]
 struct Options {
-    /// Which ones; all of them when none is named
+    /// Matrices to run [default: all]
     #[arg(value_name = "MATRIX")]
-    which: Vec<Which>,
-    /// Every step and many random instants, instead of the bounded form
+    matrices: Vec<Matrix>,
+    /// Run every step and many random instants instead of the short form
     #[arg(long)]
     long: bool,
-    /// Decides what is drawn by lot
+    /// Seed of everything that is drawn at random
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Only the cells whose name contains this
+    /// Run only the cells whose name contains this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// How many cells at once [default: three a core, for they mostly wait for the disk]
+    /// Number of cells that run at once [default: three per core, because cells mostly wait for the disk]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// Write the tables as Markdown into this folder
+    /// Write the tables as Markdown files into this folder
     #[arg(long, value_name = "FOLDER")]
     write: Option<PathBuf>,
-    /// Keep the folders of each cell that broke a claim
+    /// Keep the folders of each cell that violates a guarantee
     #[arg(long)]
     keep: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Which {
-    /// The program is killed at each crash point and at random instants
+enum Matrix {
+    /// Kill the program at each crash point and at random instants
     Kill,
-    /// The power fails at each step, and what was not flushed is lost
+    /// Cut the power at each step, so that unflushed data is lost
     Power,
-    /// Each fault of the sandbox, on each endpoint, at each place of a visit
+    /// Apply each fault of the sandbox to each endpoint, at several requests of a visit
     Faults,
-    /// A day of visitors in one process, at a backend that fails at random
+    /// Serve a day of visitors in one process, with a backend that fails at random
     Endurance,
 }
 
-impl Which {
-    fn run(self, options: &Options) -> Result<Report, Trouble> {
+impl Matrix {
+    fn run(self, options: &Options) -> Result<Report, HarnessError> {
         match self {
             Self::Kill => kill::run(options),
             Self::Power => power::run(options),
@@ -82,25 +82,25 @@ impl Which {
 }
 
 impl Options {
-    fn jobs(&self) -> usize {
+    fn job_count(&self) -> usize {
         self.jobs.unwrap_or_else(|| 3 * std::thread::available_parallelism().map_or(1, usize::from)).max(1)
     }
 
-    /// Whether a cell of this name is to run.
-    fn wants(&self, cell: &str) -> bool {
+    /// Whether a cell with this name is selected.
+    fn selects_cell(&self, cell: &str) -> bool {
         self.only.as_ref().is_none_or(|only| cell.contains(only.as_str()))
     }
 
-    /// Whether any cell whose name begins so may run.
-    fn wants_some_of(&self, course: &str) -> bool {
+    /// Whether any cell of this workload may be selected.
+    fn selects_workload(&self, workload: &str) -> bool {
         self.only.as_ref().is_none_or(|only| match only.split_once('/') {
-            Some((name, _)) => name == course,
+            Some((name, _)) => name == workload,
             None => true,
         })
     }
 
     /// The command line that runs one cell again.
-    fn again(&self, matrix: &str, cell: &str) -> String {
+    fn reproduce_command(&self, matrix: &str, cell: &str) -> String {
         let long = if self.long { " --long" } else { "" };
         format!("matrices {matrix}{long} --seed {} --only '{cell}'", self.seed)
     }
@@ -108,25 +108,25 @@ impl Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let which = if options.which.is_empty() { Which::value_variants() } else { &options.which };
-    let mut whole = true;
-    for matrix in which {
+    let matrices = if options.matrices.is_empty() { Matrix::value_variants() } else { &options.matrices };
+    let mut passed = true;
+    for matrix in matrices {
         match matrix.run(&options) {
             Ok(report) => {
                 report.print();
-                whole &= report.breaches.is_empty();
+                passed &= report.violations.is_empty();
                 if let Some(folder) = &options.write
                     && let Err(error) = report.write(folder, &matrix.name())
                 {
                     eprintln!("{}: {error}", folder.display());
-                    whole = false;
+                    passed = false;
                 }
             }
-            Err(trouble) => {
-                eprintln!("the matrix `{}` could not run: {trouble}", matrix.name());
-                whole = false;
+            Err(error) => {
+                eprintln!("the matrix `{}` could not run: {error}", matrix.name());
+                passed = false;
             }
         }
     }
-    if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

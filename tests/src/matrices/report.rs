@@ -1,26 +1,26 @@
-//! What a matrix found: tables as they are printed and written, and breaches.
+//! The report of a matrix: tables, which are printed and written to files, and violations.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a matrix found.
+/// The report of a matrix.
 pub(crate) struct Report {
     pub(crate) title: String,
-    /// What was done, in sentences.
+    /// What the matrix does, in sentences.
     pub(crate) about: String,
     pub(crate) tables: Vec<Table>,
-    pub(crate) breaches: Vec<Breach>,
+    pub(crate) violations: Vec<Violation>,
     pub(crate) cells: usize,
-    pub(crate) took: Duration,
+    pub(crate) duration: Duration,
 }
 
-/// A claim that did not hold.
-pub(crate) struct Breach {
+/// A guarantee that did not hold.
+pub(crate) struct Violation {
     pub(crate) cell: String,
-    pub(crate) what: String,
-    /// The command line that brings it back.
-    pub(crate) again: String,
+    pub(crate) description: String,
+    /// The command line that reproduces it.
+    pub(crate) reproduce: String,
 }
 
 /// A Markdown table.
@@ -31,9 +31,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The table with its columns aligned, so that it reads well unrendered too. The first column is text, the
-    /// others are figures or short words.
-    fn markdown(&self) -> String {
+    /// The table as Markdown with aligned columns. The first column is left-aligned, the others right-aligned.
+    fn to_markdown(&self) -> String {
         let columns = self.head.len();
         let mut widths: Vec<usize> = self.head.iter().map(|cell| cell.chars().count().max(3)).collect();
         for row in &self.rows {
@@ -45,11 +44,11 @@ impl Table {
             let mut text = String::from("|");
             for (index, width) in widths.iter().enumerate().take(columns) {
                 let cell = row.get(index).map_or("", String::as_str);
-                let room = " ".repeat(width - cell.chars().count());
+                let padding = " ".repeat(width - cell.chars().count());
                 if index == 0 {
-                    _ = write!(text, " {cell}{room} |");
+                    _ = write!(text, " {cell}{padding} |");
                 } else {
-                    _ = write!(text, " {room}{cell} |");
+                    _ = write!(text, " {padding}{cell} |");
                 }
             }
             text
@@ -71,28 +70,28 @@ impl Table {
 }
 
 impl Report {
-    /// All of it as Markdown, without what changes from machine to machine.
-    fn markdown(&self) -> String {
+    /// The report as Markdown, without the duration and the violations.
+    fn to_markdown(&self) -> String {
         let mut text = format!("{}\n", self.about);
         for table in &self.tables {
-            _ = write!(text, "\n{}", table.markdown());
+            _ = write!(text, "\n{}", table.to_markdown());
         }
         text
     }
 
-    /// Prints tables and breaches.
+    /// Prints the tables and violations to stdout.
     pub(crate) fn print(&self) {
-        println!("# {}\n\n{}", self.title, self.markdown());
-        let breached: std::collections::BTreeSet<&str> =
-            self.breaches.iter().map(|breach| breach.cell.as_str()).collect();
+        println!("# {}\n\n{}", self.title, self.to_markdown());
+        let violated: std::collections::BTreeSet<&str> =
+            self.violations.iter().map(|violation| violation.cell.as_str()).collect();
         println!(
-            "{} cells in {:.0} s, claims broken in {}.",
+            "{} cells in {:.0} s, guarantees violated in {}.",
             self.cells,
-            self.took.as_secs_f32(),
-            breached.len()
+            self.duration.as_secs_f32(),
+            violated.len()
         );
-        for Breach { cell, what, again } in &self.breaches {
-            println!("\nBROKEN  {cell}\n  {}\n  again: {again}", what.replace('\n', "\n  "));
+        for Violation { cell, description, reproduce } in &self.violations {
+            println!("\nVIOLATED  {cell}\n  {}\n  reproduce: {reproduce}", description.replace('\n', "\n  "));
         }
         println!();
     }
@@ -100,7 +99,7 @@ impl Report {
     /// Writes the tables to `FOLDER/<name>.md`.
     pub(crate) fn write(&self, folder: &Path, name: &str) -> std::io::Result<()> {
         std::fs::create_dir_all(folder)?;
-        std::fs::write(folder.join(format!("{name}.md")), self.markdown())
+        std::fs::write(folder.join(format!("{name}.md")), self.to_markdown())
     }
 }
 
@@ -110,13 +109,13 @@ mod tests {
 
     #[test]
     fn tables_are_aligned() {
-        let words = |row: &[&str]| row.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let strings = |row: &[&str]| row.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
         let table = Table {
             title: String::new(),
-            head: words(&["step", "n"]),
-            rows: vec![words(&["a", "12"]), words(&["länger", "3"])],
+            head: strings(&["step", "n"]),
+            rows: vec![strings(&["a", "12"]), strings(&["länger", "3"])],
         };
         let expected = "| step   |   n |\n|--------|----:|\n| a      |  12 |\n| länger |   3 |\n";
-        assert_eq!(table.markdown(), expected);
+        assert_eq!(table.to_markdown(), expected);
     }
 }

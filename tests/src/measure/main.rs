@@ -1,125 +1,129 @@
-//! `cargo xtask measure`: how long the window takes to be there, and what it costs all day. Prints a table.
+//! `cargo xtask measure`: measures the start time, memory and processor time of the window, and prints a table.
 //!
-//! No bound is asserted: what it prints is compared by people, with the machine's facts beside it.
+//! No limits are asserted. The table includes a description of the machine, so that people can compare results.
 #![cfg(target_os = "linux")]
 
 use copresence_sandbox::Scenario;
-use product_tests::window::processes::{memory, started_ms, ticks};
-use product_tests::window::{Booth, Plan, SOON, Trouble};
+use product_tests::window::processes::{cpu_ticks, memory_by_process, process_start_ms};
+use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Cold starts that are averaged.
-const STARTS: usize = 5;
-const VISITS: usize = 20;
-/// How long the screen that waits for visitors is watched.
-const WATCHED: Duration = Duration::from_mins(1);
-/// What has only just been drawn is left to settle for so long before it is watched.
-const SETTLES: Duration = Duration::from_secs(10);
+/// Number of cold starts, of which the median is printed.
+const COLD_STARTS: usize = 5;
+/// Number of visits for the measurement of memory.
+const VISIT_COUNT: usize = 20;
+/// Duration of the measurement while the app waits for visitors.
+const IDLE_DURATION: Duration = Duration::from_mins(1);
+/// Time to settle before a measurement.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
 
 #[tokio::main]
-async fn main() -> Result<(), Trouble> {
-    let mut words = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(program), Some(logs)) = (words.next(), words.next()) else {
+async fn main() -> Result<(), HarnessError> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(program), Some(logs)) = (args.next(), args.next()) else {
         return Err(
-            "measure APP FOLDER [VISITS]: the app's program, where to keep what it prints, and for how \
-                    many visits its memory alone is followed"
+            "usage: measure APP FOLDER [VISITS]\nAPP: the program of the app. FOLDER: for the output of programs. \
+             VISITS: measure only memory, over this many visits"
                 .into(),
         );
     };
-    if let Some(count) = words.next() {
-        let count = count.to_str().and_then(|count| count.parse().ok()).ok_or("VISITS is a number")?;
-        println!("{}\n", machine());
-        return visits(&program, &logs, count, |visit| visit == 1 || visit % 10 == 0 || visit == count).await;
+    if let Some(count) = args.next() {
+        let count = count.to_str().and_then(|count| count.parse().ok()).ok_or("VISITS must be a number")?;
+        println!("{}\n", describe_machine());
+        return measure_visits(&program, &logs, count, |visit| {
+            visit == 1 || visit % 10 == 0 || visit == count
+        })
+        .await;
     }
-    println!("{}\n", machine());
+    println!("{}\n", describe_machine());
     println!("| what | measured |\n|---|---:|");
     let mut paints = Vec::new();
-    for _ in 0..STARTS {
-        paints.push(cold_start(&program, &logs).await?);
+    for _ in 0..COLD_STARTS {
+        paints.push(measure_cold_start(&program, &logs).await?);
     }
     paints.sort_by(f64::total_cmp);
     println!(
-        "| start of the process to the first paint, median of {STARTS} (least, most) | {:.0} ms ({:.0}, {:.0}) |",
-        paints[STARTS / 2],
+        "| start of the process to the first paint, median of {COLD_STARTS} (least, most) | {:.0} ms ({:.0}, {:.0}) |",
+        paints[COLD_STARTS / 2],
         paints[0],
-        paints[STARTS - 1]
+        paints[COLD_STARTS - 1]
     );
-    visits(&program, &logs, VISITS, |visit| visit == 1 || visit == VISITS).await?;
-    for (motion, told) in [(true, "moving"), (false, "*reduce motion*")] {
-        let share = idle(&program, &logs, motion).await?;
+    measure_visits(&program, &logs, VISIT_COUNT, |visit| visit == 1 || visit == VISIT_COUNT).await?;
+    for (has_animations, label) in [(true, "with animations"), (false, "*reduce motion*")] {
+        let share = measure_idle_share(&program, &logs, has_animations).await?;
         println!(
-            "| one processor core while it waits for visitors, {told}, over {} s | {share:.1} % |",
-            WATCHED.as_secs()
+            "| one processor core while it waits for visitors, {label}, over {} s | {share:.1} % |",
+            IDLE_DURATION.as_secs()
         );
     }
     Ok(())
 }
 
-/// Milliseconds from the start of the app's process to the first words and pictures on its page.
-async fn cold_start(program: &Path, logs: &Path) -> Result<f64, Trouble> {
-    let booth = Booth::open(program, logs, Plan::default()).await?;
-    booth.see_screen("attract").await?;
+/// Measures the milliseconds from the start of the app's process to the first contentful paint of its page.
+async fn measure_cold_start(program: &Path, logs: &Path) -> Result<f64, HarnessError> {
+    let kiosk = DrivenKiosk::open(program, logs, KioskSetup::default()).await?;
+    kiosk.await_screen("attract").await?;
     let script = "const [first] = performance.getEntriesByName('first-contentful-paint');
         return performance.timeOrigin + first.startTime;";
-    let painted: f64 = booth.app.page().execute(script, vec![]).await?.convert()?;
-    let started = started_ms(booth.desk.app_process(program)?)?;
-    booth.close().await?;
+    let painted: f64 = kiosk.app.page().execute(script, vec![]).await?.convert()?;
+    let started = process_start_ms(kiosk.desktop.app_process(program)?)?;
+    kiosk.close().await?;
     Ok(painted - started)
 }
 
-/// Memory after the visits that are told of, each back at the beginning.
-async fn visits(
+/// Prints the memory after each visit for which `is_printed` returns true, back at the first screen.
+async fn measure_visits(
     program: &Path,
     logs: &Path,
     count: usize,
-    told: impl Fn(usize) -> bool,
-) -> Result<(), Trouble> {
-    let booth = Booth::open(program, logs, Plan::default()).await?;
-    let app = booth.desk.app_process(program)?;
+    is_printed: impl Fn(usize) -> bool,
+) -> Result<(), HarnessError> {
+    let kiosk = DrivenKiosk::open(program, logs, KioskSetup::default()).await?;
+    let app = kiosk.desktop.app_process(program)?;
     println!("\n| memory (PSS, MB) after | all processes | each |\n|---:|---:|---|");
     for visit in 1..=count {
-        booth.app.press("[data-testid=start]", SOON).await?;
-        booth.see_screen("invite").await?;
-        booth.scan(Scenario::ExistingAvatar)?;
-        booth.see_reveal().await?;
-        booth.app.press("[data-testid=again]", SOON).await?;
-        booth.see_screen("attract").await?;
-        if told(visit) {
-            tokio::time::sleep(SETTLES).await;
-            let all = memory(app);
+        kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
+        kiosk.await_screen("invite").await?;
+        kiosk.scan_code(Scenario::ExistingAvatar)?;
+        kiosk.await_reveal().await?;
+        kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+        kiosk.await_screen("attract").await?;
+        if is_printed(visit) {
+            tokio::time::sleep(SETTLE_TIME).await;
+            let all = memory_by_process(app);
             let each: Vec<String> =
-                all.iter().map(|(name, bytes)| format!("{name} {}", mega(*bytes))).collect();
-            let sum = mega(all.iter().map(|(_, bytes)| bytes).sum());
+                all.iter().map(|(name, bytes)| format!("{name} {}", to_megabytes(*bytes))).collect();
+            let sum = to_megabytes(all.iter().map(|(_, bytes)| bytes).sum());
             println!("| {visit} visits | {sum} | {} |", each.join(", "));
         }
     }
-    booth.close().await
+    kiosk.close().await
 }
 
-/// Whole megabytes.
-fn mega(bytes: u64) -> u64 {
+/// Bytes in megabytes, rounded.
+fn to_megabytes(bytes: u64) -> u64 {
     (bytes + 500_000) / 1_000_000
 }
 
-/// The share of one core that all its processes take while nobody is there, in per cent.
-async fn idle(program: &Path, logs: &Path, motion: bool) -> Result<f64, Trouble> {
-    let plan = Plan { motion, ..Plan::default() };
-    let booth = Booth::open(program, logs, plan).await?;
-    booth.see_screen("attract").await?;
-    tokio::time::sleep(SETTLES).await;
-    let app = booth.desk.app_process(program)?;
-    let (before, began) = (ticks(app), Instant::now());
-    tokio::time::sleep(WATCHED).await;
+/// Measures the processor time of all processes of the app without visitors, in percent of one core.
+async fn measure_idle_share(program: &Path, logs: &Path, has_animations: bool) -> Result<f64, HarnessError> {
+    let setup = KioskSetup { has_animations, ..KioskSetup::default() };
+    let kiosk = DrivenKiosk::open(program, logs, setup).await?;
+    kiosk.await_screen("attract").await?;
+    tokio::time::sleep(SETTLE_TIME).await;
+    let app = kiosk.desktop.app_process(program)?;
+    let (before, began) = (cpu_ticks(app), Instant::now());
+    tokio::time::sleep(IDLE_DURATION).await;
     #[expect(clippy::cast_precision_loss, reason = "hundredths of a second of a minute")]
-    let used = (ticks(app) - before) as f64 / 100.0;
+    let used = (cpu_ticks(app) - before) as f64 / 100.0;
     let share = used / began.elapsed().as_secs_f64() * 100.0;
-    booth.close().await?;
+    kiosk.close().await?;
     Ok(share)
 }
 
-/// What the figures depend on.
-fn machine() -> String {
+/// Describes the machine, on which the results depend.
+fn describe_machine() -> String {
     let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
     let field = |text: &str, name: &str| {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
@@ -135,7 +139,7 @@ fn machine() -> String {
         .unwrap_or("Linux")
         .trim_matches('"');
     format!(
-        "{system}, {cores} cores ({cpu}), load {load} at the beginning; Xvfb, 1280 × 720, drawn in software, under \
+        "{system}, {cores} cores ({cpu}), load {load} at the beginning; Xvfb, 1280 × 720, rendered in software, under \
          WebDriver."
     )
 }

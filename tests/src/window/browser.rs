@@ -1,7 +1,7 @@
-//! The hands: `WebDriver` on the app, and on a phone's browser.
+//! Control of the app and of a phone's browser by `WebDriver`.
 
-use super::program::Program;
-use super::{Desk, Part, Screen, Trouble};
+use super::child_program::ChildProgram;
+use super::{DesktopSession, HarnessError, PixelRect, VirtualScreen};
 use std::net::TcpStream;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, WebElement};
 
-/// How often a page is asked again for what it does not show yet.
-const ASK: Duration = Duration::from_millis(100);
+/// Interval at which a page is queried for an element.
+const QUERY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A page under `WebDriver`.
 #[derive(Debug)]
@@ -21,68 +21,77 @@ pub struct Browser {
     page: WebDriver,
 }
 
-/// The app in its window.
+/// The app in its window, under a driver.
 #[derive(Debug)]
 pub struct App {
     browser: Browser,
-    driver: Program,
+    driver: ChildProgram,
 }
 
-/// A phone: a small screen of its own, with a browser of the same family as an iPhone's.
+/// A phone: a small screen with a `WebKit` browser, as on an iPhone.
 #[derive(Debug)]
 pub struct Phone {
     browser: Browser,
-    driver: Program,
-    screen: Screen,
+    driver: ChildProgram,
+    screen: VirtualScreen,
 }
 
 impl App {
-    /// Starts the app `program` on `screen`, with these arguments and variables.
+    /// Starts the app `program` on `screen` with these arguments and environment variables.
     pub async fn start(
-        desk: &Desk,
-        screen: &Screen,
+        desktop: &DesktopSession,
+        screen: &VirtualScreen,
         program: &Path,
         args: &[&str],
         env: &[(&str, &str)],
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, HarnessError> {
         if !program.is_file() {
-            let what = format!("{} is not there: cargo build --package copresence-kiosk", program.display());
+            let what = format!(
+                "{} does not exist. Build it with `cargo build --package copresence-kiosk`",
+                program.display()
+            );
             return Err(what.into());
         }
         let (port, native) = (free_port()?, free_port()?);
         let name = std::env::var_os("TAURI_DRIVER").unwrap_or_else(|| "tauri-driver".into());
-        let mut command = desk.command(name);
+        let mut command = desktop.command(name);
         command.args(["--port", &port.number().to_string(), "--native-port", &native.number().to_string()]);
-        // The app is started by the driver's driver, and takes all of this from there.
+        // tauri-driver starts the native driver, which starts the app; both inherit this environment.
         command.env("DISPLAY", screen.display()).envs(env.iter().copied());
-        // The driver's driver listens before the driver does that it starts, and then refuses the first request.
-        let driver = listening("app", &mut command, desk, &[&port, &native])?;
+        // tauri-driver listens before the native driver does, and would refuse the first request.
+        let driver = start_driver("app", &mut command, desktop, &[&port, &native])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "wry")?;
         wanted.set("tauri:options", serde_json::json!({ "application": program, "args": args }))?;
         Ok(Self { browser: Browser::open(&port, wanted).await?, driver })
     }
 
-    /// Where an element is in a photograph of the screen; the page must fill that, as a kiosk's does.
-    pub async fn place_of(&self, element: &WebElement, screen: &Screen) -> Result<Part, Trouble> {
+    /// The rectangle of an element in a screenshot. The page must fill the screen, as in kiosk mode.
+    pub async fn element_rect(
+        &self,
+        element: &WebElement,
+        screen: &VirtualScreen,
+    ) -> Result<PixelRect, HarnessError> {
         let script = "return [window.innerWidth, window.innerHeight, window.devicePixelRatio]";
         let (width, height, ratio): (f64, f64, f64) = self.page().execute(script, vec![]).await?.convert()?;
         let fills =
             (width * ratio, height * ratio) == (f64::from(screen.width()), f64::from(screen.height()));
         if !fills {
             let (whole, high) = (screen.width(), screen.height());
-            let what = format!("the page has {width} × {height} at {ratio}, the screen {whole} × {high}");
+            let what = format!(
+                "the page has {width} × {height} pixels at ratio {ratio}, the screen has {whole} × {high}"
+            );
             return Err(what.into());
         }
         let rect = element.rect().await?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
         let pixels = |length: f64| (length * ratio).clamp(0.0, 65_535.0).round() as u32;
         let (x, y) = (pixels(rect.x), pixels(rect.y));
-        Ok(Part { x, y, width: pixels(rect.width), height: pixels(rect.height) })
+        Ok(PixelRect { x, y, width: pixels(rect.width), height: pixels(rect.height) })
     }
 
-    /// Closes the window and waits until the app's processes are gone.
-    pub async fn close(self) -> Result<(), Trouble> {
+    /// Closes the window and waits until the app has ended.
+    pub async fn close(self) -> Result<(), HarnessError> {
         let closed = self.browser.page.quit().await;
         drop(self.driver);
         Ok(closed?)
@@ -90,15 +99,15 @@ impl App {
 }
 
 impl Phone {
-    /// Switches it on, with an empty page.
-    pub async fn switch_on(desk: &Desk) -> Result<Self, Trouble> {
-        let screen = Screen::switch_on(desk, "phone-screen", 480, 960)?;
+    /// Starts the phone with an empty page.
+    pub async fn switch_on(desktop: &DesktopSession) -> Result<Self, HarnessError> {
+        let screen = VirtualScreen::switch_on(desktop, "phone-screen", 480, 960)?;
         let port = free_port()?;
-        let mut command = desk.command("WebKitWebDriver");
+        let mut command = desktop.command("WebKitWebDriver");
         command.arg(format!("--port={}", port.number())).env("DISPLAY", screen.display());
-        // With it, this browser never answers when asked for a picture of a page.
+        // With this variable, the browser never returns a screenshot of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
-        let driver = listening("phone", &mut command, desk, &[&port])?;
+        let driver = start_driver("phone", &mut command, desktop, &[&port])?;
         let mut wanted = Capabilities::new();
         wanted.set("browserName", "MiniBrowser")?;
         wanted.set(
@@ -108,20 +117,20 @@ impl Phone {
         Ok(Self { browser: Browser::open(&port, wanted).await?, driver, screen })
     }
 
-    /// Makes the browser as large as the phone, for a photograph: nobody arranges windows on this screen. (The
-    /// driver's own pictures of a page stay blank after it.)
-    pub async fn fill_screen(&self) -> Result<(), Trouble> {
+    /// Resizes the browser to the size of the phone, because no window manager does. Screenshots of a page by the driver are
+    /// blank afterwards.
+    pub async fn fill_screen(&self) -> Result<(), HarnessError> {
         self.browser.page.set_window_rect(0, 0, self.screen.width(), self.screen.height()).await?;
         Ok(())
     }
 
-    /// Its screen, for a photograph.
-    pub fn screen(&self) -> &Screen {
+    /// The phone's screen, for screenshots.
+    pub fn screen(&self) -> &VirtualScreen {
         &self.screen
     }
 
-    /// Switches it off.
-    pub async fn switch_off(self) -> Result<(), Trouble> {
+    /// Closes the browser and its driver.
+    pub async fn switch_off(self) -> Result<(), HarnessError> {
         let closed = self.browser.page.quit().await;
         drop(self.driver);
         Ok(closed?)
@@ -129,36 +138,36 @@ impl Phone {
 }
 
 impl Browser {
-    async fn open(port: &ReservedPort, wanted: Capabilities) -> Result<Self, Trouble> {
-        // Building an HTTP client asks for it, though drivers speak plain HTTP. A second call is no harm.
+    async fn open(port: &ReservedPort, wanted: Capabilities) -> Result<Self, HarnessError> {
+        // The HTTP client needs a provider, even for plain HTTP. Fails if one is installed.
         drop(rustls::crypto::ring::default_provider().install_default());
         let page = WebDriver::new(format!("http://{port}"), wanted).await?;
-        // Drivers allow half a minute, which a busy machine exceeds.
+        // The default of 30 s is too short for a busy machine.
         page.set_script_timeout(Duration::from_secs(100)).await?;
         Ok(Self { page })
     }
 
-    /// The driver's own commands.
+    /// The `WebDriver` client.
     pub fn page(&self) -> &WebDriver {
         &self.page
     }
 
-    /// Opens an address.
-    pub async fn open_address(&self, address: &str) -> Result<(), Trouble> {
+    /// Opens a URL.
+    pub async fn open_address(&self, address: &str) -> Result<(), HarnessError> {
         Ok(self.page.goto(address).await?)
     }
 
-    /// The first visible element for a CSS selector, awaited for at most `patience`.
-    pub async fn see(&self, css: &str, patience: Duration) -> Result<WebElement, Trouble> {
-        let query = self.page.query(By::Css(css)).wait(patience, ASK).and_displayed();
-        Ok(query.first().await.map_err(|error| format!("“{css}” was not seen: {error}"))?)
+    /// Waits at most `timeout` for the first visible element of a CSS selector.
+    pub async fn await_element(&self, css: &str, timeout: Duration) -> Result<WebElement, HarnessError> {
+        let query = self.page.query(By::Css(css)).wait(timeout, QUERY_INTERVAL).and_displayed();
+        Ok(query.first().await.map_err(|error| format!("“{css}” did not appear: {error}"))?)
     }
 
-    /// What is to be read there, once it is; a page that is just being drawn anew is read again.
-    pub async fn read(&self, css: &str, patience: Duration) -> Result<String, Trouble> {
-        let deadline = Instant::now() + patience;
+    /// Waits for an element and returns its text. Retries if the element is replaced meanwhile.
+    pub async fn read_text(&self, css: &str, timeout: Duration) -> Result<String, HarnessError> {
+        let deadline = Instant::now() + timeout;
         loop {
-            match self.see(css, patience).await?.text().await {
+            match self.await_element(css, timeout).await?.text().await {
                 Ok(text) => return Ok(text),
                 Err(error) if Instant::now() > deadline => return Err(error.into()),
                 Err(error) => match error.as_inner() {
@@ -169,15 +178,15 @@ impl Browser {
         }
     }
 
-    /// Presses what is there for a CSS selector, once it is.
-    pub async fn press(&self, css: &str, patience: Duration) -> Result<(), Trouble> {
-        let element = self.see(css, patience).await?;
-        element.wait_until().wait(patience, ASK).clickable().await?;
+    /// Waits for an element and clicks it.
+    pub async fn click_element(&self, css: &str, timeout: Duration) -> Result<(), HarnessError> {
+        let element = self.await_element(css, timeout).await?;
+        element.wait_until().wait(timeout, QUERY_INTERVAL).clickable().await?;
         Ok(element.click().await?)
     }
 
-    /// Waits until every movement that ends has ended, every picture is there, and the page is drawn so.
-    pub async fn come_to_rest(&self) -> Result<(), Trouble> {
+    /// Waits until all finite animations have ended, all images are loaded, and the page is rendered.
+    pub async fn await_animations(&self) -> Result<(), HarnessError> {
         let script = "const done = arguments[arguments.length - 1];
             const ends = animation => animation.effect.getComputedTiming().endTime !== Infinity;
             const moving = document.getAnimations().filter(ends).map(animation => animation.finished);
@@ -188,8 +197,8 @@ impl Browser {
         Ok(())
     }
 
-    /// From now on keeps each value that an attribute takes, also between two looks at the page.
-    pub async fn record_changes(&self, css: &str, attribute: &str) -> Result<(), Trouble> {
+    /// Starts recording each value of an attribute, including values that change back quickly.
+    pub async fn record_changes(&self, css: &str, attribute: &str) -> Result<(), HarnessError> {
         let script = "const [css, name] = arguments; const seen = []; window.__seen = seen;
             const look = () => { const now = document.querySelector(css)?.getAttribute(name);
                 if (now && now !== seen.at(-1)) seen.push(now); };
@@ -200,8 +209,8 @@ impl Browser {
         Ok(())
     }
 
-    /// What [`record_changes`](Self::record_changes) kept, oldest first.
-    pub async fn recorded(&self) -> Result<Vec<String>, Trouble> {
+    /// The values that [`record_changes`](Self::record_changes) recorded, oldest first.
+    pub async fn recorded_values(&self) -> Result<Vec<String>, HarnessError> {
         Ok(self.page.execute("return window.__seen", vec![]).await?.convert()?)
     }
 }
@@ -222,29 +231,29 @@ impl Deref for Phone {
     }
 }
 
-fn listening(
+fn start_driver(
     name: &str,
     command: &mut Command,
-    desk: &Desk,
+    desktop: &DesktopSession,
     ports: &[&ReservedPort],
-) -> Result<Program, Trouble> {
-    let mut driver = Program::start(name, command, desk.logs())?;
+) -> Result<ChildProgram, HarnessError> {
+    let mut driver = ChildProgram::start(name, command, desktop.log_folder())?;
     driver.await_ready(|| ports.iter().all(|port| TcpStream::connect(port.to_string()).is_ok()))?;
     Ok(driver)
 }
 
-/// A port for a driver; once that listens, it keeps the port by itself.
-fn free_port() -> Result<ReservedPort, Trouble> {
+/// Reserves a port until the driver listens on it.
+fn free_port() -> Result<ReservedPort, HarnessError> {
     Ok(ReservedPort::reserve()?.for_child_process())
 }
 
-/// The browser that comes with the library, in the folder of this architecture.
-fn mini_browser() -> Result<PathBuf, Trouble> {
+/// The path of `WebKitGTK`'s browser, in the folder of this architecture.
+fn mini_browser() -> Result<PathBuf, HarnessError> {
     let lib = Path::new("/usr/lib");
     let found = std::fs::read_dir(lib)?
         .flatten()
         .map(|entry| entry.path().join("webkit2gtk-4.1/MiniBrowser"))
         .chain([lib.join("webkit2gtk-4.1/MiniBrowser"), "/usr/libexec/webkit2gtk-4.1/MiniBrowser".into()])
         .find(|file| file.is_file());
-    found.ok_or_else(|| "WebKitGTK's MiniBrowser is not there (Debian: libwebkit2gtk-4.1-0)".into())
+    found.ok_or_else(|| "WebKitGTK's MiniBrowser is not installed (Debian: libwebkit2gtk-4.1-0)".into())
 }

@@ -1,25 +1,27 @@
-//! A machine of its own for the app: screen, session bus, unlocked keychain, home; and a hand and eyes for it.
+//! A machine of its own for the app: virtual screen, session bus, unlocked keychain and home; with control of input and
+//! screenshots.
 //!
-//! Everything runs in process groups that end with the value that started them, and under one temporary home, by
-//! which [`Desk::leftovers`] finds what got away. What the programs print goes to files beside the screenshots.
+//! Every program runs in a process group that ends when its value is dropped, and in one temporary home, by which
+//! [`DesktopSession::leftovers`] finds processes that were left running. The output of the programs goes to files beside
+//! the screenshots.
 
-mod booth;
 mod browser;
-mod desk;
-mod hands;
-mod manager;
-mod panel;
-mod part;
-mod pictures;
+mod child_program;
+mod desktop;
+mod input;
+mod kiosk;
+mod operator_desk;
+mod pixel_rect;
 pub mod processes;
-mod program;
+mod screenshots;
+mod window_manager;
 
-pub use booth::{Backend, Bare, Booth, Plan, SOON};
 pub use browser::{App, Browser, Phone};
-pub use desk::{Desk, Screen};
-pub use manager::Seen;
-pub use part::Part;
-pub use pictures::{colours, decode_qr, likeness, photograph};
+pub use desktop::{DesktopSession, VirtualScreen};
+pub use kiosk::{Backend, DrivenKiosk, KioskSetup, RENDER_TIMEOUT, UndrivenKiosk};
+pub use pixel_rect::PixelRect;
+pub use screenshots::{count_colours, decode_qr_codes, take_screenshot, text_similarity};
+pub use window_manager::WindowState;
 
-/// Why the test's own machinery, not the product, failed: what was tried, and what came of it.
-pub type Trouble = Box<dyn std::error::Error + Send + Sync>;
+/// An error of the test harness, not of the product.
+pub type HarnessError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,78 +1,82 @@
-//! The app's processes as the system sees them: which one draws the page, and signals to it.
+//! The app's processes: which one renders the page, signals, memory and processor time.
 
-use super::{Desk, Trouble};
-use rustix::process::{Pid, Signal, kill_process};
+use super::{DesktopSession, HarnessError};
+use rustix::process::{Pid, Signal};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-impl Desk {
-    /// The app itself, started on this desk.
-    pub fn app_process(&self, program: &Path) -> Result<i32, Trouble> {
+impl DesktopSession {
+    /// The process of the app in this session.
+    pub fn app_process(&self, program: &Path) -> Result<i32, HarnessError> {
         let program = program.canonicalize()?;
         let of_app = |pid: &i32| fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
         let found = self.processes().into_iter().find(of_app);
         found.ok_or_else(|| format!("{} does not run", program.display()).into())
     }
 
-    /// The one process that draws the app's page now.
-    pub fn page_process(&self, program: &Path) -> Result<i32, Trouble> {
+    /// The process that renders the app's page. Waits until there is exactly one.
+    pub fn page_process(&self, program: &Path) -> Result<i32, HarnessError> {
         let app = self.app_process(program)?;
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            let drawing: Vec<i32> =
-                children(app).into_iter().filter(|pid| name(*pid) == "WebKitWebProces").collect();
-            match drawing.as_slice() {
+            let renderers: Vec<i32> = child_processes(app)
+                .into_iter()
+                .filter(|pid| process_name(*pid) == "WebKitWebProces")
+                .collect();
+            match renderers.as_slice() {
                 [only] => return Ok(*only),
-                _ if Instant::now() > deadline => return Err(format!("{drawing:?} draw the page").into()),
-                // One that was killed may not have been taken note of yet.
-                _ => std::thread::sleep(super::program::LOOK),
+                _ if Instant::now() > deadline => {
+                    return Err(format!("not exactly one process renders the page: {renderers:?}").into());
+                }
+                // A killed process may still be listed.
+                _ => std::thread::sleep(super::child_program::POLL_INTERVAL),
             }
         }
     }
 }
 
-/// Kills a process at once.
-pub fn kill(pid: i32) -> Result<(), Trouble> {
-    signal(pid, Signal::KILL)
+/// Kills a process with SIGKILL.
+pub fn kill_process(pid: i32) -> Result<(), HarnessError> {
+    send_signal(pid, Signal::KILL)
 }
 
-/// Stops a process where it stands; it does not hear anything but its own end.
-pub fn freeze(pid: i32) -> Result<(), Trouble> {
-    signal(pid, Signal::STOP)
+/// Stops a process with SIGSTOP.
+pub fn freeze_process(pid: i32) -> Result<(), HarnessError> {
+    send_signal(pid, Signal::STOP)
 }
 
-/// Asks a process to end, as a service manager does.
-pub fn terminate(pid: i32) -> Result<(), Trouble> {
-    signal(pid, Signal::TERM)
+/// Terminates a process with SIGTERM.
+pub fn terminate(pid: i32) -> Result<(), HarnessError> {
+    send_signal(pid, Signal::TERM)
 }
 
-/// Whether it still runs.
-pub fn runs(pid: i32) -> bool {
-    state(pid).is_some_and(|state| state != 'Z')
+/// Whether a process runs, and is not a zombie.
+pub fn is_process_running(pid: i32) -> bool {
+    process_state(pid).is_some_and(|state| state != 'Z')
 }
 
-/// A process and what it started, each with its name and its memory: proportional set size in bytes.
-pub fn memory(pid: i32) -> Vec<(String, u64)> {
+/// The name and memory of a process and of all its descendants. Memory: proportional set size in bytes.
+pub fn memory_by_process(pid: i32) -> Vec<(String, u64)> {
     let own = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let pss = own.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib: u64 = pss.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0);
-    let mut all = vec![(name(pid), kib * 1024)];
-    all.extend(children(pid).into_iter().flat_map(memory));
+    let mut all = vec![(process_name(pid), kib * 1024)];
+    all.extend(child_processes(pid).into_iter().flat_map(memory_by_process));
     all
 }
 
-/// Processor time of a process and what it started, in clock ticks (hundredths of a second).
-pub fn ticks(pid: i32) -> u64 {
+/// Processor time of a process and its descendants, in clock ticks (1/100 s).
+pub fn cpu_ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // After the name, which may hold anything: state, parent, …; user and system time are the 12th and 13th.
+    // After the name in parentheses: state, parent, …; user and system time are fields 12 and 13.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-    let at = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    at(11) + at(12) + children(pid).into_iter().map(ticks).sum::<u64>()
+    let field_at = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+    field_at(11) + field_at(12) + child_processes(pid).into_iter().map(cpu_ticks).sum::<u64>()
 }
 
-/// When a process was started, in milliseconds since 1970, to a hundredth of a second.
-pub fn started_ms(pid: i32) -> Result<f64, Trouble> {
+/// Start time of a process in milliseconds since 1970, with a resolution of 10 ms.
+pub fn process_start_ms(pid: i32) -> Result<f64, HarnessError> {
     let uptime: f64 =
         fs::read_to_string("/proc/uptime")?.split_whitespace().next().ok_or("no uptime")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
@@ -86,11 +90,11 @@ pub fn started_ms(pid: i32) -> Result<f64, Trouble> {
     Ok((now - uptime + after / 100.0) * 1000.0)
 }
 
-fn signal(pid: i32, signal: Signal) -> Result<(), Trouble> {
-    Ok(kill_process(Pid::from_raw(pid).ok_or("no process")?, signal)?)
+fn send_signal(pid: i32, signal: Signal) -> Result<(), HarnessError> {
+    Ok(rustix::process::kill_process(Pid::from_raw(pid).ok_or("no process")?, signal)?)
 }
 
-fn children(of: i32) -> Vec<i32> {
+fn child_processes(of: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{of}/task")) else { return Vec::new() };
     let lists =
         threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
@@ -99,11 +103,11 @@ fn children(of: i32) -> Vec<i32> {
         .collect()
 }
 
-fn name(pid: i32) -> String {
+fn process_name(pid: i32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
 
-fn state(pid: i32) -> Option<char> {
+fn process_state(pid: i32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit(')').next()?.trim().chars().next()
 }

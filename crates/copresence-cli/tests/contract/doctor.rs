@@ -1,33 +1,33 @@
-//! `copresence doctor`: what works on this machine, and the exit code that a script can go by.
+//! `copresence doctor`: the state of this machine, and the exit code for scripts.
 
-use crate::support::backend::{API_KEY, Backend, SESSION_TOKEN, Script};
-use crate::support::program::{Fixture, Live, Ran};
+use crate::support::backend::{API_KEY, Backend, BackendScript, SESSION_TOKEN};
+use crate::support::program::{FinishedRun, RunningProgram, TestHome};
 use serde_json::Value;
 use test_port::ReservedPort;
 
-fn parts(ran: &Ran) -> Vec<Value> {
-    ran.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+fn parse_parts(run: &FinishedRun) -> Vec<Value> {
+    run.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
-fn state_of<'a>(parts: &'a [Value], part: &str) -> &'a str {
+fn part_state<'a>(parts: &'a [Value], part: &str) -> &'a str {
     let found = parts.iter().find(|view| view["part"] == part);
     found.and_then(|view| view["stand"].as_str()).unwrap_or_else(|| panic!("{part}: {parts:?}"))
 }
 
-/// At a backend that is no sandbox, with both credentials unless told otherwise.
-fn at(fixture: &Fixture, url: &str, with_credentials: bool) -> Ran {
-    let mut command = fixture.command(&["doctor", "--json", "--api-url", url]);
+/// Runs `doctor` for a backend that is not the sandbox.
+fn run_doctor(home: &TestHome, url: &str, with_credentials: bool) -> FinishedRun {
+    let mut command = home.command(&["doctor", "--json", "--api-url", url]);
     if with_credentials {
         command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
     }
-    Live::start(command).end()
+    RunningProgram::start(command).wait()
 }
 
 #[test]
-fn a_bare_machine_is_well_enough_for_the_sandbox() {
-    let fixture = Fixture::new();
-    let ran = fixture.run(&["doctor", "--json"]).exits(0);
-    let parts = parts(&ran);
+fn a_new_machine_is_ready_for_the_sandbox() {
+    let home = TestHome::new();
+    let run = home.run_program(&["doctor", "--json"]).expect_exit(0);
+    let parts = parse_parts(&run);
     let names: Vec<_> = parts.iter().filter_map(|view| view["part"].as_str()).collect();
     let all = [
         "profiles",
@@ -42,71 +42,73 @@ fn a_bare_machine_is_well_enough_for_the_sandbox() {
     ];
     assert_eq!(names, all);
     for part in ["profiles", "settings", "disk", "credentials", "backend"] {
-        assert_eq!(state_of(&parts, part), "good", "{part}: {parts:?}");
+        assert_eq!(part_state(&parts, part), "good", "{part}: {parts:?}");
     }
-    assert_eq!(state_of(&parts, "keychain"), if cfg!(target_os = "linux") { "unknown" } else { "good" });
-    let text = fixture.run(&["doctor"]).exits(0).stdout;
-    assert_eq!(text.lines().filter(|line| !line.starts_with(' ')).count(), all.len(), "{text}");
+    assert_eq!(part_state(&parts, "keychain"), if cfg!(target_os = "linux") { "unknown" } else { "good" });
+    let people = home.run_program(&["doctor"]).expect_exit(0).stdout;
+    assert_eq!(people.lines().filter(|line| !line.starts_with(' ')).count(), all.len(), "{people}");
     #[cfg(target_os = "linux")]
-    assert!(text.contains("what to do: For `copresence-kiosk`"), "no display here: {text}");
+    assert!(people.contains("what to do: For `copresence-kiosk`"), "no display here: {people}");
 }
 
 #[test]
-fn missing_credentials_are_3_and_none_is_ever_shown() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    let well = at(&fixture, backend.url(), true).exits(0);
-    assert_eq!(state_of(&parts(&well), "credentials"), "good");
+fn missing_credentials_are_3_and_credentials_are_never_shown() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let well = run_doctor(&home, backend.url(), true).expect_exit(0);
+    assert_eq!(part_state(&parse_parts(&well), "credentials"), "good");
     assert!(!format!("{}{}", well.stdout, well.stderr).contains(API_KEY));
     assert!(!format!("{}{}", well.stdout, well.stderr).contains(SESSION_TOKEN));
     for request in backend.requests() {
         assert_eq!(request.method, "HEAD", "{}", request.path);
-        assert!(!format!("{request:?}").contains(API_KEY), "a probe carries no credential");
+        assert!(!format!("{request:?}").contains(API_KEY), "a probe has no credential");
     }
-    let missing = at(&fixture, backend.url(), false).exits(3);
-    let parts = parts(&missing);
-    assert_eq!((state_of(&parts, "credentials"), state_of(&parts, "backend")), ("bad", "good"));
+    let missing = run_doctor(&home, backend.url(), false).expect_exit(3);
+    let parts = parse_parts(&missing);
+    assert_eq!((part_state(&parts, "credentials"), part_state(&parts, "backend")), ("bad", "good"));
 }
 
 #[test]
-fn a_backend_that_is_not_there_is_6_with_what_to_do() {
+fn an_unreachable_backend_is_6_with_a_remedy() {
     let nobody = ReservedPort::reserve().expect("a port");
-    let ran = at(&Fixture::new(), &format!("http://{nobody}"), true).exits(6);
-    let parts = parts(&ran);
-    let backend = parts.iter().find(|view| view["part"] == "backend").expect("told");
+    let run = run_doctor(&TestHome::new(), &format!("http://{nobody}"), true).expect_exit(6);
+    let parts = parse_parts(&run);
+    let backend = parts.iter().find(|view| view["part"] == "backend").expect("all_parts");
     assert_eq!(backend["stand"], "bad");
     assert!(backend["remedy"].as_str().is_some_and(|remedy| remedy.starts_with("TCP: ")), "{backend}");
 }
 
 #[test]
-fn without_a_profile_it_looks_at_the_one_that_the_window_would_take() {
-    let fixture = Fixture::new();
-    let config = fixture.root().join("p.toml");
+fn without_a_profile_the_one_of_the_window_is_checked() {
+    let home = TestHome::new();
+    let config = home.root().join("p.toml");
     let nobody = ReservedPort::reserve().expect("a port");
     let text =
         format!("[profiles.booth]\napi_url = \"http://{nobody}\"\nlink = \"https://b.test/{{token}}\"\n");
     std::fs::write(&config, text).expect("written");
     let config = config.to_str().expect("UTF-8");
-    std::fs::create_dir_all(fixture.data()).expect("made");
-    std::fs::write(fixture.data().join("settings.toml"), "profile = \"booth\"\n").expect("written");
-    let chosen = parts(&fixture.run(&["doctor", "--json", "--config", config]).exits(3));
-    assert_eq!((state_of(&chosen, "credentials"), state_of(&chosen, "backend")), ("bad", "bad"));
+    std::fs::create_dir_all(home.data()).expect("made");
+    std::fs::write(home.data().join("settings.toml"), "profile = \"booth\"\n").expect("written");
+    let chosen = parse_parts(&home.run_program(&["doctor", "--json", "--config", config]).expect_exit(3));
+    assert_eq!((part_state(&chosen, "credentials"), part_state(&chosen, "backend")), ("bad", "bad"));
     assert!(chosen[0]["seen"].as_str().is_some_and(|seen| seen.contains("`booth`")), "{chosen:?}");
     let other = ["doctor", "--json", "--config", config, "--profile", "sandbox"];
-    assert_eq!(state_of(&parts(&fixture.run(&other).exits(0)), "backend"), "good");
+    assert_eq!(part_state(&parse_parts(&home.run_program(&other).expect_exit(0)), "backend"), "good");
 }
 
 #[test]
-fn a_broken_configuration_is_2_and_the_rest_is_told_all_the_same() {
-    let fixture = Fixture::new();
-    let config = fixture.root().join("p.toml");
+fn an_invalid_configuration_is_2_and_all_other_parts_are_checked() {
+    let home = TestHome::new();
+    let config = home.root().join("p.toml");
     std::fs::write(&config, "[profiles.live\n").expect("written");
-    let ran = fixture.run(&["doctor", "--json", "--config", config.to_str().expect("UTF-8")]).exits(2);
-    let told = parts(&ran);
-    assert_eq!((state_of(&told, "profiles"), state_of(&told, "disk")), ("bad", "good"));
+    let run =
+        home.run_program(&["doctor", "--json", "--config", config.to_str().expect("UTF-8")]).expect_exit(2);
+    let all_parts = parse_parts(&run);
+    assert_eq!((part_state(&all_parts, "profiles"), part_state(&all_parts, "disk")), ("bad", "good"));
 
-    let file = fixture.root().join("file");
+    let file = home.root().join("file");
     std::fs::write(&file, "no folder").expect("written");
-    let ran = fixture.run(&["doctor", "--json", "--data-dir", file.to_str().expect("UTF-8")]).exits(2);
-    assert_eq!(state_of(&parts(&ran), "disk"), "bad");
+    let run =
+        home.run_program(&["doctor", "--json", "--data-dir", file.to_str().expect("UTF-8")]).expect_exit(2);
+    assert_eq!(part_state(&parse_parts(&run), "disk"), "bad");
 }

@@ -1,77 +1,77 @@
-//! `copresence history`: what is remembered, shown and forgotten.
+//! `copresence history`: list, show and forget.
 
-use crate::support::backend::{Backend, Script};
-use crate::support::program::{Fixture, Live};
+use crate::support::backend::{Backend, BackendScript};
+use crate::support::program::{RunningProgram, TestHome};
 use crate::support::reply::Reply;
 use serde_json::Value;
 
-/// One saved visit and one whose token ran out; their ids.
-fn two() -> (Fixture, [String; 2]) {
-    let fixture = Fixture::new();
-    let id = |script: Script, exit: i32| {
+/// Creates a saved visit and one with an expired token. Returns their ids.
+fn create_two_visits() -> (TestHome, [String; 2]) {
+    let home = TestHome::new();
+    let id = |script: BackendScript, exit: i32| {
         let backend = Backend::start(script);
-        let ran = Live::start(fixture.visit(&backend, &[])).end().exits(exit);
-        ran.lines().0[0]["visit"].as_str().expect("an id").to_owned()
+        let run = RunningProgram::start(home.visit_command(&backend, &[])).wait().expect_exit(exit);
+        run.lines().0[0]["visit"].as_str().expect("an id").to_owned()
     };
-    let saved = id(Script::default(), 0);
+    let saved = id(BackendScript::default(), 0);
     let redeem = vec![Reply::unscanned(), Reply::no_such_token()];
-    let expired = id(Script { redeem, ..Script::default() }, 4);
-    (fixture, [saved, expired])
+    let expired = id(BackendScript { redeem, ..BackendScript::default() }, 4);
+    (home, [saved, expired])
 }
 
 #[test]
-fn list_and_show_say_what_became_of_each() {
-    let (fixture, [saved, expired]) = two();
-    let lines = fixture.run(&["history", "list", "--json"]).exits(0).stdout;
+fn list_and_show_have_the_outcome_of_each_visit() {
+    let (home, [saved, expired]) = create_two_visits();
+    let lines = home.run_program(&["history", "list", "--json"]).expect_exit(0).stdout;
     let all: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let ids: Vec<_> = all.iter().filter_map(|visit| visit["visit"].as_str()).collect();
     assert_eq!(ids, [expired.as_str(), saved.as_str()], "the newest first");
     assert_eq!((&all[0]["ended"]["code"], &all[0]["ended"]["exit"]), (&"token_expired".into(), &4.into()));
     assert_eq!(all[1]["ended"]["code"], "saved");
 
-    let text = fixture.run(&["history"]).exits(0).stdout;
-    assert!(text.contains(&saved) && text.contains("token_expired"), "{text}");
+    let people = home.run_program(&["history"]).expect_exit(0).stdout;
+    assert!(people.contains(&saved) && people.contains("token_expired"), "{people}");
 
-    let shown = fixture.run(&["history", "show", &saved, "--json"]).exits(0).stdout;
+    let shown = home.run_program(&["history", "show", &saved, "--json"]).expect_exit(0).stdout;
     let shown: Value = serde_json::from_str(&shown).expect("one object");
     assert_eq!(shown["redeems"].as_array().map(Vec::len), Some(4), "{shown}");
     assert_eq!(shown["files"][0]["path"], "avatar.glb");
     assert!(!shown.to_string().contains("/dl/"), "no URL: {shown}");
-    let text = fixture.run(&["history", "show", &saved]).exits(0).stdout;
-    assert!(text.contains("avatar.glb") && text.contains("with URLs"), "{text}");
-    // Four letters are enough, at the end, where ids differ.
+    let people = home.run_program(&["history", "show", &saved]).expect_exit(0).stdout;
+    assert!(people.contains("avatar.glb") && people.contains("with URLs"), "{people}");
+    // The last characters of an id are enough.
     let end = &saved[saved.len() - 8..];
-    assert!(fixture.run(&["history", "show", end]).exits(0).stdout.contains(&saved));
+    assert!(home.run_program(&["history", "show", end]).expect_exit(0).stdout.contains(&saved));
 }
 
 #[test]
-fn what_is_unknown_or_ambiguous_is_2() {
-    let (fixture, _) = two();
-    let ran = fixture.run(&["history", "show", "zzzz"]).exits(2);
-    assert!(ran.stderr.contains("there is no visit `zzzz`"), "{}", ran.stderr);
-    let ran = fixture.run(&["history", "show", "0"]).exits(2);
-    assert!(ran.stderr.contains("several"), "{}", ran.stderr);
-    fixture.run(&["history", "forget", "zzzz"]).exits(2);
-    fixture.run(&["history", "forget"]).exits(2);
-    fixture.run(&["history", "forget", "--all", "--older-than", "7d"]).exits(2);
-    assert_eq!(fixture.run(&["history", "--json"]).stdout.lines().count(), 2, "and nothing was forgotten");
+fn unknown_and_ambiguous_ids_are_2() {
+    let (home, _) = create_two_visits();
+    let run = home.run_program(&["history", "show", "zzzz"]).expect_exit(2);
+    assert!(run.stderr.contains("there is no visit `zzzz`"), "{}", run.stderr);
+    let run = home.run_program(&["history", "show", "0"]).expect_exit(2);
+    assert!(run.stderr.contains("several"), "{}", run.stderr);
+    home.run_program(&["history", "forget", "zzzz"]).expect_exit(2);
+    home.run_program(&["history", "forget"]).expect_exit(2);
+    home.run_program(&["history", "forget", "--all", "--older-than", "7d"]).expect_exit(2);
+    assert_eq!(home.run_program(&["history", "--json"]).stdout.lines().count(), 2, "nothing was forgotten");
 }
 
 #[test]
-fn what_is_forgotten_is_gone_with_its_files() {
-    let (fixture, [saved, expired]) = two();
-    let folder = fixture.saved().remove(0);
+fn forgotten_visits_are_removed_with_their_files() {
+    let (home, [saved, expired]) = create_two_visits();
+    let folder = home.saved_folders().remove(0);
     assert!(folder.exists());
-    fixture.run(&["history", "forget", "--older-than", "7d"]).exits(0);
-    assert!(folder.exists(), "it is not that old");
-    let ran = fixture.run(&["history", "forget", &saved, "--json"]).exits(0);
-    let report: Value = serde_json::from_str(&ran.stdout).expect("one object");
+    home.run_program(&["history", "forget", "--older-than", "7d"]).expect_exit(0);
+    assert!(folder.exists(), "the visit is newer");
+    let run = home.run_program(&["history", "forget", &saved, "--json"]).expect_exit(0);
+    let report: Value = serde_json::from_str(&run.stdout).expect("one object");
     assert_eq!(report["forgotten"][0].as_str(), Some(saved.as_str()));
-    assert!(!folder.exists(), "a face is forgotten with its files");
-    fixture.run(&["history", "show", &saved]).exits(2);
-    fixture.run(&["history", "show", &expired]).exits(0);
-    fixture.run(&["history", "forget", "--all"]).exits(0);
-    assert_eq!(fixture.run(&["history", "--json"]).exits(0).stdout, "");
-    let text = fixture.run(&["history"]).exits(0);
-    assert!(text.stderr.contains("No visits yet"), "{}", text.stderr);
+    assert!(!folder.exists(), "the files are removed");
+    home.run_program(&["history", "show", &saved]).expect_exit(2);
+    home.run_program(&["history", "show", &expired]).expect_exit(0);
+    home.run_program(&["history", "forget", "--all"]).expect_exit(0);
+    assert_eq!(home.run_program(&["history", "--json"]).expect_exit(0).stdout, "");
+    let people = home.run_program(&["history"]).expect_exit(0);
+    assert!(people.stderr.contains("No visits yet"), "{}", people.stderr);
 }

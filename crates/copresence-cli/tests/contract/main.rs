@@ -1,25 +1,25 @@
-//! `copresence` held to its contract from outside: the real program, folders of its own, and, but for the
-//! embedded sandbox, a backend that was written from the vendor's text and shares no code with the product.
+//! Tests of the contract of `copresence`: the real program in temporary folders, with the embedded sandbox or with a
+//! backend that was written from the vendor's specification and shares no code with the product.
 
-mod breaks;
-mod crash;
+mod auto_visits;
+mod commands;
 mod doctor;
-mod endings;
-mod faulty;
+mod exit_codes;
+mod fault_lists;
 #[cfg(target_os = "linux")]
 mod full_disk;
-#[cfg(unix)]
-mod guide;
 mod history;
 #[cfg(unix)]
-mod interrupted;
-mod leaks;
-mod loop_alone;
-mod lost;
-mod partner;
+mod interruption;
+mod partner_backend;
+mod protocol_violations;
+mod recovery;
+#[cfg(unix)]
+mod sandbox_guide;
 mod saving;
+mod secret_search;
 mod secrets;
 mod support;
-mod validating;
+mod truncated_responses;
+mod validation;
 mod visits;
-mod words;

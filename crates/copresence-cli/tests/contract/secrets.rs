@@ -1,13 +1,13 @@
-//! Planted secrets reach the backend's sockets, and no byte of anything else.
+//! Planted secrets are sent to the backend, and written nowhere else.
 
-use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, USERNAME};
-use crate::support::program::{Fixture, Live, Ran};
-use crate::support::reply::{Asset, Manner, Reply, zip};
+use crate::support::backend::{API_KEY, Backend, BackendScript, PASSWORD, SESSION_TOKEN, USERNAME};
+use crate::support::program::{FinishedRun, RunningProgram, TestHome};
+use crate::support::reply::{Asset, Reply, UrlBehavior, zip};
 use serde_json::json;
 use std::path::Path;
 
-/// Each secret, as itself and as other forms of it could stand in a file.
-fn needles() -> Vec<Vec<u8>> {
+/// Each secret, as plain text and in other encodings.
+fn encoded_secrets() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for secret in [API_KEY, SESSION_TOKEN, USERNAME, PASSWORD] {
         let quoted = json!(secret).to_string();
@@ -20,127 +20,131 @@ fn needles() -> Vec<Vec<u8>> {
 }
 
 #[track_caller]
-fn clean(what: &str, bytes: &[u8]) {
-    for needle in needles() {
-        let found = bytes.windows(needle.len()).any(|window| window == needle);
-        assert!(!found, "{} stands in {what}", String::from_utf8_lossy(&needle));
+fn expect_no_secret(place: &str, bytes: &[u8]) {
+    for secret in encoded_secrets() {
+        let found = bytes.windows(secret.len()).any(|window| window == secret);
+        assert!(!found, "{} is in {place}", String::from_utf8_lossy(&secret));
     }
 }
 
-fn clean_folder(folder: &Path) -> usize {
+fn expect_no_secret_in_folder(folder: &Path) -> usize {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).expect("readable") {
         let path = entry.expect("readable").path();
         if path.is_dir() {
-            files += clean_folder(&path);
+            files += expect_no_secret_in_folder(&path);
         } else {
-            clean(&path.display().to_string(), &std::fs::read(&path).expect("readable"));
+            expect_no_secret(&path.display().to_string(), &std::fs::read(&path).expect("readable"));
             files += 1;
         }
     }
     files
 }
 
-fn visit(fixture: &Fixture, backend: &Backend, with_login: bool) -> Ran {
-    let mut command = fixture.visit(backend, &["-vv", "--har", "exchanges.har", "--qr", "code.svg"]);
+fn run_visit(home: &TestHome, backend: &Backend, with_login: bool) -> FinishedRun {
+    let mut command = home.visit_command(backend, &["-vv", "--har", "exchanges.har", "--qr", "code.svg"]);
     if with_login {
         command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
         command.env("COPRESENCE_SESSION_TOKEN", "r:of-last-week");
     }
-    let mut live = Live::start(command);
-    live.until("invited");
+    let mut program = RunningProgram::start(command);
+    program.wait_for_event("invited");
     if cfg!(target_os = "linux") {
-        let id = live.id();
-        // The process may be over by now; what it showed while it ran is what counts.
-        clean("its arguments", &std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default());
+        let id = program.process_id();
+        // Empty if the process has already ended.
+        expect_no_secret("its arguments", &std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default());
     }
-    live.end()
+    program.wait()
 }
 
 #[track_caller]
-fn nothing_leaked(fixture: &Fixture, ran: &Ran) {
-    clean("stdout", ran.stdout.as_bytes());
-    clean("stderr", ran.stderr.as_bytes());
-    assert!(clean_folder(fixture.root()) >= 4, "journal, archive, code and log were looked at");
+fn check_all_output(home: &TestHome, run: &FinishedRun) {
+    expect_no_secret("stdout", run.stdout.as_bytes());
+    expect_no_secret("stderr", run.stderr.as_bytes());
+    assert!(expect_no_secret_in_folder(home.root()) >= 4, "journal, archive, QR code and log were searched");
 }
 
 #[test]
 fn no_secret_is_written_anywhere() {
     for with_login in [false, true] {
-        let backend = Backend::start(Script::default());
-        let fixture = Fixture::new();
-        let ran = visit(&fixture, &backend, with_login);
-        ran.ends(0, "saved", "saved");
-        nothing_leaked(&fixture, &ran);
-        let har = std::fs::read_to_string(fixture.root().join("exchanges.har")).expect("an archive");
-        // Download URLs are as good as the files for as long as they live.
-        let logs = std::fs::read_dir(fixture.data().join("logs")).expect("logs");
+        let backend = Backend::start(BackendScript::default());
+        let home = TestHome::new();
+        let run = run_visit(&home, &backend, with_login);
+        run.expect_end(0, "saved", "saved");
+        check_all_output(&home, &run);
+        let har = std::fs::read_to_string(home.root().join("exchanges.har")).expect("an archive");
+        // Download URLs give access to the files while they are valid.
+        let logs = std::fs::read_dir(home.data().join("logs")).expect("logs");
         let logs = logs.map(|entry| std::fs::read_to_string(entry.expect("readable").path()).expect("text"));
-        let manifest = std::fs::read_to_string(fixture.saved()[0].join("manifest.json")).expect("a manifest");
-        let told = [ran.stdout, ran.stderr, har.clone(), manifest];
+        let manifest =
+            std::fs::read_to_string(home.saved_folders()[0].join("manifest.json")).expect("a manifest");
+        let texts = [run.stdout, run.stderr, har.clone(), manifest];
         assert!(
-            told.into_iter().chain(logs).all(|text| !text.contains("PLANTED-sig")),
-            "a URL's signature is told"
+            texts.into_iter().chain(logs).all(|text| !text.contains("PLANTED-sig")),
+            "the signature of a URL was written"
         );
         let har: serde_json::Value = serde_json::from_str(&har).expect("JSON");
         let entries = har["log"]["entries"].as_array().expect("entries");
         let api = backend.requests().iter().filter(|request| !request.path.starts_with("/dl/")).count();
-        assert!(entries.len() >= api, "every exchange is in it: {} of {api}", entries.len());
+        assert!(entries.len() >= api, "the archive has all exchanges: {} of {api}", entries.len());
     }
 }
 
-fn echoes(words: &str) -> Vec<Reply> {
+fn echo_replies(text: &str) -> Vec<Reply> {
     vec![
-        Reply::json(500, &json!({"code": 1, "error": words})),
-        Reply::Whole(500, format!("<html>{words}</html>").into_bytes()),
-        Reply::With(500, ("X-Debug", words.replace('ü', "u")), words.as_bytes().to_vec()),
+        Reply::json(500, &json!({"code": 1, "error": text})),
+        Reply::Complete(500, format!("<html>{text}</html>").into_bytes()),
+        Reply::WithHeader(500, ("X-Debug", text.replace('ü', "u")), text.as_bytes().to_vec()),
     ]
 }
 
 #[test]
-fn a_backend_that_echoes_them_gets_none_of_them_written() {
-    // What each call was sent comes back in each way that an answer has.
+fn secrets_that_a_backend_echoes_are_not_written() {
+    // The responses echo all secrets in the body and in a header.
     let echo = format!("key {API_KEY}, session {SESSION_TOKEN}, user {USERNAME}, pass {PASSWORD}");
-    let mut generate = echoes(&echo);
-    let mut redeem = echoes(&format!("key {API_KEY}"));
+    let mut generate = echo_replies(&echo);
+    let mut redeem = echo_replies(&format!("key {API_KEY}"));
     redeem.push(Reply::Urls);
-    generate.extend(Script::default().generate);
-    let assets = vec![Asset::glb(), Asset::new("fbx", zip()).but(Manner::Refuses(410))];
-    let backend = Backend::start(Script { generate, redeem, assets, ..Script::default() });
-    let fixture = Fixture::new();
-    let ran = visit(&fixture, &backend, true);
-    assert_eq!(ran.exit, Some(7), "{}\n{}", ran.stdout, ran.stderr);
-    clean("stderr", ran.stderr.as_bytes());
-    clean("the archive", &std::fs::read(fixture.root().join("exchanges.har")).expect("an archive"));
+    generate.extend(BackendScript::default().generate);
+    let assets = vec![Asset::glb(), Asset::new("fbx", zip()).with_url_behavior(UrlBehavior::Refuses(410))];
+    let backend = Backend::start(BackendScript { generate, redeem, assets, ..BackendScript::default() });
+    let home = TestHome::new();
+    let run = run_visit(&home, &backend, true);
+    assert_eq!(run.exit, Some(7), "{}\n{}", run.stdout, run.stderr);
+    expect_no_secret("stderr", run.stderr.as_bytes());
+    expect_no_secret("the archive", &std::fs::read(home.root().join("exchanges.har")).expect("an archive"));
 }
 
 #[test]
-fn a_session_token_from_a_login_is_masked_in_later_answers_too() {
-    let mut redeem = echoes(&format!("session {SESSION_TOKEN}"));
+fn a_session_token_of_a_login_is_masked_in_later_responses() {
+    let mut redeem = echo_replies(&format!("session {SESSION_TOKEN}"));
     redeem.push(Reply::Urls);
-    let backend = Backend::start(Script { redeem, ..Script::default() });
-    let fixture = Fixture::new();
-    let ran = visit(&fixture, &backend, true);
-    ran.ends(0, "saved", "saved");
-    nothing_leaked(&fixture, &ran);
+    let backend = Backend::start(BackendScript { redeem, ..BackendScript::default() });
+    let home = TestHome::new();
+    let run = run_visit(&home, &backend, true);
+    run.expect_end(0, "saved", "saved");
+    check_all_output(&home, &run);
 }
 
 #[test]
-fn a_url_with_credentials_in_it_is_refused_and_not_repeated() {
-    let fixture = Fixture::new();
+fn a_url_with_credentials_is_refused_and_not_printed() {
+    let home = TestHome::new();
     let url = format!("https://someone:{API_KEY}@backend.test/");
-    let ran = Live::start(fixture.anonymous_visit(&url, &[])).end();
-    assert_eq!(ran.exit, Some(2));
-    clean("stdout", ran.stdout.as_bytes());
-    clean("stderr", ran.stderr.as_bytes());
+    let run = RunningProgram::start(home.anonymous_visit_command(&url, &[])).wait();
+    assert_eq!(run.exit, Some(2));
+    expect_no_secret("stdout", run.stdout.as_bytes());
+    expect_no_secret("stderr", run.stderr.as_bytes());
 }
 
-/// Types into a terminal of its own, as a person does where the keychain fails: each value once its words are shown.
+/// Runs the command in a pseudo-terminal, and types each value once its prompt is shown.
 #[cfg(target_os = "linux")]
-fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Option<i32>, String) {
+fn run_in_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Option<i32>, String) {
     use std::io::{Read, Write};
-    let words = std::iter::once(visit.get_program()).chain(visit.get_args());
-    let line = words.map(|word| format!("'{}'", word.to_str().expect("text"))).collect::<Vec<_>>().join(" ");
+    let arguments = std::iter::once(visit.get_program()).chain(visit.get_args());
+    let line = arguments
+        .map(|argument| format!("'{}'", argument.to_str().expect("text")))
+        .collect::<Vec<_>>()
+        .join(" ");
     let mut terminal = std::process::Command::new("script");
     terminal.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).env_clear();
     for (name, value) in visit.get_envs() {
@@ -151,70 +155,72 @@ fn at_a_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Opti
     let mut terminal = terminal.spawn().expect("script, of util-linux");
     let mut keys = terminal.stdin.take().expect("piped");
     let mut screen = terminal.stdout.take().expect("piped");
-    let (mut shown, mut asked) = (Vec::new(), 0);
+    let (mut shown, mut searched) = (Vec::new(), 0);
     let mut typed = typed.iter();
     let mut next = typed.next();
     let mut bytes = [0; 1024];
-    // At its end a terminal is gone, which is an error on some kernels.
+    // At the end, reading from the terminal is an error on some kernels.
     while let Ok(read @ 1..) = screen.read(&mut bytes) {
         shown.extend(&bytes[..read]);
-        let new = String::from_utf8_lossy(&shown[asked..]).into_owned();
-        if let Some((words, value)) = next
-            && new.contains(words)
+        let new = String::from_utf8_lossy(&shown[searched..]).into_owned();
+        if let Some((prompt, value)) = next
+            && new.contains(prompt)
         {
-            asked = shown.len();
-            writeln!(keys, "{value}").expect("it listens");
+            searched = shown.len();
+            writeln!(keys, "{value}").expect("the terminal reads");
             next = typed.next();
         }
     }
-    let exit = terminal.wait().expect("it ends").code();
-    assert_eq!(next, None, "asked for all: {}", String::from_utf8_lossy(&shown));
+    let exit = terminal.wait().expect("the program ends").code();
+    assert_eq!(next, None, "all values were requested: {}", String::from_utf8_lossy(&shown));
     (exit, String::from_utf8_lossy(&shown).into_owned())
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_typed_for_one_run_serves_that_run_and_is_kept_nowhere() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
+fn typed_credentials_are_used_for_one_run_and_not_saved() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
     let typed = [
         ("  api-key: ", API_KEY),
         ("  session-token: ", SESSION_TOKEN),
         ("  username: ", ""),
         ("  password: ", ""),
     ];
-    let (exit, shown) = at_a_terminal(&fixture.anonymous_visit(backend.url(), &["-vv"]), &typed);
+    let (exit, shown) = run_in_terminal(&home.anonymous_visit_command(backend.url(), &["-vv"]), &typed);
     assert_eq!(exit, Some(0), "{shown}");
-    assert_eq!(fixture.saved().len(), 1, "{shown}");
-    clean("the terminal", shown.as_bytes());
-    assert!(clean_folder(fixture.root()) >= 3, "journal, manifest and log were looked at");
+    assert_eq!(home.saved_folders().len(), 1, "{shown}");
+    expect_no_secret("the terminal", shown.as_bytes());
+    assert!(expect_no_secret_in_folder(home.root()) >= 3, "journal, manifest and log were searched");
 
-    // The next run knows nothing of it, and asks nobody where nobody is.
+    // The next run has no credentials, and does not prompt without a terminal.
     let before = backend.requests().len();
-    let ran = Live::start(fixture.anonymous_visit(backend.url(), &[])).end();
-    ran.ends(3, "credentials_missing", "issuing");
+    let run = RunningProgram::start(home.anonymous_visit_command(backend.url(), &[])).wait();
+    run.expect_end(3, "credentials_missing", "issuing");
     assert_eq!(backend.requests().len(), before);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
     let all = format!("{API_KEY}\n{SESSION_TOKEN}\n\n");
-    let (exit, shown) =
-        at_a_terminal(&fixture.anonymous_visit(backend.url(), &[]), &[("Credentials of", all.as_str())]);
+    let (exit, shown) = run_in_terminal(
+        &home.anonymous_visit_command(backend.url(), &[]),
+        &[("Credentials of", all.as_str())],
+    );
     assert_eq!(exit, Some(0), "{shown}");
-    clean("the terminal", shown.as_bytes());
+    expect_no_secret("the terminal", shown.as_bytes());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_at_a_credential_prompt_exits_130_and_sends_nothing() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
     let (exit, shown) =
-        at_a_terminal(&fixture.anonymous_visit(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
+        run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
     assert_eq!(exit, Some(130), "{shown}");
     assert_eq!(backend.requests().len(), 0);
 }

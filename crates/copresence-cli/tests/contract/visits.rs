@@ -1,35 +1,41 @@
-//! Visits at a backend that keeps the vendor's text, and what it sees of the client.
+//! Visits with a backend that follows the vendor's specification, and the requests that it receives.
 
-use crate::loop_alone::is_whole;
-use crate::support::backend::{API_KEY, Backend, PASSWORD, SESSION_TOKEN, Script, TOKEN, USERNAME};
-use crate::support::program::{Fixture, Live};
+use crate::auto_visits::check_saved_folder;
+use crate::support::backend::{API_KEY, Backend, BackendScript, PASSWORD, SESSION_TOKEN, TOKEN, USERNAME};
+use crate::support::program::{RunningProgram, TestHome};
 use crate::support::reply::{Asset, Reply, glb, zip};
 use serde_json::json;
 
 #[test]
-fn a_visit_goes_from_the_code_to_the_files() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    let ran = Live::start(fixture.visit(&backend, &[])).end();
-    ran.ends(0, "saved", "saved");
-    let lines = ran.lines();
-    assert_eq!(lines.order(), ["started", "invited", "status", "redeemed", "progress", "saved", "ended"]);
-    assert_eq!(lines.statuses(), ["no_associated_avatar", "in_queue", "processing"]);
-    let queued = lines.of("status")[1];
+fn a_visit_runs_from_the_qr_code_to_the_saved_files() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
+    run.expect_end(0, "saved", "saved");
+    let lines = run.lines();
+    assert_eq!(
+        lines.event_order(),
+        ["started", "invited", "status", "redeemed", "progress", "saved", "ended"]
+    );
+    assert_eq!(lines.completion_statuses(), ["no_associated_avatar", "in_queue", "processing"]);
+    let queued = lines.with_event("status")[1];
     assert_eq!((&queued["queue_position"], &queued["completion_progress"]), (&json!(2), &json!(0)));
-    assert_eq!(lines.one("invited")["link"], "https://app.test/scan?exportToken=exp%2Btok%2F1%3D%26%3F");
-    assert_eq!(lines.one("invited")["expires_at"], json!(null));
-    assert_eq!(lines.one("redeemed")["exports"], json!(["glb"]));
-    is_whole(&fixture.saved()[0], &lines);
+    assert_eq!(
+        lines.only_event("invited")["link"],
+        "https://app.test/scan?exportToken=exp%2Btok%2F1%3D%26%3F"
+    );
+    assert_eq!(lines.only_event("invited")["expires_at"], json!(null));
+    assert_eq!(lines.only_event("redeemed")["exports"], json!(["glb"]));
+    check_saved_folder(&home.saved_folders()[0], &lines);
 }
 
 #[test]
-fn each_call_carries_the_headers_of_the_specification_and_no_more_credentials() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    Live::start(fixture.visit(&backend, &[])).end().ends(0, "saved", "saved");
+fn each_call_has_the_headers_of_the_specification_and_no_other_credentials() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    RunningProgram::start(home.visit_command(&backend, &[])).wait().expect_end(0, "saved", "saved");
     let generates = backend.requests_to("/generateExportToken");
-    assert_eq!(generates.len(), 1, "a token is somebody's money");
+    assert_eq!(generates.len(), 1, "a token costs money");
     assert_eq!(generates[0].method, "POST");
     assert_eq!(generates[0].header("X-Copresence-REST-API-Key"), API_KEY);
     assert_eq!(generates[0].header("X-Copresence-Session-Token"), SESSION_TOKEN);
@@ -45,18 +51,18 @@ fn each_call_carries_the_headers_of_the_specification_and_no_more_credentials() 
     for download in backend.requests_to("/dl/") {
         assert!(download.headers.keys().all(|name| !name.starts_with("x-copresence")), "{download:?}");
     }
-    assert_eq!(backend.requests_to("/dl/").len(), 1, "a one-time URL is asked once");
-    assert_eq!(backend.most_redeems_in_flight(), 1);
+    assert_eq!(backend.requests_to("/dl/").len(), 1, "a one-time URL is requested once");
+    assert_eq!(backend.max_redeems_in_flight(), 1);
 }
 
 #[test]
-fn a_login_gives_the_session_token() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    let mut command = fixture.anonymous_visit(backend.url(), &[]);
+fn a_login_returns_the_session_token() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let mut command = home.anonymous_visit_command(backend.url(), &[]);
     command.env("COPRESENCE_API_KEY", API_KEY);
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
-    Live::start(command).end().ends(0, "saved", "saved");
+    RunningProgram::start(command).wait().expect_end(0, "saved", "saved");
     assert_eq!(backend.requests_to("/login").len(), 1);
     assert_eq!(
         backend.requests_to("/generateExportToken")[0].header("x-copresence-session-token"),
@@ -65,19 +71,19 @@ fn a_login_gives_the_session_token() {
 }
 
 #[test]
-fn a_session_token_that_ran_out_is_replaced_by_a_login_once() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    let mut command = fixture.visit(&backend, &[]);
+fn an_expired_session_token_is_replaced_by_one_login() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let mut command = home.visit_command(&backend, &[]);
     command.env("COPRESENCE_SESSION_TOKEN", "r:of-last-week");
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
-    Live::start(command).end().ends(0, "saved", "saved");
+    RunningProgram::start(command).wait().expect_end(0, "saved", "saved");
     let order: Vec<_> = backend.requests().into_iter().map(|request| request.path).take(3).collect();
     assert_eq!(order, ["/generateExportToken", "/login", "/generateExportToken"]);
 }
 
 #[test]
-fn what_the_specification_does_not_name_does_no_harm() {
+fn unknown_fields_and_types_are_accepted() {
     let assets = vec![
         Asset::glb(),
         Asset::new("glb", glb(7_000)),
@@ -95,112 +101,123 @@ fn what_the_specification_does_not_name_does_no_harm() {
         ),
         Reply::Urls,
     ];
-    let backend = Backend::start(Script { assets, redeem, extras: true, ..Script::default() });
-    let fixture = Fixture::new();
-    let ran = Live::start(fixture.visit(&backend, &[])).end();
-    ran.ends(0, "saved", "saved");
-    let lines = ran.lines();
-    assert_eq!(lines.statuses(), ["being_polished"]);
-    let files = lines.one("saved")["files"].as_array().expect("a list").clone();
+    let backend = Backend::start(BackendScript {
+        assets,
+        redeem,
+        adds_unknown_fields: true,
+        ..BackendScript::default()
+    });
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
+    run.expect_end(0, "saved", "saved");
+    let lines = run.lines();
+    assert_eq!(lines.completion_statuses(), ["being_polished"]);
+    let files = lines.only_event("saved")["files"].as_array().expect("a list").clone();
     let paths: Vec<_> = files.iter().filter_map(|file| file["path"].as_str()).collect();
     assert_eq!(paths[..3], ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip"]);
     for path in &paths {
         assert!(path.starts_with("avatar") && !path.contains(['/', '\\']) && !path.contains(".."), "{path}");
     }
     assert_eq!(files[3]["export_type"], "../../etc/passwd", "as sent");
-    is_whole(&fixture.saved()[0], &lines);
+    check_saved_folder(&home.saved_folders()[0], &lines);
 }
 
 #[test]
-fn status_lines_come_on_change_only() {
+fn status_lines_are_printed_only_on_change() {
     let mut redeem = vec![Reply::unscanned(); 4];
     redeem.extend([Reply::queued(3), Reply::queued(3), Reply::queued(1)]);
     redeem.extend([Reply::processing(10), Reply::processing(10), Reply::processing(90), Reply::Urls]);
-    let backend = Backend::redeeming(redeem);
-    let fixture = Fixture::new();
-    let lines = Live::start(fixture.visit(&backend, &[])).end().lines();
-    assert_eq!(lines.ended()["exit"], 0);
-    let seen: Vec<_> = lines
-        .of("status")
+    let backend = Backend::with_redeems(redeem);
+    let home = TestHome::new();
+    let lines = RunningProgram::start(home.visit_command(&backend, &[])).wait().lines();
+    assert_eq!(lines.ended_line()["exit"], 0);
+    let statuses: Vec<_> = lines
+        .with_event("status")
         .iter()
         .map(|line| (line["queue_position"].as_i64(), line["completion_progress"].as_i64()))
         .collect();
     let expected = [(-1, -1), (3, 0), (1, 0), (-1, 10), (-1, 90)];
-    assert_eq!(seen, expected.map(|(queue, progress)| (Some(queue), Some(progress))));
-    assert!(lines.of("status").iter().all(|line| line["next_poll_ms"] == 60), "--poll is kept");
+    assert_eq!(statuses, expected.map(|(queue, progress)| (Some(queue), Some(progress))));
+    assert!(lines.with_event("status").iter().all(|line| line["next_poll_ms"] == 60), "--poll is used");
 }
 
 #[test]
-fn failed_and_then_made_again_is_saved() {
+fn an_avatar_that_is_created_again_after_a_failure_is_saved() {
     let redeem = vec![Reply::processing(60), Reply::failed(), Reply::processing(5), Reply::Urls];
-    let backend = Backend::redeeming(redeem);
-    let fixture = Fixture::new();
-    let ran = Live::start(fixture.visit(&backend, &[])).end();
-    ran.ends(0, "saved", "saved");
-    assert_eq!(ran.lines().statuses(), ["processing", "failed", "processing"]);
+    let backend = Backend::with_redeems(redeem);
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
+    run.expect_end(0, "saved", "saved");
+    assert_eq!(run.lines().completion_statuses(), ["processing", "failed", "processing"]);
 }
 
 #[test]
-fn an_answer_lost_is_told_and_asked_again() {
-    let redeem = vec![Reply::unscanned(), Reply::Dropped, Reply::json(500, &json!({})), Reply::Urls];
-    let backend = Backend::redeeming(redeem);
-    let fixture = Fixture::new();
-    let ran = Live::start(fixture.visit(&backend, &[])).end();
-    ran.ends(0, "saved", "saved");
-    let lines = ran.lines();
-    let codes: Vec<_> = lines.of("retrying").iter().filter_map(|line| line["code"].as_str()).collect();
+fn a_lost_response_is_reported_and_the_redeem_is_retried() {
+    let redeem = vec![Reply::unscanned(), Reply::ClosesConnection, Reply::json(500, &json!({})), Reply::Urls];
+    let backend = Backend::with_redeems(redeem);
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
+    run.expect_end(0, "saved", "saved");
+    let lines = run.lines();
+    let codes: Vec<_> =
+        lines.with_event("retrying").iter().filter_map(|line| line["code"].as_str()).collect();
     assert_eq!(codes, ["answer_lost", "backend_failing"]);
-    let attempts: Vec<_> = lines.of("retrying").iter().filter_map(|line| line["attempt"].as_u64()).collect();
+    let attempts: Vec<_> =
+        lines.with_event("retrying").iter().filter_map(|line| line["attempt"].as_u64()).collect();
     assert_eq!(attempts, [1, 2]);
-    assert_eq!(backend.most_redeems_in_flight(), 1);
-    assert_eq!(backend.requests_to("/redeemExportToken").len(), 4, "no request beside those that are told");
+    assert_eq!(backend.max_redeems_in_flight(), 1);
+    assert_eq!(backend.requests_to("/redeemExportToken").len(), 4, "no request without a line");
 }
 
 #[test]
-fn connections_that_end_without_a_word_cost_no_redeem() {
+fn connections_that_close_without_notice_do_not_lose_a_redeem() {
     for requests in [1, 2, 100] {
-        let backend = Backend::start(Script { keeps_alive: Some(requests), ..Script::default() });
-        let fixture = Fixture::new();
-        let ran = Live::start(fixture.visit(&backend, &[])).end();
-        ran.ends(0, "saved", "saved");
-        assert!(ran.lines().of("retrying").is_empty(), "{}", ran.stdout);
+        let backend = Backend::start(BackendScript {
+            requests_per_connection: Some(requests),
+            ..BackendScript::default()
+        });
+        let home = TestHome::new();
+        let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
+        run.expect_end(0, "saved", "saved");
+        assert!(run.lines().with_event("retrying").is_empty(), "{}", run.stdout);
         assert_eq!(backend.requests_to("/generateExportToken").len(), 1);
         assert_eq!(backend.requests_to("/redeemExportToken").len(), 4);
-        assert_eq!(backend.most_redeems_in_flight(), 1);
+        assert_eq!(backend.max_redeems_in_flight(), 1);
     }
 }
 
 #[test]
 fn no_credential_follows_a_redirect() {
-    let elsewhere = Backend::start(Script::default());
-    let to = |path| Reply::With(302, ("Location", format!("{}{path}", elsewhere.url())), Vec::new());
-    let generate = vec![to("/generateExportToken")];
-    let backend = Backend::start(Script { generate, ..Script::default() });
-    let fixture = Fixture::new();
-    let ran = Live::start(fixture.visit(&backend, &["--timeout", "1s"])).end();
-    assert_ne!(ran.exit, Some(0));
-    let redeem = vec![to("/redeemExportToken")];
-    let backend = Backend::start(Script { redeem, ..Script::default() });
-    let ran = Live::start(fixture.visit(&backend, &["--timeout", "1s"])).end();
-    assert_ne!(ran.exit, Some(0));
-    assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
+    let other = Backend::start(BackendScript::default());
+    let redirect_to =
+        |path| Reply::WithHeader(302, ("Location", format!("{}{path}", other.url())), Vec::new());
+    let generate = vec![redirect_to("/generateExportToken")];
+    let backend = Backend::start(BackendScript { generate, ..BackendScript::default() });
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &["--timeout", "1s"])).wait();
+    assert_ne!(run.exit, Some(0));
+    let redeem = vec![redirect_to("/redeemExportToken")];
+    let backend = Backend::start(BackendScript { redeem, ..BackendScript::default() });
+    let run = RunningProgram::start(home.visit_command(&backend, &["--timeout", "1s"])).wait();
+    assert_ne!(run.exit, Some(0));
+    assert!(other.requests().is_empty(), "{:?}", other.requests());
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_nothing() {
-    let backend = Backend::start(Script::default());
-    let fixture = Fixture::new();
-    let mut command = fixture.visit(&backend, &[]);
+fn a_reader_that_closes_stdout_does_not_end_the_visit() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let mut command = home.visit_command(&backend, &[]);
     command.stderr(std::process::Stdio::null());
-    let mut child = command.spawn().expect("it starts");
+    let mut child = command.spawn().expect("the program starts");
     let mut first = String::new();
     {
         use std::io::BufRead;
         let out = child.stdout.take().expect("piped");
         std::io::BufReader::new(out).read_line(&mut first).expect("a line");
-        // `| head -1`: here the reader is gone.
+        // As in `| head -1`, the reader closes the pipe here.
     }
     assert!(first.contains(r#""event":"started""#), "{first}");
-    assert_eq!(child.wait().expect("it ends").code(), Some(0));
-    assert_eq!(fixture.saved().len(), 1);
+    assert_eq!(child.wait().expect("the program ends").code(), Some(0));
+    assert_eq!(home.saved_folders().len(), 1);
 }

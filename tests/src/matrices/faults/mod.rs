@@ -1,116 +1,122 @@
 //! The fault matrix: each fault of the sandbox on each endpoint, at the first, a middle, the last and every request of
-//! a visit. The visit must end with the exit code that is due, and `recover`, once the faults are over, must bring
-//! what the backend still has to give.
+//! a visit. The visit must end with the expected exit code. After the faults, `recover` must save what the backend can
+//! still deliver.
 
 mod cell;
 mod variants;
 
-use crate::report::{Breach, Report, Table};
-use crate::{Options, Trouble, cells, stand};
-use cell::{Cell, Verdict};
+use crate::report::{Report, Table, Violation};
+use crate::{HarnessError, Options, cells, test_home};
+use cell::{FaultCell, Verdict};
 use copresence_sandbox::Endpoint;
 use std::time::Instant;
-use variants::{PLACES, Place, VARIANTS};
+use variants::{POSITIONS, RequestPosition, VARIANTS};
 
-/// Most cells wait most of the time: for the patience that they try.
-const JOBS_A_CORE: usize = 4;
+/// Parallel cells per job. Cells mostly wait for timeouts.
+const CELLS_PER_JOB: usize = 4;
 
-pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
+pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
-    let program = stand::program()?;
+    let program = test_home::find_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let all: Vec<Cell> = all().into_iter().filter(|cell| options.wants(&cell.name)).collect();
-    let play = |cell: &Cell| cell.run(&program, runtime.handle());
-    let mut verdicts = cells::run(options.jobs() * JOBS_A_CORE, &all, play);
-    // Among so many, a good answer may come later than a cell's limits allow: what breaks then holds alone.
+    let all: Vec<FaultCell> =
+        all_cells().into_iter().filter(|cell| options.selects_cell(&cell.name)).collect();
+    let run_cell = |cell: &FaultCell| cell.run(&program, runtime.handle());
+    let mut verdicts = cells::run_cells(options.job_count() * CELLS_PER_JOB, &all, run_cell);
+    // Under load, responses may exceed the timeouts of a cell, so failed cells run once more alone.
     for (cell, verdict) in all.iter().zip(&mut verdicts) {
-        let told = match verdict {
-            Ok(verdict) if verdict.breaches.is_empty() => continue,
-            Ok(verdict) => verdict.breaches.join("; "),
-            Err(trouble) => trouble.to_string(),
+        let reason = match verdict {
+            Ok(verdict) if verdict.violations.is_empty() => continue,
+            Ok(verdict) => verdict.violations.join("; "),
+            Err(error) => error.to_string(),
         };
-        eprintln!("{}, played among others: {told}. Once more, alone", cell.name);
-        *verdict = play(cell);
+        eprintln!("{} failed in parallel with others, and runs again alone: {reason}", cell.name);
+        *verdict = run_cell(cell);
     }
-    let mut breaches = unstruck(options);
+    let mut violations = untested_faults(options);
     for (cell, verdict) in all.iter().zip(&verdicts) {
-        let told = match verdict {
-            Ok(verdict) => verdict.breaches.clone(),
-            Err(trouble) => vec![format!("the cell could not run: {trouble}")],
+        let descriptions = match verdict {
+            Ok(verdict) => verdict.violations.clone(),
+            Err(error) => vec![format!("the cell could not run: {error}")],
         };
-        let again = options.again("faults", &cell.name);
-        let breach = |what| Breach { cell: cell.name.clone(), what, again: again.clone() };
-        breaches.extend(told.into_iter().map(breach));
+        let reproduce = options.reproduce_command("faults", &cell.name);
+        let violation =
+            |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
+        violations.extend(descriptions.into_iter().map(violation));
     }
-    let tables = PLACES.iter().filter_map(|(on, places)| table(*on, places, &all, &verdicts)).collect();
+    let tables = POSITIONS
+        .iter()
+        .filter_map(|(on, positions)| endpoint_table(*on, positions, &all, &verdicts))
+        .collect();
     Ok(Report {
         title: "Fault matrix".to_owned(),
-        about: "A visit with three files at a sandbox that does one thing wrong, at the first, a middle, the last, or \
-                every request on one endpoint. A cell is the visit's exit code; after an arrow, that of \
-                `copresence recover` once the fault is over, where something was left for it."
+        about: "A visit with three files and a sandbox that injects one fault, at the first, a middle, the last, or every \
+                request of one endpoint. A cell is the exit code of the visit. After an arrow: the exit code of \
+                `copresence recover` without the fault, if the visit was not finished."
             .to_owned(),
         tables,
-        breaches,
+        violations,
         cells: all.len(),
-        took: began.elapsed(),
+        duration: began.elapsed(),
     })
 }
 
-/// Faults of the sandbox's catalogue that no variant tries.
-fn unstruck(options: &Options) -> Vec<Breach> {
+/// Violations for the faults of the sandbox's catalogue that no variant tests.
+fn untested_faults(options: &Options) -> Vec<Violation> {
     if options.only.is_some() {
         return Vec::new();
     }
-    let tried = |name: &str| VARIANTS.iter().any(|variant| variant.effect.contains(&format!("\"{name}\"")));
-    let missing = copresence_sandbox::faults::CATALOGUE.iter().filter(|entry| !tried(entry.name));
+    let is_tested =
+        |name: &str| VARIANTS.iter().any(|variant| variant.effect.contains(&format!("\"{name}\"")));
+    let missing = copresence_sandbox::faults::CATALOGUE.iter().filter(|entry| !is_tested(entry.name));
     missing
-        .map(|entry| Breach {
+        .map(|entry| Violation {
             cell: entry.name.to_owned(),
-            what: "the matrix does not try this fault of the sandbox".to_owned(),
-            again: "matrices faults".to_owned(),
+            description: "the matrix does not test this fault of the sandbox".to_owned(),
+            reproduce: "matrices faults".to_owned(),
         })
         .collect()
 }
 
-fn all() -> Vec<Cell> {
+fn all_cells() -> Vec<FaultCell> {
     let mut cells = Vec::new();
-    for (on, places) in PLACES {
+    for (on, positions) in POSITIONS {
         for variant in VARIANTS {
-            let Some(due) = variant.due(on) else { continue };
-            for (place, due) in places.iter().zip(due) {
-                cells.push(Cell::new(on, *place, variant, *due));
+            let Some(expected_exits) = variant.expected_exits(on) else { continue };
+            for (position, expected_exit) in positions.iter().zip(expected_exits) {
+                cells.push(FaultCell::new(on, *position, variant, *expected_exit));
             }
         }
     }
     cells
 }
 
-/// One row a fault, one column a place.
-fn table(
+/// The table of an endpoint: one row per fault, one column per position.
+fn endpoint_table(
     on: Endpoint,
-    places: &[Place],
-    cells: &[Cell],
-    verdicts: &[Result<Verdict, Trouble>],
+    positions: &[RequestPosition],
+    cells: &[FaultCell],
+    verdicts: &[Result<Verdict, HarnessError>],
 ) -> Option<Table> {
     let mut rows: Vec<(&str, Vec<String>)> = Vec::new();
     for (cell, verdict) in cells.iter().zip(verdicts).filter(|(cell, _)| cell.on == on) {
         if rows.last().is_none_or(|(name, _)| *name != cell.variant.name) {
             rows.push((cell.variant.name, Vec::new()));
         }
-        let told = match verdict {
-            Ok(verdict) => verdict.told(),
+        let label = match verdict {
+            Ok(verdict) => verdict.describe(),
             Err(_) => "?".to_owned(),
         };
         if let Some((_, row)) = rows.last_mut() {
-            row.push(told);
+            row.push(label);
         }
     }
     if rows.is_empty() {
         return None;
     }
     let (_, _, method, path) = Endpoint::ALL.into_iter().find(|row| row.0 == on)?;
-    let mut head = vec!["the backend answers with …".to_owned()];
-    head.extend(places.iter().map(|place| place.word().to_owned()));
+    let mut head = vec!["the backend responds with …".to_owned()];
+    head.extend(positions.iter().map(|position| position.label().to_owned()));
     let rows = rows.into_iter().map(|(name, row)| {
         let mut cells = vec![name.to_owned()];
         cells.extend(row);

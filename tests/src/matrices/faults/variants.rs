@@ -1,22 +1,22 @@
-//! What the backend does wrong, and how each visit must end: the one table that the fault matrix runs and prints.
+//! The faults and the expected exit codes of the visits: the table that the fault matrix runs and prints.
 
 use copresence_sandbox::Endpoint;
 
-/// Where in a visit a fault strikes.
+/// The request of a visit to which a fault is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// The first request on the endpoint. A healthy visit makes one login and asks for one token.
+pub(crate) enum RequestPosition {
+    /// The first request of the endpoint. A visit without faults has one login and one token request.
     First,
-    /// One in the middle: a poll while the avatar is made; the second of three files.
+    /// One in the middle: a poll while the avatar is created, or the second of three files.
     Middle,
-    /// The last one: the poll that gets the URLs; the last of three files.
+    /// The last one: the poll that gets the URLs, or the last of three files.
     Last,
-    /// Every request, for as long as the visit lasts.
+    /// Every request.
     Every,
 }
 
-impl Place {
-    pub(crate) fn word(self) -> &'static str {
+impl RequestPosition {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::First => "first",
             Self::Middle => "middle",
@@ -26,21 +26,27 @@ impl Place {
     }
 }
 
-/// The endpoints with the places that a healthy visit has there.
-pub(crate) const PLACES: [(Endpoint, &[Place]); 4] = [
-    (Endpoint::Login, &[Place::First, Place::Every]),
-    (Endpoint::Generate, &[Place::First, Place::Every]),
-    (Endpoint::Redeem, &[Place::First, Place::Middle, Place::Last, Place::Every]),
-    (Endpoint::File, &[Place::First, Place::Middle, Place::Last, Place::Every]),
+/// The endpoints with the positions that a visit without faults has.
+pub(crate) const POSITIONS: [(Endpoint, &[RequestPosition]); 4] = [
+    (Endpoint::Login, &[RequestPosition::First, RequestPosition::Every]),
+    (Endpoint::Generate, &[RequestPosition::First, RequestPosition::Every]),
+    (
+        Endpoint::Redeem,
+        &[RequestPosition::First, RequestPosition::Middle, RequestPosition::Last, RequestPosition::Every],
+    ),
+    (
+        Endpoint::File,
+        &[RequestPosition::First, RequestPosition::Middle, RequestPosition::Last, RequestPosition::Every],
+    ),
 ];
 
-/// One thing that goes wrong, and the exit codes that are right for it, place by place in the order of [`PLACES`].
+/// A fault and its expected exit codes, in the order of [`POSITIONS`].
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
-    /// What the fault does, as in a list of faults. `{part}` is a part of the answer's body, in bytes.
+    /// The effect as JSON of a fault. `{part}` is a part of the response body in bytes.
     pub(crate) effect: &'static str,
-    /// Only after this happened to the same file (a range is asked for only after a break).
-    pub(crate) after: Option<&'static str>,
+    /// The effect that is applied to the same file first. A range is requested only after an interrupted download.
+    pub(crate) preceded_by: Option<&'static str>,
     pub(crate) login: Option<[u8; 2]>,
     pub(crate) generate: Option<[u8; 2]>,
     pub(crate) redeem: Option<[u8; 4]>,
@@ -48,8 +54,8 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// The exit codes that are due, with their places; none where the fault cannot strike.
-    pub(crate) fn due(&self, on: Endpoint) -> Option<&[u8]> {
+    /// The expected exit codes per position. `None` if the fault does not apply to the endpoint.
+    pub(crate) fn expected_exits(&self, on: Endpoint) -> Option<&[u8]> {
         match on {
             Endpoint::Login => self.login.as_ref().map(<[u8; 2]>::as_slice),
             Endpoint::Generate => self.generate.as_ref().map(<[u8; 2]>::as_slice),
@@ -59,7 +65,7 @@ impl Variant {
     }
 }
 
-const fn everywhere(
+const fn on_all_endpoints(
     name: &'static str,
     effect: &'static str,
     login: [u8; 2],
@@ -70,7 +76,7 @@ const fn everywhere(
     Variant {
         name,
         effect,
-        after: None,
+        preceded_by: None,
         login: Some(login),
         generate: Some(generate),
         redeem: Some(redeem),
@@ -85,7 +91,7 @@ const fn on_json(
     generate: [u8; 2],
     redeem: [u8; 4],
 ) -> Variant {
-    Variant { file: None, ..everywhere(name, effect, login, generate, redeem, [0; 4]) }
+    Variant { file: None, ..on_all_endpoints(name, effect, login, generate, redeem, [0; 4]) }
 }
 
 const fn on_redeem(name: &'static str, effect: &'static str, redeem: [u8; 4]) -> Variant {
@@ -96,24 +102,24 @@ const fn on_files(name: &'static str, effect: &'static str, file: [u8; 4]) -> Va
     Variant { file: Some(file), redeem: None, ..on_redeem(name, effect, [0; 4]) }
 }
 
-/// On a range, which is asked for after the file's first answer broke off in the middle.
+/// A fault of a range request, which follows an interrupted first response.
 const fn on_ranges(name: &'static str, effect: &'static str, file: [u8; 4]) -> Variant {
-    Variant { after: Some(r#"{"cut_body":{"after":{part}}}"#), ..on_files(name, effect, file) }
+    Variant { preceded_by: Some(r#"{"cut_body":{"after":{part}}}"#), ..on_files(name, effect, file) }
 }
 
 /// Every fault.
 ///
-/// The codes, read by the rules of the product: what has no effect is asked again (0, or 6 when it never ends); an
-/// answer that is whole and wrong is looked at again where that costs nothing (redeem), and never asked for again
-/// where it costs a token (generate: 9), nor with credentials that were given a moment ago (401, 403 and, from a Parse
-/// Server, 400: 3); a redeem whose answer is lost is settled by the next one (0 when it was not
-/// the one that delivers, 10 when it was); of a file what can go on goes on (0), and the rest is kept as incomplete
-/// and told (7).
+/// The exit codes follow from the rules of the product:
+/// - A request without an effect is retried: 0, or 6 if the fault never ends.
+/// - A complete but invalid response is requested again if that is free (redeem), but not if it costs a token (generate:
+///   9), and not with the same credentials (401, 403 and, from a Parse Server, 400: 3).
+/// - After a lost response, the next redeem decides: 0 if the lost response did not deliver, 10 if it did.
+/// - An interrupted download is resumed if possible (0); otherwise the other files are kept as incomplete (7).
 pub(crate) const VARIANTS: &[Variant] = &[
-    everywhere("late by 300 ms", r#"{"delay":{"ms":300}}"#, [0, 0], [0, 0], [0, 0, 0, 0], [0, 0, 0, 0]),
-    everywhere("500", r#"{"status":{"code":500}}"#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    everywhere("502", r#"{"status":{"code":502}}"#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    everywhere(
+    on_all_endpoints("late by 300 ms", r#"{"delay":{"ms":300}}"#, [0, 0], [0, 0], [0, 0, 0, 0], [0, 0, 0, 0]),
+    on_all_endpoints("500", r#"{"status":{"code":500}}"#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
+    on_all_endpoints("502", r#"{"status":{"code":502}}"#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
+    on_all_endpoints(
         "503, Retry-After 1",
         r#"{"status":{"code":503,"retry_after":1}}"#,
         [0, 6],
@@ -121,7 +127,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 0, 6],
         [0, 0, 0, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "429, Retry-After 1",
         r#"{"status":{"code":429,"retry_after":1}}"#,
         [0, 6],
@@ -129,12 +135,12 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 0, 6],
         [0, 0, 0, 7],
     ),
-    everywhere("400", r#"{"status":{"code":400}}"#, [3, 3], [3, 3], [4, 4, 4, 4], [7, 7, 7, 7]),
-    everywhere("401", r#"{"status":{"code":401}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
-    everywhere("403", r#"{"status":{"code":403}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
-    everywhere("404", r#"{"status":{"code":404}}"#, [9, 9], [9, 9], [0, 0, 0, 9], [7, 7, 7, 7]),
-    everywhere("200 and an error page", r#""error_page""#, [9, 9], [9, 9], [0, 0, 0, 9], [7, 7, 7, 7]),
-    everywhere(
+    on_all_endpoints("400", r#"{"status":{"code":400}}"#, [3, 3], [3, 3], [4, 4, 4, 4], [7, 7, 7, 7]),
+    on_all_endpoints("401", r#"{"status":{"code":401}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
+    on_all_endpoints("403", r#"{"status":{"code":403}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
+    on_all_endpoints("404", r#"{"status":{"code":404}}"#, [9, 9], [9, 9], [0, 0, 0, 9], [7, 7, 7, 7]),
+    on_all_endpoints("200 and an error page", r#""error_page""#, [9, 9], [9, 9], [0, 0, 0, 9], [7, 7, 7, 7]),
+    on_all_endpoints(
         "redirect to nowhere",
         r#"{"redirect":{"to":"/nowhere","code":307}}"#,
         [9, 9],
@@ -142,8 +148,8 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 0, 9],
         [7, 7, 7, 7],
     ),
-    everywhere("silence", r#""hang""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    everywhere(
+    on_all_endpoints("silence", r#""hang""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
+    on_all_endpoints(
         "done, then silence",
         r#"{"hang":{"spends":true}}"#,
         [0, 6],
@@ -151,9 +157,16 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 10, 6],
         [7, 7, 7, 7],
     ),
-    everywhere("reset", r#""reset""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    everywhere("done, then reset", r#""reset_after_spending""#, [0, 6], [0, 6], [0, 0, 10, 6], [7, 7, 7, 7]),
-    everywhere(
+    on_all_endpoints("reset", r#""reset""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
+    on_all_endpoints(
+        "done, then reset",
+        r#""reset_after_spending""#,
+        [0, 6],
+        [0, 6],
+        [0, 0, 10, 6],
+        [7, 7, 7, 7],
+    ),
+    on_all_endpoints(
         "done, then 502",
         r#"{"status":{"code":502,"spends":true}}"#,
         [0, 6],
@@ -161,7 +174,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 10, 6],
         [7, 7, 7, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "body cut after 20 bytes",
         r#"{"cut_body":{"after":20}}"#,
         [0, 6],
@@ -169,7 +182,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 10, 6],
         [0, 0, 0, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "body cut by a reset",
         r#"{"cut_body":{"after":{part},"by":"reset"}}"#,
         [0, 6],
@@ -177,7 +190,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 6],
         [0, 0, 0, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "body cut by silence",
         r#"{"cut_body":{"after":{part},"by":"silence"}}"#,
         [0, 6],
@@ -185,8 +198,15 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 6],
         [0, 0, 0, 7],
     ),
-    everywhere("slow body", r#"{"slow_body":{"bytes_per_second":{slow}}}"#, [0, 0], [0, 0], [0; 4], [0; 4]),
-    everywhere(
+    on_all_endpoints(
+        "slow body",
+        r#"{"slow_body":{"bytes_per_second":{slow}}}"#,
+        [0, 0],
+        [0, 0],
+        [0; 4],
+        [0; 4],
+    ),
+    on_all_endpoints(
         "100 bytes more promised",
         r#"{"wrong_length":{"by":100}}"#,
         [0, 6],
@@ -194,7 +214,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 6],
         [7, 7, 7, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "10 bytes fewer promised",
         r#"{"wrong_length":{"by":-10}}"#,
         [9, 9],
@@ -202,10 +222,10 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 9],
         [7, 7, 7, 7],
     ),
-    everywhere("a body without end", r#""huge""#, [0, 6], [0, 6], [0, 0, 7, 6], [7, 7, 7, 7]),
-    everywhere("garbage", r#""garbage""#, [9, 9], [9, 9], [0, 0, 9, 9], [7, 7, 7, 7]),
-    everywhere("gzip", r#""coded""#, [0, 0], [0, 0], [0, 0, 0, 0], [7, 7, 7, 7]),
-    everywhere(
+    on_all_endpoints("a body without end", r#""huge""#, [0, 6], [0, 6], [0, 0, 7, 6], [7, 7, 7, 7]),
+    on_all_endpoints("garbage", r#""garbage""#, [9, 9], [9, 9], [0, 0, 9, 9], [7, 7, 7, 7]),
+    on_all_endpoints("gzip", r#""coded""#, [0, 0], [0, 0], [0, 0, 0, 0], [7, 7, 7, 7]),
+    on_all_endpoints(
         "says gzip, is not",
         r#"{"coded":{"only_claimed":true}}"#,
         [0, 0],
@@ -213,7 +233,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 0, 0],
         [7, 7, 7, 7],
     ),
-    everywhere(
+    on_all_endpoints(
         "no length, no ETag",
         r#"{"headers":{"remove":["Content-Length","ETag"]}}"#,
         [0, 0],

@@ -1,224 +1,241 @@
-//! The power cut: what was not flushed is lost.
+//! The power matrix: a power cut loses data that was not flushed.
 //!
-//! The real program runs once under `strace`, which tells each call that changes a file, in their order. From that a
-//! model of the disk knows what is durable after every step ([`disk`]), and what a power cut there leaves. The real
-//! folders are made so, the backend is wound back to what it had been asked by then, and `recover` runs on that. What
-//! is left is held to the same claims as after a kill, where "on the disk" now means: what `SQLite` finds in the
-//! journal that the power cut left.
+//! The real program runs once under `strace`, which reports each call that changes a file, in order. From that a model of
+//! the disk ([`disk`]) computes what is durable after every step and what a power cut leaves. The real folders are
+//! changed to that state, the backend is reset to the requests until then, and `recover` runs on the result. The
+//! guarantees are the same as after a kill. "On the disk" means what `SQLite` finds in the journal that the power cut
+//! left.
 
 mod disk;
 mod state;
 mod trace;
 
 use crate::backend::Backend;
-use crate::claims::{Scene, judge, judge_forgotten};
-use crate::courses::{COURSES, Course};
-use crate::fates::{self, Row, Verdict};
-use crate::report::{Breach, Report, Table};
-use crate::stand::{Live, Ran, Stand, program};
-use crate::{Options, Trouble, cells};
-use disk::{Disk, Loss};
+use crate::guarantees::{CrashState, Verdict, check_forgetting, check_recovery};
+use crate::outcomes::{self, OutcomeCounts};
+use crate::report::{Report, Table, Violation};
+use crate::test_home::{FinishedRun, RunningProgram, TestHome, find_program};
+use crate::workloads::{WORKLOADS, Workload};
+use crate::{HarnessError, Options, cells};
+use disk::{DiskModel, Loss};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How many cuts by lot, and how many torn ones, a course gets at least; in the long form one after each step.
-const BY_LOT: usize = 12;
+/// Minimum number of random and of torn cuts per workload. The long form has one after each step.
+const MIN_RANDOM_CUTS: usize = 12;
 
-/// One run that was watched.
-struct Watched {
-    course: &'static Course,
-    stand: Stand,
+/// A run that was recorded under `strace`.
+struct RecordedRun {
+    workload: &'static Workload,
+    home: TestHome,
     backend: Backend,
     events: Vec<crate::backend::Event>,
-    disk: Disk,
+    disk: DiskModel,
 }
 
 /// One power cut.
 struct Cut {
-    /// After so many steps.
+    /// The number of steps before the cut.
     step: usize,
     loss: Loss,
-    /// What the backend had been asked: the first so many events.
+    /// The number of events at the backend before the cut.
     events: usize,
 }
 
-/// What became of one.
-struct Outcome {
+/// The result of one power cut.
+struct CutResult {
     name: String,
-    words: String,
+    last_step: String,
     loss: Loss,
-    verdict: Result<Verdict, Trouble>,
+    verdict: Result<Verdict, HarnessError>,
 }
 
-pub(crate) fn run(options: &Options) -> Result<Report, Trouble> {
+pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
     let mut report = Report {
         title: "Power cut".to_owned(),
-        about: "The power fails after each step that changes a file, and what was not flushed is lost, in four ways; \
-                then `copresence recover` runs, until it finds nothing more to do. *All unflushed*: nothing survives \
-                that no fsync vouches for, not even names. *Bytes only*: names survive, unflushed bytes do not. \
-                *By lot*: each unflushed write and each change of a folder survives or not. *Torn*: of each file some \
-                unflushed writes survive, the last one in part. States that are the same are tried once."
+        about: "The power fails after each step that changes a file, and unflushed data is lost in one of four ways; then \
+                `copresence recover` runs until nothing is left to do. *All unflushed*: nothing unflushed survives, \
+                not even names. *Bytes only*: names survive, unflushed bytes do not. *Random*: each unflushed write \
+                and each change of a folder survives at random. *Torn*: some unflushed writes of each file survive, \
+                the last one partially. Equal states are tested once."
             .to_owned(),
         tables: Vec::new(),
-        breaches: Vec::new(),
+        violations: Vec::new(),
         cells: 0,
-        took: Duration::ZERO,
+        duration: Duration::ZERO,
     };
-    if let Some(obstacle) = trace::obstacle() {
+    if let Some(reason) = trace::unavailable_reason() {
         if std::env::var_os("CI").is_some() {
-            return Err(obstacle.into());
+            return Err(reason.into());
         }
-        eprintln!("LEFT OUT: {obstacle}");
-        report.about = format!("Left out: {obstacle}.");
+        eprintln!("SKIPPED: {reason}");
+        report.about = format!("Skipped: {reason}.");
         return Ok(report);
     }
-    let program = program()?;
-    let courses: Vec<&'static Course> =
-        COURSES.iter().filter(|course| course.power && options.wants_some_of(course.name)).collect();
-    let results = cells::run(options.jobs(), &courses, |course| of_course(&program, course, options));
+    let program = find_program()?;
+    let workloads: Vec<&'static Workload> = WORKLOADS
+        .iter()
+        .filter(|workload| workload.in_power_matrix && options.selects_workload(workload.name))
+        .collect();
+    let results = cells::run_cells(options.job_count(), &workloads, |workload| {
+        run_workload(&program, workload, options)
+    });
     let mut all = Vec::new();
-    for (course, result) in courses.iter().zip(results) {
-        let outcomes = result.map_err(|trouble| format!("the course `{}`: {trouble}", course.name))?;
+    for (workload, result) in workloads.iter().zip(results) {
+        let outcomes = result.map_err(|error| format!("the workload `{}`: {error}", workload.name))?;
         report.cells += outcomes.len();
-        for outcome in &outcomes {
-            let told = match &outcome.verdict {
-                Ok(verdict) => verdict.breaches.clone(),
-                Err(trouble) => vec![format!("the cell could not run: {trouble}")],
+        for result in &outcomes {
+            let descriptions = match &result.verdict {
+                Ok(verdict) => verdict.violations.clone(),
+                Err(error) => vec![format!("the cell could not run: {error}")],
             };
-            let breach = |what| Breach {
-                cell: outcome.name.clone(),
-                what: format!("{what}\n({:?}, after: {})", outcome.loss, outcome.words),
-                // Where threads meet, the next recording has its steps in another order: all cuts of that kind.
-                again: options.again("power", outcome.name.split_inclusive(':').next().unwrap_or_default()),
+            let violation = |description| Violation {
+                cell: result.name.clone(),
+                description: format!("{description}\n({:?}, after: {})", result.loss, result.last_step),
+                // The order of the steps of parallel threads differs between recordings, so all cuts of this loss are selected.
+                reproduce: options
+                    .reproduce_command("power", result.name.split_inclusive(':').next().unwrap_or_default()),
             };
-            report.breaches.extend(told.into_iter().map(breach));
+            report.violations.extend(descriptions.into_iter().map(violation));
         }
         if !outcomes.is_empty() {
-            report.tables.push(by_step(course, &outcomes));
+            report.tables.push(table_by_step(workload, &outcomes));
         }
         all.extend(outcomes);
     }
     if !all.is_empty() {
-        report.tables.insert(0, by_loss(&all));
+        report.tables.insert(0, table_by_loss(&all));
     }
-    report.took = began.elapsed();
+    report.duration = began.elapsed();
     Ok(report)
 }
 
-fn of_course(program: &Path, course: &'static Course, options: &Options) -> Result<Vec<Outcome>, Trouble> {
-    let watched = watch(program, course)?;
-    let cuts = watched.cuts(options);
-    Ok(cuts.iter().map(|cut| watched.try_out(cut, options)).collect())
+fn run_workload(
+    program: &Path,
+    workload: &'static Workload,
+    options: &Options,
+) -> Result<Vec<CutResult>, HarnessError> {
+    let recorded = record_run(program, workload)?;
+    let cuts = recorded.distinct_cuts(options);
+    Ok(cuts.iter().map(|cut| recorded.run_cut(cut, options)).collect())
 }
 
-/// Lets a course run under `strace`, and makes sure that the model is right: with nothing lost, it has the real files.
-fn watch(program: &Path, course: &'static Course) -> Result<Watched, Trouble> {
-    let (stand, backend) = (course.stand(program)?, course.backend()?);
-    course.prepare(&stand, &backend)?;
-    let folders = [stand.data(), stand.out()];
-    let mut disk = Disk::look(&folders)?;
-    let file = stand.root().join("trace");
-    let act = course.act(&stand, &backend)?;
-    let mut traced = trace::strace(&act, &file);
-    stand.dress(&mut traced);
-    let ran = Live::start(traced)?.end();
-    if !course.forgets() && !course.is_as_due(&ran) {
-        return Err(format!("it does not end as it should: {}", ran.told()).into());
+/// Runs a workload under `strace`, and verifies the model: if nothing is lost, it has exactly the real files.
+fn record_run(program: &Path, workload: &'static Workload) -> Result<RecordedRun, HarnessError> {
+    let (home, backend) = (workload.create_home(program)?, workload.start_backend()?);
+    workload.prepare_home(&home, &backend)?;
+    let folders = [home.data(), home.out()];
+    let mut disk = DiskModel::from_folders(&folders)?;
+    let file = home.root().join("trace");
+    let command = workload.command(&home, &backend)?;
+    let mut traced = trace::strace_command(&command, &file);
+    home.apply_environment(&mut traced);
+    let ran = RunningProgram::start(traced)?.wait();
+    if !workload.is_forget() && !workload.ended_as_expected(&ran) {
+        return Err(format!("the undisturbed run fails: {}", ran.describe()).into());
     }
-    disk.follow(trace::read(&std::fs::read_to_string(&file)?, &folders)?)?;
-    let differences = disk.cut(disk.steps(), Loss::Nothing).differences()?;
+    disk.apply_calls(trace::parse_trace(&std::fs::read_to_string(&file)?, &folders)?)?;
+    let differences = disk.state_after_cut(disk.step_count(), Loss::Nothing).differences()?;
     if !differences.is_empty() {
         return Err(format!("the model of the disk is wrong about {}", differences.join(", ")).into());
     }
-    backend.settle()?;
+    backend.await_requests()?;
     let events = backend.events();
-    Ok(Watched { course, stand, backend, events, disk })
+    Ok(RecordedRun { workload, home, backend, events, disk })
 }
 
-impl Watched {
-    /// Every different state that a cut can leave.
-    fn cuts(&self, options: &Options) -> Vec<Cut> {
+impl RecordedRun {
+    /// The cuts that leave distinct states.
+    fn distinct_cuts(&self, options: &Options) -> Vec<Cut> {
         let mut seen = BTreeSet::new();
         let mut cuts = Vec::new();
-        // Right before a flush the most is at stake.
-        let flushes: Vec<usize> = (0..self.disk.steps()).filter(|step| self.disk.flushes(*step)).collect();
-        let every = (flushes.len() / BY_LOT).max(1);
-        let by_lot: BTreeSet<usize> = flushes.into_iter().step_by(every).collect();
-        for step in 0..=self.disk.steps() {
-            let mut losses = vec![Loss::Strict, Loss::BytesOnly];
-            if options.long || by_lot.contains(&step) {
-                losses.extend([Loss::ByLot(options.seed), Loss::Torn(options.seed)]);
+        // Right before a flush, most data is unflushed.
+        let flushes: Vec<usize> =
+            (0..self.disk.step_count()).filter(|step| self.disk.is_flush(*step)).collect();
+        let interval = (flushes.len() / MIN_RANDOM_CUTS).max(1);
+        let random_steps: BTreeSet<usize> = flushes.into_iter().step_by(interval).collect();
+        for step in 0..=self.disk.step_count() {
+            let mut losses = vec![Loss::AllUnflushed, Loss::BytesOnly];
+            if options.long || random_steps.contains(&step) {
+                losses.extend([Loss::Random(options.seed), Loss::Torn(options.seed)]);
             }
-            // While one step waits for the next, the backend may have been asked something.
-            let (from, to) = self.disk.moments(step);
-            let known = |at| self.events.iter().filter(|event| event.at <= at).count();
-            for events in known(from)..=known(to) {
+            // The backend may receive requests between two steps.
+            let (from, to) = self.disk.cut_time_range(step);
+            let events_until = |at| self.events.iter().filter(|event| event.at <= at).count();
+            for events in events_until(from)..=events_until(to) {
                 for loss in &losses {
-                    let state = self.disk.cut(step, *loss).fingerprint();
-                    if seen.insert((state, events, self.disk.told(step).lines().count())) {
+                    let state = self.disk.state_after_cut(step, *loss).fingerprint();
+                    if seen.insert((state, events, self.disk.stdout_before(step).lines().count())) {
                         cuts.push(Cut { step, loss: *loss, events });
                     }
                 }
             }
         }
-        cuts.retain(|cut| options.wants(&self.name(cut)));
+        cuts.retain(|cut| options.selects_cell(&self.cut_name(cut)));
         cuts
     }
 
-    fn name(&self, cut: &Cut) -> String {
+    fn cut_name(&self, cut: &Cut) -> String {
         let loss = match cut.loss {
             Loss::Nothing => "nothing",
-            Loss::Strict => "strict",
+            Loss::AllUnflushed => "strict",
             Loss::BytesOnly => "bytes",
-            Loss::ByLot(_) => "lot",
+            Loss::Random(_) => "lot",
             Loss::Torn(_) => "torn",
         };
-        format!("{}/{loss}:{}+{}", self.course.name, cut.step, cut.events)
+        format!("{}/{loss}:{}+{}", self.workload.name, cut.step, cut.events)
     }
 
-    fn try_out(&self, cut: &Cut, options: &Options) -> Outcome {
-        let mut verdict = self.judge(cut);
+    fn run_cut(&self, cut: &Cut, options: &Options) -> CutResult {
+        let mut verdict = self.check_cut(cut);
         if let Ok(verdict) = &mut verdict
             && options.keep
-            && !verdict.breaches.is_empty()
+            && !verdict.violations.is_empty()
         {
             let kept =
-                std::env::temp_dir().join(format!("copresence-cut-{}", self.name(cut).replace('/', "-")));
-            let put = self.put(cut).and_then(|()| Ok(std::fs::rename(self.stand.root(), &kept)?));
-            // The stand's folders are needed for the next cut.
-            let back = put.and_then(|()| copy(&kept, self.stand.root()));
-            verdict.breaches.push(format!("what the cut left is kept in {}: {back:?}", kept.display()));
+                std::env::temp_dir().join(format!("copresence-cut-{}", self.cut_name(cut).replace('/', "-")));
+            let restored = self.restore_cut(cut).and_then(|()| Ok(std::fs::rename(self.home.root(), &kept)?));
+            // The next cut needs the folders of the home.
+            let copied = restored.and_then(|()| copy_folder(&kept, self.home.root()));
+            verdict
+                .violations
+                .push(format!("the state after the cut is kept in {}: {copied:?}", kept.display()));
         }
-        Outcome { name: self.name(cut), words: self.disk.words(cut.step).to_owned(), loss: cut.loss, verdict }
+        CutResult {
+            name: self.cut_name(cut),
+            last_step: self.disk.describe_last_step(cut.step).to_owned(),
+            loss: cut.loss,
+            verdict,
+        }
     }
 
-    fn put(&self, cut: &Cut) -> Result<(), Trouble> {
-        self.disk.cut(cut.step, cut.loss).put()
+    fn restore_cut(&self, cut: &Cut) -> Result<(), HarnessError> {
+        self.disk.state_after_cut(cut.step, cut.loss).write_to_disk()
     }
 
-    fn judge(&self, cut: &Cut) -> Result<Verdict, Trouble> {
-        self.put(cut)?;
-        self.backend.settle()?;
+    fn check_cut(&self, cut: &Cut) -> Result<Verdict, HarnessError> {
+        self.restore_cut(cut)?;
+        self.backend.await_requests()?;
         self.backend.rewind(self.events[..cut.events].to_vec());
-        let told = Ran { stdout: self.disk.told(cut.step), ..Ran::default() };
-        let scene = Scene::take(&self.stand, &self.backend, told)?;
-        if self.course.forgets() {
-            judge_forgotten(&self.stand, &self.backend, &scene)
+        let run = FinishedRun { stdout: self.disk.stdout_before(cut.step), ..FinishedRun::default() };
+        let state = CrashState::capture(&self.home, &self.backend, run)?;
+        if self.workload.is_forget() {
+            check_forgetting(&self.home, &self.backend, &state)
         } else {
-            judge(&self.stand, &self.backend, &scene)
+            check_recovery(&self.home, &self.backend, &state)
         }
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
+fn copy_folder(from: &Path, to: &Path) -> Result<(), HarnessError> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target)?;
         } else {
             std::fs::copy(entry.path(), target)?;
         }
@@ -226,32 +243,32 @@ fn copy(from: &Path, to: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// One row a kind of loss, all courses together.
-fn by_loss(outcomes: &[Outcome]) -> Table {
-    let mut rows: BTreeMap<Loss, Row> = BTreeMap::new();
-    for outcome in outcomes {
-        rows.entry(outcome.loss).or_default().add(outcome.verdict.as_ref().ok());
+/// One row per kind of loss, over all workloads.
+fn table_by_loss(outcomes: &[CutResult]) -> Table {
+    let mut rows: BTreeMap<Loss, OutcomeCounts> = BTreeMap::new();
+    for result in outcomes {
+        rows.entry(result.loss).or_default().count_cell(result.verdict.as_ref().ok());
     }
-    let words = |loss| match loss {
+    let label = |loss| match loss {
         Loss::Nothing => "nothing",
-        Loss::Strict => "all unflushed",
+        Loss::AllUnflushed => "all unflushed",
         Loss::BytesOnly => "bytes only",
-        Loss::ByLot(_) => "by lot",
+        Loss::Random(_) => "random",
         Loss::Torn(_) => "torn",
     };
-    let rows = rows.into_iter().map(|(loss, row)| (words(loss).to_owned(), row));
-    fates::table("By what is lost, all courses together", "lost", "cuts", rows)
+    let rows = rows.into_iter().map(|(loss, row)| (label(loss).to_owned(), row));
+    outcomes::outcome_table("All workloads by kind of loss", "lost", "cuts", rows)
 }
 
-/// One row a kind of step, in the order in which they come first.
-fn by_step(course: &Course, outcomes: &[Outcome]) -> Table {
-    let mut rows: Vec<(String, Row)> = Vec::new();
-    for outcome in outcomes {
-        let at = rows.iter().position(|(words, _)| *words == outcome.words).unwrap_or_else(|| {
-            rows.push((outcome.words.clone(), Row::default()));
+/// One row per kind of step, in the order of their first occurrence.
+fn table_by_step(workload: &Workload, outcomes: &[CutResult]) -> Table {
+    let mut rows: Vec<(String, OutcomeCounts)> = Vec::new();
+    for result in outcomes {
+        let index = rows.iter().position(|(label, _)| *label == result.last_step).unwrap_or_else(|| {
+            rows.push((result.last_step.clone(), OutcomeCounts::default()));
             rows.len() - 1
         });
-        rows[at].1.add(outcome.verdict.as_ref().ok());
+        rows[index].1.count_cell(result.verdict.as_ref().ok());
     }
-    fates::table(course.words, "cut after …", "cuts", rows)
+    outcomes::outcome_table(workload.title, "cut after …", "cuts", rows)
 }

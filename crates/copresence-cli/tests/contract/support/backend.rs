@@ -1,6 +1,6 @@
-//! A Copresence backend written from the vendor's text alone. Nothing in here knows the product's crates.
+//! A Copresence backend written from the vendor's specification. It shares no code with the product.
 
-use super::reply::{Asset, Manner, Reply};
+use super::reply::{Asset, Reply, UrlBehavior};
 use super::wire::{self, Connection, Request};
 use serde_json::json;
 use std::collections::HashSet;
@@ -15,91 +15,92 @@ pub(crate) const SESSION_TOKEN: &str = "r:PLANTED-session-77ab";
 pub(crate) const USERNAME: &str = "PLANTED-user-studio";
 pub(crate) const PASSWORD: &str = "PLANTED-pass word-ü9";
 pub(crate) const TOKEN: &str = "exp+tok/1=&?";
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How it behaves.
-pub(crate) struct Script {
-    /// In order; the last one for ever.
+/// The behavior of the backend.
+pub(crate) struct BackendScript {
+    /// Responses in order. The last one is repeated.
     pub(crate) generate: Vec<Reply>,
-    /// In order; the last one for ever (after URLs the token is spent, whatever stands here).
+    /// Responses in order. The last one is repeated. After URLs, the token is spent and redeems are refused.
     pub(crate) redeem: Vec<Reply>,
     pub(crate) assets: Vec<Asset>,
-    /// A login is refused.
+    /// Whether logins are refused.
     pub(crate) refuses_login: bool,
-    /// Put into every entry and object beside what the specification names.
-    pub(crate) extras: bool,
-    /// Connections are kept for so many requests, and then closed without a word; else one each, and said so.
-    pub(crate) keeps_alive: Option<usize>,
+    /// Whether responses have fields that the specification does not name.
+    pub(crate) adds_unknown_fields: bool,
+    /// Number of requests after which a connection is closed without notice. `None`: one request per connection, with
+    /// `Connection: close`.
+    pub(crate) requests_per_connection: Option<usize>,
 }
 
-impl Default for Script {
+impl Default for BackendScript {
     fn default() -> Self {
         Self {
             generate: vec![Reply::json(200, &json!({ "token": TOKEN }))],
             redeem: vec![Reply::unscanned(), Reply::queued(2), Reply::processing(50), Reply::Urls],
             assets: vec![Asset::glb()],
             refuses_login: false,
-            extras: false,
-            keeps_alive: None,
+            adds_unknown_fields: false,
+            requests_per_connection: None,
         }
     }
 }
 
-/// What was seen of the client.
+/// What the backend recorded of the client.
 #[derive(Default)]
-struct BackendState {
+struct BackendRecord {
     requests: Vec<Request>,
     redeems: usize,
     generates: usize,
     redeems_in_flight: usize,
-    most_redeems_in_flight: usize,
-    spent: bool,
-    /// What every redeem gets from a moment on, whatever the script says.
-    from_now: Option<Reply>,
-    used: HashSet<String>,
-    /// Bytes of files that were put on the wire.
-    sent: usize,
+    max_redeems_in_flight: usize,
+    is_token_spent: bool,
+    /// The response of all later redeems, instead of the script's.
+    redeem_override: Option<Reply>,
+    used_paths: HashSet<String>,
+    /// Bytes of files that were sent.
+    sent_bytes: usize,
 }
 
 struct Shared {
-    script: Script,
+    script: BackendScript,
     url: String,
-    seen: Mutex<BackendState>,
+    record: Mutex<BackendRecord>,
     changed: Condvar,
-    over: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
 /// A backend that listens until it is dropped.
 pub(crate) struct Backend(Arc<Shared>);
 
 impl Backend {
-    pub(crate) fn start(script: Script) -> Self {
+    pub(crate) fn start(script: BackendScript) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let shared = Arc::new(Shared {
             script,
             url,
-            seen: Mutex::default(),
+            record: Mutex::default(),
             changed: Condvar::new(),
-            over: AtomicBool::new(false),
+            is_stopped: AtomicBool::new(false),
         });
         let serving = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                if serving.over.load(Ordering::SeqCst) {
+                if serving.is_stopped.load(Ordering::SeqCst) {
                     break;
                 }
                 let Ok(stream) = stream else { continue };
                 let serving = serving.clone();
-                std::thread::spawn(move || serving.serve(stream));
+                std::thread::spawn(move || serving.serve_connection(stream));
             }
         });
         Self(shared)
     }
 
-    /// One whose redeems are these, and all else as usual.
-    pub(crate) fn redeeming(redeem: Vec<Reply>) -> Self {
-        Self::start(Script { redeem, ..Script::default() })
+    /// Starts a backend with these responses of redeems and the default script otherwise.
+    pub(crate) fn with_redeems(redeem: Vec<Reply>) -> Self {
+        Self::start(BackendScript { redeem, ..BackendScript::default() })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -108,36 +109,36 @@ impl Backend {
 
     /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.0.seen().requests.clone()
+        self.0.lock_record().requests.clone()
     }
 
     pub(crate) fn requests_to(&self, path: &str) -> Vec<Request> {
         self.requests().into_iter().filter(|r| r.path.starts_with(path)).collect()
     }
 
-    pub(crate) fn most_redeems_in_flight(&self) -> usize {
-        self.0.seen().most_redeems_in_flight
+    pub(crate) fn max_redeems_in_flight(&self) -> usize {
+        self.0.lock_record().max_redeems_in_flight
     }
 
-    /// From now on every redeem gets this.
-    pub(crate) fn answer_from_now(&self, reply: Reply) {
-        self.0.seen().from_now = Some(reply);
+    /// Sets the response of all later redeems.
+    pub(crate) fn respond_to_redeems_with(&self, reply: Reply) {
+        self.0.lock_record().redeem_override = Some(reply);
     }
 
-    /// Waits until so many bytes of files left.
-    pub(crate) fn until_sent(&self, bytes: usize) {
-        self.0.wait(|seen| seen.sent >= bytes);
+    /// Waits until this many bytes of files were sent.
+    pub(crate) fn wait_for_sent_bytes(&self, bytes: usize) {
+        self.0.wait_for(|record| record.sent_bytes >= bytes);
     }
 
-    /// Waits until so many redeems were asked.
-    pub(crate) fn until_redeems(&self, count: usize) {
-        self.0.wait(|seen| seen.redeems >= count);
+    /// Waits until this many redeems were received.
+    pub(crate) fn wait_for_redeems(&self, count: usize) {
+        self.0.wait_for(|record| record.redeems >= count);
     }
 }
 
 impl Drop for Backend {
     fn drop(&mut self) {
-        self.0.over.store(true, Ordering::SeqCst);
+        self.0.is_stopped.store(true, Ordering::SeqCst);
         self.0.changed.notify_all();
         // Wakes the listener.
         _ = TcpStream::connect(self.0.url.trim_start_matches("http://"));
@@ -145,130 +146,132 @@ impl Drop for Backend {
 }
 
 impl Shared {
-    fn seen(&self) -> MutexGuard<'_, BackendState> {
-        self.seen.lock().expect("no test panicked with it")
+    fn lock_record(&self) -> MutexGuard<'_, BackendRecord> {
+        self.record.lock().expect("no test panicked with it")
     }
 
-    fn wait(&self, until: impl Fn(&BackendState) -> bool) {
-        let end = Instant::now() + PATIENCE;
-        let mut seen = self.seen();
-        while !until(&seen) {
+    fn wait_for(&self, is_reached: impl Fn(&BackendRecord) -> bool) {
+        let end = Instant::now() + WAIT_TIMEOUT;
+        let mut record = self.lock_record();
+        while !is_reached(&record) {
             let left = end.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "what was waited for did not happen: {:#?}", seen.requests);
-            seen = self.changed.wait_timeout(seen, left).expect("no test panicked with it").0;
+            assert!(!left.is_zero(), "timed out, requests: {:#?}", record.requests);
+            record = self.changed.wait_timeout(record, left).expect("no test panicked with it").0;
         }
     }
 
-    fn until_over(&self) {
-        let mut seen = self.seen();
-        while !self.over.load(Ordering::SeqCst) {
-            seen = self.changed.wait_timeout(seen, Duration::from_millis(200)).expect("alive").0;
+    fn wait_until_stopped(&self) {
+        let mut record = self.lock_record();
+        while !self.is_stopped.load(Ordering::SeqCst) {
+            record = self.changed.wait_timeout(record, Duration::from_millis(200)).expect("alive").0;
         }
     }
 
-    fn serve(&self, stream: TcpStream) {
-        let Some(requests) = self.script.keeps_alive else {
-            self.one(&mut Connection::new(stream));
+    fn serve_connection(&self, stream: TcpStream) {
+        let Some(requests) = self.script.requests_per_connection else {
+            self.serve_request(&mut Connection::new(stream));
             return;
         };
-        let mut connection = Connection { stream, says_close: false };
+        let mut connection = Connection { stream, sends_close: false };
         for _ in 0..requests {
-            if !self.one(&mut connection) {
+            if !self.serve_request(&mut connection) {
                 break;
             }
         }
-        // And now it ends without a word.
+        // The connection is closed without notice.
     }
 
-    /// Serves one request; `false` when the client is gone.
-    fn one(&self, connection: &mut Connection) -> bool {
-        let Some(request) = wire::read(&connection.stream) else { return false };
-        self.seen().requests.push(request.clone());
-        // A client that goes away is the client's affair.
+    /// Serves one request. Returns `false` if the client closed the connection.
+    fn serve_request(&self, connection: &mut Connection) -> bool {
+        let Some(request) = wire::read_request(&connection.stream) else { return false };
+        self.lock_record().requests.push(request.clone());
+        // Errors are ignored: the client may have closed the connection.
         _ = match request.path.split('?').next().unwrap_or_default() {
-            "/login" => self.login(&request, connection),
-            "/generateExportToken" => self.generate(&request, connection),
-            "/redeemExportToken" => self.redeem(&request, connection),
-            path if path.starts_with("/dl/") => self.file(&request, connection),
-            _ => refuse(connection, 404, 1, "no such endpoint"),
+            "/login" => self.respond_to_login(&request, connection),
+            "/generateExportToken" => self.respond_to_generate(&request, connection),
+            "/redeemExportToken" => self.respond_to_redeem(&request, connection),
+            path if path.starts_with("/dl/") => self.respond_to_file(&request, connection),
+            _ => write_error(connection, 404, 1, "no such endpoint"),
         };
         self.changed.notify_all();
         true
     }
 
-    fn login(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
+    fn respond_to_login(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let known = request.method == "POST"
+        let is_accepted = request.method == "POST"
             && request.header("X-Copresence-REST-API-Key") == API_KEY
             && body["username"] == USERNAME
             && body["password"] == PASSWORD;
-        if !known || self.script.refuses_login {
-            return refuse(connection, 404, 101, "Invalid username/password.");
+        if !is_accepted || self.script.refuses_login {
+            return write_error(connection, 404, 101, "Invalid username/password.");
         }
-        whole(connection, 200, None, json!({ "sessionToken": SESSION_TOKEN }).to_string().as_bytes())
+        write_response(connection, 200, None, json!({ "sessionToken": SESSION_TOKEN }).to_string().as_bytes())
     }
 
-    fn generate(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
-        let known = request.header("X-Copresence-REST-API-Key") == API_KEY
+    fn respond_to_generate(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
+        let is_accepted = request.header("X-Copresence-REST-API-Key") == API_KEY
             && request.header("X-Copresence-Session-Token") == SESSION_TOKEN;
-        if request.method != "POST" || !known {
-            return refuse(connection, 401, 0, "unauthorized");
+        if request.method != "POST" || !is_accepted {
+            return write_error(connection, 401, 0, "unauthorized");
         }
         let nth = {
-            let mut seen = self.seen();
-            seen.generates += 1;
-            seen.generates - 1
+            let mut record = self.lock_record();
+            record.generates += 1;
+            record.generates - 1
         };
-        self.answer(connection, nth_of(&self.script.generate, nth))
+        self.send_reply(connection, nth_reply(&self.script.generate, nth))
     }
 
-    fn redeem(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
-        let known = request.method == "GET"
+    fn respond_to_redeem(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
+        let is_accepted = request.method == "GET"
             && request.header("X-Copresence-REST-API-Key") == API_KEY
             && !request.header("X-Copresence-Export-Token").is_empty();
-        if !known {
-            return refuse(connection, 400, 102, "headers are missing");
+        if !is_accepted {
+            return write_error(connection, 400, 102, "headers are missing");
         }
         let reply = {
-            let mut seen = self.seen();
-            seen.redeems += 1;
-            seen.redeems_in_flight += 1;
-            seen.most_redeems_in_flight = seen.most_redeems_in_flight.max(seen.redeems_in_flight);
-            let reply = nth_of(&self.script.redeem, seen.redeems - 1);
-            let reply = seen.from_now.as_ref().unwrap_or(reply).clone();
-            let reply = if seen.spent { Reply::no_such_token() } else { reply };
-            seen.spent |= matches!(reply, Reply::Urls | Reply::UrlsCut);
+            let mut record = self.lock_record();
+            record.redeems += 1;
+            record.redeems_in_flight += 1;
+            record.max_redeems_in_flight = record.max_redeems_in_flight.max(record.redeems_in_flight);
+            let reply = nth_reply(&self.script.redeem, record.redeems - 1);
+            let reply = record.redeem_override.as_ref().unwrap_or(reply).clone();
+            let reply = if record.is_token_spent { Reply::no_such_token() } else { reply };
+            record.is_token_spent |= matches!(reply, Reply::Urls | Reply::UrlsTruncated);
             reply
         };
         self.changed.notify_all();
-        let result = self.answer(connection, &reply);
-        self.seen().redeems_in_flight -= 1;
+        let result = self.send_reply(connection, &reply);
+        self.lock_record().redeems_in_flight -= 1;
         result
     }
 
-    fn answer(&self, connection: &mut Connection, reply: &Reply) -> std::io::Result<()> {
+    fn send_reply(&self, connection: &mut Connection, reply: &Reply) -> std::io::Result<()> {
         match reply {
-            Reply::Whole(status, body) => whole(connection, *status, None, body),
-            Reply::With(status, header, body) => whole(connection, *status, Some(header.clone()), body),
-            Reply::Urls => whole(connection, 200, None, &self.urls()),
-            Reply::UrlsCut => {
-                let body = self.urls();
-                connection.head(200, &[("Content-Type", "application/json".into())], body.len())?;
+            Reply::Complete(status, body) => write_response(connection, *status, None, body),
+            Reply::WithHeader(status, header, body) => {
+                write_response(connection, *status, Some(header.clone()), body)
+            }
+            Reply::Urls => write_response(connection, 200, None, &self.delivery_body()),
+            Reply::UrlsTruncated => {
+                let body = self.delivery_body();
+                connection.write_head(200, &[("Content-Type", "application/json".into())], body.len())?;
                 connection.stream.write_all(&body[..body.len() / 2])
             }
-            Reply::Dropped => Ok(()),
-            Reply::Never => {
-                self.until_over();
+            Reply::ClosesConnection => Ok(()),
+            Reply::Hangs => {
+                self.wait_until_stopped();
                 Ok(())
             }
         }
     }
 
-    fn urls(&self) -> Vec<u8> {
+    fn delivery_body(&self) -> Vec<u8> {
         let entries = self.script.assets.iter().enumerate().map(|(index, asset)| {
             let mut entry = json!({"download_URL": format!("{}/dl/{index}?sig=PLANTED-sig-{index}", self.url),
                 "export_type": asset.export_type});
-            if self.script.extras {
+            if self.script.adds_unknown_fields {
                 entry["expires"] = serde_json::Value::Null;
                 entry["checksum"] = json!({"kind": ["md5", null]});
             }
@@ -276,28 +279,33 @@ impl Shared {
         });
         let mut body = json!({ "avatar_ready": true });
         body["payload_complete"] = entries.collect();
-        if self.script.extras {
+        if self.script.adds_unknown_fields {
             body["payload_incomplete"] = serde_json::Value::Null;
             body["server"] = json!({"version": 3, "none": null});
         }
         body.to_string().into_bytes()
     }
 
-    fn file(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
+    fn respond_to_file(&self, request: &Request, connection: &mut Connection) -> std::io::Result<()> {
         let index = request.path.trim_start_matches("/dl/").split('?').next().and_then(|n| n.parse().ok());
         let Some(asset) = index.and_then(|n: usize| self.script.assets.get(n)) else {
-            return refuse(connection, 404, 1, "no such file");
+            return write_error(connection, 404, 1, "no such file");
         };
-        let first = self.seen().used.insert(request.path.clone());
-        let page = b"<!DOCTYPE html><html><body>Service unavailable</body></html>";
-        match asset.manner {
-            Manner::Refuses(status) => return refuse(connection, status, 1, "gone"),
-            Manner::ErrorPage => {
-                return whole(connection, 200, Some(("Content-Type", "text/html".into())), page);
+        let is_first = self.lock_record().used_paths.insert(request.path.clone());
+        let error_page = b"<!DOCTYPE html><html><body>Service unavailable</body></html>";
+        match asset.url_behavior {
+            UrlBehavior::Refuses(status) => return write_error(connection, status, 1, "gone"),
+            UrlBehavior::ErrorPage => {
+                return write_response(
+                    connection,
+                    200,
+                    Some(("Content-Type", "text/html".into())),
+                    error_page,
+                );
             }
-            Manner::StallsThenGone(_) if !first => return refuse(connection, 410, 1, "gone"),
-            _ if !first && request.range_start().is_none() => {
-                return refuse(connection, 410, 1, "this URL was used");
+            UrlBehavior::StallsThenRefuses(_) if !is_first => return write_error(connection, 410, 1, "gone"),
+            _ if !is_first && request.range_start().is_none() => {
+                return write_error(connection, 410, 1, "this URL was used");
             }
             _ => {}
         }
@@ -313,30 +321,34 @@ impl Shared {
         } else {
             200
         };
-        if asset.manner == Manner::Unstated {
-            connection.head_without_length(status, &headers)?;
+        if asset.url_behavior == UrlBehavior::WithoutLength {
+            connection.write_head_without_length(status, &headers)?;
         } else {
-            connection.head(status, &headers, bytes.len())?;
+            connection.write_head(status, &headers, bytes.len())?;
         }
-        let stop = match asset.manner {
-            Manner::StallsAfter(at) | Manner::StallsThenGone(at) | Manner::CutAfter(at) if first => at,
+        let stop = match asset.url_behavior {
+            UrlBehavior::StallsAfter(at) | UrlBehavior::StallsThenRefuses(at) | UrlBehavior::CutAfter(at)
+                if is_first =>
+            {
+                at
+            }
             _ => bytes.len(),
         };
         connection.stream.write_all(&bytes[..stop])?;
-        self.seen().sent += stop;
+        self.lock_record().sent_bytes += stop;
         self.changed.notify_all();
-        if stop < bytes.len() && !matches!(asset.manner, Manner::CutAfter(_)) {
-            self.until_over();
+        if stop < bytes.len() && !matches!(asset.url_behavior, UrlBehavior::CutAfter(_)) {
+            self.wait_until_stopped();
         }
         Ok(())
     }
 }
 
-fn nth_of(replies: &[Reply], nth: usize) -> &Reply {
-    replies.get(nth).or(replies.last()).expect("a script has a line")
+fn nth_reply(replies: &[Reply], nth: usize) -> &Reply {
+    replies.get(nth).or(replies.last()).expect("a script has a reply")
 }
 
-fn whole(
+fn write_response(
     connection: &mut Connection,
     status: u16,
     header: Option<(&'static str, String)>,
@@ -346,10 +358,10 @@ fn whole(
     if headers.is_empty() {
         headers.push(("Content-Type", "application/json".to_owned()));
     }
-    connection.head(status, &headers, body.len())?;
+    connection.write_head(status, &headers, body.len())?;
     connection.stream.write_all(body)
 }
 
-fn refuse(connection: &mut Connection, status: u16, code: u16, error: &str) -> std::io::Result<()> {
-    whole(connection, status, None, json!({"code": code, "error": error}).to_string().as_bytes())
+fn write_error(connection: &mut Connection, status: u16, code: u16, error: &str) -> std::io::Result<()> {
+    write_response(connection, status, None, json!({"code": code, "error": error}).to_string().as_bytes())
 }

@@ -1,4 +1,4 @@
-//! What the tests stand on: the real program in folders of its own, and a backend that shares no code with it.
+//! Support of the tests: the real program in temporary folders, and a backend that shares no code with it.
 
 pub(crate) mod backend;
 pub(crate) mod lines;

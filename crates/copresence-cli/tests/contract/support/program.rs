@@ -1,7 +1,7 @@
-//! The real `copresence`, in folders of its own, with no environment but what a test gives it.
+//! The real `copresence` in temporary folders, with an environment that the test defines.
 
 use super::backend::{API_KEY, Backend, SESSION_TOKEN};
-use super::lines::Lines;
+use super::lines::JsonLines;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// No test should need as long; one that does hangs.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// Time limit of a run. A run that exceeds it is considered hung.
+const RUN_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// Folders for one test: home, data, out.
-pub(crate) struct Fixture {
+/// Temporary folders of one test: home, data and output.
+pub(crate) struct TestHome {
     root: TempDir,
 }
 
-impl Fixture {
+impl TestHome {
     pub(crate) fn new() -> Self {
         Self { root: TempDir::new().expect("a temporary folder") }
     }
@@ -36,16 +36,16 @@ impl Fixture {
         self.root().join("out")
     }
 
-    /// The program with these arguments and nothing of this process's environment.
+    /// The program with these arguments and the environment of this home.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_copresence"));
         command.env_clear().env("HOME", self.root()).env("COPRESENCE_DATA_DIR", self.data());
-        for keep in ["PATH", "SYSTEMROOT", "TEMP", "TMP"] {
-            if let Some(value) = std::env::var_os(keep) {
-                command.env(keep, value);
+        for inherited in ["PATH", "SYSTEMROOT", "TEMP", "TMP"] {
+            if let Some(value) = std::env::var_os(inherited) {
+                command.env(inherited, value);
             }
         }
-        // A home of its own on every system, and no keychain on those that have a bus.
+        // The home on every system, and no keychain on systems with a session bus.
         command.env("APPDATA", self.root()).env("LOCALAPPDATA", self.root());
         command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
         command.current_dir(self.root()).args(args);
@@ -53,33 +53,33 @@ impl Fixture {
         command
     }
 
-    /// Runs to the end.
-    pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Live::start(self.command(args)).end()
+    /// Runs the program until it ends.
+    pub(crate) fn run_program(&self, args: &[&str]) -> FinishedRun {
+        RunningProgram::start(self.command(args)).wait()
     }
 
-    /// `visit --json` at a backend, with API key and session token from the environment.
-    pub(crate) fn visit(&self, backend: &Backend, more: &[&str]) -> Command {
-        self.visit_at(backend.url(), more)
+    /// The command `visit --json` for a backend, with API key and session token in the environment.
+    pub(crate) fn visit_command(&self, backend: &Backend, more: &[&str]) -> Command {
+        self.visit_command_at(backend.url(), more)
     }
 
-    pub(crate) fn visit_at(&self, url: &str, more: &[&str]) -> Command {
-        self.visit_every("60ms", url, more)
+    pub(crate) fn visit_command_at(&self, url: &str, more: &[&str]) -> Command {
+        self.visit_command_with_poll("60ms", url, more)
     }
 
-    /// As `visit_at`, with another interval between its polls.
-    pub(crate) fn visit_every(&self, poll: &str, url: &str, more: &[&str]) -> Command {
-        let mut command = self.visiting(poll, url, more);
+    /// The command `visit --json` with this interval between polls.
+    pub(crate) fn visit_command_with_poll(&self, poll: &str, url: &str, more: &[&str]) -> Command {
+        let mut command = self.base_visit_command(poll, url, more);
         command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
         command
     }
 
-    /// The same, with no credential at all.
-    pub(crate) fn anonymous_visit(&self, url: &str, more: &[&str]) -> Command {
-        self.visiting("60ms", url, more)
+    /// The command `visit --json` without credentials.
+    pub(crate) fn anonymous_visit_command(&self, url: &str, more: &[&str]) -> Command {
+        self.base_visit_command("60ms", url, more)
     }
 
-    fn visiting(&self, poll: &str, url: &str, more: &[&str]) -> Command {
+    fn base_visit_command(&self, poll: &str, url: &str, more: &[&str]) -> Command {
         let link = "https://app.test/scan?exportToken={token}";
         let mut command =
             self.command(&["visit", "--json", "--poll", poll, "--api-url", url, "--link", link]);
@@ -87,83 +87,83 @@ impl Fixture {
         command
     }
 
-    /// `recover --json`, with the same credentials.
-    pub(crate) fn recover(&self) -> Ran {
-        Live::start(self.recovering()).end()
+    /// Runs `recover --json` with the same credentials.
+    pub(crate) fn run_recover(&self) -> FinishedRun {
+        RunningProgram::start(self.recover_command()).wait()
     }
 
-    pub(crate) fn recovering(&self) -> Command {
+    pub(crate) fn recover_command(&self) -> Command {
         let mut command = self.command(&["recover", "--json"]);
         command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
         command
     }
 
-    /// Folders in OUT; none when it is not there.
-    pub(crate) fn saved(&self) -> Vec<PathBuf> {
-        folders(&self.out())
+    /// The folders in OUT. Empty if OUT does not exist.
+    pub(crate) fn saved_folders(&self) -> Vec<PathBuf> {
+        list_folders(&self.out())
     }
 
-    pub(crate) fn incomplete(&self) -> Vec<PathBuf> {
-        folders(&self.data().join("incomplete"))
+    pub(crate) fn incomplete_folders(&self) -> Vec<PathBuf> {
+        list_folders(&self.data().join("incomplete"))
     }
 }
 
-fn folders(parent: &Path) -> Vec<PathBuf> {
+fn list_folders(parent: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(parent) else { return Vec::new() };
     let mut all: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
     all.sort();
     all
 }
 
-/// A run that is over.
-pub(crate) struct Ran {
-    /// `None`: killed by a signal.
+/// A run that has ended.
+pub(crate) struct FinishedRun {
+    /// The exit code. `None` if a signal ended the program.
     pub(crate) exit: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-impl Ran {
-    pub(crate) fn lines(&self) -> Lines {
-        Lines::read(&self.stdout)
+impl FinishedRun {
+    pub(crate) fn lines(&self) -> JsonLines {
+        JsonLines::parse(&self.stdout)
     }
 
-    /// Checks the exit code, and shows all that was said when it is another.
+    /// Checks the exit code, and panics with the output otherwise.
     #[track_caller]
-    pub(crate) fn exits(self, code: i32) -> Self {
+    pub(crate) fn expect_exit(self, code: i32) -> Self {
         assert_eq!(self.exit, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Checks exit code and the last line's `exit`, `code` and `visit_state`; gives its message.
+    /// Checks the exit code and the last line's `exit`, `code` and `visit_state`. Returns its message.
     #[track_caller]
-    pub(crate) fn ends(&self, exit: i32, code: &str, state: &str) -> String {
-        let said = format!("stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
-        assert_eq!(self.exit, Some(exit), "{said}");
+    pub(crate) fn expect_end(&self, exit: i32, code: &str, state: &str) -> String {
+        let output = format!("stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(self.exit, Some(exit), "{output}");
         let lines = self.lines();
-        let last = lines.ended();
-        let told = (last["exit"].as_i64(), last["code"].as_str(), last["visit_state"].as_str());
-        assert_eq!(told, (Some(exit.into()), Some(code), Some(state)), "{said}");
+        let last = lines.ended_line();
+        let printed = (last["exit"].as_i64(), last["code"].as_str(), last["visit_state"].as_str());
+        assert_eq!(printed, (Some(exit.into()), Some(code), Some(state)), "{output}");
         last["message"].as_str().expect("a message").to_owned()
     }
 }
 
-/// A run that goes on; killed when it is dropped.
-pub(crate) struct Live {
+/// A running program. It is killed when dropped.
+pub(crate) struct RunningProgram {
     child: Child,
     lines: Receiver<String>,
     stdout: String,
     stderr: Option<JoinHandle<String>>,
 }
 
-impl Live {
+impl RunningProgram {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the program starts");
-        let (tell, lines) = channel();
+        let (sender, lines) = channel();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                if tell.send(line).is_err() {
+                if sender.send(line).is_err() {
                     break;
                 }
             }
@@ -177,49 +177,49 @@ impl Live {
         Self { child, lines, stdout: String::new(), stderr: Some(stderr) }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    pub(crate) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The next line on stdout.
-    pub(crate) fn line(&mut self) -> String {
-        let line = self.lines.recv_timeout(PATIENCE).expect("a line in time");
+    /// Waits for the next line on stdout.
+    pub(crate) fn next_line(&mut self) -> String {
+        let line = self.lines.recv_timeout(RUN_TIMEOUT).expect("a line in time");
         self.stdout.push_str(&line);
         self.stdout.push('\n');
         line
     }
 
-    /// Waits for a line with this event.
-    pub(crate) fn until(&mut self, event: &str) -> Value {
-        self.until_line(|line| line["event"] == event)
+    /// Waits for a line with this event, and returns it.
+    pub(crate) fn wait_for_event(&mut self, event: &str) -> Value {
+        self.wait_for_line(|line| line["event"] == event)
     }
 
-    pub(crate) fn until_line(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for_line(&mut self, is_wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let line: Value = serde_json::from_str(&self.line()).expect("a JSON line");
-            if wanted(&line) {
+            let line: Value = serde_json::from_str(&self.next_line()).expect("a JSON line");
+            if is_wanted(&line) {
                 return line;
             }
         }
     }
 
     #[cfg(unix)]
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn send_signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.expect("an id"), signal).expect("it runs");
     }
 
-    /// As a power cut would.
-    pub(crate) fn kill(mut self) -> Ran {
+    /// Kills the program with SIGKILL.
+    pub(crate) fn kill(mut self) -> FinishedRun {
         self.child.kill().expect("it runs");
-        self.end()
+        self.wait()
     }
 
-    /// Waits for the end.
-    pub(crate) fn end(mut self) -> Ran {
-        let end = Instant::now() + PATIENCE;
+    /// Waits until the program ends.
+    pub(crate) fn wait(mut self) -> FinishedRun {
+        let deadline = Instant::now() + RUN_TIMEOUT;
         loop {
-            match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
                     self.stdout.push_str(&line);
                     self.stdout.push('\n');
@@ -228,17 +228,17 @@ impl Live {
                 Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {
                     _ = self.child.kill();
                     let stderr = self.stderr.take().map(JoinHandle::join);
-                    panic!("it does not end; stdout:\n{}\nstderr:\n{stderr:?}", self.stdout);
+                    panic!("the program does not end; stdout:\n{}\nstderr:\n{stderr:?}", self.stdout);
                 }
             }
         }
         let exit = self.child.wait().expect("it ended").code();
         let stderr = self.stderr.take().expect("once").join().expect("read");
-        Ran { exit, stdout: std::mem::take(&mut self.stdout), stderr }
+        FinishedRun { exit, stdout: std::mem::take(&mut self.stdout), stderr }
     }
 }
 
-impl Drop for Live {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();

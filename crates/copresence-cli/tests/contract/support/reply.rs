@@ -1,27 +1,27 @@
-//! What the backend can be told to answer, in the words of the vendor's specification.
+//! The responses of the backend, with the fields of the vendor's specification.
 
 use serde_json::{Value, json};
 
-/// One answer to one redeem (or to another call).
+/// The response of one call.
 #[derive(Debug, Clone)]
 pub(crate) enum Reply {
-    /// A status and a body, whole.
-    Whole(u16, Vec<u8>),
-    /// The same, with a header more.
-    With(u16, (&'static str, String), Vec<u8>),
-    /// 200 with download URLs for every file; the token is spent by it.
+    /// A complete response with a status and a body.
+    Complete(u16, Vec<u8>),
+    /// A complete response with an additional header.
+    WithHeader(u16, (&'static str, String), Vec<u8>),
+    /// Status 200 with download URLs for every file. Spends the token.
     Urls,
-    /// As `Urls`, but only the first half of the body comes; the token is spent by it.
-    UrlsCut,
-    /// The connection ends without a byte; the token lives on.
-    Dropped,
-    /// No answer, until the test lets go of the backend.
-    Never,
+    /// Like `Urls`, but only the first half of the body is sent. Spends the token.
+    UrlsTruncated,
+    /// Closes the connection without a response. The token stays active.
+    ClosesConnection,
+    /// Sends no response until the backend is dropped.
+    Hangs,
 }
 
 impl Reply {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self::Whole(status, body.to_string().into_bytes())
+        Self::Complete(status, body.to_string().into_bytes())
     }
 
     /// "If an avatar has not been associated, the value is -1."
@@ -55,49 +55,49 @@ impl Reply {
     }
 }
 
-/// One of the avatar's files, and how its one-time URL behaves.
+/// One of the avatar's files with its one-time URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Asset {
     pub(crate) export_type: String,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) manner: Manner,
+    pub(crate) url_behavior: UrlBehavior,
 }
 
-/// How a download URL behaves.
+/// The behavior of a download URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
-    /// Once; whoever was cut off may go on by range.
+pub(crate) enum UrlBehavior {
+    /// Works once; an interrupted download can be resumed with a range.
     Once,
-    /// That status and no file.
+    /// Responds with this status.
     Refuses(u16),
-    /// An error page, with status 200.
+    /// Responds with status 200 and an error page.
     ErrorPage,
-    /// The first request stops for good after so many bytes, and the socket stays open; ranges are served.
+    /// The first response stalls after this many bytes with the connection open. Ranges are served.
     StallsAfter(usize),
-    /// As `StallsAfter`, and every later request is refused.
-    StallsThenGone(usize),
-    /// The first answer ends after so many bytes; ranges are served.
+    /// Like `StallsAfter`, but every later request is refused.
+    StallsThenRefuses(usize),
+    /// The first response is truncated after this many bytes. Ranges are served.
     CutAfter(usize),
-    /// No answer says how long the file is; ranges are served.
-    Unstated,
+    /// Responses have no `Content-Length`. Ranges are served.
+    WithoutLength,
 }
 
 impl Asset {
     pub(crate) fn new(export_type: &str, bytes: Vec<u8>) -> Self {
-        Self { export_type: export_type.to_owned(), bytes, manner: Manner::Once }
+        Self { export_type: export_type.to_owned(), bytes, url_behavior: UrlBehavior::Once }
     }
 
     pub(crate) fn glb() -> Self {
         Self::new("glb", glb(5_000))
     }
 
-    pub(crate) fn but(mut self, manner: Manner) -> Self {
-        self.manner = manner;
+    pub(crate) fn with_url_behavior(mut self, url_behavior: UrlBehavior) -> Self {
+        self.url_behavior = url_behavior;
         self
     }
 }
 
-/// A binary glTF of `size` bytes by its header (12 bytes: magic, version 2, length), and noise within.
+/// A binary glTF of `size` bytes: a correct header (magic, version 2, length) and noise.
 pub(crate) fn glb(size: u32) -> Vec<u8> {
     let mut bytes = b"glTF\x02\0\0\0".to_vec();
     bytes.extend(size.to_le_bytes());
@@ -106,7 +106,7 @@ pub(crate) fn glb(size: u32) -> Vec<u8> {
     bytes
 }
 
-/// What begins and ends like a zip.
+/// A file with the first and last bytes of a ZIP.
 pub(crate) fn zip() -> Vec<u8> {
     let mut bytes = b"PK\x03\x04".to_vec();
     bytes.extend((0..3_000_u32).map(|n| n.to_le_bytes()[0]));

@@ -1,16 +1,16 @@
-//! HTTP/1.1 by hand: as much of it as a backend needs, over the standard library's sockets alone.
+//! The part of HTTP/1.1 that a backend needs, on sockets of the standard library.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-/// A request as it stood on the socket.
+/// A request as it was received.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// With its query.
+    /// Includes the query.
     pub(crate) path: String,
-    /// Names in lower case.
+    /// Names are in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
@@ -20,19 +20,19 @@ impl Request {
         self.headers.get(&name.to_ascii_lowercase()).map_or("", String::as_str)
     }
 
-    /// First byte asked for, when a part is.
+    /// The first byte of a range request.
     pub(crate) fn range_start(&self) -> Option<usize> {
         self.header("range").strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
     }
 }
 
-/// Reads one request; `None` when the other side is gone.
-pub(crate) fn read(stream: &TcpStream) -> Option<Request> {
+/// Reads one request. `None` if the client closed the connection.
+pub(crate) fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
-    let mut words = line.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut parts = line.split_whitespace();
+    let (method, path) = (parts.next()?.to_owned(), parts.next()?.to_owned());
     let mut headers = BTreeMap::new();
     loop {
         line.clear();
@@ -46,19 +46,20 @@ pub(crate) fn read(stream: &TcpStream) -> Option<Request> {
     Some(Request { method, path, headers, body })
 }
 
-/// A connection to a client, and whether its answers say that it ends with them.
+/// A connection to a client.
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
-    pub(crate) says_close: bool,
+    /// Whether responses have `Connection: close`.
+    pub(crate) sends_close: bool,
 }
 
 impl Connection {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { stream, says_close: true }
+        Self { stream, sends_close: true }
     }
 
-    /// Writes an answer's head.
-    pub(crate) fn head(
+    /// Writes the status line and headers of a response.
+    pub(crate) fn write_head(
         &mut self,
         status: u16,
         headers: &[(&str, String)],
@@ -66,11 +67,11 @@ impl Connection {
     ) -> std::io::Result<()> {
         let mut headers = headers.to_vec();
         headers.push(("Content-Length", length.to_string()));
-        self.head_without_length(status, &headers)
+        self.write_head_without_length(status, &headers)
     }
 
-    /// The same; where the body ends, the connection does.
-    pub(crate) fn head_without_length(
+    /// Like [`write_head`](Self::write_head), without `Content-Length`: the body ends with the connection.
+    pub(crate) fn write_head_without_length(
         &mut self,
         status: u16,
         headers: &[(&str, String)],
@@ -79,7 +80,7 @@ impl Connection {
         for (name, value) in headers {
             text.extend([name, ": ", value, "\r\n"]);
         }
-        if self.says_close {
+        if self.sends_close {
             text.push_str("Connection: close\r\n");
         }
         text.push_str("\r\n");

@@ -1,0 +1,155 @@
+//! `copresence validate`: output, reports and exit codes.
+
+use crate::support::program::{FinishedRun, RunningProgram, TestHome};
+use serde_json::Value;
+use std::path::PathBuf;
+use test_port::ReservedPort;
+
+/// A running sandbox with the environment variables of its credentials.
+struct Sandbox {
+    url: String,
+    environment: Vec<(&'static str, String)>,
+    _program: RunningProgram,
+}
+
+fn start_sandbox(home: &TestHome, more: &[&str]) -> Sandbox {
+    let mut program = RunningProgram::start(
+        home.command(&[&["sandbox", "--json", "--listen", "127.0.0.1:0"], more].concat()),
+    );
+    let listening = program.wait_for_event("listening");
+    let text = |field: &str| listening[field].as_str().expect("a text").to_owned();
+    let environment = vec![
+        ("COPRESENCE_API_KEY", text("api_key")),
+        ("COPRESENCE_USERNAME", text("username")),
+        ("COPRESENCE_PASSWORD", text("password")),
+    ];
+    Sandbox { url: text("url"), environment, _program: program }
+}
+
+fn run_validate(home: &TestHome, sandbox: &Sandbox, more: &[&str]) -> FinishedRun {
+    let mut command = home.command(&["validate", "--api-url", &sandbox.url]);
+    command.envs(sandbox.environment.iter().map(|(name, value)| (name, value))).args(more);
+    RunningProgram::start(command).wait()
+}
+
+fn parse_lines(run: &FinishedRun) -> Vec<Value> {
+    run.stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+}
+
+fn file_path(home: &TestHome, name: &str) -> (PathBuf, String) {
+    let path = home.root().join(name);
+    let text = path.to_str().expect("UTF-8").to_owned();
+    (path, text)
+}
+
+#[test]
+fn the_embedded_sandbox_passes_and_every_report_is_written() {
+    let home = TestHome::new();
+    let (json, json_name) = file_path(&home, "report.json");
+    let (html, html_name) = file_path(&home, "report.html");
+    let (xml, xml_name) = file_path(&home, "report.xml");
+    let (har, har_name) = file_path(&home, "report.har");
+    let files = ["--report", &json_name, "--html", &html_name, "--junit", &xml_name, "--har", &har_name];
+    let run = home.run_program(&[&["validate"], &files[..]].concat()).expect_exit(0);
+    let verdict_line = "pass          MUST   Each URL works once";
+    for text in ["This makes 4 Export Tokens", "Passed: all", "(100 %)", verdict_line] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+    let read = |path| std::fs::read_to_string(path).expect("written");
+    let report: Value = serde_json::from_str(&read(json)).expect("JSON");
+    assert_eq!((&report["exit"], &report["target"]["sandbox"]), (&0.into(), &true.into()));
+    assert!(read(html).starts_with("<!doctype html>") && read(xml).starts_with("<?xml"));
+    let har: Value = serde_json::from_str(&read(har)).expect("JSON");
+    assert!(har["log"]["entries"].as_array().is_some_and(|entries| entries.len() > 50));
+
+    let run = home
+        .run_program(&["validate", "--baseline", &json_name, "--max-tokens", "1", "--json"])
+        .expect_exit(0);
+    let lines = parse_lines(&run);
+    assert_eq!((&lines[0]["event"], &lines[0]["tokens"]), (&"planned".into(), &1.into()));
+    let changes = &lines[lines.len() - 2]["changes"];
+    let skipped = |change: &Value| change["before"] == "pass" && change["now"] == "skipped";
+    assert!(changes.as_array().is_some_and(|all| all.len() > 2 && all.iter().all(skipped)), "{changes}");
+    let last = &lines[lines.len() - 1];
+    assert_eq!((&last["event"], &last["exit"]), (&"ended".into(), &0.into()));
+}
+
+#[test]
+fn a_backend_that_breaks_a_must_ends_with_1_and_differs_from_the_sandbox() {
+    let home = TestHome::new();
+    let (path, faults) = file_path(&home, "faults.json");
+    let wrong = r#"[{"on":"redeem","ready":false,"do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}}]"#;
+    std::fs::write(path, wrong).expect("written");
+    let wrong = start_sandbox(&home, &["--faults", &faults]);
+    let (_, report) = file_path(&home, "wrong.json");
+    let run = run_validate(&home, &wrong, &["--report", &report]).expect_exit(1);
+    for text in ["fail          MUST", "expected  `queue_position`: -1", "to do     ", "Failed: "] {
+        assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
+    }
+    for (_, secret) in &wrong.environment {
+        assert!(!run.stdout.contains(secret.as_str()) && !run.stderr.contains(secret.as_str()));
+    }
+    let run = home.run_program(&["validate", "--compare", "sandbox", &report]).expect_exit(1);
+    assert!(run.stdout.contains("payload_incomplete.queue_position"), "{}", run.stdout);
+    assert!(run.stdout.contains("difference"), "{}", run.stdout);
+    let run = home.run_program(&["validate", "--compare", &report, &report]).expect_exit(0);
+    assert!(run.stdout.contains("No difference"), "{}", run.stdout);
+}
+
+#[test]
+fn refused_credentials_unreachable_backends_and_invalid_usage_have_exit_codes() {
+    let home = TestHome::new();
+    let mut right = start_sandbox(&home, &[]);
+    right.environment[2].1 = "another password".to_owned();
+    let run = run_validate(&home, &right, &["--json"]).expect_exit(3);
+    assert_eq!(parse_lines(&run).last().expect("a line")["exit"], 3);
+    let nobody = ReservedPort::reserve().expect("a port");
+    let nowhere = Sandbox { url: format!("http://{nobody}"), ..right };
+    run_validate(&home, &nowhere, &[]).expect_exit(6);
+    let without_credentials = home.run_program(&["validate", "--api-url", &nowhere.url]).expect_exit(3);
+    assert!(without_credentials.stderr.contains("COPRESENCE_API_KEY"), "{}", without_credentials.stderr);
+
+    let (path, name) = file_path(&home, "no-report.json");
+    std::fs::write(path, "{}").expect("written");
+    let run = home.run_program(&["validate", "--baseline", &name]).expect_exit(2);
+    assert!(run.stderr.contains("no-report.json") && run.stdout.is_empty(), "{}", run.stderr);
+    let run = home.run_program(&["validate", "--html", "no/such/folder.html"]).expect_exit(2);
+    assert!(run.stderr.contains("--html no/such/folder.html"), "{}", run.stderr);
+    let run = home.run_program(&["validate", "--upstream", &nowhere.url, "--api-url", &nowhere.url]);
+    assert_eq!(run.exit, Some(3), "credentials come first: {}", run.stderr);
+    let help = home.run_program(&["validate", "--help"]).expect_exit(0).stdout;
+    assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_run_with_130_and_reports_finished_checks() {
+    let home = TestHome::new();
+    let (path, faults) = file_path(&home, "slow.json");
+    // Slow enough to be interrupted, and fast enough to stop quickly.
+    std::fs::write(path, r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#)
+        .expect("written");
+    let slow = start_sandbox(&home, &["--faults", &faults]);
+    let (json, json_name) = file_path(&home, "report.json");
+    let mut command = home.command(&["validate", "--json", "--api-url", &slow.url, "--report", &json_name]);
+    command.envs(slow.environment.iter().map(|(name, value)| (name, value)));
+    let mut program = RunningProgram::start(command);
+    program.wait_for_line(|line| line["id"] == "generate.distinct" && line["verdict"] == "pass");
+    program.send_signal(rustix::process::Signal::INT);
+    let run = program.wait().expect_exit(130);
+    let lines = parse_lines(&run);
+    let last = &lines[lines.len() - 1];
+    assert_eq!((&last["event"], &last["exit"]), (&"ended".into(), &130.into()));
+    assert!(last["message"].as_str().is_some_and(|text| text.starts_with("Stopped: 0 of ")), "{last}");
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(json).expect("written")).expect("JSON");
+    let verdict = |id: &str| {
+        let checks = report["checks"].as_array().expect("a list");
+        checks.iter().find(|check| check["id"] == id).expect("a check")["verdict"].clone()
+    };
+    assert_eq!(
+        (verdict("login.gives-session"), verdict("generate.distinct")),
+        ("pass".into(), "pass".into())
+    );
+    assert_eq!(verdict("visit.delivered"), "skipped");
+    assert_eq!(report["exit"], 130);
+}
