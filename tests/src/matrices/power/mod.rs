@@ -11,8 +11,8 @@ mod state;
 mod trace;
 
 use crate::backend::Backend;
-use crate::guarantees::{CrashState, Verdict, check_forgetting, check_recovery};
-use crate::outcomes::{self, OutcomeCounts};
+use crate::guarantees::{CrashState, check_forgetting, check_recovery};
+use crate::outcomes::{self, OutcomeCounts, Verdict};
 use crate::report::{Report, Table, Violation};
 use crate::test_home::{FinishedRun, RunningProgram, TestHome, find_program};
 use crate::workloads::{WORKLOADS, Workload};
