@@ -20,7 +20,7 @@ pub(crate) const AVATAR_BASE_URL: &str =
 
 /// Handles a request off the main thread, because reading a large avatar takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
-pub(crate) fn handle_request<R: Runtime>(
+pub(crate) fn handle_avatar_request<R: Runtime>(
     context: UriSchemeContext<'_, R>,
     request: Request<Vec<u8>>,
     responder: UriSchemeResponder,
@@ -29,64 +29,66 @@ pub(crate) fn handle_request<R: Runtime>(
     let of_kiosk = context.webview_label() == crate::window::KIOSK_WINDOW;
     let path = request.uri().path().to_owned();
     tauri::async_runtime::spawn(async move {
-        let found = match parse_path(&path).filter(|_| of_kiosk) {
+        let found = match parse_request_path(&path).filter(|_| of_kiosk) {
             Some(asked) => read_requested_file(&app, &asked).await,
             None => None,
         };
-        responder.respond(build_response(found));
+        responder.respond(build_file_response(found));
     });
 }
 
 /// A file that the web view can request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum AvatarRequest {
+pub(crate) enum RequestedFile {
     ShownVisit { visit: String, name: String },
     PastPortrait { visit: String, name: String },
     Logo,
 }
 
-fn parse_path(path: &str) -> Option<AvatarRequest> {
+fn parse_request_path(path: &str) -> Option<RequestedFile> {
     let (place, rest) = path.strip_prefix('/')?.split_once('/')?;
     let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
     match place {
-        "booth" => (rest == "logo.png").then_some(AvatarRequest::Logo),
+        "booth" => (rest == "logo.png").then_some(RequestedFile::Logo),
         "past" => {
             let (visit, name) = rest.split_once('/')?;
-            Some(AvatarRequest::PastPortrait { visit: visit.to_owned(), name: decoded(name)? })
+            Some(RequestedFile::PastPortrait { visit: visit.to_owned(), name: decoded(name)? })
         }
-        visit => Some(AvatarRequest::ShownVisit { visit: visit.to_owned(), name: decoded(rest)? }),
+        visit => Some(RequestedFile::ShownVisit { visit: visit.to_owned(), name: decoded(rest)? }),
     }
 }
 
 /// Content type and bytes of a file, if it may be read now.
 pub(crate) async fn read_requested_file<R: Runtime>(
     app: &AppHandle<R>,
-    asked: &AvatarRequest,
+    asked: &RequestedFile,
 ) -> Option<(&'static str, Vec<u8>)> {
     let path = match asked {
-        AvatarRequest::ShownVisit { visit, name } => app.state::<Kiosk>().shown_file(visit, name)?,
-        AvatarRequest::PastPortrait { visit, name } => {
+        RequestedFile::ShownVisit { visit, name } => {
+            app.state::<Kiosk>().shown_visit_file_path(visit, name)?
+        }
+        RequestedFile::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
-            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().millis());
+            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().elapsed_millis());
             if !open {
                 return None;
             }
-            panel.past_portrait(visit, name).await?
+            panel.past_portrait_path(visit, name).await?
         }
-        AvatarRequest::Logo => {
+        RequestedFile::Logo => {
             let panel = app.state::<Panel>().inner().clone();
-            return Some(("image/png", read_file(move || panel.logo()).await?));
+            return Some(("image/png", read_off_thread(move || panel.operator_logo()).await?));
         }
     };
-    let kind = content_type(&path);
-    Some((kind, read_file(move || std::fs::read(&path).ok()).await?))
+    let kind = content_type_of_file(&path);
+    Some((kind, read_off_thread(move || std::fs::read(&path).ok()).await?))
 }
 
-async fn read_file(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Option<Vec<u8>> {
+async fn read_off_thread(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Option<Vec<u8>> {
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
-fn build_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
+fn build_file_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
     let (status, kind, body) = match file {
         Some((kind, body)) => (StatusCode::OK, kind, body),
         None => (StatusCode::NOT_FOUND, "text/plain", Vec::new()),
@@ -102,7 +104,7 @@ fn build_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
     response
 }
 
-fn content_type(file: &std::path::Path) -> &'static str {
+fn content_type_of_file(file: &std::path::Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("glb") => "model/gltf-binary",
         Some("png") => "image/png",
@@ -117,19 +119,19 @@ mod tests {
     #[test]
     fn paths_are_parsed_into_requests() {
         let shown =
-            |visit: &str, name: &str| AvatarRequest::ShownVisit { visit: visit.into(), name: name.into() };
-        assert_eq!(parse_path("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
-        let past = AvatarRequest::PastPortrait { visit: "v".into(), name: "avatar.png".into() };
-        assert_eq!(parse_path("/past/v/avatar.png"), Some(past));
-        assert_eq!(parse_path("/booth/logo.png"), Some(AvatarRequest::Logo));
+            |visit: &str, name: &str| RequestedFile::ShownVisit { visit: visit.into(), name: name.into() };
+        assert_eq!(parse_request_path("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
+        let past = RequestedFile::PastPortrait { visit: "v".into(), name: "avatar.png".into() };
+        assert_eq!(parse_request_path("/past/v/avatar.png"), Some(past));
+        assert_eq!(parse_request_path("/booth/logo.png"), Some(RequestedFile::Logo));
         for nothing in ["/v", "v/x", "/past/v", "/booth/settings.toml", "/booth/../settings.toml", "/"] {
-            assert_eq!(parse_path(nothing), None, "{nothing}");
+            assert_eq!(parse_request_path(nothing), None, "{nothing}");
         }
     }
 
     #[test]
     fn a_missing_file_is_a_404() {
-        assert_eq!(build_response(None).status(), StatusCode::NOT_FOUND);
-        assert_eq!(build_response(Some(("image/png", vec![1]))).status(), StatusCode::OK);
+        assert_eq!(build_file_response(None).status(), StatusCode::NOT_FOUND);
+        assert_eq!(build_file_response(Some(("image/png", vec![1]))).status(), StatusCode::OK);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::StartError;
 use crate::args::Args;
-use copresence_booth::panel::{BackendSources, OpenResult, SettingsFile};
+use copresence_booth::panel::{BackendSources, OpenedBackend, SettingsFile};
 use copresence_engine::problem::operator_message;
 use copresence_engine::profile::SANDBOX_PROFILE;
 
@@ -15,8 +15,8 @@ pub(crate) async fn open_backend(
     args: &Args,
     settings: &SettingsFile,
     sources: &BackendSources,
-) -> Result<(String, OpenResult), StartError> {
-    let set = settings.current();
+) -> Result<(String, OpenedBackend), StartError> {
+    let set = settings.current_settings();
     let phones = set.phone_access || args.let_phones_in;
     let named = args.profile.clone();
     let sources = sources.clone();
@@ -26,7 +26,7 @@ pub(crate) async fn open_backend(
             return sources.open_backend(&name, phones).map(|opened| (name, opened));
         }
         let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
-        sources.open_or_fallback(&name, phones).map(|opened| (name, opened))
+        sources.open_backend_or_sandbox(&name, phones).map(|opened| (name, opened))
     });
     let (name, opened) = opened
         .await

@@ -6,13 +6,13 @@ use copresence_booth::view::checks::{
     CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
 };
 use copresence_booth::view::inspector::RequirementView;
-use copresence_engine::problem::{problem_for_code, setup_problem};
+use copresence_engine::problem::{problem_for_code, problem_for_setup_error};
 use copresence_engine::qr::QrCode;
 use copresence_engine::setup::DataStore;
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
-use copresence_validate::{Backend, Exchange, RunError, RunOptions, RunPlan, SandboxControl, Target};
+use copresence_validate::{Backend, CheckTarget, Exchange, RunError, RunOptions, RunPlan, SandboxControl};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use tokio::sync::watch;
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates.
-pub(crate) fn judge_requirements(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
+pub(crate) fn judge_exchange_requirements(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
     let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
-    let view = |rule: copresence_validate::exchange_requirements::ExchangeRequirement| RequirementView {
-        level: rule.level_word().to_owned(),
+    let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementView {
+        level: rule.requirement_level_word().to_owned(),
         at: rule.location,
         requirement: rule.requirement.id.clone(),
         sentence: rule.requirement.quote.clone(),
@@ -39,12 +39,12 @@ pub(crate) fn judge_requirements(exchange: &Exchange, backend: &Backend) -> Vec<
 #[derive(Clone, Default)]
 pub(crate) struct CheckRunner {
     live: RunController,
-    run_info: Arc<watch::Sender<RunInfo>>,
+    run_info: Arc<watch::Sender<RunViewExtras>>,
 }
 
-/// What the view of a run lacks.
+/// Host and report folder of the last run, which the run's snapshots do not contain.
 #[derive(Debug, Clone, Default)]
-struct RunInfo {
+struct RunViewExtras {
     /// Host of the last run.
     target_host: Option<String>,
     /// Folder in which the last report was saved.
@@ -84,7 +84,7 @@ impl CheckRunner {
         }
         let run = self.live.start_run(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
-        self.run_info.send_replace(RunInfo {
+        self.run_info.send_replace(RunViewExtras {
             target_host: Some(backend_config.target.host_and_port()),
             report_folder: None,
         });
@@ -98,7 +98,7 @@ impl CheckRunner {
     }
 
     /// Skips the check that is waiting for a phone.
-    pub(crate) fn skip_check(&self) {
+    pub(crate) fn skip_waiting_check(&self) {
         self.live.skip_invitation();
     }
 
@@ -107,12 +107,13 @@ impl CheckRunner {
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
     pub(crate) fn save_report(&self, data_store: &DataStore) -> Result<PathBuf, Problem> {
-        let documents = self.live.report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
+        let documents =
+            self.live.last_report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
         let failed = |why: &str| problem_for_code("storage_failed", Some(why));
-        let files = documents.render_files().map_err(|why| failed(&why))?;
+        let files = documents.render_report_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
         let saved = data_store
-            .save_report(&documents.folder_name(), &files)
+            .save_report(&documents.report_folder_name(), &files)
             .map_err(|error| failed(&error.to_string()))?;
         self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
@@ -120,13 +121,13 @@ impl CheckRunner {
 
     /// Sends the state of the checks to `send`, now and after each change. Returns when `until` completes, or when
     /// `send` returns false.
-    pub(crate) async fn stream_views(
+    pub(crate) async fn stream_check_views(
         &self,
         kiosk: &Kiosk,
         until: impl Future<Output = ()> + Send,
         send: impl Fn(ChecksView) -> bool + Send,
     ) {
-        let (mut views, mut about) = (self.live.subscribe(), self.run_info.subscribe());
+        let (mut views, mut about) = (self.live.subscribe_to_snapshots(), self.run_info.subscribe());
         let updates = async {
             loop {
                 let view = views.borrow_and_update().clone();
@@ -157,9 +158,9 @@ impl CheckRunner {
 async fn prepare_run(
     backend_config: &BackendConfig,
     ask: &ChecksRequest,
-) -> Result<(Target, RunOptions, PhoneMode), Problem> {
+) -> Result<(CheckTarget, RunOptions, PhoneMode), Problem> {
     let (target, profile) = (&backend_config.target, &backend_config.profile);
-    let unusable = |error: SetupError| setup_problem(&error);
+    let unusable = |error: SetupError| problem_for_setup_error(&error);
     target.api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
     let tester = SandboxControl::detect_backend_sandbox(&target.api_url, None).await.map_err(unusable)?;
     let options = RunOptions {
@@ -170,7 +171,7 @@ async fn prepare_run(
         allow_avatars: ask.with_phone,
         ..RunOptions::default()
     };
-    let checked = Target {
+    let checked = CheckTarget {
         name: profile.name.clone(),
         backend: target.api_routes(profile),
         credentials: target.credentials.clone(),
@@ -199,20 +200,20 @@ fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
         tokens_at_risk: plan.tokens_at_risk,
         avatars: plan.avatars,
         free: plan.is_free,
-        asks_people: plan.needs_person(),
-        moves_clock: plan.advances_clock(),
-        disturbs: if plan.advances_clock() { visits } else { 0 },
+        asks_people: plan.needs_person_to_scan(),
+        moves_clock: plan.advances_sandbox_clock(),
+        disturbs: if plan.advances_sandbox_clock() { visits } else { 0 },
     }
 }
 
-fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksView {
+fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> ChecksView {
     ChecksView {
         target: about.target_host.unwrap_or_else(|| kiosk.backend_config().target.host_and_port()),
         stand: match view.state {
             RunState::Idle => ChecksState::Idle,
             RunState::Running => ChecksState::Running,
             RunState::Ended { passed } => ChecksState::Ended { passed },
-            RunState::Aborted(error) => ChecksState::Broken { problem: run_problem(&error) },
+            RunState::Aborted(error) => ChecksState::Broken { problem: problem_for_run_error(&error) },
             RunState::NotStarted(why) => {
                 ChecksState::Broken { problem: problem_for_code("configuration", Some(&why)) }
             }
@@ -233,7 +234,7 @@ fn to_checks_view(view: RunSnapshot, about: RunInfo, kiosk: &Kiosk) -> ChecksVie
     }
 }
 
-fn run_problem(error: &RunError) -> Problem {
+fn problem_for_run_error(error: &RunError) -> Problem {
     match error {
         RunError::CredentialsRefused(why) => problem_for_code("credentials_refused", Some(why)),
         RunError::Unreachable(why) => problem_for_code("backend_unreachable", Some(why)),
@@ -245,7 +246,7 @@ fn to_check_view(view: copresence_validate::run_controller::CheckSnapshot) -> Ch
     CheckView {
         id: view.check_id.to_owned(),
         title: view.title.to_owned(),
-        level: view.level.as_lowercase().to_owned(),
+        level: view.level.lowercase_level().to_owned(),
         verdict: view.verdict.map(|verdict| verdict.as_str().to_owned()),
         findings: view.findings,
         remedy: view.remedy.to_owned(),

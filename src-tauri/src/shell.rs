@@ -7,7 +7,7 @@ use crate::simulator::EmbeddedSandbox;
 use crate::window::KIOSK_WINDOW;
 use crate::{StartError, avatar_protocol, commands, window};
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{BackendSources, OpenResult, Panel, PinLock, SettingsFile};
+use copresence_booth::panel::{BackendSources, OpenedBackend, Panel, PinLock, SettingsFile};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::setup::{DataStore, VisitOverrides};
@@ -25,17 +25,17 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 /// When the data folder, the backend or the window cannot be opened, and when another window uses the data folder.
 pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
-    let _only_one = lock_window(&data_store)?;
-    let settings = SettingsFile::open(data_store.data.clone());
+    let _only_one = lock_data_folder(&data_store)?;
+    let settings = SettingsFile::open_settings_file(data_store.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
     let sources = BackendSources {
         config: args.config.clone(),
-        credential_store: CredentialStore::os_keychain(),
+        credential_store: CredentialStore::keychain_backed_store(),
         env: Arc::new(|name| std::env::var(name).ok()),
         simulator: simulator.clone(),
     };
     let (profile, opened) = tauri::async_runtime::block_on(backend::open_backend(args, &settings, &sources))?;
-    let OpenResult { backend: backend_config, closed_reason: closed } = opened;
+    let OpenedBackend { backend: backend_config, closed_reason: closed } = opened;
     let kiosk = Kiosk::new(KioskSetup {
         phone_address: backend_config.phone_address,
         target: backend_config.target,
@@ -45,13 +45,13 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         asset_base: avatar_protocol::AVATAR_BASE_URL.to_owned(),
     });
     let clock = Clock::default();
-    let pin_lock = PinLock::new(settings.clone(), clock.millis());
+    let pin_lock = PinLock::new(settings.clone(), clock.elapsed_millis());
     let asset_base = avatar_protocol::AVATAR_BASE_URL.to_owned();
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, asset_base, profile, closed);
     if args.kiosk {
-        panel.start_in_kiosk_mode();
+        panel.force_kiosk_mode();
     }
-    if panel.kiosk_mode().on && !panel.pin_lock().status(clock.millis()).pin_set {
+    if panel.kiosk_mode_view().on && !panel.pin_lock().lock_status(clock.elapsed_millis()).pin_set {
         tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
     }
     let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)
@@ -59,12 +59,12 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Its tasks need the runtime.
     tauri::async_runtime::block_on(async { kiosk.recover_earlier_visits() });
-    window::open_window(app.handle(), args.full_screen)
+    window::open_kiosk_window(app.handle(), args.full_screen)
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
-    tauri::async_runtime::spawn(async move { panel.run_background_tasks().await });
+    tauri::async_runtime::spawn(async move { panel.run_retention_and_reopening().await });
     exit_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The program ends with the visitor's window, also while the phone's window is open.
@@ -79,7 +79,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
                 if tokio::time::timeout(SHUTDOWN_TIMEOUT, kiosk.stop_visits()).await.is_err() {
                     tracing::warn!("a visit did not end in time; `copresence recover` finishes it");
                 }
-                simulator.stop().await;
+                simulator.stop_sandbox().await;
             });
         }
         _ => {}
@@ -93,15 +93,16 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
 /// When a window uses the data folder, or the settings cannot be written.
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
-    let _only_one = lock_window(&data_store)?;
-    PinLock::forget_pin(&SettingsFile::open(data_store.data.clone())).map_err(StartError::usage)?;
+    let _only_one = lock_data_folder(&data_store)?;
+    PinLock::forget_pin(&SettingsFile::open_settings_file(data_store.data.clone()))
+        .map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }
 
 fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
     let data_dir = args.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
-    DataStore::open(&data_dir).map_err(StartError::usage)
+    DataStore::open_data_store(&data_dir).map_err(StartError::usage)
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.
@@ -120,18 +121,18 @@ pub(crate) fn build_app<R: Runtime>(
         .manage(commands::InspectorSubscription::default())
         .manage(commands::ChecksSubscription::default())
         .manage(CheckRunner::default())
-        .manage(window::WindowGuard::default())
+        .manage(window::KioskWindowState::default())
         .manage(window::PageWatchdog::default())
-        .on_window_event(window::on_window_event)
+        .on_window_event(window::refuse_window_close)
         .register_asynchronous_uri_scheme_protocol(
             avatar_protocol::AVATAR_SCHEME,
-            avatar_protocol::handle_request,
+            avatar_protocol::handle_avatar_request,
         )
         .invoke_handler(commands::command_handler())
 }
 
 /// Locks the data folder for this window. The lock ends with the process, so a crash leaves none.
-fn lock_window(data_store: &DataStore) -> Result<File, StartError> {
+fn lock_data_folder(data_store: &DataStore) -> Result<File, StartError> {
     let path = data_store.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;

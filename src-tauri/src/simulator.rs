@@ -2,10 +2,10 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use copresence_booth::panel::{SimulatedBackend, Simulator};
+use copresence_booth::panel::{EmbeddedSandboxControl, SimulatedBackend};
 use copresence_booth::view::panel::{FaultView, OptionView, SandboxView};
 use copresence_engine::setup::BackendTarget;
-use copresence_sandbox::faults::{self, Endpoint, FaultState, Nth};
+use copresence_sandbox::faults::{self, Endpoint, FaultState, NthRequests};
 use copresence_sandbox::scenario::{self, Scenario};
 use copresence_sandbox::{ClockMove, Sandbox, Server, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -28,7 +28,7 @@ impl EmbeddedSandbox {
     /// Creates the sandbox without starting it.
     pub(crate) fn new(args: &Args) -> Self {
         let defaults = Settings::default();
-        Self::with_settings(Settings {
+        Self::sandbox_with_settings(Settings {
             scenario: args.scenario,
             speed: args.speed,
             seed: args.seed.unwrap_or(defaults.seed),
@@ -36,12 +36,12 @@ impl EmbeddedSandbox {
         })
     }
 
-    pub(crate) fn with_settings(settings: Settings) -> Self {
+    pub(crate) fn sandbox_with_settings(settings: Settings) -> Self {
         Self { settings, lock_running: Mutex::default() }
     }
 
     /// Stops the sandbox. Requests in flight are completed.
-    pub(crate) async fn stop(&self) {
+    pub(crate) async fn stop_sandbox(&self) {
         let running = self.lock_running().take();
         if let Some(RunningSandbox { local_server: own, phone_server: open }) = running {
             if let Some(open) = open {
@@ -67,8 +67,8 @@ impl EmbeddedSandbox {
     }
 }
 
-impl Simulator for EmbeddedSandbox {
-    fn start(&self) -> Result<SimulatedBackend, String> {
+impl EmbeddedSandboxControl for EmbeddedSandbox {
+    fn start_sandbox(&self) -> Result<SimulatedBackend, String> {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ impl Simulator for EmbeddedSandbox {
     }
 
     fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String> {
-        self.start()?;
+        self.start_sandbox()?;
         let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
         if on && running.phone_server.is_none() {
@@ -102,19 +102,19 @@ impl Simulator for EmbeddedSandbox {
         let RunningSandbox { local_server: own, phone_server: open } = running.as_ref()?;
         let sandbox = own.sandbox();
         Some(SandboxView {
-            scenario: sandbox.state().scenario.to_string(),
+            scenario: sandbox.sandbox_state().scenario.to_string(),
             scenarios: scenario::CATALOGUE
                 .iter()
                 .map(|entry| option_view(entry.name, entry.does, Vec::new()))
                 .collect(),
-            speed: sandbox.clock().speed,
-            faults: sandbox.faults().iter().map(fault_view).collect(),
+            speed: sandbox.clock_state().speed,
+            faults: sandbox.fault_states().iter().map(fault_view).collect(),
             fault_kinds: faults::CATALOGUE
                 .iter()
                 .map(|entry| {
                     let everywhere = entry.endpoints.len() == Endpoint::ALL.len();
                     let on = entry.endpoints.iter().filter(|_| !everywhere);
-                    option_view(entry.name, entry.does, on.map(|on| on.name().to_owned()).collect())
+                    option_view(entry.name, entry.does, on.map(|on| on.endpoint_name().to_owned()).collect())
                 })
                 .collect(),
             endpoints: Endpoint::ALL.iter().map(|row| row.1.to_owned()).collect(),
@@ -131,17 +131,17 @@ impl Simulator for EmbeddedSandbox {
         })
     }
 
-    fn set_speed(&self, speed: f64) -> Result<(), String> {
+    fn set_clock_speed(&self, speed: f64) -> Result<(), String> {
         let change = ClockMove { speed: Some(speed), ..ClockMove::default() };
-        self.with_sandbox(|sandbox| sandbox.move_clock(&change).map_err(|error| error.to_string()))?;
+        self.with_sandbox(|sandbox| sandbox.change_clock(&change).map_err(|error| error.to_string()))?;
         Ok(())
     }
 
     fn add_fault(&self, on: &str, fault: &str, every: bool) -> Result<(), String> {
         let endpoint = Endpoint::ALL.iter().find(|row| row.1 == on).map(|row| row.0);
         let endpoint = endpoint.ok_or_else(|| format!("there is no endpoint `{on}`"))?;
-        let nth = if every { Nth::Every } else { Nth::Numbers(vec![1]) };
-        let usual = faults::default_fault(fault, endpoint, nth);
+        let nth = if every { NthRequests::Every } else { NthRequests::Numbers(vec![1]) };
+        let usual = faults::fault_with_defaults(fault, endpoint, nth);
         let fault = usual.ok_or_else(|| format!("there is no fault `{fault}` on `{on}`"))?;
         self.with_sandbox(|sandbox| sandbox.add_fault(fault).map_err(|error| error.to_string()))
     }
@@ -157,9 +157,9 @@ impl RunningSandbox {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
     fn to_backend(&self) -> Result<SimulatedBackend, String> {
         let known = self.local_server.sandbox().credentials();
-        let link = self.phone_server.as_ref().unwrap_or(&self.local_server).link_template();
+        let link = self.phone_server.as_ref().unwrap_or(&self.local_server).qr_link_template();
         let login = (known.username.clone(), known.password.clone());
-        let target = BackendTarget::embedded_sandbox(
+        let target = BackendTarget::target_of_embedded_sandbox(
             self.local_server.local_url(),
             &link,
             known.api_key.clone(),
@@ -174,7 +174,8 @@ impl RunningSandbox {
 
 fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     let listen = SocketAddr::new(IpAddr::V4(address), 0);
-    Server::serve(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
+    Server::serve_sandbox(sandbox.clone(), listen)
+        .map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
 /// Whether the server is only reachable from this machine, although it listens on all addresses.
@@ -192,19 +193,19 @@ fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OptionView {
 
 fn fault_view(state: &FaultState) -> FaultView {
     let when = match &state.fault.nth {
-        Nth::Every => "every request".to_owned(),
-        Nth::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
-        Nth::Numbers(numbers) if *numbers == [1] && state.struck > 0 => {
+        NthRequests::Every => "every request".to_owned(),
+        NthRequests::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
+        NthRequests::Numbers(numbers) if *numbers == [1] && state.struck > 0 => {
             "the next request (has happened)".to_owned()
         }
-        Nth::Numbers(numbers) if *numbers == [1] => "the next request".to_owned(),
-        Nth::Numbers(numbers) => {
+        NthRequests::Numbers(numbers) if *numbers == [1] => "the next request".to_owned(),
+        NthRequests::Numbers(numbers) => {
             let numbers: Vec<String> = numbers.iter().map(u64::to_string).collect();
             format!("request {}", numbers.join(", "))
         }
     };
     FaultView {
-        on: state.fault.on.name().to_owned(),
+        on: state.fault.on.endpoint_name().to_owned(),
         kind: state.fault.effect.effect_name().to_owned(),
         when,
         struck: u32::try_from(state.struck).unwrap_or(u32::MAX),

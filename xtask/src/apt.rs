@@ -1,11 +1,11 @@
 //! Installs packages on Debian and Ubuntu.
 
 use crate::project::{command_output, find_program};
-use crate::steps::{StepFailure, StepOutcome, run_in_foreground};
+use crate::steps::{StepFailure, StepOutcome, run_program_in_foreground};
 use std::process::Command;
 
 /// Whether this system has apt.
-pub(crate) fn is_available() -> bool {
+pub(crate) fn is_apt_available() -> bool {
     find_program("apt-get").is_some() && find_program("dpkg-query").is_some()
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<StepOutcome, StepFai
             .collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        run_in_foreground(&mut command, &by_hand)
+        run_program_in_foreground(&mut command, &by_hand)
     };
     // A fresh system has no package lists, an old one stale ones.
     apt(&["-q", "update"])?;

@@ -19,7 +19,7 @@ pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
         }
         if path.extension().is_some_and(|extension| extension == "md") {
             let text = fs::read_to_string(repository_root().join(&path)).unwrap_or_default();
-            let targets = link_targets(&text).filter_map(|link| resolve_link(&path, link));
+            let targets = relative_link_targets(&text).filter_map(|link| resolve_link(&path, link));
             pending.extend(targets.filter(|target| is_document(target)));
         }
         found.insert(path);
@@ -29,13 +29,13 @@ pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
 
 /// The text of a Markdown document for the package: a link to something outside of it (a source, a folder) becomes text
 /// with the path.
-pub(crate) fn unlink_unpackaged(from: &Path, text: &str, packaged: &BTreeSet<PathBuf>) -> String {
+pub(crate) fn replace_unpackaged_links(from: &Path, text: &str, packaged: &BTreeSet<PathBuf>) -> String {
     let mut pieces = text.split("](");
     let mut done = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let whole = piece.split_once(')');
         let unpackaged = whole.and_then(|(link, rest)| {
-            let path = resolve_link(from, link_targets(&format!("]({link})")).next()?)?;
+            let path = resolve_link(from, relative_link_targets(&format!("]({link})")).next()?)?;
             (!packaged.contains(&path)).then_some((path, rest))
         });
         if let (Some((path, rest)), Some(open)) = (unpackaged, done.rfind('[')) {
@@ -59,7 +59,7 @@ fn is_document(path: &Path) -> bool {
 }
 
 /// The targets of a Markdown text's relative links, without their `#fragment`.
-fn link_targets(text: &str) -> impl Iterator<Item = &str> {
+fn relative_link_targets(text: &str) -> impl Iterator<Item = &str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', ' ', '#']).next());
     targets.filter(|link| !link.is_empty() && !link.contains(':'))
 }
@@ -103,7 +103,7 @@ mod tests {
                 continue;
             }
             let text = fs::read_to_string(repository_root().join(&path)).expect("text");
-            for link in link_targets(&text) {
+            for link in relative_link_targets(&text) {
                 let exists =
                     resolve_link(&path, link).is_some_and(|target| repository_root().join(target).exists());
                 assert!(exists, "{} links to {link}", path.display());
@@ -117,7 +117,7 @@ mod tests {
         for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         {
             let text = fs::read_to_string(repository_root().join(path)).expect("text");
-            for link in link_targets(&unlink_unpackaged(path, &text, &packaged)) {
+            for link in relative_link_targets(&replace_unpackaged_links(path, &text, &packaged)) {
                 let target = resolve_link(path, link).expect("within the package");
                 assert!(packaged.contains(&target), "{} links to {link}", path.display());
             }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn links_to_unpackaged_files_become_their_path() {
         let packaged = BTreeSet::from([PathBuf::from("docs/b.md")]);
-        let unlink = |text: &str| unlink_unpackaged(Path::new("docs/a.md"), text, &packaged);
+        let unlink = |text: &str| replace_unpackaged_links(Path::new("docs/a.md"), text, &packaged);
         let kept = "[b](b.md#part), ![b](b.md) and [c](https://c.test/x.rs) [d](#e)";
         assert_eq!(unlink(kept), kept);
         assert_eq!(
@@ -141,7 +141,7 @@ mod tests {
     fn links_are_relative_to_their_document() {
         let text = "[a](b.md#part) ![c](../d.png \"e\") [f](https://g.test/) [h](#i)";
         let from = Path::new("docs/kiosk.md");
-        let found: Vec<_> = link_targets(text).filter_map(|link| resolve_link(from, link)).collect();
+        let found: Vec<_> = relative_link_targets(text).filter_map(|link| resolve_link(from, link)).collect();
         assert_eq!(found, [Path::new("docs/b.md"), Path::new("d.png")]);
         assert_eq!(resolve_link(from, "../../out.md"), None);
     }

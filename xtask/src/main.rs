@@ -76,14 +76,14 @@ fn main() -> ExitCode {
         eprintln!("Ctrl-C cannot be handled ({error}); started programs may outlive this one.");
     }
     let outcome = match &options.task {
-        Task::Demo(app) => demo::run(&options, &app.args),
-        Task::Test => test::run(&options),
-        Task::Dev(app) => dev::run(&options, &app.args),
-        Task::Setup => setup::run(&options),
+        Task::Demo(app) => demo::run_demo(&options, &app.args),
+        Task::Test => test::run_all_tests(&options),
+        Task::Dev(app) => dev::run_dev_app(&options, &app.args),
+        Task::Setup => setup::install_all_prerequisites(&options),
         Task::Bench => test::run_benchmarks(),
-        Task::Soak(matrices) => test::run_soak(&options, &matrices.args),
-        Task::Screenshots => ui::run_screenshots(&options),
-        Task::Package => package::run(&options),
+        Task::Soak(matrices) => test::run_soak_tests(&options, &matrices.args),
+        Task::Screenshots => ui::take_screenshots(&options),
+        Task::Package => package::build_package_and_archive(&options),
         Task::Measure => test::run_measurements(&options),
     };
     process_group::end_all_groups();

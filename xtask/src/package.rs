@@ -29,27 +29,27 @@ const PROGRAMS: [&str; 2] = ["copresence-kiosk", "copresence"];
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
-pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
         let remedy = "on Windows and macOS, run `cargo build --release` and follow docs/kiosk.md";
         return Err(StepFailure::new("packages are built on Linux only", remedy));
     }
-    let build = PackageBuild::for_this_machine();
+    let build = PackageBuild::package_for_this_machine();
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Window);
-    ui::add_install(&mut plan);
-    ui::add_build(&mut plan);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
+    ui::add_npm_install(&mut plan);
+    ui::add_ui_build(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     // As in builds by the Tauri CLI, the page is loaded from the program and not from a server.
     app.args(["--features", "tauri/custom-protocol"]);
-    plan.add_program("the app, optimised (takes some minutes)", app, "fix what the compiler says above");
+    plan.add_program_step("the app, optimised (takes some minutes)", app, "fix what the compiler says above");
     let cli = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
-    plan.add_program("the command line, optimised", cli, "fix what the compiler says above");
-    plan.add_step("the tree of files", || build.lay_out_tree());
-    plan.add_step("the archive", || build.write_archive());
+    plan.add_program_step("the command line, optimised", cli, "fix what the compiler says above");
+    plan.add_step("the tree of files", || build.lay_out_package_tree());
+    plan.add_step("the archive", || build.write_tar_archive());
     plan.add_step("the Debian package", || build.write_debian_package());
-    plan.run()?;
-    println!("{}", build.summary());
+    plan.run_steps()?;
+    println!("{}", build.artifact_summary());
     Ok(())
 }
 
@@ -65,7 +65,7 @@ struct PackageBuild {
 }
 
 impl PackageBuild {
-    fn for_this_machine() -> Self {
+    fn package_for_this_machine() -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let architecture = command_output("dpkg", &["--print-architecture"])
             .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
@@ -73,7 +73,7 @@ impl PackageBuild {
         Self { name, version, architecture, folder: target_dir().join("package") }
     }
 
-    fn tree_dir(&self) -> PathBuf {
+    fn package_tree_dir(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
@@ -82,7 +82,7 @@ impl PackageBuild {
     }
 
     /// The paths of the artifacts that exist, and how to install them on the booth's machine.
-    fn summary(&self) -> String {
+    fn artifact_summary(&self) -> String {
         let files = ARTIFACT_EXTENSIONS
             .map(|extension| self.artifact_path(extension))
             .into_iter()
@@ -98,17 +98,17 @@ impl PackageBuild {
     }
 
     /// Lays out the tree anew, and removes the artifacts of an earlier run.
-    fn lay_out_tree(&self) -> Result<StepOutcome, StepFailure> {
-        let tree = self.tree_dir();
+    fn lay_out_package_tree(&self) -> Result<StepOutcome, StepFailure> {
+        let tree = self.package_tree_dir();
         if tree.exists() {
-            fs::remove_dir_all(&tree).map_err(|error| file_failure(&tree, &error))?;
+            fs::remove_dir_all(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
         }
         for old in ARTIFACT_EXTENSIONS
             .map(|extension| self.artifact_path(extension))
             .iter()
             .filter(|file| file.exists())
         {
-            fs::remove_file(old).map_err(|error| file_failure(old, &error))?;
+            fs::remove_file(old).map_err(|error| step_failure_for_file(old, &error))?;
         }
         for program in PROGRAMS {
             install_file(
@@ -125,16 +125,16 @@ impl PackageBuild {
             let to = tree.join(DOCUMENTS_DIR).join(document);
             install_file(&repository_root().join(document), &to, 0o644)?;
             if to.extension().is_some_and(|extension| extension == "md") {
-                let text = fs::read_to_string(&to).map_err(|error| file_failure(&to, &error))?;
-                fs::write(&to, documents::unlink_unpackaged(document, &text, &packaged))
-                    .map_err(|error| file_failure(&to, &error))?;
+                let text = fs::read_to_string(&to).map_err(|error| step_failure_for_file(&to, &error))?;
+                fs::write(&to, documents::replace_unpackaged_links(document, &text, &packaged))
+                    .map_err(|error| step_failure_for_file(&to, &error))?;
             }
         }
-        allow_folder_access(&tree).map_err(|error| file_failure(&tree, &error))?;
+        allow_folder_access(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
         Ok(StepOutcome::Ran)
     }
 
-    fn write_archive(&self) -> Result<StepOutcome, StepFailure> {
+    fn write_tar_archive(&self) -> Result<StepOutcome, StepFailure> {
         let mut tar = Command::new("tar");
         tar.args(["--create", "--gzip", "--owner=root:0", "--group=root:0", "--sort=name", "--file"]);
         tar.arg(self.artifact_path("tar.gz")).arg("--directory").arg(&self.folder).arg(&self.name);
@@ -147,21 +147,24 @@ impl PackageBuild {
                 "dpkg-deb is not installed; the archive holds the same files".to_owned(),
             ));
         }
-        let debian = self.tree_dir().join("DEBIAN");
+        let debian = self.package_tree_dir().join("DEBIAN");
         fs::create_dir_all(&debian)
             .and_then(|()| allow_folder_access(&debian))
-            .map_err(|error| file_failure(&debian, &error))?;
+            .map_err(|error| step_failure_for_file(&debian, &error))?;
         let control = debian.join("control");
-        let size = tree_size(&self.tree_dir()).div_ceil(1024);
+        let size = tree_size_in_bytes(&self.package_tree_dir()).div_ceil(1024);
         fs::File::create(&control)
-            .and_then(|mut file| file.write_all(self.control_file(size).as_bytes()))
-            .map_err(|error| file_failure(&control, &error))?;
+            .and_then(|mut file| file.write_all(self.debian_control_file(size).as_bytes()))
+            .map_err(|error| step_failure_for_file(&control, &error))?;
         let mut build = Command::new("dpkg-deb");
-        build.args(["--root-owner-group", "--build"]).arg(self.tree_dir()).arg(self.artifact_path("deb"));
+        build
+            .args(["--root-owner-group", "--build"])
+            .arg(self.package_tree_dir())
+            .arg(self.artifact_path("deb"));
         run_program(&mut build, "read the output of dpkg-deb above")
     }
 
-    fn control_file(&self, kibibytes: u64) -> String {
+    fn debian_control_file(&self, kibibytes: u64) -> String {
         let libc = command_output("getconf", &["GNU_LIBC_VERSION"])
             .and_then(|line| line.split(' ').nth(1).map(|version| format!("libc6 (>= {version})")))
             .unwrap_or_else(|| "libc6".to_owned());
@@ -187,13 +190,13 @@ impl PackageBuild {
 
 fn install_file(from: &Path, to: &Path, mode: u32) -> Result<(), StepFailure> {
     let folder = to.parent().unwrap_or(to);
-    fs::create_dir_all(folder).map_err(|error| file_failure(folder, &error))?;
-    fs::copy(from, to).map_err(|error| file_failure(from, &error))?;
+    fs::create_dir_all(folder).map_err(|error| step_failure_for_file(folder, &error))?;
+    fs::copy(from, to).map_err(|error| step_failure_for_file(from, &error))?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(to, fs::Permissions::from_mode(mode))
-            .map_err(|error| file_failure(to, &error))?;
+            .map_err(|error| step_failure_for_file(to, &error))?;
     }
     #[cfg(not(unix))]
     let _ = mode;
@@ -216,12 +219,12 @@ fn allow_folder_access(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn tree_size(path: &Path) -> u64 {
+fn tree_size_in_bytes(path: &Path) -> u64 {
     let Ok(entries) = path.read_dir() else { return path.metadata().map_or(0, |meta| meta.len()) };
-    entries.flatten().map(|entry| tree_size(&entry.path())).sum()
+    entries.flatten().map(|entry| tree_size_in_bytes(&entry.path())).sum()
 }
 
-fn file_failure(path: &Path, error: &std::io::Error) -> StepFailure {
+fn step_failure_for_file(path: &Path, error: &std::io::Error) -> StepFailure {
     StepFailure::new(
         format!("{}: {error}", path.display()),
         "check disk and permissions, and that the clone is complete",
@@ -288,11 +291,11 @@ mod tests {
     fn summary_lists_only_existing_artifacts() {
         let folder = std::env::temp_dir().join(format!("copresence-made-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("made");
-        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::for_this_machine() };
+        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::package_for_this_machine() };
         fs::write(build.artifact_path("tar.gz"), "").expect("written");
-        let without = build.summary();
+        let without = build.artifact_summary();
         fs::write(build.artifact_path("deb"), "").expect("written");
-        let with = build.summary();
+        let with = build.artifact_summary();
         fs::remove_dir_all(&folder).expect("removed");
         assert!(without.ends_with(".tar.gz") && !without.contains(".deb"), "{without}");
         assert!(with.contains(".tar.gz\nOn the booth's machine") && with.contains("install ./"), "{with}");
@@ -300,7 +303,7 @@ mod tests {
 
     #[test]
     fn control_file_ends_with_one_line_break() {
-        let control = PackageBuild::for_this_machine().control_file(7);
+        let control = PackageBuild::package_for_this_machine().debian_control_file(7);
         assert!(control.ends_with(".\n") && !control.contains("\n\n"), "{control}");
     }
 }

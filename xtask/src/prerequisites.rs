@@ -20,12 +20,12 @@ struct Prerequisite {
     purpose: Purpose,
     /// Its name in Debian.
     package: &'static str,
-    probe: Probe,
+    probe: PresenceProbe,
     reason: &'static str,
 }
 
 /// How its presence is checked.
-enum Probe {
+enum PresenceProbe {
     Programs(&'static [&'static str]),
     Library(&'static str),
     /// A font for a language, by fontconfig's code.
@@ -34,61 +34,86 @@ enum Probe {
 }
 
 const PREREQUISITES: &[Prerequisite] = &[
-    by_programs(Purpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
-    by_programs(Purpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
+    prerequisite_with_programs(Purpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
+    prerequisite_with_programs(Purpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
     Prerequisite {
         purpose: Purpose::Window,
         package: "libwebkit2gtk-4.1-dev",
-        probe: Probe::Library("webkit2gtk-4.1"),
+        probe: PresenceProbe::Library("webkit2gtk-4.1"),
         reason: "shows the window's content",
     },
-    by_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
-    by_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
-    by_programs(
+    prerequisite_with_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
+    prerequisite_with_programs(
+        Purpose::Tests,
+        "webkit2gtk-driver",
+        &["WebKitWebDriver"],
+        "drives the real window",
+    ),
+    prerequisite_with_programs(
         Purpose::Tests,
         "dbus",
         &["dbus-run-session", "dbus-daemon", "dbus-send"],
         "a session for the keychain",
     ),
-    by_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
-    by_programs(Purpose::Tests, "libsecret-tools", &["secret-tool"], "reads the keychain independently"),
-    by_programs(Purpose::Tests, "zbar-tools", &["zbarimg"], "reads the QR code from a screenshot"),
-    by_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
+    prerequisite_with_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
+    prerequisite_with_programs(
+        Purpose::Tests,
+        "libsecret-tools",
+        &["secret-tool"],
+        "reads the keychain independently",
+    ),
+    prerequisite_with_programs(
+        Purpose::Tests,
+        "zbar-tools",
+        &["zbarimg"],
+        "reads the QR code from a screenshot",
+    ),
+    prerequisite_with_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
     Prerequisite {
         purpose: Purpose::Tests,
         package: "fonts-noto-cjk",
-        probe: Probe::Font("ja"),
+        probe: PresenceProbe::Font("ja"),
         reason: "draws Japanese and Chinese text",
     },
-    by_programs(Purpose::Tests, "openbox", &["openbox"], "a window manager, which closes windows"),
-    by_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
-    by_programs(Purpose::Tests, "x11-utils", &["xprop", "xwininfo"], "reads the properties of windows"),
-    by_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
-    by_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
-    by_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
-    by_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
+    prerequisite_with_programs(
+        Purpose::Tests,
+        "openbox",
+        &["openbox"],
+        "a window manager, which closes windows",
+    ),
+    prerequisite_with_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
+    prerequisite_with_programs(
+        Purpose::Tests,
+        "x11-utils",
+        &["xprop", "xwininfo"],
+        "reads the properties of windows",
+    ),
+    prerequisite_with_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
+    prerequisite_with_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
+    prerequisite_with_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
+    prerequisite_with_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
     Prerequisite {
         purpose: Purpose::Tests,
         package: "python3-venv",
-        probe: Probe::PythonModule("ensurepip"),
+        probe: PresenceProbe::PythonModule("ensurepip"),
         reason: "for Schemathesis, which tests the sandbox against its OpenAPI document",
     },
 ];
 
-const fn by_programs(
+const fn prerequisite_with_programs(
     purpose: Purpose,
     package: &'static str,
     programs: &'static [&'static str],
     reason: &'static str,
 ) -> Prerequisite {
-    Prerequisite { purpose, package, probe: Probe::Programs(programs), reason }
+    Prerequisite { purpose, package, probe: PresenceProbe::Programs(programs), reason }
 }
 
 /// The oldest Node version of the UI's tools: major and minor.
 const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 
 /// Adds the steps that check for what is missing, and install it if that is allowed.
-pub(crate) fn add_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
+pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
     let install = !options.no_install;
     plan.add_step("system packages", move || install_missing_packages(purpose, install));
     if purpose >= Purpose::Window {
@@ -109,7 +134,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
     }
     let missing: Vec<&Prerequisite> = PREREQUISITES
         .iter()
-        .filter(|candidate| candidate.purpose <= purpose && !candidate.is_present())
+        .filter(|candidate| candidate.purpose <= purpose && !candidate.is_prerequisite_present())
         .collect();
     if missing.is_empty() {
         return Ok(StepOutcome::Skipped("all are installed".to_owned()));
@@ -118,7 +143,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
         eprintln!("        missing: {:<22} {}", absent.package, absent.reason);
     }
     let names: Vec<&str> = missing.iter().map(|absent| absent.package).collect();
-    if !apt::is_available() {
+    if !apt::is_apt_available() {
         let remedy = format!(
             "install these with this system's package manager (names in Debian): {}",
             names.join(" ")
@@ -135,7 +160,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
         .flat_map(|name| if *name == "gcc" { vec!["gcc", "libc6-dev"] } else { vec![*name] })
         .collect();
     apt::install_packages(&with_headers)?;
-    match missing.iter().find(|candidate| !candidate.is_present()) {
+    match missing.iter().find(|candidate| !candidate.is_prerequisite_present()) {
         None => Ok(StepOutcome::Ran),
         Some(absent) => Err(StepFailure::new(
             format!("{} was installed, but its programs or files are not found", absent.package),
@@ -145,15 +170,17 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
 }
 
 impl Prerequisite {
-    fn is_present(&self) -> bool {
+    fn is_prerequisite_present(&self) -> bool {
         match self.probe {
-            Probe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
-            Probe::Font(language) => command_output("fc-list", &[&format!(":lang={language}"), "family"])
-                .is_some_and(|names| !names.is_empty()),
-            Probe::PythonModule(name) => {
+            PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
+            PresenceProbe::Font(language) => {
+                command_output("fc-list", &[&format!(":lang={language}"), "family"])
+                    .is_some_and(|names| !names.is_empty())
+            }
+            PresenceProbe::PythonModule(name) => {
                 command_output("python3", &["-c", &format!("import {name}")]).is_some()
             }
-            Probe::Library(name) => command_output("pkg-config", &["--exists", name]).is_some(),
+            PresenceProbe::Library(name) => command_output("pkg-config", &["--exists", name]).is_some(),
         }
     }
 }
@@ -220,7 +247,10 @@ mod tests {
 
     #[test]
     fn prerequisite_is_present_only_with_all_its_programs() {
-        assert!(by_programs(Purpose::Tests, "x", &["cargo"], "").is_present());
-        assert!(!by_programs(Purpose::Tests, "x", &["cargo", "no-such-program-here"], "").is_present());
+        assert!(prerequisite_with_programs(Purpose::Tests, "x", &["cargo"], "").is_prerequisite_present());
+        assert!(
+            !prerequisite_with_programs(Purpose::Tests, "x", &["cargo", "no-such-program-here"], "")
+                .is_prerequisite_present()
+        );
     }
 }

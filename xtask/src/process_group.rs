@@ -40,7 +40,7 @@ pub(crate) fn is_interrupted() -> bool {
 /// # Errors
 /// If the program cannot be started.
 pub(crate) fn run_in_own_group(command: &mut Command) -> io::Result<ExitStatus> {
-    ProcessGroup::spawn(command)?.wait()
+    ProcessGroup::spawn_in_new_group(command)?.wait_for_program()
 }
 
 /// Runs a program in our own group, so that it can ask questions at the terminal (`sudo`): a terminal gives its input
@@ -59,11 +59,11 @@ pub(crate) fn run_in_foreground(command: &mut Command) -> io::Result<ExitStatus>
 pub(crate) struct ProcessGroup(Child);
 
 impl ProcessGroup {
-    /// Starts a program as the leader of a new group.
+    /// Starts a program as the leader of a new process group.
     ///
     /// # Errors
-    /// If the program cannot be started, or this program was interrupted.
-    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+    /// If the program cannot be started, or this process was interrupted.
+    pub(crate) fn spawn_in_new_group(command: &mut Command) -> io::Result<Self> {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         // One lock over check, start and entry: the signal handler finds the group listed, or it never starts.
@@ -80,7 +80,7 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// If its status cannot be read.
-    pub(crate) fn wait(mut self) -> io::Result<ExitStatus> {
+    pub(crate) fn wait_for_program(mut self) -> io::Result<ExitStatus> {
         self.0.wait()
     }
 
@@ -88,7 +88,7 @@ impl ProcessGroup {
     ///
     /// # Errors
     /// If its status cannot be read.
-    pub(crate) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+    pub(crate) fn try_wait_for_program(&mut self) -> io::Result<Option<ExitStatus>> {
         self.0.try_wait()
     }
 }
@@ -187,8 +187,9 @@ mod tests {
     /// A pipe ends when the last process that holds its other end is gone. (An empty process group is no proof: a
     /// killed process may still wait to be reaped.)
     fn assert_nothing_remains(script: &str) {
-        let mut group = ProcessGroup::spawn(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()))
-            .expect("sh starts");
+        let mut group =
+            ProcessGroup::spawn_in_new_group(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()))
+                .expect("sh starts");
         let mut out = group.0.stdout.take().expect("piped");
         let mut line = [0; 8];
         out.read_exact(&mut line).expect("a line");

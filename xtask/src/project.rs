@@ -17,7 +17,7 @@ pub(crate) fn target_dir() -> PathBuf {
 }
 
 /// A program of the workspace, built in the development profile.
-pub(crate) fn built_program(name: &str) -> PathBuf {
+pub(crate) fn built_program_path(name: &str) -> PathBuf {
     target_dir().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -69,18 +69,18 @@ pub(crate) fn command_output(program: impl AsRef<OsStr>, args: &[&str]) -> Optio
 }
 
 /// When the newest file below these paths was changed. Missing paths are ignored.
-pub(crate) fn newest_change(paths: &[PathBuf]) -> Option<SystemTime> {
-    paths.iter().filter_map(|path| newest_change_below(path)).max()
+pub(crate) fn newest_change_time(paths: &[PathBuf]) -> Option<SystemTime> {
+    paths.iter().filter_map(|path| newest_change_time_below(path)).max()
 }
 
-fn newest_change_below(path: &Path) -> Option<SystemTime> {
+fn newest_change_time_below(path: &Path) -> Option<SystemTime> {
     let meta = path.metadata().ok()?;
     if !meta.is_dir() {
         return meta.modified().ok();
     }
     // The folder's own time counts too: it changes when a file is removed.
     let entries = path.read_dir().ok()?.flatten();
-    entries.filter_map(|entry| newest_change_below(&entry.path())).chain(meta.modified().ok()).max()
+    entries.filter_map(|entry| newest_change_time_below(&entry.path())).chain(meta.modified().ok()).max()
 }
 
 #[cfg(test)]
@@ -100,8 +100,8 @@ mod tests {
 
     #[test]
     fn newest_change_is_found_in_subfolders() {
-        let whole = newest_change(&[repository_root().join("xtask")]).expect("exists");
-        assert!(whole >= newest_change(&[repository_root().join("xtask/src/main.rs")]).expect("exists"));
-        assert_eq!(newest_change(&[repository_root().join("no-such-folder")]), None);
+        let whole = newest_change_time(&[repository_root().join("xtask")]).expect("exists");
+        assert!(whole >= newest_change_time(&[repository_root().join("xtask/src/main.rs")]).expect("exists"));
+        assert_eq!(newest_change_time(&[repository_root().join("no-such-folder")]), None);
     }
 }

@@ -8,8 +8,8 @@ use std::process::Command;
 const REMEDY: &str =
     "install Python with venv (Debian: python3-venv), and check that its package index can be reached";
 
-/// Where the program is after [`install`].
-pub(crate) fn program_path() -> PathBuf {
+/// Path of the Schemathesis program after [`install_schemathesis`].
+pub(crate) fn schemathesis_path() -> PathBuf {
     venv_bin_dir().join(format!("schemathesis{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -17,12 +17,12 @@ pub(crate) fn program_path() -> PathBuf {
 ///
 /// # Errors
 /// If it is missing and may not or cannot be installed.
-pub(crate) fn install(allowed: bool) -> Result<StepOutcome, StepFailure> {
+pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepOutcome, StepFailure> {
     let wanted = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
     let installed = venv_dir().join("requirements.txt");
     let same =
         std::fs::read(&wanted).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
-    if same && program_path().is_file() {
+    if same && schemathesis_path().is_file() {
         return Ok(StepOutcome::Skipped("it is installed".to_owned()));
     }
     if !allowed {

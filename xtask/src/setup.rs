@@ -8,9 +8,9 @@ use crate::{Options, ui};
 ///
 /// # Errors
 /// If something is missing and cannot be installed.
-pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn install_all_prerequisites(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
-    ui::add_install(&mut plan);
-    plan.run()
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    ui::add_npm_install(&mut plan);
+    plan.run_steps()
 }

@@ -57,7 +57,12 @@ impl<'a> StepPlan<'a> {
     }
 
     /// Adds a program to run; `remedy` says what to do when it fails.
-    pub(crate) fn add_program(&mut self, title: impl Into<String>, mut command: Command, remedy: &'a str) {
+    pub(crate) fn add_program_step(
+        &mut self,
+        title: impl Into<String>,
+        mut command: Command,
+        remedy: &'a str,
+    ) {
         self.add_step(title, move || run_program(&mut command, remedy));
     }
 
@@ -65,21 +70,21 @@ impl<'a> StepPlan<'a> {
     ///
     /// # Errors
     /// The failure of the first step that fails; the steps after it do not run.
-    pub(crate) fn run(self) -> Result<(), StepFailure> {
-        self.run_timed().0
+    pub(crate) fn run_steps(self) -> Result<(), StepFailure> {
+        self.run_timed_steps().0
     }
 
-    /// Like [`run`](Self::run), and prints what each step cost, whether all succeeded or one failed.
+    /// Like [`run_steps`](Self::run_steps), and prints the duration of each step, also if a step fails.
     ///
     /// # Errors
-    /// The failure of the first step that fails; the steps after it do not run.
-    pub(crate) fn run_with_summary(self) -> Result<(), StepFailure> {
-        let (outcome, timings) = self.run_timed();
-        eprint!("\n{}", format_summary(&timings));
+    /// The failure of the first step that fails. Later steps do not run.
+    pub(crate) fn run_steps_with_summary(self) -> Result<(), StepFailure> {
+        let (outcome, timings) = self.run_timed_steps();
+        eprint!("\n{}", format_timing_summary(&timings));
         outcome
     }
 
-    fn run_timed(self) -> (Result<(), StepFailure>, Vec<StepTiming>) {
+    fn run_timed_steps(self) -> (Result<(), StepFailure>, Vec<StepTiming>) {
         let started = Instant::now();
         let total = self.steps.len();
         let mut timings = Vec::new();
@@ -118,7 +123,7 @@ struct StepTiming {
 }
 
 /// A table of durations, in the order of the steps, with their total.
-fn format_summary(timings: &[StepTiming]) -> String {
+fn format_timing_summary(timings: &[StepTiming]) -> String {
     let mut lines = vec!["    Duration  Step".to_owned()];
     for StepTiming { title, duration, note } in timings {
         let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
@@ -134,46 +139,49 @@ fn format_summary(timings: &[StepTiming]) -> String {
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
 pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepOutcome, StepFailure> {
-    run_checked(command, remedy, process_group::run_in_own_group)
+    run_and_check_status(command, remedy, process_group::run_in_own_group)
 }
 
 /// Runs a program that may ask something at the terminal (`sudo`).
 ///
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
-pub(crate) fn run_in_foreground(command: &mut Command, remedy: &str) -> Result<StepOutcome, StepFailure> {
-    run_checked(command, remedy, process_group::run_in_foreground)
+pub(crate) fn run_program_in_foreground(
+    command: &mut Command,
+    remedy: &str,
+) -> Result<StepOutcome, StepFailure> {
+    run_and_check_status(command, remedy, process_group::run_in_foreground)
 }
 
-fn run_checked(
+fn run_and_check_status(
     command: &mut Command,
     remedy: &str,
     run: impl FnOnce(&mut Command) -> io::Result<std::process::ExitStatus>,
 ) -> Result<StepOutcome, StepFailure> {
     let status = run(command).map_err(|error| {
-        let line = command_line(command);
+        let line = shell_command_line(command);
         StepFailure::new(format!("`{line}` could not be started: {error}"), remedy)
     })?;
     if status.success() {
         return Ok(StepOutcome::Ran);
     }
-    Err(StepFailure::new(format!("`{}` ended with {status}", command_line(command)), remedy))
+    Err(StepFailure::new(format!("`{}` ended with {status}", shell_command_line(command)), remedy))
 }
 
 /// The command as it would be typed in a shell.
-pub(crate) fn command_line(command: &Command) -> String {
-    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quote_word);
+pub(crate) fn shell_command_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args()).map(quote_shell_word);
     let set = command
         .get_envs()
-        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quote_word(value?))));
+        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quote_shell_word(value?))));
     let line: Vec<String> = set.chain(words).collect();
     match command.get_current_dir() {
-        Some(dir) => format!("cd {} && {}", quote_word(dir.as_os_str()), line.join(" ")),
+        Some(dir) => format!("cd {} && {}", quote_shell_word(dir.as_os_str()), line.join(" ")),
         None => line.join(" "),
     }
 }
 
-fn quote_word(word: &OsStr) -> String {
+fn quote_shell_word(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "-_./=:+@,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -201,7 +209,7 @@ mod tests {
     fn commands_are_printed_as_they_would_be_typed() {
         let mut command = Command::new("cargo");
         command.args(["test", "it's", ""]).env("A", "b c").current_dir("ui");
-        assert_eq!(command_line(&command), r"cd ui && A='b c' cargo test 'it'\''s' ''");
+        assert_eq!(shell_command_line(&command), r"cd ui && A='b c' cargo test 'it'\''s' ''");
     }
 
     #[test]
@@ -212,12 +220,12 @@ mod tests {
             ran.borrow_mut().push(1);
             Ok(StepOutcome::Skipped("it exists".into()))
         });
-        plan.add_program("second", Command::new("false"), "fix it");
+        plan.add_program_step("second", Command::new("false"), "fix it");
         plan.add_step("third", || {
             ran.borrow_mut().push(3);
             Ok(StepOutcome::Ran)
         });
-        let failure = plan.run().expect_err("the second step fails").to_string();
+        let failure = plan.run_steps().expect_err("the second step fails").to_string();
         assert_eq!(ran.into_inner(), [1]);
         assert!(failure.contains("`false` ended with") && failure.contains("fix it"), "{failure}");
     }
@@ -242,7 +250,7 @@ mod tests {
             duration: Duration::from_secs(seconds),
             note,
         };
-        let summary = format_summary(&[step("build", 65, ""), step("tests", 10, "failed")]);
+        let summary = format_timing_summary(&[step("build", 65, ""), step("tests", 10, "failed")]);
         let lines: Vec<&str> = summary.lines().map(str::trim_start).collect();
         assert_eq!(
             lines,

@@ -20,60 +20,68 @@ const WINDOW_TESTS: [&str; 6] = [
 ///
 /// # Errors
 /// If a step fails.
-pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     let linux = cfg!(target_os = "linux");
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
-    plan.add_program("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    plan.add_program_step("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
     // Nothing later needs a registry; and the duration of a download is not counted as that of a build.
-    plan.add_program(
+    plan.add_program_step(
         "download of crates",
-        fetch_command(),
+        fetch_crates_command(),
         "check the network, and that Cargo.lock is current",
     );
-    ui::add_install(&mut plan);
-    ui::add_checks(&mut plan);
+    ui::add_npm_install(&mut plan);
+    ui::add_ui_checks(&mut plan);
     if linux {
-        ui::add_browser_tests(&mut plan);
+        ui::add_ui_browser_tests(&mut plan);
     }
-    let mut clippy = workspace_cargo(&["clippy"]);
+    let mut clippy = workspace_cargo_command(&["clippy"]);
     clippy.args(["--all-targets", "--", "-D", "warnings"]);
-    plan.add_program("lints, with warnings as errors", clippy, "fix it, or `expect` the lint with a reason");
-    plan.add_program(
+    plan.add_program_step(
+        "lints, with warnings as errors",
+        clippy,
+        "fix it, or `expect` the lint with a reason",
+    );
+    plan.add_program_step(
         "build of all tests",
-        test_command(&["--no-run"]),
+        workspace_test_command(&["--no-run"]),
         "fix what the compiler reports above",
     );
     if linux {
-        let programs = build_programs(&["copresence", "copresence-kiosk", "matrices"]);
-        plan.add_program("build of the programs under test", programs, "fix what the compiler reports above");
+        let programs = build_programs_command(&["copresence", "copresence-kiosk", "matrices"]);
+        plan.add_program_step(
+            "build of the programs under test",
+            programs,
+            "fix what the compiler reports above",
+        );
     }
-    let tests = test_command(&["--no-fail-fast"]);
-    plan.add_program("unit, property and integration tests", tests, "fix the tests named above");
+    let tests = workspace_test_command(&["--no-fail-fast"]);
+    plan.add_program_step("unit, property and integration tests", tests, "fix the tests named above");
     let install = !options.no_install;
     plan.add_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
-        schemathesis::install(install)
+        schemathesis::install_schemathesis(install)
     });
-    let mut api = workspace_cargo(&["test"]);
+    let mut api = workspace_cargo_command(&["test"]);
     api.args(["--test", "it", "--", "--ignored", "schemathesis"])
-        .env("SCHEMATHESIS", schemathesis::program_path());
-    plan.add_program(
+        .env("SCHEMATHESIS", schemathesis::schemathesis_path());
+    plan.add_program_step(
         "requests written by Schemathesis",
         api,
         "fix the API, or say in schemathesis.toml why it is right",
     );
-    let mut examples = workspace_cargo(&["test"]);
+    let mut examples = workspace_cargo_command(&["test"]);
     examples.arg("--doc");
-    plan.add_program("examples in the documentation", examples, "fix the examples named above");
+    plan.add_program_step("examples in the documentation", examples, "fix the examples named above");
     if linux {
-        add_matrices(&mut plan, &[]);
+        add_matrices_step(&mut plan, &[]);
         ui::add_sandbox_tests(&mut plan);
     }
     let window = linux && !options.no_window;
     if window {
         plan.add_step("visits in the real window, by keyboard, pointer and gamepad", run_window_tests);
     }
-    plan.run_with_summary()?;
+    plan.run_steps_with_summary()?;
     if !linux {
         eprintln!(
             "Skipped: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only."
@@ -86,11 +94,11 @@ pub(crate) fn run(options: &Options) -> Result<(), StepFailure> {
 }
 
 fn run_window_tests() -> Result<steps::StepOutcome, StepFailure> {
-    let mut test = workspace_cargo(&["test"]);
+    let mut test = workspace_cargo_command(&["test"]);
     test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
-    test.env("COPRESENCE_KIOSK", project::built_program("copresence-kiosk"));
-    set_tauri_driver(&mut test);
+    test.env("COPRESENCE_KIOSK", project::built_program_path("copresence-kiosk"));
+    set_tauri_driver_env(&mut test);
     let folder = project::target_dir().join("window-test");
     let remedy = format!("screenshots and the output of app and drivers are in {}", folder.display());
     steps::run_program(&mut test, &remedy)
@@ -103,35 +111,39 @@ fn run_window_tests() -> Result<steps::StepOutcome, StepFailure> {
 pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     let polling = cargo_command(&["bench", "--package", "copresence-visit"]);
-    plan.add_program("the polling policies", polling, "fix the build");
+    plan.add_program_step("the polling policies", polling, "fix the build");
     let avatars = cargo_command(&["bench", "--package", "copresence-avatar"]);
-    plan.add_program("generated avatars", avatars, "fix the build");
-    plan.run()
+    plan.add_program_step("generated avatars", avatars, "fix the build");
+    plan.run_steps()
 }
 
 /// `cargo xtask soak`.
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
-pub(crate) fn run_soak(options: &Options, matrix_args: &[String]) -> Result<(), StepFailure> {
+pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
         return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
-    let programs = build_programs(&["copresence", "matrices"]);
-    plan.add_program("build of the programs under test", programs, "fix what the compiler reports above");
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    let programs = build_programs_command(&["copresence", "matrices"]);
+    plan.add_program_step(
+        "build of the programs under test",
+        programs,
+        "fix what the compiler reports above",
+    );
     let mut words = vec!["--long".to_owned()];
     words.extend(matrix_args.iter().cloned());
-    add_matrices(&mut plan, &words);
+    add_matrices_step(&mut plan, &words);
     // Arguments select a part of the matrices; then only that part runs.
     if matrix_args.is_empty() {
-        let mut hostile = workspace_cargo(&["test"]);
+        let mut hostile = workspace_cargo_command(&["test"]);
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
-        plan.add_program("a hostile backend, in the long form", hostile, "fix the tests named above");
+        plan.add_program_step("a hostile backend, in the long form", hostile, "fix the tests named above");
     }
-    plan.run_with_summary()
+    plan.run_steps_with_summary()
 }
 
 /// `cargo xtask measure`: measures the app as it is packaged.
@@ -144,34 +156,39 @@ pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
         return Err(StepFailure::new("the window is measured on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
-    ui::add_install(&mut plan);
-    ui::add_build(&mut plan);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    ui::add_npm_install(&mut plan);
+    ui::add_ui_build(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     app.args(["--features", "tauri/custom-protocol"]);
-    plan.add_program("the app, optimised (takes some minutes)", app, "fix what the compiler reports above");
-    let program = build_programs(&["measure"]);
-    plan.add_program("the measuring program", program, "fix what the compiler reports above");
+    plan.add_program_step(
+        "the app, optimised (takes some minutes)",
+        app,
+        "fix what the compiler reports above",
+    );
+    let program = build_programs_command(&["measure"]);
+    plan.add_program_step("the measuring program", program, "fix what the compiler reports above");
     plan.add_step("cold starts, twenty visits, two minutes of waiting", || {
-        let mut measure = Command::new(project::built_program("measure"));
+        let mut measure = Command::new(project::built_program_path("measure"));
         measure.arg(project::target_dir().join("release/copresence-kiosk"));
         measure.arg(project::target_dir().join("measure"));
-        set_tauri_driver(&mut measure);
+        set_tauri_driver_env(&mut measure);
         steps::run_program(&mut measure, "the output of the programs is in target/measure")
     });
-    plan.run_with_summary()
+    plan.run_steps_with_summary()
 }
 
-/// Adds the matrices: what becomes of avatars when the program is killed, the power fails, or the backend misbehaves,
-/// and on a long day. Each prints its table.
-fn add_matrices(plan: &mut StepPlan<'_>, words: &[String]) {
-    let mut matrices = Command::new(project::built_program("matrices"));
+/// Adds the matrices: what happens to avatars if the program is killed, the power fails or the backend misbehaves,
+/// and during a long day. Each matrix prints its table.
+fn add_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
+    let mut matrices = Command::new(project::built_program_path("matrices"));
     matrices.args(words).arg("--write").arg(project::target_dir().join("matrices"));
-    plan.add_program("the matrices", matrices, "each broken claim above says how to reproduce it");
+    plan.add_program_step("the matrices", matrices, "each broken claim above says how to reproduce it");
 }
 
-/// Names the driver to a test. Looked for when the test starts, because an earlier step may have installed it.
-fn set_tauri_driver(command: &mut Command) {
+/// Sets `TAURI_DRIVER` in the environment of a test. Searches for the driver when the test starts, because an
+/// earlier step may have installed it.
+fn set_tauri_driver_env(command: &mut Command) {
     if let Some(driver) = find_program("tauri-driver") {
         command.env("TAURI_DRIVER", driver);
     }
@@ -179,7 +196,7 @@ fn set_tauri_driver(command: &mut Command) {
 
 /// A cargo command on the whole workspace with the features of all tests. All steps use the same features, so that no
 /// step compiles again what an earlier one compiled.
-fn workspace_cargo(words: &[&str]) -> Command {
+fn workspace_cargo_command(words: &[&str]) -> Command {
     let mut features = vec!["product-tests/window", "copresence-cli/crash-points"];
     if cfg!(unix) {
         features.push("product-tests/matrices");
@@ -192,16 +209,16 @@ fn workspace_cargo(words: &[&str]) -> Command {
 /// Builds programs of the workspace, and the example that the matrices start. With an example, cargo enables the
 /// features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a second
 /// time.
-fn build_programs(names: &[&str]) -> Command {
-    let mut build = workspace_cargo(&["build"]);
+fn build_programs_command(names: &[&str]) -> Command {
+    let mut build = workspace_cargo_command(&["build"]);
     build.args(["--example", "day"]).args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 
 /// All tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo those of one.
-fn test_command(options: &[&str]) -> Command {
+fn workspace_test_command(options: &[&str]) -> Command {
     let nextest = find_program("cargo-nextest").is_some();
-    let mut command = workspace_cargo(if nextest { &["nextest", "run"] } else { &["test"] });
+    let mut command = workspace_cargo_command(if nextest { &["nextest", "run"] } else { &["test"] });
     if !nextest {
         command.args(["--lib", "--bins", "--tests"]);
     }
@@ -210,7 +227,7 @@ fn test_command(options: &[&str]) -> Command {
 }
 
 /// Downloads the locked crates for this system.
-fn fetch_command() -> Command {
+fn fetch_crates_command() -> Command {
     let mut fetch = cargo_command(&["fetch", "--locked"]);
     let version = command_output("rustc", &["-vV"]).unwrap_or_default();
     if let Some(host) = version.lines().find_map(|line| line.strip_prefix("host: ")) {

@@ -3,7 +3,7 @@
 use crate::Options;
 use crate::prerequisites::{self, Purpose};
 use crate::project::{
-    built_program, cargo_command, find_program, newest_change, repository_root, target_dir,
+    built_program_path, cargo_command, find_program, newest_change_time, repository_root, target_dir,
 };
 use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
-pub(crate) fn add_install(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
     plan.add_step("the UI's packages (npm ci)", || {
         let lock = fs::read(ui_dir().join("package-lock.json")).map_err(|error| {
             StepFailure::new(format!("ui/package-lock.json cannot be read: {error}"), "is the clone complete?")
@@ -33,10 +33,10 @@ pub(crate) fn add_install(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds the build of the UI, which the app contains; skipped while it is newer than its sources.
-pub(crate) fn add_build(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_ui_build(plan: &mut StepPlan<'_>) {
     plan.add_step("the UI, types checked", || {
-        let built = newest_change(&[ui_dir().join("dist/index.html")]);
-        if built.is_some() && built > newest_change(&ui_sources()) {
+        let built = newest_change_time(&[ui_dir().join("dist/index.html")]);
+        if built.is_some() && built > newest_change_time(&ui_sources()) {
             return Ok(StepOutcome::Skipped("it is newer than its sources".to_owned()));
         }
         run_program(&mut npm_command(&["run", "build"]), "fix what svelte-check or vite reports above")
@@ -44,18 +44,18 @@ pub(crate) fn add_build(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds lints, build and unit tests of the UI, without skipping any.
-pub(crate) fn add_checks(plan: &mut StepPlan<'_>) {
-    plan.add_program(
+pub(crate) fn add_ui_checks(plan: &mut StepPlan<'_>) {
+    plan.add_program_step(
         "UI: lints",
         npm_command(&["run", "lint"]),
         "`cd ui && npx biome check --write .` fixes most of it",
     );
-    plan.add_program(
+    plan.add_program_step(
         "UI: types and build",
         npm_command(&["run", "build"]),
         "fix what svelte-check or vite reports above",
     );
-    plan.add_program(
+    plan.add_program_step(
         "UI: unit tests",
         npm_command(&["test"]),
         "fix the tests named above (`cd ui && npm test`)",
@@ -63,10 +63,10 @@ pub(crate) fn add_checks(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds tests of the built UI in Chromium: every screen, size and language, and whole visits.
-pub(crate) fn add_browser_tests(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
     let remedy =
         "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
-    plan.add_program("UI: every screen in Chromium", npm_command(&["run", "test:browser"]), remedy);
+    plan.add_program_step("UI: every screen in Chromium", npm_command(&["run", "test:browser"]), remedy);
 }
 
 /// `cargo xtask screenshots`: photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
@@ -74,32 +74,32 @@ pub(crate) fn add_browser_tests(plan: &mut StepPlan<'_>) {
 ///
 /// # Errors
 /// If a step fails.
-pub(crate) fn run_screenshots(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_steps(&mut plan, options, Purpose::Tests);
-    add_install(&mut plan);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    add_npm_install(&mut plan);
     // Beside the photographs that the tests in the real window take.
     let folder = repository_root().join("docs/screens/states");
     let avatars = target_dir().join("screenshots");
     let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
     avatar.arg(&avatars).args(["3", "5", "8", "14"]);
-    plan.add_program("avatars for the reveal and the history", avatar, "fix the build");
+    plan.add_program_step("avatars for the reveal and the history", avatar, "fix the build");
     let mut pictures = npm_command(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
-    plan.add_program("every screen, photographed", pictures, "fix what the program reports above");
+    plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");
     let mut desk = npm_command(&["run", "screens:desk", "--", "--out"]);
     desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
-    plan.add_program("the desk, photographed", desk, "fix what the program reports above");
+    plan.add_program_step("the desk, photographed", desk, "fix what the program reports above");
     let program = cargo_command(&["build", "--package", "copresence-cli"]);
-    plan.add_program("the program for the terminal", program, "fix the build");
+    plan.add_program_step("the program for the terminal", program, "fix the build");
     let mut sandbox = npm_command(&["run", "screens:sandbox"]);
-    sandbox.env("COPRESENCE_CLI", built_program("copresence"));
-    plan.add_program(
+    sandbox.env("COPRESENCE_CLI", built_program_path("copresence"));
+    plan.add_program_step(
         "the sandbox's phone page and avatars, photographed",
         sandbox,
         "fix what the program reports above",
     );
-    plan.run()?;
+    plan.run_steps()?;
     println!("The photographs are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
     Ok(())
 }
@@ -107,9 +107,9 @@ pub(crate) fn run_screenshots(options: &Options) -> Result<(), StepFailure> {
 /// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
 pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
     let mut tests = npm_command(&["run", "test:sandbox"]);
-    tests.env("COPRESENCE_CLI", built_program("copresence"));
+    tests.env("COPRESENCE_CLI", built_program_path("copresence"));
     let remedy = "fix the tests named above (`cd ui && npm run test:sandbox`)";
-    plan.add_program(
+    plan.add_program_step(
         "the sandbox's phone page in Chromium, its avatars with the Khronos validator",
         tests,
         remedy,

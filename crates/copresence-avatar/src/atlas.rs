@@ -7,25 +7,25 @@ pub(super) const TEXTURE_SIZE: u32 = 1024;
 
 /// A rectangle of the texture, in pixels from the top left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Patch {
+pub(super) struct TexturePatch {
     pub(super) x: u32,
     pub(super) y: u32,
     pub(super) width: u32,
     pub(super) height: u32,
 }
 
-pub(super) const HEAD_PATCH: Patch = Patch::new(0, 0, 1024, 800);
-pub(super) const EYE_PATCH: Patch = Patch::new(4, 808, 208, 208);
-pub(super) const HAIR_PATCH: Patch = Patch::new(220, 808, 512, 208);
-pub(super) const EAR_PATCH: Patch = Patch::new(740, 808, 136, 208);
-pub(super) const MOUTH_PATCH: Patch = Patch::new(884, 808, 40, 64);
-pub(super) const TEETH_PATCH: Patch = Patch::new(932, 808, 40, 64);
-pub(super) const LASH_PATCH: Patch = Patch::new(980, 808, 32, 32);
-pub(super) const LID_RIM_PATCH: Patch = Patch::new(980, 848, 32, 32);
-pub(super) const BROW_PATCH: Patch = Patch::new(884, 880, 128, 64);
-pub(super) const TONGUE_PATCH: Patch = Patch::new(884, 952, 128, 64);
+pub(super) const HEAD_PATCH: TexturePatch = TexturePatch::new(0, 0, 1024, 800);
+pub(super) const EYE_PATCH: TexturePatch = TexturePatch::new(4, 808, 208, 208);
+pub(super) const HAIR_PATCH: TexturePatch = TexturePatch::new(220, 808, 512, 208);
+pub(super) const EAR_PATCH: TexturePatch = TexturePatch::new(740, 808, 136, 208);
+pub(super) const MOUTH_PATCH: TexturePatch = TexturePatch::new(884, 808, 40, 64);
+pub(super) const TEETH_PATCH: TexturePatch = TexturePatch::new(932, 808, 40, 64);
+pub(super) const LASH_PATCH: TexturePatch = TexturePatch::new(980, 808, 32, 32);
+pub(super) const LID_RIM_PATCH: TexturePatch = TexturePatch::new(980, 848, 32, 32);
+pub(super) const BROW_PATCH: TexturePatch = TexturePatch::new(884, 880, 128, 64);
+pub(super) const TONGUE_PATCH: TexturePatch = TexturePatch::new(884, 952, 128, 64);
 
-impl Patch {
+impl TexturePatch {
     const fn new(x: u32, y: u32, width: u32, height: u32) -> Self {
         Self { x, y, width, height }
     }
@@ -43,7 +43,7 @@ impl Patch {
     }
 
     /// The patch's pixels, each with its position in the patch (0..=1 on each axis).
-    pub(super) fn pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
+    pub(super) fn patch_pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
         let scale = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
         (0..self.height).flat_map(move |y| {
             (0..self.width).map(move |x| (self.x + x, self.y + y, vec2(x as f32, y as f32) / scale))

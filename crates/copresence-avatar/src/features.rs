@@ -9,10 +9,10 @@ use glam::{Quat, Vec3, vec2, vec3};
 use super::atlas;
 use super::maths::{gaussian, interpolate_eased, lerp, smoothstep};
 use super::mesh::Mesh;
-use super::sculpt::Sculpt;
+use super::sculpt::HeadDistanceField;
 
 /// One eyeball, its pupil towards +Z.
-pub(super) fn build_eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
+pub(super) fn build_eyeball(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (rings, segments) = (20_u32, 36_u32);
     let centre = vec3(sculpt.eye_centre.x * side, sculpt.eye_centre.y, sculpt.eye_centre.z);
     let mut mesh = Mesh::default();
@@ -45,7 +45,7 @@ pub(super) fn build_eyeball(sculpt: &Sculpt, side: f32) -> Mesh {
 }
 
 /// The rotations of an eyeball that looks up, down, in or out as far as it can, by the names of their blendshapes.
-pub(super) fn eye_look_rotations(sculpt: &Sculpt, side: f32) -> [(&'static str, Quat); 4] {
+pub(super) fn eye_look_rotations(sculpt: &HeadDistanceField, side: f32) -> [(&'static str, Quat); 4] {
     let (high, wide) = (22.0_f32.to_radians() * sculpt.character.eye_size, 28.0_f32.to_radians());
     [
         ("eyeLookUp", Quat::from_rotation_x(-high)),
@@ -55,14 +55,15 @@ pub(super) fn eye_look_rotations(sculpt: &Sculpt, side: f32) -> [(&'static str, 
     ]
 }
 
-/// One eyebrow: a tapered ribbon on the brow.
-pub(super) fn build_eyebrow(sculpt: &Sculpt, side: f32) -> Mesh {
+/// (comment in the body, after the rename of `add_grid`) `add_grid_triangles` expects rows that go upwards. These
+/// rows go sideways, which reverses the winding.
+pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (along, around) = (26_u32, 8_u32);
     let who = &sculpt.character;
     let spine = |t: f32| {
         let theta = lerp(0.15, 0.68, t);
         let arch = who.brow_arch * gaussian((t - 0.62) / 0.42);
-        sculpt.surface_point(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
+        sculpt.skin_surface_point(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
     };
     let mut mesh = Mesh::default();
     for i in 0..=along {
@@ -80,14 +81,14 @@ pub(super) fn build_eyebrow(sculpt: &Sculpt, side: f32) -> Mesh {
             mesh.add_vertex(p + edge, atlas::BROW_PATCH.uv_at(vec2(t, j as f32 / around as f32)));
         }
     }
-    mesh.add_grid(0, along + 1, around + 1);
+    mesh.add_grid_triangles(0, along + 1, around + 1);
     // `add_grid` expects rows that go upwards. These go sideways, which reverses the winding.
     mesh.triangles.iter_mut().for_each(|t| t.swap(1, 2));
     mesh
 }
 
 /// The teeth of one jaw with their gum (here `side` is 1 for the upper jaw and −1 for the lower).
-pub(super) fn build_teeth(sculpt: &Sculpt, side: f32) -> Mesh {
+pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let columns = 41_u32;
     let mut mesh = Mesh::default();
     // The lower teeth are behind the upper ones, and do not touch the hollow under the lip.
@@ -117,17 +118,17 @@ pub(super) fn build_teeth(sculpt: &Sculpt, side: f32) -> Mesh {
             mesh.add_vertex(p, atlas::TEETH_PATCH.uv_at(vec2(u, v)));
         }
     }
-    mesh.add_grid(0, 6, columns);
+    mesh.add_grid_triangles(0, 6, columns);
     mesh
 }
 
 /// Root and tip of the tongue at rest, behind the lower teeth.
-fn tongue_endpoints(sculpt: &Sculpt) -> (Vec3, Vec3) {
+fn tongue_endpoints(sculpt: &HeadDistanceField) -> (Vec3, Vec3) {
     (sculpt.mouth_centre + vec3(0.0, -0.25, -3.9), sculpt.mouth_centre + vec3(0.0, -0.62, -1.55))
 }
 
 /// The tongue: a flat, tapered tube with a round tip.
-pub(super) fn build_tongue(sculpt: &Sculpt) -> Mesh {
+pub(super) fn build_tongue(sculpt: &HeadDistanceField) -> Mesh {
     let (along, around) = (12_u32, 16_u32);
     let (root, tip) = tongue_endpoints(sculpt);
     let mut mesh = Mesh::default();
@@ -146,12 +147,12 @@ pub(super) fn build_tongue(sculpt: &Sculpt) -> Mesh {
             );
         }
     }
-    mesh.add_grid(0, along + 1, around + 1);
+    mesh.add_grid_triangles(0, along + 1, around + 1);
     mesh
 }
 
 /// The displacement of a point of the tongue for each centimetre that the tip comes out.
-pub(super) fn tongue_out_offset(sculpt: &Sculpt, rest: Vec3) -> Vec3 {
+pub(super) fn tongue_out_offset(sculpt: &HeadDistanceField, rest: Vec3) -> Vec3 {
     let (root, tip) = tongue_endpoints(sculpt);
     let along = ((rest.z - root.z) / (tip.z - root.z)).clamp(0.0, 1.0);
     // Over the lower teeth and the lip, then down.
@@ -159,10 +160,10 @@ pub(super) fn tongue_out_offset(sculpt: &Sculpt, rest: Vec3) -> Vec3 {
 }
 
 /// One ear: a shell with a folded rim at the side of the head.
-pub(super) fn build_ear(sculpt: &Sculpt, side: f32) -> Mesh {
+pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (rings, segments) = (20_u32, 40_u32);
     let who = &sculpt.character;
-    let root = sculpt.surface_point(1.62, -0.9);
+    let root = sculpt.skin_surface_point(1.62, -0.9);
     // Height of the shell above its base plate, from the middle (0) to the rim (1).
     let relief = [
         (0.0, 0.0),
@@ -223,7 +224,7 @@ pub(super) fn build_ear(sculpt: &Sculpt, side: f32) -> Mesh {
 }
 
 /// The unit normal of the skin at a point.
-pub(super) fn skin_normal(sculpt: &Sculpt, p: Vec3) -> Vec3 {
+pub(super) fn skin_normal(sculpt: &HeadDistanceField, p: Vec3) -> Vec3 {
     let step = 0.03;
     let slope =
         |axis: Vec3| sculpt.signed_distance(p + axis * step) - sculpt.signed_distance(p - axis * step);

@@ -43,7 +43,7 @@ pub(super) fn write_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let hold: Vec<JointWeights> =
         avatar.hair.positions.iter().map(|&p| rig::skin_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
     let primitive = out.add_primitive(&avatar.hair, &hold, materials[2]);
-    out.add_skinned_node("hair", named_mesh("hair", vec![primitive]), skin);
+    out.add_skinned_node("hair", mesh_without_blendshapes("hair", vec![primitive]), skin);
 
     out.into_glb()
 }
@@ -80,7 +80,7 @@ impl GlbDocument {
     fn add_float_accessor(&mut self, values: &[f32], type_: Type, target: Option<Target>) -> json::Accessor {
         let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let view = self.add_buffer_view(&bytes, target);
-        new_accessor(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
+        accessor_without_bounds(Some(view), values.len() / type_.multiplicity(), ComponentType::F32, type_)
     }
 
     /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
@@ -101,13 +101,15 @@ impl GlbDocument {
         let weights: Vec<u8> = hold.iter().flat_map(|h| h.1).collect();
         let joints_view = self.add_buffer_view(&joints, vertices);
         let weights_view = self.add_buffer_view(&weights, vertices);
-        let joints = new_accessor(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
-        let mut weights = new_accessor(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let joints = accessor_without_bounds(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let mut weights =
+            accessor_without_bounds(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
         weights.normalized = true;
         let corners: Vec<u8> =
             mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
         let view = self.add_buffer_view(&corners, Some(Target::ElementArrayBuffer));
-        let indices = new_accessor(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
+        let indices =
+            accessor_without_bounds(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
         let attributes: BTreeMap<_, _> = [
             (Valid(Semantic::Positions), self.root.push(positions)),
             (Valid(Semantic::Normals), self.root.push(normals)),
@@ -138,7 +140,11 @@ impl GlbDocument {
         primitive.targets = Some(shapes.iter().map(|shape| self.add_morph_target(of, shape)).collect());
         let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
         let extras = serde_json::value::to_raw_value(&serde_json::json!({ "targetNames": names })).ok();
-        json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..named_mesh(name, vec![primitive]) }
+        json::Mesh {
+            extras,
+            weights: Some(vec![0.0; names.len()]),
+            ..mesh_without_blendshapes(name, vec![primitive])
+        }
     }
 
     /// Adds a blendshape as sparse accessors, which hold only the vertices that it moves.
@@ -150,7 +156,8 @@ impl GlbDocument {
         let [positions, normals] = [moves, turns].map(|values| {
             let bytes: Vec<u8> = flatten_vectors(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
             let view = self.add_buffer_view(&bytes, None);
-            let mut accessor = new_accessor(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
+            let mut accessor =
+                accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
             (accessor.min, accessor.max) = bounding_box(values.iter().chain(rest));
@@ -285,12 +292,12 @@ impl GlbDocument {
         self.root.asset.generator = Some("Copresence kiosk sandbox".into());
         let written = json::serialize::to_vec(&self.root);
         debug_assert!(written.is_ok(), "a document of plain values can always be serialised");
-        write_container(written.unwrap_or_default(), self.binary)
+        write_glb_container(written.unwrap_or_default(), self.binary)
     }
 }
 
 /// The GLB container: a 12-byte header, then two chunks, each padded to four bytes.
-fn write_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
+fn write_glb_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     document.resize(document.len().next_multiple_of(4), b' ');
     binary.resize(binary.len().next_multiple_of(4), 0);
     let length = 12 + 8 + document.len() + 8 + binary.len();
@@ -307,7 +314,7 @@ fn write_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
 }
 
 /// An accessor without bounds.
-fn new_accessor(
+fn accessor_without_bounds(
     view: Option<Index<json::buffer::View>>,
     count: usize,
     component: ComponentType,
@@ -330,7 +337,7 @@ fn new_accessor(
 }
 
 /// A mesh without blendshapes.
-fn named_mesh(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
+fn mesh_without_blendshapes(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
     json::Mesh { name: Some(name.into()), primitives, weights: None, extensions: None, extras: None }
 }
 

@@ -8,9 +8,9 @@ use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
 use super::character::HairStyle;
-use super::maths::{cell_point_distance, gaussian, interpolate_eased, lerp, smoothstep, value_noise};
+use super::maths::{gaussian, interpolate_eased, lerp, smoothstep, value_noise, worley_noise};
 use super::mesh::Mesh;
-use super::sculpt::Sculpt;
+use super::sculpt::HeadDistanceField;
 
 /// The origin of all directions of the hair.
 const HAIR_CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
@@ -24,10 +24,10 @@ const RAYS_PER_COLUMN: u32 = 48;
 const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0];
 
 /// Builds the hair of a character. No style is without hair.
-pub(super) fn build_hair(sculpt: &Sculpt) -> Mesh {
-    let cut = Haircut::from_sculpt(sculpt);
+pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
+    let cut = HairTraits::hair_traits_from_sculpt(sculpt);
     let mut mesh = Mesh::default();
-    let skull = ScalpDistances::from_sculpt(sculpt, &cut);
+    let skull = ScalpDistances::measure_scalp_distances(sculpt, &cut);
     for row in 0..HAIR_ROWS {
         for column in 0..=HAIR_COLUMNS {
             let around = column as f32 / HAIR_COLUMNS as f32;
@@ -39,18 +39,19 @@ pub(super) fn build_hair(sculpt: &Sculpt) -> Mesh {
                 let rest = (row - first) as f32 / (HAIR_ROWS - 1 - first) as f32;
                 lerp(EDGE_OFFSETS[first as usize], 90.0 - line, rest)
             });
-            let position = cut.surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
+            let position =
+                cut.hair_surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
             mesh.add_vertex(
                 position,
                 atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)),
             );
         }
     }
-    mesh.add_grid(0, HAIR_ROWS, HAIR_COLUMNS + 1);
+    mesh.add_grid_triangles(0, HAIR_ROWS, HAIR_COLUMNS + 1);
     if cut.hair_style == HairStyle::Bun {
         mesh.append_mesh(&build_bun_knot(sculpt));
     }
-    mesh.drop_slivers();
+    mesh.drop_degenerate_triangles();
     mesh.drop_unused_vertices();
     mesh
 }
@@ -62,7 +63,7 @@ struct ScalpDistances {
 }
 
 impl ScalpDistances {
-    fn from_sculpt(sculpt: &Sculpt, cut: &Haircut) -> Self {
+    fn measure_scalp_distances(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
         let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
         for column in 0..=HAIR_COLUMNS / 2 {
             let azimuth = (column as f32 / HAIR_COLUMNS as f32 - 0.5) * 360.0;
@@ -73,8 +74,11 @@ impl ScalpDistances {
             for ray in (0..RAYS_PER_COLUMN).rev() {
                 let elevation = LOWEST_ELEVATION + ray as f32 * RAY_SPACING;
                 if elevation >= lowest {
-                    known =
-                        sculpt.exit_distance(HAIR_CENTRE, direction_vector(azimuth, elevation), known - 0.3);
+                    known = sculpt.ray_exit_distance(
+                        HAIR_CENTRE,
+                        direction_vector(azimuth, elevation),
+                        known - 0.3,
+                    );
                 }
                 half_columns.push(known);
             }
@@ -101,23 +105,23 @@ fn direction_vector(azimuth: f32, elevation: f32) -> Vec3 {
 }
 
 /// Degrees of a skin point above the hairline; positive means covered by hair.
-pub(super) fn degrees_over_hairline(sculpt: &Sculpt, p: Vec3) -> f32 {
+pub(super) fn degrees_above_hairline(sculpt: &HeadDistanceField, p: Vec3) -> f32 {
     let d = p - HAIR_CENTRE;
     let azimuth = d.x.atan2(d.z).to_degrees();
     let elevation = d.y.atan2(d.x.hypot(d.z)).to_degrees();
-    elevation - Haircut::from_sculpt(sculpt).hairline_elevation(azimuth)
+    elevation - HairTraits::hair_traits_from_sculpt(sculpt).hairline_elevation(azimuth)
 }
 
 /// The traits of a character that shape its hair.
-struct Haircut {
+struct HairTraits {
     hair_style: HairStyle,
     parting_side: f32,
     head_width: f32,
     noise_offset: f32,
 }
 
-impl Haircut {
-    fn from_sculpt(sculpt: &Sculpt) -> Self {
+impl HairTraits {
+    fn hair_traits_from_sculpt(sculpt: &HeadDistanceField) -> Self {
         let who = &sculpt.character;
         Self {
             hair_style: who.hair_style,
@@ -179,7 +183,7 @@ impl Haircut {
     }
 
     /// The point of the hair's surface in a direction; `scalp` is the distance to the skin there.
-    fn surface_point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
+    fn hair_surface_point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
         let along = direction_vector(azimuth, elevation);
         let over = elevation - self.hair_end_elevation(azimuth);
         let (height, edge) = self.hair_thickness(azimuth, elevation, scalp, along);
@@ -212,7 +216,7 @@ impl Haircut {
                 (lerp(0.5, 1.25, top) + sweep - 0.75 * part, 9.0)
             }
             HairStyle::Curls => {
-                let curl = cell_point_distance(along * 4.4 + Vec3::splat(self.noise_offset));
+                let curl = worley_noise(along * 4.4 + Vec3::splat(self.noise_offset));
                 (lerp(1.3, 2.7, smoothstep(-20.0, 50.0, elevation)) + 0.75 * (0.55 - curl), 15.0)
             }
             HairStyle::Bun => (lerp(0.5, 0.85, top), 8.0),
@@ -265,9 +269,9 @@ impl Haircut {
 }
 
 /// Builds the knot of a bun: a grooved ball behind the crown.
-fn build_bun_knot(sculpt: &Sculpt) -> Mesh {
+fn build_bun_knot(sculpt: &HeadDistanceField) -> Mesh {
     let (rings, segments) = (16_u32, 32_u32);
-    let centre = sculpt.surface_point(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
+    let centre = sculpt.skin_surface_point(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
     let mut mesh = Mesh::default();
     for ring in 0..=rings {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
@@ -280,7 +284,7 @@ fn build_bun_knot(sculpt: &Sculpt) -> Mesh {
             mesh.add_vertex(centre + p, atlas::HAIR_PATCH.uv_at(uv));
         }
     }
-    mesh.add_grid(0, rings + 1, segments + 1);
+    mesh.add_grid_triangles(0, rings + 1, segments + 1);
     mesh
 }
 
@@ -292,9 +296,9 @@ mod tests {
     #[test]
     fn hair_covers_the_crown_and_leaves_the_face_free() {
         for seed in 0..6 {
-            let sculpt = Sculpt::new(Character::from_seed(seed));
+            let sculpt = HeadDistanceField::new(Character::from_seed(seed));
             let mesh = build_hair(&sculpt);
-            let crown = sculpt.surface_point(0.0, 13.5).y;
+            let crown = sculpt.skin_surface_point(0.0, 13.5).y;
             assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");
             let before_the_nose = mesh.positions.iter().filter(|p| p.z > 6.5 && p.y < 0.0).count();
             assert_eq!(

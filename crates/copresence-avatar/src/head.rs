@@ -6,7 +6,7 @@ use glam::{Vec2, Vec3, vec2, vec3};
 use super::atlas;
 use super::maths::{lerp, smoothstep};
 use super::mesh::Mesh;
-use super::sculpt::{EYE_ROW, HIGHEST_ROW, LOWEST_ROW, MOUTH_ROW, Sculpt};
+use super::sculpt::{EYE_ROW, HIGHEST_ROW, HeadDistanceField, LOWEST_ROW, MOUTH_ROW};
 
 /// Distances of an eye's lids from the eye row, in centimetres at the middle of the eye.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub(super) const RESTING_LIDS: LidOpening = LidOpening { upper: 0.84, lower: 0.6
 
 /// The position of a vertex on the grid, from which its position in space is computed for any opening of the lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct VertexOrigin {
+pub(super) struct VertexGridOrigin {
     /// Angle around the spine in radians: 0 is the face, positive is the character's left.
     pub(super) theta: f32,
     /// Height on the head in centimetres before lids and lips separate.
@@ -50,26 +50,26 @@ pub(super) enum VertexLayer {
 }
 
 /// The mesh of the head, with the origin of each vertex.
-pub(super) struct Head {
+pub(super) struct HeadMesh {
     pub(super) mesh: Mesh,
-    pub(super) vertex_origins: Vec<VertexOrigin>,
+    pub(super) vertex_origins: Vec<VertexGridOrigin>,
     /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
     pub(super) column_angles: Vec<f32>,
     /// Height and edge of the rows of that grid.
     pub(super) grid_rows: Vec<(f32, f32)>,
 }
 
-impl Head {
-    pub(super) fn new(sculpt: &Sculpt) -> Self {
+impl HeadMesh {
+    pub(super) fn new(sculpt: &HeadDistanceField) -> Self {
         let mut it = Self {
             mesh: Mesh::default(),
             vertex_origins: Vec::new(),
             column_angles: grid_column_angles(),
             grid_rows: build_grid_rows(),
         };
-        it.build_skin(sculpt);
+        it.build_skin_grid(sculpt);
         for eye in [-1.0, 1.0] {
-            it.build_lids(sculpt, eye);
+            it.build_eyelids(sculpt, eye);
         }
         it.build_lips(sculpt);
         it
@@ -78,7 +78,7 @@ impl Head {
     /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
     pub(super) fn attach_part(&mut self, part: &Mesh, layer: VertexLayer, side: f32) {
         for p in &part.positions {
-            self.vertex_origins.push(VertexOrigin {
+            self.vertex_origins.push(VertexGridOrigin {
                 theta: p.x.atan2(p.z),
                 row: p.y,
                 edge_side: side,
@@ -95,7 +95,8 @@ impl Head {
         (index - doubled) as f32 / (self.grid_rows.len() - 3) as f32
     }
 
-    fn build_skin(&mut self, sculpt: &Sculpt) {
+    /// Adds the vertices and triangles of the skin's grid, and closes the shoulders from below.
+    fn build_skin_grid(&mut self, sculpt: &HeadDistanceField) {
         let (rows, columns) = (self.grid_rows.clone(), self.column_angles.clone());
         let last = columns.len() - 1;
         for (r, &(row, side)) in rows.iter().enumerate() {
@@ -104,7 +105,7 @@ impl Head {
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
                 .map(|&theta| {
-                    let source = VertexOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin };
+                    let source = VertexGridOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin };
                     vertex_position(sculpt, &source, RESTING_LIDS)
                 })
                 .collect();
@@ -112,7 +113,7 @@ impl Head {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
                 self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
-                self.vertex_origins.push(VertexOrigin {
+                self.vertex_origins.push(VertexGridOrigin {
                     theta,
                     row,
                     edge_side: side,
@@ -123,13 +124,13 @@ impl Head {
         let width = columns.len() as u32;
         for r in 0..rows.len() - 1 {
             if rows[r].0 < rows[r + 1].0 {
-                self.mesh.add_grid(r as u32 * width, 2, width);
+                self.mesh.add_grid_triangles(r as u32 * width, 2, width);
             }
         }
         // Close the shoulders from below.
         let rim = self.mesh.positions[..width as usize].iter().sum::<Vec3>() / width as f32;
         let middle = self.mesh.add_vertex(rim, self.mesh.uvs[width as usize / 2]);
-        self.vertex_origins.push(VertexOrigin {
+        self.vertex_origins.push(VertexGridOrigin {
             theta: 0.0,
             row: LOWEST_ROW,
             edge_side: 0.0,
@@ -139,9 +140,9 @@ impl Head {
     }
 
     /// Adds layers of vertices along one edge of a doubled row.
-    fn add_strip(
+    fn add_edge_strip(
         &mut self,
-        sculpt: &Sculpt,
+        sculpt: &HeadDistanceField,
         angles: &[f32],
         row: f32,
         side: f32,
@@ -153,28 +154,31 @@ impl Head {
             if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
             for &theta in angles {
-                let source = VertexOrigin { theta, row, edge_side: side, layer: *layer };
+                let source = VertexGridOrigin { theta, row, edge_side: side, layer: *layer };
                 self.mesh.add_vertex(vertex_position(sculpt, &source, RESTING_LIDS), *uv);
                 self.vertex_origins.push(source);
             }
         }
-        self.mesh.add_grid(first, layers.len() as u32, angles.len() as u32);
+        self.mesh.add_grid_triangles(first, layers.len() as u32, angles.len() as u32);
     }
 
-    fn build_lids(&mut self, sculpt: &Sculpt, eye: f32) {
-        let (middle, half) = sculpt.eye_angles();
+    /// Adds the rims of both lids of an eye and the lashes of the upper lid. `eye` is 1 for the left eye and −1 for
+    /// the right.
+    fn build_eyelids(&mut self, sculpt: &HeadDistanceField, eye: f32) {
+        let (middle, half) = sculpt.eye_angle_range();
         let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
         for (side, edge) in [(1.0, atlas::LASH_PATCH), (-1.0, atlas::LID_RIM_PATCH)] {
             let uv = edge.uv_at_middle();
             let rim = [0, 1, 2].map(|depth| (VertexLayer::LidRim(depth), uv));
-            self.add_strip(sculpt, &angles, EYE_ROW, side, &rim);
+            self.add_edge_strip(sculpt, &angles, EYE_ROW, side, &rim);
         }
         let lash = [0, 1, 2].map(|k| (VertexLayer::Lash(k), atlas::LASH_PATCH.uv_at_middle()));
-        self.add_strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
+        self.add_edge_strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
     }
 
-    fn build_lips(&mut self, sculpt: &Sculpt) {
+    /// Adds the inner sides of the upper and lower lip.
+    fn build_lips(&mut self, sculpt: &HeadDistanceField) {
         let half = sculpt.mouth_half_angle() + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(|a| a.abs() < half).collect();
         for side in [1.0, -1.0] {
@@ -182,14 +186,18 @@ impl Head {
                 let depth = f32::from(k) / 3.0;
                 (VertexLayer::LipRim(k), atlas::MOUTH_PATCH.uv_at(vec2(0.5, lerp(0.1, 0.9, depth))))
             });
-            self.add_strip(sculpt, &angles, MOUTH_ROW, side, &into);
+            self.add_edge_strip(sculpt, &angles, MOUTH_ROW, side, &into);
         }
     }
 }
 
 /// The position of a vertex when both eyes have these lids.
-pub(super) fn vertex_position(sculpt: &Sculpt, source: &VertexOrigin, lids: LidOpening) -> Vec3 {
-    let edge = sculpt.surface_point(source.theta, row_with_opening(sculpt, source, lids));
+pub(super) fn vertex_position(
+    sculpt: &HeadDistanceField,
+    source: &VertexGridOrigin,
+    lids: LidOpening,
+) -> Vec3 {
+    let edge = sculpt.skin_surface_point(source.theta, vertex_row_when_open(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
@@ -201,7 +209,7 @@ pub(super) fn vertex_position(sculpt: &Sculpt, source: &VertexOrigin, lids: LidO
         VertexLayer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
         VertexLayer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
         VertexLayer::Lash(k) => {
-            let (middle, half) = sculpt.eye_angles();
+            let (middle, half) = sculpt.eye_angle_range();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
             let long = sculpt.character.lash_length
                 * 0.34
@@ -231,10 +239,10 @@ pub(super) fn vertex_position(sculpt: &Sculpt, source: &VertexOrigin, lids: LidO
 }
 
 /// The row of a vertex after lids and lips are separated.
-fn row_with_opening(sculpt: &Sculpt, source: &VertexOrigin, lids: LidOpening) -> f32 {
+fn vertex_row_when_open(sculpt: &HeadDistanceField, source: &VertexGridOrigin, lids: LidOpening) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
-    let (middle, half) = sculpt.eye_angles();
+    let (middle, half) = sculpt.eye_angle_range();
     let s = (source.theta.abs() - middle) / half;
     let above = source.row - EYE_ROW;
     if s.abs() < 1.0 {

@@ -40,10 +40,10 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
 use character::{Character, tone_from_hex};
-use head::{Head, VertexLayer};
+use head::{HeadMesh, VertexLayer};
 use mesh::Mesh;
 use portrait::SurfaceFinish;
-use sculpt::Sculpt;
+use sculpt::HeadDistanceField;
 use shapes::Blendshape;
 
 /// The exports of one generated avatar.
@@ -72,8 +72,8 @@ pub fn build_avatar(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
 
 /// All parts of an avatar before they are written. Lengths are in centimetres.
 struct Avatar {
-    sculpt: Sculpt,
-    head: Head,
+    sculpt: HeadDistanceField,
+    head: HeadMesh,
     eyes: [Mesh; 2],
     hair: Mesh,
     face_shapes: Vec<Blendshape>,
@@ -83,29 +83,29 @@ struct Avatar {
 
 impl Avatar {
     fn new(seed: u64, face: Option<&RgbImage>) -> Self {
-        let sculpt = Sculpt::new(Character::from_seed(seed));
-        let mut head = Head::new(&sculpt);
+        let sculpt = HeadDistanceField::new(Character::from_seed(seed));
+        let mut head = HeadMesh::new(&sculpt);
         for side in [1.0, -1.0] {
             head.attach_part(&features::build_eyebrow(&sculpt, side), VertexLayer::OnSkin, 0.0);
             head.attach_part(&features::build_ear(&sculpt, side), VertexLayer::OnSkin, 0.0);
             head.attach_part(&features::build_teeth(&sculpt, side), VertexLayer::Teeth, side);
         }
         head.attach_part(&features::build_tongue(&sculpt), VertexLayer::Tongue, -1.0);
-        head.mesh.drop_slivers();
+        head.mesh.drop_degenerate_triangles();
         head.mesh.compute_normals();
         let texture = texture::paint_texture(&sculpt, &head, face);
         let kept = head.mesh.drop_unused_vertices();
         head.vertex_origins = kept.iter().map(|&i| head.vertex_origins[i]).collect();
         let seams = head.mesh.compute_normals();
-        let face_shapes = shapes::build_face_shapes(&sculpt, &head, &seams);
+        let face_shapes = shapes::build_face_blendshapes(&sculpt, &head, &seams);
         let mut eyes = [1.0, -1.0].map(|side| features::build_eyeball(&sculpt, side));
         let mut hair = hair::build_hair(&sculpt);
         for mesh in eyes.iter_mut().chain([&mut hair]) {
-            mesh.drop_slivers();
+            mesh.drop_degenerate_triangles();
             mesh.drop_unused_vertices();
             mesh.compute_normals();
         }
-        let eye_shapes = shapes::build_eye_shapes(&sculpt, &eyes);
+        let eye_shapes = shapes::build_eye_blendshapes(&sculpt, &eyes);
         Self { sculpt, head, eyes, hair, face_shapes, eye_shapes, texture }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn ellipsoid_distance(p: Vec3, r: Vec3) -> f32 {
 }
 
 /// Signed distance to a bar from `a` to `b`, whose radius changes from `ra` to `rb`.
-pub(super) fn tapered_bar_distance(p: Vec3, a: Vec3, b: Vec3, ra: f32, rb: f32) -> f32 {
+pub(super) fn tapered_capsule_distance(p: Vec3, a: Vec3, b: Vec3, ra: f32, rb: f32) -> f32 {
     let (pa, ba) = (p - a, b - a);
     let h = (pa.dot(ba) / ba.length_squared()).clamp(0.0, 1.0);
     (pa - ba * h).length() - lerp(ra, rb, h)
@@ -98,7 +98,7 @@ pub(super) fn value_noise(p: Vec3) -> f32 {
 }
 
 /// Distance from `p` to the nearest of scattered points, one in each unit cell (for curls and freckles).
-pub(super) fn cell_point_distance(p: Vec3) -> f32 {
+pub(super) fn worley_noise(p: Vec3) -> f32 {
     let cell = p.floor();
     let mut best = 9.0_f32;
     for dz in -1..=1 {
@@ -143,7 +143,7 @@ mod tests {
     fn distances_are_negative_inside_and_zero_on_the_surface() {
         assert!(ellipsoid_distance(Vec3::X * 0.5, Vec3::splat(2.0)) < 0.0);
         assert!(ellipsoid_distance(Vec3::X * 2.0, Vec3::splat(2.0)).abs() < 1e-5);
-        assert!(tapered_bar_distance(Vec3::Y * 2.0, Vec3::ZERO, Vec3::X, 1.0, 1.0) > 0.9);
+        assert!(tapered_capsule_distance(Vec3::Y * 2.0, Vec3::ZERO, Vec3::X, 1.0, 1.0) > 0.9);
         assert!(smooth_union(0.1, 0.1, 0.5) < 0.1 && smooth_subtract(-1.0, -0.5, 0.1) > 0.0);
     }
 }

@@ -27,7 +27,7 @@ impl Mesh {
     }
 
     /// Adds the triangles of a grid of `rows` × `columns` vertices, which are in row order from `first`.
-    pub(super) fn add_grid(&mut self, first: u32, rows: u32, columns: u32) {
+    pub(super) fn add_grid_triangles(&mut self, first: u32, rows: u32, columns: u32) {
         for r in 0..rows - 1 {
             for c in 0..columns - 1 {
                 let a = first + r * columns + c;
@@ -37,9 +37,9 @@ impl Mesh {
     }
 
     /// Drops triangles without an area, which occur at poles and closed corners.
-    pub(super) fn drop_slivers(&mut self) {
+    pub(super) fn drop_degenerate_triangles(&mut self) {
         let positions = &self.positions;
-        self.triangles.retain(|t| area_normal(positions, t).length_squared() > 1e-12);
+        self.triangles.retain(|t| area_weighted_normal(positions, t).length_squared() > 1e-12);
     }
 
     /// Drops vertices that no triangle uses, and returns the old index of each remaining vertex.
@@ -71,7 +71,7 @@ impl Mesh {
 
     /// Computes the smooth normal of every vertex.
     pub(super) fn compute_normals(&mut self) -> VertexAdjacency {
-        let seams = VertexAdjacency::from_mesh(self);
+        let seams = VertexAdjacency::adjacency_of_mesh(self);
         self.normals = seams.vertex_normals(&self.positions, &self.triangles);
         seams
     }
@@ -88,7 +88,7 @@ pub(super) struct VertexAdjacency {
 }
 
 impl VertexAdjacency {
-    fn from_mesh(mesh: &Mesh) -> Self {
+    fn adjacency_of_mesh(mesh: &Mesh) -> Self {
         let mut places: HashMap<[i32; 3], u32> = HashMap::with_capacity(mesh.positions.len());
         let vertex_groups: Vec<u32> = mesh
             .positions
@@ -119,15 +119,15 @@ impl VertexAdjacency {
     }
 
     fn vertex_normals(&self, positions: &[Vec3], triangles: &[[u32; 3]]) -> Vec<Vec3> {
-        let flat: Vec<Vec3> = triangles.iter().map(|t| area_normal(positions, t)).collect();
+        let flat: Vec<Vec3> = triangles.iter().map(|t| area_weighted_normal(positions, t)).collect();
         self.vertex_groups
             .iter()
-            .map(|&g| normalize_or_up(self.triangles_of_group(g).map(|t| flat[t as usize]).sum()))
+            .map(|&g| normalize_or_up(self.triangles_of_vertex_group(g).map(|t| flat[t as usize]).sum()))
             .collect()
     }
 
     /// The triangles that meet in a group.
-    fn triangles_of_group(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
+    fn triangles_of_vertex_group(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
         let (from, to) = (self.group_starts[group as usize], self.group_starts[group as usize + 1]);
         self.group_triangles[from as usize..to as usize].iter().copied()
     }
@@ -154,8 +154,8 @@ impl VertexAdjacency {
                 let g = self.vertex_groups[i];
                 let normal = *known[g as usize].get_or_insert_with(|| {
                     normalize_or_up(
-                        self.triangles_of_group(g)
-                            .map(|t| area_normal(positions, &triangles[t as usize]))
+                        self.triangles_of_vertex_group(g)
+                            .map(|t| area_weighted_normal(positions, &triangles[t as usize]))
                             .sum(),
                     )
                 });
@@ -172,7 +172,7 @@ fn normalize_or_up(v: Vec3) -> Vec3 {
 }
 
 /// The normal of a triangle, as long as twice its area.
-fn area_normal(positions: &[Vec3], t: &[u32; 3]) -> Vec3 {
+fn area_weighted_normal(positions: &[Vec3], t: &[u32; 3]) -> Vec3 {
     let [a, b, c] = t.map(|i| positions[i as usize]);
     (b - a).cross(c - a)
 }
@@ -188,7 +188,7 @@ mod tests {
         for (x, y) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
             mesh.add_vertex(vec3(x, y, 0.0), Vec2::ZERO);
         }
-        mesh.add_grid(0, 2, 2);
+        mesh.add_grid_triangles(0, 2, 2);
         mesh
     }
 

@@ -31,7 +31,7 @@ map_Kd textures/avatar.png
 /// Writes an avatar. `texture` is a PNG.
 pub(super) fn write_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let packed = pack_zip(&[
-        ("avatar.obj", geometry_text(avatar).as_bytes(), CompressionMethod::Deflated),
+        ("avatar.obj", obj_geometry_text(avatar).as_bytes(), CompressionMethod::Deflated),
         ("avatar.mtl", MATERIAL_FILE.as_bytes(), CompressionMethod::Deflated),
         // A PNG is compressed already.
         ("textures/avatar.png", texture, CompressionMethod::Stored),
@@ -53,7 +53,7 @@ fn pack_zip(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
 }
 
 /// The geometry as OBJ text: vertices in metres, and `v` of the texture from below.
-fn geometry_text(avatar: &Avatar) -> String {
+fn obj_geometry_text(avatar: &Avatar) -> String {
     let parts = [
         ("head", "skin", &avatar.head.mesh),
         ("left_eye", "eyes", &avatar.eyes[0]),
@@ -80,7 +80,7 @@ fn geometry_text(avatar: &Avatar) -> String {
             for corner in t.map(|i| i + first) {
                 for separator in [' ', '/', '/'] {
                     text.push(separator);
-                    push_digits(&mut text, corner, 1);
+                    push_padded_number(&mut text, corner, 1);
                 }
             }
             text.push('\n');
@@ -98,17 +98,17 @@ fn push_number_line(text: &mut String, word: &str, numbers: &[f32], decimals: u3
     for number in numbers {
         let fixed = (number * scale as f32).round() as i32;
         text.push_str(if fixed < 0 { " -" } else { " " });
-        push_digits(text, fixed.unsigned_abs() / scale, 1);
+        push_padded_number(text, fixed.unsigned_abs() / scale, 1);
         text.push('.');
-        push_digits(text, fixed.unsigned_abs() % scale, decimals);
+        push_padded_number(text, fixed.unsigned_abs() % scale, decimals);
     }
     text.push('\n');
 }
 
 /// Appends a number with at least `least` digits.
-fn push_digits(text: &mut String, number: u32, least: u32) {
+fn push_padded_number(text: &mut String, number: u32, least: u32) {
     if number >= 10 || least > 1 {
-        push_digits(text, number / 10, least.saturating_sub(1));
+        push_padded_number(text, number / 10, least.saturating_sub(1));
     }
     text.push(char::from(b'0' + (number % 10) as u8));
 }
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(text, expected);
         }
         let mut text = String::new();
-        push_digits(&mut text, 1_203, 1);
+        push_padded_number(&mut text, 1_203, 1);
         assert_eq!(text, "1203");
     }
 }

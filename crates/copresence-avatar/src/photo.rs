@@ -6,8 +6,8 @@ use image::RgbImage;
 
 use super::character::Tone;
 
-/// A picture, and how the head is projected onto it.
-pub(super) struct Photo<'a> {
+/// The visitor's picture, and how it is projected onto the head.
+pub(super) struct ProjectedPhoto<'a> {
     image: &'a RgbImage,
     /// Pixels for each centimetre of the head.
     pixels_per_cm: f32,
@@ -19,7 +19,7 @@ const SHOWN_HEIGHT: f32 = 27.0;
 /// Height on the head (cm) of the picture's middle.
 const MIDDLE_HEIGHT: f32 = -2.0;
 
-impl<'a> Photo<'a> {
+impl<'a> ProjectedPhoto<'a> {
     /// `None` if a side of the picture is shorter than 16 pixels.
     pub(super) fn new(image: &'a RgbImage) -> Option<Self> {
         let (width, height) = image.dimensions();
@@ -32,7 +32,7 @@ impl<'a> Photo<'a> {
     }
 
     /// The colour of the picture at a point of the face. The character's left is the viewer's right.
-    pub(super) fn tone_at(&self, p: Vec3) -> Tone {
+    pub(super) fn tone_at_face_point(&self, p: Vec3) -> Tone {
         let x = self.middle_pixel.0 + p.x * self.pixels_per_cm;
         let y = self.middle_pixel.1 - (p.y - MIDDLE_HEIGHT) * self.pixels_per_cm;
         let (x0, y0) = (x.floor(), y.floor());
@@ -50,7 +50,7 @@ impl<'a> Photo<'a> {
         for (x, y) in [(-3.6, -3.6), (3.6, -3.6), (0.0, 4.2), (-2.2, 4.0), (2.2, 4.0), (0.0, -1.6)] {
             for i in 0..25_u8 {
                 let (dx, dy) = (f32::from(i % 5) * 0.3 - 0.6, f32::from(i / 5) * 0.3 - 0.6);
-                let tone = self.tone_at(vec3(x + dx, y + dy, 0.0));
+                let tone = self.tone_at_face_point(vec3(x + dx, y + dy, 0.0));
                 if tone.x >= tone.z && tone.max_element() > 0.12 && tone.min_element() < 0.95 {
                     sum += tone;
                     count += 1.0;
@@ -79,16 +79,16 @@ mod tests {
     fn left_of_the_head_is_right_in_the_picture() {
         let image =
             RgbImage::from_fn(100, 120, |x, _| if x < 50 { Rgb([255, 0, 0]) } else { Rgb([0, 255, 0]) });
-        let photo = Photo::new(&image).unwrap();
-        assert!(photo.tone_at(vec3(3.0, 0.0, 8.0)).y > 0.9);
-        assert!(photo.tone_at(vec3(-3.0, 0.0, 8.0)).x > 0.9);
+        let photo = ProjectedPhoto::new(&image).unwrap();
+        assert!(photo.tone_at_face_point(vec3(3.0, 0.0, 8.0)).y > 0.9);
+        assert!(photo.tone_at_face_point(vec3(-3.0, 0.0, 8.0)).x > 0.9);
     }
 
     #[test]
     fn skin_tone_of_a_blue_picture_is_the_default() {
         let image = RgbImage::from_pixel(64, 64, Rgb([10, 20, 240]));
         let usual = vec3(0.8, 0.6, 0.5);
-        assert_eq!(Photo::new(&image).unwrap().mean_skin_tone(usual), usual);
-        assert!(Photo::new(&RgbImage::new(8, 8)).is_none());
+        assert_eq!(ProjectedPhoto::new(&image).unwrap().mean_skin_tone(usual), usual);
+        assert!(ProjectedPhoto::new(&RgbImage::new(8, 8)).is_none());
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop:
     let mut shadow = DepthBuffer::new(SHADOW_MAP_SIZE, SHADOW_MAP_SIZE);
     let mut canvas = DepthBuffer::new(width, height);
     for (index, (mesh, _)) in parts.iter().enumerate() {
-        canvas.draw_mesh(mesh, index, |p| camera.project_point(p));
-        shadow.draw_mesh(mesh, index, |p| light.project_point(p));
+        canvas.draw_mesh(mesh, index, |p| camera.project_to_portrait(p));
+        shadow.draw_mesh(mesh, index, |p| light.project_to_shadow_map(p));
     }
     let shade = |hit: &SurfaceHit| -> Vec3 {
         let (mesh, finish) = parts[hit.part as usize];
@@ -68,7 +68,7 @@ pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop:
             // Samples of a pixel on the same surface share its shade, so that only edges are shaded more than once.
             let tone = match last {
                 Some((before, tone)) if hit.is_same_surface(before) => tone,
-                _ if hit.depth < f32::MAX => to_display_tone(shade(hit)),
+                _ if hit.depth < f32::MAX => tone_map_to_srgb(shade(hit)),
                 _ => background_tone(fx as f32 / width as f32, fy as f32 / height as f32, backdrop),
             };
             last = Some((hit, tone));
@@ -143,7 +143,7 @@ impl Camera {
     }
 
     /// A point in pixels of the portrait, with its distance in Z.
-    fn project_point(&self, p: Vec3) -> Vec3 {
+    fn project_to_portrait(&self, p: Vec3) -> Vec3 {
         let seen = self.rotation * (p - self.position);
         let scale = self.focal_length / -seen.z;
         vec3(self.image_centre.x + seen.x * scale, self.image_centre.y - seen.y * scale, -seen.z)
@@ -165,7 +165,7 @@ impl KeyLight {
     }
 
     /// A point in pixels of the shadow map, with its distance in Z.
-    fn project_point(&self, p: Vec3) -> Vec3 {
+    fn project_to_shadow_map(&self, p: Vec3) -> Vec3 {
         let seen = self.rotation * p;
         let half = SHADOW_MAP_SIZE as f32 / 2.0;
         vec3(half + seen.x * Self::PIXELS_PER_CM, half - seen.y * Self::PIXELS_PER_CM, 60.0 - seen.z)
@@ -173,7 +173,7 @@ impl KeyLight {
 
     /// Share of the light that reaches a point (0..=1), softened at the edge of the shadow.
     fn lit_share(&self, shadow: &DepthBuffer, p: Vec3, normal: Vec3) -> f32 {
-        let at = self.project_point(p + normal * 0.25);
+        let at = self.project_to_shadow_map(p + normal * 0.25);
         let mut sum = 0.0;
         for dy in -1..=1_i32 {
             for dx in -1..=1_i32 {
@@ -275,7 +275,7 @@ fn sample_texture(texture: &RgbImage, uv: Vec2) -> Vec3 {
 }
 
 /// Linear light as sRGB values, with compressed highlights.
-fn to_display_tone(light: Vec3) -> Vec3 {
+fn tone_map_to_srgb(light: Vec3) -> Vec3 {
     let rolled = light * (1.0 + light * 0.12) / (1.0 + light * 0.28);
     // The sRGB curve by square roots, much cheaper than a power.
     let root = |v: Vec3| Vec3::from(v.to_array().map(f32::sqrt));

@@ -3,7 +3,7 @@
 use glam::{Vec3, vec3};
 
 use super::maths::smoothstep;
-use super::sculpt::Sculpt;
+use super::sculpt::HeadDistanceField;
 
 /// A joint: its name, the index of its parent in [`build_joints`], and its position (cm).
 pub(super) struct Joint {
@@ -19,7 +19,7 @@ const HEAD_JOINT: u8 = 2;
 const LEFT_EYE_JOINT: u8 = 3;
 
 /// All joints, parents first.
-pub(super) fn build_joints(sculpt: &Sculpt) -> Vec<Joint> {
+pub(super) fn build_joints(sculpt: &HeadDistanceField) -> Vec<Joint> {
     let eye = sculpt.eye_centre;
     vec![
         Joint { name: "chest", parent: None, position: vec3(0.0, -17.0, -3.2) },

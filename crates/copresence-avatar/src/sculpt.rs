@@ -6,11 +6,11 @@ use glam::{Vec3, vec3};
 use super::character::Character;
 use super::maths::{
     ellipsoid_distance, interpolate_spline, lerp, smooth_subtract, smooth_union, smoothstep,
-    tapered_bar_distance,
+    tapered_capsule_distance,
 };
 
 /// The distance field of one character's head.
-pub(super) struct Sculpt {
+pub(super) struct HeadDistanceField {
     pub(super) character: Character,
     /// Centre of the left eyeball (positive X); the right eyeball mirrors it.
     pub(super) eye_centre: Vec3,
@@ -65,7 +65,7 @@ const RAY_ELEVATION: [(f32, f32); 12] = [
     (HIGHEST_ROW, 90.0),
 ];
 
-impl Sculpt {
+impl HeadDistanceField {
     pub(super) fn new(who: Character) -> Self {
         let eye_radius = 1.7 * who.eye_size;
         let mut it = Self {
@@ -75,8 +75,8 @@ impl Sculpt {
             mouth_corner: Vec3::ZERO,
             character: who,
         };
-        it.mouth_centre = it.surface_point(0.0, MOUTH_ROW);
-        it.mouth_corner = it.surface_point(it.mouth_half_angle(), MOUTH_ROW);
+        it.mouth_centre = it.skin_surface_point(0.0, MOUTH_ROW);
+        it.mouth_corner = it.skin_surface_point(it.mouth_half_angle(), MOUTH_ROW);
         it
     }
 
@@ -86,29 +86,29 @@ impl Sculpt {
     }
 
     /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
-    pub(super) fn eye_angles(&self) -> (f32, f32) {
+    pub(super) fn eye_angle_range(&self) -> (f32, f32) {
         let front = self.eye_centre.z + self.eye_radius * 0.85;
         (self.eye_centre.x.atan2(front) + 0.012, 0.212 * self.character.eye_size)
     }
 
     /// The point of the skin at an angle around the spine (0 is the face, positive is the character's left) and a row.
-    pub(super) fn surface_point(&self, theta: f32, row: f32) -> Vec3 {
+    pub(super) fn skin_surface_point(&self, theta: f32, row: f32) -> Vec3 {
         let from = vec3(0.0, interpolate_spline(&SPINE_HEIGHT, row), interpolate_spline(&SPINE_DEPTH, row));
         let elevation = interpolate_spline(&RAY_ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
-        let mut p = from + along * self.exit_distance(from, along, 4.0);
-        p.y = shorten_neck(p.y);
+        let mut p = from + along * self.ray_exit_distance(from, along, 4.0);
+        p.y = shortened_neck_height(p.y);
         p
     }
 
     /// Distance that a ray from inside goes before it leaves the head; the search begins at `start`.
-    pub(super) fn exit_distance(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
+    pub(super) fn ray_exit_distance(&self, from: Vec3, along: Vec3, start: f32) -> f32 {
         let mut reach = start;
-        let mut gap = self.unshortened_distance(from + along * reach);
+        let mut gap = self.distance_before_neck_shortening(from + along * reach);
         let mut step = -gap * 0.9;
         for _ in 0..24 {
             reach += step;
-            let next = self.unshortened_distance(from + along * reach);
+            let next = self.distance_before_neck_shortening(from + along * reach);
             if next.abs() < 0.002 {
                 break;
             }
@@ -121,7 +121,7 @@ impl Sculpt {
     }
 
     /// How open the surroundings of a skin point are, from 0 (enclosed) to 1.
-    pub(super) fn openness(&self, p: Vec3, normal: Vec3) -> f32 {
+    pub(super) fn ambient_visibility(&self, p: Vec3, normal: Vec3) -> f32 {
         let mut hidden = 0.0;
         for (step, weight) in [(0.4, 0.55), (1.0, 0.32), (2.2, 0.17)] {
             hidden += weight * (step - self.signed_distance(p + normal * step)).max(0.0) / step;
@@ -131,11 +131,11 @@ impl Sculpt {
 
     /// Signed distance to the skin; negative inside.
     pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
-        self.unshortened_distance(p.with_y(unshorten_neck(p.y)))
+        self.distance_before_neck_shortening(p.with_y(unshortened_neck_height(p.y)))
     }
 
     /// Signed distance to the skin of the head before its neck is shortened.
-    fn unshortened_distance(&self, point: Vec3) -> f32 {
+    fn distance_before_neck_shortening(&self, point: Vec3) -> f32 {
         let who = &self.character;
         let p = vec3(point.x.abs(), point.y, point.z);
         let mut d = ellipsoid_distance(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.head_width, 8.5, 9.2));
@@ -152,7 +152,7 @@ impl Sculpt {
             let chin = 1.7 * who.chin_size;
             d = smooth_union(
                 d,
-                tapered_bar_distance(
+                tapered_capsule_distance(
                     p,
                     vec3(4.3 * who.jaw_width, -4.8, 0.7),
                     vec3(1.5, -9.0, 6.0),
@@ -174,7 +174,7 @@ impl Sculpt {
     /// Signed distance to neck and shoulders.
     fn neck_distance(&self, p: Vec3) -> f32 {
         let q = vec3(p.x, p.y, p.z * 1.04);
-        let column = tapered_bar_distance(
+        let column = tapered_capsule_distance(
             q,
             vec3(0.0, -5.0, -1.7),
             vec3(0.0, -19.0, -3.2),
@@ -217,7 +217,7 @@ impl Sculpt {
     fn add_eye_region(&self, p: Vec3, mut d: f32) -> f32 {
         d = smooth_union(
             d,
-            tapered_bar_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9),
+            tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9),
             1.5,
         );
         d = smooth_subtract(
@@ -235,21 +235,26 @@ impl Sculpt {
         let lips = who.lip_fullness;
         let corner = 2.5 * who.mouth_width;
         let upper = smooth_union(
-            tapered_bar_distance(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
+            tapered_capsule_distance(p, vec3(0.35, -6.12, 8.38), vec3(corner, -6.3, 7.35), 0.42 * lips, 0.16),
             (p - vec3(0.0, -6.22, 8.42)).length() - 0.4 * lips,
             0.3,
         );
-        let lower =
-            tapered_bar_distance(p, vec3(0.0, -7.05, 8.2), vec3(corner * 0.8, -6.65, 7.4), 0.54 * lips, 0.2);
+        let lower = tapered_capsule_distance(
+            p,
+            vec3(0.0, -7.05, 8.2),
+            vec3(corner * 0.8, -6.65, 7.4),
+            0.54 * lips,
+            0.2,
+        );
         d = smooth_union(d, upper, 0.4);
         d = smooth_union(d, lower, 0.4);
         let seam =
-            tapered_bar_distance(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
+            tapered_capsule_distance(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
         d = smooth_subtract(d, seam, 0.3);
         // Groove above the lip.
         d = smooth_subtract(
             d,
-            tapered_bar_distance(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25),
+            tapered_capsule_distance(p, vec3(0.0, -5.5, 9.05), vec3(0.0, -4.7, 9.1), 0.3, 0.25),
             0.4,
         );
         // Dimples beside the corners.
@@ -263,7 +268,7 @@ impl Sculpt {
         let tip = vec3(0.0, -3.25 + lift, 8.85 + 0.45 * n);
         d = smooth_union(
             d,
-            tapered_bar_distance(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n),
+            tapered_capsule_distance(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n),
             0.9,
         );
         d = smooth_union(d, (p - tip).length() - 1.0 * n, 1.0);
@@ -283,19 +288,19 @@ const NECK_TOP: f32 = -10.3;
 const NECK_BOTTOM: f32 = -18.0;
 
 /// The height after shortening of a height on the long neck.
-fn shorten_neck(y: f32) -> f32 {
+fn shortened_neck_height(y: f32) -> f32 {
     y + NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM, y)
 }
 
-/// The inverse of [`shorten_neck`].
-fn unshorten_neck(y: f32) -> f32 {
+/// The inverse of [`shortened_neck_height`]. (after the rename of `shorten_neck`)
+fn unshortened_neck_height(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;
     }
     let mut long = y - NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM + NECK_SHORTENING, y);
     for _ in 0..3 {
-        let slope = (shorten_neck(long + 0.05) - shorten_neck(long - 0.05)) * 10.0;
-        long -= (shorten_neck(long) - y) / slope;
+        let slope = (shortened_neck_height(long + 0.05) - shortened_neck_height(long - 0.05)) * 10.0;
+        long -= (shortened_neck_height(long) - y) / slope;
     }
     long
 }
@@ -308,22 +313,22 @@ mod tests {
     fn unshortening_inverts_shortening() {
         for step in 0..240 {
             let y = 2.0 - step as f32 * 0.1;
-            assert!((unshorten_neck(shorten_neck(y)) - y).abs() < 0.02, "{y}");
+            assert!((unshortened_neck_height(shortened_neck_height(y)) - y).abs() < 0.02, "{y}");
         }
     }
 
     #[test]
     fn rays_end_on_the_skin_and_the_head_is_symmetric() {
         for seed in 0..4 {
-            let it = Sculpt::new(Character::from_seed(seed));
+            let it = HeadDistanceField::new(Character::from_seed(seed));
             for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)]
             {
-                let p = it.surface_point(theta, row);
+                let p = it.skin_surface_point(theta, row);
                 assert!(
                     it.signed_distance(p).abs() < 0.05,
                     "seed {seed}: {p} at {theta} {row} is off the skin"
                 );
-                let q = it.surface_point(-theta, row);
+                let q = it.skin_surface_point(-theta, row);
                 assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
             }
         }
@@ -331,9 +336,9 @@ mod tests {
 
     #[test]
     fn nose_is_in_front_and_head_has_a_human_size() {
-        let it = Sculpt::new(Character::from_seed(3));
-        let height = it.surface_point(0.0, HIGHEST_ROW).y - it.surface_point(0.0, -10.5).y;
+        let it = HeadDistanceField::new(Character::from_seed(3));
+        let height = it.skin_surface_point(0.0, HIGHEST_ROW).y - it.skin_surface_point(0.0, -10.5).y;
         assert!((20.0..26.0).contains(&height), "{height} cm");
-        assert!(it.surface_point(0.0, -3.3).z > it.surface_point(0.0, 6.0).z + 1.0);
+        assert!(it.skin_surface_point(0.0, -3.3).z > it.skin_surface_point(0.0, 6.0).z + 1.0);
     }
 }

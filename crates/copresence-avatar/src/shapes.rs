@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use glam::{Quat, Vec3, vec3};
 
 use super::features;
-use super::head::{Head, LidOpening, VertexLayer, VertexOrigin, vertex_position};
+use super::head::{HeadMesh, LidOpening, VertexGridOrigin, VertexLayer, vertex_position};
 use super::maths::{lerp, smoothstep};
 use super::mesh::{Mesh, VertexAdjacency};
-use super::sculpt::{EYE_ROW, MOUTH_ROW, Sculpt};
-use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, Landmark, MouthGate};
+use super::sculpt::{EYE_ROW, HeadDistanceField, MOUTH_ROW};
+use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, FaceLandmark, PushRegion};
 
 /// One blendshape at full weight: the changes of the vertices that it moves.
 pub(super) struct Blendshape {
@@ -19,8 +19,8 @@ pub(super) struct Blendshape {
 }
 
 /// Properties of a vertex that do not depend on the blendshape.
-struct VertexContext {
-    origin: VertexOrigin,
+struct BlendshapeVertex {
+    origin: VertexGridOrigin,
     rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
     below_mouth: f32,
@@ -31,20 +31,24 @@ struct VertexContext {
 }
 
 /// All blendshapes of a head, whose normals must have been computed.
-pub(super) fn build_face_shapes(sculpt: &Sculpt, head: &Head, seams: &VertexAdjacency) -> Vec<Blendshape> {
-    let places: Vec<VertexContext> = head
+pub(super) fn build_face_blendshapes(
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
+    seams: &VertexAdjacency,
+) -> Vec<Blendshape> {
+    let places: Vec<BlendshapeVertex> = head
         .vertex_origins
         .iter()
         .zip(&head.mesh.positions)
         .map(|(source, &rest)| {
             let below = below_mouth_share(sculpt, source);
             let jaw = below * jaw_motion_share(source, rest);
-            VertexContext {
+            BlendshapeVertex {
                 origin: *source,
                 rest_position: rest,
                 below_mouth: below,
                 jaw_share: jaw,
-                push_share: push_softness(sculpt, source),
+                push_share: vertex_push_share(sculpt, source),
             }
         })
         .collect();
@@ -53,7 +57,7 @@ pub(super) fn build_face_shapes(sculpt: &Sculpt, head: &Head, seams: &VertexAdja
     for motion in BLENDSHAPE_MOTIONS {
         if motion.has_sides {
             for (suffix, side) in sides {
-                all.push(build_face_shape(
+                all.push(build_face_blendshape(
                     sculpt,
                     head,
                     seams,
@@ -64,14 +68,22 @@ pub(super) fn build_face_shapes(sculpt: &Sculpt, head: &Head, seams: &VertexAdja
                 ));
             }
         } else {
-            all.push(build_face_shape(sculpt, head, seams, &places, motion, motion.name.to_owned(), 0.0));
+            all.push(build_face_blendshape(
+                sculpt,
+                head,
+                seams,
+                &places,
+                motion,
+                motion.name.to_owned(),
+                0.0,
+            ));
         }
     }
     all
 }
 
 /// The blendshapes of both eyeballs, for one mesh that has the left one first.
-pub(super) fn build_eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Blendshape> {
+pub(super) fn build_eye_blendshapes(sculpt: &HeadDistanceField, eyes: &[Mesh; 2]) -> Vec<Blendshape> {
     let mut all = Vec::new();
     let mut first = 0;
     for (eye, (side, suffix)) in eyes.iter().zip([(1.0, "Left"), (-1.0, "Right")]) {
@@ -89,11 +101,11 @@ pub(super) fn build_eye_shapes(sculpt: &Sculpt, eyes: &[Mesh; 2]) -> Vec<Blendsh
 }
 
 /// One blendshape; `side` is 1 (left), −1 (right) or 0 (both).
-fn build_face_shape(
-    sculpt: &Sculpt,
-    head: &Head,
+fn build_face_blendshape(
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
     seams: &VertexAdjacency,
-    vertices: &[VertexContext],
+    vertices: &[BlendshapeVertex],
     motion: &BlendshapeMotion,
     name: String,
     side: f32,
@@ -125,8 +137,8 @@ fn build_face_shape(
 
 /// The change of a vertex by a motion; `places` are the centres of its pushes.
 fn vertex_displacement(
-    sculpt: &Sculpt,
-    vertex: &VertexContext,
+    sculpt: &HeadDistanceField,
+    vertex: &BlendshapeVertex,
     (motion, places): (&BlendshapeMotion, &[Vec3]),
     side: f32,
 ) -> Vec3 {
@@ -155,9 +167,9 @@ fn vertex_displacement(
     }
     for (push, at) in motion.pushes.iter().zip(places) {
         let gate = match push.mouth_gate {
-            MouthGate::WholeFace => 1.0,
-            MouthGate::AboveMouth => 1.0 - below,
-            MouthGate::BelowMouth => below,
+            PushRegion::WholeFace => 1.0,
+            PushRegion::AboveMouth => 1.0 - below,
+            PushRegion::BelowMouth => below,
         };
         // A landmark that is not in the middle also exists on the other side.
         let mirrored: &[f32] = if at.x.abs() < 0.01 { &[1.0] } else { &[1.0, -1.0] };
@@ -182,8 +194,14 @@ fn vertex_displacement(
 }
 
 /// The change of a vertex when the lids of its eye move from rest to `lids`.
-fn lid_displacement(sculpt: &Sculpt, source: &VertexOrigin, rest: Vec3, lids: LidOpening, side: f32) -> Vec3 {
-    let (middle, half) = sculpt.eye_angles();
+fn lid_displacement(
+    sculpt: &HeadDistanceField,
+    source: &VertexGridOrigin,
+    rest: Vec3,
+    lids: LidOpening,
+    side: f32,
+) -> Vec3 {
+    let (middle, half) = sculpt.eye_angle_range();
     let near = source.theta * side > 0.0
         && ((source.theta.abs() - middle) / half).abs() < 1.0
         && (source.row - EYE_ROW).abs() < 3.3;
@@ -196,10 +214,10 @@ fn lid_displacement(sculpt: &Sculpt, source: &VertexOrigin, rest: Vec3, lids: Li
 }
 
 /// Share of a push that a vertex takes, 0..=1.
-fn push_softness(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
+fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
     match source.layer {
         VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::LipRim(0 | 1) => {
-            lid_push_share(sculpt, source)
+            push_share_near_eye(sculpt, source)
         }
         VertexLayer::LipRim(2) => 0.5,
         VertexLayer::LidRim(_)
@@ -211,8 +229,8 @@ fn push_softness(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
 }
 
 /// Share of a push near an eye. Pushes fade out towards the lids, which stay on the eyeball.
-fn lid_push_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
-    let (middle, half) = sculpt.eye_angles();
+fn push_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
+    let (middle, half) = sculpt.eye_angle_range();
     let s = ((source.theta.abs() - middle) / half).abs();
     let held = 1.0 - smoothstep(1.0, 1.5, s);
     match source.layer {
@@ -222,7 +240,7 @@ fn lid_push_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
 }
 
 /// 0 above the mouth, 1 below it, with a step between the lips that disappears at the corners.
-fn below_mouth_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
+fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
     match source.layer {
@@ -240,7 +258,7 @@ fn below_mouth_share(sculpt: &Sculpt, source: &VertexOrigin) -> f32 {
 }
 
 /// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
-fn jaw_motion_share(source: &VertexOrigin, p: Vec3) -> f32 {
+fn jaw_motion_share(source: &VertexGridOrigin, p: Vec3) -> f32 {
     match source.layer {
         VertexLayer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
         _ => 1.0,
@@ -248,15 +266,15 @@ fn jaw_motion_share(source: &VertexOrigin, p: Vec3) -> f32 {
 }
 
 /// The position of a landmark on the left side.
-fn landmark_position(sculpt: &Sculpt, at: Landmark) -> Vec3 {
+fn landmark_position(sculpt: &HeadDistanceField, at: FaceLandmark) -> Vec3 {
     match at {
-        Landmark::MouthMiddle => sculpt.mouth_centre,
-        Landmark::MouthCorner => sculpt.mouth_corner,
-        Landmark::CheekMiddle => sculpt.surface_point(0.56, -3.4),
-        Landmark::BrowInner => sculpt.surface_point(0.17, 2.0),
-        Landmark::BrowOuter => sculpt.surface_point(0.52, 2.3),
-        Landmark::UnderEye => sculpt.surface_point(0.45, -2.0),
-        Landmark::ChinTip => sculpt.surface_point(0.0, -9.4),
-        Landmark::NoseWing => sculpt.surface_point(0.13, -3.8),
+        FaceLandmark::MouthMiddle => sculpt.mouth_centre,
+        FaceLandmark::MouthCorner => sculpt.mouth_corner,
+        FaceLandmark::CheekMiddle => sculpt.skin_surface_point(0.56, -3.4),
+        FaceLandmark::BrowInner => sculpt.skin_surface_point(0.17, 2.0),
+        FaceLandmark::BrowOuter => sculpt.skin_surface_point(0.52, 2.3),
+        FaceLandmark::UnderEye => sculpt.skin_surface_point(0.45, -2.0),
+        FaceLandmark::ChinTip => sculpt.skin_surface_point(0.0, -9.4),
+        FaceLandmark::NoseWing => sculpt.skin_surface_point(0.13, -3.8),
     }
 }

@@ -14,32 +14,32 @@ static AVATAR: LazyLock<Avatar> = LazyLock::new(|| Avatar::new(5, None));
 static FILES: LazyLock<AvatarFiles> = LazyLock::new(|| build_avatar(5, None));
 
 /// A little-endian 32-bit number.
-fn read_u32(bytes: &[u8], at: usize) -> usize {
+fn read_u32_le(bytes: &[u8], at: usize) -> usize {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
 }
 
 /// The document and the buffer of a GLB, whose container is checked.
 fn parse_glb(glb: &[u8]) -> (json::Root, &[u8]) {
     assert_eq!(&glb[..4], b"glTF");
-    assert_eq!(read_u32(glb, 4), 2);
-    assert_eq!(read_u32(glb, 8), glb.len());
-    let document = read_u32(glb, 12);
+    assert_eq!(read_u32_le(glb, 4), 2);
+    assert_eq!(read_u32_le(glb, 8), glb.len());
+    let document = read_u32_le(glb, 12);
     assert_eq!(&glb[16..20], b"JSON");
     assert_eq!(document % 4, 0);
     let binary = 20 + document;
     assert_eq!(&glb[binary + 4..binary + 8], b"BIN\0");
-    assert_eq!(binary + 8 + read_u32(glb, binary), glb.len());
+    assert_eq!(binary + 8 + read_u32_le(glb, binary), glb.len());
     (json::Root::from_slice(&glb[20..binary]).unwrap(), &glb[binary + 8..])
 }
 
-fn valid_value<T>(value: &Checked<T>) -> &T {
+fn expect_valid<T>(value: &Checked<T>) -> &T {
     match value {
         Checked::Valid(value) => value,
         Checked::Invalid => panic!("an invalid value in the document"),
     }
 }
 
-fn find_shape(name: &str) -> &'static Blendshape {
+fn find_blendshape(name: &str) -> &'static Blendshape {
     AVATAR
         .face_shapes
         .iter()
@@ -69,7 +69,7 @@ fn accessors_fit_their_views_and_have_correct_bounds() {
     let mut bounded = 0;
     for accessor in &root.accessors {
         let size =
-            valid_value(&accessor.type_).multiplicity() * valid_value(&accessor.component_type).0.size();
+            expect_valid(&accessor.type_).multiplicity() * expect_valid(&accessor.component_type).0.size();
         let Some(view) = accessor.buffer_view else {
             assert!(accessor.sparse.is_some());
             continue;
@@ -175,10 +175,11 @@ fn parts_are_not_inside_out() {
 #[test]
 fn jaw_open_lowers_only_the_chin() {
     let rest = &AVATAR.head.mesh.positions;
-    let chin = find_shape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
+    let chin =
+        find_blendshape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
     let lowered: Vec<f32> = chin.map(|(_, by, _)| by.y).collect();
     assert!(lowered.len() > 50 && lowered.iter().all(|y| *y < -0.5));
-    for (i, by, _) in &find_shape("jawOpen").changes {
+    for (i, by, _) in &find_blendshape("jawOpen").changes {
         assert!(rest[*i].y < -2.5, "moves {} by {by}", rest[*i]);
     }
 }
@@ -188,7 +189,7 @@ fn blink_closes_its_eye_only() {
     for (name, side) in [("eyeBlinkLeft", 1.0), ("eyeBlinkRight", -1.0)] {
         let eye = AVATAR.sculpt.eye_centre * Vec3::new(side, 1.0, 1.0);
         let rest = &AVATAR.head.mesh.positions;
-        let changes = &find_shape(name).changes;
+        let changes = &find_blendshape(name).changes;
         assert!(changes.len() > 200);
         for (i, ..) in changes {
             assert!(rest[*i].distance(eye) < 6.0 && rest[*i].x * side > 0.0, "{name} moves {}", rest[*i]);
@@ -215,7 +216,7 @@ fn smile_lifts_its_corner_of_the_mouth_only() {
     let corner = AVATAR.sculpt.mouth_corner;
     let lifted = |name: &str, x: f32| {
         let at = Vec3::new(x, corner.y, corner.z);
-        find_shape(name)
+        find_blendshape(name)
             .changes
             .iter()
             .filter(|(i, ..)| rest[*i].distance(at) < 0.6)
@@ -226,7 +227,7 @@ fn smile_lifts_its_corner_of_the_mouth_only() {
     assert!(lifted("mouthSmileLeft", -corner.x) < 0.05);
     assert!(lifted("mouthSmileRight", -corner.x) > 0.4);
     // Vertices that move by more than half a millimetre are on the cheek.
-    let strong = find_shape("mouthSmileLeft").changes.iter().filter(|(_, by, _)| by.length() > 0.05);
+    let strong = find_blendshape("mouthSmileLeft").changes.iter().filter(|(_, by, _)| by.length() > 0.05);
     assert!(strong.map(|(i, ..)| rest[*i]).all(|p| p.y < 1.0 && p.y > -11.0 && p.x > -1.0));
 }
 
@@ -240,7 +241,8 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is = move |s: &&head::VertexOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
+            let is =
+                move |s: &&head::VertexGridOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
             AVATAR.head.vertex_origins.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));
@@ -253,7 +255,7 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {
             // The corners of eyes and mouth are single points; the vertices beside them may separate.
             let theta = AVATAR.head.vertex_origins[lower].theta.abs();
-            let (middle, half) = AVATAR.sculpt.eye_angles();
+            let (middle, half) = AVATAR.sculpt.eye_angle_range();
             let at_eye = AVATAR.head.vertex_origins[lower].row > -1.0;
             let lips_or_lids =
                 if at_eye { (theta - middle).abs() < half } else { theta < AVATAR.sculpt.mouth_half_angle() };
@@ -312,9 +314,9 @@ fn picture_is_visible_on_the_cheek_but_not_on_the_shirt() {
         let pixel = rest.uvs[nearest] * atlas::TEXTURE_SIZE as f32;
         (pixel.x as u32, pixel.y as u32)
     };
-    let cheek = at(AVATAR.sculpt.surface_point(0.2, -5.0));
+    let cheek = at(AVATAR.sculpt.skin_surface_point(0.2, -5.0));
     let Rgb([r, g, _]) = *with.get_pixel(cheek.0, cheek.1);
     assert!(g > r, "the cheek is not the picture's");
-    let shirt = at(AVATAR.sculpt.surface_point(0.0, -20.5));
+    let shirt = at(AVATAR.sculpt.skin_surface_point(0.0, -20.5));
     assert_eq!(with.get_pixel(shirt.0, shirt.1), without.get_pixel(shirt.0, shirt.1));
 }

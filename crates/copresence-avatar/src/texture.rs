@@ -5,20 +5,24 @@ use image::{Rgb, RgbImage};
 
 use super::atlas;
 use super::character::{Tone, tone_from_hex};
-use super::hair::degrees_over_hairline;
-use super::head::Head;
-use super::maths::{cell_point_distance, gaussian, lerp, pixel_noise, smoothstep, value_noise};
-use super::photo::Photo;
-use super::sculpt::{MOUTH_ROW, Sculpt};
+use super::hair::degrees_above_hairline;
+use super::head::HeadMesh;
+use super::maths::{gaussian, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
+use super::photo::ProjectedPhoto;
+use super::sculpt::{HeadDistanceField, MOUTH_ROW};
 
 /// Paints the whole texture.
-pub(super) fn paint_texture(sculpt: &Sculpt, head: &Head, face: Option<&RgbImage>) -> RgbImage {
+pub(super) fn paint_texture(
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
+    face: Option<&RgbImage>,
+) -> RgbImage {
     let mut image = RgbImage::new(atlas::TEXTURE_SIZE, atlas::TEXTURE_SIZE);
-    let photo = face.and_then(Photo::new);
+    let photo = face.and_then(ProjectedPhoto::new);
     let skin_tone = photo
         .as_ref()
         .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone(sculpt.character.skin_tone));
-    let palette = SkinPalette::from_skin(skin_tone, sculpt);
+    let palette = SkinPalette::palette_from_skin_tone(skin_tone, sculpt);
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
     paint_eye(&mut image, sculpt.character.iris_tone);
     paint_hair(&mut image, sculpt);
@@ -35,7 +39,7 @@ struct SkinPalette {
 }
 
 impl SkinPalette {
-    fn from_skin(skin_tone: Tone, sculpt: &Sculpt) -> Self {
+    fn palette_from_skin_tone(skin_tone: Tone, sculpt: &HeadDistanceField) -> Self {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
         let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
         Self {
@@ -62,9 +66,13 @@ struct SkinSample {
 }
 
 /// Computes the values at each vertex of the skin's grid.
-fn sample_skin(sculpt: &Sculpt, head: &Head, palette: &SkinPalette) -> Vec<SkinSample> {
+fn sample_skin_at_vertices(
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
+    palette: &SkinPalette,
+) -> Vec<SkinSample> {
     let who = &sculpt.character;
-    let nose_tip = sculpt.surface_point(0.0, -3.3);
+    let nose_tip = sculpt.skin_surface_point(0.0, -3.3);
     head.vertex_origins[..head.column_angles.len() * head.grid_rows.len()]
         .iter()
         .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
@@ -76,12 +84,12 @@ fn sample_skin(sculpt: &Sculpt, head: &Head, palette: &SkinPalette) -> Vec<SkinS
             let lid = gaussian((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
             let warm = (0.62 * cheek + 0.5 * nose + 0.25 * chin + 0.22 * lid).min(0.9);
             let mut tone = palette.skin.lerp(palette.blush, warm);
-            let open = sculpt.openness(p, normal);
+            let open = sculpt.ambient_visibility(p, normal);
             tone = palette.shade.lerp(tone, lerp(0.35, 1.0, open));
             if source.row < -8.0 && source.row > -17.0 {
                 tone *= lerp(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
             }
-            let over = degrees_over_hairline(sculpt, p);
+            let over = degrees_above_hairline(sculpt, p);
             if source.row > -16.0 {
                 tone = tone.lerp(who.hair_tone * 0.75, 0.85 * smoothstep(-1.5, 4.0, over));
                 tone *= 1.0 - 0.16 * smoothstep(-14.0, -1.0, over) * smoothstep(-2.0, 3.0, p.y);
@@ -117,12 +125,12 @@ fn shirt_share(p: Vec3, lower: f32) -> f32 {
 
 fn paint_skin(
     image: &mut RgbImage,
-    sculpt: &Sculpt,
-    head: &Head,
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
     palette: &SkinPalette,
-    photo: Option<&Photo>,
+    photo: Option<&ProjectedPhoto>,
 ) {
-    let skin_samples = sample_skin(sculpt, head, palette);
+    let skin_samples = sample_skin_at_vertices(sculpt, head, palette);
     let width = head.column_angles.len();
     // For each line of the texture, the row below it and the share of the row above.
     let lines: Vec<(usize, f32)> = (0..atlas::HEAD_PATCH.height)
@@ -135,7 +143,7 @@ fn paint_skin(
             (upper - 1, ((v - low) / (high - low)).clamp(0.0, 1.0))
         })
         .collect();
-    for (x, y, place) in atlas::HEAD_PATCH.pixels() {
+    for (x, y, place) in atlas::HEAD_PATCH.patch_pixels() {
         let (row, up) = lines[(y - atlas::HEAD_PATCH.y) as usize];
         let across = place.x * (width - 1) as f32;
         let column = (across as usize).min(width - 2);
@@ -151,12 +159,12 @@ fn paint_skin(
         let mut tone = blend(|g| g.tone);
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
-            tone = add_face_details(sculpt, palette, p, vec2(seen.x, seen.y), tone);
+            tone = add_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
         }
         if let Some(photo) = photo
             && seen.z > 0.0
         {
-            tone = tone.lerp(photo.tone_at(p), seen.z);
+            tone = tone.lerp(photo.tone_at_face_point(p), seen.z);
         }
         if p.y < -11.5 {
             let open = blend(|g| Vec3::splat(g.openness)).x;
@@ -172,7 +180,13 @@ fn paint_skin(
 }
 
 /// Adds lips and freckles to the colour of a pixel.
-fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2, mut tone: Tone) -> Tone {
+fn add_lips_and_freckles(
+    sculpt: &HeadDistanceField,
+    palette: &SkinPalette,
+    p: Vec3,
+    place: Vec2,
+    mut tone: Tone,
+) -> Tone {
     let who = &sculpt.character;
     let m = place.x / (sculpt.mouth_half_angle() * 1.02);
     if m.abs() < 1.05 {
@@ -199,7 +213,7 @@ fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2
         let spread = gaussian((p.y + 2.4) / 1.9) * gaussian(p.x / 5.2) * smoothstep(4.5, 6.0, p.z);
         if spread > 0.02 {
             let dense = spread * who.freckle_strength * smoothstep(0.35, 0.6, value_noise(q * 0.8));
-            let dot = smoothstep(0.24, 0.1, cell_point_distance(q)) * dense;
+            let dot = smoothstep(0.24, 0.1, worley_noise(q)) * dense;
             tone = tone.lerp(palette.skin * vec3(0.72, 0.5, 0.36), 0.6 * dot);
         }
     }
@@ -207,7 +221,7 @@ fn add_face_details(sculpt: &Sculpt, palette: &SkinPalette, p: Vec3, place: Vec2
 }
 
 fn paint_eye(image: &mut RgbImage, iris: Tone) {
-    for (x, y, place) in atlas::EYE_PATCH.pixels() {
+    for (x, y, place) in atlas::EYE_PATCH.patch_pixels() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
@@ -230,9 +244,9 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
     }
 }
 
-fn paint_hair(image: &mut RgbImage, sculpt: &Sculpt) {
+fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
     let who = &sculpt.character;
-    for (x, y, place) in atlas::HAIR_PATCH.pixels() {
+    for (x, y, place) in atlas::HAIR_PATCH.patch_pixels() {
         // Periodic in x, so that the back of the head has no seam.
         let turn = place.x * std::f32::consts::TAU;
         let ring = vec3(turn.cos(), turn.sin(), 0.0);
@@ -244,9 +258,9 @@ fn paint_hair(image: &mut RgbImage, sculpt: &Sculpt) {
     }
 }
 
-fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalette) {
+fn paint_small_parts(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinPalette) {
     let who = &sculpt.character;
-    for (x, y, place) in atlas::EAR_PATCH.pixels() {
+    for (x, y, place) in atlas::EAR_PATCH.patch_pixels() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let bowl = gaussian((d - vec2(-0.05, 0.12)).length() / 0.36);
@@ -255,7 +269,7 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalett
         tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
         image.put_pixel(x, y, tone_to_rgb(tone));
     }
-    for (x, y, place) in atlas::MOUTH_PATCH.pixels() {
+    for (x, y, place) in atlas::MOUTH_PATCH.patch_pixels() {
         let tone = (palette.lips * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
         image.put_pixel(
             x,
@@ -263,7 +277,7 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalett
             tone_to_rgb(tone.lerp(tone_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))),
         );
     }
-    for (x, y, place) in atlas::TEETH_PATCH.pixels() {
+    for (x, y, place) in atlas::TEETH_PATCH.patch_pixels() {
         let enamel = tone_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
         image.put_pixel(
             x,
@@ -271,22 +285,22 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &Sculpt, palette: &SkinPalett
             tone_to_rgb(tone_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))),
         );
     }
-    for (x, y, place) in atlas::TONGUE_PATCH.pixels() {
+    for (x, y, place) in atlas::TONGUE_PATCH.patch_pixels() {
         let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
         let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
         let tone = tone_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, tone_to_rgb(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
     let dark = who.hair_tone.lerp(tone_from_hex(0x0030_211b), 0.42) * 0.86;
-    for (x, y, place) in atlas::BROW_PATCH.pixels() {
+    for (x, y, place) in atlas::BROW_PATCH.patch_pixels() {
         let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
         image.put_pixel(x, y, tone_to_rgb(dark * lerp(0.8, 1.2, hairs)));
     }
     let lash = tone_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
-    for (x, y, _) in atlas::LASH_PATCH.pixels() {
+    for (x, y, _) in atlas::LASH_PATCH.patch_pixels() {
         image.put_pixel(x, y, tone_to_rgb(lash));
     }
-    for (x, y, _) in atlas::LID_RIM_PATCH.pixels() {
+    for (x, y, _) in atlas::LID_RIM_PATCH.patch_pixels() {
         image.put_pixel(x, y, tone_to_rgb(palette.skin.lerp(palette.lips, 0.5) * 0.9));
     }
 }

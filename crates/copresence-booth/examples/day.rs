@@ -35,12 +35,13 @@ async fn main() -> Result<(), BoxError> {
     let [profiles, name, data, out, visits] = arguments.as_slice() else {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
-    let profile = Profiles::load(Some(Path::new(profiles)))?.get(name)?;
-    let (target, _) =
-        BackendTarget::with_found_credentials(&profile, &CredentialStore::os_keychain(), &|name| {
-            std::env::var(name).ok()
-        })?;
-    let data_store = DataStore::open(Path::new(data))?;
+    let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.profile_by_name(name)?;
+    let (target, _) = BackendTarget::target_with_found_credentials(
+        &profile,
+        &CredentialStore::keychain_backed_store(),
+        &|name| std::env::var(name).ok(),
+    )?;
+    let data_store = DataStore::open_data_store(Path::new(data))?;
     let overrides = VisitOverrides { out_dir: Some(PathBuf::from(out)), ..VisitOverrides::default() };
     let asset_base = String::new();
     let kiosk = Kiosk::new(KioskSetup {

@@ -2,18 +2,21 @@
 
 use copresence_engine::settings_toml::LANGUAGES;
 
-/// The initial language for a new visitor: the one that the operator set, else the system's, else English. The page
-/// chooses it in the same way (`ui/src/state/language-store.svelte.ts`).
+/// The initial language for a new visitor: the one that the operator set, else the first supported language of the
+/// system, else English. The page chooses in the same way (`ui/src/state/language-store.svelte.ts`).
+/// (`ui/src/language/tongues.ts` does not exist.)
 pub(crate) fn default_language(set: Option<&str>) -> &'static str {
     let system = sys_locale::get_locales();
-    choose_language(set.map(str::to_owned).into_iter().chain(system))
+    first_supported_or_english(set.map(str::to_owned).into_iter().chain(system))
 }
 
-fn choose_language(wanted: impl IntoIterator<Item = String>) -> &'static str {
+fn first_supported_or_english(wanted: impl IntoIterator<Item = String>) -> &'static str {
     wanted.into_iter().find_map(|tag| match_supported_language(&tag)).unwrap_or("en")
 }
 
 // Readers of another Chinese script read this one better than English.
+/// Finds the supported language with the same primary subtag. Readers of another Chinese script also get `zh-Hans`,
+/// because it serves them better than English.
 fn match_supported_language(tag: &str) -> Option<&'static str> {
     let primary = |tag: &str| tag.split(['-', '_', '.', '@']).next().unwrap_or_default().to_ascii_lowercase();
     let wanted = primary(tag);
@@ -37,7 +40,11 @@ mod tests {
             (&["den"], "en"),
             (&[], "en"),
         ] {
-            assert_eq!(choose_language(wanted.iter().map(ToString::to_string)), chosen, "{wanted:?}");
+            assert_eq!(
+                first_supported_or_english(wanted.iter().map(ToString::to_string)),
+                chosen,
+                "{wanted:?}"
+            );
         }
         assert_eq!(default_language(Some("ja")), "ja", "whatever the system speaks");
     }

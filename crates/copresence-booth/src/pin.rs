@@ -33,12 +33,12 @@ impl PinHash {
     }
 
     /// Parses a PHC string. `None` if it is not an argon2id hash.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse_phc_string(text: &str) -> Option<Self> {
         is_argon2id_hash(text).then(|| Self(text.to_owned()))
     }
 
     /// Whether the PIN matches. Takes as long as [`from_pin`](Self::from_pin).
-    pub fn matches(&self, pin: &SecretString) -> bool {
+    pub fn matches_pin(&self, pin: &SecretString) -> bool {
         PasswordHash::new(&self.0).is_ok_and(|hash| {
             Argon2::default().verify_password(pin.expose_secret().as_bytes(), &hash).is_ok()
         })
@@ -64,12 +64,12 @@ impl fmt::Debug for PinHash {
 }
 
 /// Whether a PIN has an allowed number of characters.
-pub(crate) fn is_valid_length(pin: &SecretString) -> bool {
+pub(crate) fn is_valid_pin_length(pin: &SecretString) -> bool {
     PIN_LENGTH.contains(&pin.expose_secret().chars().take(PIN_LENGTH.end() + 1).count())
 }
 
 /// Delay before the next attempt after this many wrong attempts in a row.
-pub(crate) fn delay_after_failures(wrong: u32) -> Duration {
+pub(crate) fn delay_after_failed_attempts(wrong: u32) -> Duration {
     match wrong.checked_sub(FREE_ATTEMPTS) {
         None => Duration::ZERO,
         Some(doubled) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doubled)).min(MAX_DELAY),
@@ -83,31 +83,33 @@ mod tests {
     #[test]
     fn a_hash_matches_only_its_pin_and_is_not_printed() {
         let hash = PinHash::from_pin(&"1234".into()).expect("randomness");
-        let read = PinHash::parse(hash.as_str()).expect("a hash");
-        assert!(read.matches(&"1234".into()));
-        assert!(!read.matches(&"12345".into()) && !read.matches(&"".into()));
+        let read = PinHash::parse_phc_string(hash.as_str()).expect("a hash");
+        assert!(read.matches_pin(&"1234".into()));
+        assert!(!read.matches_pin(&"12345".into()) && !read.matches_pin(&"".into()));
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
         assert_eq!(format!("{hash:?}"), "PinHash(…)");
         assert_ne!(PinHash::from_pin(&"1234".into()), Ok(hash), "each under a salt of its own");
         for broken in
             ["", "1234", "$argon2id$", "$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"]
         {
-            assert_eq!(PinHash::parse(broken), None, "{broken}");
+            assert_eq!(PinHash::parse_phc_string(broken), None, "{broken}");
         }
     }
 
     #[test]
     fn pins_have_4_to_32_characters() {
         for (pin, fits) in [("123", false), ("1234", true), ("äöüß", true), (&"x".repeat(32), true)] {
-            assert_eq!(is_valid_length(&pin.into()), fits, "{pin}");
+            assert_eq!(is_valid_pin_length(&pin.into()), fits, "{pin}");
         }
-        assert!(!is_valid_length(&"x".repeat(33).into()) && !is_valid_length(&"x".repeat(1 << 20).into()));
+        assert!(
+            !is_valid_pin_length(&"x".repeat(33).into()) && !is_valid_pin_length(&"x".repeat(1 << 20).into())
+        );
     }
 
     #[test]
     fn delays_double_from_5_s_to_5_min() {
-        let waits: Vec<u64> = (0..12).map(|wrong| delay_after_failures(wrong).as_secs()).collect();
+        let waits: Vec<u64> = (0..12).map(|wrong| delay_after_failed_attempts(wrong).as_secs()).collect();
         assert_eq!(waits, [0, 0, 0, 5, 10, 20, 40, 80, 160, 300, 300, 300]);
-        assert_eq!(delay_after_failures(u32::MAX), MAX_DELAY);
+        assert_eq!(delay_after_failed_attempts(u32::MAX), MAX_DELAY);
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// What the host contributes to screens.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ScreenContext {
+pub(crate) struct HostScreenOptions {
     /// Base URL of saved files for the web view; `/<visit>/<path>` is appended.
     pub(crate) asset_base: String,
     /// Whether the phone page of the sandbox can be opened from the screen.
@@ -24,7 +24,7 @@ pub(crate) struct ScreenContext {
 #[derive(Debug, Clone)]
 pub(crate) struct VisitScreenState {
     visit: String,
-    shown_code: Option<ShownCode>,
+    shown_code: Option<ShownQrCode>,
     last_status: Option<LastStatus>,
     downloads: Option<Vec<FileView>>,
     saved: Option<(String, Vec<SavedFile>)>,
@@ -33,7 +33,7 @@ pub(crate) struct VisitScreenState {
 }
 
 #[derive(Debug, Clone)]
-struct ShownCode {
+struct ShownQrCode {
     link: String,
     qr_svg: String,
     expires_at: Option<Timestamp>,
@@ -50,7 +50,7 @@ struct LastStatus {
 
 impl LastStatus {
     /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
-    fn has_phone(&self) -> bool {
+    fn has_associated_phone(&self) -> bool {
         self.status_word != CompletionStatus::NoAssociatedAvatar.as_str()
     }
 }
@@ -86,11 +86,11 @@ impl VisitScreenState {
             EventKind::Invited { link, expires_at } => {
                 self.trouble = None;
                 let qr_svg = QrCode::new(link).map(|code| code.to_svg()).unwrap_or_default();
-                self.shown_code = Some(ShownCode { link: link.clone(), qr_svg, expires_at: *expires_at });
+                self.shown_code = Some(ShownQrCode { link: link.clone(), qr_svg, expires_at: *expires_at });
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
-                self.record_status(
+                self.record_status_sample(
                     event.at,
                     completion_status,
                     u8::try_from(*completion_progress).ok(),
@@ -106,7 +106,7 @@ impl VisitScreenState {
             }
             EventKind::Progress { file, bytes, total } => {
                 self.trouble = None;
-                self.record_progress(file, *bytes, *total);
+                self.record_download_progress(file, *bytes, *total);
             }
             EventKind::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
             EventKind::Ended { code, message, .. } => {
@@ -116,7 +116,7 @@ impl VisitScreenState {
         }
     }
 
-    fn record_status(
+    fn record_status_sample(
         &mut self,
         at: Timestamp,
         word: &str,
@@ -133,7 +133,7 @@ impl VisitScreenState {
             Some(LastStatus { status_word: word.to_owned(), progress, queue_position, samples: seen });
     }
 
-    fn record_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
+    fn record_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
         let files = self.downloads.get_or_insert_with(Vec::new);
         let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
         match files.iter_mut().find(|known| known.file == file) {
@@ -142,10 +142,10 @@ impl VisitScreenState {
         }
     }
 
-    pub(crate) fn to_screen(&self, host: &ScreenContext, now: Timestamp) -> Screen {
+    pub(crate) fn to_screen(&self, host: &HostScreenOptions, now: Timestamp) -> Screen {
         let visit = self.visit.clone();
         if let Some((directory, files)) = &self.saved {
-            return self.reveal_screen(directory, files, host);
+            return self.build_reveal_screen(directory, files, host);
         }
         if let Some(problem) = &self.ended {
             return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.may_have_visitor() };
@@ -158,7 +158,7 @@ impl VisitScreenState {
             return Screen::Preparing { visit, trouble };
         };
         match &self.last_status {
-            Some(status) if status.has_phone() => Screen::Making {
+            Some(status) if status.has_associated_phone() => Screen::Making {
                 visit,
                 status: status.status_word.clone(),
                 progress: status.progress,
@@ -185,7 +185,7 @@ impl VisitScreenState {
     /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
     /// `no_associated_avatar` and the backend has not failed since.
     fn may_have_visitor(&self) -> bool {
-        let nobody = |status: &LastStatus| !status.has_phone() && self.trouble.is_none();
+        let nobody = |status: &LastStatus| !status.has_associated_phone() && self.trouble.is_none();
         self.downloads.is_some()
             || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(nobody))
     }
@@ -196,7 +196,7 @@ impl VisitScreenState {
         files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
     }
 
-    fn reveal_screen(&self, directory: &str, files: &[SavedFile], host: &ScreenContext) -> Screen {
+    fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &HostScreenOptions) -> Screen {
         let asset = |extension: &str| {
             let file = files.iter().find(|file| file.path.ends_with(extension))?;
             Some(format!("{}/{}/{}", host.asset_base, self.visit, file.path))
@@ -222,8 +222,8 @@ mod tests {
     use super::*;
     use copresence_store::VisitId;
 
-    fn facts() -> ScreenContext {
-        ScreenContext {
+    fn facts() -> HostScreenOptions {
+        HostScreenOptions {
             asset_base: "avatar://localhost".into(),
             can_play_phone: true,
             home: Some("/home/me".into()),

@@ -6,7 +6,7 @@ use crate::pin::PinHash;
 use crate::view::Texts;
 use crate::view::panel::DisplaySettings;
 use copresence_engine::settings_toml::{
-    self, LANGUAGES, ReadSettings, SettingsToml, SettingsValues, TextValues,
+    self, LANGUAGES, LoadedSettingsFile, SettingsToml, SettingsValues, TextValues,
 };
 use copresence_store::{DataDir, OperatorFile, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,13 +78,13 @@ struct SettingsFileState {
 
 impl SettingsFile {
     /// Reads the file. Problems are reported by [`load_error`](Self::load_error). Blocks on the disk.
-    pub fn open(data: Arc<DataDir>) -> Self {
-        let state = read_state(&data);
+    pub fn open_settings_file(data: Arc<DataDir>) -> Self {
+        let state = read_settings_state(&data);
         Self(Arc::new(SettingsFileInner { data, state: Mutex::new(state) }))
     }
 
     /// The current settings.
-    pub fn current(&self) -> Settings {
+    pub fn current_settings(&self) -> Settings {
         self.lock_state().settings.clone()
     }
 
@@ -102,16 +102,16 @@ impl SettingsFile {
     ///
     /// # Errors
     /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
-    pub fn update(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+    pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
         let mut state = self.lock_state();
         if state.unreadable {
             self.0.data.read_operator_file(OperatorFile::Settings)?;
-            *state = read_state(&self.0.data);
+            *state = read_settings_state(&self.0.data);
         }
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
-        file.update(to_values(&settings));
+        file.update(settings_to_values(&settings));
         self.0.data.write_operator_file(OperatorFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
         state.file = file;
@@ -125,18 +125,19 @@ impl SettingsFile {
 }
 
 /// Reads and parses the file.
-fn read_state(data: &DataDir) -> SettingsFileState {
-    let ReadSettings { file, values, load_error, is_unreadable } = settings_toml::read_settings_file(data);
-    SettingsFileState { settings: from_values(values), file, load_error, unreadable: is_unreadable }
+fn read_settings_state(data: &DataDir) -> SettingsFileState {
+    let LoadedSettingsFile { file, values, load_error, is_unreadable } =
+        settings_toml::read_settings_file(data);
+    SettingsFileState { settings: settings_from_values(values), file, load_error, unreadable: is_unreadable }
 }
 
 /// The settings of a file. Absent values have their defaults.
-fn from_values(values: SettingsValues) -> Settings {
+fn settings_from_values(values: SettingsValues) -> Settings {
     let defaults = Settings::default();
     let language = values.language;
-    let texts = |texts| to_texts(texts, language.as_deref());
+    let texts = |texts| texts_from_values(texts, language.as_deref());
     Settings {
-        pin: values.pin_hash.as_deref().and_then(PinHash::parse),
+        pin: values.pin_hash.as_deref().and_then(PinHash::parse_phc_string),
         failed_pin_attempts: values.failed_pin_attempts.unwrap_or(defaults.failed_pin_attempts),
         profile: values.profile,
         phone_access: values.phone_access.unwrap_or(defaults.phone_access),
@@ -154,7 +155,7 @@ fn from_values(values: SettingsValues) -> Settings {
     }
 }
 
-fn to_values(settings: &Settings) -> SettingsValues {
+fn settings_to_values(settings: &Settings) -> SettingsValues {
     let display = &settings.display;
     SettingsValues {
         pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
@@ -166,20 +167,20 @@ fn to_values(settings: &Settings) -> SettingsValues {
         monitor: display.monitor.clone(),
         language: display.language.clone(),
         idle_seconds: Some(display.idle_seconds),
-        attract_text: from_texts(&display.attract_text),
-        consent: from_texts(&display.consent),
+        attract_text: texts_to_values(&display.attract_text),
+        consent: texts_to_values(&display.consent),
         voice: Some(display.voice),
     }
 }
 
 /// The texts of a file. One without a language is in the initial language for a new visitor.
-fn to_texts(values: TextValues, language: Option<&str>) -> Texts {
+fn texts_from_values(values: TextValues, language: Option<&str>) -> Texts {
     let single = values.without_language.map(|text| (language::default_language(language), text));
     single.into_iter().chain(values.by_language).collect()
 }
 
-fn from_texts(texts: &Texts) -> TextValues {
-    let text = |language| Some((language, texts.get(language)?.to_owned()));
+fn texts_to_values(texts: &Texts) -> TextValues {
+    let text = |language| Some((language, texts.text_in_language(language)?.to_owned()));
     TextValues { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
 }
 
@@ -200,7 +201,7 @@ mod tests {
     fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
         let (root, data) = open_data_dir();
         data.write_operator_file(OperatorFile::Settings, text.as_bytes()).expect("written");
-        (root, SettingsFile::open(data))
+        (root, SettingsFile::open_settings_file(data))
     }
 
     fn backup_names(root: &tempfile::TempDir) -> Vec<String> {
@@ -212,9 +213,9 @@ mod tests {
     #[test]
     fn a_missing_file_is_no_error() {
         let (_root, data) = open_data_dir();
-        let file = SettingsFile::open(data);
+        let file = SettingsFile::open_settings_file(data);
         assert_eq!(
-            (file.current(), file.load_error(), file.is_unreadable()),
+            (file.current_settings(), file.load_error(), file.is_unreadable()),
             (Settings::default(), None, false)
         );
     }
@@ -224,8 +225,8 @@ mod tests {
         let text = "lights = 3\nsince = 2026-11-22T10:00:00Z\n[display]\nvoice = true\nshape = 'round'\n\
                     days = [2026-11-22]\n[fleet]\nname = 'a'\n[[lamps]]\nat = 10:00:00\n";
         let (root, file) = open_settings(text);
-        assert!(file.current().display.voice && file.load_error().is_none());
-        file.update(|settings| settings.keep_hours = Some(24)).expect("written");
+        assert!(file.current_settings().display.voice && file.load_error().is_none());
+        file.update_settings(|settings| settings.keep_hours = Some(24)).expect("written");
         let written = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         let written: Table = written.parse().expect("TOML");
         assert_eq!(written["keep_hours"].as_integer(), Some(24));
@@ -242,7 +243,7 @@ mod tests {
     fn an_unusable_value_is_ignored_and_the_file_is_backed_up() {
         let text = "keep_hours = -1\nprofile = 'live'\n[display]\nidle_seconds = 2\nvoice = true\n[pin]\nwrong = 4\n";
         let (root, file) = open_settings(text);
-        let settings = file.current();
+        let settings = file.current_settings();
         assert_eq!((settings.keep_hours, settings.profile.as_deref()), (None, Some("live")));
         assert_eq!(
             (settings.display.idle_seconds, settings.display.voice, settings.failed_pin_attempts),
@@ -260,15 +261,15 @@ mod tests {
     #[test]
     fn an_invalid_file_is_backed_up_once() {
         let (root, file) = open_settings("[display\nvoice");
-        assert_eq!(file.current(), Settings::default());
+        assert_eq!(file.current_settings(), Settings::default());
         assert!(
             file.load_error()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
         );
-        SettingsFile::open(file.0.data.clone());
+        SettingsFile::open_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.update(|settings| settings.phone_access = true).expect("written");
-        assert_eq!(SettingsFile::open(file.0.data.clone()).load_error(), None);
+        file.update_settings(|settings| settings.phone_access = true).expect("written");
+        assert_eq!(SettingsFile::open_settings_file(file.0.data.clone()).load_error(), None);
     }
 
     #[cfg(unix)]
@@ -278,12 +279,12 @@ mod tests {
         let elsewhere = root.path().join("elsewhere.toml");
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
-        let file = SettingsFile::open(data);
+        let file = SettingsFile::open_settings_file(data);
         assert!(file.is_unreadable() && file.load_error().is_some());
-        file.update(|settings| settings.phone_access = true).expect_err("refused");
+        file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
         std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
-        let settings = file.update(|settings| settings.phone_access = true).expect("written");
+        let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
         assert_eq!(
             (settings.keep_hours, file.is_unreadable()),
             (Some(5), false),
@@ -294,11 +295,11 @@ mod tests {
     #[test]
     fn a_change_that_cannot_be_written_is_not_applied() {
         let (root, data) = open_data_dir();
-        let file = SettingsFile::open(data);
+        let file = SettingsFile::open_settings_file(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
-        file.update(|settings| settings.phone_access = true).expect_err("refused");
-        assert!(!file.current().phone_access);
+        file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
+        assert!(!file.current_settings().phone_access);
     }
 
     #[test]
@@ -306,21 +307,21 @@ mod tests {
         let (root, file) = open_settings(
             "[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n",
         );
-        let display = file.current().display;
+        let display = file.current_settings().display;
         assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
         assert_eq!(file.load_error(), None);
-        file.update(|settings| settings.display.language = Some("de".into())).expect("written");
+        file.update_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
-        let again = SettingsFile::open(file.0.data.clone()).current().display;
+        let again = SettingsFile::open_settings_file(file.0.data.clone()).current_settings().display;
         assert_eq!((again.attract_text, again.consent), (display.attract_text, display.consent));
     }
 
     #[test]
     fn a_single_text_is_kept_if_no_language_is_set() {
         let (_root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        let consent = file.current().display.consent;
+        let consent = file.current_settings().display.consent;
         assert_eq!(consent.iter().map(|(_, text)| text).collect::<Vec<_>>(), ["We film."]);
     }
 
@@ -328,13 +329,13 @@ mod tests {
     fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) =
             open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
-        assert_eq!(file.current().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
+        assert_eq!(file.current_settings().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
         let load_error = file.load_error().expect("one");
         assert!(
             load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"),
             "{load_error}"
         );
-        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update_settings(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
     }
@@ -342,7 +343,7 @@ mod tests {
     #[test]
     fn empty_texts_are_not_written() {
         let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        file.update(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update_settings(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
     }
@@ -383,10 +384,10 @@ mod tests {
         #[test]
         fn written_settings_are_read_back(settings in some_settings()) {
             let mut file = SettingsToml::default();
-            file.update(to_values(&settings));
-            let file = SettingsToml::parse(&file.to_toml()).expect("TOML");
+            file.update(settings_to_values(&settings));
+            let file = SettingsToml::parse_settings_toml(&file.to_toml()).expect("TOML");
             let mut flaws = Vec::new();
-            prop_assert_eq!(from_values(file.values(&mut flaws)), settings);
+            prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
         }
 
@@ -397,13 +398,13 @@ mod tests {
         ) {
             let display = [("language", language), ("consent", &text)].map(|(key, value)| (key, value.to_owned()));
             let written = toml::to_string(&HashMap::from([("display", HashMap::from(display))])).expect("TOML");
-            let mut file = SettingsToml::parse(&written).expect("TOML");
+            let mut file = SettingsToml::parse_settings_toml(&written).expect("TOML");
             let mut flaws = Vec::new();
-            let settings = from_values(file.values(&mut flaws));
+            let settings = settings_from_values(file.usable_values(&mut flaws));
             prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
-            file.update(to_values(&settings));
-            prop_assert_eq!(from_values(file.values(&mut flaws)), settings);
+            file.update(settings_to_values(&settings));
+            prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
         }
     }
 }

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 pub(crate) fn load_profiles(common: &CommonOptions) -> Result<Profiles, CommandFailure> {
-    Ok(Profiles::load(common.config.as_deref())?)
+    Ok(Profiles::load_profiles(common.config.as_deref())?)
 }
 
 /// The selected profile with the overrides of the command line applied.
-pub(crate) fn selected_profile(common: &CommonOptions) -> Result<Profile, CommandFailure> {
-    let mut profile = load_profiles(common)?.get(common.profile_name())?;
+pub(crate) fn load_selected_profile(common: &CommonOptions) -> Result<Profile, CommandFailure> {
+    let mut profile = load_profiles(common)?.profile_by_name(common.selected_profile_name())?;
     if let Some(url) = &common.api_url {
         reject_url_credentials(url, "--api-url")?;
         profile.api_url = Some(url.clone());
@@ -29,7 +29,7 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
     if url.username().is_empty() && url.password().is_none() {
         return Ok(());
     }
-    Err(CommandFailure::usage(format!(
+    Err(CommandFailure::usage_error(format!(
         "{flag}: the URL must not contain a user name or password, because other programs can read it (use \
          `copresence credentials set` to store them in the keychain)"
     )))
@@ -37,7 +37,7 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
 
 pub(crate) fn open_data_store(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
     let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
-    Ok(DataStore::open(&absolute_path(&path)?)?)
+    Ok(DataStore::open_data_store(&absolute_path(&path)?)?)
 }
 
 /// Creates the output folder and checks that it is writable, before a token is spent. The path is absolute, because
@@ -53,8 +53,8 @@ pub(crate) fn prepare_output_folder(
         .or_else(|| profile.out_dir.clone())
         .unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
-    check_writable(&out).map_err(|error| {
-        CommandFailure::usage(format!(
+    check_folder_writable(&out).map_err(|error| {
+        CommandFailure::usage_error(format!(
             "avatars cannot be saved in {}: {error}; choose another folder with --out",
             out.display()
         ))
@@ -71,14 +71,15 @@ pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-fn check_writable(folder: &Path) -> std::io::Result<()> {
+fn check_folder_writable(folder: &Path) -> std::io::Result<()> {
     create_private_folder(folder)?;
     // An unnamed file where the system supports it, so that a power cut leaves nothing between the avatars.
     tempfile::tempfile_in(folder).map(drop)
 }
 
 fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
-    std::path::absolute(path).map_err(|error| CommandFailure::usage(format!("{}: {error}", path.display())))
+    std::path::absolute(path)
+        .map_err(|error| CommandFailure::usage_error(format!("{}: {error}", path.display())))
 }
 
 pub(crate) fn environment_variable(name: &str) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::no_echo::NoEcho;
 use crate::{context, output};
 use clap::Subcommand;
 use copresence_engine::credentials::{
-    CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_slots,
+    CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_credential_kinds,
 };
 use copresence_engine::profile::Profile;
 use secrecy::{ExposeSecret, SecretString};
@@ -34,8 +34,8 @@ pub(crate) fn run_credentials_command(
     common: &CommonOptions,
     command: &CredentialsCommand,
 ) -> Result<u8, CommandFailure> {
-    let profile = context::load_profiles(common)?.get(common.profile_name())?;
-    let credential_store = CredentialStore::os_keychain();
+    let profile = context::load_profiles(common)?.profile_by_name(common.selected_profile_name())?;
+    let credential_store = CredentialStore::keychain_backed_store();
     match command {
         CredentialsCommand::Set { which } => set_credentials(&profile, &credential_store, which),
         CredentialsCommand::Status => print_credential_status(common, &profile, &credential_store),
@@ -50,17 +50,20 @@ fn set_credentials(
 ) -> Result<u8, CommandFailure> {
     // Report a locked keychain before the user types anything.
     credential_store.check_keychain()?;
-    let slots = if which.is_empty() { usable_slots(profile) } else { which.to_vec() };
+    let slots = if which.is_empty() { usable_credential_kinds(profile) } else { which.to_vec() };
     if slots.is_empty() {
-        return Err(CommandFailure::usage(format!("the profile `{}` needs no credentials", profile.name)));
+        return Err(CommandFailure::usage_error(format!(
+            "the profile `{}` needs no credentials",
+            profile.name
+        )));
     }
     let values = if std::io::stdin().is_terminal() {
-        prompt_for_values(profile, &slots)?
+        prompt_for_credentials(profile, &slots)?
     } else {
-        read_values_from_stdin(&slots)?
+        read_credentials_from_stdin(&slots)?
     };
     if values.is_empty() {
-        return Err(CommandFailure::usage("no value was given, so nothing was stored"));
+        return Err(CommandFailure::usage_error("no value was given, so nothing was stored"));
     }
     for (slot, value) in &values {
         credential_store.set_credential(&profile.name, *slot, value)?;
@@ -70,18 +73,18 @@ fn set_credentials(
 }
 
 /// Prompts for the profile's credentials and keeps them in memory until the program ends.
-pub(crate) fn prompt_for_this_run(
+pub(crate) fn prompt_and_remember_credentials(
     profile: &Profile,
     credential_store: &CredentialStore,
 ) -> Result<(), CommandFailure> {
     output::eprint_user(format_args!("You can type them now for this run only; they are not stored."));
-    for (slot, value) in prompt_for_values(profile, &usable_slots(profile))? {
-        credential_store.remember_for_this_run(&profile.name, slot, &value);
+    for (slot, value) in prompt_for_credentials(profile, &usable_credential_kinds(profile))? {
+        credential_store.remember_credential_for_run(&profile.name, slot, &value);
     }
     Ok(())
 }
 
-fn prompt_for_values(
+fn prompt_for_credentials(
     profile: &Profile,
     slots: &[CredentialKind],
 ) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
@@ -93,7 +96,7 @@ fn prompt_for_values(
     let mut values = Vec::new();
     for slot in slots {
         let typed = rpassword::prompt_password(format!("  {}: ", slot.as_str()))
-            .map_err(|error| failed_prompt(&error))?;
+            .map_err(|error| prompt_failure(&error))?;
         let typed = SecretString::from(typed);
         if !typed.expose_secret().trim().is_empty() {
             values.push((*slot, typed));
@@ -103,21 +106,21 @@ fn prompt_for_values(
 }
 
 /// Ctrl-C at a prompt is an interruption (exit 130), not a usage error.
-fn failed_prompt(error: &std::io::Error) -> CommandFailure {
+fn prompt_failure(error: &std::io::Error) -> CommandFailure {
     match error.kind() {
-        std::io::ErrorKind::Interrupted => CommandFailure::interrupted(),
-        _ => CommandFailure::usage(format!("cannot read from the terminal: {error}")),
+        std::io::ErrorKind::Interrupted => CommandFailure::interrupted_before_start(),
+        _ => CommandFailure::usage_error(format!("cannot read from the terminal: {error}")),
     }
 }
 
 /// Reads `NAME=value` lines, or a bare value if only one credential is requested.
-fn read_values_from_stdin(
+fn read_credentials_from_stdin(
     slots: &[CredentialKind],
 ) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
     let mut values = Vec::new();
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
         let line =
-            SecretString::from(line.map_err(|error| CommandFailure::usage(format!("stdin: {error}")))?);
+            SecretString::from(line.map_err(|error| CommandFailure::usage_error(format!("stdin: {error}")))?);
         let text = line.expose_secret().trim();
         if text.is_empty() {
             continue;
@@ -131,7 +134,7 @@ fn read_values_from_stdin(
             (None, [only]) => values.push((*only, SecretString::from(text))),
             (None, _) => {
                 let known: Vec<_> = slots.iter().map(|slot| slot.as_str()).collect();
-                return Err(CommandFailure::usage(format!(
+                return Err(CommandFailure::usage_error(format!(
                     "stdin, line {}: expected NAME=value with NAME one of {}",
                     number + 1,
                     known.join(", ")
@@ -147,13 +150,13 @@ fn print_credential_status(
     profile: &Profile,
     credential_store: &CredentialStore,
 ) -> Result<u8, CommandFailure> {
-    if profile.is_embedded_sandbox() && common.api_url.is_none() {
+    if profile.uses_embedded_sandbox() && common.api_url.is_none() {
         output::eprint_user(format_args!(
             "`{}` needs none: its backend is the embedded sandbox. What is set counts with --api-url; \
              --profile NAME chooses another profile.",
             profile.name
         ));
-    } else if usable_slots(profile).is_empty() {
+    } else if usable_credential_kinds(profile).is_empty() {
         output::eprint_user(format_args!(
             "`{}` needs none: the partner's backend asks for no key.",
             profile.name
@@ -162,15 +165,15 @@ fn print_credential_status(
     }
     let found = match find_credentials(profile, credential_store, &context::environment_variable) {
         // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
-        Err(error) if profile.is_embedded_sandbox() && common.api_url.is_none() => {
+        Err(error) if profile.uses_embedded_sandbox() && common.api_url.is_none() => {
             output::eprint_user(format_args!("note: {error}"));
             return Ok(0);
         }
         found => found?,
     };
-    let wanted = usable_slots(profile);
+    let wanted = usable_credential_kinds(profile);
     for slot in CredentialKind::ALL {
-        let place = match found.origin_of(slot) {
+        let place = match found.origin_of_credential(slot) {
             Some(CredentialOrigin::Environment) => {
                 Some(format!("set, in the environment ({})", slot.env_var()))
             }
@@ -180,11 +183,11 @@ fn print_credential_status(
         };
         if common.json {
             let line = serde_json::json!({"credential": slot.as_str(), "set": place.is_some(), "used": wanted.contains(&slot)});
-            output::print_result(format_args!("{line}"));
+            output::print_stdout_line(format_args!("{line}"));
         } else if let Some(place) = place {
-            output::print_result(format_args!("{:<14} {place}", slot.as_str()));
+            output::print_stdout_line(format_args!("{:<14} {place}", slot.as_str()));
         } else if wanted.contains(&slot) {
-            output::print_result(format_args!("{:<14} not set", slot.as_str()));
+            output::print_stdout_line(format_args!("{:<14} not set", slot.as_str()));
         }
     }
     if let Some(note) = &found.keychain_error {

@@ -2,9 +2,9 @@
 
 use copresence_engine::SetupError;
 use copresence_engine::StoreError;
-use copresence_engine::credentials::{CredentialKind, KeychainError, usable_slots};
+use copresence_engine::credentials::{CredentialKind, KeychainError, usable_credential_kinds};
 use copresence_engine::profile::{Profile, ProfileError};
-use copresence_engine::setup::TargetError;
+use copresence_engine::setup::BackendTargetError;
 use std::fmt;
 
 /// Message for people, exit code, and stable error code for `--json`.
@@ -19,12 +19,12 @@ pub(crate) struct CommandFailure {
 
 impl CommandFailure {
     /// Exit 2: usage or configuration.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    pub(crate) fn usage_error(message: impl Into<String>) -> Self {
         Self { exit_code: 2, error_code: "configuration", message: message.into(), remedies: Vec::new() }
     }
 
     /// Exit 3: credentials are missing.
-    pub(crate) fn credentials(message: impl Into<String>) -> Self {
+    pub(crate) fn missing_credentials(message: impl Into<String>) -> Self {
         Self {
             exit_code: 3,
             error_code: "credentials_missing",
@@ -34,7 +34,7 @@ impl CommandFailure {
     }
 
     /// Exit 130: interrupted before the visit started.
-    pub(crate) fn interrupted() -> Self {
+    pub(crate) fn interrupted_before_start() -> Self {
         let message = "nothing was asked for yet".to_owned();
         Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
     }
@@ -42,7 +42,8 @@ impl CommandFailure {
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn with_credential_remedy(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {
-            let names: Vec<_> = usable_slots(profile).into_iter().map(CredentialKind::env_var).collect();
+            let names: Vec<_> =
+                usable_credential_kinds(profile).into_iter().map(CredentialKind::env_var).collect();
             let name = &profile.name;
             self.remedies.push(format!(
                 "the profile `{name}` can use {} from the environment, or the keychain's: \
@@ -77,7 +78,7 @@ impl fmt::Display for CommandFailure {
 
 impl From<ProfileError> for CommandFailure {
     fn from(error: ProfileError) -> Self {
-        Self::usage(error.to_string())
+        Self::usage_error(error.to_string())
     }
 }
 
@@ -90,21 +91,21 @@ impl From<StoreError> for CommandFailure {
 
 impl From<KeychainError> for CommandFailure {
     fn from(error: KeychainError) -> Self {
-        Self { remedies: vec![error.remedy().to_owned()], ..Self::credentials(error.to_string()) }
+        Self { remedies: vec![error.remedy().to_owned()], ..Self::missing_credentials(error.to_string()) }
     }
 }
 
 impl From<SetupError> for CommandFailure {
     fn from(error: SetupError) -> Self {
-        Self::credentials(error.to_string())
+        Self::missing_credentials(error.to_string())
     }
 }
 
-impl From<TargetError> for CommandFailure {
-    fn from(error: TargetError) -> Self {
+impl From<BackendTargetError> for CommandFailure {
+    fn from(error: BackendTargetError) -> Self {
         match error {
-            TargetError::Keychain(error) => error.into(),
-            other => Self::usage(other.to_string()),
+            BackendTargetError::Keychain(error) => error.into(),
+            other => Self::usage_error(other.to_string()),
         }
     }
 }

@@ -6,7 +6,8 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    FileState, ForgetResult, RedeemOutcome, VisitDetail, VisitId, VisitRecord, forget_before, forget_visit,
+    DetailedVisitRecord, FileState, ForgetResult, RedeemOutcome, VisitId, VisitRecord, forget_visit,
+    forget_visits_before,
 };
 use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
@@ -21,16 +22,18 @@ pub(crate) async fn run_history_command(
         HistoryCommand::List => list_visits(common, &data_store).await?,
         HistoryCommand::Show { id } => show_visit(common, &data_store, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
-            let id = find_visit(&data_store, &id).await?;
-            report_forgotten(common, &forget_visit(&data_store, &id).await?.unwrap_or_default());
+            let id = find_visit_id(&data_store, &id).await?;
+            print_forget_result(common, &forget_visit(&data_store, &id).await?.unwrap_or_default());
         }
         HistoryCommand::Forget { older_than: Some(age), .. } => {
             let before = Timestamp::now()
                 .checked_sub(age)
-                .map_err(|error| CommandFailure::usage(format!("--older-than: {error}")))?;
-            report_forgotten(common, &forget_before(&data_store, Some(before)).await?);
+                .map_err(|error| CommandFailure::usage_error(format!("--older-than: {error}")))?;
+            print_forget_result(common, &forget_visits_before(&data_store, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => report_forgotten(common, &forget_before(&data_store, None).await?),
+        HistoryCommand::Forget { .. } => {
+            print_forget_result(common, &forget_visits_before(&data_store, None).await?)
+        }
     }
     Ok(0)
 }
@@ -39,7 +42,7 @@ async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(
     let visits = data_store.journal.all_visits().await?;
     if common.json {
         for visit in &visits {
-            output::print_result(format_args!("{}", visit_json(visit)));
+            output::print_stdout_line(format_args!("{}", visit_json(visit)));
         }
         return Ok(());
     }
@@ -47,39 +50,39 @@ async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(
         output::eprint_user(format_args!("No visits yet."));
         return Ok(());
     }
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "{:<36}  {:<20}  {:<12}  {:<18}  FILES",
         "VISIT", "BEGAN (UTC)", "PROFILE", "ENDED"
     ));
     for visit in &visits {
         let ended = visit.ending.as_ref().map_or("-", |ending| ending.code.as_str());
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "{:<36}  {:<20}  {:<12}  {:<18}  {}",
             visit.start.id,
             visit.start.started_at.strftime("%F %T"),
             visit.start.profile,
             ended,
-            saved_directory(visit)
+            display_saved_directory(visit)
         ));
     }
     Ok(())
 }
 
 async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) -> Result<(), CommandFailure> {
-    let id = find_visit(data_store, id).await?;
+    let id = find_visit_id(data_store, id).await?;
     let Some(detail) = data_store.journal.load_visit(&id).await? else {
-        return Err(CommandFailure::usage(format!("there is no visit {id} in the history")));
+        return Err(CommandFailure::usage_error(format!("there is no visit {id} in the history")));
     };
     if common.json {
         let mut whole = visit_json(&detail.visit);
         whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
         whole["files"] = files_json(&detail);
-        output::print_result(format_args!("{whole}"));
+        output::print_stdout_line(format_args!("{whole}"));
         return Ok(());
     }
     let visit = &detail.visit;
     let row = |name: &str, value: String| {
-        output::print_result(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)));
+        output::print_stdout_line(format_args!("{name:<10} {}", output::sanitize_for_terminal(&value)));
     };
     row("visit", visit.start.id.to_string());
     row("began", format_rfc3339(visit.start.started_at));
@@ -88,9 +91,12 @@ async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) ->
         row("ended", format!("{} {} (exit {})", format_rfc3339(ending.at), ending.code, ending.exit));
         row("", ending.message.clone());
     }
-    row("files in", saved_directory(visit));
+    row("files in", display_saved_directory(visit));
     for redeem in &detail.redeems {
-        row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem(&redeem.outcome)));
+        row(
+            "redeem",
+            format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem_outcome(&redeem.outcome)),
+        );
     }
     for file in &detail.files {
         row("file", format!("{} ({}) {}", file.name, file.export_type, describe_file_state(&file.state)));
@@ -99,7 +105,7 @@ async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) ->
 }
 
 /// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
-async fn find_visit(data_store: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
+async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
     let wanted = text.to_ascii_lowercase();
     let all = data_store.journal.all_visits().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
@@ -109,18 +115,18 @@ async fn find_visit(data_store: &DataStore, text: &str) -> Result<VisitId, Comma
     match (matching.next(), matching.next()) {
         (Some(id), None) => Ok(id),
         (Some(_), Some(_)) => {
-            Err(CommandFailure::usage(format!("`{text}` matches several visits: give more of the id")))
+            Err(CommandFailure::usage_error(format!("`{text}` matches several visits: give more of the id")))
         }
-        (None, _) => {
-            Err(CommandFailure::usage(format!("there is no visit `{text}`; `copresence history` lists them")))
-        }
+        (None, _) => Err(CommandFailure::usage_error(format!(
+            "there is no visit `{text}`; `copresence history` lists them"
+        ))),
     }
 }
 
-fn report_forgotten(common: &CommonOptions, forgotten: &ForgetResult) {
+fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
     if common.json {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "{}",
             json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked)})
         ));
@@ -141,7 +147,7 @@ fn report_forgotten(common: &CommonOptions, forgotten: &ForgetResult) {
     }
 }
 
-fn saved_directory(visit: &VisitRecord) -> String {
+fn display_saved_directory(visit: &VisitRecord) -> String {
     let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
 }
@@ -156,10 +162,10 @@ fn visit_json(visit: &VisitRecord) -> serde_json::Value {
 }
 
 fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
-    json!({"at": format_rfc3339(at), "outcome": describe_redeem(outcome)})
+    json!({"at": format_rfc3339(at), "outcome": describe_redeem_outcome(outcome)})
 }
 
-fn describe_redeem(outcome: &RedeemOutcome) -> String {
+fn describe_redeem_outcome(outcome: &RedeemOutcome) -> String {
     match outcome {
         RedeemOutcome::InFlight => "begun, and never heard of again".to_owned(),
         RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
@@ -176,7 +182,7 @@ fn describe_redeem(outcome: &RedeemOutcome) -> String {
     }
 }
 
-fn files_json(detail: &VisitDetail) -> serde_json::Value {
+fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
     let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state)});
     detail.files.iter().map(file).collect()
 }

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return report_failure(&CommandFailure::usage(format!(
+            return report_failure(&CommandFailure::usage_error(format!(
                 "the program cannot start its threads: {error}"
             )));
         }
@@ -54,15 +54,15 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
     let common = args.common;
     match args.command {
         Command::Visit(options) => visit::run_visit_command(&common, options).await,
-        Command::Sandbox(options) => sandbox::run_sandbox(&common, options).await,
-        Command::Validate(options) => validate::run_validate(&common, options).await,
-        Command::Recover => recover::run_recover(&common).await,
+        Command::Sandbox(options) => sandbox::run_sandbox_command(&common, options).await,
+        Command::Validate(options) => validate::run_validate_command(&common, options).await,
+        Command::Recover => recover::run_recover_command(&common).await,
         Command::History { command } => {
             history::run_history_command(&common, command.unwrap_or_default()).await
         }
         Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
         Command::Profile { command } => profile::run_profile_command(&common, &command),
-        Command::Doctor => doctor::run_doctor(&common).await,
+        Command::Doctor => doctor::run_doctor_command(&common).await,
     }
 }
 

@@ -29,18 +29,18 @@ pub(crate) fn sanitize_for_terminal(words: &str) -> String {
 }
 
 /// Prints text to stderr as it is, escape sequences included. Only for text that this program made itself.
-pub(crate) fn eprint_trusted(lines: &str) {
+pub(crate) fn eprint_unsanitized(lines: &str) {
     _ = writeln!(std::io::stderr(), "{lines}");
 }
 
 /// Prints a line to stdout and flushes it.
-pub(crate) fn print_result(line: fmt::Arguments<'_>) {
+pub(crate) fn print_stdout_line(line: fmt::Arguments<'_>) {
     let mut out = std::io::stdout();
     _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Whether stderr is a terminal that may show colours and animated lines.
-pub(crate) fn is_animated(no_color: bool) -> bool {
+pub(crate) fn can_animate_stderr(no_color: bool) -> bool {
     std::io::stderr().is_terminal() && !no_color && std::env::var_os("NO_COLOR").is_none()
 }
 

@@ -14,30 +14,33 @@ pub(crate) fn run_profile_command(
 ) -> Result<u8, CommandFailure> {
     match command {
         ProfileCommand::List => {
-            for name in context::load_profiles(common)?.names() {
+            for name in context::load_profiles(common)?.profile_names() {
                 if common.json {
-                    output::print_result(format_args!("{}", serde_json::json!({ "profile": name })));
+                    output::print_stdout_line(format_args!("{}", serde_json::json!({ "profile": name })));
                 } else {
-                    output::print_result(format_args!("{name}"));
+                    output::print_stdout_line(format_args!("{name}"));
                 }
             }
         }
         ProfileCommand::Show { name } => {
-            let profile = context::load_profiles(common)?.get(name)?;
-            let rows = profile.to_rows();
+            let profile = context::load_profiles(common)?.profile_by_name(name)?;
+            let rows = profile.to_key_value_rows();
             if common.json {
                 let object: serde_json::Map<String, Value> =
                     rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-                output::print_result(format_args!("{}", Value::Object(object)));
+                output::print_stdout_line(format_args!("{}", Value::Object(object)));
             } else {
                 for (key, value) in rows {
-                    output::print_result(format_args!("{key:<26} {}", display_value(&profile, key, &value)));
+                    output::print_stdout_line(format_args!(
+                        "{key:<26} {}",
+                        display_profile_value(&profile, key, &value)
+                    ));
                 }
             }
         }
         ProfileCommand::Path => {
             let path: PathBuf = common.config.clone().unwrap_or_else(default_profiles_path);
-            output::print_result(format_args!("{}", path.display()));
+            output::print_stdout_line(format_args!("{}", path.display()));
             if !path.exists() {
                 output::eprint_user(format_args!(
                     "(does not exist yet: the built-in profile `sandbox` needs no file)"
@@ -48,9 +51,9 @@ pub(crate) fn run_profile_command(
     Ok(0)
 }
 
-fn display_value(profile: &Profile, key: &str, value: &Value) -> String {
+fn display_profile_value(profile: &Profile, key: &str, value: &Value) -> String {
     match (key, value) {
-        ("api_url" | "link", Value::Null) if profile.is_embedded_sandbox() => {
+        ("api_url" | "link", Value::Null) if profile.uses_embedded_sandbox() => {
             "(the embedded sandbox's)".to_owned()
         }
         ("polling.usual_processing", Value::Null) => "(learnt from earlier visits, 90s before)".to_owned(),

@@ -5,16 +5,19 @@ use copresence_engine::qr::QrCode;
 /// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
 pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match QrCode::new(link) {
-        Ok(code) if TerminalSpace::required_by(&code, rows_below).fits_terminal() => {
+        Ok(code) if TerminalSpace::space_for_code(&code, rows_below).fits_terminal() => {
             vec![with_qr_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
         }
         // In a small terminal the code is printed last, so that nothing scrolls it out of view.
         Ok(code) => match QrCode::with_fewest_modules(link) {
-            Ok(small) if TerminalSpace::required_by(&small, 1).fits_terminal() => {
+            Ok(small) if TerminalSpace::space_for_code(&small, 1).fits_terminal() => {
                 vec![link_line, with_qr_colors(&small.to_half_blocks(), lively)]
             }
             small => {
-                vec![link_line, TerminalSpace::required_by(&small.unwrap_or(code), 1).too_small_message()]
+                vec![
+                    link_line,
+                    TerminalSpace::space_for_code(&small.unwrap_or(code), 1).terminal_too_small_message(),
+                ]
             }
         },
         // The visit itself reports a link that no QR code can hold.
@@ -39,7 +42,7 @@ struct TerminalSpace {
 }
 
 impl TerminalSpace {
-    fn required_by(code: &QrCode, rows_below: usize) -> Self {
+    fn space_for_code(code: &QrCode, rows_below: usize) -> Self {
         // Four quiet modules on each side; two modules per row; one row for the cursor.
         let side = code.modules_per_side() + 8;
         Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
@@ -52,7 +55,7 @@ impl TerminalSpace {
         })
     }
 
-    fn too_small_message(&self) -> String {
+    fn terminal_too_small_message(&self) -> String {
         let Self { columns, rows } = self;
         format!(
             "(this terminal is too small for the code, which needs {columns} columns and {rows} rows: \

@@ -7,18 +7,21 @@ use copresence_engine::clock::Clock;
 use copresence_engine::credentials::{CredentialStore, find_credentials, to_client_credentials};
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
-use copresence_engine::recovery::{RecoveredVisit, RecoveryOutcome, Unfinished, recover_all, recover_due};
+use copresence_engine::recovery::{
+    RecoveredVisit, RecoveryOutcome, UnfinishedVisit, recover_all_visits, recover_due_visits,
+};
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{BackendTarget, DataStore};
 use copresence_engine::{NoRecorder, Outcome};
 use std::sync::Arc;
 
-pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFailure> {
+pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
-    let stopping =
-        signals::cancel_on_signal("stopping … what is not finished stays for the next `copresence recover`");
+    let stopping = signals::token_cancelled_by_signal(
+        "stopping … what is not finished stays for the next `copresence recover`",
+    );
     let all = tokio::select! {
-        all = recover_visits(common, &data_store) => all?,
+        all = recover_and_print_all(common, &data_store) => all?,
         // Dropped in the middle it is what it was before: something to recover.
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit_code()),
     };
@@ -32,24 +35,26 @@ pub(crate) async fn run_recover(common: &CommonOptions) -> Result<u8, CommandFai
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit.
 pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore) {
-    if let Err(failure) = finish_due(common, data_store).await {
+    if let Err(failure) = recover_and_print_due(common, data_store).await {
         output::eprint_user(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
-async fn finish_due(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
+/// Recovers the visits whose next attempt is due, and prints each result to stderr. Emits no events.
+async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let event_sink: EventSink = Arc::new(|_| {});
-    let find_context_for =
-        |unfinished: &Unfinished| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_due(data_store, Clock::default(), &find_context_for, &|_| false)
+    let find_context_for = |unfinished: &UnfinishedVisit| {
+        context_for_recovery(data_store, &profiles, unfinished, event_sink.clone())
+    };
+    recover_due_visits(data_store, Clock::default(), &find_context_for, &|_| false)
         .await?
         .iter()
-        .for_each(print_recovery);
+        .for_each(print_recovered_visit);
     Ok(())
 }
 
-async fn recover_visits(
+async fn recover_and_print_all(
     common: &CommonOptions,
     data_store: &DataStore,
 ) -> Result<Vec<RecoveredVisit>, CommandFailure> {
@@ -57,37 +62,38 @@ async fn recover_visits(
     let json = common.json;
     let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
         if json && let Ok(text) = serde_json::to_string(&event) {
-            output::print_result(format_args!("{text}"));
+            output::print_stdout_line(format_args!("{text}"));
         }
     });
-    let find_context_for =
-        |unfinished: &Unfinished| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    let all = recover_all(data_store, &find_context_for).await?;
-    all.iter().for_each(print_recovery);
+    let find_context_for = |unfinished: &UnfinishedVisit| {
+        context_for_recovery(data_store, &profiles, unfinished, event_sink.clone())
+    };
+    let all = recover_all_visits(data_store, &find_context_for).await?;
+    all.iter().for_each(print_recovered_visit);
     Ok(all)
 }
 
 fn context_for_recovery(
     data_store: &DataStore,
     profiles: &Profiles,
-    unfinished: &Unfinished,
+    unfinished: &UnfinishedVisit,
     event_sink: EventSink,
 ) -> Result<VisitContext, String> {
     let start = &unfinished.visit.start;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
-    let profile = profiles.get(&start.profile);
+    let profile = profiles.profile_by_name(&start.profile);
     let link =
         "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
     let mut target = BackendTarget {
         api_url: api_url.clone(),
         link,
         credentials: copresence_engine::Credentials::default(),
-        embedded_sandbox: false,
+        target_of_embedded_sandbox: false,
     };
     if unfinished.token.is_none() {
         // A delivered avatar needs no credentials, and its profile may have been removed.
         let network = profile.as_ref().map(|profile| profile.timeouts).unwrap_or_default();
-        let api = target.download_client(network).map_err(|error| error.to_string())?;
+        let api = target.download_only_client(network).map_err(|error| error.to_string())?;
         let context = data_store.visit_context(api, Clock::default(), event_sink);
         return Ok(match profile {
             Ok(profile) => context.with_profile_limits(&profile),
@@ -96,19 +102,20 @@ fn context_for_recovery(
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
     profile.api_url = Some(api_url);
-    let found = find_credentials(&profile, &CredentialStore::os_keychain(), &context::environment_variable)
-        .map_err(|error| error.to_string())?;
+    let found =
+        find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::environment_variable)
+            .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&found);
     let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
     Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_limits(&profile))
 }
 
-fn print_recovery(recovered: &RecoveredVisit) {
+fn print_recovered_visit(recovered: &RecoveredVisit) {
     let visit = recovered.visit;
     let began = recovered.started_at.strftime("%F %H:%M UTC");
     match &recovered.outcome {
         RecoveryOutcome::Finished { outcome, directory } => {
-            let problem = copresence_engine::problem::outcome_problem(outcome);
+            let problem = copresence_engine::problem::problem_for_outcome(outcome);
             let place = directory.as_ref().map_or_else(String::new, |d| format!(" {}", d.display()));
             output::eprint_user(format_args!(
                 "Visit {visit} of {began}: {}{place}",

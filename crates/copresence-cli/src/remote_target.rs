@@ -5,23 +5,24 @@ use crate::failure::CommandFailure;
 use crate::{credentials, output};
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::{BackendTarget, TargetError};
+use copresence_engine::setup::{BackendTarget, BackendTargetError};
 use std::io::IsTerminal;
 
 /// The profile's backend with its credentials. If the keychain fails and stdin is a terminal, prompts for the
 /// credentials and keeps them in memory for this run.
-pub(crate) async fn find_remote_target(profile: &Profile) -> Result<BackendTarget, CommandFailure> {
+pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<BackendTarget, CommandFailure> {
     let profile = profile.clone();
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
-        let credential_store = CredentialStore::os_keychain();
-        match BackendTarget::with_found_credentials(&profile, &credential_store, &environment_variable) {
-            Err(TargetError::Keychain(error))
+        let credential_store = CredentialStore::keychain_backed_store();
+        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &environment_variable)
+        {
+            Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
                 output::eprint_user(format_args!("{error}\n  what to do: {}", error.remedy()));
-                credentials::prompt_for_this_run(&profile, &credential_store)?;
-                Ok::<_, CommandFailure>(BackendTarget::with_found_credentials(
+                credentials::prompt_and_remember_credentials(&profile, &credential_store)?;
+                Ok::<_, CommandFailure>(BackendTarget::target_with_found_credentials(
                     &profile,
                     &credential_store,
                     &environment_variable,
@@ -30,7 +31,8 @@ pub(crate) async fn find_remote_target(profile: &Profile) -> Result<BackendTarge
             other => Ok(other?),
         }
     });
-    let (target, note) = found.await.map_err(|error| CommandFailure::credentials(error.to_string()))??;
+    let (target, note) =
+        found.await.map_err(|error| CommandFailure::missing_credentials(error.to_string()))??;
     if let Some(note) = &note {
         output::eprint_user(format_args!("note: {note}; going on without the keychain"));
     }

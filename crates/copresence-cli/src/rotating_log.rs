@@ -28,13 +28,13 @@ impl RotatingLog {
         Ok(log)
     }
 
-    fn numbered_path(&self, number: u32) -> PathBuf {
+    fn numbered_log_path(&self, number: u32) -> PathBuf {
         let number = if number == 0 { String::new() } else { format!(".{number}") };
         self.folder.join(format!("{}{number}.log", self.name))
     }
 
     fn open_current_file(&self) -> io::Result<File> {
-        let path = self.numbered_path(0);
+        let path = self.numbered_log_path(0);
         let mut options = OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
@@ -47,7 +47,7 @@ impl RotatingLog {
     }
 
     /// The current file, after a rotation if `bytes` more would exceed the maximum size.
-    fn file_with_room(&mut self, bytes: u64) -> io::Result<&mut File> {
+    fn current_or_rotated_file(&mut self, bytes: u64) -> io::Result<&mut File> {
         let is_full = |length: u64, size: u64| length > 0 && length.saturating_add(bytes) > size;
         let full = match &self.file {
             Some(file) => is_full(file.metadata()?.len(), self.size),
@@ -56,7 +56,7 @@ impl RotatingLog {
         if full {
             self.file = None;
             // Another program may have rotated it already.
-            let there = std::fs::metadata(self.numbered_path(0)).map_or(0, |there| there.len());
+            let there = std::fs::metadata(self.numbered_log_path(0)).map_or(0, |there| there.len());
             if is_full(there, self.size) {
                 self.rotate_files();
             }
@@ -71,12 +71,12 @@ impl RotatingLog {
     /// Renames each file to the next number. A file that cannot be renamed is overwritten or truncated, so that the
     /// maximum size holds.
     fn rotate_files(&self) {
-        _ = std::fs::remove_file(self.numbered_path(self.kept));
+        _ = std::fs::remove_file(self.numbered_log_path(self.kept));
         for number in (0..self.kept).rev() {
-            _ = std::fs::rename(self.numbered_path(number), self.numbered_path(number + 1));
+            _ = std::fs::rename(self.numbered_log_path(number), self.numbered_log_path(number + 1));
         }
-        if self.kept == 0 || self.numbered_path(0).exists() {
-            _ = OpenOptions::new().write(true).truncate(true).open(self.numbered_path(0));
+        if self.kept == 0 || self.numbered_log_path(0).exists() {
+            _ = OpenOptions::new().write(true).truncate(true).open(self.numbered_log_path(0));
         }
     }
 }
@@ -86,7 +86,7 @@ impl Write for RotatingLog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let most = usize::try_from(self.size).unwrap_or(usize::MAX);
         let part = &line[..line.len().min(most.max(1))];
-        self.file_with_room(part.len() as u64)?.write_all(part)?;
+        self.current_or_rotated_file(part.len() as u64)?.write_all(part)?;
         // The rest of an oversized line is dropped.
         Ok(line.len())
     }

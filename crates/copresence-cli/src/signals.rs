@@ -4,7 +4,7 @@ use crate::output;
 use tokio_util::sync::CancellationToken;
 
 /// Returns a token that the first signal cancels; prints `asked` then. The second signal exits with 130.
-pub(crate) fn cancel_on_signal(asked: &'static str) -> CancellationToken {
+pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     // Register the handlers before the task is spawned, so that no signal is missed.

@@ -1,9 +1,9 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
 use crate::backend::{Backend, Credentials, Timeouts};
-use crate::download::{self, Download, DownloadError, ResumePoint};
+use crate::download::{self, DownloadError, OpenedDownload, ResumePoint};
 use crate::error::{CallError, InvalidResponse};
-use crate::exchange::{CallKind, Recorder};
+use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
 use crate::request_plan::{CallRoute, LoginPlan, RequestPlan, TokenRoute, secret_header_value};
 use crate::response::{ApiResponse, ErrorResponse};
@@ -22,12 +22,12 @@ use tokio::sync::Mutex;
 /// A client for one backend. Cheap to clone. Clones share the session token.
 #[derive(Clone)]
 pub struct ApiClient {
-    shared: Arc<SharedState>,
+    shared: Arc<SharedClientState>,
     transport: HttpTransport,
 }
 
 /// State that all clones share.
-struct SharedState {
+struct SharedClientState {
     plan: RequestPlan,
     /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in
     /// once.
@@ -36,14 +36,14 @@ struct SharedState {
     known_secrets: RwLock<Redactor>,
 }
 
-impl SharedState {
+impl SharedClientState {
     /// A redactor for all secrets that are known so far.
-    fn redactor(&self) -> Redactor {
+    fn known_secrets_redactor(&self) -> Redactor {
         self.known_secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Adds a session token to the known secrets.
-    fn add_session_token(&self, session: &SessionToken) {
+    fn add_token_to_secrets(&self, session: &SessionToken) {
         let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
         *known = known.with_secret(session.expose());
     }
@@ -65,7 +65,7 @@ impl ApiClient {
         backend: Backend,
         credentials: Credentials,
         time_outs: Timeouts,
-        recorder: Arc<dyn Recorder>,
+        recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
         let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
         let transport = HttpTransport::new(time_outs, recorder, plan.uses_tls())?;
@@ -75,7 +75,11 @@ impl ApiClient {
         };
         let known = RwLock::new(plan.redactor.clone());
         Ok(Self {
-            shared: Arc::new(SharedState { plan, session_token: Mutex::new(session), known_secrets: known }),
+            shared: Arc::new(SharedClientState {
+                plan,
+                session_token: Mutex::new(session),
+                known_secrets: known,
+            }),
             transport,
         })
     }
@@ -85,7 +89,7 @@ impl ApiClient {
     /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded
     /// by the client that sends it.
     #[must_use]
-    pub fn with_recorder(&self, recorder: Arc<dyn Recorder>) -> Self {
+    pub fn with_recorder(&self, recorder: Arc<dyn ExchangeRecorder>) -> Self {
         Self { shared: self.shared.clone(), transport: self.transport.with_recorder(recorder) }
     }
 
@@ -103,13 +107,14 @@ impl ApiClient {
     pub async fn generate_token(&self) -> Result<ExportToken, CallError> {
         match &self.shared.plan.token_route {
             TokenRoute::Partner { generate, token_pointer } => {
-                let answered =
-                    self.send_generate(CallKind::Generate, generate.clone(), None, token_pointer).await?;
+                let answered = self
+                    .send_generate_request(CallKind::Generate, generate.clone(), None, token_pointer)
+                    .await?;
                 parse_export_token(&answered, token_pointer)
             }
             TokenRoute::Direct { generate, login, .. } => {
                 let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
-                match self.generate_with_session(generate, &session).await {
+                match self.generate_token_with_session(generate, &session).await {
                     Err(CallError::ErrorResponse(refusal))
                         if refusal.is_session_rejected() && !fresh && login.is_some() =>
                     {
@@ -118,7 +123,7 @@ impl ApiClient {
                             "the session token was rejected; logging in again"
                         );
                         let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;
-                        self.generate_with_session(generate, &session).await
+                        self.generate_token_with_session(generate, &session).await
                     }
                     other => other,
                 }
@@ -142,9 +147,9 @@ impl ApiClient {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem_route.clone();
         let value = secret_header_value(token.expose(), "Export Token")
-            .map_err(|error| unsendable_request(&error))?;
+            .map_err(|error| unsendable_request_error(&error))?;
         route.headers.insert(HeaderName::from_static(EXPORT_TOKEN_HEADER), value);
-        let redactor = shared.redactor().with_secret(token.expose());
+        let redactor = shared.known_secrets_redactor().with_secret(token.expose());
         let outgoing =
             ApiRequest { call: CallKind::Redeem, route, body: None, token_pointer: None, redactor };
         self.transport.send_call(outgoing).await
@@ -161,35 +166,35 @@ impl ApiClient {
         &self,
         url: &DownloadUrl,
         resume: Option<&ResumePoint>,
-    ) -> Result<Download, DownloadError> {
-        download::open_download(&self.transport, &self.shared.redactor(), url, resume).await
+    ) -> Result<OpenedDownload, DownloadError> {
+        download::open_download(&self.transport, &self.shared.known_secrets_redactor(), url, resume).await
     }
 
     /// Masks every known secret in a text of the backend.
     pub fn redact_text(&self, word: &str) -> String {
-        self.shared.redactor().redact_text(word)
+        self.shared.known_secrets_redactor().redact_text(word)
     }
 
     /// Masks every known secret in a response body that is to be saved.
     ///
     /// Field names of the specification are kept. URLs are kept unless the status says that the response has no
     /// download URLs, because the avatar could not be downloaded without them.
-    pub fn redact_response_body(&self, status: Option<u16>, body: &Bytes) -> Bytes {
+    pub fn redact_body_for_saving(&self, status: Option<u16>, body: &Bytes) -> Bytes {
         let may_deliver = status.is_none_or(|status| (200..300).contains(&status));
-        self.shared.redactor().redact_saved_body(body, may_deliver)
+        self.shared.known_secrets_redactor().redact_body_for_saving(body, may_deliver)
     }
 
     /// Sends one generate request with a session token.
-    async fn generate_with_session(
+    async fn generate_token_with_session(
         &self,
         route: &CallRoute,
         session: &SessionToken,
     ) -> Result<ExportToken, CallError> {
         let mut route = route.clone();
         let value = secret_header_value(session.expose(), "session token")
-            .map_err(|error| unsendable_request(&error))?;
+            .map_err(|error| unsendable_request_error(&error))?;
         route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
-        let answered = self.send_generate(CallKind::Generate, route, Some(session), "/token").await?;
+        let answered = self.send_generate_request(CallKind::Generate, route, Some(session), "/token").await?;
         parse_export_token(&answered, "/token")
     }
 
@@ -208,14 +213,14 @@ impl ApiClient {
             return Ok((session.clone(), false));
         }
         let Some(login) = login else {
-            return Err(unsendable_request(&SetupError::MissingSession));
+            return Err(unsendable_request_error(&SetupError::MissingSession));
         };
         *held = None;
         let body = serde_json::json!({
             "username": login.username.expose(),
             "password": login.password.expose(),
         });
-        let redactor = self.shared.redactor();
+        let redactor = self.shared.known_secrets_redactor();
         let outgoing = ApiRequest {
             call: CallKind::Login,
             route: login.route.clone(),
@@ -224,28 +229,28 @@ impl ApiClient {
             redactor,
         };
         let answered = self.transport.send_call(outgoing).await?;
-        ensure_success(CallKind::Login, &answered)?;
-        let read = LoginResponse::parse_at_pointer(&answered.body, &login.token_pointer);
-        let session = read.map_err(|mismatch| invalid_response(&answered, mismatch))?.session_token;
-        self.shared.add_session_token(&session);
+        ensure_success_status(CallKind::Login, &answered)?;
+        let read = LoginResponse::parse_session_at_pointer(&answered.body, &login.token_pointer);
+        let session = read.map_err(|mismatch| invalid_response_error(&answered, mismatch))?.session_token;
+        self.shared.add_token_to_secrets(&session);
         *held = Some(session.clone());
         Ok((session, true))
     }
 
     /// Sends a generate request. Other statuses than 2xx are errors.
-    async fn send_generate(
+    async fn send_generate_request(
         &self,
         call: CallKind,
         route: CallRoute,
         session: Option<&SessionToken>,
         token_pointer: &str,
     ) -> Result<ApiResponse, CallError> {
-        let known = self.shared.redactor();
+        let known = self.shared.known_secrets_redactor();
         let redactor = session.map_or_else(|| known.clone(), |session| known.with_secret(session.expose()));
         let token_pointer = Some(token_pointer.to_owned());
         let outgoing = ApiRequest { call, route, body: None, token_pointer, redactor };
         let answered = self.transport.send_call(outgoing).await?;
-        ensure_success(call, &answered)?;
+        ensure_success_status(call, &answered)?;
         Ok(answered)
     }
 }
@@ -255,21 +260,21 @@ const EXPORT_TOKEN_HEADER: &str = "x-copresence-export-token";
 const SESSION_TOKEN_HEADER: &str = "x-copresence-session-token";
 
 /// Checks for any 2xx status. The specification lists no status codes of `/generateExportToken`.
-fn ensure_success(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
+fn ensure_success_status(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
     match answered.status {
         200..=299 => Ok(()),
-        _ => Err(CallError::ErrorResponse(ErrorResponse::from_response(call, answered))),
+        _ => Err(CallError::ErrorResponse(ErrorResponse::classify_error_response(call, answered))),
     }
 }
 
 /// Parses the Export Token in a generate response.
 fn parse_export_token(answered: &ApiResponse, pointer: &str) -> Result<ExportToken, CallError> {
-    let read = GenerateResponse::parse_at_pointer(&answered.body, pointer);
-    read.map(|answer| answer.token).map_err(|mismatch| invalid_response(answered, mismatch))
+    let read = GenerateResponse::parse_token_at_pointer(&answered.body, pointer);
+    read.map(|answer| answer.token).map_err(|mismatch| invalid_response_error(answered, mismatch))
 }
 
 /// The error for a response that violates the specification.
-fn invalid_response(answered: &ApiResponse, mismatch: SpecViolation) -> CallError {
+fn invalid_response_error(answered: &ApiResponse, mismatch: SpecViolation) -> CallError {
     CallError::InvalidResponse(InvalidResponse {
         status: answered.status,
         violation: mismatch,
@@ -278,7 +283,7 @@ fn invalid_response(answered: &ApiResponse, mismatch: SpecViolation) -> CallErro
 }
 
 /// The error for a request that could not be built.
-fn unsendable_request(error: &SetupError) -> CallError {
+fn unsendable_request_error(error: &SetupError) -> CallError {
     CallError::NeverSent(ConnectError { kind: ConnectErrorKind::Other, detail: error.to_string() })
 }
 

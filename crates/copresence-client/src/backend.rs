@@ -52,7 +52,7 @@ pub struct Backend {
 
 impl Backend {
     /// The endpoints of the vendor below one URL, with the assumed login.
-    pub fn for_vendor(base_url: Url) -> Self {
+    pub fn backend_for_vendor(base_url: Url) -> Self {
         Self {
             base_url,
             login_route: LoginRoute::default(),
@@ -108,12 +108,12 @@ pub enum TokenSource {
     /// A partner's backend hands out tokens.
     ///
     /// Spec: "Your backend transmits the Export Token to a device running one of your applications".
-    Partner(PartnerSource),
+    Partner(PartnerTokenSource),
 }
 
 /// A partner's backend that hands out Export Tokens.
 #[derive(Clone)]
-pub struct PartnerSource {
+pub struct PartnerTokenSource {
     /// http or https URL.
     pub url: Url,
     /// Usually POST. The request has no body.
@@ -124,19 +124,19 @@ pub struct PartnerSource {
     pub token_pointer: String,
 }
 
-impl PartnerSource {
+impl PartnerTokenSource {
     /// `POST` without additional headers to a URL whose response has the form of the vendor: `{"token": …}`.
     pub fn new(url: Url) -> Self {
         Self { url, method: Method::POST, headers: Vec::new(), token_pointer: "/token".to_owned() }
     }
 }
 
-impl fmt::Debug for PartnerSource {
+impl fmt::Debug for PartnerTokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartnerSource")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("method", &self.method)
-            .field("headers", &header_names(&self.headers))
+            .field("headers", &names_of_headers(&self.headers))
             .field("token_pointer", &self.token_pointer)
             .finish()
     }
@@ -164,7 +164,7 @@ impl fmt::Debug for RedeemRoute {
             Self::Partner { url, headers } => f
                 .debug_struct("Partner")
                 .field("origin", &url.origin().ascii_serialization())
-                .field("headers", &header_names(headers))
+                .field("headers", &names_of_headers(headers))
                 .finish(),
         }
     }
@@ -184,6 +184,6 @@ pub struct Credentials {
 }
 
 /// The names of headers. Values may be secrets, so `Debug` does not show them.
-fn header_names(headers: &[(String, String)]) -> Vec<&str> {
+fn names_of_headers(headers: &[(String, String)]) -> Vec<&str> {
     headers.iter().map(|(name, _)| name.as_str()).collect()
 }

@@ -1,7 +1,7 @@
 //! Captures an exchange while it is in progress, and records it once, redacted.
 
-use crate::exchange::{CallKind, ExchangeOutcome, Recorder};
-use crate::raw_exchange::RawExchange;
+use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
+use crate::raw_exchange::UnredactedExchange;
 use crate::redact::Redactor;
 use crate::transport_error::{ConnectError, LostResponse};
 use bytes::Bytes;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 /// An exchange in progress. It is recorded on drop, so also if the caller drops the call.
 pub(crate) struct ExchangeCapture {
-    raw: RawExchange,
+    raw: UnredactedExchange,
     redactor: Redactor,
-    recorder: Arc<dyn Recorder>,
+    recorder: Arc<dyn ExchangeRecorder>,
     started: Instant,
 }
 
@@ -25,10 +25,10 @@ impl ExchangeCapture {
         request: &reqwest::Request,
         token_pointer: Option<String>,
         redactor: Redactor,
-        recorder: Arc<dyn Recorder>,
+        recorder: Arc<dyn ExchangeRecorder>,
     ) -> Self {
         let body = request.body().and_then(reqwest::Body::as_bytes);
-        let raw = RawExchange {
+        let raw = UnredactedExchange {
             call,
             started_at: Timestamp::now(),
             time_to_headers: None,
@@ -49,20 +49,20 @@ impl ExchangeCapture {
     }
 
     /// Captures the status line and headers.
-    pub(crate) fn record_head(&mut self, response: &reqwest::Response) {
+    pub(crate) fn capture_response_headers(&mut self, response: &reqwest::Response) {
         self.raw.time_to_headers = Some(self.started.elapsed());
         self.raw.status = Some(response.status().as_u16());
         self.raw.response_headers = response.headers().clone();
     }
 
     /// Captures the body of an API call, complete or not.
-    pub(crate) fn record_body(&mut self, body: Bytes) {
+    pub(crate) fn capture_response_body(&mut self, body: Bytes) {
         self.raw.body_size = body.len() as u64;
         self.raw.body = Some(body);
     }
 
     /// Counts bytes of a download. The bytes are personal data, so they are not captured.
-    pub(crate) fn count_body_bytes(&mut self, bytes: usize) {
+    pub(crate) fn count_download_bytes(&mut self, bytes: usize) {
         self.raw.body_size += bytes as u64;
     }
 
@@ -94,6 +94,6 @@ impl Drop for ExchangeCapture {
         if self.raw.outcome == ExchangeOutcome::Cancelled {
             self.raw.error = Some("cancelled by the caller".to_owned());
         }
-        self.recorder.record(self.redactor.redact_exchange(&self.raw));
+        self.recorder.record_exchange(self.redactor.redact_exchange(&self.raw));
     }
 }

@@ -27,8 +27,8 @@ pub(crate) enum DecodeError {
 }
 
 /// The violation if the headers state a content encoding.
-pub(crate) fn encoding_violation(headers: &HeaderMap) -> Option<SpecViolation> {
-    (!stated_encodings(headers).is_empty()).then(|| encoding_mismatch("an encoded body"))
+pub(crate) fn find_encoding_violation(headers: &HeaderMap) -> Option<SpecViolation> {
+    (!stated_encodings(headers).is_empty()).then(|| encoded_body_violation("an encoded body"))
 }
 
 /// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no
@@ -42,11 +42,13 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
         ["gzip" | "x-gzip" | "deflate"] if looks_like_json(&body) => DecodedBody { body, error: None },
         ["gzip" | "x-gzip"] => decode_limited(MultiGzDecoder::new(&body[..])),
         // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
-        ["deflate"] if is_zlib(&body) => decode_limited(ZlibDecoder::new(&body[..])),
+        ["deflate"] if has_zlib_header(&body) => decode_limited(ZlibDecoder::new(&body[..])),
         ["deflate"] => decode_limited(DeflateDecoder::new(&body[..])),
         _ => DecodedBody {
             body,
-            error: Some(DecodeError::InvalidEncoding(encoding_mismatch("an unsupported content encoding"))),
+            error: Some(DecodeError::InvalidEncoding(encoded_body_violation(
+                "an unsupported content encoding",
+            ))),
         },
     }
 }
@@ -68,7 +70,7 @@ fn looks_like_json(body: &[u8]) -> bool {
 }
 
 /// Whether a body has a zlib header (RFC 1950): the method is deflate, and the first two bytes are a multiple of 31.
-fn is_zlib(body: &[u8]) -> bool {
+fn has_zlib_header(body: &[u8]) -> bool {
     matches!(body, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
 }
 
@@ -83,7 +85,7 @@ fn decode_limited(decoder: impl Read) -> DecodedBody {
         Some(DecodeError::TooLarge)
     } else {
         whole.is_err().then(|| {
-            DecodeError::InvalidEncoding(encoding_mismatch(
+            DecodeError::InvalidEncoding(encoded_body_violation(
                 "a body that does not conform to its content encoding",
             ))
         })
@@ -92,7 +94,7 @@ fn decode_limited(decoder: impl Read) -> DecodedBody {
 }
 
 /// The violation by an encoded body.
-fn encoding_mismatch(found: &str) -> SpecViolation {
+fn encoded_body_violation(found: &str) -> SpecViolation {
     SpecViolation::new(
         "Content-Encoding",
         "a body without content encoding (`Accept-Encoding: identity`)",

@@ -24,80 +24,80 @@ pub const DOWNLOAD_URL_VAR: &str = "DOWNLOAD_URL";
 
 /// A word of a shell command: literal text and shell variables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ShellWord(Vec<WordPart>);
+pub struct ShellWord(Vec<ShellWordPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum WordPart {
+enum ShellWordPart {
     Text(String),
     Variable(String),
 }
 
 impl ShellWord {
     /// A word of literal text.
-    pub fn from_text(text: impl Into<String>) -> Self {
-        Self::default().then_text(text)
+    pub fn word_from_text(text: impl Into<String>) -> Self {
+        Self::default().append_text(text)
     }
 
     /// A word that is the value of a variable. The name is converted to a valid shell variable name.
-    pub fn from_variable(name: &str) -> Self {
-        Self::default().then_variable(name)
+    pub fn word_from_variable(name: &str) -> Self {
+        Self::default().append_variable(name)
     }
 
     /// Appends literal text.
     #[must_use]
-    pub fn then_text(mut self, text: impl Into<String>) -> Self {
+    pub fn append_text(mut self, text: impl Into<String>) -> Self {
         let text = text.into();
         match self.0.last_mut() {
             _ if text.is_empty() => {}
-            Some(WordPart::Text(before)) => before.push_str(&text),
-            _ => self.0.push(WordPart::Text(text)),
+            Some(ShellWordPart::Text(before)) => before.push_str(&text),
+            _ => self.0.push(ShellWordPart::Text(text)),
         }
         self
     }
 
     /// Appends the value of a variable. The name is converted to a valid shell variable name.
     #[must_use]
-    pub fn then_variable(mut self, name: &str) -> Self {
-        self.0.push(WordPart::Variable(shell_variable_name(name)));
+    pub fn append_variable(mut self, name: &str) -> Self {
+        self.0.push(ShellWordPart::Variable(shell_variable_name(name)));
         self
     }
 
     /// Appends another word.
     #[must_use]
-    pub fn then_word(self, word: Self) -> Self {
+    pub fn append_word(self, word: Self) -> Self {
         word.0.into_iter().fold(self, |all, part| match part {
-            WordPart::Text(text) => all.then_text(text),
-            WordPart::Variable(name) => all.then_variable(&name),
+            ShellWordPart::Text(text) => all.append_text(text),
+            ShellWordPart::Variable(name) => all.append_variable(&name),
         })
     }
 
     /// A word from a template: each occurrence of `mark` in `text` is replaced by the value of the variable `name`.
-    pub fn from_template(text: &str, mark: &str, name: &str) -> Self {
+    pub fn word_from_template(text: &str, mark: &str, name: &str) -> Self {
         let mut pieces = text.split(mark);
-        let first = Self::from_text(pieces.next().unwrap_or_default());
-        pieces.fold(first, |word, piece| word.then_variable(name).then_text(piece))
+        let first = Self::word_from_text(pieces.next().unwrap_or_default());
+        pieces.fold(first, |word, piece| word.append_variable(name).append_text(piece))
     }
 
     /// The word, quoted for a POSIX shell.
     pub fn shell_quoted(&self) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
         match self.0.as_slice() {
-            [WordPart::Text(text)] if text.chars().all(plain) => text.clone(),
+            [ShellWordPart::Text(text)] if text.chars().all(plain) => text.clone(),
             parts
-                if parts.iter().any(|part| matches!(part, WordPart::Variable(_)))
+                if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_)))
                     && self.fits_double_quotes() =>
             {
                 self.double_quoted()
             }
             [] => "''".to_owned(),
-            parts => parts.iter().map(WordPart::quote_part).collect(),
+            parts => parts.iter().map(ShellWordPart::quote_part).collect(),
         }
     }
 
     /// Whether the literal text needs no escaping inside double quotes, in any shell.
     fn fits_double_quotes(&self) -> bool {
         let hard = |c: char| matches!(c, '"' | '\\' | '$' | '`' | '!') || c.is_control();
-        self.0.iter().all(|part| !matches!(part, WordPart::Text(text) if text.contains(hard)))
+        self.0.iter().all(|part| !matches!(part, ShellWordPart::Text(text) if text.contains(hard)))
     }
 
     /// The word in double quotes.
@@ -105,11 +105,11 @@ impl ShellWord {
         let mut quoted = String::from("\"");
         for (index, part) in self.0.iter().enumerate() {
             match part {
-                WordPart::Text(text) => quoted.push_str(text),
-                WordPart::Variable(name) => {
+                ShellWordPart::Text(text) => quoted.push_str(text),
+                ShellWordPart::Variable(name) => {
                     let runs_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '[');
                     let next = self.0.get(index + 1);
-                    let braces = matches!(next, Some(WordPart::Text(text)) if text.starts_with(runs_on));
+                    let braces = matches!(next, Some(ShellWordPart::Text(text)) if text.starts_with(runs_on));
                     let (before, after) = if braces { ("${", "}") } else { ("$", "") };
                     quoted.extend([before, name, after]);
                 }
@@ -120,7 +120,7 @@ impl ShellWord {
     }
 }
 
-impl WordPart {
+impl ShellWordPart {
     /// The part in its own quotes.
     fn quote_part(&self) -> String {
         match self {
@@ -151,9 +151,9 @@ impl CurlCommand {
     pub fn with_header(mut self, name: &str, value: ShellWord) -> Self {
         // curl removes a header for `Name:`, and sends an empty one for `Name;`.
         let line = if value == ShellWord::default() {
-            ShellWord::from_text(format!("{name};"))
+            ShellWord::word_from_text(format!("{name};"))
         } else {
-            ShellWord::from_text(format!("{name}: ")).then_word(value)
+            ShellWord::word_from_text(format!("{name}: ")).append_word(value)
         };
         self.headers.push(line);
         self
@@ -169,43 +169,42 @@ impl CurlCommand {
     /// Writes the response body to a file.
     #[must_use]
     pub fn with_output_file(mut self, file: &str) -> Self {
-        self.output_file = Some(ShellWord::from_text(file));
+        self.output_file = Some(ShellWord::word_from_text(file));
         self
     }
 
     /// The words of the command, in the order of its arguments.
-    pub fn to_words(&self) -> Vec<ShellWord> {
-        self.words_by_line().into_iter().flatten().collect()
+    pub fn to_shell_words(&self) -> Vec<ShellWord> {
+        self.shell_words_by_line().into_iter().flatten().collect()
     }
 
     /// The command for a shell, with one line per header.
     pub fn to_command_line(&self) -> String {
         let line =
             |words: &Vec<ShellWord>| words.iter().map(ShellWord::shell_quoted).collect::<Vec<_>>().join(" ");
-        self.words_by_line().iter().map(line).collect::<Vec<_>>().join(" \\\n  ")
+        self.shell_words_by_line().iter().map(line).collect::<Vec<_>>().join(" \\\n  ")
     }
 
     /// The words of each line of the command.
-    fn words_by_line(&self) -> Vec<Vec<ShellWord>> {
-        let mut first: Vec<_> = ["curl", "-sS", "-i"].map(ShellWord::from_text).into();
-        let globs =
-            |part: &WordPart| matches!(part, WordPart::Text(text) if text.contains(['[', ']', '{', '}']));
+    fn shell_words_by_line(&self) -> Vec<Vec<ShellWord>> {
+        let mut first: Vec<_> = ["curl", "-sS", "-i"].map(ShellWord::word_from_text).into();
+        let globs = |part: &ShellWordPart| matches!(part, ShellWordPart::Text(text) if text.contains(['[', ']', '{', '}']));
         if self.url.0.iter().any(globs) {
-            first.push(ShellWord::from_text("--globoff"));
+            first.push(ShellWord::word_from_text("--globoff"));
         }
         match self.method.as_str() {
-            "HEAD" => first.push(ShellWord::from_text("--head")),
-            method => first.extend([ShellWord::from_text("-X"), ShellWord::from_text(method)]),
+            "HEAD" => first.push(ShellWord::word_from_text("--head")),
+            method => first.extend([ShellWord::word_from_text("-X"), ShellWord::word_from_text(method)]),
         }
         if let Some(file) = &self.output_file {
-            first.extend([ShellWord::from_text("-o"), file.clone()]);
+            first.extend([ShellWord::word_from_text("-o"), file.clone()]);
         }
         first.push(self.url.clone());
         let mut lines = vec![first];
-        lines.extend(self.headers.iter().map(|header| vec![ShellWord::from_text("-H"), header.clone()]));
+        lines.extend(self.headers.iter().map(|header| vec![ShellWord::word_from_text("-H"), header.clone()]));
         // `-d` would read a file for a body that starts with `@`.
         lines.extend(
-            self.request_body.iter().map(|body| vec![ShellWord::from_text("--data-raw"), body.clone()]),
+            self.request_body.iter().map(|body| vec![ShellWord::word_from_text("--data-raw"), body.clone()]),
         );
         lines
     }
@@ -214,8 +213,8 @@ impl CurlCommand {
 /// The command for the request of a recorded exchange. `backend` provides the templates of a partner's headers.
 pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand {
     let url = match exchange.call {
-        CallKind::Download => ShellWord::from_variable(DOWNLOAD_URL_VAR),
-        _ => url_word(&exchange.url),
+        CallKind::Download => ShellWord::word_from_variable(DOWNLOAD_URL_VAR),
+        _ => recorded_url_word(&exchange.url),
     };
     let mut curl = CurlCommand::new(&exchange.method, url);
     for (name, value) in &exchange.request_headers {
@@ -223,19 +222,19 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand 
         let own = name.eq_ignore_ascii_case("host")
             || (name.eq_ignore_ascii_case("content-length") && exchange.request_body.is_some());
         if !own {
-            curl = curl.with_header(name, header_word(exchange.call, name, value, backend));
+            curl = curl.with_header(name, header_to_shell_word(exchange.call, name, value, backend));
         }
     }
     match &exchange.request_body {
-        Some(text) => curl.with_body(body_word(text)),
+        Some(text) => curl.with_body(body_to_shell_word(text)),
         None => curl,
     }
 }
 
 /// The value of a header, with variables in place of masked parts.
-fn header_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> ShellWord {
+fn header_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> ShellWord {
     if !value.contains(MASK) {
-        return ShellWord::from_text(value);
+        return ShellWord::word_from_text(value);
     }
     let known = [
         (headers::API_KEY, API_KEY_VAR),
@@ -243,14 +242,14 @@ fn header_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> Sh
         (headers::EXPORT_TOKEN, EXPORT_TOKEN_VAR),
     ];
     if let Some((_, variable)) = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
-        return ShellWord::from_variable(variable);
+        return ShellWord::word_from_variable(variable);
     }
     match partner_header_template(call, name, backend) {
         Some(template) if template.contains(PARTNER_KEY_PLACEHOLDER) => {
-            ShellWord::from_template(template, PARTNER_KEY_PLACEHOLDER, PARTNER_KEY_VAR)
+            ShellWord::word_from_template(template, PARTNER_KEY_PLACEHOLDER, PARTNER_KEY_VAR)
         }
         // Other values in a partner's header may be secrets, too.
-        _ => ShellWord::from_variable(name),
+        _ => ShellWord::word_from_variable(name),
     }
 }
 
@@ -265,31 +264,37 @@ fn partner_header_template<'a>(call: CallKind, name: &str, backend: &'a Backend)
 }
 
 /// A recorded URL, with variables in place of masked query values, which may be a partner's secrets.
-fn url_word(recorded: &str) -> ShellWord {
-    let Some((place, query)) = recorded.split_once('?') else { return word_unless_masked(recorded, "URL") };
+fn recorded_url_word(recorded: &str) -> ShellWord {
+    let Some((place, query)) = recorded.split_once('?') else {
+        return text_or_masked_variable(recorded, "URL");
+    };
     let pairs = query.split('&').map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        ShellWord::from_text(format!("{encoded}=")).then_word(word_unless_masked(value, name))
+        ShellWord::word_from_text(format!("{encoded}=")).append_word(text_or_masked_variable(value, name))
     });
-    pairs.enumerate().fold(word_unless_masked(place, "URL").then_text("?"), |word, (index, pair)| {
-        word.then_text(if index == 0 { "" } else { "&" }).then_word(pair)
+    pairs.enumerate().fold(text_or_masked_variable(place, "URL").append_text("?"), |word, (index, pair)| {
+        word.append_text(if index == 0 { "" } else { "&" }).append_word(pair)
     })
 }
 
 /// The text itself, or the variable if the text is masked.
-fn word_unless_masked(text: &str, variable: &str) -> ShellWord {
-    if text.contains(MASK) { ShellWord::from_variable(variable) } else { ShellWord::from_text(text) }
+fn text_or_masked_variable(text: &str, variable: &str) -> ShellWord {
+    if text.contains(MASK) {
+        ShellWord::word_from_variable(variable)
+    } else {
+        ShellWord::word_from_text(text)
+    }
 }
 
 /// A body, with a variable in place of each masked string. The variable is named after the JSON member.
-fn body_word(text: &str) -> ShellWord {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return word_unless_masked(text, "BODY") };
-    json_word(&value, "BODY")
+fn body_to_shell_word(text: &str) -> ShellWord {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return text_or_masked_variable(text, "BODY") };
+    json_to_shell_word(&value, "BODY")
 }
 
 /// A JSON value. `name` is the member that holds it.
-fn json_word(value: &Value, name: &str) -> ShellWord {
+fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
     match value {
         Value::String(text) if text.contains(MASK) => {
             let variable = match name {
@@ -297,30 +302,30 @@ fn json_word(value: &Value, name: &str) -> ShellWord {
                 "password" => PASSWORD_VAR,
                 other => other,
             };
-            ShellWord::from_text("\"").then_variable(variable).then_text("\"")
+            ShellWord::word_from_text("\"").append_variable(variable).append_text("\"")
         }
         Value::Array(items) => {
-            let items = items.iter().map(|item| json_word(item, name)).enumerate();
+            let items = items.iter().map(|item| json_to_shell_word(item, name)).enumerate();
             items
-                .fold(ShellWord::from_text("["), |all, (index, item)| {
-                    all.then_text(separator_before(index)).then_word(item)
+                .fold(ShellWord::word_from_text("["), |all, (index, item)| {
+                    all.append_text(comma_before_item(index)).append_word(item)
                 })
-                .then_text("]")
+                .append_text("]")
         }
         Value::Object(members) => {
             let members = members.iter().enumerate().map(|(index, (key, value))| {
                 let key_text = Value::from(key.as_str()).to_string();
-                ShellWord::from_text(format!("{}{key_text}:", separator_before(index)))
-                    .then_word(json_word(value, key))
+                ShellWord::word_from_text(format!("{}{key_text}:", comma_before_item(index)))
+                    .append_word(json_to_shell_word(value, key))
             });
-            members.fold(ShellWord::from_text("{"), ShellWord::then_word).then_text("}")
+            members.fold(ShellWord::word_from_text("{"), ShellWord::append_word).append_text("}")
         }
-        other => ShellWord::from_text(other.to_string()),
+        other => ShellWord::word_from_text(other.to_string()),
     }
 }
 
 /// The separator before the item at `index`.
-fn separator_before(index: usize) -> &'static str {
+fn comma_before_item(index: usize) -> &'static str {
     if index == 0 { "" } else { "," }
 }
 
@@ -332,14 +337,14 @@ fn shell_variable_name(name: &str) -> String {
 }
 
 /// A URL with the variable `QUERY` in place of its query.
-pub fn url_without_query(address: &Url) -> ShellWord {
+pub fn url_with_query_variable(address: &Url) -> ShellWord {
     match address.query() {
         Some(_) => {
             let mut shown = address.clone();
             shown.set_query(None);
-            ShellWord::from_text(format!("{shown}?")).then_variable("QUERY")
+            ShellWord::word_from_text(format!("{shown}?")).append_variable("QUERY")
         }
-        None => ShellWord::from_text(address.as_str()),
+        None => ShellWord::word_from_text(address.as_str()),
     }
 }
 

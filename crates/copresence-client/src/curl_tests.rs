@@ -1,5 +1,5 @@
 use super::*;
-use crate::backend::PartnerSource;
+use crate::backend::PartnerTokenSource;
 use crate::exchange::ExchangeOutcome;
 use proptest::prelude::*;
 use std::process::Command;
@@ -22,8 +22,8 @@ fn through_a_shell(command: &str, variables: &[(&str, String)]) -> Vec<String> {
 fn filled(word: &ShellWord, variables: &[(&str, String)]) -> String {
     let value = |name: &str| variables.iter().find(|(known, _)| *known == name).expect("known").1.clone();
     let parts = word.0.iter().map(|part| match part {
-        WordPart::Text(text) => text.clone(),
-        WordPart::Variable(name) => value(name),
+        ShellWordPart::Text(text) => text.clone(),
+        ShellWordPart::Variable(name) => value(name),
     });
     parts.collect()
 }
@@ -41,7 +41,7 @@ fn word() -> impl Strategy<Value = ShellWord> {
     ];
     prop::collection::vec(part, 0..5).prop_map(|parts| {
         parts.into_iter().fold(ShellWord::default(), |word, (is_text, value)| {
-            if is_text { word.then_text(value) } else { word.then_variable(&value) }
+            if is_text { word.append_text(value) } else { word.append_variable(&value) }
         })
     })
 }
@@ -66,7 +66,7 @@ proptest! {
         if let Some(body) = body {
             curl = curl.with_body(body);
         }
-        let wanted: Vec<_> = curl.to_words().iter().map(|word| filled(word, &variables)).collect();
+        let wanted: Vec<_> = curl.to_shell_words().iter().map(|word| filled(word, &variables)).collect();
         prop_assert_eq!(through_a_shell(&curl.to_command_line(), &variables), wanted);
     }
 }
@@ -97,7 +97,7 @@ fn exchange(
 }
 
 fn vendor() -> Backend {
-    Backend::for_vendor("https://api.test/".parse().expect("a URL"))
+    Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn the_secrets_of_a_login_become_variables() {
 
 #[test]
 fn a_partner_header_keeps_its_template_and_a_query_its_names() {
-    let mut partner = PartnerSource::new("https://relay.test/t?v=1".parse().expect("a URL"));
+    let mut partner = PartnerTokenSource::new("https://relay.test/t?v=1".parse().expect("a URL"));
     partner.headers.push(("Authorization".into(), "Bearer {partner_key}".into()));
     let backend = Backend { token_source: TokenSource::Partner(partner), ..vendor() };
     let headers = [("authorization", "…xy"), ("x-tenant", "…")];

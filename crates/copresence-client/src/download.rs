@@ -7,9 +7,10 @@ use crate::exchange::ExchangeOutcome;
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::transport::{
-    HttpTransport, NoResponse, build_request, lost_response, parse_retry_after, redirect_target,
+    HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after,
+    redirect_target,
 };
-use crate::transport_error::{ConnectError, LossKind, LostResponse};
+use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, SpecViolation};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -33,7 +34,7 @@ pub struct ResumePoint {
 }
 
 /// A download whose status line and headers were received.
-pub struct Download {
+pub struct OpenedDownload {
     /// 200 (the whole file) or 206 (the requested range).
     pub status: u16,
     /// Offset of the first byte of the stream in the file. Zero for a 200, even if a range was requested.
@@ -48,7 +49,7 @@ pub struct Download {
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
 }
 
-impl fmt::Debug for Download {
+impl fmt::Debug for OpenedDownload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Download")
             .field("status", &self.status)
@@ -102,7 +103,7 @@ pub enum DownloadError {
         /// Size of the whole file in bytes, if known.
         expected: Option<u64>,
         /// Whether the connection was lost or timed out.
-        loss: LossKind,
+        loss: ResponseLossKind,
         /// The network error, for an operator. Contains no secret.
         detail: String,
     },
@@ -121,32 +122,32 @@ pub(crate) async fn open_download(
     known: &Redactor,
     url: &DownloadUrl,
     resume: Option<&ResumePoint>,
-) -> Result<Download, DownloadError> {
+) -> Result<OpenedDownload, DownloadError> {
     let resume = resume.filter(|resume| resume.offset > 0);
-    let mut at = Url::parse(url.expose()).map_err(|error| unsendable_request(&error))?;
-    let mut redactor = known.with_secret(url.expose());
+    let mut at = Url::parse(url.expose_url()).map_err(|error| unsendable_request_error(&error))?;
+    let mut redactor = known.with_secret(url.expose_url());
     let mut behind: Option<u16> = None;
     for _ in 0..=MAX_REDIRECTS {
         let route =
             CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
         let request = build_request(&route);
         let mut capture = transport.start_download_capture(&request, &redactor);
-        let response = match transport.fetch_head(request, None, &redactor).await {
+        let response = match transport.send_and_await_headers(request, None, &redactor).await {
             Ok(response) => response,
             Err(headless) => {
-                let ending = headless.outcome();
-                let error = response_head_error(headless, behind, &at);
+                let ending = headless.exchange_outcome();
+                let error = missing_response_error(headless, behind, &at);
                 capture.finish_with_error(ending, error.to_string());
                 return Err(error);
             }
         };
-        capture.record_head(&response);
+        capture.capture_response_headers(&response);
         let status = response.status().as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-            return accept_response(transport, redactor, response, capture, resume);
+            return download_from_response(transport, redactor, response, capture, resume);
         }
         capture.finish_complete();
-        at = resolve_redirect(&at, status, redirect_target(&response))?;
+        at = allowed_redirect_target(&at, status, redirect_target(&response))?;
         redactor = redactor.with_secret(at.as_str());
         behind = Some(status);
     }
@@ -158,7 +159,7 @@ pub(crate) async fn open_download(
 fn download_request_headers(resume: Option<&ResumePoint>) -> Result<HeaderMap, DownloadError> {
     let mut headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("*/*"))]);
     let Some(resume) = resume else { return Ok(headers) };
-    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| unsendable_request(&error));
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| unsendable_request_error(&error));
     headers.insert(header::RANGE, value(&format!("bytes={}-", resume.offset))?);
     if let Some(validator) = &resume.validator {
         headers.insert(header::IF_RANGE, value(validator)?);
@@ -167,7 +168,7 @@ fn download_request_headers(resume: Option<&ResumePoint>) -> Result<HeaderMap, D
 }
 
 /// The target of a redirect, if it may be followed: http(s) only, never from https to http.
-fn resolve_redirect(from: &Url, status: u16, to: Option<Url>) -> Result<Url, DownloadError> {
+fn allowed_redirect_target(from: &Url, status: u16, to: Option<Url>) -> Result<Url, DownloadError> {
     let refuse = |why: String| Err(DownloadError::RedirectNotFollowed { status, why });
     let Some(mut to) = to else { return refuse("it has no valid location".to_owned()) };
     match (from.scheme(), to.scheme()) {
@@ -185,22 +186,22 @@ fn resolve_redirect(from: &Url, status: u16, to: Option<Url>) -> Result<Url, Dow
 }
 
 /// Builds the download from a response that is not a redirect.
-fn accept_response(
+fn download_from_response(
     transport: &HttpTransport,
     redactor: Redactor,
     response: reqwest::Response,
     capture: ExchangeCapture,
     resume: Option<&ResumePoint>,
-) -> Result<Download, DownloadError> {
-    match check_response_head(&response, resume) {
+) -> Result<OpenedDownload, DownloadError> {
+    match check_download_response(&response, resume) {
         Ok((offset, total)) => {
             let headers = response.headers();
-            Ok(Download {
+            Ok(OpenedDownload {
                 status: response.status().as_u16(),
                 offset,
                 total,
-                validator: range_validator(headers),
-                content_type: header_text(headers, &header::CONTENT_TYPE),
+                validator: if_range_validator(headers),
+                content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
                 stream: body_stream(transport.timeouts.read, redactor, response, capture, offset, total),
             })
         }
@@ -217,7 +218,7 @@ fn accept_response(
 }
 
 /// Checks the status and headers. Returns the offset of the body in the file, and the size of the file.
-fn check_response_head(
+fn check_download_response(
     response: &reqwest::Response,
     resume: Option<&ResumePoint>,
 ) -> Result<(u64, Option<u64>), DownloadError> {
@@ -227,17 +228,17 @@ fn check_response_head(
         DownloadError::InvalidResponse(InvalidResponse { status, violation: mismatch, body: Bytes::new() })
     };
     if matches!(status, 200 | 206)
-        && let Some(mismatch) = content_encoding::encoding_violation(headers)
+        && let Some(mismatch) = content_encoding::find_encoding_violation(headers)
     {
         return Err(broken(mismatch));
     }
-    let range = header_text(headers, &header::CONTENT_RANGE);
+    let range = ascii_header_value(headers, &header::CONTENT_RANGE);
     match (status, resume) {
         (200, _) => Ok((0, response.content_length())),
         (206, Some(resume)) => {
             let wrong =
                 |rule: String| broken(SpecViolation::new("Content-Range", rule, "another range or none"));
-            let range = range.as_deref().and_then(ContentRange::parse);
+            let range = range.as_deref().and_then(ContentRange::parse_content_range);
             let from = resume.offset;
             match range {
                 Some(range) if range.first != from => Err(wrong(format!("a range from byte {from} on"))),
@@ -270,7 +271,7 @@ fn check_response_head(
 }
 
 /// State of the body stream between two chunks.
-struct BodyReader {
+struct DownloadBodyState {
     response: reqwest::Response,
     capture: ExchangeCapture,
     redactor: Redactor,
@@ -288,28 +289,28 @@ fn body_stream(
     offset: u64,
     total: Option<u64>,
 ) -> BoxStream<'static, Result<Bytes, DownloadError>> {
-    let reading = BodyReader { response, capture, redactor, received: offset, total };
+    let reading = DownloadBodyState { response, capture, redactor, received: offset, total };
     stream::unfold(Some(reading), move |reading| async move {
         let mut reading = reading?;
         let (loss, detail) = match tokio::time::timeout(read, reading.response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 reading.received += chunk.len() as u64;
-                reading.capture.count_body_bytes(chunk.len());
+                reading.capture.count_download_bytes(chunk.len());
                 return Some((Ok(chunk), Some(reading)));
             }
             // A complete 206 response may end before the end of the file.
             Ok(Ok(None)) if reading.total.is_some_and(|total| reading.received < total) => {
-                (LossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
+                (ResponseLossKind::ConnectionLost, "the response ended before the end of the file".to_owned())
             }
             Ok(Ok(None)) => {
                 reading.capture.finish_complete();
                 return None;
             }
             Ok(Err(error)) => {
-                let evidence = lost_response(&error, None, Bytes::new(), &reading.redactor);
+                let evidence = lost_response_from_error(&error, None, Bytes::new(), &reading.redactor);
                 (evidence.loss, evidence.detail)
             }
-            Err(_) => (LossKind::TimedOut, "the file server stopped sending".to_owned()),
+            Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
         };
         let error =
             DownloadError::Interrupted { received: reading.received, expected: reading.total, loss, detail };
@@ -320,15 +321,15 @@ fn body_stream(
 }
 
 /// The error for a request without a response. `behind` is the status of the redirect that led to the URL `at`.
-fn response_head_error(headless: NoResponse, behind: Option<u16>, at: &Url) -> DownloadError {
+fn missing_response_error(headless: NoResponseReason, behind: Option<u16>, at: &Url) -> DownloadError {
     match (headless, behind) {
-        (NoResponse::NeverSent(cause), None) => DownloadError::NeverSent(cause),
-        (NoResponse::ResponseLost(evidence), None) => DownloadError::ResponseLost(evidence),
+        (NoResponseReason::NeverSent(cause), None) => DownloadError::NeverSent(cause),
+        (NoResponseReason::ResponseLost(evidence), None) => DownloadError::ResponseLost(evidence),
         // The server of the one-time URL responded, so the URL may be spent.
         (headless, status) => {
             let (loss, words) = match headless {
-                NoResponse::NeverSent(cause) => (LossKind::ConnectionLost, cause.to_string()),
-                NoResponse::ResponseLost(evidence) => (evidence.loss, evidence.to_string()),
+                NoResponseReason::NeverSent(cause) => (ResponseLossKind::ConnectionLost, cause.to_string()),
+                NoResponseReason::ResponseLost(evidence) => (evidence.loss, evidence.to_string()),
             };
             let words = format!("redirected to {}: {words}", at.origin().ascii_serialization());
             DownloadError::ResponseLost(LostResponse { loss, status, body: Bytes::new(), detail: words })
@@ -348,7 +349,7 @@ struct ContentRange {
 
 impl ContentRange {
     /// Parses the header value. Returns `None` if it is not valid or has no range.
-    fn parse(text: &str) -> Option<Self> {
+    fn parse_content_range(text: &str) -> Option<Self> {
         let (unit, rest) = text.trim().split_once(' ')?;
         let (range, total) = rest.trim().split_once('/')?;
         let (first, last) = range.split_once('-')?;
@@ -361,13 +362,13 @@ impl ContentRange {
 /// The validator for `If-Range`: a strong `ETag`, or else `Last-Modified` (RFC 9110, 13.1.5).
 ///
 /// The value is sent back exactly as received, so it is not parsed.
-fn range_validator(headers: &HeaderMap) -> Option<String> {
-    let strong = header_text(headers, &header::ETAG).filter(|tag| tag.starts_with('"'));
-    strong.or_else(|| header_text(headers, &header::LAST_MODIFIED))
+fn if_range_validator(headers: &HeaderMap) -> Option<String> {
+    let strong = ascii_header_value(headers, &header::ETAG).filter(|tag| tag.starts_with('"'));
+    strong.or_else(|| ascii_header_value(headers, &header::LAST_MODIFIED))
 }
 
 /// The value of a header, if it is visible ASCII.
-fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+fn ascii_header_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
@@ -377,7 +378,7 @@ fn expected_size_suffix(expected: Option<u64>) -> String {
 }
 
 /// The error for a URL or header value that cannot be sent.
-fn unsendable_request(error: &dyn fmt::Display) -> DownloadError {
+fn unsendable_request_error(error: &dyn fmt::Display) -> DownloadError {
     let kind = crate::transport_error::ConnectErrorKind::Other;
     DownloadError::NeverSent(ConnectError { kind, detail: error.to_string() })
 }
@@ -390,11 +391,14 @@ mod tests {
     #[test]
     fn a_content_range_is_parsed_and_invalid_ones_are_rejected() {
         let range = ContentRange { first: 5, last: 9, total: Some(10) };
-        assert_eq!(ContentRange::parse("bytes 5-9/10"), Some(range));
-        assert_eq!(ContentRange::parse("Bytes 5-9/10"), Some(range));
-        assert_eq!(ContentRange::parse("bytes 5-9/*"), Some(ContentRange { total: None, ..range }));
+        assert_eq!(ContentRange::parse_content_range("bytes 5-9/10"), Some(range));
+        assert_eq!(ContentRange::parse_content_range("Bytes 5-9/10"), Some(range));
+        assert_eq!(
+            ContentRange::parse_content_range("bytes 5-9/*"),
+            Some(ContentRange { total: None, ..range })
+        );
         for bad in ["", "bytes", "bytes */10", "bytes 9-5/10", "items 5-9/10", "bytes 5-9", "bytes -9/10"] {
-            assert_eq!(ContentRange::parse(bad), None, "{bad}");
+            assert_eq!(ContentRange::parse_content_range(bad), None, "{bad}");
         }
     }
 
@@ -402,8 +406,8 @@ mod tests {
     fn a_weak_tag_is_not_a_validator() {
         let weak = (header::ETAG, HeaderValue::from_static("W/\"1\""));
         let date = (header::LAST_MODIFIED, HeaderValue::from_static("Sun, 22 Nov 2026 10:00:00 GMT"));
-        assert_eq!(range_validator(&HeaderMap::from_iter([weak.clone()])), None);
-        let found = range_validator(&HeaderMap::from_iter([weak, date]));
+        assert_eq!(if_range_validator(&HeaderMap::from_iter([weak.clone()])), None);
+        let found = if_range_validator(&HeaderMap::from_iter([weak, date]));
         assert_eq!(found.as_deref(), Some("Sun, 22 Nov 2026 10:00:00 GMT"));
     }
 
@@ -411,7 +415,7 @@ mod tests {
     fn a_redirect_may_lead_to_https_but_not_to_http_or_other_schemes() {
         let go = |from: &str, to: &str| {
             let url = |text: &str| Url::parse(text).expect("a URL");
-            resolve_redirect(&url(from), 302, Some(url(to))).map(|url| url.to_string())
+            allowed_redirect_target(&url(from), 302, Some(url(to))).map(|url| url.to_string())
         };
         assert_eq!(go("http://a.test/", "https://u:p@b.test/x").expect("followed"), "https://b.test/x");
         assert!(go("http://a.test/", "http://b.test/").is_ok());
@@ -421,13 +425,13 @@ mod tests {
             let error = go(from, to).expect_err(to).to_string();
             assert!(!error.contains("sig") && !error.contains("passwd"), "{error}");
         }
-        assert!(resolve_redirect(&Url::parse("http://a.test/").expect("a URL"), 302, None).is_err());
+        assert!(allowed_redirect_target(&Url::parse("http://a.test/").expect("a URL"), 302, None).is_err());
     }
 
     proptest! {
         #[test]
         fn any_content_range_is_parsed_without_a_panic(text in ".*") {
-            let _ = ContentRange::parse(&text);
+            let _ = ContentRange::parse_content_range(&text);
         }
     }
 }

@@ -96,15 +96,15 @@ impl Exchange {
 /// Receives every exchange, in the order in which they end.
 ///
 /// It is called on the task that made the call, so an implementation must not block.
-pub trait Recorder: Send + Sync {
+pub trait ExchangeRecorder: Send + Sync {
     /// Receives one exchange.
-    fn record(&self, exchange: Exchange);
+    fn record_exchange(&self, exchange: Exchange);
 }
 
 /// Discards every exchange.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoRecorder;
 
-impl Recorder for NoRecorder {
-    fn record(&self, _: Exchange) {}
+impl ExchangeRecorder for NoRecorder {
+    fn record_exchange(&self, _: Exchange) {}
 }

@@ -1,6 +1,6 @@
 //! Exchanges as HAR 1.2 (HTTP Archive), which the network panels of browsers and HTTP proxies can open.
 
-use crate::exchange::{Exchange, Recorder};
+use crate::exchange::{Exchange, ExchangeRecorder};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use url::Url;
 
 /// Builds the archive of some exchanges.
-pub fn har_document<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_json::Value {
+pub fn har_from_exchanges<'a>(exchanges: impl IntoIterator<Item = &'a Exchange>) -> serde_json::Value {
     let entries = exchanges.into_iter().map(har_entry).collect();
     let creator = HarCreator { name: "copresence-kiosk", version: env!("CARGO_PKG_VERSION") };
     let har = Har { log: HarLog { version: "1.2", creator, entries } };
@@ -31,13 +31,13 @@ impl HarRecorder {
     }
 
     /// The kept exchanges, oldest first.
-    pub fn exchanges(&self) -> Vec<Exchange> {
+    pub fn recorded_exchanges(&self) -> Vec<Exchange> {
         self.lock_exchanges().iter().cloned().collect()
     }
 
     /// Builds the archive of the kept exchanges.
     pub fn har_document(&self) -> serde_json::Value {
-        har_document(self.lock_exchanges().iter())
+        har_from_exchanges(self.lock_exchanges().iter())
     }
 
     /// Writes the archive as indented JSON.
@@ -55,8 +55,8 @@ impl HarRecorder {
     }
 }
 
-impl Recorder for HarRecorder {
-    fn record(&self, exchange: Exchange) {
+impl ExchangeRecorder for HarRecorder {
+    fn record_exchange(&self, exchange: Exchange) {
         let mut latest = self.lock_exchanges();
         latest.push_back(exchange);
         while latest.len() > self.limit {
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn an_entry_has_the_required_fields_of_har_1_2() {
-        let har = har_document(&[exchange(Some(200)), exchange(None)]);
+        let har = har_from_exchanges(&[exchange(Some(200)), exchange(None)]);
         let entry = &har["log"]["entries"][0];
         assert_eq!(har["log"]["version"], "1.2");
         assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00Z");
@@ -293,9 +293,10 @@ mod tests {
     fn only_the_latest_exchanges_are_kept() {
         let recorder = HarRecorder::new(2);
         for status in [400, 401, 402] {
-            recorder.record(exchange(Some(status)));
+            recorder.record_exchange(exchange(Some(status)));
         }
-        let kept: Vec<_> = recorder.exchanges().iter().filter_map(|exchange| exchange.status).collect();
+        let kept: Vec<_> =
+            recorder.recorded_exchanges().iter().filter_map(|exchange| exchange.status).collect();
         assert_eq!(kept, [401, 402]);
         let mut file = Vec::new();
         recorder.write_har(&mut file).expect("written to memory");

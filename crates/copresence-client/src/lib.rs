@@ -38,15 +38,15 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerSource, RedeemRoute, Timeouts,
+    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts,
     TokenSource,
 };
-pub use download::{Download, DownloadError, ResumePoint};
+pub use download::{DownloadError, OpenedDownload, ResumePoint};
 pub use error::{CallError, InvalidResponse};
-pub use exchange::{CallKind, Exchange, ExchangeOutcome, NoRecorder, Recorder};
+pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
 pub use limits::MAX_BODY;
 pub use redact::Redactor;
 pub use response::{ApiResponse, ErrorClass, ErrorResponse};
 pub use setup_error::SetupError;
 pub use tls_roots::install_crypto_provider;
-pub use transport_error::{ConnectError, ConnectErrorKind, LossKind, LostResponse};
+pub use transport_error::{ConnectError, ConnectErrorKind, LostResponse, ResponseLossKind};

@@ -7,7 +7,7 @@ use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding;
 use crate::error::CallError;
-use crate::exchange::{CallKind, Exchange, NoRecorder, Recorder};
+use crate::exchange::{CallKind, Exchange, ExchangeRecorder, NoRecorder};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::setup_error::SetupError;
@@ -99,13 +99,13 @@ impl Prober {
     }
 
     /// Masks a secret in every exchange from now on.
-    pub fn add_secret(&self, secret: &str) {
+    pub fn add_secret_to_mask(&self, secret: &str) {
         let mut known = self.known_secrets.write().unwrap_or_else(PoisonError::into_inner);
         *known = known.with_secret(secret);
     }
 
     /// A redactor for all secrets that are known so far.
-    pub fn redactor(&self) -> Redactor {
+    pub fn known_secrets_redactor(&self) -> Redactor {
         self.known_secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -115,16 +115,16 @@ impl Prober {
     /// The probe has an invalid header. Nothing was sent.
     pub async fn send_probe(&self, probe: ProbeRequest) -> Result<ProbeResult, SetupError> {
         let request = build_probe_request(&probe)?;
-        let redactor = self.redactor();
-        let slot = Arc::new(ExchangeSlot::default());
+        let redactor = self.known_secrets_redactor();
+        let slot = Arc::new(SingleExchangeRecorder::default());
         let capture = ExchangeCapture::start_capture(
             probe.call,
             &request,
             probe.token_pointer.clone(),
             redactor.clone(),
-            Arc::clone(&slot) as Arc<dyn Recorder>,
+            Arc::clone(&slot) as Arc<dyn ExchangeRecorder>,
         );
-        let reply = self.receive_response(&probe, request, capture, &redactor).await;
+        let reply = self.send_and_capture_response(&probe, request, capture, &redactor).await;
         let exchange = slot
             .take_exchange()
             .ok_or_else(|| SetupError::HttpClient("an exchange was not captured".to_owned()))?;
@@ -132,7 +132,7 @@ impl Prober {
     }
 
     /// Sends the request and captures the response.
-    async fn receive_response(
+    async fn send_and_capture_response(
         &self,
         probe: &ProbeRequest,
         request: reqwest::Request,
@@ -143,13 +143,13 @@ impl Prober {
         let total = self.transport.timeouts.total;
         let deadline = Instant::now() + if probe.call == CallKind::Download { total * 20 } else { total };
         let (mut response, mut capture) =
-            self.transport.fetch_captured_head(request, deadline, redactor, capture).await?;
-        let body = self.transport.read_body(&mut response, deadline, probe.max_body, redactor).await;
+            self.transport.send_and_capture_headers(request, deadline, redactor, capture).await?;
+        let body = self.transport.read_response_body(&mut response, deadline, probe.max_body, redactor).await;
         let mut keep = |body: &Bytes| {
             if probe.call == CallKind::Download {
-                capture.count_body_bytes(body.len());
+                capture.count_download_bytes(body.len());
             } else {
-                capture.record_body(body.clone());
+                capture.capture_response_body(body.clone());
             }
         };
         match body {
@@ -176,17 +176,17 @@ impl Prober {
 
 /// Recorder for the single exchange of a probe.
 #[derive(Default)]
-struct ExchangeSlot(Mutex<Option<Exchange>>);
+struct SingleExchangeRecorder(Mutex<Option<Exchange>>);
 
-impl ExchangeSlot {
+impl SingleExchangeRecorder {
     /// Takes the recorded exchange, if there is one.
     fn take_exchange(&self) -> Option<Exchange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl Recorder for ExchangeSlot {
-    fn record(&self, exchange: Exchange) {
+impl ExchangeRecorder for SingleExchangeRecorder {
+    fn record_exchange(&self, exchange: Exchange) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange);
     }
 }

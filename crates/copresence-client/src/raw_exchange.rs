@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 /// An exchange with its secrets. It never leaves this crate.
-pub(crate) struct RawExchange {
+pub(crate) struct UnredactedExchange {
     pub(crate) call: CallKind,
     pub(crate) started_at: Timestamp,
     pub(crate) time_to_headers: Option<Duration>,
@@ -27,9 +27,9 @@ pub(crate) struct RawExchange {
     pub(crate) token_pointer: Option<String>,
 }
 
-impl RawExchange {
+impl UnredactedExchange {
     /// The secret in the response, if there is one.
-    pub(crate) fn response_token(&self) -> Option<String> {
+    pub(crate) fn find_response_token(&self) -> Option<String> {
         let value: serde_json::Value = serde_json::from_slice(self.body.as_ref()?).ok()?;
         value.pointer(self.token_pointer.as_ref()?)?.as_str().map(str::to_owned)
     }

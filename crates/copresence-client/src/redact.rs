@@ -8,7 +8,7 @@
 //! 3. *Literal occurrences* of every known secret.
 
 use crate::exchange::{CallKind, Exchange};
-use crate::raw_exchange::RawExchange;
+use crate::raw_exchange::UnredactedExchange;
 use bytes::Bytes;
 use copresence_protocol::secret::mask_secret;
 use http::{HeaderMap, HeaderValue, header};
@@ -91,7 +91,7 @@ impl Redactor {
 
     /// Masks every known secret in a JSON body, except in the member names of the specification, and in URLs if `urls`
     /// is set.
-    pub(crate) fn redact_saved_body(&self, body: &Bytes, urls: bool) -> Bytes {
+    pub(crate) fn redact_body_for_saving(&self, body: &Bytes, urls: bool) -> Bytes {
         let text = String::from_utf8_lossy(body);
         let plain = |secret: &SecretString| text.contains(secret.expose_secret());
         // Escape sequences and percent-encoding may hide a secret.
@@ -134,8 +134,8 @@ impl Redactor {
     }
 
     /// Redacts a whole exchange.
-    pub(crate) fn redact_exchange(&self, raw: &RawExchange) -> Exchange {
-        let redactor = match raw.response_token() {
+    pub(crate) fn redact_exchange(&self, raw: &UnredactedExchange) -> Exchange {
+        let redactor = match raw.find_response_token() {
             Some(token) => Cow::Owned(self.with_secret(&token)),
             None => Cow::Borrowed(self),
         };
@@ -148,7 +148,7 @@ impl Redactor {
             time_to_headers: raw.time_to_headers,
             duration: raw.duration,
             method: raw.method.to_string(),
-            url: redactor.redact_text(&redact_url(raw.call, &raw.url)),
+            url: redactor.redact_text(&redact_request_url(raw.call, &raw.url)),
             request_headers: redact_request_headers(&raw.request_headers).map(sweep).collect(),
             request_body: raw
                 .request_body
@@ -174,7 +174,7 @@ impl Redactor {
     }
 
     /// Redacts the body of a response.
-    fn redact_response_body(&self, raw: &RawExchange) -> Option<String> {
+    fn redact_response_body(&self, raw: &UnredactedExchange) -> Option<String> {
         let body = raw.body.as_ref()?;
         let success = raw.status.is_some_and(|status| (200..300).contains(&status));
         // Every value in a successful login or generate response may be private data of the account.
@@ -192,7 +192,7 @@ impl Redactor {
     fn redact_json(&self, value: Value, all: bool) -> Value {
         match value {
             Value::String(text) if all => mask_value(&text).into(),
-            Value::String(text) => match url_origin(&text) {
+            Value::String(text) => match reduce_url_to_origin(&text) {
                 Some(origin) => origin.into(),
                 None => self.redact_message(&text).into(),
             },
@@ -203,7 +203,7 @@ impl Redactor {
                 .map(|(key, value)| {
                     let value = match value {
                         Value::String(text) if !all && is_url_name(&key) => {
-                            url_origin(&text).unwrap_or_else(|| MASK.to_owned()).into()
+                            reduce_url_to_origin(&text).unwrap_or_else(|| MASK.to_owned()).into()
                         }
                         value => self.redact_json(value, all || is_secret_name(&key)),
                     };
@@ -258,7 +258,7 @@ fn json_piece_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// Whether a JSON string contains an http(s) URL.
+/// Whether a JSON string literal, with its quotes, starts with `http://` or `https://`.
 fn is_json_url(piece: &[u8]) -> bool {
     let starts = [&b"\"http://"[..], b"\"https://", b"\"http:\\/\\/", b"\"https:\\/\\/"];
     starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
@@ -290,7 +290,7 @@ fn omission_note(bytes: u64, why: &str) -> String {
 }
 
 /// The origin of a URL. Returns `None` for a text that is not an http(s) URL.
-fn url_origin(text: &str) -> Option<String> {
+fn reduce_url_to_origin(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
     let web = matches!(url.scheme(), "http" | "https") && url.has_host();
     web.then(|| format!("{}/{MASK}", url.origin().ascii_serialization()))
@@ -314,7 +314,7 @@ fn reduce_urls_to_origins(text: &str) -> String {
             rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(rest.len());
         let url = text[found..found + length].replace("\\/", "/");
         clean.push_str(&text[from..found]);
-        clean.push_str(url_origin(&url).as_deref().unwrap_or(MASK));
+        clean.push_str(reduce_url_to_origin(&url).as_deref().unwrap_or(MASK));
         from = found + length;
     }
     clean.push_str(&text[from..]);
@@ -322,9 +322,9 @@ fn reduce_urls_to_origins(text: &str) -> String {
 }
 
 /// Redacts the URL of a request: only the origin of a download, otherwise the URL with masked query values.
-fn redact_url(call: CallKind, url: &Url) -> String {
+fn redact_request_url(call: CallKind, url: &Url) -> String {
     if call == CallKind::Download {
-        return url_origin(url.as_str()).unwrap_or_else(|| MASK.to_owned());
+        return reduce_url_to_origin(url.as_str()).unwrap_or_else(|| MASK.to_owned());
     }
     let names: Vec<String> = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect();
     let query = if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) };
@@ -335,16 +335,19 @@ fn redact_url(call: CallKind, url: &Url) -> String {
 fn redact_request_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().map(|(name, value)| {
         let secret = value.is_sensitive() || is_secret_name(name.as_str());
-        (name.to_string(), if secret { mask_value(&header_text(value)) } else { header_text(value) })
+        (
+            name.to_string(),
+            if secret { mask_value(&header_value_text(value)) } else { header_value_text(value) },
+        )
     })
 }
 
 /// The headers of a response with masked secret values and URLs reduced to their origins.
 fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().map(|(name, value)| {
-        let text = header_text(value);
+        let text = header_value_text(value);
         let shown = if *name == header::LOCATION || *name == header::CONTENT_LOCATION {
-            url_origin(&text).unwrap_or_else(|| format!("/{MASK}"))
+            reduce_url_to_origin(&text).unwrap_or_else(|| format!("/{MASK}"))
         } else if *name == header::WWW_AUTHENTICATE || *name == header::PROXY_AUTHENTICATE {
             // The challenge contains no credential.
             reduce_urls_to_origins(&text)
@@ -358,7 +361,7 @@ fn redact_response_headers(headers: &HeaderMap) -> impl Iterator<Item = (String,
 }
 
 /// The value of a header as text.
-fn header_text(value: &HeaderValue) -> String {
+fn header_value_text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::time::Duration;
 
-fn raw(call: CallKind, status: u16, body: &str) -> RawExchange {
-    RawExchange {
+fn raw(call: CallKind, status: u16, body: &str) -> UnredactedExchange {
+    UnredactedExchange {
         call,
         started_at: Timestamp::UNIX_EPOCH,
         time_to_headers: None,
@@ -195,22 +195,22 @@ fn secrets_in_a_stored_body_are_masked_except_in_names_and_urls() {
     let redactor = Redactor::new(["avatar", "api-key-0123", "pass \"word\\"]);
     let body = r#"{"avatar_ready":true,"said":"api-key-0123","api-key-0123":1,"payload_complete":[{"export_type":"glb avatar \"pass \"word\\",
         "x":"pass \"word\\", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
-    let kept = redactor.redact_saved_body(&Bytes::from_static(body.as_bytes()), true);
+    let kept = redactor.redact_body_for_saving(&Bytes::from_static(body.as_bytes()), true);
     let expected = r#"{"avatar_ready":true,"said":"…23","…23":1,"payload_complete":[{"export_type":"glb … \"…",
         "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
     serde_json::from_slice::<Value>(&kept).expect("still JSON");
-    let hidden = redactor.redact_saved_body(
+    let hidden = redactor.redact_body_for_saving(
         &Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#),
         true,
     );
     assert_eq!(&hidden[..], "[\"…23\", \"\\u0061ll\", \"…\"]".as_bytes());
     for plain in ["api-key-0123", "\"api-key-0123", "<html>api-key-0123 "] {
-        let kept = redactor.redact_saved_body(&Bytes::copy_from_slice(plain.as_bytes()), true);
+        let kept = redactor.redact_body_for_saving(&Bytes::copy_from_slice(plain.as_bytes()), true);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
     }
     let clean = Bytes::from_static(b"{\"nothing\":1}");
-    assert_eq!(redactor.redact_saved_body(&clean, true).as_ptr(), clean.as_ptr());
+    assert_eq!(redactor.redact_body_for_saving(&clean, true).as_ptr(), clean.as_ptr());
 }
 
 #[test]
@@ -222,11 +222,11 @@ fn urls_of_an_error_response_are_masked() {
     ] {
         let body = Bytes::from_static(page.as_bytes());
         assert_eq!(
-            redactor.redact_saved_body(&body, true),
+            redactor.redact_body_for_saving(&body, true),
             body,
             "the URLs of a response that may deliver an avatar are kept"
         );
-        let kept = redactor.redact_saved_body(&body, false);
+        let kept = redactor.redact_body_for_saving(&body, false);
         assert!(!String::from_utf8_lossy(&kept).contains("api-key"), "{kept:?}");
     }
 }
@@ -234,13 +234,13 @@ fn urls_of_an_error_response_are_masked() {
 proptest! {
     #[test]
     fn any_body_is_redacted_without_a_panic(body: Vec<u8>) {
-        let _ = Redactor::new(["secret-0123"]).redact_saved_body(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
+        let _ = Redactor::new(["secret-0123"]).redact_body_for_saving(&Bytes::from([&body[..], b"secret-0123"].concat()), true);
     }
 
     #[test]
     fn redacted_json_is_valid_json(text in ".*", key in "[a-z\\\\\"]{4,8}") {
         let body = json!({ "a": format!("{key}{text}{key}"), &key: [&text, &key] }).to_string();
-        let kept = Redactor::new([key.as_str()]).redact_saved_body(&Bytes::from(body.clone()), true);
+        let kept = Redactor::new([key.as_str()]).redact_body_for_saving(&Bytes::from(body.clone()), true);
         prop_assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "{} from {}", String::from_utf8_lossy(&kept), body);
     }
 }

@@ -3,7 +3,7 @@
 use crate::backend::{
     Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
 };
-use crate::endpoint_url::{check_url, join_endpoint};
+use crate::endpoint_url::{check_callable_url, join_endpoint};
 use crate::exchange::CallKind;
 use crate::redact::Redactor;
 use crate::setup_error::SetupError;
@@ -68,20 +68,20 @@ impl RequestPlan {
             },
             RedeemRoute::Partner { url, headers } => CallRoute {
                 method: Method::GET,
-                url: check_url(&url, "partner's redeem URL")?,
+                url: check_callable_url(&url, "partner's redeem URL")?,
                 headers: build_partner_headers(&headers, partner_key)?,
             },
         };
         let source = match source {
             TokenSource::Direct => {
                 let login = plan_login(&base_url, login, api_key, credentials.login)?;
-                plan_direct_tokens(&base_url, api_key, credentials.session_token, login)?
+                plan_direct_token_requests(&base_url, api_key, credentials.session_token, login)?
             }
 
             TokenSource::Partner(partner) => TokenRoute::Partner {
                 generate: CallRoute {
                     method: partner.method,
-                    url: check_url(&partner.url, "partner's URL")?,
+                    url: check_callable_url(&partner.url, "partner's URL")?,
                     headers: build_partner_headers(&partner.headers, partner_key)?,
                 },
                 token_pointer: check_json_pointer(&partner.token_pointer, "Export Token")?,
@@ -108,7 +108,7 @@ pub(crate) fn secret_header_value(value: &str, what: &str) -> Result<HeaderValue
 }
 
 /// Prepares the token requests of a business account, with a session token or a login.
-fn plan_direct_tokens(
+fn plan_direct_token_requests(
     base_url: &Url,
     api_key: Option<&ApiKey>,
     session: Option<SessionToken>,

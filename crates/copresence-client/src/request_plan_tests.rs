@@ -1,5 +1,5 @@
 use super::*;
-use crate::backend::PartnerSource;
+use crate::backend::PartnerTokenSource;
 use std::time::Duration;
 
 fn url(text: &str) -> Url {
@@ -7,7 +7,7 @@ fn url(text: &str) -> Url {
 }
 
 fn vendor() -> Backend {
-    Backend::for_vendor(url("https://api.test/parse/"))
+    Backend::backend_for_vendor(url("https://api.test/parse/"))
 }
 
 fn keyed() -> Credentials {
@@ -54,7 +54,7 @@ fn missing_credentials_are_named() {
 
 #[test]
 fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
-    let mut partner = PartnerSource::new(url("https://partner.test/token"));
+    let mut partner = PartnerTokenSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
     let backend = Backend { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
@@ -84,7 +84,10 @@ fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
 fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(
-            matches!(problem(&Backend::for_vendor(url(base)), keyed()), SetupError::InvalidUrl { .. }),
+            matches!(
+                problem(&Backend::backend_for_vendor(url(base)), keyed()),
+                SetupError::InvalidUrl { .. }
+            ),
             "{base}"
         );
     }

@@ -41,8 +41,9 @@ impl ApiResponse {
     ///
     /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
     /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
-    pub fn redeem_error(&self) -> Option<ErrorResponse> {
-        (self.status != StatusCode::OK.as_u16()).then(|| ErrorResponse::from_response(CallKind::Redeem, self))
+    pub fn classify_redeem_error(&self) -> Option<ErrorResponse> {
+        (self.status != StatusCode::OK.as_u16())
+            .then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
     }
 }
 
@@ -96,7 +97,7 @@ pub struct ErrorResponse {
 
 impl ErrorResponse {
     /// Classifies a response by the call, the status and the error code.
-    pub(crate) fn from_response(call: CallKind, response: &ApiResponse) -> Self {
+    pub(crate) fn classify_error_response(call: CallKind, response: &ApiResponse) -> Self {
         let mut body = ErrorBody::parse(&response.body);
         body.error = body.error.map(|words| response.redactor.redact_message(&words));
         let class = match response.status {
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     fn class(call: CallKind, status: u16, body: &'static str) -> ErrorClass {
-        ErrorResponse::from_response(call, &ApiResponse::new(status, body)).class
+        ErrorResponse::classify_error_response(call, &ApiResponse::new(status, body)).class
     }
 
     #[test]
@@ -183,8 +184,8 @@ mod tests {
 
     #[test]
     fn only_status_200_of_a_redeem_is_not_an_error() {
-        assert!(ApiResponse::new(200, "").redeem_error().is_none());
-        assert!(ApiResponse::new(201, "").redeem_error().is_some());
+        assert!(ApiResponse::new(200, "").classify_redeem_error().is_none());
+        assert!(ApiResponse::new(201, "").classify_redeem_error().is_some());
     }
 
     #[test]

@@ -17,25 +17,26 @@ pub fn install_crypto_provider() {
 
 /// The TLS configuration of every call, or why there are no root certificates. Loaded once per process, because it is
 /// slow.
-pub(crate) fn tls_config() -> Result<ClientConfig, String> {
+pub(crate) fn shared_tls_config() -> Result<ClientConfig, String> {
     static CONFIG: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
     CONFIG.get_or_init(load_tls_config).clone()
 }
 
 /// A TLS configuration without root certificates. Every handshake fails.
 pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
-    let builder =
-        ClientConfig::builder_with_provider(crypto_provider()).with_safe_default_protocol_versions();
+    let builder = ClientConfig::builder_with_provider(installed_crypto_provider())
+        .with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     Ok(with_http1_alpn(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()))
 }
 
 /// Loads the root certificates.
 fn load_tls_config() -> Result<ClientConfig, String> {
-    let verifier = Verifier::new_with_extra_roots(environment_roots()?, crypto_provider())
-        .map_err(|error| error.to_string())?;
-    let builder =
-        ClientConfig::builder_with_provider(crypto_provider()).with_safe_default_protocol_versions();
+    let verifier =
+        Verifier::new_with_extra_roots(extra_roots_from_environment()?, installed_crypto_provider())
+            .map_err(|error| error.to_string())?;
+    let builder = ClientConfig::builder_with_provider(installed_crypto_provider())
+        .with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     // rustls calls every custom verifier dangerous. This one uses the verifier of the operating system.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
@@ -49,7 +50,7 @@ fn with_http1_alpn(mut config: ClientConfig) -> ClientConfig {
 }
 
 /// The installed cryptography provider.
-fn crypto_provider() -> Arc<CryptoProvider> {
+fn installed_crypto_provider() -> Arc<CryptoProvider> {
     install_crypto_provider();
     let installed = CryptoProvider::get_default().cloned();
     installed.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()))
@@ -58,7 +59,7 @@ fn crypto_provider() -> Arc<CryptoProvider> {
 /// Additional root certificates from `SSL_CERT_FILE`, on Windows and macOS.
 ///
 /// On Linux and the BSDs the verifier itself uses `SSL_CERT_FILE` and `SSL_CERT_DIR` instead of the system's roots.
-fn environment_roots() -> Result<Vec<CertificateDer<'static>>, String> {
+fn extra_roots_from_environment() -> Result<Vec<CertificateDer<'static>>, String> {
     let path = std::env::var_os("SSL_CERT_FILE").filter(|_| cfg!(any(windows, target_os = "macos")));
     let Some(path) = path else { return Ok(Vec::new()) };
     CertificateDer::pem_file_iter(&path)

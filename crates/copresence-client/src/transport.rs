@@ -4,14 +4,14 @@ use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
 use crate::error::{CallError, InvalidResponse};
-use crate::exchange::{CallKind, ExchangeOutcome, Recorder};
+use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::limits::MAX_BODY;
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::response::ApiResponse;
 use crate::setup_error::SetupError;
 use crate::tls_roots;
-use crate::transport_error::{ConnectError, LossKind, LostResponse, describe_error_chain};
+use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind, describe_error_chain};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
 use httpdate::parse_http_date;
@@ -32,7 +32,7 @@ pub(crate) struct HttpTransport {
     /// Client for loopback addresses. It uses no proxy, because a proxy would connect to its own machine.
     loopback_client: reqwest::Client,
     pub(crate) timeouts: Timeouts,
-    recorder: Arc<dyn Recorder>,
+    recorder: Arc<dyn ExchangeRecorder>,
 }
 
 /// One API call.
@@ -47,14 +47,14 @@ pub(crate) struct ApiRequest {
 }
 
 /// Why no response headers were received.
-pub(crate) enum NoResponse {
+pub(crate) enum NoResponseReason {
     NeverSent(ConnectError),
     ResponseLost(LostResponse),
 }
 
-impl NoResponse {
+impl NoResponseReason {
     /// The recorded outcome of the exchange.
-    pub(crate) fn outcome(&self) -> ExchangeOutcome {
+    pub(crate) fn exchange_outcome(&self) -> ExchangeOutcome {
         match self {
             Self::NeverSent(_) => ExchangeOutcome::NeverSent,
             Self::ResponseLost(_) => ExchangeOutcome::ResponseLost,
@@ -66,10 +66,10 @@ impl HttpTransport {
     /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error.
     pub(crate) fn new(
         time_outs: Timeouts,
-        recorder: Arc<dyn Recorder>,
+        recorder: Arc<dyn ExchangeRecorder>,
         needs_tls: bool,
     ) -> Result<Self, SetupError> {
-        let tls = match tls_roots::tls_config() {
+        let tls = match tls_roots::shared_tls_config() {
             Err(why) if !needs_tls => {
                 // Only http is used, so root certificates are not needed.
                 tracing::warn!(reason = %why, "no trusted root certificates; https will not work");
@@ -84,7 +84,7 @@ impl HttpTransport {
     }
 
     /// The same HTTP clients with another recorder.
-    pub(crate) fn with_recorder(&self, recorder: Arc<dyn Recorder>) -> Self {
+    pub(crate) fn with_recorder(&self, recorder: Arc<dyn ExchangeRecorder>) -> Self {
         Self { recorder, ..self.clone() }
     }
 
@@ -111,20 +111,20 @@ impl HttpTransport {
         );
         let deadline = Instant::now() + self.timeouts.total;
         let (mut response, mut capture) =
-            self.fetch_captured_head(request, deadline, &redactor, capture).await?;
+            self.send_and_capture_headers(request, deadline, &redactor, capture).await?;
         let status = response.status().as_u16();
-        let unpacked = match self.read_body(&mut response, deadline, MAX_BODY, &redactor).await {
+        let unpacked = match self.read_response_body(&mut response, deadline, MAX_BODY, &redactor).await {
             Ok(body) => content_encoding::decode_body(response.headers(), body),
             Err(mut evidence) => {
                 // Decodes as much of the received part as possible.
                 evidence.body = content_encoding::decode_body(response.headers(), evidence.body).body;
-                capture.record_body(evidence.body.clone());
+                capture.capture_response_body(evidence.body.clone());
                 capture.finish_response_lost(&evidence);
                 return Err(CallError::ResponseLost(evidence));
             }
         };
         let DecodedBody { body, error: fault } = unpacked;
-        capture.record_body(body.clone());
+        capture.capture_response_body(body.clone());
         tracing::debug!(%call, status, bytes = body.len(), "response received");
         match fault {
             None => capture.finish_complete(),
@@ -137,7 +137,7 @@ impl HttpTransport {
                 }));
             }
             Some(DecodeError::TooLarge) => {
-                let evidence = body_too_large(Some(status), body, MAX_BODY);
+                let evidence = lost_response_too_large(Some(status), body, MAX_BODY);
                 capture.finish_response_lost(&evidence);
                 return Err(CallError::ResponseLost(evidence));
             }
@@ -152,23 +152,23 @@ impl HttpTransport {
     }
 
     /// Sends one request, waits for the response headers, and captures them.
-    pub(crate) async fn fetch_captured_head(
+    pub(crate) async fn send_and_capture_headers(
         &self,
         request: reqwest::Request,
         deadline: Instant,
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.fetch_head(request, Some(deadline), redactor).await {
+        match self.send_and_await_headers(request, Some(deadline), redactor).await {
             Ok(response) => {
-                capture.record_head(&response);
+                capture.capture_response_headers(&response);
                 Ok((response, capture))
             }
-            Err(NoResponse::NeverSent(cause)) => {
+            Err(NoResponseReason::NeverSent(cause)) => {
                 capture.finish_never_sent(&cause);
                 Err(CallError::NeverSent(cause))
             }
-            Err(NoResponse::ResponseLost(evidence)) => {
+            Err(NoResponseReason::ResponseLost(evidence)) => {
                 capture.finish_response_lost(&evidence);
                 Err(CallError::ResponseLost(evidence))
             }
@@ -191,12 +191,12 @@ impl HttpTransport {
     }
 
     /// Sends one request and waits for the response headers.
-    pub(crate) async fn fetch_head(
+    pub(crate) async fn send_and_await_headers(
         &self,
         request: reqwest::Request,
         deadline: Option<Instant>,
         redactor: &Redactor,
-    ) -> Result<reqwest::Response, NoResponse> {
+    ) -> Result<reqwest::Response, NoResponseReason> {
         let Timeouts { connect, read, .. } = self.timeouts;
         // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
         // missing response.
@@ -209,17 +209,20 @@ impl HttpTransport {
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
             // no byte was sent. Every other error may have occurred after the first byte.
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                Err(NoResponse::NeverSent(ConnectError::from_reqwest(&error, redactor)))
+                Err(NoResponseReason::NeverSent(ConnectError::from_reqwest(&error, redactor)))
             }
-            Ok(Err(error)) => {
-                Err(NoResponse::ResponseLost(lost_response(&error, None, Bytes::new(), redactor)))
-            }
-            Err(_) => Err(NoResponse::ResponseLost(response_timed_out(None, Bytes::new()))),
+            Ok(Err(error)) => Err(NoResponseReason::ResponseLost(lost_response_from_error(
+                &error,
+                None,
+                Bytes::new(),
+                redactor,
+            ))),
+            Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
     }
 
     /// Reads a body of at most `limit` bytes. Longer bodies are an error.
-    pub(crate) async fn read_body(
+    pub(crate) async fn read_response_body(
         &self,
         response: &mut reqwest::Response,
         deadline: Instant,
@@ -235,21 +238,23 @@ impl HttpTransport {
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        return Err(body_too_large(status, body.freeze(), limit));
+                        return Err(lost_response_too_large(status, body.freeze(), limit));
                     }
                 }
                 Ok(Ok(None)) if is_truncated_json(response, &body) => {
                     let words = "the connection ended before the end of the JSON body".to_owned();
                     return Err(LostResponse {
-                        loss: LossKind::ConnectionLost,
+                        loss: ResponseLossKind::ConnectionLost,
                         status,
                         body: body.freeze(),
                         detail: words,
                     });
                 }
                 Ok(Ok(None)) => return Ok(body.freeze()),
-                Ok(Err(error)) => return Err(lost_response(&error, status, body.freeze(), redactor)),
-                Err(_) => return Err(response_timed_out(status, body.freeze())),
+                Ok(Err(error)) => {
+                    return Err(lost_response_from_error(&error, status, body.freeze(), redactor));
+                }
+                Err(_) => return Err(lost_response_timed_out(status, body.freeze())),
             }
         }
     }
@@ -292,13 +297,13 @@ pub(crate) fn redirect_target(response: &reqwest::Response) -> Option<Url> {
 }
 
 /// The lost response after a network error.
-pub(crate) fn lost_response(
+pub(crate) fn lost_response_from_error(
     error: &reqwest::Error,
     status: Option<u16>,
     body: Bytes,
     redactor: &Redactor,
 ) -> LostResponse {
-    let loss = if error.is_timeout() { LossKind::TimedOut } else { LossKind::ConnectionLost };
+    let loss = if error.is_timeout() { ResponseLossKind::TimedOut } else { ResponseLossKind::ConnectionLost };
     LostResponse { loss, status, body, detail: redactor.redact_message(&describe_error_chain(error)) }
 }
 
@@ -315,15 +320,15 @@ fn is_truncated_json(response: &reqwest::Response, body: &[u8]) -> bool {
 }
 
 /// The lost response after a body of more than `limit` bytes.
-fn body_too_large(status: Option<u16>, body: Bytes, limit: usize) -> LostResponse {
+fn lost_response_too_large(status: Option<u16>, body: Bytes, limit: usize) -> LostResponse {
     let words = format!("the body is longer than {limit} bytes and was not read further");
-    LostResponse { loss: LossKind::BodyTooLarge, status, body, detail: words }
+    LostResponse { loss: ResponseLossKind::BodyTooLarge, status, body, detail: words }
 }
 
 /// The lost response after a timeout.
-fn response_timed_out(status: Option<u16>, body: Bytes) -> LostResponse {
+fn lost_response_timed_out(status: Option<u16>, body: Bytes) -> LostResponse {
     let words = "the backend sent nothing more before the timeout".to_owned();
-    LostResponse { loss: LossKind::TimedOut, status, body, detail: words }
+    LostResponse { loss: ResponseLossKind::TimedOut, status, body, detail: words }
 }
 
 /// Creates an HTTP client. `proxies` configures its use of proxies.

@@ -68,7 +68,7 @@ impl ConnectError {
 
 /// How a response was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LossKind {
+pub enum ResponseLossKind {
     /// Nothing was received for [`crate::Timeouts::read`], or not everything within [`crate::Timeouts::total`].
     TimedOut,
     /// The connection was closed or reset, or the response was not HTTP.
@@ -81,7 +81,7 @@ pub enum LossKind {
 #[derive(Clone, PartialEq, Eq)]
 pub struct LostResponse {
     /// How the response was lost.
-    pub loss: LossKind,
+    pub loss: ResponseLossKind,
     /// The status, if the status line and headers were received.
     pub status: Option<u16>,
     /// The received part of the body, at most [`crate::MAX_BODY`] bytes. After a redeem it may contain download URLs.
@@ -92,7 +92,7 @@ pub struct LostResponse {
 
 impl LostResponse {
     /// Number of bytes of the body that were received.
-    pub fn received_bytes(&self) -> u64 {
+    pub fn received_byte_count(&self) -> u64 {
         self.body.len() as u64
     }
 }

@@ -46,7 +46,7 @@ impl CredentialKind {
     }
 
     /// The user name of the keychain item for a profile: `<profile>/<kind>`.
-    pub(crate) fn keychain_user(self, profile: &str) -> String {
+    pub(crate) fn keychain_user_name(self, profile: &str) -> String {
         format!("{profile}/{}", self.as_str())
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn keychain_items_of_profiles_have_distinct_names() {
         let mut names: Vec<String> = ["a", "a/api-key", "b"]
             .iter()
-            .flat_map(|p| CredentialKind::ALL.map(|slot| slot.keychain_user(p)))
+            .flat_map(|p| CredentialKind::ALL.map(|slot| slot.keychain_user_name(p)))
             .collect();
         names.sort();
         names.dedup();

@@ -1,6 +1,6 @@
 //! The store of all credentials: the OS keychain, and memory for one run.
 
-use crate::timeout::{AbandonedCalls, run_with_timeout};
+use crate::timeout::{AbandonedCallCount, run_with_timeout};
 use crate::{CredentialKind, KeychainError, platform};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
@@ -20,30 +20,30 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct CredentialStore {
     uses_keychain: bool,
     timeout: Duration,
-    abandoned: AbandonedCalls,
+    abandoned: AbandonedCallCount,
     remembered_values: Arc<Mutex<HashMap<(String, CredentialKind), SecretString>>>,
 }
 
 impl CredentialStore {
     /// A store that uses the OS keychain: the Secret Service on Linux, Keychain Services on macOS, the Credential
     /// Manager on Windows. Does not access the keychain.
-    pub fn os_keychain() -> Self {
+    pub fn keychain_backed_store() -> Self {
         Self {
             uses_keychain: true,
             timeout: DEFAULT_TIMEOUT,
-            abandoned: AbandonedCalls::default(),
+            abandoned: AbandonedCallCount::default(),
             remembered_values: Arc::default(),
         }
     }
 
     /// A store without keychain. Credentials are kept in memory until the process ends.
-    pub fn in_memory() -> Self {
-        Self { uses_keychain: false, ..Self::os_keychain() }
+    pub fn memory_only_store() -> Self {
+        Self { uses_keychain: false, ..Self::keychain_backed_store() }
     }
 
     /// Sets the timeout of one keychain call. A change that was already started may take twice as long.
     #[must_use]
-    pub fn with_timeout(self, timeout: Duration) -> Self {
+    pub fn with_keychain_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
@@ -59,7 +59,7 @@ impl CredentialStore {
         if let Some(value) = self.remembered_credential(profile, slot) {
             return Ok(Some(value));
         }
-        Ok(self.read_keychain(profile, &[slot])?.pop().flatten())
+        Ok(self.read_keychain_credentials(profile, &[slot])?.pop().flatten())
     }
 
     /// Stores a credential and replaces an existing one. Leading and trailing white space is removed.
@@ -82,7 +82,7 @@ impl CredentialStore {
             return Err(KeychainError::ValueTooLarge { bytes, limit: platform::MAX_ITEM_BYTES });
         }
         if !self.uses_keychain {
-            self.lock_memory().insert((profile.to_owned(), slot), value);
+            self.lock_remembered_credentials().insert((profile.to_owned(), slot), value);
             return Ok(());
         }
         let owner = profile.to_owned();
@@ -90,7 +90,7 @@ impl CredentialStore {
             platform::write_credential(&owner, slot, value.expose_secret(), guard)
         })?;
         // The value in memory is older now.
-        self.lock_memory().remove(&(profile.to_owned(), slot));
+        self.lock_remembered_credentials().remove(&(profile.to_owned(), slot));
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl CredentialStore {
     /// # Errors
     /// The keychain could not remove it. It is removed from memory anyway.
     pub fn remove_credential(&self, profile: &str, slot: CredentialKind) -> Result<bool, KeychainError> {
-        let was_remembered = self.lock_memory().remove(&(profile.to_owned(), slot)).is_some();
+        let was_remembered = self.lock_remembered_credentials().remove(&(profile.to_owned(), slot)).is_some();
         if !self.uses_keychain {
             return Ok(was_remembered);
         }
@@ -111,10 +111,10 @@ impl CredentialStore {
     }
 
     /// Keeps a credential in memory until the process ends. It has priority over the one in the keychain.
-    pub fn remember_for_this_run(&self, profile: &str, slot: CredentialKind, value: &SecretString) {
+    pub fn remember_credential_for_run(&self, profile: &str, slot: CredentialKind, value: &SecretString) {
         let value = trim_secret(value);
         if !value.expose_secret().is_empty() {
-            self.lock_memory().insert((profile.to_owned(), slot), value);
+            self.lock_remembered_credentials().insert((profile.to_owned(), slot), value);
         }
     }
 
@@ -144,11 +144,11 @@ impl CredentialStore {
 
     /// The credential in memory.
     pub(crate) fn remembered_credential(&self, profile: &str, slot: CredentialKind) -> Option<SecretString> {
-        self.lock_memory().get(&(profile.to_owned(), slot)).cloned()
+        self.lock_remembered_credentials().get(&(profile.to_owned(), slot)).cloned()
     }
 
     /// Reads several credentials from the keychain with one connection, in the order of `slots`.
-    pub(crate) fn read_keychain(
+    pub(crate) fn read_keychain_credentials(
         &self,
         profile: &str,
         slots: &[CredentialKind],
@@ -161,7 +161,7 @@ impl CredentialStore {
     }
 
     /// Locks the memory. The map is consistent after a panic, because each change is one call.
-    fn lock_memory(&self) -> MutexGuard<'_, HashMap<(String, CredentialKind), SecretString>> {
+    fn lock_remembered_credentials(&self) -> MutexGuard<'_, HashMap<(String, CredentialKind), SecretString>> {
         self.remembered_values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_credential_is_trimmed_and_found_only_by_its_profile_and_kind() {
-        let vault = CredentialStore::in_memory();
+        let vault = CredentialStore::memory_only_store();
         vault.set_credential("a", CredentialKind::ApiKey, &secret(" key\n")).expect("set");
         assert_eq!(shown(&vault, "a", CredentialKind::ApiKey).as_deref(), Some("key"));
         assert_eq!(shown(&vault, "b", CredentialKind::ApiKey), None);
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn remove_returns_whether_there_was_a_credential() {
-        let vault = CredentialStore::in_memory();
+        let vault = CredentialStore::memory_only_store();
         vault.set_credential("a", CredentialKind::Password, &secret("p")).expect("set");
         assert_eq!(vault.remove_credential("a", CredentialKind::Password), Ok(true));
         assert_eq!(vault.remove_credential("a", CredentialKind::Password), Ok(false));
@@ -208,15 +208,15 @@ mod tests {
 
     #[test]
     fn clones_share_the_memory() {
-        let vault = CredentialStore::os_keychain();
+        let vault = CredentialStore::keychain_backed_store();
         let other = vault.clone();
-        vault.remember_for_this_run("a", CredentialKind::ApiKey, &secret("key"));
+        vault.remember_credential_for_run("a", CredentialKind::ApiKey, &secret("key"));
         assert_eq!(shown(&other, "a", CredentialKind::ApiKey).as_deref(), Some("key"));
     }
 
     #[test]
     fn empty_and_too_large_values_are_rejected_without_the_keychain() {
-        let vault = CredentialStore::os_keychain().with_timeout(Duration::ZERO);
+        let vault = CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO);
         assert_eq!(
             vault.set_credential("a", CredentialKind::ApiKey, &secret(" \n")),
             Err(KeychainError::EmptyValue)
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let vault = CredentialStore::in_memory();
+        let vault = CredentialStore::memory_only_store();
         vault.set_credential("a", CredentialKind::ApiKey, &secret("0123456789abcdef")).expect("set");
         assert!(!format!("{vault:?}").contains("cdef"));
     }

@@ -36,11 +36,11 @@ pub struct FoundCredentials {
 impl FoundCredentials {
     /// Whether no credential was found.
     pub fn is_empty(&self) -> bool {
-        CredentialKind::ALL.iter().all(|slot| self.origin_of(*slot).is_none())
+        CredentialKind::ALL.iter().all(|slot| self.origin_of_credential(*slot).is_none())
     }
 
     /// Where a credential was found.
-    pub fn origin_of(&self, slot: CredentialKind) -> Option<CredentialOrigin> {
+    pub fn origin_of_credential(&self, slot: CredentialKind) -> Option<CredentialOrigin> {
         match slot {
             CredentialKind::ApiKey => self.api_key.as_ref().map(|found| found.1),
             CredentialKind::SessionToken => self.session_token.as_ref().map(|found| found.1),
@@ -51,7 +51,7 @@ impl FoundCredentials {
     }
 
     /// The masked form of a credential: `…3f`, or `…` for a short one.
-    pub fn masked_value(&self, slot: CredentialKind) -> Option<String> {
+    pub fn masked_credential(&self, slot: CredentialKind) -> Option<String> {
         match slot {
             CredentialKind::ApiKey => self.api_key.as_ref().map(|found| found.0.masked()),
             CredentialKind::SessionToken => self.session_token.as_ref().map(|found| found.0.masked()),
@@ -89,8 +89,8 @@ pub fn load_credentials(
     profile: &str,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
-    let given = EnvCredentials::from_env(env);
-    let enough = given.contains(CredentialKind::ApiKey) && given.has_token_or_login();
+    let given = EnvCredentials::credentials_from_env(env);
+    let enough = given.has_credential(CredentialKind::ApiKey) && given.has_token_or_login();
     gather_credentials(vault, profile, &given, if enough { &[] } else { &CredentialKind::ALL })
 }
 
@@ -105,7 +105,7 @@ pub fn load_wanted_credentials(
     env: &dyn Fn(&str) -> Option<String>,
     wanted: &[CredentialKind],
 ) -> Result<FoundCredentials, KeychainError> {
-    gather_credentials(vault, profile, &EnvCredentials::from_env(env), wanted)
+    gather_credentials(vault, profile, &EnvCredentials::credentials_from_env(env), wanted)
 }
 
 /// Collects the credentials of the environment, of the memory, and the `wanted` ones of the keychain.
@@ -120,7 +120,7 @@ fn gather_credentials(
     for slot in CredentialKind::ALL {
         if let Some(value) = given.0.get(&slot) {
             found.insert_credential(slot, value.expose_secret(), CredentialOrigin::Environment);
-        } else if given.excludes_stored(slot) {
+        } else if given.excludes_stored_credential(slot) {
             // May belong to another account.
         } else if let Some(value) = vault.remembered_credential(profile, slot) {
             found.insert_credential(slot, value.expose_secret(), CredentialOrigin::ThisRun);
@@ -128,7 +128,7 @@ fn gather_credentials(
             missing.push(slot);
         }
     }
-    match vault.read_keychain(profile, &missing) {
+    match vault.read_keychain_credentials(profile, &missing) {
         Ok(values) => {
             for (slot, value) in missing.into_iter().zip(values) {
                 if let Some(value) = value {
@@ -147,7 +147,7 @@ struct EnvCredentials(HashMap<CredentialKind, SecretString>);
 
 impl EnvCredentials {
     /// Reads the environment with `env`.
-    fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
+    fn credentials_from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
         let value = |slot: CredentialKind| {
             let value = SecretString::from(env(slot.env_var())?);
             (!value.expose_secret().trim().is_empty()).then_some((slot, value))
@@ -155,25 +155,25 @@ impl EnvCredentials {
         Self(CredentialKind::ALL.into_iter().filter_map(value).collect())
     }
 
-    fn contains(&self, slot: CredentialKind) -> bool {
+    fn has_credential(&self, slot: CredentialKind) -> bool {
         self.0.contains_key(&slot)
     }
 
-    fn has_login(&self) -> bool {
-        self.contains(CredentialKind::Username) && self.contains(CredentialKind::Password)
+    fn has_complete_login(&self) -> bool {
+        self.has_credential(CredentialKind::Username) && self.has_credential(CredentialKind::Password)
     }
 
     /// Whether there is a session token or a complete login.
     fn has_token_or_login(&self) -> bool {
-        self.contains(CredentialKind::SessionToken) || self.has_login()
+        self.has_credential(CredentialKind::SessionToken) || self.has_complete_login()
     }
 
     /// Whether a stored credential must not be used, because the environment has another session token or login.
-    fn excludes_stored(&self, slot: CredentialKind) -> bool {
+    fn excludes_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
-            CredentialKind::SessionToken => self.has_login(),
+            CredentialKind::SessionToken => self.has_complete_login(),
             CredentialKind::Username | CredentialKind::Password => {
-                self.contains(CredentialKind::SessionToken)
+                self.has_credential(CredentialKind::SessionToken)
             }
             CredentialKind::ApiKey | CredentialKind::PartnerKey => false,
         }
@@ -187,7 +187,7 @@ mod tests {
 
     /// A store whose keychain always times out.
     fn unanswering() -> CredentialStore {
-        CredentialStore::os_keychain().with_timeout(Duration::ZERO)
+        CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO)
     }
 
     fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn stored(pairs: &[(CredentialKind, &str)]) -> CredentialStore {
-        let vault = CredentialStore::in_memory();
+        let vault = CredentialStore::memory_only_store();
         for (slot, value) in pairs {
             vault.set_credential("p", *slot, &SecretString::from(*value)).expect("stored in memory");
         }
@@ -210,7 +210,10 @@ mod tests {
         ] {
             let found = load_credentials(&unanswering(), "p", &env(way)).expect("the environment is enough");
             assert_eq!(found.keychain_error, None, "the keychain was read");
-            assert_eq!(found.origin_of(CredentialKind::ApiKey), Some(CredentialOrigin::Environment));
+            assert_eq!(
+                found.origin_of_credential(CredentialKind::ApiKey),
+                Some(CredentialOrigin::Environment)
+            );
         }
     }
 
@@ -226,9 +229,9 @@ mod tests {
     #[test]
     fn remembered_credentials_are_found_although_the_keychain_fails() {
         let vault = unanswering();
-        vault.remember_for_this_run("p", CredentialKind::ApiKey, &SecretString::from("k"));
+        vault.remember_credential_for_run("p", CredentialKind::ApiKey, &SecretString::from("k"));
         let found = load_credentials(&vault, "p", &env(&[])).expect("found in memory");
-        assert_eq!(found.origin_of(CredentialKind::ApiKey), Some(CredentialOrigin::ThisRun));
+        assert_eq!(found.origin_of_credential(CredentialKind::ApiKey), Some(CredentialOrigin::ThisRun));
         assert!(found.keychain_error.is_some());
     }
 

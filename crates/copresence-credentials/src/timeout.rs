@@ -21,7 +21,7 @@ const STATE_DONE: u8 = 3;
 
 /// Number of abandoned calls whose threads still run. Clones share the counter.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct AbandonedCalls(Arc<AtomicUsize>);
+pub(crate) struct AbandonedCallCount(Arc<AtomicUsize>);
 
 /// The permission of a call to change the keychain. It ends when the call is abandoned.
 #[derive(Debug)]
@@ -40,18 +40,18 @@ impl CommitGuard {
     }
 
     /// Abandons the call if it is in the state `from`. Returns whether it was.
-    fn abandon(&self, from: u8) -> bool {
+    fn abandon_call(&self, from: u8) -> bool {
         self.state.compare_exchange(from, STATE_ABANDONED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }
 
 /// Marks a call as done when its thread ends, by a result or by a panic. An abandoned call is no longer counted then.
-struct CallEnd {
+struct CallCompletionMarker {
     guard: Arc<CommitGuard>,
-    abandoned: AbandonedCalls,
+    abandoned: AbandonedCallCount,
 }
 
-impl Drop for CallEnd {
+impl Drop for CallCompletionMarker {
     fn drop(&mut self) {
         if self.guard.state.swap(STATE_DONE, Ordering::SeqCst) == STATE_ABANDONED {
             self.abandoned.0.fetch_sub(1, Ordering::SeqCst);
@@ -62,7 +62,7 @@ impl Drop for CallEnd {
 /// Runs `work` on its own thread and waits at most `timeout` for the result, or twice as long if a change was started.
 pub(crate) fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
-    abandoned: &AbandonedCalls,
+    abandoned: &AbandonedCallCount,
     work: impl FnOnce(&CommitGuard) -> Result<T, KeychainError> + Send + 'static,
 ) -> Result<T, KeychainError> {
     let calls = abandoned.0.load(Ordering::SeqCst);
@@ -71,7 +71,7 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
     }
     let guard = Arc::new(CommitGuard { state: AtomicU8::new(STATE_OPEN), timeout });
     let (sender, results) = sync_channel(1);
-    let end = CallEnd { guard: Arc::clone(&guard), abandoned: abandoned.clone() };
+    let end = CallCompletionMarker { guard: Arc::clone(&guard), abandoned: abandoned.clone() };
     std::thread::Builder::new()
         .name("keychain".to_owned())
         .spawn(move || {
@@ -86,18 +86,18 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
         return result;
     }
     abandoned.0.fetch_add(1, Ordering::SeqCst);
-    if guard.abandon(STATE_OPEN) {
+    if guard.abandon_call(STATE_OPEN) {
         tracing::warn!(?timeout, "the keychain did not respond; the call was abandoned");
         return Err(KeychainError::TimedOut { after: timeout });
     }
     // A change was started or the call has just ended, so it must not be reported as "not written".
     let late = wait_for_result(&results, timeout);
-    if late.is_none() && guard.abandon(STATE_COMMITTED) {
+    if late.is_none() && guard.abandon_call(STATE_COMMITTED) {
         tracing::warn!(?timeout, "the keychain did not confirm a change; the call was abandoned");
         return Err(KeychainError::WriteUnconfirmed { after: timeout * 2 });
     }
     abandoned.0.fetch_sub(1, Ordering::SeqCst);
-    late.or_else(|| results.try_recv().ok()).unwrap_or_else(|| Err(thread_died()))
+    late.or_else(|| results.try_recv().ok()).unwrap_or_else(|| Err(thread_died_error()))
 }
 
 /// Waits for the result of a call. Returns `None` after the timeout.
@@ -107,13 +107,13 @@ fn wait_for_result<T>(
 ) -> Option<Result<T, KeychainError>> {
     match results.recv_timeout(timeout) {
         Ok(result) => Some(result),
-        Err(RecvTimeoutError::Disconnected) => Some(Err(thread_died())),
+        Err(RecvTimeoutError::Disconnected) => Some(Err(thread_died_error())),
         Err(RecvTimeoutError::Timeout) => None,
     }
 }
 
 /// The error for a call whose thread panicked.
-fn thread_died() -> KeychainError {
+fn thread_died_error() -> KeychainError {
     KeychainError::PlatformFailure { detail: "the keychain library stopped unexpectedly".to_owned() }
 }
 
@@ -129,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_result_in_time_is_returned() {
-        assert_eq!(run_with_timeout(LONG, &AbandonedCalls::default(), |_| Ok(7)), Ok(7));
+        assert_eq!(run_with_timeout(LONG, &AbandonedCallCount::default(), |_| Ok(7)), Ok(7));
         let refused: Result<(), _> =
-            run_with_timeout(LONG, &AbandonedCalls::default(), |_| Err(KeychainError::Locked));
+            run_with_timeout(LONG, &AbandonedCallCount::default(), |_| Err(KeychainError::Locked));
         assert_eq!(refused, Err(KeychainError::Locked));
     }
 
@@ -139,7 +139,7 @@ mod tests {
     fn an_abandoned_call_changes_nothing_when_it_resumes() {
         let (wake, woken) = channel::<()>();
         let (report, reports) = channel();
-        let abandoned = AbandonedCalls::default();
+        let abandoned = AbandonedCallCount::default();
         let abandoned_call: Result<(), _> = run_with_timeout(SHORT, &abandoned, move |guard| {
             let _ = woken.recv();
             let outcome = guard.commit();
@@ -157,18 +157,19 @@ mod tests {
         let (wake, woken) = channel::<()>();
         // Long enough for the call to start on a busy machine.
         let timeout = Duration::from_secs(1);
-        let outcome: Result<(), _> = run_with_timeout(timeout, &AbandonedCalls::default(), move |guard| {
-            guard.commit()?;
-            let _ = woken.recv();
-            Ok(())
-        });
+        let outcome: Result<(), _> =
+            run_with_timeout(timeout, &AbandonedCallCount::default(), move |guard| {
+                guard.commit()?;
+                let _ = woken.recv();
+                Ok(())
+            });
         assert_eq!(outcome, Err(KeychainError::WriteUnconfirmed { after: timeout * 2 }));
         drop(wake);
     }
 
     #[test]
     fn abandoned_calls_are_limited_and_no_longer_counted_when_they_end() {
-        let abandoned = AbandonedCalls::default();
+        let abandoned = AbandonedCallCount::default();
         let gate = Arc::new(Mutex::new(()));
         let shut = gate.lock().expect("not poisoned");
         for _ in 0..MAX_ABANDONED_CALLS {
@@ -193,14 +194,14 @@ mod tests {
     #[test]
     fn a_panic_in_the_keychain_library_is_an_error() {
         let outcome: Result<(), _> =
-            run_with_timeout(LONG, &AbandonedCalls::default(), |_| panic!("intended by the test"));
+            run_with_timeout(LONG, &AbandonedCallCount::default(), |_| panic!("intended by the test"));
         assert!(matches!(outcome, Err(KeychainError::PlatformFailure { .. })), "{outcome:?}");
     }
 
     #[test]
     fn an_abandoned_call_that_panics_is_no_longer_counted() {
         let (wake, woken) = channel::<()>();
-        let abandoned = AbandonedCalls::default();
+        let abandoned = AbandonedCallCount::default();
         let outcome: Result<(), _> = run_with_timeout(SHORT, &abandoned, move |_| {
             let _ = woken.recv();
             panic!("intended by the test");

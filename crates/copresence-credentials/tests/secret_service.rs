@@ -174,7 +174,8 @@ fn a_bus_without_a_keychain_is_reported() {
 fn actor() {
     let Ok(acts) = std::env::var("VAULT_ACTS") else { return };
     let hurried = std::env::var("VAULT_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok());
-    let vault = CredentialStore::os_keychain().with_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
+    let vault = CredentialStore::keychain_backed_store()
+        .with_keychain_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
     for act in acts.split(';') {
         println!("outcome: {}", perform(&vault, act));
     }
@@ -192,7 +193,7 @@ fn perform(vault: &CredentialStore, act: &str) -> String {
             vault.set_credential(profile, slot(word), &SecretString::from(*value)).map(|()| "set".to_owned())
         }
         ["remember", profile, word, value] => {
-            vault.remember_for_this_run(profile, slot(word), &SecretString::from(*value));
+            vault.remember_credential_for_run(profile, slot(word), &SecretString::from(*value));
             Ok("remembered".to_owned())
         }
         ["remove", profile, word] => vault

@@ -1,6 +1,6 @@
 //! The one clock. Everything else takes time as a value.
 
-use copresence_visit::Millis;
+use copresence_visit::MillisSinceOrigin;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
@@ -24,17 +24,17 @@ impl Clock {
     }
 
     /// The time of day at which this clock was made plus the time since: not affected by a change of the system's clock.
-    pub fn steady_now(&self) -> Timestamp {
+    pub fn steady_time_of_day(&self) -> Timestamp {
         self.started_at.saturating_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
     /// Milliseconds since this clock was made; never goes back.
-    pub fn millis(&self) -> Millis {
-        Millis::default() + self.started.elapsed()
+    pub fn elapsed_millis(&self) -> MillisSinceOrigin {
+        MillisSinceOrigin::default() + self.started.elapsed()
     }
 
     /// Waits until a point in time; returns at once if it has passed.
-    pub async fn sleep_until(&self, moment: Millis) {
+    pub async fn sleep_until(&self, moment: MillisSinceOrigin) {
         let from_start = Duration::from_millis(moment.as_millis());
         match self.started.checked_add(from_start) {
             Some(instant) => tokio::time::sleep_until(instant.into()).await,

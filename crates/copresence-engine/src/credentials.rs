@@ -7,7 +7,7 @@ pub use copresence_credentials::{
 };
 
 /// The credentials that a profile's token source and redeem route can use.
-pub fn usable_slots(profile: &Profile) -> Vec<CredentialKind> {
+pub fn usable_credential_kinds(profile: &Profile) -> Vec<CredentialKind> {
     let mut slots = Vec::new();
     let vendor_redeem = matches!(profile.redeem_route, RedeemRoute::Vendor);
     let mut headers = Vec::new();
@@ -46,7 +46,7 @@ pub fn find_credentials(
     credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
-    let wanted = usable_slots(profile);
+    let wanted = usable_credential_kinds(profile);
     if matches!(profile.token_source, TokenSource::Direct) {
         return copresence_credentials::load_credentials(credential_store, &profile.name, env);
     }

@@ -105,7 +105,7 @@ pub struct SavedFile {
 
 impl EventKind {
     /// The value of the field `event`.
-    pub fn name(&self) -> &'static str {
+    pub fn event_name(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started",
             Self::Invited { .. } => "invited",
@@ -126,7 +126,7 @@ impl Serialize for VisitEvent {
         let event = serde_json::to_value(&self.kind).map_err(S::Error::custom)?;
         let fields = event.as_object().ok_or_else(|| S::Error::custom("an event is an object"))?;
         let mut map = serializer.serialize_map(Some(fields.len() + 2))?;
-        map.serialize_entry("event", self.kind.name())?;
+        map.serialize_entry("event", self.kind.event_name())?;
         map.serialize_entry("visit", &self.visit)?;
         map.serialize_entry("at", &format_rfc3339(self.at))?;
         for (key, value) in fields.iter().filter(|(key, _)| *key != "event") {
@@ -168,6 +168,6 @@ mod tests {
             message: String::new(),
             visit_state: "saved".into(),
         };
-        assert_eq!(serde_json::to_value(&event).expect("plain data")["event"], event.name());
+        assert_eq!(serde_json::to_value(&event).expect("plain data")["event"], event.event_name());
     }
 }

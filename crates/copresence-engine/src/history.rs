@@ -1,12 +1,13 @@
 //! Past visits: what the journal knows of them, and how they are forgotten with their files.
 
 use crate::setup::DataStore;
-use copresence_store::{AvatarFolder, DataDir, SavedAvatars, StoreError, VisitRecordStart};
-pub use copresence_store::{FileRecord, FileState, RedeemOutcome, VisitDetail, VisitId, VisitRecord};
+use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatars, StoreError, VisitStart};
+pub use copresence_store::{DetailedVisitRecord, FileRecord, FileState, RedeemOutcome, VisitId, VisitRecord};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
-/// Result of forgetting visits.
+/// (field docs) `locked`: Visits that were not forgotten, because another program uses them. `foreign_files`:
+/// Folders that were not removed, because they contain files of others, with the names of these files.
 #[derive(Debug, Clone, Default)]
 pub struct ForgetResult {
     /// The forgotten visits.
@@ -26,26 +27,23 @@ pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option
         return Ok(None);
     };
     let mut forgotten = ForgetResult::default();
-    forget_record(data_store, &detail.visit, &mut forgotten).await?;
+    forget_recorded_visit(data_store, &detail.visit, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
 
-/// Forgets every visit that began before a moment (all of them with `None`), and removes their files.
-///
-/// # Errors
-/// As [`forget`]: the first that occurred, after all the others were forgotten.
-pub async fn forget_before(
+/// (stale link, also on `forget_visits`) "As [`forget`]" is [`forget_visit`]: "As [`forget_visit`]. Returns the
+/// first error, after all other visits were forgotten."
+pub async fn forget_visits_before(
     data_store: &DataStore,
     moment: Option<Timestamp>,
 ) -> Result<ForgetResult, StoreError> {
-    forget_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
+    forget_matching_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment))
+        .await
 }
 
-/// Forgets every visit that `is_due`, and removes their files. `is_due` is called right before each.
-///
-/// # Errors
-/// As [`forget`]: the first that occurred, after all the others were forgotten.
-pub async fn forget_visits(
+/// Forgets every visit for which `is_due` returns true, and removes their files. `is_due` is called right before
+/// each visit is forgotten.
+pub async fn forget_matching_visits(
     data_store: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,
 ) -> Result<ForgetResult, StoreError> {
@@ -54,7 +52,7 @@ pub async fn forget_visits(
     for record in data_store.journal.all_visits().await? {
         if is_due(&record) {
             // One folder that cannot be removed does not keep the others.
-            if let Err(error) = forget_record(data_store, &record, &mut forgotten).await {
+            if let Err(error) = forget_recorded_visit(data_store, &record, &mut forgotten).await {
                 first.get_or_insert(error);
             }
         }
@@ -62,7 +60,7 @@ pub async fn forget_visits(
     first.map_or(Ok(forgotten), Err)
 }
 
-async fn forget_record(
+async fn forget_recorded_visit(
     data_store: &DataStore,
     record: &VisitRecord,
     forgotten: &mut ForgetResult,
@@ -70,7 +68,7 @@ async fn forget_record(
     let id = record.start.id;
     let (data, start) = (data_store.data.clone(), record.start.clone());
     // Files first: after a crash in between, the journal still knows the visit.
-    let removed = tokio::task::spawn_blocking(move || remove_files(&data, &start)).await;
+    let removed = tokio::task::spawn_blocking(move || lock_and_remove_files(&data, &start)).await;
     let removed = match removed.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic())) {
         Ok(removed) => removed,
         Err(StoreError::VisitLocked { .. }) => {
@@ -93,10 +91,10 @@ struct RemovedFiles {
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
-fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles, StoreError> {
+fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<RemovedFiles, StoreError> {
     let lock = data.lock_visit(&start.id)?;
     let mut left = Vec::new();
-    for parent in [start.out_dir.clone(), data.incomplete_path()] {
+    for parent in [start.out_dir.clone(), data.incomplete_folder_path()] {
         if let Some(folder) = SavedAvatars::find_avatar_path(&parent, &start.id)? {
             let removed = SavedAvatars::remove_avatar(&folder)?;
             if !removed.foreign_entries.is_empty() {
@@ -105,7 +103,7 @@ fn remove_files(data: &DataDir, start: &VisitRecordStart) -> Result<RemovedFiles
         }
     }
     let day = crate::runner::folder_date(start.started_at);
-    if let Some(partial) = AvatarFolder::reopen(&start.out_dir, &start.id, day)? {
+    if let Some(partial) = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)? {
         partial.discard()?;
     }
     data.remove_saved_exchanges(&start.id)?;

@@ -14,7 +14,7 @@ pub fn abbreviate_home(path: &str, home: Option<&Path>) -> String {
 }
 
 /// Abbreviates every path below the home folder in a text.
-pub fn abbreviate_home_in(text: &str, home: Option<&Path>) -> String {
+pub fn abbreviate_home_in_text(text: &str, home: Option<&Path>) -> String {
     match home.filter(|home| home.parent().is_some()) {
         Some(home) => {
             text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))
@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(abbreviate_home("/home/me/out/a", home), "~/out/a");
         assert_eq!(abbreviate_home("/home/mean/out", home), "/home/mean/out");
         assert_eq!(
-            abbreviate_home_in("in /home/me/a and `/home/me/b`, not /home/mean/c", home),
+            abbreviate_home_in_text("in /home/me/a and `/home/me/b`, not /home/mean/c", home),
             "in ~/a and `~/b`, not /home/mean/c"
         );
         assert_eq!(abbreviate_home("/out", Some(Path::new("/"))), "/out");

@@ -32,7 +32,7 @@ pub fn display_path(path: &std::path::Path) -> String {
 
 /// Re-exports for hosts, so that they do not depend on the lower crates.
 pub use copresence_client::har::HarRecorder;
-pub use copresence_client::{Credentials, NoRecorder, Recorder, SetupError, install_crypto_provider};
+pub use copresence_client::{Credentials, ExchangeRecorder, NoRecorder, SetupError, install_crypto_provider};
 pub use copresence_protocol::headers;
 pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
 pub use copresence_store::{StoreError, free_space};

@@ -23,7 +23,7 @@ pub struct Problem {
 }
 
 /// A row of the table.
-struct Message {
+struct MessageRow {
     code: &'static str,
     visitor: &'static str,
     operator: &'static str,
@@ -37,11 +37,11 @@ const fn message_row(
     operator: &'static str,
     hint: &'static str,
     retry_helps: bool,
-) -> Message {
-    Message { code, visitor, operator, hint, retry_helps }
+) -> MessageRow {
+    MessageRow { code, visitor, operator, hint, retry_helps }
 }
 
-const MESSAGES: &[Message] = &[
+const MESSAGES: &[MessageRow] = &[
     message_row("saved", "Your avatar is here.", "The avatar is saved, whole.", "", false),
     message_row(
         "saved_in_part",
@@ -311,12 +311,12 @@ pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
 }
 
 /// The problem of an outcome.
-pub fn outcome_problem(outcome: &Outcome) -> Problem {
-    problem_for_code(outcome.code(), outcome.detail())
+pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
+    problem_for_code(outcome.code(), outcome.detail_for_operator())
 }
 
 /// The error code of a client that cannot be made.
-pub fn setup_error_code(error: &SetupError) -> &'static str {
+pub fn code_for_setup_error(error: &SetupError) -> &'static str {
     match error {
         SetupError::MissingApiKey { .. }
         | SetupError::MissingSession
@@ -327,12 +327,12 @@ pub fn setup_error_code(error: &SetupError) -> &'static str {
 }
 
 /// The problem of a client that cannot be made.
-pub fn setup_problem(error: &SetupError) -> Problem {
-    problem_for_code(setup_error_code(error), Some(&error.to_string()))
+pub fn problem_for_setup_error(error: &SetupError) -> Problem {
+    problem_for_code(code_for_setup_error(error), Some(&error.to_string()))
 }
 
 /// The problem of a keychain error, with the keychain's own message.
-pub fn keychain_problem(error: &KeychainError) -> Problem {
+pub fn problem_for_keychain_error(error: &KeychainError) -> Problem {
     Problem {
         code: error.code().replace('-', "_"),
         visitor: TELL_STAFF.to_owned(),
@@ -362,13 +362,13 @@ pub fn operator_message(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use copresence_visit::FailureKind;
+    use copresence_visit::VisitFailureKind;
     use std::collections::HashSet;
 
     #[test]
     fn every_code_has_one_message() {
-        let mut codes: Vec<&str> = Outcome::one_of_each().iter().map(Outcome::code).collect();
-        codes.extend(FailureKind::ALL.map(FailureKind::code));
+        let mut codes: Vec<&str> = Outcome::example_of_each_variant().iter().map(Outcome::code).collect();
+        codes.extend(VisitFailureKind::ALL.map(VisitFailureKind::failure_code));
         for code in codes {
             assert!(MESSAGES.iter().any(|row| row.code == code), "{code}");
         }
@@ -378,7 +378,7 @@ mod tests {
 
     #[test]
     fn a_keychain_error_keeps_its_own_message() {
-        let problem = keychain_problem(&KeychainError::Locked);
+        let problem = problem_for_keychain_error(&KeychainError::Locked);
         assert_eq!(problem.code, "keychain_locked");
         assert_eq!(problem.operator, "The system's keychain is locked.");
         assert!(problem.retry_helps && !problem.hint.is_empty() && !problem.hint.ends_with('.'));
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn the_detail_is_in_the_operators_message() {
         let outcome = Outcome::Unreachable("connection refused".into());
-        let problem = outcome_problem(&outcome);
+        let problem = problem_for_outcome(&outcome);
         assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
         assert!(
             operator_message(&problem)

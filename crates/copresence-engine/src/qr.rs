@@ -31,11 +31,7 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// Encodes a link with the strongest error correction that keeps the modules large. The module size decides first
-    /// from how far a code can be scanned, so the level is raised only while the version is small.
-    ///
-    /// # Errors
-    /// When the link is longer than [`MAX_LINK_BYTES`].
+    /// (stale link) "[`MOST_BYTES`]" is [`MAX_LINK_BYTES`].
     pub fn new(link: &str) -> Result<Self, QrError> {
         let fits = |level| Encoder::with_error_correction_level(link.as_bytes(), level).ok();
         let small = |code: &Encoder| code.width() <= 45; // version 7
@@ -97,7 +93,7 @@ impl QrCode {
     }
 
     /// Whether a module is dark. Coordinates include the quiet zone, in which no module is dark.
-    pub fn is_dark(&self, x: usize, y: usize) -> bool {
+    pub fn is_module_dark(&self, x: usize, y: usize) -> bool {
         let inside = |v: usize| v.checked_sub(QUIET_MODULES).filter(|v| *v < self.modules_per_side());
         matches!((inside(x), inside(y)), (Some(x), Some(y)) if self.code[(x, y)] == Color::Dark)
     }

@@ -59,7 +59,7 @@ pub struct TextValues {
 
 /// A settings file that was read.
 #[derive(Debug, Default)]
-pub struct ReadSettings {
+pub struct LoadedSettingsFile {
     /// The file, including unknown keys; empty if there is none or it cannot be used.
     pub file: SettingsToml,
     /// Its usable values.
@@ -71,32 +71,32 @@ pub struct ReadSettings {
 }
 
 /// Reads the settings file. Copies a partly unusable one aside, and logs what is wrong with it. Blocks on the disk.
-pub fn read_settings_file(data: &DataDir) -> ReadSettings {
+pub fn read_settings_file(data: &DataDir) -> LoadedSettingsFile {
     let bytes = match data.read_operator_file(OperatorFile::Settings) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return ReadSettings::default(),
+        Ok(None) => return LoadedSettingsFile::default(),
         Err(error) => {
             tracing::error!(%error, "the settings cannot be read: the defaults are used");
             let load_error = format!("the settings cannot be read, so the panel stays closed: {error}");
-            return ReadSettings {
+            return LoadedSettingsFile {
                 load_error: Some(load_error),
                 is_unreadable: true,
-                ..ReadSettings::default()
+                ..LoadedSettingsFile::default()
             };
         }
     };
     let mut flaws = Vec::new();
-    let file = str::from_utf8(&bytes).ok().and_then(SettingsToml::parse).unwrap_or_else(|| {
+    let file = str::from_utf8(&bytes).ok().and_then(SettingsToml::parse_settings_toml).unwrap_or_else(|| {
         flaws.push("it is not TOML".to_owned());
         SettingsToml::default()
     });
-    let values = file.values(&mut flaws);
+    let values = file.usable_values(&mut flaws);
     let unknown = file.unknown_keys();
     if !unknown.is_empty() {
         tracing::warn!(?unknown, "unknown settings are kept unchanged");
     }
     let load_error = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
-    ReadSettings { file, values, load_error, is_unreadable: false }
+    LoadedSettingsFile { file, values, load_error, is_unreadable: false }
 }
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
@@ -227,12 +227,12 @@ impl<T: Serialize> Serialize for Key<T> {
 
 impl SettingsToml {
     /// Parses the file. `None` if it is not TOML.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse_settings_toml(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
     }
 
     /// The usable values. Appends one message to `flaws` for each value that cannot be used.
-    pub fn values(&self, flaws: &mut Vec<String>) -> SettingsValues {
+    pub fn usable_values(&self, flaws: &mut Vec<String>) -> SettingsValues {
         let pin = self.pin.read("`pin`", flaws).unwrap_or_default();
         let mut pin_hash = pin.hash.read("[pin] `hash`", flaws);
         if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
@@ -245,7 +245,7 @@ impl SettingsToml {
         }
         let texts = |name: &str, key: &Key<TextsToml>, flaws: &mut Vec<String>| {
             let texts = key.read(&format!("[display] `{name}`"), flaws);
-            texts.map(|texts| texts.values(name, flaws)).unwrap_or_default()
+            texts.map(|texts| texts.usable_texts(name, flaws)).unwrap_or_default()
         };
         // In the order in which the flaws are reported.
         let language = display.language.read("[display] `language`", flaws);
@@ -306,7 +306,7 @@ impl SettingsToml {
 }
 
 impl TextsToml {
-    fn values(self, name: &str, flaws: &mut Vec<String>) -> TextValues {
+    fn usable_texts(self, name: &str, flaws: &mut Vec<String>) -> TextValues {
         match self {
             Self::Single(text) => TextValues { without_language: Some(text), by_language: Vec::new() },
             Self::ByLanguage(table) => {
@@ -375,7 +375,7 @@ mod tests {
             text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
         ) {
             if text.parse::<Table>().is_ok() {
-                SettingsToml::parse(&text).expect("each key is lenient").values(&mut Vec::new());
+                SettingsToml::parse_settings_toml(&text).expect("each key is lenient").usable_values(&mut Vec::new());
             }
         }
     }

@@ -5,8 +5,8 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
-    ApiClient, Backend, Credentials, NoRecorder, PartnerSource, Recorder, RedeemRoute, SetupError, Timeouts,
-    TokenSource,
+    ApiClient, Backend, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
+    SetupError, Timeouts, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
@@ -25,12 +25,12 @@ pub struct BackendTarget {
     /// In memory only.
     pub credentials: Credentials,
     /// Whether it is the embedded sandbox, which ends with this process.
-    pub embedded_sandbox: bool,
+    pub target_of_embedded_sandbox: bool,
 }
 
 /// Why a profile has no usable backend.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub enum BackendTargetError {
     /// The profile has no URL.
     #[error("the profile `{0}` has no `api_url`; add one, or use --api-url")]
     NoUrl(String),
@@ -48,24 +48,22 @@ impl BackendTarget {
     ///
     /// # Errors
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
-    pub fn with_found_credentials(
+    pub fn target_with_found_credentials(
         profile: &Profile,
         credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<(Self, Option<KeychainError>), TargetError> {
-        let target = Self::without_credentials(profile)?;
+    ) -> Result<(Self, Option<KeychainError>), BackendTargetError> {
+        let target = Self::target_without_credentials(profile)?;
         let found = credentials::find_credentials(profile, credential_store, env)?;
         let credentials = credentials::to_client_credentials(&found);
         Ok((Self { credentials, ..target }, found.keychain_error))
     }
 
-    /// The same without credentials: the keychain is not asked, and no visit can start.
-    ///
-    /// # Errors
-    /// When the profile has no URL, or its link is not a template.
-    pub fn without_credentials(profile: &Profile) -> Result<Self, TargetError> {
-        let url = profile.api_url.as_ref().or_else(|| profile.partner_url());
-        let api_url = url.cloned().ok_or_else(|| TargetError::NoUrl(profile.name.clone()))?;
+    /// The backend of a profile that is not the embedded sandbox, without credentials. Does not use the keychain.
+    /// No visit can start with it.
+    pub fn target_without_credentials(profile: &Profile) -> Result<Self, BackendTargetError> {
+        let url = profile.api_url.as_ref().or_else(|| profile.partner_token_url());
+        let api_url = url.cloned().ok_or_else(|| BackendTargetError::NoUrl(profile.name.clone()))?;
         let link = if let Some(link) = &profile.link {
             link.clone()
         } else {
@@ -73,14 +71,14 @@ impl BackendTarget {
             let base = api_url.as_str().trim_end_matches('/');
             format!("{base}/phone?exportToken={{token}}").parse()?
         };
-        Ok(Self { api_url, link, credentials: Credentials::default(), embedded_sandbox: false })
+        Ok(Self { api_url, link, credentials: Credentials::default(), target_of_embedded_sandbox: false })
     }
 
     /// The sandbox that a host embeds, with the credentials that it accepts.
     ///
     /// # Errors
     /// When the link is not a template.
-    pub fn embedded_sandbox(
+    pub fn target_of_embedded_sandbox(
         api_url: Url,
         link_template: &str,
         api_key: ApiKey,
@@ -88,7 +86,7 @@ impl BackendTarget {
     ) -> Result<Self, LinkTemplateError> {
         let credentials =
             Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
-        Ok(Self { api_url, link: link_template.parse()?, credentials, embedded_sandbox: true })
+        Ok(Self { api_url, link: link_template.parse()?, credentials, target_of_embedded_sandbox: true })
     }
 
     /// Host and port, for people and manifests.
@@ -104,7 +102,7 @@ impl BackendTarget {
     pub fn api_client(
         &self,
         profile: &Profile,
-        recorder: Arc<dyn Recorder>,
+        recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<ApiClient, SetupError> {
         ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
@@ -123,12 +121,12 @@ impl BackendTarget {
     ///
     /// # Errors
     /// When the HTTP client cannot be made, for example without root certificates.
-    pub fn download_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
+    pub fn download_only_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
-            token_source: TokenSource::Partner(PartnerSource::new(url.clone())),
+            token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
             redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
-            ..Backend::for_vendor(url)
+            ..Backend::backend_for_vendor(url)
         };
         ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
     }
@@ -148,7 +146,7 @@ impl DataStore {
     ///
     /// # Errors
     /// When the folder or the journal in it cannot be created or opened.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_data_store(path: &Path) -> Result<Self, StoreError> {
         let data = DataDir::open(path)?;
         let journal = data.open_journal()?;
         Ok(Self { data: Arc::new(data), journal })
@@ -173,7 +171,8 @@ impl DataStore {
         self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
     }
 
-    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets a profile's).
+    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets
+    /// those of a profile). ("[`Parts::within`]" does not exist.)
     pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
         VisitContext {
@@ -215,8 +214,9 @@ const LEARN_FROM_VISITS: u32 = 50;
 /// Minimum number of them with a known processing time.
 const MIN_VISITS_TO_LEARN: usize = 3;
 
-/// Usual processing time of this backend: the median of the latest visits.
-async fn learnt_processing(
+/// Usual processing time of this backend: the median of its latest visits. `None` if too few have a known
+/// processing time.
+async fn median_processing_time(
     data_store: &DataStore,
     profile: &Profile,
     target: &BackendTarget,
@@ -245,12 +245,12 @@ pub async fn visit_config(
     }
     let usual_processing = match profile.usual_processing {
         Some(stated) => Some(stated),
-        None => learnt_processing(data_store, profile, target).await,
+        None => median_processing_time(data_store, profile, target).await,
     };
     if let Some(usual_processing) = usual_processing {
         polling.usual_processing = usual_processing;
     }
-    if target.embedded_sandbox {
+    if target.target_of_embedded_sandbox {
         // It is fast and on this machine, so polls are cheap.
         polling.slowest = polling.slowest.min(SANDBOX_SLOWEST).max(polling.fastest);
         polling.usual_processing = polling.usual_processing.min(SANDBOX_PROCESSING);
@@ -277,6 +277,6 @@ pub async fn visit_config(
         required_exports: overrides.required_exports.clone(),
         limits,
         download_pause: DEFAULT_DOWNLOAD_PAUSE,
-        ephemeral: target.embedded_sandbox,
+        ephemeral: target.target_of_embedded_sandbox,
     }
 }

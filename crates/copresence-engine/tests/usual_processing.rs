@@ -2,7 +2,7 @@
 
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
-use copresence_store::{Phase, VisitId, VisitRecordStart};
+use copresence_store::{VisitId, VisitPhase, VisitStart};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ fn target(host: &str) -> BackendTarget {
         api_url: format!("https://{host}/").parse().expect("a URL"),
         link: "https://app.test/?t={token}".parse().expect("a template"),
         credentials: copresence_engine::Credentials::default(),
-        embedded_sandbox: false,
+        target_of_embedded_sandbox: false,
     }
 }
 
 async fn visit(data_store: &DataStore, host: &str, processing: i64) {
     let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
-    let start = VisitRecordStart {
+    let start = VisitStart {
         id,
         profile: "live".into(),
         api_url: format!("https://{host}/"),
@@ -29,22 +29,22 @@ async fn visit(data_store: &DataStore, host: &str, processing: i64) {
         limits: None,
     };
     data_store.journal.record_start(&start).await.expect("begun");
-    data_store.journal.record_phase(&id, Phase::Processing, began).await.expect("noted");
+    data_store.journal.record_phase(&id, VisitPhase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    data_store.journal.record_phase(&id, Phase::Ready, ready).await.expect("noted");
+    data_store.journal.record_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]
 async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data_store = DataStore::open(&folder.path().join("data")).expect("a data folder");
+    let data_store = DataStore::open_data_store(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
     let profile = |more: &str| {
         let text = format!(
             "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}"
         );
         std::fs::write(&file, text).expect("written");
-        Profiles::load(Some(&file)).and_then(|all| all.get("live")).expect("a profile")
+        Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("live")).expect("a profile")
     };
     let usual = async |more: &str| {
         let profile = profile(more);

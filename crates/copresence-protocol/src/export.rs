@@ -43,25 +43,25 @@ impl DownloadUrl {
     }
 
     /// The whole URL, for the download request and for the journal.
-    pub fn expose(&self) -> &str {
+    pub fn expose_url(&self) -> &str {
         self.0.expose_secret()
     }
 
     /// Scheme, host and port, which may be shown.
-    pub fn origin(&self) -> String {
-        Url::parse(self.expose()).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
+    pub fn url_origin(&self) -> String {
+        Url::parse(self.expose_url()).map_or_else(|_| String::new(), |url| url.origin().ascii_serialization())
     }
 }
 
 impl fmt::Debug for DownloadUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DownloadUrl({}/…)", self.origin())
+        write!(f, "DownloadUrl({}/…)", self.url_origin())
     }
 }
 
 impl PartialEq for DownloadUrl {
     fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
+        self.expose_url() == other.expose_url()
     }
 }
 

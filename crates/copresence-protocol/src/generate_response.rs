@@ -19,7 +19,7 @@ impl GenerateResponse {
     /// # Errors
     /// A [`SpecViolation`] if the body is not JSON or has no valid Export Token there.
     pub fn parse(body: &[u8]) -> Result<Self, SpecViolation> {
-        Self::parse_at_pointer(body, "/token")
+        Self::parse_token_at_pointer(body, "/token")
     }
 
     /// Parses a body that has the token elsewhere, for example one of a partner's backend.
@@ -28,7 +28,7 @@ impl GenerateResponse {
     ///
     /// # Errors
     /// A [`SpecViolation`] if the body is not JSON or has no valid Export Token at `pointer`.
-    pub fn parse_at_pointer(body: &[u8], pointer: &str) -> Result<Self, SpecViolation> {
+    pub fn parse_token_at_pointer(body: &[u8], pointer: &str) -> Result<Self, SpecViolation> {
         let value: Value = spec_violation::parse_json(body, "a JSON object")?;
         let path = pointer.trim_start_matches('/').replace('/', ".");
         match value.pointer(pointer) {

@@ -25,7 +25,7 @@ pub enum LinkTemplateError {
 
 impl LinkTemplate {
     /// The link for a token. The token is percent-encoded.
-    pub fn fill_token(&self, token: &ExportToken) -> String {
+    pub fn link_for_token(&self, token: &ExportToken) -> String {
         let encoded: String = url::form_urlencoded::byte_serialize(token.expose().as_bytes()).collect();
         // Form encoding writes a space as `+`, which is ambiguous. A token contains no space, so this cannot occur.
         self.0.replace(TOKEN_PLACEHOLDER, &encoded)
@@ -89,11 +89,11 @@ mod tests {
         fn the_link_contains_exactly_the_token(raw in "[!-~]{1,80}") {
             let token = ExportToken::new(raw.clone()).expect("visible ASCII");
             let template: LinkTemplate = "https://a.test/p?exportToken={token}".parse().expect("a template");
-            let link = template.fill_token(&token);
+            let link = template.link_for_token(&token);
             let encoded = template.extract_encoded_token(&link).expect("an encoded token");
             prop_assert_eq!(percent_decoded(encoded), raw.clone());
             let twice: LinkTemplate = "copresence://{token}/and?t={token}#x".parse().expect("a template");
-            let both = twice.fill_token(&token);
+            let both = twice.link_for_token(&token);
             prop_assert_eq!(twice.extract_encoded_token(&both), Some(encoded));
             prop_assert_eq!(twice.extract_encoded_token(&link), None);
             let url = Url::parse(&link).expect("a URL");

@@ -17,7 +17,7 @@ impl LoginResponse {
     ///
     /// # Errors
     /// A [`SpecViolation`] if the body is not JSON or has no string there that is a valid header value.
-    pub fn parse_at_pointer(body: &[u8], pointer: &str) -> Result<Self, SpecViolation> {
+    pub fn parse_session_at_pointer(body: &[u8], pointer: &str) -> Result<Self, SpecViolation> {
         let value: Value = spec_violation::parse_json(body, "a JSON object")?;
         let path = pointer.trim_start_matches('/').replace('/', ".");
         let expected = "a string that can be sent as the header X-Copresence-Session-Token";

@@ -15,7 +15,7 @@ impl Percent {
     }
 
     /// The percentage, `0..=100`.
-    pub fn get(self) -> u8 {
+    pub fn percentage(self) -> u8 {
         self.0
     }
 }
@@ -31,7 +31,7 @@ impl QueuePosition {
     }
 
     /// The position.
-    pub fn get(self) -> u32 {
+    pub fn position(self) -> u32 {
         self.0
     }
 }
@@ -50,18 +50,18 @@ pub struct Progress {
 
 impl Progress {
     /// The progress before an avatar is associated with the token: status `no_associated_avatar`.
-    pub fn without_avatar() -> Self {
+    pub fn progress_without_avatar() -> Self {
         Self { status: CompletionStatus::NoAssociatedAvatar, completion: None, queue_position: None }
     }
 
     /// `completion_progress` as on the wire: −1, or `0..=100`.
     pub fn completion_wire_value(&self) -> i64 {
-        self.completion.map_or(-1, |percent| i64::from(percent.get()))
+        self.completion.map_or(-1, |percent| i64::from(percent.percentage()))
     }
 
     /// `queue_position` as on the wire: −1, or the position.
-    pub fn queue_wire_value(&self) -> i64 {
-        self.queue_position.map_or(-1, |place| i64::from(place.get()))
+    pub fn queue_position_wire_value(&self) -> i64 {
+        self.queue_position.map_or(-1, |place| i64::from(place.position()))
     }
 
     /// Parses `payload_incomplete`. `at` is its path in the body.

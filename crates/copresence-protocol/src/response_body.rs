@@ -36,17 +36,17 @@ pub struct RedeemBody {
 
 impl RedeemBody {
     /// The body of an avatar that is ready. Spec: "Contains download URLs."
-    pub fn ready(exports: Vec<ExportBody>) -> Self {
+    pub fn ready_redeem_body(exports: Vec<ExportBody>) -> Self {
         Self { avatar_ready: true, payload_complete: Some(exports), payload_incomplete: None }
     }
 
     /// The body of an avatar that is not ready. Spec: "Contains information about the completion progress of the
     /// avatar."
-    pub fn not_ready(progress: &Progress) -> Self {
+    pub fn not_ready_redeem_body(progress: &Progress) -> Self {
         let incomplete = IncompleteBody {
             completion_progress: progress.completion_wire_value(),
             completion_status: progress.status.as_str().to_owned(),
-            queue_position: progress.queue_wire_value(),
+            queue_position: progress.queue_position_wire_value(),
         };
         Self { avatar_ready: false, payload_complete: None, payload_incomplete: Some(incomplete) }
     }

@@ -14,7 +14,7 @@ impl Delivery {
     ///
     /// [`Delivery::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
     /// mistaken for a complete delivery.
-    pub fn from_truncated_body(body: &[u8]) -> Option<Self> {
+    pub fn delivery_from_truncated_body(body: &[u8]) -> Option<Self> {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());
         for (index, entry) in find_complete_entries(body).into_iter().enumerate() {
             let at = format!("payload_complete[{index}]");
@@ -101,7 +101,7 @@ mod tests {
         {"download_URL": "https://a.test/4", "export_type": "fbx"}], "avatar_ready": true}"#;
 
     fn urls(delivery: &Delivery) -> Vec<&str> {
-        delivery.exports.iter().map(|export| export.download_url.expose()).collect()
+        delivery.exports.iter().map(|export| export.download_url.expose_url()).collect()
     }
 
     #[test]
@@ -110,14 +110,14 @@ mod tests {
             panic!("ready")
         };
         for end in 0..=BODY.len() {
-            let Some(part) = Delivery::from_truncated_body(&BODY.as_bytes()[..end]) else {
+            let Some(part) = Delivery::delivery_from_truncated_body(&BODY.as_bytes()[..end]) else {
                 assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
                 continue;
             };
             assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
             assert!(!part.unusable_entries.is_empty(), "marked as truncated");
         }
-        let all = Delivery::from_truncated_body(BODY.as_bytes()).expect("three");
+        let all = Delivery::delivery_from_truncated_body(BODY.as_bytes()).expect("three");
         assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
     }
 
@@ -134,7 +134,7 @@ mod tests {
             r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
             r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
         ] {
-            assert_eq!(Delivery::from_truncated_body(body.as_bytes()), None, "{body}");
+            assert_eq!(Delivery::delivery_from_truncated_body(body.as_bytes()), None, "{body}");
         }
     }
 
@@ -146,21 +146,21 @@ mod tests {
             br#""}, {"download_URL": "https://a.test/3"}, nonsense"#,
         ]
         .concat();
-        let part = Delivery::from_truncated_body(&damaged).expect("two");
+        let part = Delivery::delivery_from_truncated_body(&damaged).expect("two");
         assert_eq!(urls(&part), ["https://a.test/1", "https://a.test/3"]);
         let deep = format!("{}{}", r#"{"payload_complete": ["#, "[".repeat(100_000));
-        assert_eq!(Delivery::from_truncated_body(deep.as_bytes()), None);
+        assert_eq!(Delivery::delivery_from_truncated_body(deep.as_bytes()), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>) {
-            let _ = Delivery::from_truncated_body(&body);
+            let _ = Delivery::delivery_from_truncated_body(&body);
         }
 
         #[test]
         fn any_json_like_text_is_parsed_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
-            let _ = Delivery::from_truncated_body(body.as_bytes());
+            let _ = Delivery::delivery_from_truncated_body(body.as_bytes());
         }
 
         #[test]
@@ -176,7 +176,7 @@ mod tests {
             let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short text")]
             let end = (body.len() as f64 * cut) as usize;
-            let read = Delivery::from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
+            let read = Delivery::delivery_from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
             for (n, export) in read.iter().enumerate() {
                 prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
             }

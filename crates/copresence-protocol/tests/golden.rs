@@ -27,7 +27,7 @@ fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -
 
 fn states() -> Vec<(&'static str, Progress)> {
     vec![
-        (WAITING, Progress::without_avatar()),
+        (WAITING, Progress::progress_without_avatar()),
         (QUEUED, progress(CompletionStatus::InQueue, Some(0), Some(3))),
         (PROCESSING, progress(CompletionStatus::Processing, Some(42), None)),
         (FAILED, progress(CompletionStatus::Failed, Some(71), None)),
@@ -41,7 +41,8 @@ fn rule_broken(body: &str) -> String {
 #[test]
 fn golden_bodies_are_parsed() {
     assert_eq!(GenerateResponse::parse(GENERATED.as_bytes()).expect("token").token.expose(), "a1B2c3D4");
-    let login = LoginResponse::parse_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
+    let login =
+        LoginResponse::parse_session_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
     assert_eq!(login.session_token.expose(), "r:0123456789abcdef");
     for (golden, expected) in states() {
         assert_eq!(
@@ -55,7 +56,7 @@ fn golden_bodies_are_parsed() {
     };
     let types: Vec<_> = delivery.exports.iter().map(|export| export.export_type.as_str()).collect();
     assert_eq!(types, ["glb", "blend"]);
-    assert_eq!(delivery.exports[0].download_url.expose(), "https://files.copresence.test/1");
+    assert_eq!(delivery.exports[0].download_url.expose_url(), "https://files.copresence.test/1");
     assert!(delivery.unusable_entries.is_empty() && delivery.contradiction.is_none());
 }
 
@@ -64,10 +65,10 @@ fn golden_bodies_are_serialized() {
     assert_eq!(written(&GenerateBody { token: "a1B2c3D4".into() }), GENERATED);
     assert_eq!(written(&LoginBody { session_token: "r:0123456789abcdef".into() }), LOGGED_IN);
     for (golden, progress) in states() {
-        assert_eq!(written(&RedeemBody::not_ready(&progress)), golden);
+        assert_eq!(written(&RedeemBody::not_ready_redeem_body(&progress)), golden);
     }
     let export = |url: &str, kind: &str| ExportBody { download_url: url.into(), export_type: kind.into() };
-    let ready = RedeemBody::ready(vec![
+    let ready = RedeemBody::ready_redeem_body(vec![
         export("https://files.copresence.test/1", "glb"),
         export("https://files.copresence.test/2", "blend"),
     ]);
@@ -127,7 +128,8 @@ fn a_violation_names_its_path() {
     for body in ["", "   ", "[]", "<html>", "{", "null", "{} {}", &"[".repeat(100_000)] {
         assert_eq!(rule_broken(body), "");
     }
-    let at = GenerateResponse::parse_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
+    let at =
+        GenerateResponse::parse_token_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
     assert_eq!(at.path(), "data.t");
 }
 

@@ -1,6 +1,6 @@
 //! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
-use crate::world::avatar::{Avatar, AvatarCatalog, ExistingAvatar, ExportFile};
+use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFile};
 use bytes::Bytes;
 use copresence_avatar::AvatarFiles;
 use image::RgbImage;
@@ -52,15 +52,16 @@ pub(crate) enum FileContent {
 /// Generates, caches and finds the files of avatars.
 pub(crate) struct AvatarStore {
     assets: Option<HashMap<String, PathBuf>>,
-    cache: Mutex<AvatarCache>,
+    lock_cache: Mutex<AvatarCache>,
     /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     generation_permits: Semaphore,
 }
 
+/// Visitors' pictures by token, and generated files by avatar; both oldest first.
 #[derive(Default)]
 struct AvatarCache {
     pictures: Vec<(String, Arc<RgbImage>)>,
-    avatars: Vec<(Avatar, Arc<OnceCell<Arc<GeneratedFiles>>>)>,
+    avatars: Vec<(AvatarIdentity, Arc<OnceCell<Arc<GeneratedFiles>>>)>,
 }
 
 struct GeneratedFiles {
@@ -69,21 +70,24 @@ struct GeneratedFiles {
 }
 
 impl AvatarStore {
-    /// Reads the assets folder if one is given; else avatars are generated.
-    pub(crate) fn open(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
+    /// Creates the store and the catalog of avatars: from the assets folder if one is given, else with built-in
+    /// generated avatars.
+    /// # Errors
+    /// The assets folder cannot be read, or contains no files.
+    pub(crate) fn open_avatar_store(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
         let (assets, catalog) = match assets {
-            None => (None, AvatarCatalog::built_in()),
+            None => (None, AvatarCatalog::built_in_catalog()),
             Some(folder) => {
-                let (folders, existing) = read_assets(folder)?;
+                let (folders, existing) = read_assets_folder(folder)?;
                 (Some(folders), AvatarCatalog { existing, new_is_existing: true })
             }
         };
-        Ok((Self { assets, cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
+        Ok((Self { assets, lock_cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
     }
 
     /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
     pub(crate) fn store_picture(&self, token: &str, picture: Option<RgbImage>) {
-        let mut cache = self.cache();
+        let mut cache = self.lock_cache();
         cache.pictures.retain(|(held, _)| held != token);
         let Some(picture) = picture else { return };
         if cache.pictures.len() >= MAX_PICTURES {
@@ -93,28 +97,28 @@ impl AvatarStore {
     }
 
     /// Drops the pictures and new avatars whose token is not `needed`.
-    pub(crate) fn drop_unneeded(&self, mut needed: impl FnMut(&str) -> bool) {
-        let mut cache = self.cache();
+    pub(crate) fn drop_unneeded_avatars(&self, mut needed: impl FnMut(&str) -> bool) {
+        let mut cache = self.lock_cache();
         cache.pictures.retain(|(token, _)| needed(token));
         cache.avatars.retain(|(avatar, _)| match avatar {
-            Avatar::New { token, .. } => needed(token),
-            Avatar::Existing { .. } => true,
+            AvatarIdentity::New { token, .. } => needed(token),
+            AvatarIdentity::Existing { .. } => true,
         });
     }
 
     /// Number of pictures in memory.
     #[cfg(test)]
     pub(crate) fn picture_count(&self) -> usize {
-        self.cache().pictures.len()
+        self.lock_cache().pictures.len()
     }
 
     /// The content of an exported file; `None` if there is no such file.
-    pub(crate) async fn export_content(&self, avatar: &Avatar, file: &str) -> Option<FileContent> {
-        if let (Some(folders), Avatar::Existing { id }) = (&self.assets, avatar) {
+    pub(crate) async fn export_content(&self, avatar: &AvatarIdentity, file: &str) -> Option<FileContent> {
+        if let (Some(folders), AvatarIdentity::Existing { id }) = (&self.assets, avatar) {
             return folders.get(id).map(|folder| FileContent::Disk(folder.join(file)));
         }
         let index = crate::world::avatar::GENERATED_EXPORTS.iter().position(|(name, _)| *name == file)?;
-        let generated = self.generated_files(avatar).await?;
+        let generated = self.get_or_generate_files(avatar).await?;
         let bytes = match index {
             0 => &generated.files.glb,
             1 => &generated.files.obj_zip,
@@ -124,9 +128,9 @@ impl AvatarStore {
     }
 
     /// The generated files of an avatar, from the cache if possible.
-    async fn generated_files(&self, avatar: &Avatar) -> Option<Arc<GeneratedFiles>> {
+    async fn get_or_generate_files(&self, avatar: &AvatarIdentity) -> Option<Arc<GeneratedFiles>> {
         let cell = {
-            let mut cache = self.cache();
+            let mut cache = self.lock_cache();
             if let Some((_, cell)) = cache.avatars.iter().find(|(known, _)| known == avatar) {
                 cell.clone()
             } else {
@@ -148,10 +152,13 @@ impl AvatarStore {
         }
     }
 
-    async fn generate_files(&self, avatar: &Avatar) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
+    async fn generate_files(
+        &self,
+        avatar: &AvatarIdentity,
+    ) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
         let (seed, face) = match avatar {
-            Avatar::New { token, seed } => (*seed, self.find_picture(token)),
-            Avatar::Existing { id } => (seed_from_id(id), None),
+            AvatarIdentity::New { token, seed } => (*seed, self.find_picture(token)),
+            AvatarIdentity::Existing { id } => (seed_from_id(id), None),
         };
         // The semaphore is never closed. If it were, generating without a permit does no harm.
         let _permit = self.generation_permits.acquire().await;
@@ -164,11 +171,11 @@ impl AvatarStore {
     }
 
     fn find_picture(&self, token: &str) -> Option<Arc<RgbImage>> {
-        self.cache().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
+        self.lock_cache().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, AvatarCache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_cache(&self) -> std::sync::MutexGuard<'_, AvatarCache> {
+        self.lock_cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -184,21 +191,21 @@ fn seed_from_id(id: &str) -> u64 {
     digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
-fn read_assets(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<ExistingAvatar>), AssetsError> {
+fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<ExistingAvatar>), AssetsError> {
     let mut folders = HashMap::new();
     let mut existing = Vec::new();
     for path in sorted_entries(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSET_AVATARS) {
         let mut exports: Vec<ExportFile> = sorted_entries(&path)?
             .into_iter()
             .filter(|file| file.is_file())
-            .filter_map(|file| export_from_path(&file))
+            .filter_map(|file| export_file_from_path(&file))
             .collect();
         exports.sort_by(|a, b| a.file.cmp(&b.file));
         if exports.is_empty() {
             continue;
         }
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let id = unique_id(&name, &folders);
+        let id = unique_avatar_id(&name, &folders);
         folders.insert(id.clone(), path);
         existing.push(ExistingAvatar { id, name, exports });
     }
@@ -218,7 +225,7 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
 }
 
 /// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
-fn export_from_path(path: &Path) -> Option<ExportFile> {
+fn export_file_from_path(path: &Path) -> Option<ExportFile> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
@@ -238,7 +245,7 @@ fn export_from_path(path: &Path) -> Option<ExportFile> {
 }
 
 /// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a number.
-fn unique_id(name: &str, taken: &HashMap<String, PathBuf>) -> String {
+fn unique_avatar_id(name: &str, taken: &HashMap<String, PathBuf>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let slug: String = name.chars().map(plain).collect();
     let slug = match slug.trim_matches('-') {
@@ -266,7 +273,7 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(folder)).expect("a sub-folder");
             std::fs::write(dir.path().join(folder).join(file), b"x").expect("a file");
         }
-        let (folders, existing) = read_assets(dir.path()).expect("readable");
+        let (folders, existing) = read_assets_folder(dir.path()).expect("readable");
         let ids: Vec<_> = existing.iter().map(|avatar| avatar.id.as_str()).collect();
         assert_eq!(ids, ["anna", "avatar"]);
         let types: Vec<_> = existing[0].exports.iter().map(|export| export.export_type.as_str()).collect();
@@ -290,7 +297,7 @@ mod tests {
         symlink(elsewhere.path(), dir.path().join("lee")).expect("a linked folder");
         symlink(dir.path().join("nowhere"), dir.path().join("moe")).expect("a broken link");
         std::fs::write(dir.path().join("readme.txt"), b"x").expect("a file beside the folders");
-        let (_, existing) = read_assets(dir.path()).expect("readable");
+        let (_, existing) = read_assets_folder(dir.path()).expect("readable");
         let files = |i: usize| existing[i].exports.iter().map(|e| e.file.as_str()).collect::<Vec<_>>();
         assert_eq!(existing.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(), ["kim", "lee"]);
         assert_eq!((files(0), files(1)), (vec!["a.glb"], vec!["avatar.glb"]));
@@ -304,19 +311,19 @@ mod tests {
         for file in ["avatar.glb", "png.png.zip"] {
             std::fs::write(anna.join(file), b"x").expect("a file");
         }
-        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait_file(), None);
+        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file(), None);
         std::fs::write(anna.join("me.JPG"), b"x").expect("a file");
-        assert_eq!(read_assets(dir.path()).expect("readable").1[0].portrait_file(), Some("me.JPG"));
+        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file(), Some("me.JPG"));
     }
 
     #[test]
     fn folder_that_cannot_be_served_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
-        let error = read_assets(dir.path()).expect_err("nothing there").to_string();
+        let error = read_assets_folder(dir.path()).expect_err("nothing there").to_string();
         assert!(
             error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()),
             "{error}"
         );
-        assert!(matches!(read_assets(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
+        assert!(matches!(read_assets_folder(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
     }
 }

@@ -11,7 +11,7 @@ pub const MAX_ADVANCE: Duration = Duration::from_hours(7 * 24);
 
 /// Virtual time as a function of real time. Both count from the start of the sandbox. It never runs backwards.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Clock {
+pub struct VirtualClock {
     anchor_real: Duration,
     anchor_virtual: Duration,
     speed: f64,
@@ -69,7 +69,7 @@ pub enum ClockError {
     EmptyChange,
 }
 
-impl Clock {
+impl VirtualClock {
     /// Creates a clock that starts at 0.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Clock {
     }
 
     /// The virtual time at the real time `real`.
-    pub fn now(&self, real: Duration) -> Duration {
+    pub fn virtual_time_at(&self, real: Duration) -> Duration {
         if self.paused {
             return self.anchor_virtual;
         }
@@ -102,7 +102,7 @@ impl Clock {
         if advance > MAX_ADVANCE {
             return Err(ClockError::AdvanceTooLong(change.advance_ms.unwrap_or(0)));
         }
-        self.anchor_virtual = self.now(real).saturating_add(advance);
+        self.anchor_virtual = self.virtual_time_at(real).saturating_add(advance);
         self.anchor_real = real;
         self.speed = speed.unwrap_or(self.speed);
         self.paused = change.paused.unwrap_or(self.paused);
@@ -110,8 +110,8 @@ impl Clock {
     }
 
     /// The state at the real time `real`.
-    pub fn state(&self, real: Duration) -> ClockState {
-        ClockState { now_ms: to_millis(self.now(real)), speed: self.speed, paused: self.paused }
+    pub fn clock_state_at(&self, real: Duration) -> ClockState {
+        ClockState { now_ms: to_millis(self.virtual_time_at(real)), speed: self.speed, paused: self.paused }
     }
 }
 
@@ -133,28 +133,31 @@ mod tests {
 
     #[test]
     fn clock_changes_speed_pauses_and_advances() {
-        let mut clock = Clock::new(10.0).expect("a speed");
-        assert_eq!(clock.now(SECOND), 10 * SECOND);
+        let mut clock = VirtualClock::new(10.0).expect("a speed");
+        assert_eq!(clock.virtual_time_at(SECOND), 10 * SECOND);
         clock
             .apply_change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND)
             .expect("paused");
-        assert_eq!(clock.now(60 * SECOND), 10 * SECOND);
+        assert_eq!(clock.virtual_time_at(60 * SECOND), 10 * SECOND);
         clock
             .apply_change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND)
             .expect("moved");
-        assert_eq!(clock.state(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
+        assert_eq!(
+            clock.clock_state_at(90 * SECOND),
+            ClockState { now_ms: 10_500, speed: 10.0, paused: true }
+        );
     }
 
     #[test]
     fn invalid_change_is_refused_and_changes_nothing() {
-        let mut clock = Clock::new(1.0).expect("a speed");
+        let mut clock = VirtualClock::new(1.0).expect("a speed");
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Clock::new(bad).is_err());
+            assert!(VirtualClock::new(bad).is_err());
             let change = ClockMove { speed: Some(bad), advance_ms: Some(5), ..ClockMove::default() };
             assert!(clock.apply_change(&change, SECOND).is_err());
         }
         assert_eq!(clock.apply_change(&ClockMove::default(), SECOND), Err(ClockError::EmptyChange));
-        assert_eq!(clock, Clock::new(1.0).expect("a speed"));
+        assert_eq!(clock, VirtualClock::new(1.0).expect("a speed"));
     }
 
     proptest! {
@@ -162,14 +165,14 @@ mod tests {
         fn clock_never_runs_backwards(moves in prop::collection::vec(
             (0_u64..5_000, prop::option::of(0_u64..10_000), prop::option::of(0.01_f64..500.0), prop::option::of(any::<bool>())), 1..30)
         ) {
-            let mut clock = Clock::new(1.0).expect("a speed");
+            let mut clock = VirtualClock::new(1.0).expect("a speed");
             let (mut real, mut last) = (Duration::ZERO, Duration::ZERO);
             for (pass, advance_ms, speed, paused) in moves {
                 real += Duration::from_millis(pass);
-                prop_assert!(clock.now(real) >= last);
+                prop_assert!(clock.virtual_time_at(real) >= last);
                 let _ = clock.apply_change(&ClockMove { advance_ms, speed, paused }, real);
-                prop_assert!(clock.now(real) >= last);
-                last = clock.now(real);
+                prop_assert!(clock.virtual_time_at(real) >= last);
+                last = clock.virtual_time_at(real);
             }
         }
     }

@@ -25,17 +25,19 @@ use tower::Layer;
 
 /// Controls the connection that a request came by.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectionControl(Arc<Mutex<RequestedEnd>>);
+pub(crate) struct ConnectionControl(Arc<Mutex<RequestedTermination>>);
 
+/// How and after which bytes the connection ends; set by a fault.
 #[derive(Debug, Default)]
-struct RequestedEnd {
-    end: Option<ConnectionEnd>,
+struct RequestedTermination {
+    end: Option<ConnectionTermination>,
     /// Bytes to send after everything else, before the end.
     tail: Bytes,
 }
 
+/// How the connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ConnectionEnd {
+enum ConnectionTermination {
     /// RST now, without sending what is buffered.
     ResetNow,
     /// RST after everything is sent.
@@ -47,22 +49,22 @@ enum ConnectionEnd {
 impl ConnectionControl {
     /// Resets the connection without sending another byte.
     pub(crate) fn reset_now(&self) {
-        self.lock_requested_end().end = Some(ConnectionEnd::ResetNow);
+        self.lock_requested_termination().end = Some(ConnectionTermination::ResetNow);
     }
 
     /// Resets the connection after everything written has been sent.
     pub(crate) fn reset_after_flush(&self) {
-        self.lock_requested_end().end = Some(ConnectionEnd::ResetAfterFlush);
+        self.lock_requested_termination().end = Some(ConnectionTermination::ResetAfterFlush);
     }
 
     /// Closes the connection after everything written, and then `tail`, has been sent.
     pub(crate) fn close_after_sending(&self, tail: Bytes) {
-        let mut requested = self.lock_requested_end();
-        requested.end = Some(ConnectionEnd::CloseAfterFlush);
+        let mut requested = self.lock_requested_termination();
+        requested.end = Some(ConnectionTermination::CloseAfterFlush);
         requested.tail = tail;
     }
 
-    fn lock_requested_end(&self) -> MutexGuard<'_, RequestedEnd> {
+    fn lock_requested_termination(&self) -> MutexGuard<'_, RequestedTermination> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -144,16 +146,16 @@ impl<S: Send + 'static> Accept<TcpStream, S> for FaultyAcceptor {
 
 impl<S: ResettableSocket> FaultyConnection<S> {
     /// Fails if the connection is to be reset now.
-    fn check_not_reset(&self) -> io::Result<()> {
-        if self.control.lock_requested_end().end == Some(ConnectionEnd::ResetNow) {
-            Err(self.prepare_reset())
+    fn fail_if_reset_requested(&self) -> io::Result<()> {
+        if self.control.lock_requested_termination().end == Some(ConnectionTermination::ResetNow) {
+            Err(self.prepare_tcp_reset())
         } else {
             Ok(())
         }
     }
 
     /// Makes the socket send RST when it is dropped, which the returned error causes.
-    fn prepare_reset(&self) -> io::Error {
+    fn prepare_tcp_reset(&self) -> io::Error {
         if let Err(error) = self.socket.tcp_stream().set_zero_linger() {
             tracing::warn!(%error, "a fault cannot reset a connection, and closes it instead");
         }
@@ -167,14 +169,14 @@ impl<S: ResettableSocket> AsyncRead for FaultyConnection<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.check_not_reset()?;
+        self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_read(cx, buf)
     }
 }
 
 impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.check_not_reset()?;
+        self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
@@ -183,7 +185,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.check_not_reset()?;
+        self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
     }
 
@@ -194,23 +196,23 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     /// Called by the HTTP stack after it has written everything.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.check_not_reset()?;
+        this.fail_if_reset_requested()?;
         ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
         let (end, mut tail) = {
-            let requested = this.control.lock_requested_end();
+            let requested = this.control.lock_requested_termination();
             (requested.end, requested.tail.clone())
         };
-        while end == Some(ConnectionEnd::CloseAfterFlush) && !tail.is_empty() {
+        while end == Some(ConnectionTermination::CloseAfterFlush) && !tail.is_empty() {
             let sent = ready!(Pin::new(&mut this.socket).poll_write(cx, &tail))?;
             tail.advance(sent);
-            this.control.lock_requested_end().tail = tail.clone();
+            this.control.lock_requested_termination().tail = tail.clone();
         }
         match end {
             None => Poll::Ready(Ok(())),
-            Some(ConnectionEnd::ResetNow | ConnectionEnd::ResetAfterFlush) => {
-                Poll::Ready(Err(this.prepare_reset()))
+            Some(ConnectionTermination::ResetNow | ConnectionTermination::ResetAfterFlush) => {
+                Poll::Ready(Err(this.prepare_tcp_reset()))
             }
-            Some(ConnectionEnd::CloseAfterFlush) => {
+            Some(ConnectionTermination::CloseAfterFlush) => {
                 ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
                 let error = "a fault of the sandbox closes this connection";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)))
@@ -219,7 +221,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check_not_reset()?;
+        self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -68,14 +68,14 @@ pub mod world;
 
 pub use avatar_store::AssetsError;
 pub use clock::{ClockError, ClockMove, ClockState};
-pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultState, Nth};
-pub use http::{app, openapi};
+pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultState, NthRequests};
+pub use http::{build_router, openapi_document};
 pub use requests::RequestLine;
 pub use sandbox::{Sandbox, SandboxState, SetupError};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{Server, StartError};
 pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, Settings};
-pub use tls::{Tls, TlsError};
+pub use tls::{CertificateSource, TlsError};
 pub use world::avatar::{AvatarChoice, ExistingAvatar};
 pub use world::state::{TokenPhase, TokenState};
 pub use world::{AssociateError, ForceError, ForcedState};

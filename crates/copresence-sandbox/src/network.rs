@@ -33,7 +33,8 @@ pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
     build_url(ip, address.port(), scheme)
 }
 
-/// The URL for phones on the network. If the server listens on all addresses, the best of them.
+/// The URL for phones on the network. If the server listens on all addresses, it contains the best network address
+/// of this machine; if there is none, loopback.
 pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
     if !address.ip().is_unspecified() {
         return local_url(address, scheme);
@@ -42,7 +43,7 @@ pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
         tracing::warn!(%error, "the network addresses of this machine cannot be read");
         Vec::new()
     });
-    match best_address(&interfaces) {
+    match best_network_address(&interfaces) {
         Some(ip) => build_url(ip, address.port(), scheme),
         None => local_url(address, scheme),
     }
@@ -54,7 +55,7 @@ fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
 
 /// Selects an address: IPv4 before IPv6 (shorter in a QR code), private before public, physical interfaces before virtual
 /// ones. Never loopback or link-local.
-fn best_address(interfaces: &[Interface]) -> Option<IpAddr> {
+fn best_network_address(interfaces: &[Interface]) -> Option<IpAddr> {
     let rank = |interface: &&Interface| {
         let name = interface.name.to_ascii_lowercase();
         let is_virtual =
@@ -103,9 +104,9 @@ mod tests {
             interface("eth1", [169, 254, 3, 4]),
             interface("wlan0", [192, 168, 1, 20]),
         ];
-        assert_eq!(best_address(&all), Some(IpAddr::from([192, 168, 1, 20])));
-        assert_eq!(best_address(&all[..2]), Some(IpAddr::from([172, 17, 0, 1])), "better than none");
-        assert_eq!(best_address(&all[..1]), None);
+        assert_eq!(best_network_address(&all), Some(IpAddr::from([192, 168, 1, 20])));
+        assert_eq!(best_network_address(&all[..2]), Some(IpAddr::from([172, 17, 0, 1])), "better than none");
+        assert_eq!(best_network_address(&all[..1]), None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct RequestLine {
 }
 
 /// The logged attributes of a request, taken before it is handled.
-pub(crate) struct LoggedRequest {
+pub(crate) struct RequestLogFields {
     pub(crate) at: jiff::Timestamp,
     pub(crate) at_ms: u64,
     method: Method,
@@ -63,42 +63,43 @@ pub(crate) struct LoggedRequest {
 
 /// The lines kept, and the subscribers to new lines.
 pub(crate) struct RequestLog {
-    lines: Mutex<VecDeque<RequestLine>>,
+    logged_lines: Mutex<VecDeque<RequestLine>>,
     subscribers: broadcast::Sender<RequestLine>,
 }
 
 impl Default for RequestLog {
     fn default() -> Self {
-        Self { lines: Mutex::default(), subscribers: broadcast::Sender::new(1_024) }
+        Self { logged_lines: Mutex::default(), subscribers: broadcast::Sender::new(1_024) }
     }
 }
 
 impl RequestLog {
-    pub(crate) fn add(&self, line: RequestLine) {
+    /// Stores a line and sends it to the subscribers. Drops the oldest line if [`MAX_LOG_LINES`] are stored.
+    pub(crate) fn add_line(&self, line: RequestLine) {
         // Sending fails if there is no subscriber.
         let _ = self.subscribers.send(line.clone());
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() >= MAX_LOG_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
     }
 
-    pub(crate) fn lines(&self) -> Vec<RequestLine> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    pub(crate) fn logged_lines(&self) -> Vec<RequestLine> {
+        self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    pub(crate) fn clear(&self) {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    pub(crate) fn clear_log(&self) {
+        self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<RequestLine> {
+    pub(crate) fn subscribe_to_lines(&self) -> broadcast::Receiver<RequestLine> {
         self.subscribers.subscribe()
     }
 }
 
-impl LoggedRequest {
-    pub(crate) fn from_parts(
+impl RequestLogFields {
+    pub(crate) fn from_request_parts(
         method: &Method,
         uri: &Uri,
         sent: &HeaderMap,
@@ -120,7 +121,14 @@ impl LoggedRequest {
         }
     }
 
-    pub(crate) fn into_line(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
+    /// Completes the log line with the status, the duration (milliseconds of real time) and the names of the
+    /// applied faults.
+    pub(crate) fn into_log_line(
+        self,
+        status: u16,
+        duration_ms: u64,
+        faults: Vec<&'static str>,
+    ) -> RequestLine {
         RequestLine {
             at: self.at.to_string(),
             at_ms: self.at_ms,
@@ -180,8 +188,11 @@ mod tests {
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line =
-            LoggedRequest::from_parts(&Method::GET, &uri, &sent, None, 0).into_line(200, 1, Vec::new());
+        let line = RequestLogFields::from_request_parts(&Method::GET, &uri, &sent, None, 0).into_log_line(
+            200,
+            1,
+            Vec::new(),
+        );
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
@@ -191,12 +202,11 @@ mod tests {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
-            log.add(LoggedRequest::from_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0).into_line(
-                200,
-                0,
-                Vec::new(),
-            ));
+            log.add_line(
+                RequestLogFields::from_request_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0)
+                    .into_log_line(200, 0, Vec::new()),
+            );
         }
-        assert_eq!(log.lines().len(), MAX_LOG_LINES);
+        assert_eq!(log.logged_lines().len(), MAX_LOG_LINES);
     }
 }

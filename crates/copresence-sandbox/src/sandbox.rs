@@ -1,14 +1,14 @@
 //! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
 
 use crate::avatar_store::{AssetsError, AvatarStore};
-use crate::clock::{Clock, ClockError, ClockMove, ClockState};
+use crate::clock::{ClockError, ClockMove, ClockState, VirtualClock};
 use crate::faults::{AppliedFault, Fault, FaultListError, FaultSet, FaultState, RequestAttributes};
 use crate::rate_limit::ClientRateLimit;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session_token};
-use crate::tls::Tls;
-use crate::world::avatar::{Avatar, AvatarChoice, ExistingAvatar};
+use crate::tls::CertificateSource;
+use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
 use crate::world::state::{PhoneView, TokenState};
 use crate::world::{AssociateError, ForceError, ForcedState, World};
 use copresence_protocol::ApiKey;
@@ -32,6 +32,7 @@ pub struct Sandbox(Arc<SharedState>);
 /// Called with the log line of every request.
 type RequestWatcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
 
+/// The state that all clones of a [`Sandbox`] share.
 struct SharedState {
     locked: Mutex<LockedState>,
     started_at: Instant,
@@ -41,15 +42,16 @@ struct SharedState {
     watchers: RwLock<Vec<Arc<RequestWatcher>>>,
     faults: Mutex<FaultSet>,
     rate_limit: ClientRateLimit,
-    tls: Option<Tls>,
+    tls: Option<CertificateSource>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
     local_url: RwLock<Option<Url>>,
 }
 
+/// The part of the state that one lock protects: model, clock and session tokens.
 struct LockedState {
     world: World,
-    clock: Clock,
+    clock: VirtualClock,
     sessions: VecDeque<String>,
 }
 
@@ -89,7 +91,7 @@ impl Sandbox {
     /// # Errors
     /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        let credentials = Credentials::from_settings(&settings);
+        let credentials = Credentials::credentials_from_settings(&settings);
         let given = [
             (credentials.api_key.is_empty(), "API key"),
             (credentials.username.is_empty(), "user name"),
@@ -98,8 +100,8 @@ impl Sandbox {
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
             return Err(SetupError::EmptyCredential(what));
         }
-        let (avatar_store, catalog) = AvatarStore::open(settings.assets.as_deref())?;
-        let clock = Clock::new(settings.speed)?;
+        let (avatar_store, catalog) = AvatarStore::open_avatar_store(settings.assets.as_deref())?;
+        let clock = VirtualClock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.replace_faults(settings.faults)?;
         let mut world = World::new(settings.scenario, settings.seed, rand::rng().random(), catalog);
@@ -135,24 +137,24 @@ impl Sandbox {
         choice: &AvatarChoice,
         scenario: Option<Scenario>,
     ) -> Result<(), AssociateError> {
-        self.associate_with_picture(token, choice, scenario, None)
+        self.associate_avatar_with_picture(token, choice, scenario, None)
     }
 
     /// Like [`Sandbox::associate_avatar`], with the visitor's picture as the face of a new avatar.
     ///
     /// # Errors
     /// As [`Sandbox::associate_avatar`].
-    pub fn associate_with_picture(
+    pub fn associate_avatar_with_picture(
         &self,
         token: &str,
         choice: &AvatarChoice,
         scenario: Option<Scenario>,
         picture: Option<RgbImage>,
     ) -> Result<(), AssociateError> {
-        self.with_world(|world, now| {
+        self.with_locked_world(|world, now| {
             let avatar = world.associate_avatar(token, choice, scenario, now)?;
             // Under the same lock, so that no redeem runs before the picture is stored.
-            if let Avatar::New { token, .. } = &avatar {
+            if let AvatarIdentity::New { token, .. } = &avatar {
                 self.avatar_store().store_picture(token, picture);
             }
             Ok(())
@@ -163,14 +165,14 @@ impl Sandbox {
     ///
     /// # Errors
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_state(&self, token: &str, force: ForcedState) -> Result<(), ForceError> {
-        self.with_world(|world, now| world.force_state(token, force, now))
+    pub fn force_token_state(&self, token: &str, force: ForcedState) -> Result<(), ForceError> {
+        self.with_locked_world(|world, now| world.force_token_state(token, force, now))
     }
 
     /// The scenario, the clock and all tokens.
-    pub fn state(&self) -> SandboxState {
-        let clock = self.clock();
-        self.with_world(|world, now| SandboxState {
+    pub fn sandbox_state(&self) -> SandboxState {
+        let clock = self.clock_state();
+        self.with_locked_world(|world, now| SandboxState {
             scenario: world.scenario(),
             seed: world.seed(),
             tokens: world.token_states(now),
@@ -180,23 +182,23 @@ impl Sandbox {
 
     /// Changes the scenario of new tokens.
     pub fn set_scenario(&self, scenario: Scenario) {
-        self.with_world(|world, _| world.set_scenario(scenario));
+        self.with_locked_world(|world, _| world.set_scenario(scenario));
     }
 
     /// The state of the virtual clock.
-    pub fn clock(&self) -> ClockState {
-        self.lock_state().clock.state(self.0.started_at.elapsed())
+    pub fn clock_state(&self) -> ClockState {
+        self.lock_state().clock.clock_state_at(self.0.started_at.elapsed())
     }
 
     /// Moves, speeds up or pauses the virtual clock.
     ///
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
-    pub fn move_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
+    pub fn change_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
         let mut inner = self.lock_state();
         let real = self.0.started_at.elapsed();
         inner.clock.apply_change(change, real)?;
-        let state = inner.clock.state(real);
+        let state = inner.clock.clock_state_at(real);
         inner.world.set_speed(state.speed);
         Ok(state)
     }
@@ -206,7 +208,7 @@ impl Sandbox {
     /// # Errors
     /// The list is too long, or a fault is invalid. Then nothing changes.
     pub fn set_faults(&self, faults: Vec<Fault>) -> Result<(), FaultListError> {
-        self.fault_set().replace_faults(faults)
+        self.lock_fault_set().replace_faults(faults)
     }
 
     /// Adds a fault. The counts of the other faults continue.
@@ -214,27 +216,27 @@ impl Sandbox {
     /// # Errors
     /// The list is full, or the fault is invalid. Then nothing changes.
     pub fn add_fault(&self, fault: Fault) -> Result<(), FaultListError> {
-        self.fault_set().add_fault(fault)
+        self.lock_fault_set().add_fault(fault)
     }
 
     /// Removes all faults.
     pub fn clear_faults(&self) {
-        *self.fault_set() = FaultSet::new(self.with_world(|world, _| world.seed()));
+        *self.lock_fault_set() = FaultSet::new(self.with_locked_world(|world, _| world.seed()));
     }
 
     /// The active faults, each with the number of requests that it matched and that it was applied to.
-    pub fn faults(&self) -> Vec<FaultState> {
-        self.fault_set().fault_states()
+    pub fn fault_states(&self) -> Vec<FaultState> {
+        self.lock_fault_set().fault_states()
     }
 
     /// The avatars that a visitor can choose.
     pub fn existing_avatars(&self) -> Vec<ExistingAvatar> {
-        self.with_world(|world, _| world.catalog().existing.clone())
+        self.with_locked_world(|world, _| world.avatar_catalog().existing.clone())
     }
 
     /// Subscribes to the request log, credentials masked. A slow subscriber misses the oldest lines.
     pub fn subscribe_requests(&self) -> broadcast::Receiver<RequestLine> {
-        self.0.request_log.subscribe()
+        self.0.request_log.subscribe_to_lines()
     }
 
     /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
@@ -253,59 +255,62 @@ impl Sandbox {
         for watcher in &watchers {
             watcher(self, &line);
         }
-        self.request_log().add(line);
+        self.request_log().add_line(line);
     }
 
     /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this periodically.
     pub fn drop_unneeded_avatars(&self) {
         let mut inner = self.lock_state();
-        let now = inner.clock.now(self.0.started_at.elapsed());
-        self.0.avatar_store.drop_unneeded(|token| inner.world.needs_avatar(token, now));
+        let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
+        self.0.avatar_store.drop_unneeded_avatars(|token| inner.world.needs_avatar(token, now));
     }
 
-    pub(crate) fn with_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
+    /// Locks the model, and calls `act` with it and the current virtual time. `act` must not call other methods of
+    /// the sandbox that lock the model.
+    pub(crate) fn with_locked_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
         let mut inner = self.lock_state();
-        let now = inner.clock.now(self.0.started_at.elapsed());
+        let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
         act(&mut inner.world, now)
     }
 
     pub(crate) fn phone_view(&self, token: &str) -> Option<PhoneView> {
-        self.with_world(|world, now| world.phone_view(token, now))
+        self.with_locked_world(|world, now| world.phone_view(token, now))
     }
 
     pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
-        self.with_world(|world, now| world.token_state(token, now))
+        self.with_locked_world(|world, now| world.token_state(token, now))
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
-        self.fault_set().select_faults(attributes)
+    pub(crate) fn count_and_select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
+        self.lock_fault_set().count_and_select_faults(attributes)
     }
 
     pub(crate) fn has_faults(&self) -> bool {
-        !self.fault_set().is_empty()
+        !self.lock_fault_set().is_empty()
     }
 
-    fn fault_set(&self) -> MutexGuard<'_, FaultSet> {
+    /// Locks the active list of faults.
+    fn lock_fault_set(&self) -> MutexGuard<'_, FaultSet> {
         self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the next redeem of a token returns download URLs.
     pub(crate) fn is_token_ready(&self, token: &str) -> bool {
-        self.with_world(|world, now| world.is_token_ready(token, now))
+        self.with_locked_world(|world, now| world.is_token_ready(token, now))
     }
 
     /// The export type behind a download URL.
-    pub(crate) fn export_type(&self, id: &str) -> Option<String> {
-        self.with_world(|world, _| world.export_type(id).map(str::to_owned))
+    pub(crate) fn export_type_of_url(&self, id: &str) -> Option<String> {
+        self.with_locked_world(|world, _| world.export_type_of_url(id).map(str::to_owned))
     }
 
-    pub(crate) fn tls(&self) -> Option<&Tls> {
+    pub(crate) fn tls(&self) -> Option<&CertificateSource> {
         self.0.tls.as_ref()
     }
 
     /// `http` or `https`.
-    pub(crate) fn scheme(&self) -> &'static str {
+    pub(crate) fn url_scheme(&self) -> &'static str {
         if self.0.tls.is_some() { "https" } else { "http" }
     }
 
@@ -329,7 +334,7 @@ impl Sandbox {
     /// client's `Host` header), else the listening address.
     pub(crate) fn base_url(&self, host: Option<&str>) -> String {
         let from_host = || {
-            let url = Url::parse(&format!("{}://{}/", self.scheme(), host?)).ok()?;
+            let url = Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok()?;
             // No user and no path: nothing but a host and a port.
             (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
         };
@@ -392,20 +397,20 @@ mod tests {
         let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {
-            let token = sandbox.with_world(World::generate_token).expect("room");
+            let token = sandbox.with_locked_world(World::generate_token).expect("room");
             let picture = Some(RgbImage::new(64, 64));
-            sandbox.associate_with_picture(&token, &AvatarChoice::New, None, picture).expect("free");
+            sandbox.associate_avatar_with_picture(&token, &AvatarChoice::New, None, picture).expect("free");
             token
         };
         let (expired, redeemed) = (recorded(), recorded());
         sandbox.drop_unneeded_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 2);
-        sandbox.force_state(&expired, ForcedState::Expire).expect("active");
-        sandbox.with_world(|world, now| world.redeem_token(&redeemed, now)).expect("ready");
+        sandbox.force_token_state(&expired, ForcedState::Expire).expect("active");
+        sandbox.with_locked_world(|world, now| world.redeem_token(&redeemed, now)).expect("ready");
         sandbox.drop_unneeded_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 1, "its files are still to be fetched");
         let life = u64::try_from(URL_LIFETIME.as_millis()).expect("minutes");
-        sandbox.move_clock(&ClockMove { advance_ms: Some(life), ..ClockMove::default() }).expect("moved");
+        sandbox.change_clock(&ClockMove { advance_ms: Some(life), ..ClockMove::default() }).expect("moved");
         sandbox.drop_unneeded_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 0);
     }

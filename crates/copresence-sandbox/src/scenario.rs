@@ -310,7 +310,7 @@ impl Scenario {
     }
 
     /// Whether auto-play may associate an avatar.
-    pub fn is_scanned(self) -> bool {
+    pub fn is_scanned_by_autoplay(self) -> bool {
         self.catalogue_entry().is_scanned
     }
 }
@@ -344,7 +344,7 @@ impl FromStr for Scenario {
 
 impl ProcessingTimes {
     /// The time from the association to the end of processing: minimum and maximum.
-    pub fn total_range(&self) -> (Duration, Duration) {
+    pub fn total_duration_range(&self) -> (Duration, Duration) {
         (
             self.per_position.0 * self.queue_positions.0 + self.processing.0,
             self.per_position.1 * self.queue_positions.1 + self.processing.1,
@@ -372,13 +372,13 @@ mod tests {
     fn only_token_expires_has_a_lifetime_below_its_processing_time() {
         let entry = Scenario::TokenExpires.catalogue_entry();
         assert!(
-            entry.new_avatar.total_range().0 > entry.token_lifetime
-                && entry.existing_avatar.total_range().0 > entry.token_lifetime
+            entry.new_avatar.total_duration_range().0 > entry.token_lifetime
+                && entry.existing_avatar.total_duration_range().0 > entry.token_lifetime
         );
         let others = CATALOGUE.iter().filter(|entry| entry.scenario != Scenario::TokenExpires);
         for entry in others {
             // Twice the time: the return to the queue, and a second recording.
-            let longest = entry.new_avatar.total_range().1 * 2 + RERECORD_DELAY;
+            let longest = entry.new_avatar.total_duration_range().1 * 2 + RERECORD_DELAY;
             assert!(longest < entry.token_lifetime, "{}", entry.name);
         }
     }

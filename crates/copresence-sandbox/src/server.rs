@@ -1,7 +1,7 @@
 //! Serves a sandbox on a TCP port.
 
 use crate::connection::FaultyAcceptor;
-use crate::http::app;
+use crate::http::build_router;
 use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SetupError};
@@ -27,10 +27,10 @@ const CLEANUP_INTERVAL: Duration = Duration::from_secs(2);
 /// A listening sandbox. Dropping it without [`Server::stop`] aborts requests in flight.
 pub struct Server {
     sandbox: Sandbox,
-    address: SocketAddr,
+    listen_address: SocketAddr,
     local_url: Url,
     phone_url: Url,
-    fingerprint: Option<String>,
+    certificate_fingerprint: Option<String>,
     handle: Handle<SocketAddr>,
     serving: Option<JoinHandle<io::Result<()>>>,
     cleanup: JoinHandle<()>,
@@ -76,14 +76,14 @@ impl Server {
         } else {
             Sandbox::new(settings)?
         };
-        Self::serve(sandbox, listen)
+        Self::serve_sandbox(sandbox, listen)
     }
 
     /// Like [`Server::start`], for an existing sandbox.
     ///
     /// # Errors
     /// The certificate cannot be used, or the address cannot be listened on.
-    pub fn serve(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
+    pub fn serve_sandbox(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse { address: listen },
             _ => StartError::Listen { address: listen, source },
@@ -91,12 +91,12 @@ impl Server {
         let listener = TcpListener::bind(listen).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
-        let local_url = network::local_url(address, sandbox.scheme()).ok_or_else(no_url)?;
-        let network_url = network::phone_url(address, sandbox.scheme()).ok_or_else(no_url)?;
+        let local_url = network::local_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
+        let network_url = network::phone_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
         let phone_url = sandbox.public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
         let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-        let tls = sandbox.tls().map(|tls| tls.server_config(hosts.collect())).transpose()?;
+        let tls = sandbox.tls().map(|tls| tls.build_server_config(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
         sandbox.set_local_url(local_url.clone());
         let handle = Handle::new();
@@ -106,11 +106,20 @@ impl Server {
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);
-        let service = app(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = build_router(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));
-        let cleanup = tokio::spawn(drop_unneeded_periodically(sandbox.clone()));
+        let cleanup = tokio::spawn(drop_unneeded_avatars_periodically(sandbox.clone()));
         tracing::info!(url = %local_url, "the sandbox listens");
-        Ok(Self { sandbox, address, local_url, phone_url, fingerprint, handle, serving, cleanup })
+        Ok(Self {
+            sandbox,
+            listen_address: address,
+            local_url,
+            phone_url,
+            certificate_fingerprint: fingerprint,
+            handle,
+            serving,
+            cleanup,
+        })
     }
 
     /// The URL for programs on this machine.
@@ -119,8 +128,8 @@ impl Server {
     }
 
     /// The address that it listens on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn listen_address(&self) -> SocketAddr {
+        self.listen_address
     }
 
     /// The URL for phones on the network: the public URL if one is set; this machine's network address if the server listens
@@ -130,17 +139,17 @@ impl Server {
     }
 
     /// The SHA-256 fingerprint of the certificate, with HTTPS.
-    pub fn fingerprint(&self) -> Option<&str> {
-        self.fingerprint.as_deref()
+    pub fn certificate_fingerprint(&self) -> Option<&str> {
+        self.certificate_fingerprint.as_deref()
     }
 
     /// Whether other machines can reach it.
     pub fn is_open_to_network(&self) -> bool {
-        !self.address.ip().to_canonical().is_loopback()
+        !self.listen_address.ip().to_canonical().is_loopback()
     }
 
     /// The link for the QR code, with `{token}` in place of the Export Token.
-    pub fn link_template(&self) -> String {
+    pub fn qr_link_template(&self) -> String {
         format!("{}/phone?exportToken={{token}}", self.phone_url.as_str().trim_end_matches('/'))
     }
 
@@ -175,7 +184,7 @@ impl Drop for Server {
     }
 }
 
-async fn drop_unneeded_periodically(sandbox: Sandbox) {
+async fn drop_unneeded_avatars_periodically(sandbox: Sandbox) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     loop {
         tick.tick().await;

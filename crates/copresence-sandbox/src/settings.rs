@@ -2,7 +2,7 @@
 
 use crate::faults::Fault;
 use crate::scenario::Scenario;
-use crate::tls::Tls;
+use crate::tls::CertificateSource;
 use copresence_protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
@@ -40,7 +40,7 @@ pub struct Settings {
     /// 429. `None` sets no limit. Loopback is never limited.
     pub rate_limit: Option<NonZeroU32>,
     /// Serves HTTPS instead of HTTP.
-    pub tls: Option<Tls>,
+    pub tls: Option<CertificateSource>,
 }
 
 /// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
@@ -96,7 +96,7 @@ pub struct Credentials {
 pub const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 
 impl Credentials {
-    pub(crate) fn from_settings(settings: &Settings) -> Self {
+    pub(crate) fn credentials_from_settings(settings: &Settings) -> Self {
         Self {
             api_key: ApiKey::new(&settings.api_key),
             session_token: SessionToken::new(random_session_token()),

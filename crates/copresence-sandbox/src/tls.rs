@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Where the certificate of a sandbox comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tls {
+pub enum CertificateSource {
     /// From PEM files.
     Files {
         /// The certificate chain.
@@ -45,14 +45,14 @@ pub enum TlsError {
 }
 
 /// The configuration of the TLS server, and the fingerprint of its certificate.
-pub(crate) struct TlsServer {
+pub(crate) struct TlsServerConfig {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) fingerprint: String,
 }
 
-impl Tls {
+impl CertificateSource {
     /// Builds the configuration. `hosts` are the names and addresses in a self-signed certificate.
-    pub(crate) fn server_config(&self, hosts: Vec<String>) -> Result<TlsServer, TlsError> {
+    pub(crate) fn build_server_config(&self, hosts: Vec<String>) -> Result<TlsServerConfig, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {
                 let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| {
@@ -74,7 +74,7 @@ impl Tls {
         let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
         let mut config = builder.with_single_cert(chain, key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(TlsServer { config: Arc::new(config), fingerprint })
+        Ok(TlsServerConfig { config: Arc::new(config), fingerprint })
     }
 }
 
@@ -97,8 +97,8 @@ mod tests {
     fn unusable_certificate_or_key_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
-        let tls = Tls::Files { cert: cert.clone(), key: key.clone() };
-        let error = || tls.server_config(Vec::new()).err().expect("refused").to_string();
+        let tls = CertificateSource::Files { cert: cert.clone(), key: key.clone() };
+        let error = || tls.build_server_config(Vec::new()).err().expect("refused").to_string();
         assert!(error().contains("cert.pem"), "{}", error());
         let made = |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).expect("made");
         let (one, another) = (made("a.test"), made("b.test"));
@@ -107,7 +107,7 @@ mod tests {
         std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
         assert!(error().contains("does not match"), "{}", error());
         std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
-        let ready = tls.server_config(Vec::new()).expect("they go together");
+        let ready = tls.build_server_config(Vec::new()).expect("they go together");
         assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);
     }
 }

@@ -33,7 +33,7 @@ use std::sync::Arc;
 ///
 /// The caller must hold the [`crate::VisitLock`] of the visit, so that there is only one writer.
 #[derive(Debug)]
-pub struct AvatarFolder {
+pub struct PartialAvatarFolder {
     out: Dir,
     out_path: PathBuf,
     dir: Arc<Dir>,
@@ -44,13 +44,13 @@ pub struct AvatarFolder {
     assigned_names: BTreeMap<usize, String>,
 }
 
-impl AvatarFolder {
+impl PartialAvatarFolder {
     /// Creates the private folder (mode 0700), or opens the one that a crash left. Creates `OUT` if it does not exist.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the
     /// path is a link or a file, or an I/O failure.
-    pub fn create_or_reopen(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
+    pub fn create_or_reopen_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         disk::create_folder(out)?;
         if let Some(saved) = SavedAvatars::find_avatar_path(out, visit)? {
             return Err(StoreError::AlreadyExists { path: saved });
@@ -65,14 +65,18 @@ impl AvatarFolder {
             disk::create_subfolder(&dir, &name, &path)?;
         }
         crash_point::reach_crash_point(CrashPoint::FolderDurable);
-        Self::open_existing(dir, out_path, visit, date)
+        Self::open_partial_folder(dir, out_path, visit, date)
     }
 
     /// Opens the folder that a crash left. Returns `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] if the path is a link or a file, or an I/O failure.
-    pub fn reopen(out: &Path, visit: &VisitId, date: Date) -> Result<Option<Self>, StoreError> {
+    pub fn reopen_partial_folder(
+        out: &Path,
+        visit: &VisitId,
+        date: Date,
+    ) -> Result<Option<Self>, StoreError> {
         let out_path = std::path::absolute(out).io_context("find", out)?;
         let (name, path) = partial_folder(&out_path, visit);
         if !out_path.is_dir() {
@@ -82,7 +86,7 @@ impl AvatarFolder {
         if !disk::entry_exists(&dir, &name, &path)? {
             return Ok(None);
         }
-        Self::open_existing(dir, out_path, visit, date).map(Some)
+        Self::open_partial_folder(dir, out_path, visit, date).map(Some)
     }
 
     /// The path of the partial folder.
@@ -94,7 +98,7 @@ impl AvatarFolder {
     ///
     /// Names depend only on the types and the order of the calls, so a later run with the same order gets the same
     /// names.
-    pub fn file_name(&mut self, index: usize, export_type: &ExportType) -> String {
+    pub fn assign_file_name(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
         self.assigned_names.entry(index).or_insert_with(|| names.next_file_name(export_type)).clone()
     }
@@ -107,8 +111,8 @@ impl AvatarFolder {
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
     /// [`file_name`](Self::file_name) never assigns, or an I/O failure.
-    pub fn start_file(&self, name: &str) -> Result<PartialFile, StoreError> {
-        self.resume_file(name, u64::MAX)
+    pub fn start_partial_file(&self, name: &str) -> Result<PartialFile, StoreError> {
+        self.resume_partial_file(name, u64::MAX)
     }
 
     /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
@@ -116,7 +120,7 @@ impl AvatarFolder {
     ///
     /// # Errors
     /// As [`start_file`](Self::start_file).
-    pub fn resume_file(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
+    pub fn resume_partial_file(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
         let path = self.own_file_path(name)?;
         if disk::entry_exists(&self.dir, name, &path)? {
             return Err(StoreError::AlreadyExists { path });
@@ -128,7 +132,7 @@ impl AvatarFolder {
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::file_name) never assigns, or an I/O failure.
-    pub fn read_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
+    pub fn reread_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.own_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {
             return Ok(None);
@@ -146,12 +150,12 @@ impl AvatarFolder {
     /// unchanged, and [`create_or_reopen`](Self::create_or_reopen) opens it again.
     pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
-            return Err(self.content_mismatch("an incomplete avatar cannot be published".into()));
+            return Err(self.content_mismatch_error("an incomplete avatar cannot be published".into()));
         }
         let name = avatar_folder_name(self.date, &self.visit);
         let target = self.out_path.join(&name);
-        ensure_absent(&self.out, &name, &target)?;
-        self.seal_with_manifest(manifest)?;
+        ensure_target_absent(&self.out, &name, &target)?;
+        self.check_and_write_manifest(manifest)?;
         let from = partial_folder(&self.out_path, &self.visit).0;
         let out_path = self.out_path.clone();
         let out = self.into_out_dir();
@@ -166,23 +170,27 @@ impl AvatarFolder {
     ///
     /// # Errors
     /// As [`publish`](Self::publish), but the manifest must be marked incomplete.
-    pub fn keep_incomplete(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
+    pub fn move_to_incomplete_folder(
+        self,
+        data: &DataDir,
+        manifest: &Manifest,
+    ) -> Result<PathBuf, StoreError> {
         if manifest.complete {
-            return Err(self.content_mismatch("it is marked complete".into()));
+            return Err(self.content_mismatch_error("it is marked complete".into()));
         }
-        let (kept, kept_path) = data.open_incomplete()?;
+        let (kept, kept_path) = data.open_incomplete_folder()?;
         let name = avatar_folder_name(self.date, &self.visit);
         let target = kept_path.join(&name);
-        ensure_absent(&kept, &name, &target)?;
-        self.seal_with_manifest(manifest)?;
+        ensure_target_absent(&kept, &name, &target)?;
+        self.check_and_write_manifest(manifest)?;
         let (from, from_path) = partial_folder(&self.out_path, &self.visit);
         let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
         let out = self.into_out_dir();
         match out.rename(&from, &kept, &name) {
             Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-                let folder = Self::open_existing(out, out_path.clone(), &visit, day)?;
-                folder.copy_to_folder(&kept, &kept_path)?;
+                let folder = Self::open_partial_folder(out, out_path.clone(), &visit, day)?;
+                folder.copy_partial_folder(&kept, &kept_path)?;
                 crash_point::reach_crash_point(CrashPoint::CopyDurable);
                 kept.rename(&from, &kept, &name).io_context("rename", &target)?;
                 crash_point::reach_crash_point(CrashPoint::IncompleteRenamed);
@@ -211,7 +219,12 @@ impl AvatarFolder {
     }
 
     /// Opens the existing partial folder in `out`.
-    fn open_existing(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
+    fn open_partial_folder(
+        out: Dir,
+        out_path: PathBuf,
+        visit: &VisitId,
+        date: Date,
+    ) -> Result<Self, StoreError> {
         let (name, path) = partial_folder(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
         let (names, given) = (FileNames::default(), BTreeMap::new());
@@ -234,14 +247,14 @@ impl AvatarFolder {
     }
 
     /// The error for a manifest that does not match the folder.
-    fn content_mismatch(&self, why: String) -> StoreError {
+    fn content_mismatch_error(&self, why: String) -> StoreError {
         StoreError::ContentMismatch { path: self.path.clone(), why }
     }
 
     /// Checks the files against the manifest, writes the manifest, and makes everything durable.
-    fn seal_with_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+    fn check_and_write_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
         if manifest.visit != self.visit {
-            return Err(self.content_mismatch("the manifest belongs to another visit".into()));
+            return Err(self.content_mismatch_error("the manifest belongs to another visit".into()));
         }
         for listed in &manifest.files {
             let path = self.own_file_path(&listed.path)?;
@@ -249,7 +262,7 @@ impl AvatarFolder {
             let bytes = file.metadata().io_context("look at", &path)?.len();
             if bytes != listed.bytes {
                 let why = format!("{} has {bytes} bytes, but {} are listed", listed.path, listed.bytes);
-                return Err(self.content_mismatch(why));
+                return Err(self.content_mismatch_error(why));
             }
         }
         for name in disk::entry_names(&self.dir, &self.path)? {
@@ -257,7 +270,7 @@ impl AvatarFolder {
             let listed = came.chain(manifest.missing.iter().map(|file| &file.path)).any(|path| *path == name);
             let part = name.strip_suffix(PART_SUFFIX).is_some_and(file_names::is_own_file_name);
             if (file_names::is_own_file_name(&name) && !listed) || (part && manifest.complete) {
-                return Err(self.content_mismatch(format!("{name} is not listed")));
+                return Err(self.content_mismatch_error(format!("{name} is not listed")));
             }
         }
         let path = self.path.join(MANIFEST_NAME);
@@ -271,7 +284,7 @@ impl AvatarFolder {
     }
 
     /// Copies the folder to `kept` under its partial name. The copy is durable when this returns.
-    fn copy_to_folder(&self, kept: &Dir, kept_path: &Path) -> Result<(), StoreError> {
+    fn copy_partial_folder(&self, kept: &Dir, kept_path: &Path) -> Result<(), StoreError> {
         let (name, path) = partial_folder(kept_path, &self.visit);
         remove_partial_folder(kept, &name, &path)?;
         disk::create_subfolder(kept, &name, &path)?;
@@ -303,7 +316,7 @@ pub(crate) fn avatar_folder_name(date: Date, visit: &VisitId) -> String {
 }
 
 /// Fails if the target exists.
-fn ensure_absent(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreError> {
+fn ensure_target_absent(dir: &Dir, name: &str, target: &Path) -> Result<(), StoreError> {
     if disk::entry_exists(dir, name, target)? {
         return Err(StoreError::AlreadyExists { path: target.to_owned() });
     }

@@ -181,7 +181,7 @@ impl CrashPoint {
 
 /// The crash points before and after the commit of a journal transaction.
 #[derive(Clone, Copy)]
-pub(crate) struct JournalStep(pub(crate) CrashPoint, pub(crate) CrashPoint);
+pub(crate) struct CommitCrashPoints(pub(crate) CrashPoint, pub(crate) CrashPoint);
 
 /// Reaches a crash point. Ends the process if the environment says so, and does nothing without the feature
 /// `crash-points`.

@@ -47,7 +47,7 @@ impl DataDir {
         }
         let data = Self { path };
         data.check_writable()?;
-        data.clean_up()?;
+        data.remove_crash_leftovers()?;
         Ok(data)
     }
 
@@ -57,7 +57,7 @@ impl DataDir {
     }
 
     /// The folder of incomplete avatars.
-    pub fn incomplete_path(&self) -> PathBuf {
+    pub fn incomplete_folder_path(&self) -> PathBuf {
         self.path.join(INCOMPLETE_FOLDER)
     }
 
@@ -73,20 +73,22 @@ impl DataDir {
         Journal::open(&self.path.join("journal.sqlite"))
     }
 
-    /// Locks a visit: no other process or task can, until the lock is dropped or this process ends.
+    /// Locks a visit. No other process or task can lock it until the lock is dropped or this process ends.
     ///
     /// # Errors
-    /// [`StoreError::VisitLocked`] while another process, or another task of this one, has the lock; failures of the disk.
+    /// [`StoreError::VisitLocked`] while another process, or another task of this one, holds the lock, or an I/O
+    /// failure.
     pub fn lock_visit(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
         let (locks_file, path) = self.open_locks_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
-        let visit_lock = self.take_lock(visit)?;
+        let visit_lock = self.try_take_visit_lock(visit)?;
         crash_point::reach_crash_point(CrashPoint::VisitLocked);
         Ok(visit_lock)
     }
 
-    fn take_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
+    /// Tries to take the lock of a visit, without waiting. The caller must hold the lock of the locks file.
+    fn try_take_visit_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         VisitLock::take(&self.path.join(LOCK_FOLDER), visit)
     }
 
@@ -116,7 +118,7 @@ impl DataDir {
     }
 
     /// Removes what crashes of this program left, unless another process takes a lock or cleans up right now.
-    fn clean_up(&self) -> Result<(), StoreError> {
+    fn remove_crash_leftovers(&self) -> Result<(), StoreError> {
         let (locks_file, path) = self.open_locks_file()?;
         match locks_file.try_lock() {
             Ok(()) => {}
@@ -132,7 +134,7 @@ impl DataDir {
         for name in disk::entry_names(&disk::open_folder(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
                 // Dropping the lock removes its file.
-                drop(self.take_lock(&visit));
+                drop(self.try_take_visit_lock(&visit));
             }
         }
         Ok(())
@@ -140,11 +142,11 @@ impl DataDir {
 
     /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
     fn remove_stale_copies(&self) -> Result<(), StoreError> {
-        let path = self.incomplete_path();
+        let path = self.incomplete_folder_path();
         let dir = disk::open_folder(&path)?;
         for name in disk::entry_names(&dir, &path)? {
             let Some(visit) = parse_partial_name(&name) else { continue };
-            if let Ok(visit_lock) = self.take_lock(&visit) {
+            if let Ok(visit_lock) = self.try_take_visit_lock(&visit) {
                 remove_partial_folder(&dir, &name, &path)?;
                 drop(visit_lock);
             }
@@ -153,8 +155,8 @@ impl DataDir {
     }
 
     /// Opens the folder of incomplete avatars.
-    pub(crate) fn open_incomplete(&self) -> Result<(Dir, PathBuf), StoreError> {
-        let path = self.incomplete_path();
+    pub(crate) fn open_incomplete_folder(&self) -> Result<(Dir, PathBuf), StoreError> {
+        let path = self.incomplete_folder_path();
         disk::create_folder(&path)?;
         Ok((disk::open_folder(&path)?, path))
     }

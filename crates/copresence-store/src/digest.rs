@@ -12,7 +12,7 @@ pub struct Sha256([u8; 32]);
 /// A string is not a SHA-256 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 digest of 64 hexadecimal digits")]
-pub struct Sha256Error;
+pub struct ParseSha256Error;
 
 impl Sha256 {
     /// Computes the digest of some bytes.
@@ -27,7 +27,7 @@ impl Sha256 {
     }
 
     /// Wraps a digest of 32 bytes.
-    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) fn wrap_digest_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }
@@ -39,24 +39,24 @@ impl fmt::Display for Sha256 {
 }
 
 impl FromStr for Sha256 {
-    type Err = Sha256Error;
+    type Err = ParseSha256Error;
 
-    fn from_str(text: &str) -> Result<Self, Sha256Error> {
+    fn from_str(text: &str) -> Result<Self, ParseSha256Error> {
         if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Sha256Error);
+            return Err(ParseSha256Error);
         }
         let mut bytes = [0; 32];
         for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| Sha256Error)?;
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| ParseSha256Error)?;
         }
         Ok(Self(bytes))
     }
 }
 
 impl TryFrom<String> for Sha256 {
-    type Error = Sha256Error;
+    type Error = ParseSha256Error;
 
-    fn try_from(text: String) -> Result<Self, Sha256Error> {
+    fn try_from(text: String) -> Result<Self, ParseSha256Error> {
         text.parse()
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// A reservation contains only the bytes that are not written yet, because written bytes already reduce the free space.
 #[derive(Debug)]
-pub struct SpaceReservation {
+pub struct SpaceReservations {
     path: PathBuf,
     reserved: Mutex<BTreeMap<usize, u64>>,
 }
@@ -18,9 +18,9 @@ pub struct SpaceReservation {
 /// Additional free space for manifests and the journal, in bytes.
 const SAFETY_MARGIN: u64 = 256 * 1024;
 
-impl SpaceReservation {
+impl SpaceReservations {
     /// Creates reservations on the disk of a folder.
-    pub fn for_folder(path: &Path) -> Self {
+    pub fn reservations_for_folder(path: &Path) -> Self {
         Self { path: path.to_owned(), reserved: Mutex::default() }
     }
 
@@ -29,7 +29,7 @@ impl SpaceReservation {
     /// # Errors
     /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation
     /// then. If the system does not report the free space, the call succeeds.
-    pub fn reserve(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
+    pub fn reserve_space(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
         let mut promised = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let before = promised.insert(file, bytes).unwrap_or(0);
         if bytes <= before {
@@ -76,19 +76,19 @@ mod tests {
     fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_space(folder.path()).expect("reported") / 10 * 6;
-        let room = SpaceReservation::for_folder(folder.path());
-        room.reserve(0, half).expect("it fits");
-        let error = room.reserve(1, half).expect_err("both do not");
+        let room = SpaceReservations::reservations_for_folder(folder.path());
+        room.reserve_space(0, half).expect("it fits");
+        let error = room.reserve_space(1, half).expect_err("both do not");
         assert_eq!(error.code(), "disk_full");
-        room.reserve(2, 1).expect("a failed reservation takes no space");
+        room.reserve_space(2, 1).expect("a failed reservation takes no space");
         room.reduce_reservation(0, half + 1);
-        room.reserve(1, half).expect_err("a larger value does not reduce the reservation");
+        room.reserve_space(1, half).expect_err("a larger value does not reduce the reservation");
         room.reduce_reservation(7, 1);
-        room.reserve(0, half / 10).expect("a smaller reservation always succeeds");
-        room.reserve(1, half).expect("now it fits");
+        room.reserve_space(0, half / 10).expect("a smaller reservation always succeeds");
+        room.reserve_space(1, half).expect("now it fits");
         room.release_reservation(1);
-        room.reserve(3, half).expect("the space was released");
-        let error = room.reserve(4, u64::MAX).expect_err("no disk is that large");
+        room.reserve_space(3, half).expect("the space was released");
+        let error = room.reserve_space(4, u64::MAX).expect_err("no disk is that large");
         let words = error.to_string();
         assert!(
             words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()),

@@ -117,7 +117,7 @@ fn find_known_type(word: &str) -> Option<(&'static str, &'static str, &'static s
 }
 
 /// The first known word of a type.
-pub(crate) fn known_type_word(export_type: &ExportType) -> Option<&'static str> {
+pub(crate) fn first_known_type_word(export_type: &ExportType) -> Option<&'static str> {
     split_type_words(export_type.as_str())
         .iter()
         .find_map(|word| find_known_type(word))

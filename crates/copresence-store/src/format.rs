@@ -1,6 +1,6 @@
 //! Detects the format of a file from its first bytes.
 
-use crate::file_names::known_type_word;
+use crate::file_names::first_known_type_word;
 use copresence_protocol::ExportType;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -90,7 +90,7 @@ impl FileFormat {
     }
 
     /// Parses a name. Unknown names are [`FileFormat::Unknown`].
-    pub(crate) fn from_name(word: &str) -> Self {
+    pub(crate) fn format_from_name(word: &str) -> Self {
         use serde::de::{IntoDeserializer, value::Error};
         let word: serde::de::value::StrDeserializer<'_, Error> = word.into_deserializer();
         Self::deserialize(word).unwrap_or(Self::Unknown)
@@ -112,7 +112,7 @@ pub fn contradicts_export_type(export_type: &ExportType, format: FileFormat) -> 
         return true;
     }
     let raw = export_type.as_str().to_ascii_lowercase();
-    let Some(word) = known_type_word(export_type) else {
+    let Some(word) = first_known_type_word(export_type) else {
         return matches!(format, F::Html | F::Xml) && !raw.contains("html") && !raw.contains("xml");
     };
     let possible: &[FileFormat] = match word {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn names_are_parsed_and_unknown_ones_are_accepted() {
         for (_, format) in SAMPLES {
-            assert_eq!(FileFormat::from_name(format.as_str()), *format);
+            assert_eq!(FileFormat::format_from_name(format.as_str()), *format);
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
         }
         assert_eq!(

@@ -30,23 +30,24 @@ mod saved_avatars;
 mod visit_id;
 mod visit_lock;
 
-pub use avatar_folder::AvatarFolder;
+pub use avatar_folder::PartialAvatarFolder;
 pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolder;
-pub use digest::{Sha256, Sha256Error};
+pub use digest::{ParseSha256Error, Sha256};
 pub use disk::free_space;
-pub use disk_space::{SpaceReservation, ensure_free_space};
+pub use disk_space::{SpaceReservations, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{FileNames, MAX_FILE_NAME, is_own_file_name};
 pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
 pub use journal::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, Journal, Phase, PlannedFile, PollAnswer,
-    RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, Retained, TruncatedBody, Unfinished, UnfinishedFile,
-    UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, Journal, PlannedFile, PollAnswer,
+    RedeemNumber, RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem,
+    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase,
+    VisitRecord, VisitStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;
 pub use partial_file::{CompleteFile, PartialFile};
-pub use saved_avatars::{RemovalResult, SavedAvatars};
-pub use visit_id::{VisitId, VisitIdError};
+pub use saved_avatars::{AvatarRemoval, SavedAvatars};
+pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

@@ -24,7 +24,7 @@ pub struct PartialFile {
     file: File,
     hasher: sha2::Sha256,
     head: Vec<u8>,
-    offset: u64,
+    resume_offset: u64,
     max: u64,
 }
 
@@ -65,7 +65,7 @@ impl PartialFile {
             file,
             hasher: sha2::Sha256::new(),
             head: Vec::new(),
-            offset: 0,
+            resume_offset: 0,
             max: u64::MAX,
         };
         partial.truncate_and_rehash(durable)?;
@@ -80,8 +80,8 @@ impl PartialFile {
     }
 
     /// Number of bytes written, which is the offset to resume from.
-    pub fn offset(&self) -> u64 {
-        self.offset
+    pub fn resume_offset(&self) -> u64 {
+        self.resume_offset
     }
 
     /// The name of the complete file.
@@ -95,18 +95,20 @@ impl PartialFile {
     /// [`StoreError::TooLarge`] if the size limit would be exceeded, or an I/O failure. The file and its
     /// [`offset`](Self::offset) are then unchanged.
     pub fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let grown = self.offset.saturating_add(bytes.len() as u64);
+        let grown = self.resume_offset.saturating_add(bytes.len() as u64);
         if grown > self.max {
             return Err(self.too_large_error(self.max));
         }
         let written = self.file.write_all(bytes);
         if written.is_ok() {
-            self.record_bytes(bytes);
+            self.hash_and_count_bytes(bytes);
             crash_point::reach_crash_point(CrashPoint::BytesWritten);
         } else {
             // A failed write may have written some of the bytes.
-            let cut =
-                self.file.set_len(self.offset).and_then(|()| self.file.seek(SeekFrom::Start(self.offset)));
+            let cut = self
+                .file
+                .set_len(self.resume_offset)
+                .and_then(|()| self.file.seek(SeekFrom::Start(self.resume_offset)));
             cut.io_context("shorten", self.part_path())?;
         }
         written.io_context("write", self.part_path())
@@ -124,7 +126,7 @@ impl PartialFile {
     pub fn sync_data(&mut self) -> Result<u64, StoreError> {
         self.file.sync_data().io_context("flush", self.part_path())?;
         crash_point::reach_crash_point(CrashPoint::PartFlushed);
-        Ok(self.offset)
+        Ok(self.resume_offset)
     }
 
     /// Removes all written bytes, for a server that cannot resume. The [`crate::FileProgress`] in the journal must be
@@ -132,7 +134,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn restart(&mut self) -> Result<(), StoreError> {
+    pub fn remove_written_bytes(&mut self) -> Result<(), StoreError> {
         self.truncate_and_rehash(0)
     }
 
@@ -151,8 +153,8 @@ impl PartialFile {
         self.file.sync_all().io_context("flush", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileFlushed);
         let there = self.file.metadata().io_context("look at", &part)?.len();
-        if there != self.offset {
-            let why = format!("it has {there} bytes, but {} were written", self.offset);
+        if there != self.resume_offset {
+            let why = format!("it has {there} bytes, but {} were written", self.resume_offset);
             return Err(StoreError::ContentMismatch { path: part, why });
         }
         let name = self.folder.join(&self.final_name);
@@ -160,7 +162,7 @@ impl PartialFile {
             return Err(StoreError::AlreadyExists { path: name });
         }
         let tail = read_tail(&self.file).io_context("read", &part)?;
-        let whole = self.complete_file(&tail);
+        let whole = self.describe_complete_file(&tail);
         // Windows cannot rename an open file.
         drop(self.file);
         self.dir
@@ -189,11 +191,11 @@ impl PartialFile {
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
-    fn record_bytes(&mut self, bytes: &[u8]) {
+    fn hash_and_count_bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         let room = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.offset += bytes.len() as u64;
+        self.resume_offset += bytes.len() as u64;
     }
 
     /// Truncates the file to at most `keep` bytes and hashes them again.
@@ -206,25 +208,25 @@ impl PartialFile {
         self.file.seek(SeekFrom::Start(0)).io_context("read", &path)?;
         self.hasher = sha2::Sha256::new();
         self.head.clear();
-        self.offset = 0;
+        self.resume_offset = 0;
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let count = self.file.read(&mut buffer).io_context("read", &path)?;
             if count == 0 {
                 return Ok(());
             }
-            self.record_bytes(&buffer[..count]);
+            self.hash_and_count_bytes(&buffer[..count]);
         }
     }
 
     /// The description of the completed file.
-    fn complete_file(&self, tail: &[u8]) -> CompleteFile {
+    fn describe_complete_file(&self, tail: &[u8]) -> CompleteFile {
         CompleteFile {
             name: self.final_name.clone(),
-            bytes: self.offset,
-            sha256: Sha256::from_bytes(self.hasher.clone().finalize().into()),
+            bytes: self.resume_offset,
+            sha256: Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into()),
             format: FileFormat::detect(&self.head),
-            integrity_defect: find_integrity_defect(&self.head, tail, self.offset),
+            integrity_defect: find_integrity_defect(&self.head, tail, self.resume_offset),
         }
     }
 }
@@ -259,7 +261,7 @@ pub(crate) fn read_complete_file(
     Ok(CompleteFile {
         name: name.to_owned(),
         bytes,
-        sha256: Sha256::from_bytes(hasher.finalize().into()),
+        sha256: Sha256::wrap_digest_bytes(hasher.finalize().into()),
         format: FileFormat::detect(&head),
         integrity_defect: find_integrity_defect(&head, &read_tail(&file).io_context("read", path)?, bytes),
     })
@@ -269,7 +271,7 @@ impl fmt::Debug for PartialFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartialFile")
             .field("path", &self.part_path())
-            .field("offset", &self.offset)
+            .field("offset", &self.resume_offset)
             .finish_non_exhaustive()
     }
 }

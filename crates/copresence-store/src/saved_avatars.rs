@@ -17,7 +17,7 @@ pub struct SavedAvatars;
 
 /// The result of [`SavedAvatars::remove_avatar`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RemovalResult {
+pub struct AvatarRemoval {
     /// Number of removed files, including the manifest.
     pub files: usize,
     /// Names of other entries in the folder. They and the folder were kept.
@@ -35,7 +35,10 @@ impl SavedAvatars {
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
-    pub fn find_avatar(parent: &Path, visit: &VisitId) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
+    pub fn find_avatar_with_manifest(
+        parent: &Path,
+        visit: &VisitId,
+    ) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
         let Some(path) = Self::find_avatar_path(parent, visit)? else { return Ok(None) };
         let manifest = Self::read_manifest(&path)?;
         disk::sync_folder_path(parent)?;
@@ -61,22 +64,22 @@ impl SavedAvatars {
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
-    pub fn remove_avatar(folder: &Path) -> Result<RemovalResult, StoreError> {
+    pub fn remove_avatar(folder: &Path) -> Result<AvatarRemoval, StoreError> {
         let (parent_path, name) = split_parent_and_name(folder)?;
         if !parent_path.is_dir() {
-            return Ok(RemovalResult::default());
+            return Ok(AvatarRemoval::default());
         }
         let parent = disk::open_folder(&parent_path)?;
         if !disk::entry_exists(&parent, &name, folder)? {
-            return Ok(RemovalResult::default());
+            return Ok(AvatarRemoval::default());
         }
         let dir = disk::open_subfolder(&parent, &name, folder)?;
-        if is_removal_interrupted(&dir, folder)? {
+        if was_removal_interrupted(&dir, folder)? {
             let left = disk::entry_names(&dir, folder)?;
             drop(dir);
             disk::remove_folder_if_empty(&parent, &name, folder)?;
             disk::sync_folder(&parent, &parent_path)?;
-            return Ok(RemovalResult { files: 0, foreign_entries: left });
+            return Ok(AvatarRemoval { files: 0, foreign_entries: left });
         }
         let manifest = read_manifest_file(&dir, folder)?;
         let whole = manifest.files.iter().map(|file| file.path.clone());
@@ -100,7 +103,7 @@ impl SavedAvatars {
         disk::remove_folder_if_empty(&parent, &name, folder)?;
         disk::sync_folder(&parent, &parent_path)?;
         crash_point::reach_crash_point(CrashPoint::AvatarRemoved);
-        Ok(RemovalResult { files, foreign_entries: left })
+        Ok(AvatarRemoval { files, foreign_entries: left })
     }
 
     /// Finds the folder of a visit by its name. Does not check its content.
@@ -123,7 +126,7 @@ impl SavedAvatars {
 }
 
 /// Whether a removal was interrupted after the manifest was removed.
-fn is_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
+fn was_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
     let ours = |name: &String| {
         let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
         name == MANIFEST_NAME || file_names::is_own_file_name(name)

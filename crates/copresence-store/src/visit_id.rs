@@ -13,7 +13,7 @@ pub struct VisitId(Uuid);
 /// A string is not a visit id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no visit id: one looks like 01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3d")]
-pub struct VisitIdError(String);
+pub struct ParseVisitIdError(String);
 
 impl VisitId {
     /// Creates a new unique id.
@@ -30,10 +30,10 @@ impl fmt::Display for VisitId {
 }
 
 impl FromStr for VisitId {
-    type Err = VisitIdError;
+    type Err = ParseVisitIdError;
 
-    fn from_str(text: &str) -> Result<Self, VisitIdError> {
-        let refused = || VisitIdError(text.chars().take(64).collect());
+    fn from_str(text: &str) -> Result<Self, ParseVisitIdError> {
+        let refused = || ParseVisitIdError(text.chars().take(64).collect());
         let id = Uuid::try_parse(text).map_err(|_| refused())?;
         // Folders and rows are named after the id, so only one format is accepted.
         let spelled_as_ours = text.eq_ignore_ascii_case(&id.as_hyphenated().to_string());
@@ -42,9 +42,9 @@ impl FromStr for VisitId {
 }
 
 impl TryFrom<String> for VisitId {
-    type Error = VisitIdError;
+    type Error = ParseVisitIdError;
 
-    fn try_from(text: String) -> Result<Self, VisitIdError> {
+    fn try_from(text: String) -> Result<Self, ParseVisitIdError> {
         text.parse()
     }
 }

@@ -6,8 +6,8 @@ mod common;
 use common::{at, data, folder};
 use copresence_protocol::ExportType;
 use copresence_store::{
-    AvatarFolder, CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION,
-    SavedAvatars, Sha256, StoreError, VisitId,
+    CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
+    SCHEMA_VERSION, SavedAvatars, Sha256, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -47,10 +47,10 @@ fn incomplete(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) ->
 }
 
 /// Saves one file in a new folder.
-fn with_glb(out: &Path, visit: &VisitId) -> (AvatarFolder, CompleteFile) {
-    let mut folder = AvatarFolder::create_or_reopen(out, visit, DAY).expect("a folder");
-    let name = folder.file_name(0, &ExportType::new("glb"));
-    let mut file = folder.start_file(&name).expect("a file");
+fn with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) {
+    let mut folder = PartialAvatarFolder::create_or_reopen_folder(out, visit, DAY).expect("a folder");
+    let name = folder.assign_file_name(0, &ExportType::new("glb"));
+    let mut file = folder.start_partial_file(&name).expect("a file");
     file.append_bytes(b"glTF\x02\0\0\0").expect("written");
     file.append_bytes(b"\x0c\0\0\0").expect("written");
     let whole = file.finish().expect("whole");
@@ -74,16 +74,19 @@ fn an_avatar_is_published_complete_by_one_rename() {
     assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
     assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing is published yet");
-    assert!(SavedAvatars::find_avatar(&out, &visit).expect("looked").is_none());
+    assert!(SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
     let saved = folder.publish(&manifest).expect("published");
     assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
     assert_eq!(names(&out), [format!("2026-11-22-{visit}")]);
     assert_eq!(names(&saved), ["avatar.glb", "manifest.json"]);
-    assert_eq!(SavedAvatars::find_avatar(&out, &visit).expect("looked"), Some((saved, manifest)));
     assert_eq!(
-        AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("saved already").code(),
+        SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked"),
+        Some((saved, manifest))
+    );
+    assert_eq!(
+        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("saved already").code(),
         "folder_exists"
     );
 }
@@ -108,8 +111,10 @@ async fn everything_is_private() {
     let _claim = data.lock_visit(&visit).expect("free");
     journal.record_start(&common::start(visit, false)).await.expect("begun");
     let (folder, whole) = with_glb(&root.path().join("out"), &visit);
-    folder.start_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
-    folder.keep_incomplete(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png")).expect("kept");
+    folder.start_partial_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
+    folder
+        .move_to_incomplete_folder(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png"))
+        .expect("kept");
     let (folder, whole) = with_glb(&root.path().join("out"), &VisitId::new());
     drop((folder, whole));
     let mut seen = 0;
@@ -123,40 +128,43 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, _) = with_glb(root.path(), &visit);
-    let mut part = folder.start_file("avatar_fbx.zip").expect("a file");
+    let mut part = folder.start_partial_file("avatar_fbx.zip").expect("a file");
     part.append_bytes(b"PK\x03\x04sure").expect("written");
     assert_eq!(part.sync_data().expect("durable"), 8);
     part.append_bytes(b"unsure").expect("written");
     drop((part, folder));
 
-    let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("left by the crash");
-    let whole = folder.read_complete_file("avatar.glb").expect("read").expect("there");
+    let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
+        .expect("looked")
+        .expect("left by the crash");
+    let whole = folder.reread_complete_file("avatar.glb").expect("read").expect("there");
     assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert!(
-        folder.read_complete_file("avatar_fbx.zip").expect("read").is_none(),
+        folder.reread_complete_file("avatar_fbx.zip").expect("read").is_none(),
         "a partial file is not complete"
     );
-    assert_eq!(folder.start_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
-    let mut part = folder.resume_file("avatar_fbx.zip", 8).expect("a part");
-    assert_eq!(part.offset(), 8);
+    assert_eq!(folder.start_partial_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
+    let mut part = folder.resume_partial_file("avatar_fbx.zip", 8).expect("a part");
+    assert_eq!(part.resume_offset(), 8);
     part.append_bytes(b" and the rest").expect("written");
     let zip = part.finish().expect("whole");
     assert_eq!(zip.sha256, Sha256::compute(b"PK\x03\x04sure and the rest"));
     assert_eq!(zip.format, FileFormat::Zip);
     folder.publish(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
-    assert!(AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").is_none());
+    assert!(PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").is_none());
 }
 
 #[test]
 fn bytes_over_the_size_limit_are_not_written() {
     let root = folder();
-    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start_file("avatar.glb").expect("a file").with_size_limit(10);
+    let folder =
+        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_partial_file("avatar.glb").expect("a file").with_size_limit(10);
     file.append_bytes(b"0123456789").expect("just fits");
     let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
-    assert_eq!(file.offset(), 10);
-    file.restart().expect("emptied");
+    assert_eq!(file.resume_offset(), 10);
+    file.remove_written_bytes().expect("emptied");
     file.append_bytes(b"again").expect("written");
     assert_eq!(file.finish().expect("whole").sha256, Sha256::compute(b"again"));
 }
@@ -164,8 +172,9 @@ fn bytes_over_the_size_limit_are_not_written() {
 #[test]
 fn a_partial_file_can_be_discarded() {
     let root = folder();
-    let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start_file("avatar.glb").expect("a file");
+    let folder =
+        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.start_partial_file("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
     file.discard().expect("gone");
@@ -177,10 +186,15 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let root = folder();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
-    let reopen = || AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("still there");
+    let reopen = || {
+        PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
+            .expect("looked")
+            .expect("still there")
+    };
     let good = manifest(visit, &[(&whole, "glb")]);
-    let code =
-        |folder: AvatarFolder, manifest: &Manifest| folder.publish(manifest).expect_err("refused").code();
+    let code = |folder: PartialAvatarFolder, manifest: &Manifest| {
+        folder.publish(manifest).expect_err("refused").code()
+    };
 
     assert_eq!(code(folder, &incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip")), "manifest_disagrees");
     assert_eq!(code(reopen(), &manifest(VisitId::new(), &[(&whole, "glb")])), "manifest_disagrees");
@@ -194,9 +208,9 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let mut outside = good.clone();
     outside.files[0].path = "../../etc/passwd".into();
     assert_eq!(code(reopen(), &outside), "not_ours");
-    drop(reopen().start_file("avatar.png").expect("a part"));
+    drop(reopen().start_partial_file("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().start_file("avatar.png").expect("a part").discard().expect("gone");
+    reopen().start_partial_file("avatar.png").expect("a part").discard().expect("gone");
 
     assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was published");
     reopen().publish(&good).expect("published");
@@ -214,11 +228,16 @@ fn existing_files_and_folders_are_not_overwritten() {
     assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
     assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
 
-    let kept = data.incomplete_path().join(format!("2026-11-22-{visit}"));
+    let kept = data.incomplete_folder_path().join(format!("2026-11-22-{visit}"));
     std::fs::create_dir(&kept).expect("in the way");
-    let folder = AvatarFolder::reopen(root.path(), &visit, DAY).expect("looked").expect("still there");
+    let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
+        .expect("looked")
+        .expect("still there");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
-    assert_eq!(folder.keep_incomplete(&data, &listed).expect_err("refused").code(), "folder_exists");
+    assert_eq!(
+        folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").code(),
+        "folder_exists"
+    );
     assert!(names(&kept).is_empty());
 }
 
@@ -228,14 +247,14 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let (_data_root, data) = data();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
-    folder.start_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
+    folder.start_partial_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
-    let kept = folder.keep_incomplete(&data, &listed).expect("kept");
+    let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
     assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(names(root.path()).is_empty());
     assert_eq!(
-        SavedAvatars::find_avatar(&data.incomplete_path(), &visit).expect("looked"),
+        SavedAvatars::find_avatar_with_manifest(&data.incomplete_folder_path(), &visit).expect("looked"),
         Some((kept.clone(), listed))
     );
 
@@ -244,7 +263,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     assert!(!kept.exists());
     assert_eq!(
         SavedAvatars::remove_avatar(&kept).expect("no error"),
-        copresence_store::RemovalResult::default()
+        copresence_store::AvatarRemoval::default()
     );
 }
 
@@ -254,11 +273,11 @@ fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let (_data_root, data) = data();
     let visit = VisitId::new();
     let (folder, whole) = with_glb(root.path(), &visit);
-    let mut page = folder.start_file("avatar_fbx.zip").expect("a file");
+    let mut page = folder.start_partial_file("avatar_fbx.zip").expect("a file");
     page.append_bytes(b"<!doctype html>").expect("written");
     page.finish().expect("whole, and no zip");
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
-    let kept = folder.keep_incomplete(&data, &listed).expect("kept");
+    let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
     assert_eq!(SavedAvatars::remove_avatar(&kept).expect("removed").files, 3);
     assert!(!kept.exists());
@@ -293,7 +312,7 @@ fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     }
     assert_eq!(
         SavedAvatars::remove_avatar(&saved).expect("finished"),
-        copresence_store::RemovalResult::default()
+        copresence_store::AvatarRemoval::default()
     );
     assert!(!saved.exists());
 }
@@ -342,19 +361,23 @@ fn symlinks_are_not_followed() {
 
     let visit = VisitId::new();
     symlink(&elsewhere, out.join(format!(".{visit}.partial"))).expect("planted");
-    assert_eq!(AvatarFolder::create_or_reopen(&out, &visit, DAY).expect_err("refused").code(), "not_ours");
+    assert_eq!(
+        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("refused").code(),
+        "not_ours"
+    );
 
     let visit = VisitId::new();
     let (folder, whole) = with_glb(&out, &visit);
     symlink(&precious, folder.path().join("avatar.png.part")).expect("planted");
-    assert!(folder.start_file("avatar.png").is_err());
+    assert!(folder.start_partial_file("avatar.png").is_err());
     symlink(&precious, folder.path().join("manifest.json.part")).expect("planted");
     symlink(&elsewhere, out.join(format!("2026-11-22-{visit}"))).expect("planted");
     std::fs::remove_file(folder.path().join("avatar.png.part")).expect("removed");
     let listed = manifest(visit, &[(&whole, "glb")]);
     assert_eq!(folder.publish(&listed).expect_err("refused").code(), "folder_exists");
     std::fs::remove_file(out.join(format!("2026-11-22-{visit}"))).expect("removed");
-    let folder = AvatarFolder::reopen(&out, &visit, DAY).expect("looked").expect("there");
+    let folder =
+        PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("there");
     let saved = folder.publish(&listed).expect("published");
 
     let alias = out.join(format!("2026-11-23-{visit}"));
@@ -371,17 +394,23 @@ fn symlinks_are_not_followed() {
 fn file_names_depend_only_on_types_and_order() {
     let root = folder();
     let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
-    let named = |folder: &mut AvatarFolder| -> Vec<String> {
-        types.iter().enumerate().map(|(index, export_type)| folder.file_name(index, export_type)).collect()
+    let named = |folder: &mut PartialAvatarFolder| -> Vec<String> {
+        types
+            .iter()
+            .enumerate()
+            .map(|(index, export_type)| folder.assign_file_name(index, export_type))
+            .collect()
     };
-    let mut first = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut second = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut first =
+        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut second =
+        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let given = named(&mut first);
     assert_eq!(given, ["avatar.glb", "avatar_fbx.zip", "avatar-2.glb", "avatar_x.bin"]);
     assert_eq!(named(&mut first), given, "repeated calls return the same names");
     assert_eq!(named(&mut second), given);
     for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
-        assert_eq!(first.start_file(bad).expect_err(bad).code(), "not_ours");
+        assert_eq!(first.start_partial_file(bad).expect_err(bad).code(), "not_ours");
     }
 }
 
@@ -391,12 +420,12 @@ fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
     let (dead, alive) = (VisitId::new(), VisitId::new());
     let _claim = data.lock_visit(&alive).expect("free");
     for visit in [dead, alive] {
-        let copy = data.incomplete_path().join(format!(".{visit}.partial"));
+        let copy = data.incomplete_folder_path().join(format!(".{visit}.partial"));
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
     copresence_store::DataDir::open(data.path()).expect("opened again");
-    assert_eq!(names(&data.incomplete_path()), [format!(".{alive}.partial")]);
+    assert_eq!(names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
 }
 
 proptest! {
@@ -410,22 +439,22 @@ proptest! {
         cut in any::<prop::sample::Index>(),
     ) {
         let root = folder();
-        let folder = AvatarFolder::create_or_reopen(root.path(), &VisitId::new(), DAY).expect("a folder");
+        let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
         let cut = cut.index(bytes.len() + 1);
-        let mut part = folder.start_file("avatar.glb").expect("a file");
+        let mut part = folder.start_partial_file("avatar.glb").expect("a file");
         for piece in bytes[..cut].chunks(piece) {
             part.append_bytes(piece).expect("written");
         }
         drop(part);
-        let mut part = folder.start_file("avatar.glb").expect("opened again");
-        prop_assert_eq!(part.offset(), cut as u64);
+        let mut part = folder.start_partial_file("avatar.glb").expect("opened again");
+        prop_assert_eq!(part.resume_offset(), cut as u64);
         for piece in bytes[cut..].chunks(piece) {
             part.append_bytes(piece).expect("written");
         }
         let whole = part.finish().expect("whole");
         prop_assert_eq!(whole.sha256, Sha256::compute(&bytes));
         prop_assert_eq!(whole.format, FileFormat::detect(&bytes));
-        let read_again = folder.read_complete_file("avatar.glb").expect("read");
+        let read_again = folder.reread_complete_file("avatar.glb").expect("read");
         prop_assert_eq!(Some(whole), read_again);
         prop_assert_eq!(std::fs::read(folder.path().join("avatar.glb")).expect("read"), bytes);
     }
@@ -473,10 +502,10 @@ async fn on_the_odd_disks() {
     let (small, visit) = (disks.join("small/out"), VisitId::new());
     let (folder, whole) = with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
-    let mut part = folder.start_file("avatar.png").expect("a file");
+    let mut part = folder.start_partial_file("avatar.png").expect("a file");
     let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
     assert_eq!(error.expect("it is full").code(), "disk_full");
-    let came = part.offset();
+    let came = part.resume_offset();
     assert!(came > 0);
     let there = std::fs::metadata(folder.path().join("avatar.png.part")).expect("there").len();
     assert_eq!(there, came, "no bytes of the failed write");
@@ -487,20 +516,22 @@ async fn on_the_odd_disks() {
     let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last space");
     while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
     let listed = incomplete(visit, &[(&whole, "glb")], "avatar.png");
-    let sealed = folder.keep_incomplete(&data, &listed);
+    let sealed = folder.move_to_incomplete_folder(&data, &listed);
     assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
     std::fs::remove_file(disks.join("small/rest")).expect("removed");
-    let folder = AvatarFolder::reopen(&small, &visit, DAY).expect("looked").expect("still there");
-    let mut part = folder.resume_file("avatar.png", came).expect("resumed");
-    assert_eq!(part.offset(), came);
+    let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY)
+        .expect("looked")
+        .expect("still there");
+    let mut part = folder.resume_partial_file("avatar.png", came).expect("resumed");
+    assert_eq!(part.resume_offset(), came);
     part.append_bytes(b"more").expect("there is space");
     drop(part);
-    let kept = folder.keep_incomplete(&data, &listed).expect("copied");
+    let kept = folder.move_to_incomplete_folder(&data, &listed).expect("copied");
     assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
     assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("there").len(), came + 4);
     assert!(names(&small).is_empty());
-    assert_eq!(names(&data.incomplete_path()).len(), 1);
+    assert_eq!(names(&data.incomplete_folder_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped = copresence_store::DataDir::open(&disks.join("small/data")).expect("a data folder");
@@ -519,11 +550,12 @@ async fn on_the_odd_disks() {
         .record_lost_answer(&id, no, "the disk was full", b"", at(4))
         .await
         .expect("a small note still fits");
-    assert_eq!(journal.load_all_unfinished().await.expect("readable").len(), 1);
+    assert_eq!(journal.load_unfinished_visits().await.expect("readable").len(), 1);
 
     // Read-only.
     for error in [
-        AvatarFolder::create_or_reopen(&disks.join("fixed/out"), &VisitId::new(), DAY).expect_err("refused"),
+        PartialAvatarFolder::create_or_reopen_folder(&disks.join("fixed/out"), &VisitId::new(), DAY)
+            .expect_err("refused"),
         copresence_store::DataDir::open(&disks.join("fixed")).expect_err("refused"),
     ] {
         assert_eq!(error.code(), "disk_permission", "{error}");

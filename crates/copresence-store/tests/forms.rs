@@ -4,8 +4,8 @@ mod common;
 
 use common::{at, block_on, data, ending, start};
 use copresence_store::{
-    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RedeemState, Retained, VisitId, VisitLimits,
-    VisitRecordStart,
+    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RetainedData, UnfinishedRedeemState, VisitId,
+    VisitLimits, VisitStart,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +38,7 @@ async fn a_journal_of_form_1_is_taken_over_whole() {
     let data = DataDir::open(root.path()).expect("a data folder");
     for _ in 0..2 {
         let journal = data.open_journal().expect("opens, and again");
-        let left = journal.load_all_unfinished().await.expect("reads");
+        let left = journal.load_unfinished_visits().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(
             left[0].token.as_ref().map(copresence_protocol::ExportToken::expose),
@@ -46,8 +46,11 @@ async fn a_journal_of_form_1_is_taken_over_whole() {
         );
         assert_eq!((left[0].visit.start.limits, left[0].truncated_bodies.len()), (None, 0));
         let body = left[1].redeem.as_ref().map(|redeem| redeem.state.clone());
-        let expected =
-            RedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
+        let expected = UnfinishedRedeemState::Answered {
+            status: 200,
+            body: Some(b"{}".to_vec()),
+            delivered: Some(true),
+        };
         assert_eq!(body, Some(expected));
     }
     let journal = data.open_journal().expect("opens");
@@ -92,7 +95,7 @@ async fn a_journal_of_form_2_is_migrated_and_goes_on() {
     );
 
     let id = open.start.id;
-    let left = journal.load_unfinished(&id).await.expect("reads").expect("unfinished");
+    let left = journal.load_unfinished_visit(&id).await.expect("reads").expect("unfinished");
     assert_eq!(left.token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
     assert_eq!(left.redeems.len(), 1);
     let no = journal.record_redeem_intent(&id, at(1)).await.expect("an intent");
@@ -103,7 +106,7 @@ async fn a_journal_of_form_2_is_migrated_and_goes_on() {
         completion_status: Some("in_queue".to_owned()),
     };
     journal.record_poll_answer(&id, no, &answer, at(2)).await.expect("written");
-    assert_eq!(journal.record_end(&id, &ending(4)).await.expect("ended"), Retained::Nothing);
+    assert_eq!(journal.record_end(&id, &ending(4)).await.expect("ended"), RetainedData::Nothing);
     let ended = journal.load_visit(&id).await.expect("reads").expect("there");
     assert_eq!(
         (ended.visit.redeems, ended.redeems.len()),
@@ -152,8 +155,8 @@ async fn what_a_visit_was_told_to_keep_to_survives() {
         patience: Duration::from_millis(1500),
         min_free_space: 0,
     };
-    let begun = VisitRecordStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
+    let begun = VisitStart { limits: Some(limits), started_at: at(0), ..start(VisitId::new(), false) };
     data.open_journal().expect("a journal").record_start(&begun).await.expect("begun");
-    let left = data.open_journal().expect("again").load_all_unfinished().await.expect("reads");
+    let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, begun);
 }

@@ -4,7 +4,7 @@ mod common;
 
 use common::{at, data, ending, exports, start, token};
 use copresence_store::{
-    AnswerKind, Journal, RedeemNo, RedeemOutcome, Retained, StoreError, TruncatedBody, VisitId,
+    AnswerKind, Journal, RedeemNumber, RedeemOutcome, RetainedData, StoreError, TruncatedBody, VisitId,
 };
 
 const BEGINNING: &[u8] =
@@ -18,7 +18,7 @@ async fn issued(journal: &Journal) -> VisitId {
 }
 
 /// A redeem whose answer was lost after its beginning.
-async fn lost(journal: &Journal, id: VisitId) -> RedeemNo {
+async fn lost(journal: &Journal, id: VisitId) -> RedeemNumber {
     let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "cut after 90 bytes", BEGINNING, at(3)).await.expect("noted");
     no
@@ -26,7 +26,7 @@ async fn lost(journal: &Journal, id: VisitId) -> RedeemNo {
 
 async fn fragments(journal: &Journal) -> Vec<TruncatedBody> {
     journal
-        .load_all_unfinished()
+        .load_unfinished_visits()
         .await
         .expect("reads")
         .into_iter()
@@ -67,7 +67,7 @@ async fn what_came_is_on_disk_before_it_is_looked_into_and_kept_with_the_token()
     journal.record_raw_answer(&id, refused, 400, b"{}", at(5)).await.expect("noted");
     journal.record_answer_kind(&id, refused, AnswerKind::Unreadable).await.expect("read");
     assert!(fragments(&journal).await[0].is_read, "a refusal is when it is needed");
-    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), Retained::Token);
+    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), RetainedData::Token);
     assert_eq!(fragments(&journal).await.len(), 1);
     journal.reopen_visit(&id).await.expect("taken up");
     journal.record_end(&id, &ending(10)).await.expect("ended for good");
@@ -103,19 +103,19 @@ async fn a_fragment_that_is_taken_for_the_delivery_spends_the_token_and_opens_th
     let journal = data.open_journal().expect("a journal");
     let id = issued(&journal).await;
     let no = lost(&journal, id).await;
-    assert!(is_guard(&journal.record_partial_delivery(&id, no).await), "nobody looked into it");
+    assert!(is_guard(&journal.record_partial_as_delivery(&id, no).await), "nobody looked into it");
     journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
     assert!(is_guard(&journal.record_planned_files(&id, &exports(1)).await), "nothing delivered yet");
-    journal.record_partial_delivery(&id, no).await.expect("taken");
-    assert!(is_guard(&journal.record_partial_delivery(&id, no).await), "taken twice");
+    journal.record_partial_as_delivery(&id, no).await.expect("taken");
+    assert!(is_guard(&journal.record_partial_as_delivery(&id, no).await), "taken twice");
     assert!(is_guard(&journal.record_redeem_intent(&id, at(6)).await), "the token is spent");
     journal.record_planned_files(&id, &exports(1)).await.expect("planned");
-    let left = journal.load_all_unfinished().await.expect("reads").pop().expect("one");
+    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one");
     assert!(left.token.is_none() && left.link.is_none() && left.visit.times.redeemed.is_some());
     assert!(left.truncated_bodies[0].is_used_as_delivery);
     let redeems = journal.load_visit(&id).await.expect("reads").expect("there").redeems;
     assert!(matches!(&redeems[0].outcome, RedeemOutcome::Unanswered { salvaged: true, .. }), "{redeems:?}");
-    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), Retained::Answer);
+    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), RetainedData::Answer);
 }
 
 #[tokio::test]
@@ -127,6 +127,6 @@ async fn a_whole_answer_that_cannot_be_read_can_be_a_fragment_too() {
     journal.record_raw_answer(&id, no, 200, BEGINNING, at(3)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
     assert_eq!(fragments(&journal).await[0].no, no);
-    journal.record_partial_delivery(&id, no).await.expect("taken");
+    journal.record_partial_as_delivery(&id, no).await.expect("taken");
     assert!(fragments(&journal).await[0].is_used_as_delivery);
 }

@@ -5,8 +5,8 @@ mod common;
 use common::{at, block_on, data, ending, exports, start, token};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, DataDir, FileFormat, FileProgress, FileState, Journal, Phase, PlannedFile, PollAnswer,
-    RedeemNo, RedeemOutcome, RedeemState, Retained, Sha256, StoreError, VisitId,
+    AnswerKind, DataDir, FileFormat, FileProgress, FileState, Journal, PlannedFile, PollAnswer, RedeemNumber,
+    RedeemOutcome, RetainedData, Sha256, StoreError, UnfinishedRedeemState, VisitId, VisitPhase,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -57,24 +57,24 @@ async fn a_visit_goes_its_way_and_forgets_its_secrets() {
     let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", at(3)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
-    let left = journal.load_all_unfinished().await.expect("read").pop().and_then(|left| left.redeem);
-    let state = RedeemState::Answered { status: 200, body: None, delivered: Some(false) };
+    let left = journal.load_unfinished_visits().await.expect("read").pop().and_then(|left| left.redeem);
+    let state = UnfinishedRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(
         left.map(|redeem| redeem.state),
         Some(state),
         "a body without URLs goes as soon as it was read"
     );
-    journal.record_phase(&id, Phase::Associated, at(3)).await.expect("noted");
-    journal.record_phase(&id, Phase::Associated, at(9)).await.expect("noted");
+    journal.record_phase(&id, VisitPhase::Associated, at(3)).await.expect("noted");
+    journal.record_phase(&id, VisitPhase::Associated, at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, at(5)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("asked for");
     journal.record_complete_file(&id, 0, 3, &Sha256::compute(b"abc"), FileFormat::Glb).await.expect("whole");
-    assert_eq!(journal.record_end(&id, &ending(0)).await.expect("ended"), Retained::Nothing);
+    assert_eq!(journal.record_end(&id, &ending(0)).await.expect("ended"), RetainedData::Nothing);
 
-    assert!(journal.load_all_unfinished().await.expect("read").is_empty());
+    assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     let detail = journal.load_visit(&id).await.expect("read").expect("there");
     assert_eq!(detail.visit.start, start(id, false));
     assert_eq!(detail.visit.ending, Some(ending(0)));
@@ -121,7 +121,7 @@ async fn the_guards_hold_one_by_one() {
     assert!(is_guard(journal.record_raw_answer(&id, no, 200, BODY, at(3)).await), "settled already");
 
     let no = journal.record_redeem_intent(&id, at(4)).await.expect("the next");
-    assert_eq!(no.get(), 2);
+    assert_eq!(no.redeem_number(), 2);
     journal.record_raw_answer(&id, no, 200, BODY, at(5)).await.expect("on disk");
     assert!(is_guard(journal.record_redeem_intent(&id, at(6)).await), "the answer is unread");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
@@ -152,13 +152,13 @@ async fn a_crash_leaves_the_raw_answer() {
         id
     };
     let journal = data.open_journal().expect("opened again");
-    let left = journal.load_all_unfinished().await.expect("read").pop().expect("one");
+    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.visit.start.id, id);
     assert_eq!(left.token, Some(token(TOKEN)), "unread, the answer may be one that left the token alive");
     let redeem = left.redeem.expect("a redeem");
     assert_eq!(
         redeem.state,
-        RedeemState::Answered { status: 200, body: Some(BODY.to_vec()), delivered: None }
+        UnfinishedRedeemState::Answered { status: 200, body: Some(BODY.to_vec()), delivered: None }
     );
     assert!(!format!("{redeem:?}").contains("SECRET"));
 
@@ -180,10 +180,13 @@ async fn a_crash_leaves_the_raw_answer() {
     drop(journal);
 
     let left =
-        data.open_journal().expect("again").load_all_unfinished().await.expect("read").pop().expect("one");
+        data.open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, None, "spent");
     assert_eq!(left.visit.reopened_count, 1);
-    assert_eq!(left.files[0].url.as_ref().map(DownloadUrl::expose), Some("https://files.test/SECRET-URL/0"));
+    assert_eq!(
+        left.files[0].url.as_ref().map(DownloadUrl::expose_url),
+        Some("https://files.test/SECRET-URL/0")
+    );
     assert!(matches!(&left.files[0].record.state, FileState::Requested(progress) if progress.bytes == 9));
     assert_eq!(left.files[1].url, None);
     assert!(!format!("{left:?}").contains("SECRET"), "{left:?}");
@@ -195,8 +198,8 @@ async fn a_crash_in_flight_leaves_the_intent() {
     let journal = data.open_journal().expect("a journal");
     let id = issued(&journal).await;
     let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
-    let left = journal.load_all_unfinished().await.expect("read").pop().expect("one");
-    assert_eq!(left.redeem.map(|redeem| redeem.state), Some(RedeemState::InFlight));
+    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    assert_eq!(left.redeem.map(|redeem| redeem.state), Some(UnfinishedRedeemState::InFlight));
     journal
         .record_lost_answer(&id, no, "the program ended while it was in flight", b"", at(3))
         .await
@@ -212,23 +215,27 @@ async fn what_an_ending_keeps_is_the_table() {
         let id = issued(&journal).await;
         assert_eq!(
             journal.record_end(&id, &ending(exit)).await.expect("ended"),
-            Retained::Nothing,
+            RetainedData::Nothing,
             "exit {exit}"
         );
     }
-    assert!(journal.load_all_unfinished().await.expect("read").is_empty());
+    assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     for exit in [2, 3, 6, 7, 8, 9, 130] {
         let id = issued(&journal).await;
         // With 7 it is what has no folder yet that is kept.
-        let unfiled = copresence_store::Ending { directory: None, ..ending(exit) };
-        assert_eq!(journal.record_end(&id, &unfiled).await.expect("ended"), Retained::Token, "exit {exit}");
-        let left = journal.load_all_unfinished().await.expect("read").pop().expect("one");
+        let unfiled = copresence_store::VisitEnding { directory: None, ..ending(exit) };
+        assert_eq!(
+            journal.record_end(&id, &unfiled).await.expect("ended"),
+            RetainedData::Token,
+            "exit {exit}"
+        );
+        let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_guard(journal.record_redeem_intent(&id, at(9)).await), "only after it is taken up again");
         journal.reopen_visit(&id).await.expect("taken up");
         journal.record_redeem_intent(&id, at(9)).await.expect("goes on");
         journal.record_end(&id, &ending(4)).await.expect("ended for good");
-        assert!(journal.load_all_unfinished().await.expect("read").is_empty());
+        assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     }
     let id = issued(&journal).await;
     let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
@@ -236,23 +243,23 @@ async fn what_an_ending_keeps_is_the_table() {
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
     assert_eq!(
         journal.record_end(&id, &ending(9)).await.expect("ended"),
-        Retained::Nothing,
+        RetainedData::Nothing,
         "the backend refused it"
     );
     let id = delivered(&journal).await;
     assert_eq!(
         journal.record_end(&id, &ending(9)).await.expect("ended"),
-        Retained::Nothing,
+        RetainedData::Nothing,
         "saved in spite of a broken rule"
     );
     let id = delivered(&journal).await;
-    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), Retained::Answer);
+    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), RetainedData::Answer);
     let id = delivered(&journal).await;
     journal.record_planned_files(&id, &[planned(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_failure(&id, 0, "spent", true).await.expect("noted");
     assert_eq!(
         journal.record_end(&id, &ending(130)).await.expect("ended"),
-        Retained::Nothing,
+        RetainedData::Nothing,
         "nothing is left to fetch"
     );
 
@@ -261,14 +268,14 @@ async fn what_an_ending_keeps_is_the_table() {
     journal.record_token(&id, &token(TOKEN), "link", None, at(1)).await.expect("issued");
     assert_eq!(
         journal.record_end(&id, &ending(130)).await.expect("ended"),
-        Retained::Nothing,
+        RetainedData::Nothing,
         "its backend is gone"
     );
     let id = VisitId::new();
     journal.record_start(&start(id, false)).await.expect("begun");
     assert_eq!(
         journal.record_end(&id, &ending(6)).await.expect("ended"),
-        Retained::Nothing,
+        RetainedData::Nothing,
         "no token was issued"
     );
 }
@@ -281,10 +288,10 @@ async fn an_answer_that_comes_after_an_interruption_is_not_lost() {
     let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
     journal.record_end(&id, &ending(130)).await.expect("ended");
     journal.record_raw_answer(&id, no, 200, BODY, at(3)).await.expect("taken");
-    let left = journal.load_all_unfinished().await.expect("read").pop().expect("one");
+    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert!(matches!(
         left.redeem.map(|redeem| redeem.state),
-        Some(RedeemState::Answered { body: Some(_), .. })
+        Some(UnfinishedRedeemState::Answered { body: Some(_), .. })
     ));
 }
 
@@ -330,7 +337,7 @@ async fn a_poll_is_one_step_and_keeps_no_body() {
     let refused =
         PollAnswer { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
     journal.record_poll_answer(&id, no, &refused, at(5)).await.expect("written");
-    let left = journal.load_unfinished(&id).await.expect("read").expect("unfinished");
+    let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
     let kinds: Vec<_> = left
         .redeems
         .iter()
@@ -366,19 +373,19 @@ async fn a_finished_visit_folds_its_polls_and_shows_them_as_before() {
                 .expect("written"),
         }
     }
-    let shown = |detail: Option<copresence_store::VisitDetail>| -> Vec<_> {
+    let shown = |detail: Option<copresence_store::DetailedVisitRecord>| -> Vec<_> {
         let redeems = detail.expect("there").redeems;
         redeems.into_iter().map(|redeem| (redeem.no, redeem.intent_at, redeem.outcome)).collect()
     };
     let before = shown(journal.load_visit(&id).await.expect("read"));
-    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), Retained::Token);
+    assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), RetainedData::Token);
     let rows = || -> i64 {
         let stranger = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
         stranger.query_row("SELECT count(*) FROM redeems", [], |row| row.get(0)).expect("counts")
     };
     assert_eq!(rows(), 20, "recovery may need them");
     journal.reopen_visit(&id).await.expect("taken up");
-    assert_eq!(journal.record_end(&id, &ending(10)).await.expect("ended"), Retained::Nothing);
+    assert_eq!(journal.record_end(&id, &ending(10)).await.expect("ended"), RetainedData::Nothing);
     assert_eq!(rows(), 2, "the lost answer with its evidence, and the unreadable one");
     assert_eq!(shown(journal.load_visit(&id).await.expect("read")), before);
     assert_eq!(journal.latest_visits(1).await.expect("read")[0].redeems, 20);
@@ -388,16 +395,18 @@ async fn a_finished_visit_folds_its_polls_and_shows_them_as_before() {
 async fn a_cancelled_redeem_is_written_in_its_place_without_waiting() {
     let (_root, data) = data();
     let journal = data.open_journal().expect("a journal");
-    for (was_sent, expected) in [(true, RedeemState::Unanswered), (false, RedeemState::NeverSent)] {
+    for (was_sent, expected) in
+        [(true, UnfinishedRedeemState::Unanswered), (false, UnfinishedRedeemState::NeverSent)]
+    {
         let id = issued(&journal).await;
-        journal.queue_cancelled_redeem(&id, None, true, at(2));
+        journal.queue_redeem_cancellation(&id, None, true, at(2));
         let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent: nothing was open before");
-        journal.queue_cancelled_redeem(&id, Some(RedeemNo::new(9)), true, at(2));
+        journal.queue_redeem_cancellation(&id, Some(RedeemNumber::new(9)), true, at(2));
         std::thread::scope(|scope| {
-            scope.spawn(|| journal.queue_cancelled_redeem(&id, was_sent.then_some(no), was_sent, at(3)));
+            scope.spawn(|| journal.queue_redeem_cancellation(&id, was_sent.then_some(no), was_sent, at(3)));
         });
-        assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), Retained::Token);
-        let left = journal.load_unfinished(&id).await.expect("read").expect("unfinished");
+        assert_eq!(journal.record_end(&id, &ending(130)).await.expect("ended"), RetainedData::Token);
+        let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
         assert_eq!(left.redeem.map(|redeem| (redeem.no, redeem.state)), Some((no, expected)));
     }
 }
@@ -409,18 +418,18 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     let (waits, has_answer) = (issued(&journal).await, delivered(&journal).await);
     journal.record_end(&waits, &ending(8)).await.expect("ended");
     journal.postpone_recovery(&waits, 3, at(900)).await.expect("also after the end");
-    let list = journal.list_unfinished().await.expect("read");
+    let list = journal.load_unfinished_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
     assert_eq!((first.id, first.has_token, first.has_answer), (waits, true, false));
     assert_eq!((first.attempts, first.next_attempt_at, first.issued_at), (3, Some(at(900)), Some(at(1))));
     assert_eq!((second.id, second.has_token, second.has_answer), (has_answer, false, true));
     assert_eq!((second.attempts, second.next_attempt_at), (0, None));
     journal.reopen_visit(&waits).await.expect("taken up");
-    let left = journal.load_unfinished(&waits).await.expect("read").expect("unfinished");
+    let left = journal.load_unfinished_visit(&waits).await.expect("read").expect("unfinished");
     assert_eq!((left.visit.recovery_attempts, left.visit.recovery_next_attempt_at), (3, Some(at(900))));
     journal.record_end(&waits, &ending(4)).await.expect("ended");
-    assert!(journal.load_unfinished(&waits).await.expect("read").is_none());
-    assert_eq!(journal.list_unfinished().await.expect("read").len(), 1);
+    assert!(journal.load_unfinished_visit(&waits).await.expect("read").is_none());
+    assert_eq!(journal.load_unfinished_summaries().await.expect("read").len(), 1);
 }
 
 #[tokio::test]
@@ -436,7 +445,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     );
     journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await.expect("read");
     assert!(is_guard(journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await), "read twice");
-    let redeems = journal.load_unfinished(&id).await.expect("read").expect("unfinished").redeems;
+    let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
     let kind = match &redeems[0].outcome {
         RedeemOutcome::Unanswered { kind, .. } => *kind,
         other => panic!("{other:?}"),
@@ -474,7 +483,7 @@ async fn the_other_process() {
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
     let journal = data.open_journal().expect("readable while in use");
     assert!(is_guard(journal.record_redeem_intent(&id, at(3)).await), "the guard holds across processes");
-    assert_eq!(journal.load_all_unfinished().await.expect("read").len(), 1);
+    assert_eq!(journal.load_unfinished_visits().await.expect("read").len(), 1);
     issued(&journal).await;
     println!("the other process saw it all");
 }
@@ -572,11 +581,11 @@ fn call() -> impl Strategy<Value = Call> {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 struct Witness {
     issued: bool,
-    open: Option<RedeemNo>,
-    unread: Option<RedeemNo>,
+    open: Option<RedeemNumber>,
+    unread: Option<RedeemNumber>,
     /// The last answer was lost, and not read.
     lost: bool,
-    last: Option<RedeemNo>,
+    last: Option<RedeemNumber>,
     delivered: bool,
     ended: bool,
     kept: bool,
@@ -614,7 +623,7 @@ proptest! {
                     Call::NeverSent | Call::Unanswered | Call::Answered | Call::Poll => {
                         let Some(no) = seen.last else { continue };
                         let done = match call {
-                            Call::NeverSent => journal.record_never_sent(&id, no, "no route", at(3)).await,
+                            Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", at(3)).await,
                             Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", at(3)).await,
                             Call::Poll => journal.record_poll_answer(&id, no, &progress("in_queue"), at(3)).await,
                             _ => journal.record_raw_answer(&id, no, 200, BODY, at(3)).await,
@@ -644,7 +653,7 @@ proptest! {
                         let done = journal.record_end(&id, &ending(exit)).await;
                         prop_assert_eq!(done.is_ok(), !seen.ended);
                         if let Ok(kept) = done {
-                            (seen.ended, seen.kept) = (true, kept != Retained::Nothing);
+                            (seen.ended, seen.kept) = (true, kept != RetainedData::Nothing);
                             prop_assert_eq!(seen.kept, matches!(exit, 8 | 130) && seen.issued);
                         }
                     }
@@ -660,12 +669,12 @@ proptest! {
                         journal = data.open_journal().expect("opened again");
                     }
                 }
-                let left = journal.load_all_unfinished().await.expect("read");
+                let left = journal.load_unfinished_visits().await.expect("read");
                 prop_assert_eq!(left.len(), usize::from(!seen.ended || seen.kept));
                 let expects_body = seen.unread.is_some() || seen.delivered;
                 if let Some(left) = left.first() && expects_body {
                     let state = left.redeem.as_ref().map(|redeem| &redeem.state);
-                    let whole = matches!(state, Some(RedeemState::Answered { body: Some(body), .. }) if body == BODY);
+                    let whole = matches!(state, Some(UnfinishedRedeemState::Answered { body: Some(body), .. }) if body == BODY);
                     prop_assert!(whole, "the raw answer is there as long as it is needed: {:?}", state);
                 }
             }
@@ -683,7 +692,7 @@ async fn a_token_of_any_allowed_form_survives() {
     journal.record_start(&start(id, false)).await.expect("begun");
     let expires: Timestamp = at(100);
     journal.record_token(&id, &odd, "link", Some(expires), at(1)).await.expect("issued");
-    let left = journal.load_all_unfinished().await.expect("read").pop().expect("one");
+    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, Some(odd));
     assert_eq!(left.visit.token_expires_at, Some(expires));
 }

@@ -67,25 +67,37 @@ pub struct ActSpec {
 
 /// Every act, in the order of a run.
 pub const ACTS: [ActSpec; 16] = [
-    with_requests(4, act_spec(Act::Login, "log in", 0, 0, &[])),
-    act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
-    act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
-    with_requests(2, act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
-    with_requests(2, act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate])),
-    with_requests(9, act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
-    with_requests(3, act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
-    act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    with_wait(with_phone(act_spec(
+    with_min_requests(4, default_act_spec(Act::Login, "log in", 0, 0, &[])),
+    default_act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
+    default_act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
+    with_min_requests(
+        2,
+        default_act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[]),
+    ),
+    with_min_requests(
+        2,
+        default_act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate]),
+    ),
+    with_min_requests(
+        9,
+        default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate]),
+    ),
+    with_min_requests(
+        3,
+        default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate]),
+    ),
+    default_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
+    with_waiting_time(with_phone_need(default_act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
         1,
         &[Act::Generate],
     ))),
-    with_requests(2, act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
-    with_requests(
+    with_min_requests(2, default_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
+    with_min_requests(
         4,
-        with_wait(with_avatar_loss(with_phone(act_spec(
+        with_waiting_time(with_possible_avatar_loss(with_phone_need(default_act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -93,26 +105,46 @@ pub const ACTS: [ActSpec; 16] = [
             &[Act::GenerateAgain],
         )))),
     ),
-    with_wait(with_avatar_loss(act_spec(
+    with_waiting_time(with_possible_avatar_loss(default_act_spec(
         Act::UrlsEnd,
         "leave download URLs until they have ended",
         0,
         0,
         &[Act::Race],
     ))),
-    with_wait(act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
-    with_wait(act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
-    with_wait(act_spec(
+    with_waiting_time(default_act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
+    with_waiting_time(default_act_spec(
+        Act::Expiry,
+        "redeem a token whose time is over",
+        1,
+        0,
+        &[Act::Generate],
+    )),
+    with_waiting_time(default_act_spec(
         Act::LostAnswer,
         "redeem while the upstream loses its answer",
         1,
         1,
         &[Act::Generate],
     )),
-    with_wait(act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
+    with_waiting_time(default_act_spec(
+        Act::Witness,
+        "compare what the upstream was asked",
+        1,
+        0,
+        &[Act::Generate],
+    )),
 ];
 
-const fn act_spec(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> ActSpec {
+/// Creates the specification of an act that sends one request, needs neither a phone nor waiting time, and cannot
+/// lose an avatar. Other functions change these defaults.
+const fn default_act_spec(
+    act: Act,
+    does: &'static str,
+    tokens: u32,
+    avatars: u32,
+    after: &'static [Act],
+) -> ActSpec {
     let (requests, waits) = (1, false);
     ActSpec {
         act,
@@ -127,19 +159,23 @@ const fn act_spec(act: Act, does: &'static str, tokens: u32, avatars: u32, after
     }
 }
 
-const fn with_requests(requests: u32, cost: ActSpec) -> ActSpec {
+/// Sets the minimum number of requests of an act.
+const fn with_min_requests(requests: u32, cost: ActSpec) -> ActSpec {
     ActSpec { min_requests: requests, ..cost }
 }
 
-const fn with_wait(cost: ActSpec) -> ActSpec {
+/// Marks an act that waits for time to pass at the backend.
+const fn with_waiting_time(cost: ActSpec) -> ActSpec {
     ActSpec { needs_time: true, ..cost }
 }
 
-const fn with_phone(cost: ActSpec) -> ActSpec {
+/// Marks an act that needs a phone, a person's or a simulated one.
+const fn with_phone_need(cost: ActSpec) -> ActSpec {
     ActSpec { needs_phone: true, ..cost }
 }
 
-const fn with_avatar_loss(cost: ActSpec) -> ActSpec {
+/// Marks an act that may lose an avatar.
+const fn with_possible_avatar_loss(cost: ActSpec) -> ActSpec {
     ActSpec { may_lose_avatar: true, ..cost }
 }
 

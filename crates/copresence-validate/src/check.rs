@@ -38,7 +38,7 @@ impl Verdict {
 
     /// The verdict as shown to people, depending on the check's level: a failed SHOULD is only a warning.
     /// docs/validate.md explains each word.
-    pub fn word_for_level(self, level: Level) -> &'static str {
+    pub fn verdict_word_for_level(self, level: Level) -> &'static str {
         match (self, level) {
             (Self::Fail, Level::Should) => "warn",
             _ => self.as_str(),
@@ -46,7 +46,7 @@ impl Verdict {
     }
 
     /// Whether the verdict says something about the backend (`pass` or `fail`).
-    pub fn is_judged(self) -> bool {
+    pub fn is_pass_or_fail(self) -> bool {
         matches!(self, Self::Pass | Self::Fail)
     }
 }
@@ -64,7 +64,7 @@ pub struct Finding {
 
 impl Finding {
     /// The finding in one sentence.
-    pub fn describe(&self) -> String {
+    pub fn describe_finding(&self) -> String {
         format!("expected {}, came {}", self.expected, self.received)
     }
 }
@@ -96,14 +96,14 @@ impl CheckResult {
         }
     }
 
-    /// One sentence a finding of a failed check; otherwise the detail or the reason.
-    pub fn messages(&self) -> Vec<String> {
+    /// The findings of a failed check, one sentence each. For any other verdict, the detail or the reason.
+    pub fn result_messages(&self) -> Vec<String> {
         match self {
             Self::Pass(detail, _)
             | Self::Skipped(detail)
             | Self::Inconclusive(detail)
             | Self::NotApplicable(detail) => vec![detail.clone()],
-            Self::Fail(findings) => findings.iter().map(Finding::describe).collect(),
+            Self::Fail(findings) => findings.iter().map(Finding::describe_finding).collect(),
         }
     }
 }
@@ -135,27 +135,27 @@ const MAX_REPORTED: usize = 5;
 
 impl FindingCollector {
     /// Records that the check examined a step.
-    pub(crate) fn mark_examined(&mut self, step: &Step) {
+    pub(crate) fn mark_step_examined(&mut self, step: &Step) {
         self.examined_steps.push(step.number);
     }
 
     /// Examines a step, and adds a finding unless `good`.
-    pub(crate) fn expect_step(
+    pub(crate) fn examine_step(
         &mut self,
         step: &Step,
         good: bool,
         expected: impl Into<String>,
         received: impl Into<String>,
     ) {
-        self.mark_examined(step);
+        self.mark_step_examined(step);
         if !good {
             self.add_finding(&[step], expected, received);
         }
     }
 
     /// Examines a step by one field of its response.
-    pub(crate) fn expect_field(&mut self, step: &Step, point: FieldResult) {
-        self.expect_step(step, point.is_ok, point.expected, point.received);
+    pub(crate) fn examine_field(&mut self, step: &Step, point: FieldResult) {
+        self.examine_step(step, point.is_ok, point.expected, point.received);
     }
 
     /// Adds a finding, with the steps that show it.
@@ -177,17 +177,19 @@ impl FindingCollector {
         }
     }
 
+    /// Whether a violation was found.
     pub(crate) fn has_findings(&self) -> bool {
         !self.findings.is_empty()
     }
 
-    /// Whether no step was examined.
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether no step was examined and no violation was found.
+    pub(crate) fn has_examined_nothing(&self) -> bool {
         self.examined_steps.is_empty() && self.findings.is_empty()
     }
 
-    /// Ends the check: `Fail` with findings, `Inconclusive` with `nothing` if no step was examined, else `Pass`.
-    pub(crate) fn into_result(
+    /// Ends the check. The result is `Fail` if there are findings, `Inconclusive` with the reason `nothing` if no
+    /// step was examined, otherwise `Pass`.
+    pub(crate) fn into_check_result(
         mut self,
         passed: impl Into<String>,
         nothing: impl Into<String>,
@@ -218,7 +220,7 @@ mod tests {
         {
             for level in [Level::Must, Level::Should] {
                 let (word, json) =
-                    (verdict.word_for_level(level), serde_json::to_string(&verdict).expect("a word"));
+                    (verdict.verdict_word_for_level(level), serde_json::to_string(&verdict).expect("a word"));
                 let row = docs.lines().find(|line| line.starts_with(&format!("| `{word}` |")));
                 let row = row.unwrap_or_else(|| panic!("`{word}` is not documented"));
                 assert!(row.contains(&format!("| `{}` |", json.trim_matches('"'))), "{row}");

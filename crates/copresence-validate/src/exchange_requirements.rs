@@ -6,7 +6,7 @@
 
 use crate::requirement::{Requirement, all_requirements};
 use crate::response_fields::{self, FieldResult, STATUS_LOCATION};
-use crate::target::{TargetInfo, is_loopback_url};
+use crate::target::{TargetTraits, is_loopback_url};
 use copresence_client::redact::{MASK, MASKED_NUMBER, is_truncated_body};
 use copresence_client::{Backend, CallKind, Exchange, ExchangeOutcome};
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ use url::Url;
 
 /// A requirement, and whether one field of an exchange fulfils it.
 #[derive(Debug, Clone)]
-pub struct ExchangeRequirement {
+pub struct JudgedRequirement {
     /// Its row in the table.
     pub requirement: &'static Requirement,
     /// A JSON Pointer into the response body, the name of a header, or `status`.
@@ -25,10 +25,10 @@ pub struct ExchangeRequirement {
     pub received: Option<String>,
 }
 
-impl ExchangeRequirement {
+impl JudgedRequirement {
     /// Level of the requirement in lower case, as in `must`.
-    pub fn level_word(&self) -> &'static str {
-        self.requirement.level.as_lowercase()
+    pub fn requirement_level_word(&self) -> &'static str {
+        self.requirement.level.lowercase_level()
     }
 }
 
@@ -67,46 +67,48 @@ const SINGLE_EXCHANGE_CHECKS: [(&str, &str); 29] = [
 
 /// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
 /// may be right, and for a request that was cancelled or never sent.
-pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<ExchangeRequirement> {
+pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequirement> {
     let mut collector = RequirementCollector::default();
     if matches!(exchange.outcome, ExchangeOutcome::NeverSent | ExchangeOutcome::Cancelled) {
         return collector.0;
     }
     let whole = exchange.outcome == ExchangeOutcome::Complete;
     let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
-    collector.add_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
+    collector
+        .add_field_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
     let Some(status) = exchange.status else { return collector.0 };
     let failed =
         FieldResult::new(STATUS_LOCATION, status < 500, "a status below 500", format!("status {status}"));
-    collector.add_result("http.no-5xx", failed);
+    collector.add_field_result("http.no-5xx", failed);
     if !whole || status >= 500 {
         return collector.0;
     }
     let response = JudgedResponse::new(exchange, status, backend);
     match exchange.call {
-        CallKind::Download => response.judge_download(&mut collector),
-        CallKind::Login => response.judge_login(&mut collector),
-        CallKind::Generate => response.judge_generate(&mut collector),
-        CallKind::Redeem => response.judge_redeem(&mut collector),
+        CallKind::Download => response.judge_download_response(&mut collector),
+        CallKind::Login => response.judge_login_response(&mut collector),
+        CallKind::Generate => response.judge_generate_response(&mut collector),
+        CallKind::Redeem => response.judge_redeem_response(&mut collector),
     }
     if exchange.call != CallKind::Download {
-        response.judge_common_headers(&mut collector);
+        response.judge_common_requirements(&mut collector);
     }
     collector.0
 }
 
 /// Collects the judged requirements of an exchange.
 #[derive(Default)]
-struct RequirementCollector(Vec<ExchangeRequirement>);
+struct RequirementCollector(Vec<JudgedRequirement>);
 
 impl RequirementCollector {
-    fn add_result(&mut self, check: &str, point: FieldResult) {
+    /// Adds the requirement that belongs to the check, with the result of judging one field.
+    fn add_field_result(&mut self, check: &str, point: FieldResult) {
         let row = SINGLE_EXCHANGE_CHECKS.iter().find(|(known, _)| *known == check);
         let requirement = row.and_then(|(_, id)| all_requirements().iter().find(|row| row.id == *id));
         // Always found: a test compares both tables.
         let Some(requirement) = requirement else { return };
         let received = (!point.is_ok).then_some(point.received);
-        self.0.push(ExchangeRequirement {
+        self.0.push(JudgedRequirement {
             requirement,
             location: point.location,
             is_kept: point.is_ok,
@@ -119,7 +121,7 @@ impl RequirementCollector {
 struct JudgedResponse<'a> {
     exchange: &'a Exchange,
     status: u16,
-    target_info: TargetInfo,
+    target_info: TargetTraits,
     /// The body with a harmless value in place of each mask; `None` if it is not JSON.
     body: Option<Value>,
     /// Whether the whole body was recorded.
@@ -133,13 +135,13 @@ impl<'a> JudgedResponse<'a> {
         Self {
             exchange,
             status,
-            target_info: TargetInfo::from_backend(backend),
+            target_info: TargetTraits::traits_from_backend(backend),
             body,
             has_whole_body: !is_truncated_body(text),
         }
     }
 
-    fn is_success(&self) -> bool {
+    fn has_success_status(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
@@ -156,55 +158,55 @@ impl<'a> JudgedResponse<'a> {
         matches!(self.status, 400 | 401 | 403 | 429)
     }
 
-    fn judge_login(&self, collector: &mut RequirementCollector) {
-        if self.is_success() && self.has_whole_body {
+    fn judge_login_response(&self, collector: &mut RequirementCollector) {
+        if self.has_success_status() && self.has_whole_body {
             let point =
                 response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
-            collector.add_result("login.gives-session", point);
+            collector.add_field_result("login.gives-session", point);
         }
     }
 
-    fn judge_generate(&self, collector: &mut RequirementCollector) {
+    fn judge_generate_response(&self, collector: &mut RequirementCollector) {
         if !self.is_client_refusal() {
             let point = FieldResult::new(
                 STATUS_LOCATION,
-                self.is_success(),
+                self.has_success_status(),
                 "2xx for valid credentials",
                 self.describe_status(),
             );
-            collector.add_result("generate.succeeds", point);
+            collector.add_field_result("generate.succeeds", point);
         }
-        if self.is_success() {
-            collector.add_result(
+        if self.has_success_status() {
+            collector.add_field_result(
                 "generate.json",
                 response_fields::judge_content_type(self.response_header("content-type").as_deref()),
             );
             if self.has_whole_body {
                 let point =
                     response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
-                collector.add_result("generate.token-string", point);
+                collector.add_field_result("generate.token-string", point);
             }
         }
     }
 
-    fn judge_redeem(&self, collector: &mut RequirementCollector) {
+    fn judge_redeem_response(&self, collector: &mut RequirementCollector) {
         match self.status {
             200 => {}
             400 => {
                 return collector
-                    .add_result("redeem.unknown-400", FieldResult::new(STATUS_LOCATION, true, "", ""));
+                    .add_field_result("redeem.unknown-400", FieldResult::new(STATUS_LOCATION, true, "", ""));
             }
             _ if self.is_client_refusal() => return,
             _ => {
                 let expected = "status 200 for an active token, or 400";
-                return collector.add_result(
+                return collector.add_field_result(
                     "redeem.active-200",
                     FieldResult::new(STATUS_LOCATION, false, expected, self.describe_status()),
                 );
             }
         }
-        collector.add_result("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
-        collector.add_result(
+        collector.add_field_result("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
+        collector.add_field_result(
             "redeem.json",
             response_fields::judge_content_type(self.response_header("content-type").as_deref()),
         );
@@ -214,16 +216,19 @@ impl<'a> JudgedResponse<'a> {
                     .body
                     .as_ref()
                     .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value(Some(b)));
-                collector
-                    .add_result("redeem.active-200", FieldResult::new("", false, "a JSON object", received));
+                collector.add_field_result(
+                    "redeem.active-200",
+                    FieldResult::new("", false, "a JSON object", received),
+                );
             }
             return;
         };
         if response_fields::is_delivery_body(body) {
-            judge_delivery(collector, body);
+            judge_delivery_body(collector, body);
         } else {
-            collector.add_result("redeem.flag", response_fields::judge_ready_flag(body, false));
-            collector.add_result("redeem.either-or", response_fields::judge_report_present(body));
+            collector.add_field_result("redeem.flag", response_fields::judge_ready_flag(body, false));
+            collector
+                .add_field_result("redeem.either-or", response_fields::judge_status_report_present(body));
             if let Some(Value::Object(progress)) = body.get("payload_incomplete") {
                 self.judge_status_report(collector, progress);
             }
@@ -235,40 +240,42 @@ impl<'a> JudgedResponse<'a> {
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
         let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
         if sent.is_none_or(|word| !word.contains(MASK)) {
-            collector.add_result("progress.status", response_fields::judge_completion_status(progress));
+            collector.add_field_result("progress.status", response_fields::judge_completion_status(progress));
         }
         match progress.get("completion_status").and_then(Value::as_str) {
             Some("no_associated_avatar") => {
-                collector.add_result(
+                collector.add_field_result(
                     "fresh.progress",
-                    response_fields::judge_minus_one(progress, "completion_progress", ""),
+                    response_fields::judge_field_minus_one(progress, "completion_progress", ""),
                 );
-                collector.add_result(
+                collector.add_field_result(
                     "fresh.queue",
-                    response_fields::judge_minus_one(progress, "queue_position", ""),
+                    response_fields::judge_field_minus_one(progress, "queue_position", ""),
                 );
             }
             Some("in_queue") => {
-                collector.add_result("progress.percent", response_fields::judge_percent(progress));
-                collector.add_result("progress.queue", response_fields::judge_queue_position(progress));
+                collector
+                    .add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
+                collector.add_field_result("progress.queue", response_fields::judge_queue_position(progress));
             }
             Some("processing" | "failed") => {
-                collector.add_result("progress.percent", response_fields::judge_percent(progress));
-                let place = response_fields::judge_minus_one(
+                collector
+                    .add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
+                let place = response_fields::judge_field_minus_one(
                     progress,
                     "queue_position",
                     response_fields::NOT_QUEUED_REASON,
                 );
-                collector.add_result("progress.not-queued", place);
+                collector.add_field_result("progress.not-queued", place);
             }
             // Without a known status the numbers cannot be judged.
             _ => {}
         }
     }
 
-    fn judge_download(&self, collector: &mut RequirementCollector) {
+    fn judge_download_response(&self, collector: &mut RequirementCollector) {
         // A refusal may be right: the URL may have been used before.
-        if self.is_success() {
+        if self.has_success_status() {
             let received = "an empty body";
             let point = FieldResult::new(
                 STATUS_LOCATION,
@@ -276,65 +283,67 @@ impl<'a> JudgedResponse<'a> {
                 "2xx and the complete file",
                 received,
             );
-            collector.add_result("files.download", point);
-            collector.add_result(
+            collector.add_field_result("files.download", point);
+            collector.add_field_result(
                 "files.no-store",
                 response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
             );
         }
     }
 
-    /// Judges what applies to every API call: caching, TLS, CORS and error bodies.
-    fn judge_common_headers(&self, collector: &mut RequirementCollector) {
-        if self.is_success() {
-            collector.add_result(
+    /// Judges what applies to the response of every API call: caching, HSTS, CORS and error bodies.
+    fn judge_common_requirements(&self, collector: &mut RequirementCollector) {
+        if self.has_success_status() {
+            collector.add_field_result(
                 "http.no-store",
                 response_fields::judge_cache_control(self.response_header("cache-control").as_deref()),
             );
             let url = self.exchange.url.parse::<Url>().ok();
             if url.is_some_and(|url| url.scheme() == "https" && !is_loopback_url(&url)) {
-                collector.add_result(
+                collector.add_field_result(
                     "http.hsts",
                     response_fields::judge_hsts(self.response_header("strict-transport-security").as_deref()),
                 );
             }
         }
         if let Some(allowed) = self.response_header("access-control-allow-origin") {
-            collector.add_result("http.cors", response_fields::judge_cors(&allowed));
+            collector.add_field_result("http.cors", response_fields::judge_cors(&allowed));
         }
         if self.status >= 400 {
-            collector.add_result(
+            collector.add_field_result(
                 "errors.no-inside",
                 response_fields::judge_no_internals(self.exchange.body.as_deref().unwrap_or_default()),
             );
             if self.has_whole_body {
-                collector.add_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
+                collector
+                    .add_field_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
             }
         }
     }
 }
 
 /// Judges a body that delivers URLs.
-fn judge_delivery(collector: &mut RequirementCollector, body: &Value) {
-    collector.add_result("delivery.flag", response_fields::judge_ready_flag(body, true));
-    collector.add_result("redeem.either-or", response_fields::judge_report_absent(body));
-    for point in response_fields::judge_urls(body) {
+fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
+    collector.add_field_result("delivery.flag", response_fields::judge_ready_flag(body, true));
+    collector.add_field_result("redeem.either-or", response_fields::judge_status_report_absent(body));
+    for point in response_fields::judge_download_urls(body) {
         let secure = judge_url_tls(body, &point);
-        collector.add_result("delivery.urls", point);
+        collector.add_field_result("delivery.urls", point);
         if let Some(secure) = secure {
-            collector.add_result("http.tls", secure);
+            collector.add_field_result("http.tls", secure);
         }
     }
     let types = response_fields::judge_export_types(body);
     let texts: Vec<_> =
         types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
     for point in types {
-        collector.add_result("delivery.types", point);
+        collector.add_field_result("delivery.types", point);
     }
-    for point in
-        response_fields::judge_extensions(body).into_iter().filter(|point| texts.contains(&point.location))
+    for point in response_fields::judge_export_type_extensions(body)
+        .into_iter()
+        .filter(|point| texts.contains(&point.location))
     {
-        collector.add_result("delivery.extension", point);
+        collector.add_field_result("delivery.extension", point);
     }
 }
 

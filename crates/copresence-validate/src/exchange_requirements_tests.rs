@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn vendor_backend() -> Backend {
-    Backend::for_vendor("https://api.test/".parse().expect("a URL"))
+    Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))
 }
 
 fn build_exchange(call: CallKind, status: u16, body: &Value) -> Exchange {
@@ -232,9 +232,9 @@ fn undecidable_exchanges_have_no_violation() {
 
 #[test]
 fn the_token_is_read_from_the_pointer_of_the_profile() {
-    let partner = copresence_client::PartnerSource {
+    let partner = copresence_client::PartnerTokenSource {
         token_pointer: "/data/t".to_owned(),
-        ..copresence_client::PartnerSource::new("https://relay.test/".parse().expect("a URL"))
+        ..copresence_client::PartnerTokenSource::new("https://relay.test/".parse().expect("a URL"))
     };
     let relay =
         Backend { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };

@@ -26,13 +26,13 @@ mod target;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use phone_driver::{Invitation, PhoneDriver, PhoneUser, SkipSignal};
+pub use phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation, SkipSignal};
 pub use report::Report;
 pub use requirement::Level;
 pub use run::{CheckRun, RunError, RunEvent};
 pub use run_plan::RunPlan;
 pub use sandbox_control::SandboxControl;
-pub use target::{RunOptions, Target, is_loopback_url};
+pub use target::{CheckTarget, RunOptions, is_loopback_url};
 
 pub use copresence_client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
 /// Re-exported so that hosts can name a backend's credentials.

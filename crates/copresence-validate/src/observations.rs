@@ -1,9 +1,9 @@
 //! Observations of a run: every request with its raw response (in memory only) and its redacted evidence.
 
 use crate::act::{Act, ActOutcome};
-use crate::file_content::FileContent;
+use crate::file_content::FileInspection;
 use crate::response_fields;
-use crate::target::TargetInfo;
+use crate::target::TargetTraits;
 use copresence_client::Exchange;
 use copresence_client::probe::ProbeResponse;
 use secrecy::{ExposeSecret, SecretString};
@@ -55,7 +55,7 @@ pub enum StepRole {
 impl StepRole {
     /// What the step does, as shown to people. Reports name the shape of the response by it, so that two reports can
     /// be compared: do not reword.
-    pub fn describe(self) -> &'static str {
+    pub fn describe_role(self) -> &'static str {
         match self {
             Self::Login => "log in",
             Self::LoginWrongPassword => "log in with a wrong password",
@@ -97,7 +97,7 @@ impl StepRole {
     }
 
     /// Whether the step sends a deliberately wrong request, to which an error is the right response.
-    pub fn is_wrong_on_purpose(self) -> bool {
+    pub fn is_deliberately_wrong(self) -> bool {
         !matches!(
             self,
             Self::Login
@@ -139,22 +139,22 @@ pub struct Step {
 
 impl Step {
     /// HTTP status of the response; `None` without a response.
-    pub fn status(&self) -> Option<u16> {
+    pub fn response_status(&self) -> Option<u16> {
         self.reply.as_ref().map(|reply| reply.status)
     }
 
     /// Whether the response has a 2xx status.
-    pub fn is_success(&self) -> bool {
-        self.status().is_some_and(|status| (200..300).contains(&status))
+    pub fn has_success_status(&self) -> bool {
+        self.response_status().is_some_and(|status| (200..300).contains(&status))
     }
 
     /// The response body as JSON.
-    pub fn json(&self) -> Option<Value> {
+    pub fn json_body(&self) -> Option<Value> {
         serde_json::from_slice(&self.reply.as_ref()?.body).ok()
     }
 
     /// A response header; several lines are joined with commas.
-    pub fn header(&self, name: &str) -> Option<String> {
+    pub fn response_header(&self, name: &str) -> Option<String> {
         let headers = &self.reply.as_ref()?.headers;
         let lines: Vec<_> =
             headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
@@ -172,7 +172,7 @@ impl Step {
 
     /// URL and export type of each file in the response. Entries without a URL are left out.
     pub fn delivered_urls(&self) -> Vec<(String, String)> {
-        let Some(body) = self.json() else { return Vec::new() };
+        let Some(body) = self.json_body() else { return Vec::new() };
         let entries = body.get("payload_complete").and_then(Value::as_array);
         let read = |entry: &Value| {
             let url = entry.get("download_URL")?.as_str()?.to_owned();
@@ -184,12 +184,13 @@ impl Step {
 
     /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
     pub fn is_delivery(&self) -> bool {
-        self.is_success() && self.json().is_some_and(|body| response_fields::is_delivery_body(&body))
+        self.has_success_status()
+            && self.json_body().is_some_and(|body| response_fields::is_delivery_body(&body))
     }
 
     /// The object `payload_incomplete`, if there is one.
     pub fn status_report(&self) -> Option<serde_json::Map<String, Value>> {
-        match self.json()?.get("payload_incomplete") {
+        match self.json_body()?.get("payload_incomplete") {
             Some(Value::Object(progress)) => Some(progress.clone()),
             _ => None,
         }
@@ -207,7 +208,7 @@ pub struct DownloadedFile {
     /// `export_type` as the backend sent it.
     pub export_type: String,
     /// Result of inspecting the bytes; `None` if the download failed.
-    pub content: Option<FileContent>,
+    pub content: Option<FileInspection>,
 }
 
 /// A secret that no response may repeat.
@@ -223,7 +224,7 @@ pub struct KnownSecret {
 
 impl KnownSecret {
     /// Whether a text from the backend contains the secret.
-    pub fn occurs_in(&self, text: &str) -> bool {
+    pub fn secret_occurs_in(&self, text: &str) -> bool {
         let value = self.value.expose_secret();
         value.len() >= copresence_client::redact::MIN_SECRET_LENGTH && text.contains(value)
     }
@@ -231,7 +232,7 @@ impl KnownSecret {
 
 /// Number of redeems of one token, at a relay and at its upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamCount {
+pub struct RedeemCounts {
     /// When it was counted, as shown to people.
     pub when: &'static str,
     /// Redeems that this run sent to the relay.
@@ -244,7 +245,7 @@ pub struct UpstreamCount {
 #[derive(Default)]
 pub struct Observations {
     /// Facts about the backend.
-    pub target_info: TargetInfo,
+    pub target_info: TargetTraits,
     /// Every step, in order.
     pub steps: Vec<Step>,
     /// Outcome of each act.
@@ -254,9 +255,9 @@ pub struct Observations {
     /// Secrets that no response may repeat.
     pub known_secrets: Vec<KnownSecret>,
     /// Redeem counts of a relay's upstream.
-    pub upstream_counts: Vec<UpstreamCount>,
+    pub upstream_counts: Vec<RedeemCounts>,
     /// Redeem count of the token whose response the upstream dropped.
-    pub lost_answer_count: Option<UpstreamCount>,
+    pub lost_answer_count: Option<RedeemCounts>,
     /// Whether the sandbox says that the visit act's avatar is ready.
     pub is_avatar_ready: bool,
 }
@@ -268,12 +269,12 @@ impl Observations {
     }
 
     /// The first step with this role.
-    pub fn first_with_role(&self, role: StepRole) -> Option<&Step> {
+    pub fn first_step_with_role(&self, role: StepRole) -> Option<&Step> {
         self.steps_with_role(role).next()
     }
 
     /// Every redeem of a token that was active when it was sent, including the one that delivered URLs.
-    pub fn active_redeems(&self) -> impl Iterator<Item = &Step> {
+    pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &Step> {
         use StepRole::{
             Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh,
         };
@@ -291,7 +292,7 @@ impl Observations {
         self.steps.iter().filter(is_active)
     }
 
-    /// The step whose response delivered the URLs of the visit act's avatar.
+    /// The poll of the visit act whose response delivered the URLs.
     pub fn delivery_step(&self) -> Option<&Step> {
         self.steps_with_role(StepRole::Poll).find(|step| step.is_delivery())
     }

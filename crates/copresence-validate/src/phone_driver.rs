@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 /// Request to a person to scan a QR code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invitation {
+pub struct ScanInvitation {
     /// Content of the QR code. Contains the Export Token.
     pub link: String,
     /// What the avatar is needed for.
@@ -18,12 +18,12 @@ pub struct Invitation {
 }
 
 /// Shows invitations to a person with a phone.
-pub trait PhoneUser: Send + Sync {
+pub trait InvitationDisplay: Send + Sync {
     /// Shows the QR code. Returns at once.
-    fn show_invitation(&self, invitation: &Invitation);
+    fn show_invitation(&self, invitation: &ScanInvitation);
 
     /// Shows the status of the avatar, as in `processing`.
-    fn show_status(&self, words: &str);
+    fn show_avatar_status(&self, words: &str);
 
     /// Removes the QR code.
     fn hide_invitation(&self);
@@ -32,7 +32,7 @@ pub trait PhoneUser: Send + Sync {
     fn wait_for_skip(&self) -> BoxFuture<'_, ()>;
 
     /// Waits in real time.
-    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()>;
+    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
 }
 
 /// Signal that is set once and can be waited for.
@@ -40,15 +40,15 @@ pub trait PhoneUser: Send + Sync {
 pub(crate) struct StopSignal(watch::Sender<bool>);
 
 impl StopSignal {
-    pub(crate) fn set(&self) {
+    pub(crate) fn request_stop(&self) {
         self.0.send_replace(true);
     }
 
-    pub(crate) fn is_set(&self) -> bool {
+    pub(crate) fn is_stop_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    pub(crate) async fn wait_until_set(&self) {
+    pub(crate) async fn wait_for_stop(&self) {
         // Cannot fail: `self` keeps the sender alive.
         drop(self.0.subscribe().wait_for(|set| *set).await);
     }
@@ -86,7 +86,7 @@ pub enum PhoneDriver {
     /// No phone: acts that need one are omitted.
     Unavailable,
     /// A person.
-    Person(Arc<dyn PhoneUser>),
+    Person(Arc<dyn InvitationDisplay>),
     /// A sandbox through its control endpoints: the backend itself, or the upstream of a relay.
     Sandbox(SandboxControl),
 }

@@ -17,7 +17,7 @@ pub enum Level {
 
 impl Level {
     /// The level in lower case, as in the table.
-    pub fn as_lowercase(self) -> &'static str {
+    pub fn lowercase_level(self) -> &'static str {
         match self {
             Self::Must => "must",
             Self::Should => "should",
@@ -69,13 +69,13 @@ pub fn all_requirements() -> &'static [Requirement] {
 }
 
 /// Returns the level of a check: that of the strictest requirement that it covers.
-pub fn check_level(check: &str) -> Level {
+pub fn level_of_check(check: &str) -> Level {
     let covered = all_requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
     covered.map(|row| row.level).min().unwrap_or(Level::Should)
 }
 
 /// Returns the ids of the requirements that a check covers.
-pub fn covered_requirements(check: &str) -> Vec<&'static str> {
+pub fn requirement_ids_of_check(check: &str) -> Vec<&'static str> {
     let covered = all_requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
     covered.map(|row| row.id.as_str()).collect()
 }
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn a_check_has_the_level_of_its_strictest_requirement() {
-        assert_eq!(check_level("generate.succeeds"), Level::Must);
-        assert_eq!(check_level("http.cors"), Level::Should);
-        assert_eq!(covered_requirements("http.cors"), ["SAFE-4"]);
+        assert_eq!(level_of_check("generate.succeeds"), Level::Must);
+        assert_eq!(level_of_check("http.cors"), Level::Should);
+        assert_eq!(requirement_ids_of_check("http.cors"), ["SAFE-4"]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The checks judge the responses of a run by these functions, and `exchange_requirements` judges recorded exchanges.
 
-use crate::file_content::file_extension;
+use crate::file_content::extension_for_export_type;
 use copresence_protocol::{CompletionStatus, DownloadUrl};
 use serde_json::{Map, Value};
 
@@ -169,20 +169,20 @@ pub(crate) fn judge_ready_flag(body: &Value, ready: bool) -> FieldResult {
 }
 
 /// Judges `payload_incomplete` while the avatar is not ready: an object.
-pub(crate) fn judge_report_present(body: &Value) -> FieldResult {
+pub(crate) fn judge_status_report_present(body: &Value) -> FieldResult {
     let report = body.get("payload_incomplete");
     let good = report.is_some_and(Value::is_object);
     FieldResult::new("/payload_incomplete", good, "the object `payload_incomplete`", describe_value(report))
 }
 
 /// Judges `payload_incomplete` beside the URLs: absent or null.
-pub(crate) fn judge_report_absent(body: &Value) -> FieldResult {
+pub(crate) fn judge_status_report_absent(body: &Value) -> FieldResult {
     let there = body.get("payload_incomplete").is_some_and(|value| !value.is_null());
     FieldResult::new("/payload_incomplete", !there, "no `payload_incomplete` beside the URLs", "both")
 }
 
 /// Judges a number in `payload_incomplete`.
-fn judge_report_number(
+fn judge_numeric_report_field(
     progress: &Map<String, Value>,
     field: &str,
     good: impl Fn(Option<i64>) -> bool,
@@ -204,21 +204,30 @@ pub(crate) fn judge_completion_status(progress: &Map<String, Value>) -> FieldRes
 }
 
 /// Judges `completion_progress` of an associated avatar: an integer, 0..=100.
-pub(crate) fn judge_percent(progress: &Map<String, Value>) -> FieldResult {
+pub(crate) fn judge_progress_percent(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`completion_progress`: an integer from 0 to 100".to_owned();
     let good = |number: Option<i64>| number.is_some_and(|n| (0..=100).contains(&n));
-    judge_report_number(progress, "completion_progress", good, expected)
+    judge_numeric_report_field(progress, "completion_progress", good, expected)
 }
 
 /// Judges a field that has to be -1. `because` continues the sentence of what was expected.
-pub(crate) fn judge_minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> FieldResult {
-    judge_report_number(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
+pub(crate) fn judge_field_minus_one(
+    progress: &Map<String, Value>,
+    field: &str,
+    because: &str,
+) -> FieldResult {
+    judge_numeric_report_field(
+        progress,
+        field,
+        |number| number == Some(-1),
+        format!("`{field}`: -1{because}"),
+    )
 }
 
 /// Judges `queue_position` of a queued avatar: an integer from 0.
 pub(crate) fn judge_queue_position(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
-    judge_report_number(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
+    judge_numeric_report_field(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
 }
 
 /// Why `queue_position` has to be -1.
@@ -230,7 +239,7 @@ pub(crate) fn payload_entries(body: &Value) -> &[Value] {
 }
 
 /// Judges `payload_complete`, and the URL of each entry.
-pub(crate) fn judge_urls(body: &Value) -> Vec<FieldResult> {
+pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
     let entries = payload_entries(body);
     let expected = "a list of at least one entry in `payload_complete`";
     let mut all = vec![FieldResult::new("/payload_complete", !entries.is_empty(), expected, "none")];
@@ -265,10 +274,10 @@ pub(crate) fn judge_export_types(body: &Value) -> Vec<FieldResult> {
 }
 
 /// Judges each `export_type` that is a string: looks like a file extension.
-pub(crate) fn judge_extensions(body: &Value) -> Vec<FieldResult> {
+pub(crate) fn judge_export_type_extensions(body: &Value) -> Vec<FieldResult> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type")?.as_str()?;
-        let word = file_extension(kind);
+        let word = extension_for_export_type(kind);
         let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
         let at = format!("/payload_complete/{index}/export_type");
         Some(FieldResult::new(

@@ -3,13 +3,13 @@
 use crate::act::Act;
 use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
-use crate::phone_driver::{Invitation, PhoneDriver, PhoneUser, SkipSignal, StopSignal};
+use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation, SkipSignal, StopSignal};
 use crate::report::{Report, html, junit};
-use crate::requirement::{Level, check_level, covered_requirements};
+use crate::requirement::{Level, level_of_check, requirement_ids_of_check};
 use crate::run::{CheckRun, RunError, RunEvent};
 use crate::run_plan::RunPlan;
 use crate::sandbox_control::SandboxControl;
-use crate::target::{RunOptions, Target};
+use crate::target::{CheckTarget, RunOptions};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,7 +27,7 @@ pub struct RunSnapshot {
     /// The act that is running.
     pub current_act: Option<Act>,
     /// The invitation to scan a QR code, and the last status of the avatar.
-    pub invitation: Option<(Invitation, Option<String>)>,
+    pub invitation: Option<(ScanInvitation, Option<String>)>,
     /// Number of requests sent so far.
     pub requests_sent: u32,
     /// Number of Export Tokens generated so far.
@@ -133,11 +133,11 @@ impl RunSnapshot {
         let check = |check: &&'static Check| CheckSnapshot {
             check_id: check.id,
             title: check.title,
-            level: check_level(check.id),
+            level: level_of_check(check.id),
             verdict: None,
             findings: Vec::new(),
             remedy: check.remedy,
-            requirements: covered_requirements(check.id),
+            requirements: requirement_ids_of_check(check.id),
         };
         Self {
             state,
@@ -161,7 +161,7 @@ impl RunSnapshot {
             RunEvent::CheckJudged(check, judged) => {
                 if let Some(view) = self.checks.iter_mut().find(|view| view.check_id == check.id) {
                     view.verdict = Some(judged.verdict());
-                    view.findings = judged.messages();
+                    view.findings = judged.result_messages();
                 }
             }
         }
@@ -170,12 +170,12 @@ impl RunSnapshot {
 
 impl RunController {
     /// Subscribes to snapshots. A slow subscriber skips to the newest one.
-    pub fn subscribe(&self) -> watch::Receiver<RunSnapshot> {
+    pub fn subscribe_to_snapshots(&self) -> watch::Receiver<RunSnapshot> {
         self.0.snapshots.subscribe()
     }
 
     /// Plans a run. Sends no request.
-    pub fn plan_run(&self, target: &Target, options: &RunOptions, player: PhoneMode) -> RunPlan {
+    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> RunPlan {
         RunPlan::new(target, options, &self.phone_driver(player, Arc::default()))
     }
 
@@ -186,18 +186,18 @@ impl RunController {
     /// [`AlreadyRunning`] while another run is in progress.
     pub fn start_run(
         &self,
-        target: Target,
+        target: CheckTarget,
         options: RunOptions,
         player: PhoneMode,
     ) -> Result<impl Future<Output = ()> + Send + 'static, AlreadyRunning> {
         let running = {
-            let mut present = lock_unpoisoned(&self.0.active_run);
+            let mut present = lock_ignoring_poison(&self.0.active_run);
             if present.is_some() {
                 return Err(AlreadyRunning);
             }
             present.insert(Arc::default()).clone()
         };
-        *lock_unpoisoned(&self.0.last_bundle) = None;
+        *lock_ignoring_poison(&self.0.last_bundle) = None;
         self.0.snapshots.send_replace(RunSnapshot::new(RunState::Running));
         let guard = RunGuard(self.clone());
         Ok(async move {
@@ -209,14 +209,14 @@ impl RunController {
 
     /// Stops the run in progress. Verdicts that exist by then are kept.
     pub fn stop_run(&self) {
-        if let Some(running) = lock_unpoisoned(&self.0.active_run).as_ref() {
-            running.stop_signal.set();
+        if let Some(running) = lock_ignoring_poison(&self.0.active_run).as_ref() {
+            running.stop_signal.request_stop();
         }
     }
 
     /// Skips the invitation that is shown now, if there is one.
     pub fn skip_invitation(&self) {
-        if let Some(running) = lock_unpoisoned(&self.0.active_run).as_ref()
+        if let Some(running) = lock_ignoring_poison(&self.0.active_run).as_ref()
             && self.0.snapshots.borrow().invitation.is_some()
         {
             running.skip_signal.request_skip();
@@ -224,15 +224,15 @@ impl RunController {
     }
 
     /// The documents of the last run, once it has ended.
-    pub fn report_bundle(&self) -> Option<ReportBundle> {
-        lock_unpoisoned(&self.0.last_bundle).clone()
+    pub fn last_report_bundle(&self) -> Option<ReportBundle> {
+        lock_ignoring_poison(&self.0.last_bundle).clone()
     }
 
     fn phone_driver(&self, player: PhoneMode, running: Arc<RunSignals>) -> PhoneDriver {
         match player {
             PhoneMode::NoPhone => PhoneDriver::Unavailable,
             PhoneMode::Sandbox(tester) => PhoneDriver::Sandbox(tester),
-            PhoneMode::SnapshotViewer => PhoneDriver::Person(Arc::new(SnapshotPhoneUser {
+            PhoneMode::SnapshotViewer => PhoneDriver::Person(Arc::new(SnapshotInvitationDisplay {
                 controller: self.clone(),
                 signals: running,
             })),
@@ -241,13 +241,13 @@ impl RunController {
 
     async fn execute_run(
         &self,
-        target: &Target,
+        target: &CheckTarget,
         options: &RunOptions,
         phone: &PhoneDriver,
         running: &RunSignals,
     ) {
         let plan = RunPlan::new(target, options, phone);
-        self.update_snapshot(|view| view.notes.extend(plan.describe()));
+        self.update_snapshot(|view| view.notes.extend(plan.describe_plan()));
         let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));
         let began = Timestamp::now();
         let run = match CheckRun::new(target, options, phone, &plan, &on_event) {
@@ -256,14 +256,14 @@ impl RunController {
                 return self.update_snapshot(|view| view.state = RunState::NotStarted(error.to_string()));
             }
         };
-        let ended = run.run_until_stopped(running.stop_signal.wait_until_set()).await;
+        let ended = run.run_acts_until_stopped(running.stop_signal.wait_for_stop()).await;
         let report = Report::new(target, options, &plan, &ended, (began, Timestamp::now()));
         let new_state = match &ended.error {
             Some(error) => RunState::Aborted(error.clone()),
             None => RunState::Ended { passed: report.exit == 0 },
         };
         let summary = report.summary();
-        *lock_unpoisoned(&self.0.last_bundle) = Some(ReportBundle { har: ended.to_har(), report });
+        *lock_ignoring_poison(&self.0.last_bundle) = Some(ReportBundle { har: ended.to_har(), report });
         self.update_snapshot(|view| {
             view.state = new_state;
             view.summary = Some(summary);
@@ -280,7 +280,7 @@ struct RunGuard(RunController);
 
 impl Drop for RunGuard {
     fn drop(&mut self) {
-        *lock_unpoisoned(&self.0.0.active_run) = None;
+        *lock_ignoring_poison(&self.0.0.active_run) = None;
         self.0.update_snapshot(|view| {
             (view.current_act, view.invitation) = (None, None);
             if view.state == RunState::Running {
@@ -295,7 +295,7 @@ impl ReportBundle {
     ///
     /// # Errors
     /// The reason, if a document cannot be rendered.
-    pub fn render_files(&self) -> Result<[(&'static str, String); 4], String> {
+    pub fn render_report_files(&self) -> Result<[(&'static str, String); 4], String> {
         let mut har = serde_json::to_string_pretty(&self.har).map_err(|error| error.to_string())?;
         har.push('\n');
         Ok([
@@ -307,7 +307,7 @@ impl ReportBundle {
     }
 
     /// Name for a folder of these files: the date, the backend's host and its port.
-    pub fn folder_name(&self) -> String {
+    pub fn report_folder_name(&self) -> String {
         let day = self.report.started_at.get(..10).unwrap_or_default();
         let url = self.report.target.url.parse::<Url>().ok();
         let host = url.map_or_else(
@@ -323,18 +323,18 @@ impl ReportBundle {
 }
 
 /// Shows invitations in the snapshots.
-struct SnapshotPhoneUser {
+struct SnapshotInvitationDisplay {
     controller: RunController,
     signals: Arc<RunSignals>,
 }
 
-impl PhoneUser for SnapshotPhoneUser {
-    fn show_invitation(&self, invitation: &Invitation) {
+impl InvitationDisplay for SnapshotInvitationDisplay {
+    fn show_invitation(&self, invitation: &ScanInvitation) {
         self.signals.skip_signal.reset_skip();
         self.controller.update_snapshot(|view| view.invitation = Some((invitation.clone(), None)));
     }
 
-    fn show_status(&self, status: &str) {
+    fn show_avatar_status(&self, status: &str) {
         self.controller.0.snapshots.send_if_modified(|view| match &mut view.invitation {
             Some((_, shown)) if shown.as_deref() != Some(status) => {
                 *shown = Some(status.to_owned());
@@ -352,12 +352,12 @@ impl PhoneUser for SnapshotPhoneUser {
         self.signals.skip_signal.wait_for_skip()
     }
 
-    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()> {
+    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
 }
 
 /// Locks a mutex and ignores poisoning: the guarded values are consistent at all times.
-fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_ignoring_poison<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use crate::act::{ACTS, Act, ActOutcome, ActSpec};
 use crate::phone_driver::PhoneDriver;
-use crate::target::{RunOptions, Target, TargetInfo};
+use crate::target::{CheckTarget, RunOptions, TargetTraits};
 use copresence_client::TokenSource;
 use std::collections::BTreeMap;
 
@@ -25,8 +25,8 @@ pub struct RunPlan {
 
 impl RunPlan {
     /// Plans a run. Sends no request.
-    pub fn new(target: &Target, options: &RunOptions, phone: &PhoneDriver) -> Self {
-        let info = target.target_info();
+    pub fn new(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> Self {
+        let info = target.target_traits();
         let mut plan = Self {
             tokens: 0,
             avatars: 0,
@@ -36,9 +36,9 @@ impl RunPlan {
             is_free: phone.sandbox_control().is_some(),
         };
         for row in &ACTS {
-            let left_out = omitted_outcome(row, target, &info, options, phone)
-                .or_else(|| plan.missing_prerequisite(row))
-                .or_else(|| plan.over_budget(row, options));
+            let left_out = omission_reason(row, target, &info, options, phone)
+                .or_else(|| plan.omitted_prerequisite_reason(row))
+                .or_else(|| plan.over_budget_reason(row, options));
             if let Some(state) = left_out {
                 plan.omitted.insert(row.act, state);
             } else {
@@ -54,9 +54,10 @@ impl RunPlan {
     }
 
     /// Cost and omitted acts, in sentences.
-    pub fn describe(&self) -> Vec<String> {
+    pub fn describe_plan(&self) -> Vec<String> {
         let paid = if self.is_free { "simulated and free of charge" } else { "which the account pays for" };
-        let (tokens, avatars) = (pluralize(self.tokens, "Export Token"), pluralize(self.avatars, "avatar"));
+        let (tokens, avatars) =
+            (count_with_noun(self.tokens, "Export Token"), count_with_noun(self.avatars, "avatar"));
         let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
         if self.tokens_at_risk > 0 && !self.is_free {
             sentences.push(format!(
@@ -81,12 +82,12 @@ impl RunPlan {
     }
 
     /// Whether a person has to scan a QR code.
-    pub fn needs_person(&self) -> bool {
+    pub fn needs_person_to_scan(&self) -> bool {
         !self.is_free && self.acts.iter().any(|act| act.spec().needs_phone)
     }
 
     /// Whether the run advances a sandbox's clock, which affects all other users of that sandbox.
-    pub fn advances_clock(&self) -> bool {
+    pub fn advances_sandbox_clock(&self) -> bool {
         self.is_free && self.acts.iter().any(|act| act.spec().needs_time)
     }
 
@@ -99,12 +100,12 @@ impl RunPlan {
     }
 
     /// The reason of an omitted prerequisite, which omits this act too.
-    fn missing_prerequisite(&self, row: &ActSpec) -> Option<ActOutcome> {
+    fn omitted_prerequisite_reason(&self, row: &ActSpec) -> Option<ActOutcome> {
         row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
     }
 
-    /// The reason for omitting an act that exceeds the token limit.
-    fn over_budget(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
+    /// The outcome of an act that exceeds the token limit; `None` if it does not.
+    fn over_budget_reason(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
         (row.tokens > 0 && needed > most)
@@ -113,7 +114,7 @@ impl RunPlan {
 }
 
 /// Count and noun, as in `1 avatar` or `2 avatars`.
-pub fn pluralize(count: u32, what: &str) -> String {
+pub fn count_with_noun(count: u32, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -121,10 +122,10 @@ pub fn pluralize(count: u32, what: &str) -> String {
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
 
 /// The reason for omitting an act, except its prerequisites and the token limit.
-fn omitted_outcome(
+fn omission_reason(
     row: &ActSpec,
-    target: &Target,
-    info: &TargetInfo,
+    target: &CheckTarget,
+    info: &TargetTraits,
     options: &RunOptions,
     phone: &PhoneDriver,
 ) -> Option<ActOutcome> {

@@ -98,7 +98,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the sandbox does not respond, or does not know the token.
-    pub async fn fetch_token(&self, token: &str) -> Result<Value, String> {
+    pub async fn fetch_token_record(&self, token: &str) -> Result<Value, String> {
         let state = self.send_request(Method::GET, &["state"], None).await?;
         let all = state.get("tokens").and_then(Value::as_array);
         let this =
@@ -111,7 +111,7 @@ impl SandboxControl {
     /// # Errors
     /// If the sandbox does not respond, or does not know the token.
     pub async fn redeem_count(&self, token: &str) -> Result<u64, String> {
-        let row = self.fetch_token(token).await?;
+        let row = self.fetch_token_record(token).await?;
         row.get("redeems")
             .and_then(Value::as_u64)
             .ok_or_else(|| "the sandbox reports no redeem count".to_owned())
@@ -121,7 +121,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
-    pub async fn lose_next_response(&self) -> Result<(), String> {
+    pub async fn drop_next_response(&self) -> Result<(), String> {
         let fault = json!([{ "on": "redeem", "nth": [1], "do": "reset_after_spending" }]);
         self.send_request(Method::PUT, &["faults"], Some(fault)).await.map(drop)
     }

@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 /// A backend to check.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct CheckTarget {
     /// Name of the profile.
     pub name: String,
     /// URLs and routes of the backend.
@@ -60,7 +60,7 @@ impl Default for RunOptions {
 /// Facts about the backend that are known before the first request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Debug, Clone, Default)]
-pub struct TargetInfo {
+pub struct TargetTraits {
     /// Whether the API's URL is https.
     pub uses_https: bool,
     /// Whether the API's URL is a loopback address.
@@ -79,26 +79,26 @@ pub struct TargetInfo {
     pub token_pointer: String,
 }
 
-impl Target {
+impl CheckTarget {
     /// Facts about this backend that are known before the first request.
-    pub(crate) fn target_info(&self) -> TargetInfo {
-        TargetInfo::from_backend(&self.backend)
+    pub(crate) fn target_traits(&self) -> TargetTraits {
+        TargetTraits::traits_from_backend(&self.backend)
     }
 }
 
-impl TargetInfo {
+impl TargetTraits {
     /// Derives the facts from the configured routes.
-    pub(crate) fn from_backend(backend: &Backend) -> Self {
+    pub(crate) fn traits_from_backend(backend: &Backend) -> Self {
         let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
         let has_partner_key = |headers: &[(String, String)]| {
             headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
         };
-        let mut info = TargetInfo {
+        let mut info = TargetTraits {
             uses_https: base_url.scheme() == "https",
             is_loopback: is_loopback_url(base_url),
             session_pointer: login.token_pointer.clone(),
             token_pointer: "/token".to_owned(),
-            ..TargetInfo::default()
+            ..TargetTraits::default()
         };
         if let TokenSource::Partner(partner) = source {
             info.relays_tokens = true;

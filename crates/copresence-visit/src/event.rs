@@ -1,19 +1,19 @@
 //! Events that a visit receives, and the effects that it asks for.
 
 use crate::outcome::Outcome;
-use crate::time::Millis;
+use crate::time::MillisSinceOrigin;
 use copresence_protocol::{Delivery, ExportToken, ExportType, LinkTemplate, Progress};
 use std::time::Duration;
 
 /// Something that happened. An event that does not fit the state (a late timer) changes nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Event {
+pub enum MachineEvent {
     /// The visitor pressed start.
     Started,
     /// An Export Token was issued and journalled, and its link fits a QR code.
     TokenIssued(ExportToken),
     /// The request for a token failed.
-    IssueFailed(Failure),
+    IssueFailed(VisitFailure),
     /// The time of the last [`Effect::Wait`] has come.
     TimerFired,
     /// The redeem in flight ended.
@@ -43,10 +43,10 @@ pub enum RedeemResult {
     /// 400: the token "does not match an active Export Token".
     Refused,
     /// No response, or a response that is none of these.
-    Failed(Failure),
+    Failed(VisitFailure),
     /// As [`RedeemResult::Failed`], but the received part of the body names files and is on disk. The next response
     /// shows whether that redeem spent the token.
-    Truncated(Failure, PartialDelivery),
+    Truncated(VisitFailure, PartialDelivery),
 }
 
 /// The files that a truncated or unreadable response names.
@@ -60,7 +60,7 @@ pub struct PartialDelivery {
 
 /// The request for an Export Token.
 #[derive(Debug, Clone, PartialEq)]
-pub struct IssueRequest {
+pub struct TokenRequest {
     /// Template of the link in the QR code.
     pub link: LinkTemplate,
     /// Lifetime of an Export Token, if the profile states one.
@@ -69,25 +69,25 @@ pub struct IssueRequest {
 
 /// A failed call to the backend, or a failed write to our own disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct VisitFailure {
     /// Its class, which decides what the visit does.
-    pub kind: FailureKind,
+    pub kind: VisitFailureKind,
     /// What happened, for an operator; contains no secret.
     pub detail: String,
     /// `Retry-After` of the response.
     pub retry_after: Option<Duration>,
 }
 
-impl Failure {
+impl VisitFailure {
     /// A failure without a `Retry-After`.
-    pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: VisitFailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after: None }
     }
 }
 
 /// Classes of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureKind {
+pub enum VisitFailureKind {
     /// No byte of the request was sent (network down, unknown name, connection refused, TLS).
     NeverSent,
     /// The request was sent, and no whole response was received.
@@ -108,7 +108,7 @@ pub enum FailureKind {
     DiskFull,
 }
 
-impl FailureKind {
+impl VisitFailureKind {
     /// Every class.
     pub const ALL: [Self; 9] = [
         Self::NeverSent,
@@ -123,7 +123,7 @@ impl FailureKind {
     ];
 
     /// The stable error code for events and problems.
-    pub fn code(self) -> &'static str {
+    pub fn failure_code(self) -> &'static str {
         match self {
             Self::NeverSent => "backend_unreachable",
             Self::Unanswered => "answer_lost",
@@ -145,11 +145,11 @@ impl FailureKind {
     }
 }
 
-/// Something to do, in the order given.
+/// An action that the host must perform. Effects are performed in the order given.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
+pub enum MachineEffect {
     /// Request an Export Token; respond with [`Event::TokenIssued`] or [`Event::IssueFailed`].
-    Issue(IssueRequest),
+    Issue(TokenRequest),
     /// Journal the intent, redeem once, and respond with [`Event::Redeemed`].
     Redeem {
         /// The token to redeem.
@@ -175,17 +175,17 @@ pub enum Effect {
     /// Send [`Event::TimerFired`] at that time. Replaces an earlier wait.
     Wait {
         /// When.
-        until: Millis,
+        until: MillisSinceOrigin,
     },
     /// Something to show.
-    Notify(Notice),
+    Notify(VisitNotice),
     /// The visit is over: stop whatever is in flight. Always the last effect, and sent once.
     End(Outcome),
 }
 
 /// Progress of a visit, for hosts.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Notice {
+pub enum VisitNotice {
     /// The status changed.
     Status {
         /// As the backend reported it.
@@ -196,7 +196,7 @@ pub enum Notice {
     /// Something failed and is retried.
     Retrying {
         /// What failed.
-        failure: Failure,
+        failure: VisitFailure,
         /// Number of failures in a row, from 1.
         attempt: u32,
         /// Time until the next attempt.

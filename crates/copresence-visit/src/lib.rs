@@ -13,8 +13,13 @@ pub mod outcome;
 pub mod polling;
 pub mod time;
 
-pub use event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery, RedeemResult};
-pub use machine::{PastRedeem, PastVisit, PollMode, State, StoredResponse, Visit, VisitPlan, step};
+pub use event::{
+    MachineEffect, MachineEvent, PartialDelivery, RedeemResult, TokenRequest, VisitFailure, VisitFailureKind,
+    VisitNotice,
+};
+pub use machine::{
+    EarlierRedeem, JournaledVisit, PollMode, State, StoredDelivery, Visit, VisitPlan, apply_event_to_visit,
+};
 pub use outcome::Outcome;
 pub use polling::PollingConfig;
-pub use time::Millis;
+pub use time::MillisSinceOrigin;

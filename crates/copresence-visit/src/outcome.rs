@@ -73,7 +73,7 @@ impl EndPhase {
 
 impl Outcome {
     /// One of each variant, for tables that must cover them all.
-    pub fn one_of_each() -> Vec<Self> {
+    pub fn example_of_each_variant() -> Vec<Self> {
         let words = String::new;
         vec![
             Self::Saved,
@@ -148,7 +148,7 @@ impl Outcome {
     }
 
     /// What happened, for an operator, if the outcome carries a detail.
-    pub fn detail(&self) -> Option<&str> {
+    pub fn detail_for_operator(&self) -> Option<&str> {
         match self {
             Self::SavedWithViolation(words)
             | Self::SavedInPart(words)

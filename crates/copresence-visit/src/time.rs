@@ -6,9 +6,9 @@ use std::time::Duration;
 /// A point in time: whole milliseconds since an origin that the host chooses once (the start of the process, the Unix
 /// epoch, zero in a simulation). Only differences are meaningful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Millis(u64);
+pub struct MillisSinceOrigin(u64);
 
-impl Millis {
+impl MillisSinceOrigin {
     /// The largest value, for "never".
     pub const MAX: Self = Self(u64::MAX);
 
@@ -28,10 +28,10 @@ impl Millis {
     }
 }
 
-impl Add<Duration> for Millis {
+impl Add<Duration> for MillisSinceOrigin {
     type Output = Self;
 
-    /// Saturates at [`Millis::MAX`], so that a very large duration means "never".
+    /// Saturates at [`MillisSinceOrigin::MAX`], so that a very large duration means "never".
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }

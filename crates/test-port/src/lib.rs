@@ -23,7 +23,7 @@ impl ReservedPort {
     ///
     /// # Errors
     /// The system has no free port or socket.
-    pub fn reserve() -> Result<Self> {
+    pub fn reserve_port() -> Result<Self> {
         let keeper = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         // On Windows, SO_REUSEADDR lets any other socket bind the same port.
         if cfg!(unix) {
@@ -37,7 +37,7 @@ impl ReservedPort {
 
     /// The port number, `1..=65535`.
     #[must_use]
-    pub fn number(&self) -> u16 {
+    pub fn port_number(&self) -> u16 {
         self.address.port()
     }
 
@@ -47,7 +47,7 @@ impl ReservedPort {
     /// library, tokio, `GLib` and Python all set that option. Other systems refuse the second bind, so there the
     /// reservation ends, and another process may take the port first.
     #[must_use]
-    pub fn for_child_process(mut self) -> Self {
+    pub fn port_for_child_process(mut self) -> Self {
         if cfg!(not(target_os = "linux")) {
             self.socket = None;
         }
@@ -69,15 +69,15 @@ mod tests {
 
     #[test]
     fn connections_to_a_reserved_port_are_refused() {
-        let port = ReservedPort::reserve().expect("a port");
+        let port = ReservedPort::reserve_port().expect("a port");
         let refused = TcpStream::connect(port.to_string()).expect_err("no listener");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.number()));
+        assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.port_number()));
     }
 
     #[test]
     fn a_program_that_knows_the_number_can_listen_repeatedly() {
-        let port = ReservedPort::reserve().expect("a port").for_child_process();
+        let port = ReservedPort::reserve_port().expect("a port").port_for_child_process();
         for _ in 0..2 {
             let listener = TcpListener::bind(port.to_string()).expect("bound");
             TcpStream::connect(port.to_string()).expect("connected");

@@ -27,7 +27,7 @@ pub(crate) async fn follow_checks(
     let until = following.0.replace_subscription(&pin_lock, *clock)?;
     let (checks, kiosk) = (checks.inner().clone(), kiosk.inner().clone());
     tokio::spawn(async move {
-        checks.stream_views(&kiosk, until, |view| channel.send(view).is_ok()).await;
+        checks.stream_check_views(&kiosk, until, |view| channel.send(view).is_ok()).await;
     });
     Ok(())
 }
@@ -41,7 +41,7 @@ pub(crate) async fn plan_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<ChecksPlan, Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
     checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn start_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
     checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn stop_checks(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
     checks.stop_run();
     Ok(())
 }
@@ -77,8 +77,8 @@ pub(crate) async fn skip_check(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
-    checks.skip_check();
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    checks.skip_waiting_check();
     Ok(())
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn save_report(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
     let (checks, data_store) = (checks.inner().clone(), kiosk.data_store().clone());
     super::save_off_thread(move || checks.save_report(&data_store)).await
 }

@@ -15,26 +15,27 @@ const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 pub(crate) struct DeskSubscription(Mutex<CancellationToken>);
 
 impl DeskSubscription {
-    /// Ends the subscription before; the returned future resolves when the new one has to end.
+    /// Ends the previous subscription and starts a new one. The returned future resolves when the new subscription
+    /// has to end.
     ///
     /// # Errors
-    /// `panel_locked` when the panel is locked.
+    /// `panel_locked` if the panel is locked.
     pub(crate) fn replace_subscription(
         &self,
         pin_lock: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        pin_lock.require_unlocked(clock.millis())?;
+        pin_lock.require_unlocked(clock.elapsed_millis())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();
             *current = CancellationToken::new();
             current.clone()
         };
-        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.locked_token());
+        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.lock_cancellation_token());
         Ok(async move {
             let idle = async {
-                while pin_lock.is_unlocked(clock.millis()) {
+                while pin_lock.is_unlocked(clock.elapsed_millis()) {
                     tokio::time::sleep(IDLE_CHECK_INTERVAL).await;
                 }
             };

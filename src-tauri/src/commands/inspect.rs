@@ -1,7 +1,7 @@
 //! The integrator's inspector: a few lines each over `kiosk`.
 
 use super::desk::DeskSubscription;
-use crate::checks::judge_requirements;
+use crate::checks::judge_exchange_requirements;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::PinLock;
 use copresence_booth::view::Problem;
@@ -29,7 +29,9 @@ pub(crate) async fn inspect(
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
-            .stream_views(visit, Arc::new(judge_requirements), until, |view| channel.send(view).is_ok())
+            .stream_views(visit, Arc::new(judge_exchange_requirements), until, |view| {
+                channel.send(view).is_ok()
+            })
             .await;
     });
     Ok(())
@@ -43,7 +45,7 @@ pub(crate) async fn save_har(
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.millis())?;
+    pin_lock.require_unlocked(clock.elapsed_millis())?;
     let kiosk = kiosk.inner().clone();
     super::save_off_thread(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

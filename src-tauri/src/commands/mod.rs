@@ -11,7 +11,7 @@ pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
 use crate::window::KIOSK_WINDOW;
-use copresence_booth::app::{CommandTarget, Kiosk, VisitorCommand};
+use copresence_booth::app::{ExpectedScreen, Kiosk, VisitorCommand};
 use copresence_booth::panel::PinLock;
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::problem::problem_for_code;
@@ -35,7 +35,7 @@ const PHONE_MARGIN: f64 = 48.0;
 pub(crate) struct SnapshotListener(Mutex<CancellationToken>);
 
 impl SnapshotListener {
-    fn replace_listener(&self) -> CancellationToken {
+    fn replace_snapshot_listener(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
         *current = CancellationToken::new();
@@ -91,9 +91,9 @@ async fn subscribe(
     pin_lock: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
-    pin_lock.lock();
+    pin_lock.lock_panel();
     let mut snapshots = kiosk.subscribe_snapshots();
-    let replaced = listener.replace_listener();
+    let replaced = listener.replace_snapshot_listener();
     tokio::spawn(async move {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
@@ -118,7 +118,7 @@ async fn start_visit(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::Start, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
@@ -129,7 +129,7 @@ async fn agree(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::Agree { to: &to }, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
@@ -139,25 +139,25 @@ async fn cancel_visit(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::Cancel, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
 async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::NewCode, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
 async fn again(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::Again, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::Again, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
 async fn forget(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_command(VisitorCommand::Forget, &CommandTarget { visit, revision });
+    kiosk.run_visitor_command(VisitorCommand::Forget, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
@@ -170,7 +170,7 @@ async fn play_phone<R: Runtime>(
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), String> {
-    if !kiosk.is_command_current(&CommandTarget { visit, revision }) {
+    if !kiosk.is_command_current(&ExpectedScreen { visit, revision }) {
         return Ok(());
     }
     if !kiosk.current_snapshot().backend.sandbox {
@@ -182,11 +182,11 @@ async fn play_phone<R: Runtime>(
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;
         return Ok(());
     }
-    open_phone(&app, link).map_err(|error| error.to_string())?;
+    open_phone_window(&app, link).map_err(|error| error.to_string())?;
     let mut snapshots = kiosk.subscribe_snapshots();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.
-        drop(snapshots.wait_for(|snapshot| !needs_phone(&snapshot.screen)).await);
+        drop(snapshots.wait_for(|snapshot| !screen_needs_phone(&snapshot.screen)).await);
         if let Some(window) = app.get_webview_window(PHONE_WINDOW)
             && let Err(error) = window.close()
         {
@@ -196,11 +196,11 @@ async fn play_phone<R: Runtime>(
     Ok(())
 }
 
-fn needs_phone(screen: &Screen) -> bool {
+fn screen_needs_phone(screen: &Screen) -> bool {
     matches!(screen, Screen::Preparing { .. } | Screen::Invite { .. } | Screen::Making { .. })
 }
 
-fn open_phone<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
+fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
     let origin = link.origin();
     let mut phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))
         .title("Phone (sandbox)")

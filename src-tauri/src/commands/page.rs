@@ -6,6 +6,6 @@ use tauri::State;
 /// A heartbeat. A page that sends none for too long is reloaded.
 #[tauri::command]
 pub(super) async fn alive(heart: State<'_, PageWatchdog>, hidden: bool) -> Result<(), ()> {
-    heart.heartbeat(hidden);
+    heart.record_heartbeat(hidden);
     Ok(())
 }

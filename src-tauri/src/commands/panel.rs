@@ -1,7 +1,7 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
-use copresence_booth::panel::{AfterAction, Panel, PinLock};
+use copresence_booth::panel::{ActionFollowUp, Panel, PinLock};
 use copresence_booth::view::Problem;
 use copresence_booth::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
@@ -16,7 +16,7 @@ pub(crate) async fn panel_gate(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
 ) -> Result<PinLockView, Problem> {
-    Ok(pin_lock.status(clock.millis()))
+    Ok(pin_lock.lock_status(clock.elapsed_millis()))
 }
 
 /// Tries a PIN.
@@ -26,7 +26,7 @@ pub(crate) async fn panel_enter(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    pin_lock.try_unlock(pin, clock.millis()).await
+    pin_lock.try_unlock(pin, clock.elapsed_millis()).await
 }
 
 /// Sets the first PIN.
@@ -36,7 +36,7 @@ pub(crate) async fn panel_set_first_pin(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    pin_lock.set_first_pin(pin, clock.millis()).await
+    pin_lock.set_first_pin(pin, clock.elapsed_millis()).await
 }
 
 /// The panel as it is now.
@@ -46,8 +46,8 @@ pub(crate) async fn panel<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis())?;
-    panel.view(window::list_monitors(&app)).await
+    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
+    panel.panel_view(window::list_monitors(&app)).await
 }
 
 /// Runs an action; returns the panel after it.
@@ -58,14 +58,14 @@ pub(crate) async fn panel_act<R: Runtime>(
     clock: State<'_, Clock>,
     act: PanelAction,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis())?;
-    match panel.run_action(act, clock.millis()).await? {
-        AfterAction::ShowPanel => {}
-        AfterAction::UpdateWindow => window::apply_window_mode(&app, &panel)
+    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
+    match panel.run_action(act, clock.elapsed_millis()).await? {
+        ActionFollowUp::ShowPanel => {}
+        ActionFollowUp::UpdateWindow => window::apply_window_mode(&app, &panel)
             .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
-        AfterAction::Quit => app.exit(0),
+        ActionFollowUp::Quit => app.exit(0),
     }
-    panel.view(window::list_monitors(&app)).await
+    panel.panel_view(window::list_monitors(&app)).await
 }
 
 /// Checks everything that the booth depends on.
@@ -75,9 +75,9 @@ pub(crate) async fn panel_health<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis())?;
+    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
     let mut views = panel.check_health().await;
-    let display = display_health(&app, panel.display_settings().monitor.as_deref());
+    let display = display_and_webview_health(&app, panel.display_settings().monitor.as_deref());
     views.extend(display.map(HealthView::from));
     Ok(views)
 }
@@ -88,30 +88,30 @@ pub(crate) async fn panel_history(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<PastVisit>, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis())?;
-    panel.history().await
+    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
+    panel.past_visits().await
 }
 
-/// The health of what only a program with a window can check.
-fn display_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [PartHealth; 2] {
+/// Health of the monitor and of the web view, which only a program with a window can check.
+fn display_and_webview_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&str>) -> [PartHealth; 2] {
     let monitors = window::list_monitors(app);
     let there = monitors.iter().map(|one| format!("{} ({} × {})", one.name, one.width, one.height));
     let seen = there.collect::<Vec<_>>().join(", ");
     let missing = wanted.filter(|wanted| monitors.iter().all(|one| one.name != *wanted));
     let display = match missing {
         _ if monitors.is_empty() => {
-            health::unknown_part(health::part::DISPLAY, "the system names no monitor")
+            health::unknown_part_health(health::part::DISPLAY, "the system names no monitor")
         }
-        Some(wanted) => health::doubtful_part(
+        Some(wanted) => health::doubtful_part_health(
             health::part::DISPLAY,
             format_args!("the monitor `{wanted}` is not there: {seen}"),
             "Plug it in, or choose another one under Display",
         ),
-        None => health::good_part(health::part::DISPLAY, seen),
+        None => health::good_part_health(health::part::DISPLAY, seen),
     };
     let web_view = match tauri::webview_version() {
-        Ok(version) => health::good_part(health::part::WEB_VIEW, version),
-        Err(error) => health::unknown_part(health::part::WEB_VIEW, error),
+        Ok(version) => health::good_part_health(health::part::WEB_VIEW, version),
+        Err(error) => health::unknown_part_health(health::part::WEB_VIEW, error),
     };
     [display, web_view]
 }

@@ -1,7 +1,7 @@
 //! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
-use copresence_booth::panel::AfterAction;
+use copresence_booth::panel::ActionFollowUp;
 use copresence_booth::view::Texts;
 use copresence_booth::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
 use std::io::Cursor;
@@ -82,7 +82,7 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
     assert_eq!(booth.closed_code().as_deref(), Some("configuration"));
     assert_eq!(profile_names(&booth.panel_view().await), [("sandbox", true)]);
     std::fs::write(booth.root.path().join("profiles.toml"), super::LIVE).expect("written");
-    booth.panel.reopen_if_possible().await;
+    booth.panel.reopen_booth_if_possible().await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "they can be set now");
     assert_eq!(booth.panel_view().await.backend.profile, "live");
     booth.act_and_view(use_profile("sandbox")).await;
@@ -93,7 +93,7 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
 async fn credentials_set_elsewhere_reopen_the_booth() {
     let booth = Booth::new();
     booth.act_and_view(use_profile("live")).await;
-    booth.panel.reopen_if_possible().await;
+    booth.panel.reopen_booth_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
         booth
@@ -101,7 +101,7 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
             .set_credential("live", slot.parse().expect("a slot"), &secret(value))
             .expect("memory");
     }
-    booth.panel.reopen_if_possible().await;
+    booth.panel.reopen_booth_if_possible().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;
@@ -221,7 +221,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         logo: true,
     };
     let act = PanelAction::SetDisplay { display: display.clone() };
-    assert_eq!(booth.act(act).await, Ok(AfterAction::UpdateWindow), "the host makes the window so");
+    assert_eq!(booth.act(act).await, Ok(ActionFollowUp::UpdateWindow), "the host makes the window so");
     let views = DisplaySettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.current_snapshot().booth;
@@ -244,14 +244,18 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let booth = Booth::new();
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, false));
     let switch = |on| PanelAction::SetKioskMode { on };
-    assert_eq!(booth.act(switch(true)).await, Ok(AfterAction::UpdateWindow), "the host makes the window so");
+    assert_eq!(
+        booth.act(switch(true)).await,
+        Ok(ActionFollowUp::UpdateWindow),
+        "the host makes the window so"
+    );
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false));
     let booth = booth.restart().await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false), "kept");
     booth.act_and_view(switch(false)).await;
 
     let booth = booth.restart().await;
-    booth.panel.start_in_kiosk_mode();
+    booth.panel.force_kiosk_mode();
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "for this run");
     let display = DisplaySettings { voice: true, ..booth.panel_view().await.display };
     booth.act_and_view(PanelAction::SetDisplay { display }).await;
@@ -266,7 +270,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kiosk_mode_does_not_change_if_it_cannot_be_saved() {
     let booth = Booth::new();
-    booth.panel.start_in_kiosk_mode();
+    booth.panel.force_kiosk_mode();
     // A rename cannot replace a folder.
     std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
     assert_eq!(booth.act_error_code(PanelAction::SetKioskMode { on: false }).await, "settings_failed");
@@ -289,7 +293,7 @@ async fn a_logo_is_validated_and_can_be_removed() {
     assert!(booth.act_and_view(PanelAction::SetLogo { png: text.clone() }).await.display.logo);
     let first = booth.kiosk.current_snapshot().booth.logo.expect("shown");
     assert!(first.starts_with("avatar://localhost/booth/logo.png?v="), "{first}");
-    assert_eq!(booth.panel.logo(), Some(png));
+    assert_eq!(booth.panel.operator_logo(), Some(png));
     booth.act_and_view(PanelAction::SetLogo { png: base64_png(16, 16).1 }).await;
     assert_ne!(booth.kiosk.current_snapshot().booth.logo, Some(first), "another picture, another address");
     for wrong in ["", "****", "bm8gUE5H", &text[..text.len() / 2 / 4 * 4], &base64_png(5000, 1).1] {
@@ -309,9 +313,9 @@ async fn a_logo_is_validated_and_can_be_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
-    let now = booth.clock.millis();
+    let now = booth.clock.elapsed_millis();
     booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
-    assert_eq!(booth.act(PanelAction::Quit).await, Ok(AfterAction::Quit));
+    assert_eq!(booth.act(PanelAction::Quit).await, Ok(ActionFollowUp::Quit));
     let change =
         |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");

@@ -102,7 +102,7 @@ async fn a_locked_panel_refuses_every_operator_command() {
             "panel_locked"
         );
     }
-    booth.simulator.stop().await;
+    booth.simulator.stop_sandbox().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,19 +148,19 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
-    let visit = invite.screen.visit().expect("of somebody").to_owned();
+    let visit = invite.screen.visit_id().expect("of somebody").to_owned();
     for command in ["cancel_visit", "new_code", "again", "forget", "play_phone"] {
         for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})]
         {
             call_command(&window, command, target).await.expect("ignored");
         }
     }
-    assert_eq!(booth.kiosk.current_snapshot().screen.visit(), Some(visit.as_str()));
+    assert_eq!(booth.kiosk.current_snapshot().screen.visit_id(), Some(visit.as_str()));
     call_command(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision}))
         .await
         .expect("left");
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({})).await.expect("as before");
-    assert!(booth.kiosk.current_snapshot().screen.visit().is_some());
+    assert!(booth.kiosk.current_snapshot().screen.visit_id().is_some());
     booth.kiosk.stop_visits().await;
 }

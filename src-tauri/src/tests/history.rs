@@ -1,7 +1,7 @@
 //! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
-use crate::avatar_protocol::{AvatarRequest, read_requested_file};
+use crate::avatar_protocol::{RequestedFile, read_requested_file};
 use copresence_booth::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
@@ -14,7 +14,7 @@ fn count_avatar_folders(booth: &Booth) -> usize {
 async fn portraits_of_past_visits_need_an_unlocked_panel() {
     let booth = Booth::new();
     let visit = booth.complete_visit().await;
-    let past = booth.panel.history().await.expect("read");
+    let past = booth.panel.past_visits().await.expect("read");
     assert_eq!(past.len(), 1);
     let one = &past[0];
     assert_eq!((one.visit.as_str(), one.ended.as_deref(), one.live), (visit.as_str(), Some("saved"), false));
@@ -30,13 +30,13 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .build(mock_context(noop_assets()))
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
-        let asked = AvatarRequest::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
+        let asked = RequestedFile::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
         read_requested_file(app.handle(), &asked)
             .await
             .map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
-    let now = app.state::<copresence_engine::clock::Clock>().millis();
+    let now = app.state::<copresence_engine::clock::Clock>().elapsed_millis();
     booth.panel.pin_lock().set_first_pin(super::secret("4711"), now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
@@ -48,9 +48,9 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     ] {
         assert_eq!(asked(visit, name).await, None, "{visit}/{name}");
     }
-    booth.panel.pin_lock().lock();
+    booth.panel.pin_lock().lock_panel();
     assert_eq!(asked(&visit, &name).await, None, "closed again");
-    let shown = AvatarRequest::ShownVisit { visit, name };
+    let shown = RequestedFile::ShownVisit { visit, name };
     assert_eq!(read_requested_file(app.handle(), &shown).await, None, "and no visit is on the screen");
 }
 
@@ -100,7 +100,7 @@ async fn files_are_kept_for_the_retention_time() {
     // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
-        async move { panel.run_background_tasks().await }
+        async move { panel.run_retention_and_reopening().await }
     });
     let gone = async {
         while booth.panel_view().await.visits_kept > 0 {

@@ -2,7 +2,7 @@
 
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
-use crate::checks::{CheckRunner, judge_requirements};
+use crate::checks::{CheckRunner, judge_exchange_requirements};
 use copresence_booth::view::checks::{ChecksRequest, ChecksState, ChecksView};
 use copresence_booth::view::inspector::TimelineEntry;
 use copresence_sandbox::{ClockMove, faults};
@@ -15,14 +15,14 @@ const ALL: ChecksRequest =
 /// Runs the sandbox in real time, so that tokens do not expire early.
 fn set_real_time(booth: &Booth) {
     let change = ClockMove { speed: Some(1.0), ..ClockMove::default() };
-    booth.sandbox().move_clock(&change).expect("a speed");
+    booth.sandbox().change_clock(&change).expect("a speed");
 }
 
 fn follow_checks(checks: &CheckRunner, booth: &Booth) -> UnboundedReceiver<ChecksView> {
     let (send, views) = unbounded_channel();
     let (checks, kiosk) = (checks.clone(), booth.kiosk.clone());
     tokio::spawn(async move {
-        checks.stream_views(&kiosk, std::future::pending(), |view| send.send(view).is_ok()).await;
+        checks.stream_check_views(&kiosk, std::future::pending(), |view| send.send(view).is_ok()).await;
     });
     views
 }
@@ -50,7 +50,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     let mut views = follow_checks(&checks, &booth);
     let idle = views.recv().await.expect("at once");
     assert_eq!((idle.stand, idle.requests, idle.saved), (ChecksState::Idle, 0, None));
-    assert!(booth.sandbox().state().tokens.is_empty(), "never by itself");
+    assert!(booth.sandbox().sandbox_state().tokens.is_empty(), "never by itself");
     assert_eq!(checks.save_report(booth.kiosk.data_store()).expect_err("none").code, "checks_none");
 
     checks.start_run(&booth.kiosk.backend_config(), &ALL, 0).await.expect("free");
@@ -93,12 +93,12 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let least = ChecksRequest { most_tokens: 1, with_phone: false, ..ALL };
     let plan = checks.plan_run(&backend_config, &least, 1).await.expect("a plan");
     assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
-    assert!(booth.sandbox().state().tokens.is_empty(), "a plan asks for nothing");
+    assert!(booth.sandbox().sandbox_state().tokens.is_empty(), "a plan asks for nothing");
 
     booth.show_code().await;
     let visits = booth.kiosk.running_visits().len();
     let refused = checks.start_run(&backend_config, &ALL, visits).await.expect_err("somebody is here");
-    assert_eq!((refused.code.as_str(), booth.sandbox().state().tokens.len()), ("checks_disturb", 1));
+    assert_eq!((refused.code.as_str(), booth.sandbox().sandbox_state().tokens.len()), ("checks_disturb", 1));
     let all_the_same = ChecksRequest { despite_visits: true, ..ALL };
     checks.start_run(&backend_config, &all_the_same, visits).await.expect("as was wanted");
     checks.stop_run();
@@ -143,11 +143,11 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
 
     let mut backend_config = booth.kiosk.backend_config();
     backend_config.target.credentials.api_key = None;
-    let tokens = booth.sandbox().state().tokens.len();
+    let tokens = booth.sandbox().sandbox_state().tokens.len();
     let refused = CheckRunner::default().start_run(&backend_config, &ALL, 0).await.expect_err("refused");
     assert_eq!(refused.code, "credentials_missing");
-    assert_eq!(booth.sandbox().state().tokens.len(), tokens);
-    booth.simulator.stop().await;
+    assert_eq!(booth.sandbox().sandbox_state().tokens.len(), tokens);
+    booth.simulator.stop_sandbox().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +161,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
         while !booth
             .kiosk
             .inspector()
-            .view(None, &judge_requirements)
+            .inspector_view(None, &judge_exchange_requirements)
             .visits
             .iter()
             .any(|visit| visit.broken > 0)
@@ -171,7 +171,8 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
     booth.kiosk.stop_visits().await;
-    let shown = booth.kiosk.inspector().view(None, &judge_requirements).shown.expect("the visit");
+    let shown =
+        booth.kiosk.inspector().inspector_view(None, &judge_exchange_requirements).shown.expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {
         let TimelineEntry::Exchange { exchange } = entry else { continue };

@@ -9,7 +9,7 @@ mod integrator;
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{AfterAction, BackendSources, OpenResult, Panel, PinLock, SettingsFile};
+use copresence_booth::panel::{ActionFollowUp, BackendSources, OpenedBackend, Panel, PinLock, SettingsFile};
 use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
@@ -40,15 +40,15 @@ impl Booth {
     pub(crate) fn new() -> Self {
         let root = Arc::new(tempfile::tempdir().expect("a folder"));
         std::fs::write(root.path().join("profiles.toml"), LIVE).expect("written");
-        Self::at(root, CredentialStore::in_memory())
+        Self::at(root, CredentialStore::memory_only_store())
     }
 
     /// Starts the booth in an existing folder. Needs a tokio runtime.
     pub(crate) fn at(root: Arc<tempfile::TempDir>, credential_store: CredentialStore) -> Self {
         copresence_engine::install_crypto_provider();
-        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
-        let simulator = Arc::new(EmbeddedSandbox::with_settings(settings));
+        let simulator = Arc::new(EmbeddedSandbox::sandbox_with_settings(settings));
         let sources = BackendSources {
             config: Some(root.path().join("profiles.toml")),
             credential_store: credential_store.clone(),
@@ -56,11 +56,11 @@ impl Booth {
             simulator: simulator.clone(),
         };
         let clock = Clock::default();
-        let file = SettingsFile::open(data_store.data.clone());
-        let set = file.current();
+        let file = SettingsFile::open_settings_file(data_store.data.clone());
+        let set = file.current_settings();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
-        let OpenResult { backend: backend_config, closed_reason: closed } =
-            sources.open_or_fallback(&name, set.phone_access).expect("a sandbox at least");
+        let OpenedBackend { backend: backend_config, closed_reason: closed } =
+            sources.open_backend_or_sandbox(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(KioskSetup {
             profile: backend_config.profile,
             target: backend_config.target,
@@ -69,7 +69,7 @@ impl Booth {
             overrides: VisitOverrides::default(),
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
-        let pin_lock = PinLock::new(file.clone(), clock.millis());
+        let pin_lock = PinLock::new(file.clone(), clock.elapsed_millis());
         let panel =
             Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, credential_store, simulator, clock, kiosk, panel }
@@ -78,7 +78,7 @@ impl Booth {
     /// Restarts the booth in the same folder with the same keychain.
     pub(crate) async fn restart(self) -> Self {
         self.kiosk.stop_visits().await;
-        self.simulator.stop().await;
+        self.simulator.stop_sandbox().await;
         Self::at(self.root, self.credential_store)
     }
 
@@ -90,8 +90,8 @@ impl Booth {
         self.simulator.sandbox().expect("started")
     }
 
-    pub(crate) async fn act(&self, act: PanelAction) -> Result<AfterAction, Problem> {
-        self.panel.run_action(act, self.clock.millis()).await
+    pub(crate) async fn act(&self, act: PanelAction) -> Result<ActionFollowUp, Problem> {
+        self.panel.run_action(act, self.clock.elapsed_millis()).await
     }
 
     /// Runs an action, and returns the updated panel.
@@ -105,7 +105,7 @@ impl Booth {
     }
 
     pub(crate) async fn panel_view(&self) -> PanelView {
-        self.panel.view(Vec::new()).await.expect("a view")
+        self.panel.panel_view(Vec::new()).await.expect("a view")
     }
 
     /// Kiosk mode, after comparing it with the snapshot's.

@@ -13,9 +13,9 @@ use tauri::{
 };
 use tokio::sync::Notify;
 
-/// How the window is placed now, and how it is restored.
+/// How the window is placed, how it is restored, and whether it refuses to close.
 #[derive(Debug, Default)]
-pub(crate) struct WindowGuard {
+pub(crate) struct KioskWindowState {
     /// Whether requests to close the window are refused. Read on the UI thread, which must not wait for
     /// `placement_state`: its holder waits for the UI thread.
     refuses_close: AtomicBool,
@@ -26,14 +26,14 @@ pub(crate) struct WindowGuard {
 struct PlacementState {
     /// Whether `--full-screen` was given.
     full_screen_flag: bool,
-    current: Placement,
+    current: WindowPlacement,
     /// Position and size before the window became full screen.
     windowed: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 }
 
 /// How the window is placed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Placement {
+struct WindowPlacement {
     /// Full screen without decorations.
     full_screen: bool,
     /// Above all other windows.
@@ -42,14 +42,14 @@ struct Placement {
     monitor: Option<MonitorArea>,
 }
 
-impl WindowGuard {
-    fn lock_state(&self) -> MutexGuard<'_, PlacementState> {
+impl KioskWindowState {
+    fn lock_placement_state(&self) -> MutexGuard<'_, PlacementState> {
         self.placement_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets whether `--full-screen` was given.
     pub(super) fn set_full_screen_flag(&self, full_screen: bool) {
-        self.lock_state().full_screen_flag = full_screen;
+        self.lock_placement_state().full_screen_flag = full_screen;
     }
 }
 
@@ -59,26 +59,28 @@ impl WindowGuard {
 /// The window system refused a change.
 pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -> tauri::Result<()> {
     let Some(window) = app.get_webview_window(KIOSK_WINDOW) else { return Ok(()) };
-    let guard = app.state::<WindowGuard>();
-    let mut placement_state = guard.lock_state();
-    let kiosk_mode = panel.kiosk_mode().on;
+    let guard = app.state::<KioskWindowState>();
+    let mut placement_state = guard.lock_placement_state();
+    let kiosk_mode = panel.kiosk_mode_view().on;
     // Also if the window cannot be placed.
     guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || placement_state.full_screen_flag;
     let on = if whole {
-        monitors::find_monitor(&window, panel.display_settings().monitor.as_deref())?
+        monitors::find_monitor_or_first(&window, panel.display_settings().monitor.as_deref())?
     } else {
         None
     };
-    placement_state
-        .apply_placement(&window, Placement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
+    placement_state.apply_placement(
+        &window,
+        WindowPlacement { full_screen: whole, always_on_top: kiosk_mode, monitor: on },
+    )
 }
 
 /// Places the window again whenever monitors are added, removed or resized.
-pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
+pub(super) fn follow_monitor_changes<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<()> {
     let changed = Arc::new(Notify::new());
     let notify = changed.clone();
-    monitors::on_monitor_change(window, move || notify.notify_one())?;
+    monitors::notify_on_monitor_change(window, move || notify.notify_one())?;
     let app = window.app_handle().clone();
     tauri::async_runtime::spawn(async move {
         loop {
@@ -94,12 +96,12 @@ pub(super) fn follow_monitors<R: Runtime>(window: &WebviewWindow<R>) -> tauri::R
 
 /// Refuses to close the window in kiosk mode, for example by Alt+F4 or a task bar. *Quit* in the panel and signals of
 /// the service manager end the program without this event.
-pub(crate) fn on_window_event<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+pub(crate) fn refuse_window_close<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     if window.label() != KIOSK_WINDOW {
         return;
     }
     if let WindowEvent::CloseRequested { api, .. } = event
-        && window.state::<WindowGuard>().refuses_close.load(Ordering::Relaxed)
+        && window.state::<KioskWindowState>().refuses_close.load(Ordering::Relaxed)
     {
         tracing::info!("something asked to close the window; kiosk mode only ends with the PIN");
         api.prevent_close();
@@ -110,7 +112,7 @@ impl PlacementState {
     fn apply_placement<R: Runtime>(
         &mut self,
         window: &WebviewWindow<R>,
-        wanted: Placement,
+        wanted: WindowPlacement,
     ) -> tauri::Result<()> {
         if wanted == self.current {
             return Ok(());

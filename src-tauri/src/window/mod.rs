@@ -6,7 +6,7 @@ mod page;
 mod page_watchdog;
 mod watchdog_state;
 
-pub(crate) use kiosk_mode::{WindowGuard, apply_window_mode, on_window_event};
+pub(crate) use kiosk_mode::{KioskWindowState, apply_window_mode, refuse_window_close};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
 
@@ -24,7 +24,7 @@ const MIN_WINDOW_SIZE: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
 ///
 /// # Errors
 /// The window cannot be opened.
-pub(crate) fn open_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
+pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> tauri::Result<()> {
     // `cargo xtask dev` serves the page from its own server. Developer tools are enabled then.
     let server = app.config().build.dev_url.clone();
     let developing = server.is_some();
@@ -37,14 +37,14 @@ pub(crate) fn open_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> 
         .on_navigation(move |to| {
             let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
             let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
-            may || log_refused("go to", to)
+            may || log_refused_request("go to", to)
         })
         .on_new_window(|to, _| {
-            log_refused("open a window at", &to);
+            log_refused_request("open a window at", &to);
             NewWindowResponse::Deny
         })
         .on_download(|_, event| match event {
-            DownloadEvent::Requested { url, .. } => log_refused("save what is at", &url),
+            DownloadEvent::Requested { url, .. } => log_refused_request("save what is at", &url),
             _ => false,
         })
         .on_permission_request(|_, what| {
@@ -55,13 +55,14 @@ pub(crate) fn open_window<R: Runtime>(app: &AppHandle<R>, full_screen: bool) -> 
         .build()?;
     page::disable_browser_features(&window, developing)?;
     app.state::<PageWatchdog>().watch_page(&window)?;
-    app.state::<WindowGuard>().set_full_screen_flag(full_screen);
-    kiosk_mode::follow_monitors(&window)?;
+    app.state::<KioskWindowState>().set_full_screen_flag(full_screen);
+    kiosk_mode::follow_monitor_changes(&window)?;
     Ok(())
 }
 
-/// Logs a refused request without the whole URL, which can contain a token.
-fn log_refused(what: &str, to: &url::Url) -> bool {
+/// Logs a request that was refused, and returns false. Omits the path and the query of the URL, which can contain a
+/// token.
+fn log_refused_request(what: &str, to: &url::Url) -> bool {
     tracing::info!(
         scheme = to.scheme(),
         host = to.host_str(),

@@ -17,15 +17,15 @@ pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> 
     let Some(window) = app.get_webview_window(super::KIOSK_WINDOW) else { return Vec::new() };
     let view =
         |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
-    monitor_areas(&window).unwrap_or_default().into_iter().map(view).collect()
+    sorted_monitor_areas(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
 /// The monitor of this name. Without a name, or if it is not connected, the first one.
-pub(super) fn find_monitor<R: Runtime>(
+pub(super) fn find_monitor_or_first<R: Runtime>(
     window: &WebviewWindow<R>,
     wanted: Option<&str>,
 ) -> tauri::Result<Option<MonitorArea>> {
-    let spots = monitor_areas(window)?;
+    let spots = sorted_monitor_areas(window)?;
     if let Some(wanted) = wanted {
         if let Some(spot) = spots.iter().find(|spot| spot.name == wanted) {
             return Ok(Some(spot.clone()));
@@ -39,10 +39,10 @@ pub(super) fn find_monitor<R: Runtime>(
 }
 
 /// The monitors from left to right, then top to bottom. The system's order changes when a monitor is connected.
-fn monitor_areas<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<MonitorArea>> {
+fn sorted_monitor_areas<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<MonitorArea>> {
     let mut monitors = window.available_monitors()?;
     monitors.sort_by_key(|monitor| (monitor.position().x, monitor.position().y));
-    let names = unique_names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
+    let names = unique_monitor_names(monitors.iter().map(|monitor| monitor.name().map(String::as_str)));
     let spot = |(name, monitor): (String, &Monitor)| MonitorArea {
         name,
         position: *monitor.position(),
@@ -53,7 +53,7 @@ fn monitor_areas<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result<Vec<Mon
 
 /// Calls `notify` whenever monitors are added, removed or changed.
 #[cfg(target_os = "linux")]
-pub(super) fn on_monitor_change<R: Runtime>(
+pub(super) fn notify_on_monitor_change<R: Runtime>(
     window: &WebviewWindow<R>,
     notify: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn is_wayland<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result
 
 /// On other systems, the system moves windows off a monitor that is removed.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn on_monitor_change<R: Runtime>(
+pub(super) fn notify_on_monitor_change<R: Runtime>(
     _: &WebviewWindow<R>,
     _: impl Fn() + Send + 'static,
 ) -> tauri::Result<()> {
@@ -93,7 +93,7 @@ pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool
 }
 
 /// Numbers monitors of the same name, including those without a name.
-fn unique_names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
+fn unique_monitor_names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
     let given: Vec<&str> =
         given.map(|name| name.filter(|name| !name.is_empty()).unwrap_or("Monitor")).collect();
     let mut seen: HashMap<&str, u32> = HashMap::new();
@@ -110,12 +110,12 @@ fn unique_names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String>
 
 #[cfg(test)]
 mod tests {
-    use super::unique_names;
+    use super::unique_monitor_names;
 
     #[test]
     fn monitor_names_are_unique() {
         let given = [Some("TV"), None, Some("U2720Q"), Some(""), Some("U2720Q")];
         let expected = ["TV", "Monitor (1)", "U2720Q (1)", "Monitor (2)", "U2720Q (2)"];
-        assert_eq!(unique_names(given.into_iter()), expected);
+        assert_eq!(unique_monitor_names(given.into_iter()), expected);
     }
 }

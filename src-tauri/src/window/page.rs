@@ -5,9 +5,13 @@
 use tauri::{Runtime, WebviewWindow};
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{disable_browser_features, load_page, on_page_death, show_fallback, terminate_page};
+pub(super) use linux::{
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_page,
+};
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::{disable_browser_features, load_page, on_page_death, show_fallback, terminate_page};
+pub(super) use other::{
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_page,
+};
 
 /// Text on the window when the page cannot be shown. Visitors read it, so it is short. English only, because the
 /// catalogues are in the page.
@@ -50,7 +54,7 @@ mod linux {
     }
 
     /// Calls `notify` with the reason whenever the page's process ends.
-    pub(crate) fn on_page_death<R: Runtime>(
+    pub(crate) fn notify_on_page_death<R: Runtime>(
         window: &WebviewWindow<R>,
         notify: impl Fn(&'static str) + Send + 'static,
     ) -> tauri::Result<()> {
@@ -78,7 +82,10 @@ mod linux {
     }
 
     /// Shows the fallback text in place of the page, or the page again.
-    pub(crate) fn show_fallback<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_visible<R: Runtime>(
+        window: &WebviewWindow<R>,
+        visible: bool,
+    ) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
             if view.is_visible() == visible {
@@ -129,7 +136,7 @@ mod other {
         Ok(())
     }
 
-    pub(crate) fn on_page_death<R: Runtime>(
+    pub(crate) fn notify_on_page_death<R: Runtime>(
         _: &WebviewWindow<R>,
         _: impl Fn(&'static str) + Send + 'static,
     ) -> tauri::Result<()> {
@@ -144,7 +151,10 @@ mod other {
         window.navigate(home.clone())
     }
 
-    pub(crate) fn show_fallback<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_visible<R: Runtime>(
+        window: &WebviewWindow<R>,
+        visible: bool,
+    ) -> tauri::Result<()> {
         window.set_title(if visible { FALLBACK_TEXT } else { super::super::WINDOW_TITLE })
     }
 }

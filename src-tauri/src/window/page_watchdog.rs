@@ -30,9 +30,10 @@ impl Default for PageWatchdogInner {
 
 impl PageWatchdog {
     /// Records a heartbeat of the page, which says whether it is hidden.
-    pub(crate) fn heartbeat(&self, hidden: bool) {
-        let now = self.elapsed();
-        let first = self.lock_state().as_mut().is_some_and(|pulse| pulse.record_heartbeat(now, hidden));
+    pub(crate) fn record_heartbeat(&self, hidden: bool) {
+        let now = self.time_since_start();
+        let first =
+            self.lock_watchdog_state().as_mut().is_some_and(|pulse| pulse.record_heartbeat(now, hidden));
         if first {
             tracing::info!("the page lives");
             self.0.wake.notify_one();
@@ -42,9 +43,9 @@ impl PageWatchdog {
     /// Watches the page of this window until the window is gone.
     pub(super) fn watch_page<R: Runtime>(&self, window: &WebviewWindow<R>) -> tauri::Result<()> {
         let home = window.url()?;
-        *self.lock_state() = Some(WatchdogState::new(self.elapsed()));
+        *self.lock_watchdog_state() = Some(WatchdogState::new(self.time_since_start()));
         let heart = self.clone();
-        page::on_page_death(window, move |why| heart.record_crash(why))?;
+        page::notify_on_page_death(window, move |why| heart.record_page_crash(why))?;
         let (heart, window) = (self.clone(), window.clone());
         tauri::async_runtime::spawn(async move {
             loop {
@@ -59,9 +60,9 @@ impl PageWatchdog {
         Ok(())
     }
 
-    fn record_crash(&self, why: &str) {
-        let now = self.elapsed();
-        let rest = self.lock_state().as_mut().and_then(|pulse| pulse.record_crash(now));
+    fn record_page_crash(&self, why: &str) {
+        let now = self.time_since_start();
+        let rest = self.lock_watchdog_state().as_mut().and_then(|pulse| pulse.record_crash(now));
         match rest {
             None => tracing::error!(why, "the page's process ended; the page is reloaded at once"),
             Some(rest) => tracing::error!(
@@ -74,8 +75,8 @@ impl PageWatchdog {
     }
 
     fn recover_page<R: Runtime>(&self, window: &WebviewWindow<R>, home: &url::Url) -> tauri::Result<()> {
-        let now = self.elapsed();
-        let (act, given_up) = match self.lock_state().as_mut() {
+        let now = self.time_since_start();
+        let (act, given_up) = match self.lock_watchdog_state().as_mut() {
             Some(pulse) => (pulse.next_action(now), pulse.shows_fallback()),
             None => (None, false),
         };
@@ -90,14 +91,14 @@ impl PageWatchdog {
                 page::terminate_page(window, home)?;
             }
         }
-        page::show_fallback(window, given_up)
+        page::set_fallback_visible(window, given_up)
     }
 
-    fn elapsed(&self) -> Duration {
+    fn time_since_start(&self) -> Duration {
         self.0.started_at.elapsed()
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, Option<WatchdogState>> {
+    fn lock_watchdog_state(&self) -> MutexGuard<'_, Option<WatchdogState>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

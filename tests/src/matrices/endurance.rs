@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     // With one arena per thread, fragmentation in glibc would hide a leak.
     day.env("MALLOC_ARENA_MAX", "1");
     let output = run_day(day)?;
-    let applied: u64 = sandbox.faults().iter().map(|state| state.struck).sum();
+    let applied: u64 = sandbox.fault_states().iter().map(|state| state.struck).sum();
 
     // Visits that the end of the day interrupted are recovered without faults.
     sandbox.clear_faults();
@@ -200,7 +200,7 @@ fn check_day(
         }
     }
     let count = |codes: &[&str]| codes.iter().filter_map(|code| past.get(*code)).sum::<u32>();
-    let tokens = sandbox.state().tokens;
+    let tokens = sandbox.sandbox_state().tokens;
     let spent = tokens.iter().filter(|token| token.state == TokenPhase::Spent).count();
     let accounted = count(&["saved", "saved_in_part", "possibly_consumed"]);
     if usize::try_from(accounted).ok() != Some(spent) {

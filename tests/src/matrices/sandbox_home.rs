@@ -93,7 +93,7 @@ impl SandboxHome {
 
 /// Associates an avatar with each token that has none.
 pub(crate) fn associate_avatars(sandbox: &Sandbox) {
-    for token in sandbox.state().tokens {
+    for token in sandbox.sandbox_state().tokens {
         // Fails for a token that has an avatar or is no longer active.
         _ = sandbox.associate_avatar(&token.token, &AvatarChoice::New, None);
     }

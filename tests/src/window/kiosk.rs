@@ -113,18 +113,18 @@ impl Backend {
 
     /// The Export Token that was issued last.
     pub fn last_token(&self) -> Result<String, HarnessError> {
-        let token = self.server.sandbox().state().tokens.pop().ok_or("no token was issued")?;
+        let token = self.server.sandbox().sandbox_state().tokens.pop().ok_or("no token was issued")?;
         Ok(token.token)
     }
 
     /// The number of issued Export Tokens.
     pub fn token_count(&self) -> usize {
-        self.server.sandbox().state().tokens.len()
+        self.server.sandbox().sandbox_state().tokens.len()
     }
 
     /// The number of requests to which the current faults were applied.
     pub fn applied_fault_count(&self) -> u64 {
-        self.server.sandbox().faults().iter().map(|fault| fault.struck).sum()
+        self.server.sandbox().fault_states().iter().map(|fault| fault.struck).sum()
     }
 
     /// Simulates the phone: associates an avatar with the token that was issued last.
@@ -141,13 +141,13 @@ impl Backend {
 
     /// Forces the state of the token that was issued last.
     pub fn force_state(&self, force: ForcedState) -> Result<(), HarnessError> {
-        Ok(self.server.sandbox().force_state(&self.last_token()?, force)?)
+        Ok(self.server.sandbox().force_token_state(&self.last_token()?, force)?)
     }
 
     /// Stops or resumes the clock of the backend.
     pub fn set_paused(&self, paused: bool) -> Result<(), HarnessError> {
         let change = ClockMove { paused: Some(paused), ..ClockMove::default() };
-        self.server.sandbox().move_clock(&change)?;
+        self.server.sandbox().change_clock(&change)?;
         Ok(())
     }
 
@@ -168,7 +168,7 @@ impl Backend {
         setup: KioskSetup<'_>,
     ) -> Result<Vec<String>, HarnessError> {
         let profiles = desktop.data().join("profiles.toml");
-        let (url, link, more) = (self.server.local_url(), self.server.link_template(), setup.profile);
+        let (url, link, more) = (self.server.local_url(), self.server.qr_link_template(), setup.profile);
         fs::write(
             &profiles,
             format!(

@@ -19,11 +19,11 @@ pub struct BackendConfig {
 
 impl BackendConfig {
     /// As the operator sees it.
-    pub fn view(&self) -> BackendView {
+    pub fn to_backend_view(&self) -> BackendView {
         BackendView {
             profile: self.profile.name.clone(),
             host: self.target.host_and_port(),
-            sandbox: self.target.embedded_sandbox,
+            sandbox: self.target.target_of_embedded_sandbox,
             phones_at: self.phone_address.clone(),
         }
     }
@@ -32,23 +32,23 @@ impl BackendConfig {
 /// A backend in use: its visits share one session token.
 pub(super) struct ActiveBackend {
     pub(super) config: BackendConfig,
-    build_api: OnceLock<ApiClient>,
+    get_or_build_api: OnceLock<ApiClient>,
 }
 
 impl ActiveBackend {
     pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
-        Arc::new(Self { config: backend_config, build_api: OnceLock::new() })
+        Arc::new(Self { config: backend_config, get_or_build_api: OnceLock::new() })
     }
 
     /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.
     ///
     /// # Errors
     /// [`SetupError`] when a credential is missing or unusable.
-    pub(super) fn build_api(&self) -> Result<ApiClient, SetupError> {
-        if let Some(api) = self.build_api.get() {
+    pub(super) fn get_or_build_api(&self) -> Result<ApiClient, SetupError> {
+        if let Some(api) = self.get_or_build_api.get() {
             return Ok(api.clone());
         }
         let api = self.config.target.api_client(&self.config.profile, Arc::new(NoRecorder))?;
-        Ok(self.build_api.get_or_init(|| api).clone())
+        Ok(self.get_or_build_api.get_or_init(|| api).clone())
     }
 }

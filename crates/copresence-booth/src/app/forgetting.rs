@@ -1,7 +1,7 @@
 //! Forgetting visits: because a visitor asks for it, or because the retention time is over.
 
 use super::Kiosk;
-use super::state::{KioskState, Shown};
+use super::state::{KioskState, ShownScreen};
 use crate::view::{ForgettingState, Problem};
 use copresence_engine::history::{self, ForgetResult};
 use copresence_engine::problem::problem_for_code;
@@ -10,28 +10,26 @@ use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often a visit is tried that another task or program has locked, before the visitor is told; the sweep tries it
-/// again later.
+/// Maximum attempts to forget a visit that another task or program has locked. After them the visitor is told, and
+/// the next sweep tries again. (and the message in `forget_problem`: "another program has the visit {id} in hand" →
+/// "visit {id} is in use by another program")
 const MAX_LOCKED_TRIES: u32 = 20;
 /// The delay between two of them.
 const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 impl Kiosk {
     /// Forgets the visit on the screen.
-    pub(super) fn forget_shown(&self, state: &mut KioskState) {
+    pub(super) fn start_forgetting_shown_visit(&self, state: &mut KioskState) {
         let Some((id, active_visit)) = state.shown_visit() else { return };
         active_visit.cancel.cancel();
         let gone = active_visit.task_done.clone();
-        state.shown = Shown::Forgetting(id, ForgettingState::Working);
-        self.forget_once_ended(state, id, gone);
+        state.shown = ShownScreen::Forgetting(id, ForgettingState::Working);
+        self.forget_visit_once_ended(state, id, gone);
     }
 
-    /// Forgets visits that were kept longer than the operator wants, and those that could not be forgotten before, but
-    /// none that is on the screen or continues behind it: to be called at the program's start and now and then. Needs a
-    /// tokio runtime.
-    ///
-    /// If files are kept until their visitor leaves, every visit that is not here any more is forgotten, also one that
-    /// left under another setting.
+    /// Forgets visits that are older than the retention time, and visits that could not be forgotten earlier. Skips
+    /// visits on the screen or in progress. Call it at the start of the program and then periodically. Needs a
+    /// tokio runtime. If files are kept until their visitor leaves, forgets every visit that is not in progress.
     pub fn forget_expired_visits(&self) {
         let (hours, to_forget) = {
             let state = self.lock_state();
@@ -53,47 +51,50 @@ impl Kiosk {
                 (visit.start.started_at < before || to_forget.contains(&id))
                     && !kiosk.lock_state().is_shown_or_running(&id)
             };
-            let swept = history::forget_visits(&kiosk.setup.data_store, is_due).await;
+            let swept = history::forget_matching_visits(&kiosk.setup.data_store, is_due).await;
             for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
-                kiosk.inspector.forget_visit(*visit);
+                kiosk.inspector.forget_recordings_of_visit(*visit);
                 kiosk.lock_state().to_forget.remove(visit);
             }
             // A locked visit is tried again by the next sweep.
             let swept = swept.map(|forgotten| ForgetResult { locked: Vec::new(), ..forgotten });
-            if let Some(problem) = forget_problem(swept.map_err(|error| error.to_string())) {
+            if let Some(problem) = incomplete_forget_problem(swept.map_err(|error| error.to_string())) {
                 kiosk.record_problem(&problem);
             }
         });
     }
 
     /// Leaves the screen; a visit that is kept only until then is forgotten as soon as it has ended.
-    pub(super) fn leave_screen(&self, state: &mut KioskState) {
+    pub(super) fn leave_shown_visit(&self, state: &mut KioskState) {
         let leaves = state.shown_visit().map(|(id, active_visit)| (id, active_visit.task_done.clone()));
-        state.leave_screen();
+        state.take_visit_off_screen();
         if let Some((id, gone)) = leaves
             && state.booth_settings.keep_hours == Some(0)
         {
-            self.forget_once_ended(state, id, gone);
+            self.forget_visit_once_ended(state, id, gone);
         }
     }
 
-    fn forget_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
+    fn forget_visit_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
         // Before its lock is free: recovery would take it, and use the token of a person who left.
         state.to_forget.insert(id);
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             gone.cancelled().await;
-            let forgotten = kiosk.forget_when_free(id).await;
-            kiosk.inspector.forget_visit(id);
+            let forgotten = kiosk.retry_forget_while_locked(id).await;
+            kiosk.inspector.forget_recordings_of_visit(id);
             if matches!(&forgotten, Ok(forgotten) if forgotten.locked.is_empty()) {
                 kiosk.lock_state().to_forget.remove(&id);
             }
-            kiosk.show_forgotten(id, forget_problem(forgotten.map_err(|error| error.to_string())));
+            kiosk.show_forget_result(
+                id,
+                incomplete_forget_problem(forgotten.map_err(|error| error.to_string())),
+            );
         });
     }
 
     /// Forgets a visit, and tries again while something else has it locked.
-    async fn forget_when_free(&self, id: VisitId) -> Result<ForgetResult, StoreError> {
+    async fn retry_forget_while_locked(&self, id: VisitId) -> Result<ForgetResult, StoreError> {
         let mut tries = 1;
         loop {
             let forgotten = history::forget_visit(&self.setup.data_store, &id).await?.unwrap_or_default();
@@ -105,12 +106,12 @@ impl Kiosk {
         }
     }
 
-    fn show_forgotten(&self, id: VisitId, problem: Option<Problem>) {
+    fn show_forget_result(&self, id: VisitId, problem: Option<Problem>) {
         if let Some(problem) = &problem {
             self.record_problem(problem);
         }
         let mut state = self.lock_state();
-        if let Shown::Forgetting(shown, state) = &mut state.shown
+        if let ShownScreen::Forgetting(shown, state) = &mut state.shown
             && *shown == id
         {
             *state = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
@@ -125,7 +126,7 @@ impl Kiosk {
 }
 
 /// The problem with what could not be forgotten, if any.
-pub(crate) fn forget_problem(forgotten: Result<ForgetResult, String>) -> Option<Problem> {
+pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>) -> Option<Problem> {
     let detail = match forgotten {
         Ok(ForgetResult { foreign_files: left, locked: held, .. }) if left.is_empty() && held.is_empty() => {
             return None;

@@ -5,7 +5,7 @@ mod forgetting;
 mod state;
 
 pub use backend_config::BackendConfig;
-pub(crate) use forgetting::forget_problem;
+pub(crate) use forgetting::incomplete_forget_problem;
 
 use crate::inspector::Inspector;
 use crate::screen_state::VisitScreenState;
@@ -16,13 +16,13 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{Unfinished, recover_due};
+use copresence_engine::recovery::{UnfinishedVisit, recover_due_visits};
 use copresence_engine::runner::{EventSink, ExitSignals, VisitConfig, VisitContext, run_visit};
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use copresence_store::VisitId;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
-use state::{ActiveVisit, KioskState, Shown};
+use state::{ActiveVisit, KioskState, ShownScreen};
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ pub enum VisitorCommand<'a> {
 /// What a command of the window acts on. A command whose target is not shown any more is ignored; what is not named
 /// matches anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommandTarget {
+pub struct ExpectedScreen {
     /// The id of the visit on the screen.
     pub visit: Option<String>,
     /// The revision of the snapshot in which the button was. Any later one matches as long as it is the same screen of
@@ -107,7 +107,7 @@ impl Kiosk {
         };
         let first = Snapshot {
             revision: 1,
-            backend: backend_config.view(),
+            backend: backend_config.to_backend_view(),
             booth: BoothView::default(),
             screen: Screen::Attract,
         };
@@ -186,47 +186,47 @@ impl Kiosk {
     /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
     /// that has not ended is shown or the booth is closed, and after [`stop`](Self::stop). Needs a tokio runtime.
     pub fn start_visit(&self) {
-        self.run_command(VisitorCommand::Start, &CommandTarget::default());
+        self.run_visitor_command(VisitorCommand::Start, &ExpectedScreen::default());
     }
 
     /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
     /// shown now: nobody agreed to those. Needs a tokio runtime.
-    pub fn agree_to_consent(&self, to: &str) {
-        self.run_command(VisitorCommand::Agree { to }, &CommandTarget::default());
+    pub fn accept_consent_text(&self, to: &str) {
+        self.run_visitor_command(VisitorCommand::Agree { to }, &ExpectedScreen::default());
     }
 
     /// Leaves the screen. A visit whose avatar is being made continues in the background; any other ends.
     pub fn leave_visit(&self) {
-        self.run_command(VisitorCommand::Cancel, &CommandTarget::default());
+        self.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen::default());
     }
 
     /// Asks for a new Export Token in place of the one that is shown. Does nothing while one is being issued, because
     /// each is paid for. Needs a tokio runtime.
     pub fn request_new_code(&self) {
-        self.run_command(VisitorCommand::NewCode, &CommandTarget::default());
+        self.run_visitor_command(VisitorCommand::NewCode, &ExpectedScreen::default());
     }
 
     /// Back to the first screen, for the next visitor.
     pub fn return_to_start(&self) {
-        self.run_command(VisitorCommand::Again, &CommandTarget::default());
+        self.run_visitor_command(VisitorCommand::Again, &ExpectedScreen::default());
     }
 
     /// Forgets the visit on the screen (files, history and journal), whatever is in progress for it, and shows how far
     /// that is. Needs a tokio runtime.
     pub fn forget_shown_visit(&self) {
-        self.run_command(VisitorCommand::Forget, &CommandTarget::default());
+        self.run_visitor_command(VisitorCommand::Forget, &ExpectedScreen::default());
     }
 
     /// Runs a command of the window, unless the screen that it was given on is not shown any more.
-    pub fn run_command(&self, command: VisitorCommand<'_>, target: &CommandTarget) {
+    pub fn run_visitor_command(&self, command: VisitorCommand<'_>, target: &ExpectedScreen) {
         let mut state = self.lock_state();
-        if self.is_target_shown(&state, target) {
+        if self.matches_expected_screen(&state, target) {
             match command {
-                VisitorCommand::Start => self.start_if_free(&mut state),
-                VisitorCommand::Agree { to } => self.begin_if_agreed(&mut state, to),
-                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_screen(&mut state),
+                VisitorCommand::Start => self.start_or_ask_consent(&mut state),
+                VisitorCommand::Agree { to } => self.begin_visit_if_agreed(&mut state, to),
+                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_shown_visit(&mut state),
                 VisitorCommand::NewCode => self.replace_code(&mut state),
-                VisitorCommand::Forget => self.forget_shown(&mut state),
+                VisitorCommand::Forget => self.start_forgetting_shown_visit(&mut state),
             }
         } else {
             tracing::info!(?command, ?target, "a command for another screen is ignored");
@@ -235,36 +235,37 @@ impl Kiosk {
     }
 
     /// Whether what a command names is still on the screen.
-    pub fn is_command_current(&self, target: &CommandTarget) -> bool {
-        self.is_target_shown(&self.lock_state(), target)
+    pub fn is_command_current(&self, target: &ExpectedScreen) -> bool {
+        self.matches_expected_screen(&self.lock_state(), target)
     }
 
-    fn is_target_shown(&self, state: &KioskState, target: &CommandTarget) -> bool {
-        let is_visit = |visit: &String| state.shown_id().is_some_and(|shown| shown.to_string() == *visit);
+    fn matches_expected_screen(&self, state: &KioskState, target: &ExpectedScreen) -> bool {
+        let is_visit =
+            |visit: &String| state.shown_visit_id().is_some_and(|shown| shown.to_string() == *visit);
         let is_revision =
             |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
         target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
     }
 
-    fn start_if_free(&self, state: &mut KioskState) {
-        if state.can_start() && state.booth_settings.closed.is_none() {
-            self.leave_screen(state);
+    fn start_or_ask_consent(&self, state: &mut KioskState) {
+        if state.can_start_visit() && state.booth_settings.closed.is_none() {
+            self.leave_shown_visit(state);
             if state.consent.is_empty() {
-                self.begin_visit(state);
+                self.show_and_spawn_visit(state);
             } else {
-                state.shown = Shown::Consent(state.consent.clone());
+                state.shown = ShownScreen::Consent(state.consent.clone());
             }
         }
     }
 
-    fn begin_if_agreed(&self, state: &mut KioskState, to: &str) {
+    fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            Shown::Consent(texts) => texts.language_of(to).map(str::to_owned),
+            ShownScreen::Consent(texts) => texts.language_of_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language {
             tracing::info!(language, "the visitor agreed to what is shown before the code");
-            self.begin_visit(state);
+            self.show_and_spawn_visit(state);
         }
     }
 
@@ -272,8 +273,8 @@ impl Kiosk {
         let has_its_code =
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
-            self.leave_screen(state);
-            self.begin_visit(state);
+            self.leave_shown_visit(state);
+            self.show_and_spawn_visit(state);
         }
     }
 
@@ -286,7 +287,7 @@ impl Kiosk {
     }
 
     /// A saved file of the visit on the screen; `None` for any other visit.
-    pub fn shown_file(&self, visit: &str, name: &str) -> Option<PathBuf> {
+    pub fn shown_visit_file_path(&self, visit: &str, name: &str) -> Option<PathBuf> {
         let state = self.lock_state();
         let (id, active_visit) = state.shown_visit()?;
         active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
@@ -297,21 +298,21 @@ impl Kiosk {
     /// while an earlier call still runs. Needs a tokio runtime.
     pub fn recover_earlier_visits(&self) {
         let running = self.lock_state().unended_visits();
-        self.recover_in_background(running);
+        self.recover_visits_in_background(running);
     }
 
     /// Recovers earlier visits, except those that run now: one that ends meanwhile is not left over.
-    fn recover_in_background(&self, running: HashSet<VisitId>) {
+    fn recover_visits_in_background(&self, running: HashSet<VisitId>) {
         let Ok(once) = self.recovery_lock.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _once = once;
-            let find_context_for = |unfinished: &Unfinished| kiosk.recovery_context(unfinished);
+            let find_context_for = |unfinished: &UnfinishedVisit| kiosk.recovery_context(unfinished);
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
             tokio::select! {
                 // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
-                recovered = recover_due(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
+                recovered = recover_due_visits(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
                     Ok(all) => for one in all {
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
                     },
@@ -327,15 +328,15 @@ impl Kiosk {
             let mut state = self.lock_state();
             // An avatar that is shown is saved, also if the end of its visit is still being written.
             let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
-            if is_shown || state.can_start() {
-                self.leave_screen(&mut state);
+            if is_shown || state.can_start_visit() {
+                self.leave_shown_visit(&mut state);
             }
         }
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
         // The process may end without dropping the journal, and a cancelled redeem is only queued.
-        if let Err(error) = self.setup.data_store.journal.flush().await {
+        if let Err(error) = self.setup.data_store.journal.flush_queued_writes().await {
             tracing::error!(%error, "the journal could not be flushed");
         }
     }
@@ -346,7 +347,7 @@ impl Kiosk {
     }
 
     /// Shows a new visit at once. What touches the disk or builds HTTP clients happens in its task, without the lock.
-    fn begin_visit(&self, state: &mut KioskState) {
+    fn show_and_spawn_visit(&self, state: &mut KioskState) {
         if self.stopping.is_cancelled() {
             return;
         }
@@ -367,27 +368,30 @@ impl Kiosk {
                 task_done: gone,
             },
         );
-        self.recover_in_background(state.unended_visits());
+        self.recover_visits_in_background(state.unended_visits());
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let _ending = ending;
             // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
-            if AssertUnwindSafe(kiosk.run_visit(id, at, leave)).catch_unwind().await.is_err() {
-                let event =
-                    ended_event("internal", 2, "the program failed in this visit; the log says where");
-                kiosk.handle_event(&VisitEvent { visit: id, at: kiosk.clock.now(), kind: event });
+            if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
+                let event = ended_event_for_code(
+                    "internal",
+                    2,
+                    "the program failed in this visit; the log says where",
+                );
+                kiosk.record_and_show_event(&VisitEvent { visit: id, at: kiosk.clock.now(), kind: event });
             }
         });
     }
 
-    async fn run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
+    async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
         let config =
             VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
         let build = {
             let at = at.clone();
-            move || at.build_api()
+            move || at.get_or_build_api()
         };
         let api = match tokio::task::spawn_blocking(build).await {
             Ok(api) => api,
@@ -395,15 +399,15 @@ impl Kiosk {
         };
         match api {
             Ok(api) => {
-                let api = self.inspector.record_visit(id, &api, target, profile);
+                let api = self.inspector.start_recording_visit(id, &api, target, profile);
                 run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave)
                     .await;
             }
             Err(error) => {
-                self.handle_event(&VisitEvent {
+                self.record_and_show_event(&VisitEvent {
                     visit: id,
                     at: self.clock.now(),
-                    kind: setup_failed(&error),
+                    kind: setup_failed_event(&error),
                 });
             }
         }
@@ -411,43 +415,44 @@ impl Kiosk {
 
     /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
     /// last: nobody stands at the booth for it.
-    fn recovery_context(&self, unfinished: &Unfinished) -> Result<VisitContext, String> {
+    fn recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
         let setup = &self.setup;
         let in_use = self.lock_state().active_backend.clone();
         let BackendConfig { profile, target, .. } = &in_use.config;
         let api = if unfinished.token.is_none() {
-            target.download_client(profile.timeouts)
+            target.download_only_client(profile.timeouts)
         } else if unfinished.visit.start.api_url == target.api_url.as_str() {
-            in_use.build_api()
+            in_use.get_or_build_api()
         } else {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        let event_sink: EventSink =
-            Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.name()));
+        let event_sink: EventSink = Arc::new(
+            |event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()),
+        );
         Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_limits(profile))
     }
 
     /// The event sink of visits on the screen.
     fn event_sink(&self) -> EventSink {
         let kiosk = self.clone();
-        Arc::new(move |event: VisitEvent| kiosk.handle_event(&event))
+        Arc::new(move |event: VisitEvent| kiosk.record_and_show_event(&event))
     }
 
-    fn handle_event(&self, event: &VisitEvent) {
+    fn record_and_show_event(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_state();
         state.apply_event(event);
         if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
             && let Some(active_visit) = state.visits.get(&event.visit)
         {
-            self.publish_at_expiry(*at, active_visit.task_done.clone());
+            self.publish_at_code_expiry(*at, active_visit.task_done.clone());
         }
         self.publish_snapshot(&mut state);
     }
 
     /// Publishes a snapshot when the code expires, unless the visit's task has ended by then.
-    fn publish_at_expiry(&self, at: Timestamp, gone: CancellationToken) {
+    fn publish_at_code_expiry(&self, at: Timestamp, gone: CancellationToken) {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.now()))
@@ -464,7 +469,7 @@ impl Kiosk {
 
     fn publish_snapshot(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
-        let backend = state.shown_backend().config.view();
+        let backend = state.shown_backend().config.to_backend_view();
         let booth = state.booth_settings.clone();
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
@@ -487,18 +492,18 @@ fn is_same_screen(before: &Screen, after: &Screen) -> bool {
     // After `failed` the visitor records again or leaves; before, the avatar is being made.
     let has_failed = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "failed");
     std::mem::discriminant(before) == std::mem::discriminant(after)
-        && before.visit() == after.visit()
+        && before.visit_id() == after.visit_id()
         && has_failed(before) == has_failed(after)
 }
 
 /// The end of a visit whose backend cannot be set up.
-fn setup_failed(error: &SetupError) -> EventKind {
-    let code = problem::setup_error_code(error);
+fn setup_failed_event(error: &SetupError) -> EventKind {
+    let code = problem::code_for_setup_error(error);
     let exit = if code == "credentials_missing" { 3 } else { 2 };
-    ended_event(code, exit, &error.to_string())
+    ended_event_for_code(code, exit, &error.to_string())
 }
 
-fn ended_event(code: &str, exit: u8, detail: &str) -> EventKind {
+fn ended_event_for_code(code: &str, exit: u8, detail: &str) -> EventKind {
     let message = problem::operator_message(&problem::problem_for_code(code, Some(detail)));
     EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
 }

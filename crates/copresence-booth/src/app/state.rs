@@ -1,7 +1,7 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
-use crate::screen_state::{ScreenContext, VisitScreenState};
+use crate::screen_state::{HostScreenOptions, VisitScreenState};
 use crate::view::{BoothView, ForgettingState, Problem, Screen, Texts};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
@@ -26,7 +26,7 @@ pub(super) struct ActiveVisit {
 
 /// What the screen shows.
 #[derive(Default)]
-pub(super) enum Shown {
+pub(super) enum ShownScreen {
     #[default]
     Attract,
     /// The text to agree to, as it was when the screen appeared.
@@ -37,7 +37,7 @@ pub(super) enum Shown {
 
 pub(super) struct KioskState {
     pub(super) visits: HashMap<VisitId, ActiveVisit>,
-    pub(super) shown: Shown,
+    pub(super) shown: ShownScreen,
     /// The backend of new visits.
     pub(super) active_backend: Arc<ActiveBackend>,
     pub(super) booth_settings: BoothView,
@@ -55,7 +55,7 @@ impl KioskState {
     pub(super) fn new(active_backend: Arc<ActiveBackend>) -> Self {
         Self {
             visits: HashMap::new(),
-            shown: Shown::default(),
+            shown: ShownScreen::default(),
             active_backend,
             booth_settings: BoothView::default(),
             consent: Texts::default(),
@@ -67,21 +67,21 @@ impl KioskState {
 
     /// The visit on the screen.
     pub(super) fn shown_visit(&self) -> Option<(VisitId, &ActiveVisit)> {
-        let Shown::Visit(id) = &self.shown else { return None };
+        let ShownScreen::Visit(id) = &self.shown else { return None };
         self.visits.get(id).map(|active_visit| (*id, active_visit))
     }
 
     /// The visit that the screen is about, also while it is being forgotten.
-    pub(super) fn shown_id(&self) -> Option<VisitId> {
+    pub(super) fn shown_visit_id(&self) -> Option<VisitId> {
         match &self.shown {
-            Shown::Visit(id) | Shown::Forgetting(id, _) => Some(*id),
-            Shown::Attract | Shown::Consent(_) => None,
+            ShownScreen::Visit(id) | ShownScreen::Forgetting(id, _) => Some(*id),
+            ShownScreen::Attract | ShownScreen::Consent(_) => None,
         }
     }
 
     /// Whether a visit is on the screen, or continues behind it.
     pub(super) fn is_shown_or_running(&self, id: &VisitId) -> bool {
-        self.shown_id() == Some(*id)
+        self.shown_visit_id() == Some(*id)
             || self.visits.get(id).is_some_and(|active_visit| !active_visit.task_done.is_cancelled())
     }
 
@@ -95,23 +95,23 @@ impl KioskState {
     }
 
     /// Whether no visit is on the screen, or only one that has ended.
-    pub(super) fn can_start(&self) -> bool {
+    pub(super) fn can_start_visit(&self) -> bool {
         self.shown_visit().is_none_or(|(_, active_visit)| active_visit.screen_state.has_ended())
     }
 
     pub(super) fn show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
         self.visits.insert(id, active_visit);
-        self.shown = Shown::Visit(id);
+        self.shown = ShownScreen::Visit(id);
         self.drop_ended_visits();
     }
 
     /// Takes the visit off the screen. The visit itself decides whether it continues in the background.
-    pub(super) fn leave_screen(&mut self) -> Option<VisitId> {
+    pub(super) fn take_visit_off_screen(&mut self) -> Option<VisitId> {
         let left = self.shown_visit().map(|(id, active_visit)| {
             active_visit.visitor_left.cancel();
             id
         });
-        self.shown = Shown::Attract;
+        self.shown = ShownScreen::Attract;
         self.drop_ended_visits();
         left
     }
@@ -137,15 +137,15 @@ impl KioskState {
 
     pub(super) fn current_screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
         match &self.shown {
-            Shown::Attract => Screen::Attract,
-            Shown::Consent(texts) => Screen::Consent { texts: texts.clone() },
-            Shown::Forgetting(visit, state) => {
+            ShownScreen::Attract => Screen::Attract,
+            ShownScreen::Consent(texts) => Screen::Consent { texts: texts.clone() },
+            ShownScreen::Forgetting(visit, state) => {
                 Screen::Forgetting { visit: visit.to_string(), stand: state.clone() }
             }
-            Shown::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
-                let facts = ScreenContext {
+            ShownScreen::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
+                let facts = HostScreenOptions {
                     asset_base: asset_base.to_owned(),
-                    can_play_phone: active_visit.backend.config.target.embedded_sandbox,
+                    can_play_phone: active_visit.backend.config.target.target_of_embedded_sandbox,
                     home,
                 };
                 active_visit.screen_state.to_screen(&facts, now)
@@ -168,12 +168,14 @@ mod tests {
 
     fn state() -> KioskState {
         let none = std::path::Path::new("/dev/null");
-        let profile = Profiles::load(Some(none)).and_then(|all| all.get("sandbox")).expect("built in");
+        let profile = Profiles::load_profiles(Some(none))
+            .and_then(|all| all.profile_by_name("sandbox"))
+            .expect("built in");
         let target = BackendTarget {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
             credentials: copresence_client::Credentials::default(),
-            embedded_sandbox: true,
+            target_of_embedded_sandbox: true,
         };
         KioskState::new(ActiveBackend::new(BackendConfig { profile, target, phone_address: None }))
     }
@@ -210,7 +212,7 @@ mod tests {
         let behind = VisitId::new();
         let active_visit = active_visit(&state, behind);
         state.show_visit(behind, active_visit);
-        state.leave_screen();
+        state.take_visit_off_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");
         state.apply_event(&end(behind));

@@ -8,7 +8,7 @@ mod render;
 
 use crate::view::Problem;
 use crate::view::inspector::{InspectorView, RequirementView};
-use copresence_client::{ApiClient, Backend, Exchange, Recorder, Redactor, har};
+use copresence_client::{ApiClient, Backend, Exchange, ExchangeRecorder, Redactor, har};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::profile::Profile;
@@ -61,8 +61,8 @@ struct VisitRecorder {
     visit: VisitId,
 }
 
-impl Recorder for VisitRecorder {
-    fn record(&self, exchange: Exchange) {
+impl ExchangeRecorder for VisitRecorder {
+    fn record_exchange(&self, exchange: Exchange) {
         self.inspector.lock_recordings().record_exchange(self.visit, exchange, Instant::now());
         self.inspector.notify_changed();
     }
@@ -70,7 +70,7 @@ impl Recorder for VisitRecorder {
 
 impl Inspector {
     /// Starts recording a visit. Returns an API client that records its exchanges.
-    pub(crate) fn record_visit(
+    pub(crate) fn start_recording_visit(
         &self,
         visit: VisitId,
         api: &ApiClient,
@@ -97,7 +97,7 @@ impl Inspector {
             EventKind::Invited { link: filled, .. } => {
                 let template = visit.link.as_ref();
                 if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
-                    visit.redactor = Redactor::new([decode_token(token).as_str(), token]);
+                    visit.redactor = Redactor::new([percent_decode_token(token).as_str(), token]);
                 }
                 let shown = |link: &LinkTemplate| {
                     link.as_str().replace(TOKEN_PLACEHOLDER, copresence_client::redact::MASK)
@@ -107,11 +107,11 @@ impl Inspector {
             EventKind::Ended { code, .. } => visit.end_code = Some(code.clone()),
             _ => {}
         }
-        let text = event_json(&event, &visit.redactor);
+        let text = masked_event_json(&event, &visit.redactor);
         let step = RecordedEvent {
             at: event.at,
             instant: Instant::now(),
-            kind: event.kind.name(),
+            kind: event.kind.event_name(),
             json: text.into(),
         };
         // Of a download, only the latest progress is kept.
@@ -123,16 +123,16 @@ impl Inspector {
     }
 
     /// Removes the recordings of a visit.
-    pub(crate) fn forget_visit(&self, visit: VisitId) {
-        if self.lock_recordings().forget_visit(visit) {
+    pub(crate) fn forget_recordings_of_visit(&self, visit: VisitId) {
+        if self.lock_recordings().remove_visit_by_id(visit) {
             self.notify_changed();
         }
     }
 
     /// The current recordings, with the timeline of the requested visit or of the newest one.
-    pub fn view(&self, visit: Option<&str>, rules: &RequirementJudge) -> InspectorView {
+    pub fn inspector_view(&self, visit: Option<&str>, rules: &RequirementJudge) -> InspectorView {
         let taken = RecordingsCopy::from_recordings(&self.lock_recordings(), visit);
-        taken.to_view(rules)
+        taken.to_inspector_view(rules)
     }
 
     /// Sends the current recordings to `send`, then again after each change, about four times a second at most. Returns
@@ -150,7 +150,8 @@ impl Inspector {
                 changes.mark_unchanged();
                 let (inspector, visit, rules) = (self.clone(), visit.clone(), rules.clone());
                 let began = Instant::now();
-                let made = tokio::task::spawn_blocking(move || inspector.view(visit.as_deref(), &*rules));
+                let made =
+                    tokio::task::spawn_blocking(move || inspector.inspector_view(visit.as_deref(), &*rules));
                 let Ok(view) = made.await else { return };
                 if !send(view) {
                     return;
@@ -173,9 +174,10 @@ impl Inspector {
     /// # Errors
     /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
     pub fn save_har(&self, data_store: &DataStore, visit: &str) -> Result<PathBuf, Problem> {
-        let taken = self.lock_recordings().visits().find(|known| known.id.to_string() == visit).cloned();
+        let taken =
+            self.lock_recordings().recorded_visits().find(|known| known.id.to_string() == visit).cloned();
         let taken = taken.ok_or_else(|| problem_for_code("not_recorded", None))?;
-        let archive = har::har_document(taken.exchanges.iter().map(|kept| &kept.exchange));
+        let archive = har::har_from_exchanges(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
         let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
@@ -195,7 +197,7 @@ impl Inspector {
 }
 
 /// Decodes a percent-encoded token from a link.
-fn decode_token(token: &str) -> String {
+fn percent_decode_token(token: &str) -> String {
     let pair = url::form_urlencoded::parse(token.as_bytes()).next();
     pair.map(|(token, _)| token.into_owned()).unwrap_or_default()
 }
@@ -208,13 +210,13 @@ fn is_progress_of_same_file(event: &EventKind, last: &RecordedEvent) -> bool {
 }
 
 /// The event as JSON on one line, with the visit's token masked. A line that is too long is replaced by its length.
-fn event_json(event: &VisitEvent, redactor: &Redactor) -> String {
+fn masked_event_json(event: &VisitEvent, redactor: &Redactor) -> String {
     let text = redactor.redact_text(&serde_json::to_string(event).unwrap_or_default());
     if text.len() <= MAX_EVENT_BYTES && text.starts_with('{') {
         return text;
     }
     let at = copresence_engine::events::format_rfc3339(event.at);
-    json!({ "event": event.kind.name(), "visit": event.visit.to_string(), "at": at, "left_out": text.len() })
+    json!({ "event": event.kind.event_name(), "visit": event.visit.to_string(), "at": at, "left_out": text.len() })
         .to_string()
 }
 

@@ -27,10 +27,10 @@ const ITEM_OVERHEAD: usize = 256;
 pub(super) struct Recordings {
     bounds: RecordingBounds,
     /// In order of their start.
-    visits: VecDeque<RecordedVisit>,
+    recorded_visits: VecDeque<RecordedVisit>,
     exchanges: usize,
     bytes: usize,
-    dropped_exchanges: u32,
+    dropped_exchange_count: u32,
     next_id: u32,
 }
 
@@ -72,25 +72,32 @@ pub(super) struct RecordedExchange {
 
 impl Recordings {
     pub(super) fn new(bounds: RecordingBounds) -> Self {
-        Self { bounds, visits: VecDeque::new(), exchanges: 0, bytes: 0, dropped_exchanges: 0, next_id: 1 }
+        Self {
+            bounds,
+            recorded_visits: VecDeque::new(),
+            exchanges: 0,
+            bytes: 0,
+            dropped_exchange_count: 0,
+            next_id: 1,
+        }
     }
 
-    pub(super) fn visits(&self) -> impl DoubleEndedIterator<Item = &RecordedVisit> {
-        self.visits.iter()
+    pub(super) fn recorded_visits(&self) -> impl DoubleEndedIterator<Item = &RecordedVisit> {
+        self.recorded_visits.iter()
     }
 
-    pub(super) fn dropped_exchanges(&self) -> u32 {
-        self.dropped_exchanges
+    pub(super) fn dropped_exchange_count(&self) -> u32 {
+        self.dropped_exchange_count
     }
 
     /// The recording of a visit. Creates it if there is none.
     pub(super) fn get_or_insert_visit(&mut self, id: VisitId, now: Timestamp) -> &mut RecordedVisit {
-        let known = self.visits.iter().position(|visit| visit.id == id);
+        let known = self.recorded_visits.iter().position(|visit| visit.id == id);
         let index = known.unwrap_or_else(|| {
-            while self.visits.len() >= self.bounds.visits.max(1) {
+            while self.recorded_visits.len() >= self.bounds.visits.max(1) {
                 self.drop_oldest_visit();
             }
-            self.visits.push_back(RecordedVisit {
+            self.recorded_visits.push_back(RecordedVisit {
                 id,
                 started_at: now,
                 end_code: None,
@@ -100,9 +107,9 @@ impl Recordings {
                 events: VecDeque::new(),
                 exchanges: VecDeque::new(),
             });
-            self.visits.len() - 1
+            self.recorded_visits.len() - 1
         });
-        &mut self.visits[index]
+        &mut self.recorded_visits[index]
     }
 
     /// Records an event. Replaces the last one if `replaces` returns true for it.
@@ -112,20 +119,20 @@ impl Recordings {
         step: RecordedEvent,
         replaces: impl Fn(&RecordedEvent) -> bool,
     ) {
-        let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
+        let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         if visit.events.back().is_some_and(replaces)
             && let Some(old) = visit.events.pop_back()
         {
-            self.bytes -= old.size();
+            self.bytes -= old.event_size();
         }
-        self.bytes += step.size();
+        self.bytes += step.event_size();
         visit.events.push_back(step);
         self.enforce_bounds();
     }
 
     /// Records an exchange that has just ended. Ignored if the visit is not recorded or was deleted.
     pub(super) fn record_exchange(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
-        let Some(visit) = self.visits.iter_mut().find(|visit| visit.id == id) else { return };
+        let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
         let size = exchange_size(&exchange);
         let kept = RecordedExchange {
@@ -143,9 +150,9 @@ impl Recordings {
     }
 
     /// Removes a visit. Returns whether it was recorded.
-    pub(super) fn forget_visit(&mut self, id: VisitId) -> bool {
-        let Some(index) = self.visits.iter().position(|visit| visit.id == id) else { return false };
-        self.remove_visit(index);
+    pub(super) fn remove_visit_by_id(&mut self, id: VisitId) -> bool {
+        let Some(index) = self.recorded_visits.iter().position(|visit| visit.id == id) else { return false };
+        self.remove_visit_at(index);
         true
     }
 
@@ -159,40 +166,41 @@ impl Recordings {
     /// Drops the oldest exchange. Returns whether there was one.
     fn drop_oldest_exchange(&mut self) -> bool {
         let oldest = |visit: &&mut RecordedVisit| visit.exchanges.front().map(|kept| kept.id);
-        let visit = self.visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
+        let visit =
+            self.recorded_visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
         let Some(kept) = visit.and_then(|visit| visit.exchanges.pop_front()) else { return false };
         self.bytes -= kept.size;
         self.exchanges -= 1;
-        self.dropped_exchanges = self.dropped_exchanges.saturating_add(1);
+        self.dropped_exchange_count = self.dropped_exchange_count.saturating_add(1);
         true
     }
 
     fn drop_oldest_event(&mut self) -> bool {
-        let visit = self.visits.iter_mut().find(|visit| !visit.events.is_empty());
+        let visit = self.recorded_visits.iter_mut().find(|visit| !visit.events.is_empty());
         let Some(step) = visit.and_then(|visit| visit.events.pop_front()) else { return false };
-        self.bytes -= step.size();
+        self.bytes -= step.event_size();
         true
     }
 
     /// Drops the oldest visit that has ended, else the oldest one.
     fn drop_oldest_visit(&mut self) {
-        let index = self.visits.iter().position(|visit| visit.end_code.is_some()).unwrap_or(0);
-        let dropped = self.remove_visit(index);
-        self.dropped_exchanges = self.dropped_exchanges.saturating_add(dropped);
+        let index = self.recorded_visits.iter().position(|visit| visit.end_code.is_some()).unwrap_or(0);
+        let dropped = self.remove_visit_at(index);
+        self.dropped_exchange_count = self.dropped_exchange_count.saturating_add(dropped);
     }
 
     /// Removes a visit. Returns the number of exchanges that it had.
-    fn remove_visit(&mut self, index: usize) -> u32 {
-        let Some(visit) = self.visits.remove(index) else { return 0 };
+    fn remove_visit_at(&mut self, index: usize) -> u32 {
+        let Some(visit) = self.recorded_visits.remove(index) else { return 0 };
         self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
-        self.bytes -= visit.events.iter().map(RecordedEvent::size).sum::<usize>();
+        self.bytes -= visit.events.iter().map(RecordedEvent::event_size).sum::<usize>();
         self.exchanges -= visit.exchanges.len();
         u32::try_from(visit.exchanges.len()).unwrap_or(u32::MAX)
     }
 }
 
 impl RecordedEvent {
-    fn size(&self) -> usize {
+    fn event_size(&self) -> usize {
         ITEM_OVERHEAD + self.json.len()
     }
 }
@@ -240,13 +248,20 @@ mod tests {
     /// Asserts that the counters match the content.
     fn assert_counters_match(memory: &Recordings) {
         let bytes: usize =
-            memory.visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
-        let steps: usize =
-            memory.visits.iter().flat_map(|visit| visit.events.iter()).map(RecordedEvent::size).sum();
+            memory.recorded_visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
+        let steps: usize = memory
+            .recorded_visits
+            .iter()
+            .flat_map(|visit| visit.events.iter())
+            .map(RecordedEvent::event_size)
+            .sum();
         assert_eq!(memory.bytes, bytes + steps);
-        assert_eq!(memory.exchanges, memory.visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>());
+        assert_eq!(
+            memory.exchanges,
+            memory.recorded_visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>()
+        );
         assert!(memory.bytes <= memory.bounds.bytes && memory.exchanges <= memory.bounds.exchanges);
-        assert!(memory.visits.len() <= memory.bounds.visits);
+        assert!(memory.recorded_visits.len() <= memory.bounds.visits);
     }
 
     #[test]
@@ -264,10 +279,10 @@ mod tests {
                 (visitor % 10 != 0).then(|| "saved".to_owned());
             assert_counters_match(&memory);
         }
-        assert_eq!((memory.visits.len(), memory.exchanges), (50, 2_000));
-        assert_eq!(memory.dropped_exchanges, 200 * 50 - 2_000);
+        assert_eq!((memory.recorded_visits.len(), memory.exchanges), (50, 2_000));
+        assert_eq!(memory.dropped_exchange_count, 200 * 50 - 2_000);
         assert!(
-            memory.visits.iter().filter(|visit| visit.end_code.is_none()).count() >= 20,
+            memory.recorded_visits.iter().filter(|visit| visit.end_code.is_none()).count() >= 20,
             "who is here stays"
         );
     }
@@ -288,9 +303,9 @@ mod tests {
             assert_counters_match(&memory);
         }
         let left: Vec<_> =
-            memory.visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
+            memory.recorded_visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
         assert_eq!(left, [17, 19, 18, 20]);
-        assert_eq!(memory.dropped_exchanges, 16);
+        assert_eq!(memory.dropped_exchange_count, 16);
         memory.record_exchange(first, sample_exchange(50_000), Instant::now());
         assert_counters_match(&memory);
         assert_eq!(memory.exchanges, 0, "what is larger than all of it is not kept");
@@ -305,7 +320,7 @@ mod tests {
             for (who, act, size) in acts {
                 match act {
                     0 => _ = memory.get_or_insert_visit(ids[who], Timestamp::UNIX_EPOCH),
-                    1 => _ = memory.forget_visit(ids[who]),
+                    1 => _ = memory.remove_visit_by_id(ids[who]),
                     2 => memory.get_or_insert_visit(ids[who], Timestamp::UNIX_EPOCH).end_code = Some("saved".into()),
                     3 | 4 => memory.record_event(ids[who], sample_event(size), |_| act == 3),
                     _ => {
@@ -315,7 +330,7 @@ mod tests {
                 }
                 assert_counters_match(&memory);
             }
-            prop_assert!(memory.exchanges + memory.dropped_exchanges as usize <= recorded);
+            prop_assert!(memory.exchanges + memory.dropped_exchange_count as usize <= recorded);
         }
     }
 }

@@ -16,15 +16,15 @@ pub(super) struct RecordingsCopy {
 impl RecordingsCopy {
     /// Copies the recordings; `asked` is the visit to show, `None` the newest.
     pub(super) fn from_recordings(memory: &Recordings, asked: Option<&str>) -> Self {
-        let visits: Vec<RecordedVisit> = memory.visits().rev().cloned().collect();
+        let visits: Vec<RecordedVisit> = memory.recorded_visits().rev().cloned().collect();
         let shown = match asked {
             Some(asked) => visits.iter().position(|visit| visit.id.to_string() == asked),
             None => (!visits.is_empty()).then_some(0),
         };
-        Self { visits, shown, dropped: memory.dropped_exchanges() }
+        Self { visits, shown, dropped: memory.dropped_exchange_count() }
     }
 
-    pub(super) fn to_view(&self, rules: &RequirementJudge) -> InspectorView {
+    pub(super) fn to_inspector_view(&self, rules: &RequirementJudge) -> InspectorView {
         let visits: Vec<_> = self.visits.iter().map(|visit| to_inspected_visit(visit, rules)).collect();
         let shown = self.shown.map(|index| Timeline {
             visit: visits[index].clone(),

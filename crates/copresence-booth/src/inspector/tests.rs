@@ -29,20 +29,20 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitRecorder) {
     let visit = VisitId::new();
     let mut memory = inspector.lock_recordings();
     let known = memory.get_or_insert_visit(visit, Timestamp::now());
-    known.backend = Some(Arc::new(Backend::for_vendor("https://api.test/".parse().expect("a URL"))));
+    known.backend = Some(Arc::new(Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
     (visit, VisitRecorder { inspector: inspector.clone(), visit })
 }
 
-fn judge_nothing(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
+fn judge_no_requirements(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
     Vec::new()
 }
 
-fn event_of(visit: VisitId, event: EventKind) -> VisitEvent {
+fn visit_event(visit: VisitId, event: EventKind) -> VisitEvent {
     VisitEvent { visit, at: Timestamp::now(), kind: event }
 }
 
-fn progress_of(file: &str, bytes: u64) -> EventKind {
+fn progress_event(file: &str, bytes: u64) -> EventKind {
     EventKind::Progress { file: file.into(), bytes, total: Some(9) }
 }
 
@@ -51,16 +51,16 @@ fn the_token_of_a_link_is_masked_in_every_event() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     let link = "copresence://new?exportToken=tok%2Fen-1234".to_owned();
-    inspector.record_event(&event_of(visit, EventKind::Invited { link, expires_at: None }));
+    inspector.record_event(&visit_event(visit, EventKind::Invited { link, expires_at: None }));
     let said = |word: &str| EventKind::Status {
         completion_status: word.to_owned(),
         completion_progress: -1,
         queue_position: -1,
         next_poll_ms: 0,
     };
-    inspector.record_event(&event_of(visit, said("it is tok/en-1234")));
-    inspector.record_event(&event_of(visit, said("it is tok%2fen-1234")));
-    let view = inspector.view(None, &judge_nothing);
+    inspector.record_event(&visit_event(visit, said("it is tok/en-1234")));
+    inspector.record_event(&visit_event(visit, said("it is tok%2fen-1234")));
+    let view = inspector.inspector_view(None, &judge_no_requirements);
     let text = serde_json::to_string(&view).expect("plain data");
     assert!(!text.contains("en-1234") && text.contains("exportToken=…"), "{text}");
     let entries = view.shown.expect("the newest").entries;
@@ -75,9 +75,9 @@ fn only_the_last_progress_of_a_file_is_kept() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     for (file, bytes) in [("a.glb", 1), ("a.glb", 2), ("a.png", 1), ("a.glb", 3), ("a.glb", 9)] {
-        inspector.record_event(&event_of(visit, progress_of(file, bytes)));
+        inspector.record_event(&visit_event(visit, progress_event(file, bytes)));
     }
-    let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
+    let entries = inspector.inspector_view(None, &judge_no_requirements).shown.expect("the newest").entries;
     assert_eq!(entries.len(), 3, "{entries:?}");
 }
 
@@ -86,8 +86,8 @@ fn an_event_that_is_too_long_is_replaced() {
     let inspector = Inspector::default();
     let (visit, _) = record_new_visit(&inspector);
     let exports = vec!["x".repeat(MAX_EVENT_BYTES)];
-    inspector.record_event(&event_of(visit, EventKind::Redeemed { exports }));
-    let entries = inspector.view(None, &judge_nothing).shown.expect("the newest").entries;
+    inspector.record_event(&visit_event(visit, EventKind::Redeemed { exports }));
+    let entries = inspector.inspector_view(None, &judge_no_requirements).shown.expect("the newest").entries;
     let [TimelineEntry::Step { line, event, .. }] = entries.as_slice() else { panic!("one step") };
     let line: Value = serde_json::from_str(line).expect("JSON");
     assert!(line["left_out"].as_u64().is_some_and(|bytes| bytes > 16_384) && event == "redeemed");
@@ -97,10 +97,11 @@ fn an_event_that_is_too_long_is_replaced() {
 fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    inspector.record_event(&event_of(visit, EventKind::Started { profile: "p".into(), api_url: "u".into() }));
+    inspector
+        .record_event(&visit_event(visit, EventKind::Started { profile: "p".into(), api_url: "u".into() }));
     let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
-    recorder.record(sample_exchange(CallKind::Generate));
-    recorder.record(slow);
+    recorder.record_exchange(sample_exchange(CallKind::Generate));
+    recorder.record_exchange(slow);
     let rules = |_: &Exchange, at: &Backend| {
         let rule = |kept| RequirementView {
             at: "status".into(),
@@ -112,7 +113,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
         };
         vec![rule(true), rule(false)]
     };
-    let view = inspector.view(Some(&visit.to_string()), &rules);
+    let view = inspector.inspector_view(Some(&visit.to_string()), &rules);
     assert_eq!((view.visits[0].exchanges, view.visits[0].broken), (2, 2));
     let shown = view.shown.expect("asked for");
     let calls = shown.entries.iter().map(|entry| match entry {
@@ -123,17 +124,17 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
         TimelineEntry::Step { event, .. } => event.as_str(),
     });
     assert_eq!(calls.collect::<Vec<_>>(), ["login", "started", "generate"]);
-    assert_eq!(inspector.view(Some("another"), &rules).shown, None);
+    assert_eq!(inspector.inspector_view(Some("another"), &rules).shown, None);
 }
 
 #[test]
 fn a_late_response_does_not_restore_a_deleted_visit() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    recorder.record(sample_exchange(CallKind::Redeem));
-    inspector.forget_visit(visit);
-    recorder.record(sample_exchange(CallKind::Redeem));
-    assert!(inspector.view(None, &judge_nothing).visits.is_empty());
+    recorder.record_exchange(sample_exchange(CallKind::Redeem));
+    inspector.forget_recordings_of_visit(visit);
+    recorder.record_exchange(sample_exchange(CallKind::Redeem));
+    assert!(inspector.inspector_view(None, &judge_no_requirements).visits.is_empty());
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     let (_, recorder) = record_new_visit(&inspector);
     let (stop, stopped) = oneshot::channel::<()>();
     let told = Arc::new(AtomicUsize::new(0));
-    let (count, rules): (_, Arc<RequirementJudge>) = (told.clone(), Arc::new(judge_nothing));
+    let (count, rules): (_, Arc<RequirementJudge>) = (told.clone(), Arc::new(judge_no_requirements));
     let (heard, mut views) = tokio::sync::mpsc::unbounded_channel();
     let telling = inspector.clone();
     let task = tokio::spawn(async move {
@@ -155,7 +156,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
     assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
     let began = tokio::time::Instant::now();
     for sent in 1..=20_u32 {
-        recorder.record(sample_exchange(CallKind::Redeem));
+        recorder.record_exchange(sample_exchange(CallKind::Redeem));
         tokio::time::sleep(Duration::from_millis(25)).await;
         if sent == 20 {
             // The last change is sent, too.

@@ -1,16 +1,16 @@
 //! Actions of the operator in the panel.
 
 use super::{Panel, PanelInner, Settings, panel_data, run_blocking};
-use crate::app::forget_problem;
+use crate::app::incomplete_forget_problem;
 use crate::view::Problem;
 use crate::view::panel::{DisplaySettings, PanelAction};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use copresence_engine::credentials::{self, CredentialKind, KeychainError};
 use copresence_engine::history;
-use copresence_engine::problem::{keychain_problem, problem_for_code};
+use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
 use copresence_store::{OperatorFile, StoreError, VisitId};
-use copresence_visit::Millis;
+use copresence_visit::MillisSinceOrigin;
 use image::{ImageFormat, ImageReader, Limits};
 use secrecy::SecretString;
 use std::io::Cursor;
@@ -26,7 +26,7 @@ const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 
 /// What the host has to do after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterAction {
+pub enum ActionFollowUp {
     /// Show the updated panel.
     ShowPanel,
     /// Apply the display settings to the window, then show the updated panel.
@@ -40,63 +40,69 @@ impl Panel {
     ///
     /// # Errors
     /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
-    pub async fn run_action(&self, act: PanelAction, now: Millis) -> Result<AfterAction, Problem> {
+    pub async fn run_action(
+        &self,
+        act: PanelAction,
+        now: MillisSinceOrigin,
+    ) -> Result<ActionFollowUp, Problem> {
         match act {
             PanelAction::Lock => {
-                self.0.pin_lock.lock();
-                return Ok(AfterAction::ShowPanel);
+                self.0.pin_lock.lock_panel();
+                return Ok(ActionFollowUp::ShowPanel);
             }
-            PanelAction::Quit => return Ok(AfterAction::Quit),
+            PanelAction::Quit => return Ok(ActionFollowUp::Quit),
             PanelAction::ChangePin { current, new } => {
                 self.0.pin_lock.change_pin(current, new, now).await?;
-                return Ok(AfterAction::ShowPanel);
+                return Ok(ActionFollowUp::ShowPanel);
             }
             _ => {}
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         match act {
             PanelAction::WipeNow => self.forget_all_visits().await?,
-            PanelAction::ForgetVisit { visit } => self.forget_visit(&visit).await?,
+            PanelAction::ForgetVisit { visit } => self.forget_past_visit(&visit).await?,
             act => {
                 let panel = self.clone();
-                return run_blocking(move || panel.apply_action(act)).await?;
+                return run_blocking(move || panel.apply_blocking_action(act)).await?;
             }
         }
-        Ok(AfterAction::ShowPanel)
+        Ok(ActionFollowUp::ShowPanel)
     }
 
-    fn apply_action(&self, act: PanelAction) -> Result<AfterAction, Problem> {
+    fn apply_blocking_action(&self, act: PanelAction) -> Result<ActionFollowUp, Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         match act {
             PanelAction::UseProfile { name } => self.use_profile(&name)?,
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
-                let slot = self.find_slot(&slot)?;
+                let slot = self.find_usable_credential_kind(&slot)?;
                 let removed =
                     sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
                 self.reload_credentials()?;
-                removed.map_err(|error| keychain_problem(&error))?;
+                removed.map_err(|error| problem_for_keychain_error(&error))?;
             }
             PanelAction::UnlockKeychain => {
                 sources
                     .credential_store
                     .unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT)
-                    .map_err(|error| keychain_problem(&error))?;
+                    .map_err(|error| problem_for_keychain_error(&error))?;
                 self.reload_credentials()?;
             }
             PanelAction::SetScenario { name } => {
-                self.with_simulator(|sandbox| sandbox.set_scenario(&name))?;
+                self.run_on_simulator(|sandbox| sandbox.set_scenario(&name))?;
             }
             PanelAction::SetSpeed { speed } if !SPEED_RANGE.contains(&speed) => {
                 let bounds = format!("`speed` must be {} to {}", SPEED_RANGE.start(), SPEED_RANGE.end());
                 return Err(problem_for_code("setting_unfit", Some(&bounds)));
             }
-            PanelAction::SetSpeed { speed } => self.with_simulator(|sandbox| sandbox.set_speed(speed))?,
-            PanelAction::AddFault { on, fault, every } => {
-                self.with_simulator(|sandbox| sandbox.add_fault(&on, &fault, every))?;
+            PanelAction::SetSpeed { speed } => {
+                self.run_on_simulator(|sandbox| sandbox.set_clock_speed(speed))?
             }
-            PanelAction::EndFaults => self.with_simulator(|sandbox| {
+            PanelAction::AddFault { on, fault, every } => {
+                self.run_on_simulator(|sandbox| sandbox.add_fault(&on, &fault, every))?;
+            }
+            PanelAction::EndFaults => self.run_on_simulator(|sandbox| {
                 sandbox.clear_faults();
                 Ok(())
             })?,
@@ -105,17 +111,17 @@ impl Panel {
                 self.save_settings(|settings| settings.kiosk_mode = on)?;
                 // From now on the setting wins over `--kiosk`.
                 self.0.kiosk_mode_override.in_force.store(false, Ordering::Relaxed);
-                self.publish_booth();
-                return Ok(AfterAction::UpdateWindow);
+                self.publish_booth_settings();
+                return Ok(ActionFollowUp::UpdateWindow);
             }
             PanelAction::SetDisplay { display } => {
-                self.set_display(display)?;
-                return Ok(AfterAction::UpdateWindow);
+                self.set_display_settings(display)?;
+                return Ok(ActionFollowUp::UpdateWindow);
             }
             PanelAction::SetLogo { png } => self.set_logo(&png)?,
             PanelAction::SetKeep { hours } => {
                 self.save_settings(|settings| settings.keep_hours = hours)?;
-                self.publish_booth();
+                self.publish_booth_settings();
                 kiosk.forget_expired_visits();
             }
             // Handled by the async caller.
@@ -125,54 +131,54 @@ impl Panel {
             | PanelAction::WipeNow
             | PanelAction::ForgetVisit { .. } => {}
         }
-        Ok(AfterAction::ShowPanel)
+        Ok(ActionFollowUp::ShowPanel)
     }
 
     fn use_profile(&self, name: &str) -> Result<(), Problem> {
-        let opened = self.open_profile(name)?;
+        let opened = self.open_profile_backend(name)?;
         self.save_settings(|settings| settings.profile = Some(name.to_owned()))?;
-        name.clone_into(&mut self.lock_requested().profile);
+        name.clone_into(&mut self.lock_requested_profile().profile);
         self.activate_backend(opened);
         Ok(())
     }
 
     fn set_credential(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
-        let slot = self.find_slot(slot)?;
+        let slot = self.find_usable_credential_kind(slot)?;
         let profile = kiosk.backend_config().profile.name;
         if let Err(error) = sources.credential_store.set_credential(&profile, slot, value) {
             // Without a keychain the credential is kept until the program ends, and the panel says so.
             if !error.can_use_memory_instead() || matches!(error, KeychainError::ValueTooLarge { .. }) {
-                return Err(keychain_problem(&error));
+                return Err(problem_for_keychain_error(&error));
             }
             tracing::warn!(%error, "the credential is kept in memory until the program ends");
-            sources.credential_store.remember_for_this_run(&profile, slot, value);
+            sources.credential_store.remember_credential_for_run(&profile, slot, value);
         }
         self.reload_credentials()
     }
 
     /// Finds a credential that the profile in use can need.
-    fn find_slot(&self, word: &str) -> Result<CredentialKind, Problem> {
+    fn find_usable_credential_kind(&self, word: &str) -> Result<CredentialKind, Problem> {
         let backend_config = self.0.kiosk.backend_config();
-        let wanted = credentials::usable_slots(&backend_config.profile);
-        let known = wanted.into_iter().filter(|_| !backend_config.profile.is_embedded_sandbox());
+        let wanted = credentials::usable_credential_kinds(&backend_config.profile);
+        let known = wanted.into_iter().filter(|_| !backend_config.profile.uses_embedded_sandbox());
         let slot = known.into_iter().find(|slot| slot.as_str() == word);
         let unfit = || format!("the profile `{}` does not use `{word}`", backend_config.profile.name);
         slot.ok_or_else(|| problem_for_code("setting_unfit", Some(&unfit())))
     }
 
     fn reload_credentials(&self) -> Result<(), Problem> {
-        let name = self.lock_requested().profile.clone();
-        let opened = self.open_profile(&name)?;
+        let name = self.lock_requested_profile().profile.clone();
+        let opened = self.open_profile_backend(&name)?;
         self.activate_backend(opened);
         Ok(())
     }
 
-    fn with_simulator(
+    fn run_on_simulator(
         &self,
-        act: impl FnOnce(&dyn super::Simulator) -> Result<(), String>,
+        act: impl FnOnce(&dyn super::EmbeddedSandboxControl) -> Result<(), String>,
     ) -> Result<(), Problem> {
-        if !self.0.kiosk.backend_config().target.embedded_sandbox {
+        if !self.0.kiosk.backend_config().target.target_of_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         act(&*self.0.sources.simulator).map_err(|words| problem_for_code("setting_unfit", Some(&words)))
@@ -180,11 +186,11 @@ impl Panel {
 
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
         let mut backend_config = self.0.kiosk.backend_config();
-        if !backend_config.target.embedded_sandbox {
+        if !backend_config.target.target_of_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         // Saved before it is done: what the act reports as refused must not be open.
-        let before = self.0.settings_file.current().phone_access;
+        let before = self.0.settings_file.current_settings().phone_access;
         self.save_settings(|settings| settings.phone_access = on)?;
         let open = match self.0.sources.simulator.set_phone_access(on) {
             Ok(open) => open,
@@ -200,8 +206,8 @@ impl Panel {
         Ok(())
     }
 
-    fn set_display(&self, display: DisplaySettings) -> Result<(), Problem> {
-        let display = panel_data::validate_display(display)?;
+    fn set_display_settings(&self, display: DisplaySettings) -> Result<(), Problem> {
+        let display = panel_data::validate_display_settings(display)?;
         let without_logo = !display.logo;
         self.save_settings(|settings| settings.display = DisplaySettings { logo: false, ..display })?;
         if without_logo {
@@ -212,7 +218,7 @@ impl Panel {
                 .remove_operator_file(OperatorFile::Logo)
                 .map_err(|error| settings_problem(&error))?;
         }
-        self.publish_booth();
+        self.publish_booth_settings();
         Ok(())
     }
 
@@ -224,28 +230,28 @@ impl Panel {
             return Err(unfit("it has more than 2 MiB"));
         }
         let bytes = BASE64_STANDARD.decode(png).map_err(|_| unfit("it did not arrive intact"))?;
-        check_png(&bytes).map_err(|words| unfit(&words))?;
+        check_logo_png(&bytes).map_err(|words| unfit(&words))?;
         let written = self.0.kiosk.data_store().data.write_operator_file(OperatorFile::Logo, &bytes);
         written.map_err(|error| match error {
             StoreError::TooLarge { .. } => unfit("it has more than 2 MiB"),
             error => settings_problem(&error),
         })?;
-        self.publish_booth();
+        self.publish_booth_settings();
         Ok(())
     }
 
     async fn forget_all_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let wiped = history::forget_before(kiosk.data_store(), None).await.map(|mut forgotten| {
+        let wiped = history::forget_visits_before(kiosk.data_store(), None).await.map(|mut forgotten| {
             // Those that go on here are left on purpose.
             let live = kiosk.running_visits();
             forgotten.locked.retain(|id| !live.contains(id));
             forgotten
         });
-        forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
+        incomplete_forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
     }
 
-    async fn forget_visit(&self, visit: &str) -> Result<(), Problem> {
+    async fn forget_past_visit(&self, visit: &str) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let unknown = || problem_for_code("visit_unknown", Some(visit));
         let id: VisitId = visit.parse().map_err(|_| unknown())?;
@@ -256,12 +262,12 @@ impl Panel {
             history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
-            Some(forgotten) => forget_problem(forgotten).map_or(Ok(()), Err),
+            Some(forgotten) => incomplete_forget_problem(forgotten).map_or(Ok(()), Err),
         }
     }
 
     fn save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
-        self.0.settings_file.update(change).map(|_| ()).map_err(|error| settings_problem(&error))
+        self.0.settings_file.update_settings(change).map(|_| ()).map_err(|error| settings_problem(&error))
     }
 }
 
@@ -270,7 +276,7 @@ fn settings_problem(error: &StoreError) -> Problem {
 }
 
 /// Checks that the bytes are a complete PNG within the size limits, by decoding it.
-fn check_png(bytes: &[u8]) -> Result<(), String> {
+fn check_logo_png(bytes: &[u8]) -> Result<(), String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), ImageFormat::Png);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_LOGO_SIDE);

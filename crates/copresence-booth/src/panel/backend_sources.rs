@@ -1,11 +1,11 @@
 //! Opens the backend of a profile, or says why no visit can start there.
 
-use super::simulator::{SimulatedBackend, Simulator};
+use super::simulator::{EmbeddedSandboxControl, SimulatedBackend};
 use crate::app::BackendConfig;
 use crate::view::Problem;
 use copresence_client::NoRecorder;
 use copresence_engine::credentials::{self, CredentialStore, KeychainError};
-use copresence_engine::problem::{keychain_problem, problem_for_code, setup_problem};
+use copresence_engine::problem::{problem_for_code, problem_for_keychain_error, problem_for_setup_error};
 use copresence_engine::profile::{Profile, Profiles, SANDBOX_PROFILE};
 use copresence_engine::setup::BackendTarget;
 use std::path::PathBuf;
@@ -24,12 +24,12 @@ pub struct BackendSources {
     /// The environment, which takes precedence over the keychain.
     pub env: Arc<EnvLookup>,
     /// The embedded sandbox.
-    pub simulator: Arc<dyn Simulator>,
+    pub simulator: Arc<dyn EmbeddedSandboxControl>,
 }
 
 /// An opened backend.
 #[derive(Debug, Clone)]
-pub struct OpenResult {
+pub struct OpenedBackend {
     /// The backend with the credentials that were found.
     pub backend: BackendConfig,
     /// Why no visit can start there yet.
@@ -41,14 +41,14 @@ impl BackendSources {
     ///
     /// # Errors
     /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
-    pub fn open_backend(&self, name: &str, phones: bool) -> Result<OpenResult, Problem> {
+    pub fn open_backend(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         let profile = self.load_profile(name)?;
-        if profile.is_embedded_sandbox() {
-            return self.open_sandbox(profile, phones);
+        if profile.uses_embedded_sandbox() {
+            return self.open_sandbox_backend(profile, phones);
         }
         let unusable =
             |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
-        let target = BackendTarget::without_credentials(&profile).map_err(|error| unusable(&error))?;
+        let target = BackendTarget::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
         let (target, closed) =
             match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
                 Ok(found) => {
@@ -57,13 +57,13 @@ impl BackendSources {
                     let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
                     let closed = missing.map(|error| match &found.keychain_error {
                         Some(keychain) => missing_credentials_problem(keychain),
-                        None => setup_problem(&error),
+                        None => problem_for_setup_error(&error),
                     });
                     (target, closed)
                 }
                 Err(error) => (target, Some(missing_credentials_problem(&error))),
             };
-        Ok(OpenResult {
+        Ok(OpenedBackend {
             backend: BackendConfig { profile, target, phone_address: None },
             closed_reason: closed,
         })
@@ -74,22 +74,24 @@ impl BackendSources {
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.
-    pub fn open_or_fallback(&self, name: &str, phones: bool) -> Result<OpenResult, Problem> {
+    pub fn open_backend_or_sandbox(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         self.open_backend(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
-            let sandbox = Profiles::default().get(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
-            Ok(OpenResult { closed_reason: Some(problem), ..self.open_sandbox(sandbox, false)? })
+            let sandbox =
+                Profiles::default().profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
+            Ok(OpenedBackend { closed_reason: Some(problem), ..self.open_sandbox_backend(sandbox, false)? })
         })
     }
 
     /// Loads a profile from the file as it is now.
     pub(super) fn load_profile(&self, name: &str) -> Result<Profile, Problem> {
-        let profile = Profiles::load(self.config.as_deref()).and_then(|profiles| profiles.get(name));
+        let profile = Profiles::load_profiles(self.config.as_deref())
+            .and_then(|profiles| profiles.profile_by_name(name));
         profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))
     }
 
-    fn open_sandbox(&self, profile: Profile, phones: bool) -> Result<OpenResult, Problem> {
-        let started = self.simulator.start();
+    fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackend, Problem> {
+        let started = self.simulator.start_sandbox();
         let SimulatedBackend { mut target, phone_url: mut phones_at } =
             started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
         if phones {
@@ -99,7 +101,7 @@ impl BackendSources {
                 Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
         }
-        Ok(OpenResult {
+        Ok(OpenedBackend {
             backend: BackendConfig { profile, target, phone_address: phones_at },
             closed_reason: None,
         })
@@ -110,5 +112,5 @@ impl BackendSources {
 /// credentials, the hint is the keychain's.
 fn missing_credentials_problem(error: &KeychainError) -> Problem {
     let missing = problem_for_code("credentials_missing", Some(&error.to_string()));
-    Problem { hint: keychain_problem(error).hint, ..missing }
+    Problem { hint: problem_for_keychain_error(error).hint, ..missing }
 }

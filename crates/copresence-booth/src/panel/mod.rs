@@ -11,10 +11,10 @@ mod simulator;
 
 pub use crate::pin::{PIN_LENGTH, PinHash};
 pub use crate::settings::{Settings, SettingsFile};
-pub use actions::AfterAction;
-pub use backend_sources::{BackendSources, EnvLookup, OpenResult};
+pub use actions::ActionFollowUp;
+pub use backend_sources::{BackendSources, EnvLookup, OpenedBackend};
 pub use pin_lock::PinLock;
-pub use simulator::{SimulatedBackend, Simulator};
+pub use simulator::{EmbeddedSandboxControl, SimulatedBackend};
 
 use crate::app::Kiosk;
 use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
@@ -89,7 +89,7 @@ impl Panel {
             kiosk_mode_override: KioskModeOverride::default(),
             action_lock,
         }));
-        panel.publish_booth();
+        panel.publish_booth_settings();
         panel
     }
 
@@ -102,42 +102,43 @@ impl Panel {
     ///
     /// # Errors
     /// `internal` if gathering it panicked.
-    pub async fn view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
+    pub async fn panel_view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
         let visits_kept = self.0.kiosk.data_store().journal.count_visits().await.unwrap_or_default();
         let panel = self.clone();
-        run_blocking(move || panel.build_view(monitors, visits_kept)).await
+        run_blocking(move || panel.build_panel_view(monitors, visits_kept)).await
     }
 
     /// Past visits, newest first.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn history(&self) -> Result<Vec<PastVisit>, Problem> {
+    pub async fn past_visits(&self) -> Result<Vec<PastVisit>, Problem> {
         let PanelInner { kiosk, asset_base, .. } = &*self.0;
-        let past = panel_data::past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
+        let past =
+            panel_data::load_past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
         past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
-    pub async fn past_portrait(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        panel_data::past_portrait(self.0.kiosk.data_store(), visit, name).await
+    pub async fn past_portrait_path(&self, visit: &str, name: &str) -> Option<PathBuf> {
+        panel_data::find_portrait_path(self.0.kiosk.data_store(), visit, name).await
     }
 
     /// The operator's logo. Blocks on the disk.
-    pub fn logo(&self) -> Option<Vec<u8>> {
+    pub fn operator_logo(&self) -> Option<Vec<u8>> {
         self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
     }
 
     /// Appearance and language of the window.
     pub fn display_settings(&self) -> DisplaySettings {
-        let display = self.0.settings_file.current().display;
-        DisplaySettings { logo: self.logo().is_some(), ..display }
+        let display = self.0.settings_file.current_settings().display;
+        DisplaySettings { logo: self.operator_logo().is_some(), ..display }
     }
 
     /// Kiosk mode as it is in force.
-    pub fn kiosk_mode(&self) -> KioskModeView {
+    pub fn kiosk_mode_view(&self) -> KioskModeView {
         let PanelInner { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
-        let set = file.current().kiosk_mode;
+        let set = file.current_settings().kiosk_mode;
         KioskModeView {
             on: set || flag.in_force.load(Ordering::Relaxed),
             set,
@@ -146,10 +147,10 @@ impl Panel {
     }
 
     /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
-    pub fn start_in_kiosk_mode(&self) {
+    pub fn force_kiosk_mode(&self) {
         self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
         self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
-        self.publish_booth();
+        self.publish_booth_settings();
     }
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
@@ -160,7 +161,7 @@ impl Panel {
             let backend_config = backend_config.clone();
             run_blocking(move || {
                 let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
-                let requested = panel.lock_requested().profile.clone();
+                let requested = panel.lock_requested_profile().profile.clone();
                 vec![
                     health::check_profiles(sources.config.as_deref(), &requested),
                     health::check_settings(file.load_error().as_deref(), file.is_unreadable()),
@@ -179,18 +180,19 @@ impl Panel {
             })
         };
         let clock = copresence_engine::clock::Clock::default();
-        let there = health::check_backend(&backend_config.profile, &backend_config.target, || clock.now());
+        let there =
+            health::check_backend_and_clock(&backend_config.profile, &backend_config.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
         let mut views = here.unwrap_or_else(|problem| {
-            vec![health::bad_part(health::part::SETTINGS, problem.operator, problem.hint)]
+            vec![health::bad_part_health(health::part::SETTINGS, problem.operator, problem.hint)]
         });
         views.extend(there);
-        views.push(health::report_last_problem(self.0.kiosk.last_problem().as_ref()));
+        views.push(health::health_of_last_problem(self.0.kiosk.last_problem().as_ref()));
         views.into_iter().map(HealthView::from).collect()
     }
 
     /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
-    pub async fn run_background_tasks(&self) {
+    pub async fn run_retention_and_reopening(&self) {
         let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
         let mut look = tokio::time::interval(REOPEN_INTERVAL);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -198,20 +200,20 @@ impl Panel {
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.forget_expired_visits(),
-                _ = look.tick() => self.reopen_if_possible().await,
+                _ = look.tick() => self.reopen_booth_if_possible().await,
             }
         }
     }
 
     /// Reopens a closed booth if its backend can be opened now.
-    pub async fn reopen_if_possible(&self) {
-        if self.lock_requested().closed_reason.is_none() {
+    pub async fn reopen_booth_if_possible(&self) {
+        if self.lock_requested_profile().closed_reason.is_none() {
             return;
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         let panel = self.clone();
-        let name = self.lock_requested().profile.clone();
-        let Ok(Ok(opened)) = run_blocking(move || panel.open_profile(&name)).await else { return };
+        let name = self.lock_requested_profile().profile.clone();
+        let Ok(Ok(opened)) = run_blocking(move || panel.open_profile_backend(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
         if opened.closed_reason.is_none() || another {
@@ -223,21 +225,21 @@ impl Panel {
         }
     }
 
-    fn open_profile(&self, name: &str) -> Result<OpenResult, Problem> {
-        self.0.sources.open_backend(name, self.0.settings_file.current().phone_access)
+    fn open_profile_backend(&self, name: &str) -> Result<OpenedBackend, Problem> {
+        self.0.sources.open_backend(name, self.0.settings_file.current_settings().phone_access)
     }
 
     /// Starts new visits at this backend.
-    fn activate_backend(&self, opened: OpenResult) {
-        self.lock_requested().closed_reason = opened.closed_reason;
+    fn activate_backend(&self, opened: OpenedBackend) {
+        self.lock_requested_profile().closed_reason = opened.closed_reason;
         self.0.kiosk.set_backend(opened.backend);
-        self.publish_booth();
+        self.publish_booth_settings();
     }
 
     /// Publishes the operator's settings to every visitor screen.
-    fn publish_booth(&self) {
-        let Settings { display, keep_hours, .. } = self.0.settings_file.current();
-        let logo = self.logo().map(|png| {
+    fn publish_booth_settings(&self) {
+        let Settings { display, keep_hours, .. } = self.0.settings_file.current_settings();
+        let logo = self.operator_logo().map(|png| {
             let digest = copresence_store::Sha256::compute(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
         });
@@ -248,42 +250,46 @@ impl Panel {
             idle_seconds: display.idle_seconds,
             voice: display.voice,
             keep_hours,
-            kiosk_mode: self.kiosk_mode().on,
-            closed: self.lock_requested().closed_reason.clone(),
+            kiosk_mode: self.kiosk_mode_view().on,
+            closed: self.lock_requested_profile().closed_reason.clone(),
         };
         self.0.kiosk.set_booth_settings(booth, display.consent);
     }
 
-    fn build_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
+    fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
         let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
-        let (profiles, profiles_file) = panel_data::profile_choices(sources, &backend_config.profile.name);
-        let sandbox =
-            if backend_config.target.embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let (profiles, profiles_file) =
+            panel_data::list_profile_choices(sources, &backend_config.profile.name);
+        let sandbox = if backend_config.target.target_of_embedded_sandbox {
+            sources.simulator.sandbox_view()
+        } else {
+            None
+        };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),
             out: path(kiosk.output_folder()),
-            backend: backend_config.view(),
+            backend: backend_config.to_backend_view(),
             profiles,
             profiles_file,
             credentials,
             keychain,
             sandbox,
-            kiosk_mode: self.kiosk_mode(),
+            kiosk_mode: self.kiosk_mode_view(),
             display: self.display_settings(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
-            keep_hours: file.current().keep_hours,
+            keep_hours: file.current_settings().keep_hours,
             visits_kept,
             visits_live: u32::try_from(kiosk.running_visits().len()).unwrap_or(u32::MAX),
         }
     }
 
-    fn lock_requested(&self) -> MutexGuard<'_, RequestedProfile> {
+    fn lock_requested_profile(&self) -> MutexGuard<'_, RequestedProfile> {
         // A panic leaves no partial change.
         self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,12 +6,12 @@ use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
 use copresence_engine::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
 use copresence_engine::history::FileState;
-use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in};
-use copresence_engine::problem::{keychain_problem, problem_for_code};
+use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in_text};
+use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
 use copresence_engine::profile::Profiles;
 use copresence_engine::settings_toml::{IDLE_SECONDS_RANGE, LANGUAGES};
 use copresence_engine::setup::{BackendTarget, DataStore};
-use copresence_store::{StoreError, VisitDetail, VisitId, VisitRecord};
+use copresence_store::{DetailedVisitRecord, StoreError, VisitId, VisitRecord};
 use std::path::PathBuf;
 
 /// Maximum number of visits in the history.
@@ -20,35 +20,39 @@ const MAX_ATTRACT_CHARS: usize = 120;
 const MAX_CONSENT_CHARS: usize = 600;
 
 /// Every profile with its problem, if it has one, and the path of the file.
-pub(super) fn profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
-    match Profiles::load(sources.config.as_deref()) {
+pub(super) fn list_profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
+    match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
-            let choices = profiles.names().into_iter().map(|name| profile_choice(&profiles, name)).collect();
-            (choices, abbreviate_home(&profiles.path().display().to_string(), dirs::home_dir().as_deref()))
+            let choices =
+                profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
+            (
+                choices,
+                abbreviate_home(&profiles.profiles_path().display().to_string(), dirs::home_dir().as_deref()),
+            )
         }
         Err(error) => {
             let name = in_use.to_owned();
             let path =
                 sources.config.clone().unwrap_or_else(copresence_engine::profile::default_profiles_path);
             let home = dirs::home_dir();
-            let flaw = Some(abbreviate_home_in(&error.to_string(), home.as_deref()));
+            let flaw = Some(abbreviate_home_in_text(&error.to_string(), home.as_deref()));
             let path = abbreviate_home(&path.display().to_string(), home.as_deref());
             (vec![ProfileChoice { name, host: None, flaw }], path)
         }
     }
 }
 
-fn profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
-    let target = profiles.get(&name).map_err(|error| error.to_string()).and_then(|profile| {
-        if profile.is_embedded_sandbox() {
+fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
+    let target = profiles.profile_by_name(&name).map_err(|error| error.to_string()).and_then(|profile| {
+        if profile.uses_embedded_sandbox() {
             return Ok(None);
         }
-        BackendTarget::without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+        BackendTarget::target_without_credentials(&profile).map(Some).map_err(|error| error.to_string())
     });
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host_and_port()), flaw: None },
         Err(flaw) => {
-            let flaw = Some(abbreviate_home_in(&flaw, dirs::home_dir().as_deref()));
+            let flaw = Some(abbreviate_home_in_text(&flaw, dirs::home_dir().as_deref()));
             ProfileChoice { name, host: None, flaw }
         }
     }
@@ -60,24 +64,24 @@ pub(super) fn credential_views(
     backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {
     let profile = &backend_config.profile;
-    if profile.is_embedded_sandbox() {
+    if profile.uses_embedded_sandbox() {
         return (Vec::new(), None);
     }
     let (found, trouble) =
         match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
             Ok(found) => {
-                let note = found.keychain_error.as_ref().map(keychain_problem);
+                let note = found.keychain_error.as_ref().map(problem_for_keychain_error);
                 (found, note)
             }
-            Err(error) => (FoundCredentials::default(), Some(keychain_problem(&error))),
+            Err(error) => (FoundCredentials::default(), Some(problem_for_keychain_error(&error))),
         };
     let view = |slot: CredentialKind| {
-        let origin = found.origin_of(slot).map(|origin| match origin {
+        let origin = found.origin_of_credential(slot).map(|origin| match origin {
             CredentialOrigin::Environment => "environment",
             CredentialOrigin::ThisRun => "this run",
             CredentialOrigin::Keychain => "keychain",
         });
-        let ends_in = found.masked_value(slot).map(|masked| masked.trim_start_matches('…').to_owned());
+        let ends_in = found.masked_credential(slot).map(|masked| masked.trim_start_matches('…').to_owned());
         CredentialView {
             slot: slot.as_str().to_owned(),
             ends_in: ends_in.filter(|end| !end.is_empty()),
@@ -85,18 +89,19 @@ pub(super) fn credential_views(
             origin: origin.map(str::to_owned),
         }
     };
-    (credentials::usable_slots(profile).into_iter().map(view).collect(), trouble)
+    (credentials::usable_credential_kinds(profile).into_iter().map(view).collect(), trouble)
 }
 
 /// Validates display settings, and trims their texts.
 ///
 /// # Errors
 /// `setting_unfit` names the setting and its allowed values.
-pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
+pub(super) fn validate_display_settings(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
     let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
-    let (attract_text, consent) = (display.attract_text.trimmed(), display.consent.trimmed());
+    let (attract_text, consent) =
+        (display.attract_text.trim_and_drop_empty(), display.consent.trim_and_drop_empty());
     for (what, texts, most) in
         [("attract_text", &attract_text, MAX_ATTRACT_CHARS), ("consent", &consent, MAX_CONSENT_CHARS)]
     {
@@ -121,7 +126,7 @@ pub(super) fn validate_display(display: DisplaySettings) -> Result<DisplaySettin
 }
 
 /// Past visits, newest first.
-pub(super) async fn past_visits(
+pub(super) async fn load_past_visits(
     data_store: &DataStore,
     live: &[VisitId],
     asset_base: &str,
@@ -137,7 +142,7 @@ pub(super) async fn past_visits(
     Ok(past)
 }
 
-fn to_past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisit {
+fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> PastVisit {
     let VisitRecord { start, ending, .. } = &detail.visit;
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
     let whole = || {
@@ -146,7 +151,7 @@ fn to_past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisi
             _ => None,
         })
     };
-    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait(name));
+    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait_name(name));
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
         Some(ending) => problem_for_code(&ending.code, None).operator,
@@ -167,15 +172,15 @@ fn to_past_visit(detail: &VisitDetail, live: bool, asset_base: &str) -> PastVisi
     }
 }
 
-fn is_portrait(name: &str) -> bool {
+fn is_portrait_name(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
-pub(super) async fn past_portrait(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
+pub(super) async fn find_portrait_path(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = data_store.journal.load_visit(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
-    detail.files.iter().find(|file| file.name == name && is_portrait(name) && is_whole(file))?;
+    detail.files.iter().find(|file| file.name == name && is_portrait_name(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }
 
@@ -192,7 +197,8 @@ mod tests {
         let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
         let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
         let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
-        let fitted = validate_display(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+        let fitted =
+            validate_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
         assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
         for (unfit, says) in [
             (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
@@ -211,12 +217,15 @@ mod tests {
                 "the language of `consent` must be one of de",
             ),
         ] {
-            let refused = validate_display(unfit).expect_err("refused");
+            let refused = validate_display_settings(unfit).expect_err("refused");
             assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
         }
         assert!(
-            validate_display(DisplaySettings { attract_text: texts("de", &"ä".repeat(120)), ..base() })
-                .is_ok()
+            validate_display_settings(DisplaySettings {
+                attract_text: texts("de", &"ä".repeat(120)),
+                ..base()
+            })
+            .is_ok()
         );
     }
 }

@@ -4,13 +4,13 @@
 //! attempt is counted, also on disk, before the PIN is checked, and attempts run one at a time. Neither parallel
 //! attempts nor a power cut therefore give additional attempts.
 
-use crate::pin::{PIN_LENGTH, PinHash, delay_after_failures, is_valid_length};
+use crate::pin::{PIN_LENGTH, PinHash, delay_after_failed_attempts, is_valid_pin_length};
 use crate::settings::{Settings, SettingsFile};
 use crate::view::Problem;
 use crate::view::panel::PinLockView;
 use copresence_engine::problem::problem_for_code;
 use copresence_store::StoreError;
-use copresence_visit::Millis;
+use copresence_visit::MillisSinceOrigin;
 use secrecy::SecretString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,22 +34,22 @@ struct PinLockInner {
 #[derive(Debug)]
 struct LockState {
     /// Time of the last use and the token that is cancelled on locking, while unlocked.
-    unlocked: Option<(Millis, CancellationToken)>,
+    unlocked: Option<(MillisSinceOrigin, CancellationToken)>,
     /// Wrong attempts in a row.
     failed_attempts: u32,
     /// No attempt is accepted before this time.
-    blocked_until: Millis,
+    blocked_until: MillisSinceOrigin,
     /// Latest time seen. Earlier times are treated as this one.
-    latest_time: Millis,
+    latest_time: MillisSinceOrigin,
     /// Number of times it was locked. An attempt that began before the last one does not unlock.
     lock_count: u64,
 }
 
 impl PinLock {
     /// A locked lock. Wrong attempts of an earlier run delay the next attempt as they did then.
-    pub fn new(file: SettingsFile, now: Millis) -> Self {
-        let wrong = file.current().failed_pin_attempts;
-        let blocked_until = now + delay_after_failures(wrong);
+    pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
+        let wrong = file.current_settings().failed_pin_attempts;
+        let blocked_until = now + delay_after_failed_attempts(wrong);
         let door = LockState {
             unlocked: None,
             failed_attempts: wrong,
@@ -65,37 +65,45 @@ impl PinLock {
     }
 
     /// The current state.
-    pub fn status(&self, now: Millis) -> PinLockView {
-        self.status_view(now, false)
+    pub fn lock_status(&self, now: MillisSinceOrigin) -> PinLockView {
+        self.lock_status_after_attempt(now, false)
     }
 
     /// Tries a PIN, and unlocks if it is correct. The PIN is not checked while a delay is in force.
     ///
     /// # Errors
     /// The settings cannot be read, so the PIN is unknown.
-    pub async fn try_unlock(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
+    pub async fn try_unlock(
+        &self,
+        pin: SecretString,
+        now: MillisSinceOrigin,
+    ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
         let tried = self.check_pin(pin, now).await?;
-        if tried == PinCheck::Correct {
-            self.unlock(closings, now);
+        if tried == PinCheckResult::Correct {
+            self.unlock_unless_relocked(closings, now);
         }
-        Ok(self.status_view(now, tried == PinCheck::Wrong))
+        Ok(self.lock_status_after_attempt(now, tried == PinCheckResult::Wrong))
     }
 
     /// Sets the first PIN, and unlocks.
     ///
     /// # Errors
     /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
-    pub async fn set_first_pin(&self, pin: SecretString, now: Millis) -> Result<PinLockView, Problem> {
+    pub async fn set_first_pin(
+        &self,
+        pin: SecretString,
+        now: MillisSinceOrigin,
+    ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
-        if self.readable_settings()?.pin.is_some() {
+        if self.settings_if_readable()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
         self.save_pin(pin).await?;
-        self.unlock(closings, now);
-        Ok(self.status_view(now, false))
+        self.unlock_unless_relocked(closings, now);
+        Ok(self.lock_status_after_attempt(now, false))
     }
 
     /// Changes the PIN. Requires the current one; wrong attempts count as in [`try_unlock`](Self::try_unlock).
@@ -107,35 +115,35 @@ impl PinLock {
         &self,
         current: SecretString,
         new: SecretString,
-        now: Millis,
+        now: MillisSinceOrigin,
     ) -> Result<(), Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         self.require_unlocked(now)?;
-        if !is_valid_length(&new) {
-            return Err(pin_length_problem());
+        if !is_valid_pin_length(&new) {
+            return Err(invalid_pin_length());
         }
         match self.check_pin(current, now).await? {
-            PinCheck::Correct => self.save_pin(new).await,
-            PinCheck::Wrong => Err(problem_for_code("pin_wrong", None)),
-            PinCheck::NotChecked => {
-                let wait = format!("{} s from now", self.status_view(now, false).wait_seconds);
+            PinCheckResult::Correct => self.save_pin(new).await,
+            PinCheckResult::Wrong => Err(problem_for_code("pin_wrong", None)),
+            PinCheckResult::NotChecked => {
+                let wait = format!("{} s from now", self.lock_status_after_attempt(now, false).wait_seconds);
                 Err(problem_for_code("pin_wait", Some(&wait)))
             }
         }
     }
 
     /// Locks the panel.
-    pub fn lock(&self) {
-        self.lock_state().lock();
+    pub fn lock_panel(&self) {
+        self.lock_state().lock_panel();
     }
 
     /// Succeeds if the panel is unlocked, and restarts the idle time.
     ///
     /// # Errors
     /// `panel_locked`.
-    pub fn require_unlocked(&self, now: Millis) -> Result<(), Problem> {
+    pub fn require_unlocked(&self, now: MillisSinceOrigin) -> Result<(), Problem> {
         let mut door = self.lock_state();
-        let now = door.advance_time(now);
+        let now = door.advance_time_and_autolock(now);
         match &mut door.unlocked {
             Some((used, _)) => {
                 *used = now;
@@ -146,15 +154,15 @@ impl PinLock {
     }
 
     /// Whether the panel is unlocked. Does not restart the idle time.
-    pub fn is_unlocked(&self, now: Millis) -> bool {
+    pub fn is_unlocked(&self, now: MillisSinceOrigin) -> bool {
         let mut door = self.lock_state();
-        door.advance_time(now);
+        door.advance_time_and_autolock(now);
         door.unlocked.is_some()
     }
 
     /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
     /// panel is locked. Idleness only locks on the next call of another method.
-    pub fn locked_token(&self) -> CancellationToken {
+    pub fn lock_cancellation_token(&self) -> CancellationToken {
         self.lock_state().unlocked.as_ref().map_or_else(
             || {
                 let closed = CancellationToken::new();
@@ -171,7 +179,7 @@ impl PinLock {
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
     pub fn forget_pin(file: &SettingsFile) -> Result<(), StoreError> {
-        file.update(|settings| {
+        file.update_settings(|settings| {
             settings.pin = None;
             settings.failed_pin_attempts = 0;
         })?;
@@ -179,74 +187,75 @@ impl PinLock {
     }
 
     /// Checks a PIN. The caller must hold `attempt_lock`.
-    async fn check_pin(&self, pin: SecretString, now: Millis) -> Result<PinCheck, Problem> {
-        let Some(hash) = self.readable_settings()?.pin else { return Ok(PinCheck::NotChecked) };
+    async fn check_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinCheckResult, Problem> {
+        let Some(hash) = self.settings_if_readable()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut door = self.lock_state();
-            let now = door.advance_time(now);
+            let now = door.advance_time_and_autolock(now);
             if now < door.blocked_until {
-                return Ok(PinCheck::NotChecked);
+                return Ok(PinCheckResult::NotChecked);
             }
-            if !is_valid_length(&pin) {
+            if !is_valid_pin_length(&pin) {
                 // A PIN of this length cannot exist, so the attempt reveals nothing and is not counted.
-                return Ok(PinCheck::Wrong);
+                return Ok(PinCheckResult::Wrong);
             }
             door.failed_attempts = door.failed_attempts.saturating_add(1);
-            door.blocked_until = now + delay_after_failures(door.failed_attempts);
+            door.blocked_until = now + delay_after_failed_attempts(door.failed_attempts);
             door.failed_attempts
         };
         let file = self.0.settings_file.clone();
         let tried = tokio::task::spawn_blocking(move || {
             save_failed_attempts(&file, wrong);
-            let right = hash.matches(&pin);
+            let right = hash.matches_pin(&pin);
             if right {
                 save_failed_attempts(&file, 0);
             }
             right
         });
         if !tried.await.unwrap_or(false) {
-            return Ok(PinCheck::Wrong);
+            return Ok(PinCheckResult::Wrong);
         }
         let mut door = self.lock_state();
         (door.failed_attempts, door.blocked_until) = (0, door.latest_time);
-        Ok(PinCheck::Correct)
+        Ok(PinCheckResult::Correct)
     }
 
     async fn save_pin(&self, pin: SecretString) -> Result<(), Problem> {
-        if !is_valid_length(&pin) {
-            return Err(pin_length_problem());
+        if !is_valid_pin_length(&pin) {
+            return Err(invalid_pin_length());
         }
         let file = self.0.settings_file.clone();
         let kept = tokio::task::spawn_blocking(move || {
             let hash = PinHash::from_pin(&pin)?;
-            file.update(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
+            file.update_settings(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
         });
         let kept = kept.await.map_err(|error| error.to_string()).flatten();
         kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
     }
 
-    fn readable_settings(&self) -> Result<Settings, Problem> {
+    fn settings_if_readable(&self) -> Result<Settings, Problem> {
         if self.0.settings_file.is_unreadable() {
             return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }
-        Ok(self.0.settings_file.current())
+        Ok(self.0.settings_file.current_settings())
     }
 
-    fn unlock(&self, closings: u64, now: Millis) {
+    fn unlock_unless_relocked(&self, closings: u64, now: MillisSinceOrigin) {
         let mut door = self.lock_state();
-        let now = door.advance_time(now);
+        let now = door.advance_time_and_autolock(now);
         // If the panel was locked in the meantime, the page that tried has been reloaded.
         if door.lock_count == closings && door.unlocked.is_none() {
             door.unlocked = Some((now, CancellationToken::new()));
         }
     }
 
-    fn status_view(&self, now: Millis, wrong: bool) -> PinLockView {
+    fn lock_status_after_attempt(&self, now: MillisSinceOrigin, wrong: bool) -> PinLockView {
         let mut door = self.lock_state();
-        let now = door.advance_time(now);
+        let now = door.advance_time_and_autolock(now);
         let wait = door.blocked_until.duration_since(now);
         PinLockView {
-            pin_set: self.0.settings_file.is_unreadable() || self.0.settings_file.current().pin.is_some(),
+            pin_set: self.0.settings_file.is_unreadable()
+                || self.0.settings_file.current_settings().pin.is_some(),
             open: door.unlocked.is_some(),
             wrong,
             wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
@@ -261,19 +270,19 @@ impl PinLock {
 
 impl LockState {
     /// Advances the time, and locks after the idle time. Returns the current time.
-    fn advance_time(&mut self, now: Millis) -> Millis {
+    fn advance_time_and_autolock(&mut self, now: MillisSinceOrigin) -> MillisSinceOrigin {
         self.latest_time = self.latest_time.max(now);
         if self
             .unlocked
             .as_ref()
             .is_some_and(|(used, _)| self.latest_time.duration_since(*used) >= AUTO_LOCK_AFTER)
         {
-            self.lock();
+            self.lock_panel();
         }
         self.latest_time
     }
 
-    fn lock(&mut self) {
+    fn lock_panel(&mut self) {
         self.lock_count += 1;
         if let Some((_, closing)) = self.unlocked.take() {
             closing.cancel();
@@ -282,7 +291,7 @@ impl LockState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PinCheck {
+enum PinCheckResult {
     Correct,
     Wrong,
     /// No PIN is set, or a delay is in force.
@@ -292,14 +301,14 @@ enum PinCheck {
 /// Saves the number of wrong attempts. A disk error is only logged, so that it does not lock the operator out; the
 /// count in memory still applies.
 fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
-    if file.current().failed_pin_attempts != wrong
-        && let Err(error) = file.update(|settings| settings.failed_pin_attempts = wrong)
+    if file.current_settings().failed_pin_attempts != wrong
+        && let Err(error) = file.update_settings(|settings| settings.failed_pin_attempts = wrong)
     {
         tracing::error!(%error, wrong, "the number of wrong PINs could not be saved");
     }
 }
 
-fn pin_length_problem() -> Problem {
+fn invalid_pin_length() -> Problem {
     let bounds = format!("{} to {} characters", PIN_LENGTH.start(), PIN_LENGTH.end());
     problem_for_code("pin_length", Some(&bounds))
 }

@@ -3,7 +3,7 @@ use copresence_store::DataDir;
 use proptest::prelude::*;
 
 const RIGHT: &str = "4711";
-const START: Millis = Millis::from_millis(1_000_000);
+const START: MillisSinceOrigin = MillisSinceOrigin::from_millis(1_000_000);
 
 struct Booth {
     _root: tempfile::TempDir,
@@ -15,34 +15,34 @@ impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
-        let pin_lock = PinLock::new(SettingsFile::open(data.clone()), START);
+        let pin_lock = PinLock::new(SettingsFile::open_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }
 
     fn with_pin() -> Self {
         let booth = Self::new();
         let pin = PinHash::with_cheap_params(RIGHT);
-        booth.pin_lock.0.settings_file.update(|settings| settings.pin = Some(pin)).expect("written");
+        booth.pin_lock.0.settings_file.update_settings(|settings| settings.pin = Some(pin)).expect("written");
         booth
     }
 
-    fn restart(&mut self, now: Millis) {
-        self.pin_lock = PinLock::new(SettingsFile::open(self.data.clone()), now);
+    fn restart(&mut self, now: MillisSinceOrigin) {
+        self.pin_lock = PinLock::new(SettingsFile::open_settings_file(self.data.clone()), now);
     }
 
-    async fn enter(&self, pin: &str, now: Millis) -> PinLockView {
+    async fn enter(&self, pin: &str, now: MillisSinceOrigin) -> PinLockView {
         self.pin_lock.try_unlock(pin.into(), now).await.expect("an answer")
     }
 }
 
-fn after(seconds: u64) -> Millis {
+fn after(seconds: u64) -> MillisSinceOrigin {
     START + Duration::from_secs(seconds)
 }
 
 #[tokio::test]
 async fn the_first_pin_unlocks_and_can_be_set_once() {
     let booth = Booth::new();
-    let closed = booth.pin_lock.status(START);
+    let closed = booth.pin_lock.lock_status(START);
     assert!(!closed.pin_set && !closed.open);
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
@@ -62,17 +62,17 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
 async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
     assert_eq!(booth.pin_lock.require_unlocked(START).expect_err("closed").code, "panel_locked");
-    assert!(booth.pin_lock.locked_token().is_cancelled());
+    assert!(booth.pin_lock.lock_cancellation_token().is_cancelled());
     assert!(booth.enter(RIGHT, START).await.open);
-    let closing = booth.pin_lock.locked_token();
-    booth.pin_lock.lock();
+    let closing = booth.pin_lock.lock_cancellation_token();
+    booth.pin_lock.lock_panel();
     assert!(closing.is_cancelled() && booth.pin_lock.require_unlocked(START).is_err());
 
     assert!(booth.enter(RIGHT, START).await.open);
     booth.pin_lock.require_unlocked(after(599)).expect("not long enough");
     booth.pin_lock.require_unlocked(after(1198)).expect("each command renews it");
     assert!(booth.pin_lock.is_unlocked(after(1797)), "asking this way does not");
-    let closing = booth.pin_lock.locked_token();
+    let closing = booth.pin_lock.lock_cancellation_token();
     assert_eq!(booth.pin_lock.require_unlocked(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
     assert!(
@@ -88,13 +88,13 @@ async fn wrong_pins_delay_attempts_until_a_correct_one() {
         let view = booth.enter(wrong, START).await;
         assert!(view.wrong && !view.open);
     }
-    assert_eq!(booth.pin_lock.status(START).wait_seconds, 5);
+    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 5);
     let early = booth.enter(RIGHT, after(4)).await;
     assert!(!early.open && !early.wrong, "not even the right one is tried");
     assert_eq!(early.wait_seconds, 1);
     assert_eq!(booth.enter("3333", after(5)).await.wait_seconds, 10);
     assert!(booth.enter(RIGHT, after(15)).await.open);
-    booth.pin_lock.lock();
+    booth.pin_lock.lock_panel();
     assert_eq!(booth.enter("0000", after(15)).await.wait_seconds, 0, "the count starts again");
 }
 
@@ -106,11 +106,11 @@ async fn a_restart_gives_no_additional_attempts() {
         booth.enter("0000", START).await;
     }
     booth.restart(START);
-    assert_eq!(booth.pin_lock.status(START).wait_seconds, 5, "three were tried, the fourth was not");
+    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 5, "three were tried, the fourth was not");
     assert!(!booth.enter(RIGHT, START).await.open);
     assert!(booth.enter(RIGHT, after(5)).await.open);
     booth.restart(START);
-    assert_eq!(booth.pin_lock.status(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn pins_of_invalid_length_are_not_counted() {
     for pin in ["", "1", &"1".repeat(33)] {
         assert!(booth.enter(pin, START).await.wrong);
     }
-    assert_eq!(booth.pin_lock.status(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -147,15 +147,15 @@ async fn locking_during_an_attempt_prevents_unlocking() {
     let pin_lock = booth.pin_lock.clone();
     let closings = pin_lock.lock_state().lock_count;
     drop(first);
-    pin_lock.lock();
-    pin_lock.unlock(closings, START);
+    pin_lock.lock_panel();
+    pin_lock.unlock_unless_relocked(closings, START);
     assert!(!pin_lock.is_unlocked(START));
 }
 
 #[tokio::test]
 async fn changing_the_pin_requires_the_current_one_and_an_unlocked_panel() {
     let booth = Booth::with_pin();
-    let change = async |current: &str, new: &str, now: Millis| {
+    let change = async |current: &str, new: &str, now: MillisSinceOrigin| {
         booth.pin_lock.change_pin(current.into(), new.into(), now).await.map_err(|problem| problem.code)
     };
     assert_eq!(change(RIGHT, "0815", START).await, Err("panel_locked".into()));
@@ -166,7 +166,7 @@ async fn changing_the_pin_requires_the_current_one_and_an_unlocked_panel() {
     }
     assert_eq!(change(RIGHT, "0815", START).await, Err("pin_wait".into()), "it is no way around the wait");
     assert_eq!(change(RIGHT, "0815", after(5)).await, Ok(()));
-    booth.pin_lock.lock();
+    booth.pin_lock.lock_panel();
     assert!(booth.enter(RIGHT, after(5)).await.wrong);
     assert!(booth.enter("0815", after(5)).await.open);
 }
@@ -177,9 +177,9 @@ async fn a_forgotten_pin_can_be_removed() {
     for _ in 0..3 {
         booth.enter("0000", START).await;
     }
-    PinLock::forget_pin(&SettingsFile::open(booth.data.clone())).expect("dropped");
+    PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
-    let view = booth.pin_lock.status(START);
+    let view = booth.pin_lock.lock_status(START);
     assert!(!view.pin_set && view.wait_seconds == 0);
     assert!(booth.pin_lock.set_first_pin("0815".into(), START).await.expect("set").open);
 }
@@ -192,7 +192,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.pin_lock.status(START).pin_set, "whether there is one is unknown");
+    assert!(booth.pin_lock.lock_status(START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(
@@ -213,12 +213,12 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
             let mut booth = Booth::with_pin();
-            let (mut now, mut looked_at) = (START, Vec::<Millis>::new());
+            let (mut now, mut looked_at) = (START, Vec::<MillisSinceOrigin>::new());
             for (pause, act) in steps {
                 now = now + Duration::from_secs(pause);
                 match act {
                     0 => booth.restart(now),
-                    1 => booth.pin_lock.lock(),
+                    1 => booth.pin_lock.lock_panel(),
                     _ if booth.enter("0000", now).await.wrong => looked_at.push(now),
                     _ => {}
                 }
@@ -226,7 +226,7 @@ proptest! {
             // Attempt n + 1 comes no earlier after attempt n than its delay.
             for (nth, pair) in looked_at.windows(2).enumerate() {
                 let wrong = u32::try_from(nth).expect("few") + 1;
-                assert!(pair[1].duration_since(pair[0]) >= delay_after_failures(wrong), "{looked_at:?}");
+                assert!(pair[1].duration_since(pair[0]) >= delay_after_failed_attempts(wrong), "{looked_at:?}");
             }
         });
     }

@@ -5,12 +5,12 @@ use crate::view::panel::SandboxView;
 use copresence_engine::setup::BackendTarget;
 
 /// An embedded sandbox, started on first use. Its methods need a tokio runtime. Errors are messages for the operator.
-pub trait Simulator: Send + Sync {
+pub trait EmbeddedSandboxControl: Send + Sync {
     /// Starts the sandbox if it is not running, and returns it as a backend.
     ///
     /// # Errors
     /// It cannot start.
-    fn start(&self) -> Result<SimulatedBackend, String>;
+    fn start_sandbox(&self) -> Result<SimulatedBackend, String>;
 
     /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
     ///
@@ -31,7 +31,7 @@ pub trait Simulator: Send + Sync {
     ///
     /// # Errors
     /// The speed is out of range, or the sandbox was not started.
-    fn set_speed(&self, speed: f64) -> Result<(), String>;
+    fn set_clock_speed(&self, speed: f64) -> Result<(), String>;
 
     /// Adds a fault for every request or for the next one, beside the active ones.
     ///

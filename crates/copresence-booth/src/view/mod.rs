@@ -148,7 +148,7 @@ pub enum Screen {
 
 impl Screen {
     /// The id of the visit that it shows.
-    pub fn visit(&self) -> Option<&str> {
+    pub fn visit_id(&self) -> Option<&str> {
         match self {
             Self::Attract | Self::Consent { .. } => None,
             Self::Preparing { visit, .. }

@@ -21,18 +21,18 @@ impl Texts {
     }
 
     /// The text in this language.
-    pub fn get(&self, language: &str) -> Option<&str> {
+    pub fn text_in_language(&self, language: &str) -> Option<&str> {
         self.0.get(language).map(String::as_str)
     }
 
     /// The language whose text is exactly `words`, if there is one.
-    pub fn language_of(&self, words: &str) -> Option<&str> {
+    pub fn language_of_text(&self, words: &str) -> Option<&str> {
         self.iter().find(|(_, text)| *text == words).map(|(language, _)| language)
     }
 
     /// Trims every text, and removes empty ones.
     #[must_use]
-    pub fn trimmed(self) -> Self {
+    pub fn trim_and_drop_empty(self) -> Self {
         self.0.into_iter().collect()
     }
 }
@@ -54,17 +54,17 @@ mod tests {
     fn empty_texts_are_removed() {
         let texts: Texts = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
-        assert_eq!((texts.get("de"), texts.get("fr")), (Some("Hallo"), None));
+        assert_eq!((texts.text_in_language("de"), texts.text_in_language("fr")), (Some("Hallo"), None));
         assert!(Texts::from_iter([("en", "")]).is_empty());
         let sent: Texts = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");
-        assert_eq!(sent.trimmed(), Texts::from_iter([("ja", "はい")]));
+        assert_eq!(sent.trim_and_drop_empty(), Texts::from_iter([("ja", "はい")]));
     }
 
     #[test]
     fn a_text_is_found_by_its_exact_words() {
         let texts: Texts = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
-        assert_eq!(texts.language_of("We film."), Some("en"));
-        assert_eq!(texts.language_of("We film"), None);
-        assert_eq!(Texts::default().language_of(""), None);
+        assert_eq!(texts.language_of_text("We film."), Some("en"));
+        assert_eq!(texts.language_of_text("We film"), None);
+        assert_eq!(Texts::default().language_of_text(""), None);
     }
 }

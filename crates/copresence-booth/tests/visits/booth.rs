@@ -3,7 +3,7 @@
 use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
 use super::window::{is_invite, kiosk, release_signal, take, until};
-use copresence_booth::app::{BackendConfig, CommandTarget, Kiosk, VisitorCommand};
+use copresence_booth::app::{BackendConfig, ExpectedScreen, Kiosk, VisitorCommand};
 use copresence_booth::view::{BoothView, ForgettingState, Screen, Texts};
 use copresence_engine::problem::problem_for_code;
 use jiff::{SignedDuration, Timestamp};
@@ -58,7 +58,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     let kiosk = kiosk(&fixture);
     let texts = Texts::from_iter([("de", DE), ("en", EN)]);
     kiosk.set_booth_settings(BoothView::default(), texts.clone());
-    kiosk.agree_to_consent(EN);
+    kiosk.accept_consent_text(EN);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts });
@@ -66,7 +66,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 0, "a token is somebody's money");
     kiosk.start_visit();
-    kiosk.agree_to_consent(DE);
+    kiosk.accept_consent_text(DE);
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
 }
@@ -99,14 +99,14 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     // For whoever comes next.
     kiosk.set_booth_settings(BoothView::default(), told("We keep your avatar for a year."));
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
-    kiosk.agree_to_consent("We keep your avatar for a year.");
-    kiosk.agree_to_consent("");
+    kiosk.accept_consent_text("We keep your avatar for a year.");
+    kiosk.accept_consent_text("");
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
     kiosk.leave_visit();
     kiosk.start_visit();
-    kiosk.agree_to_consent(EN);
+    kiosk.accept_consent_text(EN);
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "the page was behind");
-    kiosk.agree_to_consent("We keep your avatar for a year.");
+    kiosk.accept_consent_text("We keep your avatar for a year.");
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
 }
@@ -132,7 +132,7 @@ async fn a_visitor_is_forgotten_on_disk_too() {
     let visit = revealed(&kiosk).await;
     assert_eq!(kept(&fixture).await, (1, 1));
     kiosk.forget_shown_visit();
-    assert_eq!(kiosk.shown_file(&visit, "avatar.glb"), None, "the face is off the screen at once");
+    assert_eq!(kiosk.shown_visit_file_path(&visit, "avatar.glb"), None, "the face is off the screen at once");
     let done = Screen::Forgetting { visit, stand: ForgettingState::Done };
     until(&kiosk, |screen| *screen == done).await;
     assert_eq!(kept(&fixture).await, (0, 0));
@@ -162,7 +162,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
 async fn assert_nothing_is_kept(fixture: &Fixture) {
     assert_eq!(kept(fixture).await, (0, 0));
-    assert_eq!(file_names(&fixture.data_store.data.incomplete_path()), Vec::<String>::new());
+    assert_eq!(file_names(&fixture.data_store.data.incomplete_folder_path()), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -346,8 +346,8 @@ async fn a_command_for_another_screen_is_ignored() {
     let attract = kiosk.current_snapshot().revision;
     kiosk.start_visit();
     let invite = until(&kiosk, is_invite).await;
-    let visit = invite.screen.visit().expect("of somebody").to_owned();
-    let on_code = CommandTarget { visit: Some(visit.clone()), revision: Some(invite.revision) };
+    let visit = invite.screen.visit_id().expect("of somebody").to_owned();
+    let on_code = ExpectedScreen { visit: Some(visit.clone()), revision: Some(invite.revision) };
     assert!(kiosk.is_command_current(&on_code));
     scanned.store(true, Ordering::SeqCst);
     let making = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
@@ -357,23 +357,25 @@ async fn a_command_for_another_screen_is_ignored() {
     for command in
         [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget]
     {
-        kiosk.run_command(command, &on_code);
+        kiosk.run_visitor_command(command, &on_code);
     }
-    let another = CommandTarget { visit: Some(copresence_store::VisitId::new().to_string()), revision: None };
-    let of_attract = CommandTarget { visit: None, revision: Some(attract) };
-    let of_the_last_run = CommandTarget { visit: None, revision: Some(u64::MAX) };
+    let another =
+        ExpectedScreen { visit: Some(copresence_store::VisitId::new().to_string()), revision: None };
+    let of_attract = ExpectedScreen { visit: None, revision: Some(attract) };
+    let of_the_last_run = ExpectedScreen { visit: None, revision: Some(u64::MAX) };
     for target in [&another, &of_attract, &of_the_last_run] {
-        kiosk.run_command(VisitorCommand::Again, target);
+        kiosk.run_visitor_command(VisitorCommand::Again, target);
     }
-    assert_eq!(kiosk.current_snapshot().screen.visit(), Some(visit.as_str()));
+    assert_eq!(kiosk.current_snapshot().screen.visit_id(), Some(visit.as_str()));
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
 
-    let right = CommandTarget { visit: Some(visit), revision: Some(making.revision) };
-    kiosk.run_command(VisitorCommand::Again, &right);
+    let right = ExpectedScreen { visit: Some(visit), revision: Some(making.revision) };
+    kiosk.run_visitor_command(VisitorCommand::Again, &right);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     // A second press on the same button finds the first screen.
-    kiosk.run_command(VisitorCommand::Again, &right);
-    kiosk.run_command(VisitorCommand::Start, &CommandTarget { visit: None, revision: Some(attract) });
+    kiosk.run_visitor_command(VisitorCommand::Again, &right);
+    kiosk
+        .run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "it was another attract screen");
     kiosk.stop_visits().await;
 }
@@ -391,9 +393,11 @@ async fn a_button_counts_as_long_as_its_screen_stays() {
     let queued = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     let later = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "processing");
     assert!(until(&kiosk, later).await.revision > queued.revision);
-    let target =
-        CommandTarget { visit: queued.screen.visit().map(str::to_owned), revision: Some(queued.revision) };
-    kiosk.run_command(VisitorCommand::Cancel, &target);
+    let target = ExpectedScreen {
+        visit: queued.screen.visit_id().map(str::to_owned),
+        revision: Some(queued.revision),
+    };
+    kiosk.run_visitor_command(VisitorCommand::Cancel, &target);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
 }
@@ -416,7 +420,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), gone).await.expect("in the same run");
-    assert_eq!(kiosk.current_snapshot().screen.visit(), Some(here.as_str()));
+    assert_eq!(kiosk.current_snapshot().screen.visit_id(), Some(here.as_str()));
     kiosk.stop_visits().await;
     assert_eq!(kept(&fixture).await, (0, 0));
 }
@@ -427,7 +431,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     let kiosk = kiosk(&fixture);
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
     kiosk.start_visit();
-    let visit = until(&kiosk, is_invite).await.screen.visit().expect("of somebody").to_owned();
+    let visit = until(&kiosk, is_invite).await.screen.visit_id().expect("of somebody").to_owned();
     let id = visit.parse().expect("an id");
     kiosk.return_to_start();
     // As a recovery that was faster would; the forgetting may be faster still.
@@ -488,6 +492,6 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "each once: the next attempt waits");
     assert_eq!(kiosk.last_problem(), None);
     let rules = |_: &copresence_client::Exchange, _: &copresence_client::Backend| Vec::new();
-    assert!(kiosk.inspector().view(None, &rules).visits.is_empty());
+    assert!(kiosk.inspector().inspector_view(None, &rules).visits.is_empty());
     kiosk.stop_visits().await;
 }

@@ -27,16 +27,17 @@ async fn fixture() -> Fixture {
     let server = Server::start(settings, ([127, 0, 0, 1], 0).into()).await.expect("a port");
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target = BackendTarget::embedded_sandbox(
+    let target = BackendTarget::target_of_embedded_sandbox(
         server.local_url(),
-        &server.link_template(),
+        &server.qr_link_template(),
         known.api_key.clone(),
         login,
     )
     .expect("a link");
-    let profile =
-        Profiles::load(Some(Path::new("/dev/null"))).and_then(|all| all.get("sandbox")).expect("built in");
-    let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
+    let profile = Profiles::load_profiles(Some(Path::new("/dev/null")))
+        .and_then(|all| all.profile_by_name("sandbox"))
+        .expect("built in");
+    let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
     let kiosk = Kiosk::new(KioskSetup {
         profile,
         target,
@@ -70,12 +71,12 @@ impl Fixture {
     }
 
     fn token(&self, token: &str) -> TokenState {
-        let tokens = self.server.sandbox().state().tokens;
+        let tokens = self.server.sandbox().sandbox_state().tokens;
         tokens.into_iter().find(|known| known.token == token).expect("it made it")
     }
 
     fn exchanges(&self, visit: &str) -> Vec<ExchangeView> {
-        let shown = self.kiosk.inspector().view(Some(visit), &no_rules).shown.expect("remembered");
+        let shown = self.kiosk.inspector().inspector_view(Some(visit), &no_rules).shown.expect("remembered");
         let exchanges = shown.entries.into_iter().filter_map(|entry| match entry {
             TimelineEntry::Exchange { exchange } => Some(*exchange),
             TimelineEntry::Step { .. } => None,
@@ -128,7 +129,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     drop(tokio::time::timeout(Duration::from_secs(20), making).await.expect("in time"));
     fixture.kiosk.return_to_start();
     let (second, two) = fixture.invited().await;
-    sandbox.force_state(&one, ForcedState::Complete).expect("made");
+    sandbox.force_token_state(&one, ForcedState::Complete).expect("made");
     let is_over = |visit: &str, view: &InspectorView| {
         view.visits.iter().any(|known| known.visit == visit && known.ended.as_deref() == Some("saved"))
     };
@@ -153,7 +154,8 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     assert_eq!(of_second.iter().filter_map(delivers).count(), 0);
 
     let views = [&first, &second].map(|visit| {
-        serde_json::to_string(&fixture.kiosk.inspector().view(Some(visit), &no_rules)).expect("plain data")
+        serde_json::to_string(&fixture.kiosk.inspector().inspector_view(Some(visit), &no_rules))
+            .expect("plain data")
     });
     let hars = [&first, &second].map(|visit| fixture.har(visit));
     let known = sandbox.credentials();

@@ -79,18 +79,18 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
     assert_eq!(url, Some(format!("avatar://localhost/{visit}/avatar.glb")));
     assert_eq!(files.len(), 1);
 
-    let file = kiosk.shown_file(&visit, "avatar.glb").expect("shown");
+    let file = kiosk.shown_visit_file_path(&visit, "avatar.glb").expect("shown");
     assert_eq!(std::fs::read(file).expect("read"), glb(500));
     for (visit, name) in
         [(visit.as_str(), "manifest.json"), (visit.as_str(), "../x"), ("another", "avatar.glb")]
     {
-        assert_eq!(kiosk.shown_file(visit, name), None, "{name}");
+        assert_eq!(kiosk.shown_visit_file_path(visit, name), None, "{name}");
     }
     assert_eq!(kiosk.shown_link(), None, "the code is not on the screen any more");
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(
-        kiosk.shown_file(&visit, "avatar.glb"),
+        kiosk.shown_visit_file_path(&visit, "avatar.glb"),
         None,
         "the next visitor never sees the last one's face"
     );
@@ -295,7 +295,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     fixture.backend.wait_for_requests("/files/one", 1).await;
     kiosk.stop_visits().await;
     assert_eq!(
-        fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(),
+        fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(),
         1,
         "kept for the next start"
     );

@@ -7,31 +7,31 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::health::{self, HealthState, PartHealth, bad_part, part};
+use copresence_engine::health::{self, HealthState, PartHealth, bad_part_health, part};
 use copresence_engine::profile::Profile;
-use copresence_engine::settings_toml::{self, ReadSettings};
+use copresence_engine::settings_toml::{self, LoadedSettingsFile};
 use copresence_engine::setup::{BackendTarget, DataStore};
 use copresence_sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
-pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFailure> {
+pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
     let settings =
         data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
-    let common = &with_profile_of_window(common, settings.as_ref());
-    let profiles = health::check_profiles(common.config.as_deref(), common.profile_name());
+    let common = &with_window_profile(common, settings.as_ref());
+    let profiles = health::check_profiles(common.config.as_deref(), common.selected_profile_name());
     let usable = profiles.stand != HealthState::Bad;
-    let profile = if usable { Some(context::selected_profile(common)?) } else { None };
+    let profile = if usable { Some(context::load_selected_profile(common)?) } else { None };
     let mut parts = vec![profiles];
     parts.extend(settings.map(|read| health::check_settings(read.load_error.as_deref(), read.is_unreadable)));
     parts.push(check_disk(data_store, common, profile.as_ref()));
     if let Some(profile) = profile {
-        parts.extend(check_credentials(profile.clone()).await);
-        parts.extend(check_network(&profile).await);
+        parts.extend(check_keychain_and_credentials(profile.clone()).await);
+        parts.extend(check_backend_reachability(&profile).await);
     }
     parts.extend([
         desktop::check_display(&context::environment_variable),
-        desktop::check_web_view(&context::environment_variable),
+        desktop::check_web_view_library(&context::environment_variable),
     ]);
     for view in &parts {
         print_health_check(view, common.json);
@@ -40,9 +40,12 @@ pub(crate) async fn run_doctor(common: &CommonOptions) -> Result<u8, CommandFail
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
-fn with_profile_of_window(common: &CommonOptions, settings: Option<&ReadSettings>) -> CommonOptions {
+fn with_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
-    CommonOptions { profile_name: common.profile_name.clone().or_else(chosen), ..common.clone() }
+    CommonOptions {
+        selected_profile_name: common.selected_profile_name.clone().or_else(chosen),
+        ..common.clone()
+    }
 }
 
 fn check_disk(
@@ -55,7 +58,7 @@ fn check_disk(
         Err(failure) => {
             let remedy =
                 "Free some space, check the folder's access rights, or choose another one with --data-dir";
-            return bad_part(part::DISK, failure.message(), remedy);
+            return bad_part_health(part::DISK, failure.message(), remedy);
         }
     };
     let out = common
@@ -68,23 +71,23 @@ fn check_disk(
 }
 
 /// Runs on a blocking thread, because the keychain may wait for a person.
-async fn check_credentials(profile: Profile) -> Vec<PartHealth> {
+async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
     let checks = tokio::task::spawn_blocking(move || {
-        let credential_store = CredentialStore::os_keychain();
+        let credential_store = CredentialStore::keychain_backed_store();
         vec![
             health::check_keychain(&credential_store, &profile),
             health::check_credentials(&profile, &credential_store, &context::environment_variable),
         ]
     });
-    checks.await.unwrap_or_else(|error| vec![bad_part(part::KEYCHAIN, error, "Try again")])
+    checks.await.unwrap_or_else(|error| vec![bad_part_health(part::KEYCHAIN, error, "Try again")])
 }
 
-async fn check_network(profile: &Profile) -> Vec<PartHealth> {
-    let embedded = if profile.is_embedded_sandbox() {
+async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
+    let embedded = if profile.uses_embedded_sandbox() {
         match start_embedded_sandbox().await {
             Ok(embedded) => Some(embedded),
             Err(words) => {
-                return vec![bad_part(part::BACKEND, words, "Check this machine's loopback network")];
+                return vec![bad_part_health(part::BACKEND, words, "Check this machine's loopback network")];
             }
         }
     } else {
@@ -92,12 +95,12 @@ async fn check_network(profile: &Profile) -> Vec<PartHealth> {
     };
     let target = match &embedded {
         Some((_, target)) => target.clone(),
-        None => match BackendTarget::without_credentials(profile) {
+        None => match BackendTarget::target_without_credentials(profile) {
             Ok(target) => target,
-            Err(error) => return vec![bad_part(part::BACKEND, error, "Fix the profile")],
+            Err(error) => return vec![bad_part_health(part::BACKEND, error, "Fix the profile")],
         },
     };
-    let parts = health::check_backend(profile, &target, || Clock::default().now()).await;
+    let parts = health::check_backend_and_clock(profile, &target, || Clock::default().now()).await;
     if let Some((server, _)) = embedded {
         server.stop().await;
     }
@@ -110,9 +113,9 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
     let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target = BackendTarget::embedded_sandbox(
+    let target = BackendTarget::target_of_embedded_sandbox(
         server.local_url(),
-        &server.link_template(),
+        &server.qr_link_template(),
         known.api_key.clone(),
         login,
     )
@@ -123,7 +126,7 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
 fn print_health_check(view: &PartHealth, json: bool) {
     if json {
         if let Ok(line) = serde_json::to_string(view) {
-            output::print_result(format_args!("{line}"));
+            output::print_stdout_line(format_args!("{line}"));
         }
         return;
     }
@@ -134,9 +137,9 @@ fn print_health_check(view: &PartHealth, json: bool) {
         HealthState::Unknown => "unknown",
     };
     let line = output::sanitize_for_terminal(&format!("{stand:<9} {:<12} {}", view.part, view.seen));
-    output::print_result(format_args!("{line}"));
+    output::print_stdout_line(format_args!("{line}"));
     if let Some(remedy) = &view.remedy {
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "{:<22} what to do: {}",
             "",
             output::sanitize_for_terminal(remedy)
@@ -162,11 +165,11 @@ mod tests {
 
     #[test]
     fn the_exit_code_names_the_problem_to_fix_first() {
-        let ill = |part: &str| bad_part(part, "ill", "repair it");
+        let ill = |part: &str| bad_part_health(part, "ill", "repair it");
         assert_eq!(
             exit_code_of_worst(&[
-                health::good_part(part::DISK, "well"),
-                health::doubtful_part(part::DISPLAY, "none", "get one")
+                health::good_part_health(part::DISK, "well"),
+                health::doubtful_part_health(part::DISPLAY, "none", "get one")
             ]),
             0
         );

@@ -2,22 +2,25 @@
 
 use crate::common_options::CommonOptions;
 use crate::output;
-use copresence_sandbox::faults::EffectTiming;
+use copresence_sandbox::faults::FaultTiming;
 use serde_json::json;
 
 pub(super) fn list_scenarios(common: &CommonOptions) {
     for entry in copresence_sandbox::scenario::CATALOGUE {
         if common.json {
-            output::print_result(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
+            output::print_stdout_line(format_args!(
+                "{}",
+                json!({"scenario": entry.name, "does": entry.does})
+            ));
         } else {
-            output::print_result(format_args!("{:<18} {}", entry.name, entry.does));
+            output::print_stdout_line(format_args!("{:<18} {}", entry.name, entry.does));
         }
     }
 }
 
 pub(super) fn list_faults(common: &CommonOptions) {
     if !common.json {
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "A list of faults is JSON: [{{\"on\":ENDPOINT,\"nth\":WHICH,\"do\":WHAT}}, …]\n\n\
              on    redeem, generate, login or file; of redeems also \"ready\":BOOL (true: those that are\n\
              \u{20}     answered with download URLs); of files \"file\":NAME, \"export_type\":TYPE, \"ranged\":BOOL\n\
@@ -34,30 +37,30 @@ pub(super) fn list_faults(common: &CommonOptions) {
                 .map(|parameter| json!({"name": parameter.name, "means": parameter.meaning}))
                 .collect();
             let example: serde_json::Value = serde_json::from_str(entry.example).unwrap_or_default();
-            output::print_result(format_args!(
+            output::print_stdout_line(format_args!(
                 "{}",
                 json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
                        "with": with, "example": example})
             ));
             continue;
         }
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "{}\n  {}\n  Happens {}.",
             entry.name,
             entry.does,
             describe_fault_timing(entry.timing)
         ));
         for parameter in entry.parameters {
-            output::print_result(format_args!("    {:<17} {}", parameter.name, parameter.meaning));
+            output::print_stdout_line(format_args!("    {:<17} {}", parameter.name, parameter.meaning));
         }
-        output::print_result(format_args!("  {}\n", entry.example));
+        output::print_stdout_line(format_args!("  {}\n", entry.example));
     }
 }
 
-fn describe_fault_timing(when: EffectTiming) -> &'static str {
+fn describe_fault_timing(when: FaultTiming) -> &'static str {
     match when {
-        EffectTiming::Instead => "in place of the request's effect",
-        EffectTiming::InsteadOrAfter => "in place of the request's effect, or after it",
-        EffectTiming::After => "after the request's effect",
+        FaultTiming::Instead => "in place of the request's effect",
+        FaultTiming::InsteadOrAfter => "in place of the request's effect, or after it",
+        FaultTiming::After => "after the request's effect",
     }
 }

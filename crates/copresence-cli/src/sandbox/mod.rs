@@ -6,13 +6,13 @@ use crate::args::{SandboxOptions, SimulationOptions};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output, signals};
-use copresence_sandbox::{Fault, RequestLine, Server, Settings, Tls, faults};
+use copresence_sandbox::{CertificateSource, Fault, RequestLine, Server, Settings, faults};
 use serde_json::json;
 use std::num::NonZeroU32;
 use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 
-pub(crate) async fn run_sandbox(
+pub(crate) async fn run_sandbox_command(
     common: &CommonOptions,
     options: SandboxOptions,
 ) -> Result<u8, CommandFailure> {
@@ -27,11 +27,11 @@ pub(crate) async fn run_sandbox(
     if let Some(url) = &options.public_url {
         context::reject_url_credentials(url, "--public-url")?;
     }
-    let stopping = signals::cancel_on_signal("stopping …");
+    let stopping = signals::token_cancelled_by_signal("stopping …");
     let defaults = sandbox_settings(&options.world)?;
     let tls = match (options.tls_cert, options.tls_key) {
-        (Some(cert), Some(key)) => Some(Tls::Files { cert, key }),
-        _ => options.tls_self_signed.then_some(Tls::SelfSigned),
+        (Some(cert), Some(key)) => Some(CertificateSource::Files { cert, key }),
+        _ => options.tls_self_signed.then_some(CertificateSource::SelfSigned),
     };
     let settings = Settings {
         public_url: options.public_url,
@@ -43,12 +43,12 @@ pub(crate) async fn run_sandbox(
         ..defaults
     };
     let server = Server::start(settings, options.listen).await;
-    let server = server.map_err(|error| CommandFailure::usage(error.to_string()))?;
+    let server = server.map_err(|error| CommandFailure::usage_error(error.to_string()))?;
     let mut requests = server.subscribe_requests();
     if common.json {
         print_listening_json(&server);
     } else {
-        print_listening(&server);
+        print_listening_info(&server);
     }
     loop {
         tokio::select! {
@@ -82,9 +82,10 @@ pub(crate) fn sandbox_settings(world: &SimulationOptions) -> Result<Settings, Co
 
 fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     let shown = path.display();
-    let json = std::fs::read(path)
-        .map_err(|error| CommandFailure::usage(format!("the faults in {shown} cannot be read: {error}")))?;
-    faults::parse_faults(&json).map_err(|error| CommandFailure::usage(format!("{shown}: {error}")))
+    let json = std::fs::read(path).map_err(|error| {
+        CommandFailure::usage_error(format!("the faults in {shown} cannot be read: {error}"))
+    })?;
+    faults::parse_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
 }
 
 fn print_listening_json(server: &Server) {
@@ -99,54 +100,54 @@ fn print_listening_json(server: &Server) {
         "password": accepted.password.expose(),
         "operator_key": accepted.operator_key.expose(),
     });
-    if let Some(fingerprint) = server.fingerprint() {
+    if let Some(fingerprint) = server.certificate_fingerprint() {
         line["certificate_sha256"] = fingerprint.into();
     }
-    output::print_result(format_args!("{line}"));
+    output::print_stdout_line(format_args!("{line}"));
 }
 
 /// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
-fn print_listening(server: &Server) {
+fn print_listening_info(server: &Server) {
     let accepted = server.sandbox().credentials();
     let url = without_trailing_slash(server.local_url().as_str()).to_owned();
     let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"
     ));
     if server.is_open_to_network() {
-        output::print_result(format_args!(
+        output::print_stdout_line(format_args!(
             "  Phones and anybody else on this network reach it at {}\n",
             without_trailing_slash(server.phone_url().as_str())
         ));
     }
-    if let Some(fingerprint) = server.fingerprint() {
-        output::print_result(format_args!(
+    if let Some(fingerprint) = server.certificate_fingerprint() {
+        output::print_stdout_line(format_args!(
             "  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"
         ));
     }
-    output::print_result(format_args!("  REST API key   {key}"));
-    output::print_result(format_args!("  session token  {session}"));
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!("  REST API key   {key}"));
+    output::print_stdout_line(format_args!("  session token  {session}"));
+    output::print_stdout_line(format_args!(
         "  login          {} / {}",
         accepted.username.expose(),
         accepted.password.expose()
     ));
-    output::print_result(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
+    output::print_stdout_line(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
     let (api_key, session_token) =
         (copresence_engine::headers::API_KEY, copresence_engine::headers::SESSION_TOKEN);
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "Log in:\n  curl -X POST {url}/login -H '{api_key}: {key}' -H 'Content-Type: application/json' \\\n    -d '{{\"username\":\"{}\",\"password\":\"{}\"}}'",
         accepted.username.expose(),
         accepted.password.expose()
     ));
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "Generate an Export Token:\n  curl -X POST {url}/generateExportToken -H '{api_key}: {key}' -H '{session_token}: {session}'"
     ));
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "Redeem it:\n  curl {url}/redeemExportToken -H '{api_key}: {key}' -H '{}: TOKEN'",
         copresence_engine::headers::EXPORT_TOKEN
     ));
-    output::print_result(format_args!(
+    output::print_stdout_line(format_args!(
         "Play the phone:\n  open {}/phone?exportToken=TOKEN   or\n  curl -X POST {url}/sandbox/tokens/TOKEN/associate -H 'Content-Type: application/json' -d '{{\"avatar\":\"new\"}}'\n",
         without_trailing_slash(server.phone_url().as_str())
     ));
@@ -158,7 +159,7 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {
             object.extend(fields);
         }
-        output::print_result(format_args!("{}", serde_json::Value::Object(object)));
+        output::print_stdout_line(format_args!("{}", serde_json::Value::Object(object)));
         return;
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };

@@ -2,7 +2,7 @@
 
 use super::options::ValidateOptions;
 use super::render::{ValidateRenderer, print_json_line};
-use super::{check_backend, read_report};
+use super::{open_and_check_backend, read_report_file};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
@@ -11,7 +11,7 @@ use copresence_validate::report::shape::compare_shapes;
 use serde_json::json;
 use std::path::Path;
 
-pub(super) async fn run_comparison(
+pub(super) async fn compare_two_backends(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
@@ -22,12 +22,12 @@ pub(super) async fn run_comparison(
     let other = load_or_run_report(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        renderer.print_line(&report.summary());
+        renderer.print_line_for_people(&report.summary());
         return Ok(report.exit);
     }
     let (found, alone) = compare_shapes(&one, &other);
     for difference in &found {
-        if renderer.is_json() {
+        if renderer.is_json_output() {
             print_json_line(&json!({"event": "difference", "difference": difference}));
         } else {
             let copresence_validate::report::shape::ShapeDifference {
@@ -37,23 +37,23 @@ pub(super) async fn run_comparison(
                 second: at_other,
             } = difference;
             let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
-            renderer.print_line(&output::sanitize_for_terminal(&words));
+            renderer.print_line_for_people(&output::sanitize_for_terminal(&words));
         }
     }
     for words in &alone {
-        if renderer.is_json() {
+        if renderer.is_json_output() {
             print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            renderer.print_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+            renderer.print_line_for_people(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
-    if renderer.is_json() {
+    if renderer.is_json_output() {
         print_json_line(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
-        renderer.print_line(&match found.len() {
+        renderer.print_line_for_people(&match found.len() {
             0 => format!("\nNo difference of form between {first} and {second}."),
             1 => format!("\n1 difference of form between {first} and {second}."),
             many => format!("\n{many} differences of form between {first} and {second}."),
@@ -71,14 +71,18 @@ async fn load_or_run_report(
 ) -> Result<Report, CommandFailure> {
     let path = Path::new(which);
     if path.is_file() {
-        return read_report(path);
+        return read_report_file(path);
     }
     // --api-url and --link would apply to both backends.
-    let common =
-        CommonOptions { profile_name: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let (report, _) = check_backend(&common, options, renderer).await?;
-    if !renderer.is_json() {
-        renderer.print_line(&format!("{which}: {}\n", report.summary()));
+    let common = CommonOptions {
+        selected_profile_name: Some(which.to_owned()),
+        api_url: None,
+        link: None,
+        ..common.clone()
+    };
+    let (report, _) = open_and_check_backend(&common, options, renderer).await?;
+    if !renderer.is_json_output() {
+        renderer.print_line_for_people(&format!("{which}: {}\n", report.summary()));
     }
     Ok(report)
 }

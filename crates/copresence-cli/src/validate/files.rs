@@ -23,7 +23,7 @@ struct OpenReportFile {
 }
 
 impl ReportFiles {
-    pub(super) fn create_all(options: &ValidateOptions) -> Result<Self, CommandFailure> {
+    pub(super) fn create_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {
         let open = |path: &Option<PathBuf>, flag: &str| {
             path.as_deref().map(|path| create_report_file(path, flag)).transpose()
         };
@@ -35,7 +35,7 @@ impl ReportFiles {
         })
     }
 
-    pub(super) fn write_all(
+    pub(super) fn write_report_files(
         self,
         report: &Report,
         har: &serde_json::Value,
@@ -58,7 +58,7 @@ impl ReportFiles {
 
 fn create_report_file(path: &Path, flag: &str) -> Result<OpenReportFile, CommandFailure> {
     let file = File::create(path)
-        .map_err(|error| CommandFailure::usage(format!("{flag} {}: {error}", path.display())))?;
+        .map_err(|error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display())))?;
     Ok(OpenReportFile { path: path.to_path_buf(), file })
 }
 

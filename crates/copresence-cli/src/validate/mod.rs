@@ -19,61 +19,62 @@ use files::ReportFiles;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
-use target::CheckedBackend;
+use target::BackendUnderTest;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) async fn run_validate(
+pub(crate) async fn run_validate_command(
     common: &CommonOptions,
     options: ValidateOptions,
 ) -> Result<u8, CommandFailure> {
     let renderer = ValidateRenderer::new(common);
     if let [first, second] = options.compare.as_slice() {
-        return compare::run_comparison(common, &options, &renderer, first, second).await;
+        return compare::compare_two_backends(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
-    let baseline = options.baseline.as_deref().map(read_report).transpose()?;
-    let files = ReportFiles::create_all(&options)?;
-    let (report, har) = check_backend(common, &options, &renderer).await?;
+    let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
+    let files = ReportFiles::create_report_files(&options)?;
+    let (report, har) = open_and_check_backend(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| compare_verdicts(before, &report));
     renderer.print_summary(&report, changed.as_deref());
-    files.write_all(&report, &har, changed.as_deref());
+    files.write_report_files(&report, &har, changed.as_deref());
     Ok(report.exit)
 }
 
 /// Checks the backend of the command line's profile.
-async fn check_backend(
+async fn open_and_check_backend(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
-    let stopping = signals::cancel_on_signal(
+    let stopping = signals::token_cancelled_by_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
     let selected = tokio::select! {
-        selected = CheckedBackend::open_target(common, options) => selected?,
-        () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
+        selected = BackendUnderTest::open_backend_under_test(common, options) => selected?,
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start()),
     };
-    let done = check_target(&selected, options, renderer, &stopping).await;
-    selected.stop_sandbox().await;
+    let done = plan_and_run_checks(&selected, options, renderer, &stopping).await;
+    selected.stop_embedded_sandbox().await;
     done
 }
 
-async fn check_target(
-    selected: &CheckedBackend,
+/// Prints the plan, asks for confirmation, runs the checks, and returns the report and the HTTP Archive.
+async fn plan_and_run_checks(
+    selected: &BackendUnderTest,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
-    let limits = options.run_options(selected.is_sandbox());
+    let limits = options.to_run_options(selected.is_sandbox());
     let plan = RunPlan::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.is_sandbox());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
     let began = clock.now();
-    let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_event(&event);
+    let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_run_event(&event);
     let run = CheckRun::new(&selected.target, &limits, &selected.phone_driver, &plan, &emit)
-        .map_err(|error| CommandFailure::usage(error.to_string()))?;
-    let ended = run.run_until_stopped(stopping.cancelled()).await;
+        .map_err(|error| CommandFailure::usage_error(error.to_string()))?;
+    let ended = run.run_acts_until_stopped(stopping.cancelled()).await;
     let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.now()));
     Ok((report, ended.to_har()))
 }
@@ -89,12 +90,13 @@ fn confirm_costs(plan: &RunPlan, options: &ValidateOptions) -> Result<(), Comman
     let read = std::io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_ascii_lowercase().as_str() {
         "y" | "yes" if read.is_ok() => Ok(()),
-        _ => Err(CommandFailure::usage("nothing was done: the run was not confirmed")),
+        _ => Err(CommandFailure::usage_error("nothing was done: the run was not confirmed")),
     }
 }
 
-fn read_report(path: &Path) -> Result<Report, CommandFailure> {
-    let failed = |why: &dyn std::fmt::Display| CommandFailure::usage(format!("{}: {why}", path.display()));
+fn read_report_file(path: &Path) -> Result<Report, CommandFailure> {
+    let failed =
+        |why: &dyn std::fmt::Display| CommandFailure::usage_error(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     Report::from_json(&text).map_err(|error| failed(&error))
 }

@@ -8,9 +8,9 @@ use std::io::IsTerminal;
 
 use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
-use copresence_validate::requirement::check_level;
-use copresence_validate::run_plan::pluralize;
-use copresence_validate::{Level, Report, RunEvent, RunPlan, Target, Verdict};
+use copresence_validate::requirement::level_of_check;
+use copresence_validate::run_plan::count_with_noun;
+use copresence_validate::{CheckTarget, Level, Report, RunEvent, RunPlan, Verdict};
 
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
@@ -28,7 +28,7 @@ impl ValidateRenderer {
     }
 
     /// Prints what the run will cost, before it starts.
-    pub(super) fn print_plan(&self, target: &Target, plan: &RunPlan, sandbox: bool) {
+    pub(super) fn print_plan(&self, target: &CheckTarget, plan: &RunPlan, sandbox: bool) {
         if self.json {
             let left_out: Vec<_> =
                 plan.skipped_acts().map(|(act, why)| json!({"act": act, "why": why})).collect();
@@ -39,12 +39,15 @@ impl ValidateRenderer {
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
-        self.print_line(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
-        plan.describe().iter().for_each(|words| self.print_line(words));
-        self.print_line("");
+        self.print_line_for_people(&format!(
+            "Checking {} (profile {}{kind})",
+            target.backend.base_url, target.name
+        ));
+        plan.describe_plan().iter().for_each(|words| self.print_line_for_people(words));
+        self.print_line_for_people("");
     }
 
-    pub(super) fn print_event(&self, event: &RunEvent<'_>) {
+    pub(super) fn print_run_event(&self, event: &RunEvent<'_>) {
         match event {
             RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
             RunEvent::Message(words) => output::eprint_user(format_args!("{words}")),
@@ -55,12 +58,12 @@ impl ValidateRenderer {
 
     fn print_act_started(&self, act: Act) {
         let words = format!("… {}", act.spec().description);
-        self.print_line(&self.colored(&words, "2"));
+        self.print_line_for_people(&self.colored(&words, "2"));
     }
 
     fn print_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
-        let level = check_level(check.id);
+        let level = level_of_check(check.id);
         let detail = output::sanitize_for_terminal(&verdict_detail(judged));
         if self.json {
             return print_json_line(&json!({
@@ -79,24 +82,24 @@ impl ValidateRenderer {
             (Verdict::Skipped, _) => "2",
             _ => "36",
         };
-        let mark = self.colored(&format!("{:<WORD$}", verdict.word_for_level(level)), colour);
-        self.print_line(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
+        let mark = self.colored(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
+        self.print_line_for_people(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
                 for finding in findings {
-                    self.print_line(&format!(
+                    self.print_line_for_people(&format!(
                         "        expected  {}",
                         output::sanitize_for_terminal(&finding.expected)
                     ));
-                    self.print_line(&format!(
+                    self.print_line_for_people(&format!(
                         "        received  {}",
                         output::sanitize_for_terminal(&finding.received)
                     ));
                 }
-                self.print_line(&format!("        to do     {}", check.remedy));
-                self.print_line(&self.colored(&format!("        check     {}", check.id), "2"));
+                self.print_line_for_people(&format!("        to do     {}", check.remedy));
+                self.print_line_for_people(&self.colored(&format!("        check     {}", check.id), "2"));
             }
-            (_, Verdict::Inconclusive) => self.print_line(&format!("        {detail}")),
+            (_, Verdict::Inconclusive) => self.print_line_for_people(&format!("        {detail}")),
             _ => {}
         }
     }
@@ -112,7 +115,7 @@ impl ValidateRenderer {
                 "coverage": report.coverage, "budget": report.budget,
             }));
         }
-        self.print_line("");
+        self.print_line_for_people("");
         let colour = if report.exit != 0 {
             "1;31"
         } else if report.score.should.failed > 0 {
@@ -120,11 +123,11 @@ impl ValidateRenderer {
         } else {
             "1;32"
         };
-        self.print_line(
+        self.print_line_for_people(
             &self.colored(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
         );
         let coverage = &report.coverage;
-        self.print_line(&format!(
+        self.print_line_for_people(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
             coverage.judged,
             coverage.applicable(),
@@ -133,44 +136,46 @@ impl ValidateRenderer {
             coverage.untestable
         ));
         let budget = &report.budget;
-        self.print_line(&format!(
+        self.print_line_for_people(&format!(
             "Used: {}, {}.",
-            pluralize(budget.tokens_made, "Export Token"),
-            pluralize(budget.avatars_consumed, "avatar")
+            count_with_noun(budget.tokens_made, "Export Token"),
+            count_with_noun(budget.avatars_consumed, "avatar")
         ));
         for row in &report.latency {
-            self.print_line(&format!(
+            self.print_line_for_people(&format!(
                 "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
                 row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
             ));
         }
-        self.print_changes(changes);
+        self.print_verdict_changes(changes);
     }
 
-    fn print_changes(&self, changes: Option<&[VerdictChange]>) {
+    fn print_verdict_changes(&self, changes: Option<&[VerdictChange]>) {
         match changes {
             None => {}
-            Some([]) => self.print_line("Since the baseline: no verdict changed."),
+            Some([]) => self.print_line_for_people("Since the baseline: no verdict changed."),
             Some(changes) => {
-                self.print_line("Since the baseline:");
+                self.print_line_for_people("Since the baseline:");
                 for change in changes {
-                    let words = format!("  {}", change.describe());
-                    self.print_line(&self.colored(&words, if change.is_worse() { "31" } else { "0" }));
+                    let words = format!("  {}", change.describe_change());
+                    self.print_line_for_people(
+                        &self.colored(&words, if change.is_new_failure() { "31" } else { "0" }),
+                    );
                 }
             }
         }
     }
 
     /// Prints to stdout, or to stderr with --json, where stdout is JSON only.
-    pub(super) fn print_line(&self, words: &str) {
+    pub(super) fn print_line_for_people(&self, words: &str) {
         if self.json {
             output::eprint_user(format_args!("{words}"));
         } else {
-            output::print_result(format_args!("{words}"));
+            output::print_stdout_line(format_args!("{words}"));
         }
     }
 
-    pub(super) fn is_json(&self) -> bool {
+    pub(super) fn is_json_output(&self) -> bool {
         self.json
     }
 
@@ -180,7 +185,7 @@ impl ValidateRenderer {
 }
 
 pub(super) fn print_json_line(value: &Value) {
-    output::print_result(format_args!("{value}"));
+    output::print_stdout_line(format_args!("{value}"));
 }
 
 fn verdict_detail(judged: &CheckResult) -> String {

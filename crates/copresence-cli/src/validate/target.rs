@@ -5,19 +5,22 @@ use super::terminal_phone::TerminalPhoneHelper;
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::failure::CommandFailure;
-use crate::remote_target::find_remote_target;
+use crate::remote_target::load_target_with_credentials;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};
-use copresence_validate::{ApiKey, Backend, Credentials, PhoneDriver, SandboxControl, SessionToken, Target};
+use copresence_validate::{
+    ApiKey, Backend, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
+};
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use url::Url;
 
-/// A backend to check, with its phone driver.
-pub(super) struct CheckedBackend {
-    pub(super) target: Target,
+/// (field) `open_embedded_sandbox: Option<Server>` was renamed by mistake with the function: call it
+/// `embedded_sandbox`, with the doc "The embedded sandbox, if this run started it."
+pub(super) struct BackendUnderTest {
+    pub(super) target: CheckTarget,
     pub(super) phone_driver: PhoneDriver,
     open_embedded_sandbox: Option<Server>,
 }
@@ -25,21 +28,22 @@ pub(super) struct CheckedBackend {
 /// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
 const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
 
-impl CheckedBackend {
+impl BackendUnderTest {
     /// Starts the embedded sandbox if the profile uses it, and chooses the phone driver.
-    pub(super) async fn open_target(
+    pub(super) async fn open_backend_under_test(
         common: &CommonOptions,
         options: &ValidateOptions,
     ) -> Result<Self, CommandFailure> {
-        let profile = context::selected_profile(common)?;
+        let profile = context::load_selected_profile(common)?;
         if let Some(url) = &options.upstream {
             context::reject_url_credentials(url, "--upstream")?;
         }
-        if profile.is_embedded_sandbox() {
+        if profile.uses_embedded_sandbox() {
             return Self::open_embedded_sandbox(&profile).await;
         }
-        let found =
-            find_remote_target(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
+        let found = load_target_with_credentials(&profile)
+            .await
+            .map_err(|failure| failure.with_credential_remedy(&profile))?;
         let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials(&mut target.credentials);
         let phone_driver = choose_phone_driver(&target, options, common).await?;
@@ -49,21 +53,23 @@ impl CheckedBackend {
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = Server::start(Settings::default(), anywhere).await;
-        let server = server
-            .map_err(|error| CommandFailure::usage(format!("the embedded sandbox cannot start: {error}")))?;
+        let server = server.map_err(|error| {
+            CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}"))
+        })?;
         let accepted = server.sandbox().credentials();
         let credentials = Credentials {
             api_key: Some(accepted.api_key.clone()),
             login: Some((accepted.username.clone(), accepted.password.clone())),
             ..Credentials::default()
         };
-        let link = server.link_template().parse();
+        let link = server.qr_link_template().parse();
         let link = link.map_err(|error: copresence_engine::LinkTemplateError| {
-            CommandFailure::usage(error.to_string())
+            CommandFailure::usage_error(error.to_string())
         })?;
         let target = target_of_profile(profile, server.local_url(), link, credentials);
-        let tester = find_sandbox_tester(server.local_url(), None).await?;
-        let tester = tester.ok_or_else(|| CommandFailure::usage("the embedded sandbox does not answer"))?;
+        let tester = find_sandbox_control(server.local_url(), None).await?;
+        let tester =
+            tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
         Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
     }
 
@@ -72,7 +78,7 @@ impl CheckedBackend {
         matches!(self.phone_driver, PhoneDriver::Sandbox(_))
     }
 
-    pub(super) async fn stop_sandbox(self) {
+    pub(super) async fn stop_embedded_sandbox(self) {
         if let Some(server) = self.open_embedded_sandbox {
             server.stop().await;
         }
@@ -99,8 +105,8 @@ fn target_of_profile(
     base_url: Url,
     link: copresence_engine::LinkTemplate,
     credentials: Credentials,
-) -> Target {
-    Target {
+) -> CheckTarget {
+    CheckTarget {
         name: profile.name.clone(),
         backend: Backend {
             base_url,
@@ -115,22 +121,22 @@ fn target_of_profile(
 }
 
 async fn choose_phone_driver(
-    target: &Target,
+    target: &CheckTarget,
     options: &ValidateOptions,
     common: &CommonOptions,
 ) -> Result<PhoneDriver, CommandFailure> {
     let operator = context::environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
     if let Some(url) = &options.upstream {
-        let tester = find_sandbox_tester(url.clone(), operator).await?;
+        let tester = find_sandbox_control(url.clone(), operator).await?;
         return tester.map(PhoneDriver::Sandbox).ok_or_else(|| {
-            CommandFailure::usage(format!(
+            CommandFailure::usage_error(format!(
                 "--upstream {url}: no sandbox answers there (one on another machine asks for {OPERATOR_KEY})"
             ))
         });
     }
     let tester =
         SandboxControl::detect_backend_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
-    if let Some(tester) = tester.map_err(|error| CommandFailure::usage(error.to_string()))? {
+    if let Some(tester) = tester.map_err(|error| CommandFailure::usage_error(error.to_string()))? {
         return Ok(PhoneDriver::Sandbox(tester));
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -140,12 +146,12 @@ async fn choose_phone_driver(
     Ok(PhoneDriver::Unavailable)
 }
 
-async fn find_sandbox_tester(
+async fn find_sandbox_control(
     url: Url,
     operator: Option<String>,
 ) -> Result<Option<SandboxControl>, CommandFailure> {
     let operator = operator.map(ApiKey::new);
     SandboxControl::find_sandbox(url, operator)
         .await
-        .map_err(|error| CommandFailure::usage(error.to_string()))
+        .map_err(|error| CommandFailure::usage_error(error.to_string()))
 }

@@ -2,7 +2,7 @@
 
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
-use copresence_validate::{Invitation, PhoneUser, SkipSignal};
+use copresence_validate::{InvitationDisplay, ScanInvitation, SkipSignal};
 use futures_util::future::BoxFuture;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,12 +29,12 @@ impl TerminalPhoneHelper {
                 }
             }
         });
-        Self { lively: output::is_animated(common.no_color), skip, said: Mutex::default() }
+        Self { lively: output::can_animate_stderr(common.no_color), skip, said: Mutex::default() }
     }
 }
 
-impl PhoneUser for TerminalPhoneHelper {
-    fn show_invitation(&self, invitation: &Invitation) {
+impl InvitationDisplay for TerminalPhoneHelper {
+    fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
         output::eprint_user(format_args!(
             "\nA phone is needed for {}. Scan this, or open the link:\n",
@@ -42,13 +42,13 @@ impl PhoneUser for TerminalPhoneHelper {
         ));
         let link_line = format!("  {}", invitation.link);
         for line in qr_terminal::qr_code_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
-            output::eprint_trusted(&line);
+            output::eprint_unsanitized(&line);
         }
         let timeout = humantime::format_duration(invitation.timeout);
         output::eprint_user(format_args!("Waiting up to {timeout}; type s and Enter to skip this."));
     }
 
-    fn show_status(&self, words: &str) {
+    fn show_avatar_status(&self, words: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != words {
             output::eprint_user(format_args!("  {words}"));
@@ -64,7 +64,7 @@ impl PhoneUser for TerminalPhoneHelper {
         self.skip.wait_for_skip()
     }
 
-    fn wait_for(&self, time: Duration) -> BoxFuture<'_, ()> {
+    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
 }

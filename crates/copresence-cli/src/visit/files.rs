@@ -3,7 +3,7 @@
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_engine::qr::QrCode;
-use copresence_engine::{HarRecorder, Recorder};
+use copresence_engine::{ExchangeRecorder, HarRecorder};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl QrFile {
     pub(super) fn new(path: &Path) -> Result<Self, CommandFailure> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-            return Err(CommandFailure::usage(format!(
+            return Err(CommandFailure::usage_error(format!(
                 "--qr {}: there is no folder {}",
                 path.display(),
                 parent.display()
@@ -33,7 +33,7 @@ impl QrFile {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
             "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),
-            _ => Err(CommandFailure::usage(format!(
+            _ => Err(CommandFailure::usage_error(format!(
                 "--qr {}: the file's name must end in .png or .svg",
                 path.display()
             ))),
@@ -65,22 +65,22 @@ impl QrFile {
 pub(super) struct HarFile {
     path: PathBuf,
     file: File,
-    recorder: Arc<HarRecorder>,
+    har_recorder: Arc<HarRecorder>,
 }
 
 impl HarFile {
-    pub(super) fn create(path: &Path) -> Result<Self, CommandFailure> {
+    pub(super) fn create_har_file(path: &Path) -> Result<Self, CommandFailure> {
         let file = File::create(path)
-            .map_err(|error| CommandFailure::usage(format!("--har {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), file, recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
+            .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
+        Ok(Self { path: path.to_path_buf(), file, har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }
 
-    pub(super) fn recorder(&self) -> Arc<dyn Recorder> {
-        self.recorder.clone()
+    pub(super) fn har_recorder(&self) -> Arc<dyn ExchangeRecorder> {
+        self.har_recorder.clone()
     }
 
-    pub(super) fn write_archive(self) {
-        if let Err(error) = self.recorder.write_har(std::io::BufWriter::new(&self.file)) {
+    pub(super) fn write_har_archive(self) {
+        if let Err(error) = self.har_recorder.write_har(std::io::BufWriter::new(&self.file)) {
             let path = self.path.display();
             output::eprint_user(format_args!(
                 "warning: the exchanges could not be written to {path}: {error}"

@@ -7,14 +7,14 @@ mod render;
 use crate::args::VisitOptions;
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
-use crate::remote_target::find_remote_target;
+use crate::remote_target::load_target_with_credentials;
 use crate::{context, recover, signals};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::Profile;
 use copresence_engine::runner::{EventSink, run_visit};
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
-use copresence_engine::{ExportType, NoRecorder, Recorder, problem};
+use copresence_engine::{ExchangeRecorder, ExportType, NoRecorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
 use phone::SimulatedPhone;
@@ -31,7 +31,7 @@ pub(crate) async fn run_visit_command(
     let renderer = Arc::new(VisitRenderer::new(common));
     let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
-        emit_not_started(&renderer, common, failure);
+        emit_visit_not_started(&renderer, common, failure);
     }
     ended
 }
@@ -42,7 +42,7 @@ async fn prepare_and_run_visit(
     options: VisitOptions,
     renderer: Arc<VisitRenderer>,
 ) -> Result<u8, CommandFailure> {
-    let mut profile = context::selected_profile(common)?;
+    let mut profile = context::load_selected_profile(common)?;
     if let Some(poll) = options.poll {
         // An explicit --poll overrides the profile's lower bound.
         profile.polling.fastest = profile.polling.fastest.min(poll);
@@ -50,22 +50,22 @@ async fn prepare_and_run_visit(
     let data_store = context::open_data_store(common)?;
     let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
-    let har = options.har.as_deref().map(HarFile::create).transpose()?;
-    let stopping = signals::cancel_on_signal("stopping … (again to stop at once)");
+    let har = options.har.as_deref().map(HarFile::create_har_file).transpose()?;
+    let stopping = signals::token_cancelled_by_signal("stopping … (again to stop at once)");
     tokio::select! {
         () = recover::recover_before_visit(common, &data_store) => {}
         // The interrupted recovery stays recoverable. No token was requested yet.
-        () = stopping.cancelled() => return Err(CommandFailure::interrupted()),
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start()),
     }
 
     let embedded =
-        if profile.is_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
+        if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
     let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
     // Some scenarios simulate that the code is never scanned.
-    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned());
+    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned_by_autoplay());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
-    let surroundings = VisitSurroundings { renderer, out, qr, har, phone, stopping };
-    let exit = start_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
+    let surroundings = VisitResources { renderer, out, qr, har, phone, stopping };
+    let exit = run_prepared_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
     if let Some(server) = embedded {
         server.stop().await;
     }
@@ -73,7 +73,7 @@ async fn prepare_and_run_visit(
 }
 
 /// Inputs and outputs of one visit in the terminal.
-struct VisitSurroundings {
+struct VisitResources {
     renderer: Arc<VisitRenderer>,
     out: PathBuf,
     qr: Option<QrFile>,
@@ -82,19 +82,19 @@ struct VisitSurroundings {
     stopping: CancellationToken,
 }
 
-async fn start_visit(
+async fn run_prepared_visit(
     options: VisitOptions,
     profile: &Profile,
     data_store: &DataStore,
     embedded: Option<&Server>,
-    surroundings: VisitSurroundings,
+    surroundings: VisitResources,
 ) -> Result<u8, CommandFailure> {
     let target = match embedded {
         Some(server) => embedded_sandbox_target(server)?,
-        None => find_remote_target(profile).await?,
+        None => load_target_with_credentials(profile).await?,
     };
-    let recorder: Arc<dyn Recorder> = match &surroundings.har {
-        Some(har) => har.recorder(),
+    let recorder: Arc<dyn ExchangeRecorder> = match &surroundings.har {
+        Some(har) => har.har_recorder(),
         None => Arc::new(NoRecorder),
     };
     let api = target.api_client(profile, recorder)?;
@@ -106,7 +106,7 @@ async fn start_visit(
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
     let config = visit_config(profile, &target, data_store, &overrides).await;
-    let event_sink = event_sink(&surroundings);
+    let event_sink = terminal_event_sink(&surroundings);
     let ended = run_visit(
         config,
         data_store.visit_context(api, Clock::default(), event_sink),
@@ -114,12 +114,12 @@ async fn start_visit(
     )
     .await;
     if let Some(har) = surroundings.har {
-        har.write_archive();
+        har.write_har_archive();
     }
     Ok(ended.outcome.exit_code())
 }
 
-fn event_sink(surroundings: &VisitSurroundings) -> EventSink {
+fn terminal_event_sink(surroundings: &VisitResources) -> EventSink {
     let (renderer, qr, phone) =
         (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
@@ -129,21 +129,21 @@ fn event_sink(surroundings: &VisitSurroundings) -> EventSink {
                 qr.write_qr_code(link);
             }
             if let Some(phone) = &phone {
-                phone.scan_in_background(link);
+                phone.scan_link_in_background(link);
             }
         }
     })
 }
 
 /// With `--json`, emits `started` and `ended` also for a visit that could not start.
-fn emit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+fn emit_visit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
     let visit = copresence_engine::history::VisitId::new();
     let clock = Clock::default();
-    let api_url = context::selected_profile(common).ok().and_then(|profile| profile.api_url);
+    let api_url = context::load_selected_profile(common).ok().and_then(|profile| profile.api_url);
     let problem = problem::problem_for_code(failure.error_code(), Some(failure.message()));
     let events = [
         EventKind::Started {
-            profile: common.profile_name().to_owned(),
+            profile: common.selected_profile_name().to_owned(),
             api_url: api_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         },
         EventKind::Ended {
@@ -154,7 +154,7 @@ fn emit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &
         },
     ];
     for event in events {
-        renderer.print_json(&VisitEvent { visit, at: clock.now(), kind: event });
+        renderer.print_event_json(&VisitEvent { visit, at: clock.now(), kind: event });
     }
 }
 
@@ -162,17 +162,17 @@ async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, Comman
     let settings = crate::sandbox::sandbox_settings(&options.world)?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(settings, anywhere).await;
-    server.map_err(|error| CommandFailure::usage(format!("the embedded sandbox cannot start: {error}")))
+    server.map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))
 }
 
 fn embedded_sandbox_target(server: &Server) -> Result<BackendTarget, CommandFailure> {
     let accepted = server.sandbox().credentials();
     let login = (accepted.username.clone(), accepted.password.clone());
-    let target = BackendTarget::embedded_sandbox(
+    let target = BackendTarget::target_of_embedded_sandbox(
         server.local_url(),
-        &server.link_template(),
+        &server.qr_link_template(),
         accepted.api_key.clone(),
         login,
     );
-    target.map_err(|error| CommandFailure::usage(error.to_string()))
+    target.map_err(|error| CommandFailure::usage_error(error.to_string()))
 }

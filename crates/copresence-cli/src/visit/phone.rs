@@ -18,16 +18,16 @@ impl SimulatedPhone {
         // Reach a sandbox on this machine without a proxy.
         let local = matches!(sandbox.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
         let builder = if local { builder.no_proxy() } else { builder };
-        let http = builder.build().map_err(|error| CommandFailure::usage(error.to_string()))?;
+        let http = builder.build().map_err(|error| CommandFailure::usage_error(error.to_string()))?;
         Ok(Self { sandbox, http })
     }
 
     /// Associates a new avatar with the token of the link, in a background task.
-    pub(super) fn scan_in_background(&self, link: &str) {
+    pub(super) fn scan_link_in_background(&self, link: &str) {
         let phone = self.clone();
         let token = token_of_link(link);
         tokio::spawn(async move {
-            if let Err(why) = phone.associate_avatar(token).await {
+            if let Err(why) = phone.associate_new_avatar(token).await {
                 output::eprint_user(format_args!(
                     "warning: --auto could not play the phone ({why}); scan the code, or open the link"
                 ));
@@ -35,7 +35,7 @@ impl SimulatedPhone {
         });
     }
 
-    async fn associate_avatar(&self, token: Option<String>) -> Result<(), String> {
+    async fn associate_new_avatar(&self, token: Option<String>) -> Result<(), String> {
         let token = token.ok_or("the link has no `exportToken`")?;
         let mut url = self.sandbox.clone();
         url.path_segments_mut().map_err(|()| "the backend's URL has no path")?.pop_if_empty().extend([

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Prints events as they are emitted.
+/// (field) `lock_live_lines: Mutex<LiveLines>` was renamed by mistake with the function: call it `live_lines`.
 pub(super) struct VisitRenderer {
     json: bool,
     lively: bool,
@@ -26,7 +26,7 @@ struct LiveLines {
 
 impl VisitRenderer {
     pub(super) fn new(common: &CommonOptions) -> Self {
-        let lively = output::is_animated(common.no_color);
+        let lively = output::can_animate_stderr(common.no_color);
         let target = if lively { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             json: common.json,
@@ -38,50 +38,50 @@ impl VisitRenderer {
 
     /// Prints an event as JSON (with `--json`) and for people.
     pub(super) fn show_event(&self, line: &VisitEvent) {
-        self.print_json(line);
-        self.render_event(&line.kind);
+        self.print_event_json(line);
+        self.render_event_for_people(&line.kind);
     }
 
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
-    pub(super) fn print_json(&self, line: &VisitEvent) {
+    pub(super) fn print_event_json(&self, line: &VisitEvent) {
         if self.json
             && let Ok(text) = serde_json::to_string(line)
         {
-            output::print_result(format_args!("{text}"));
+            output::print_stdout_line(format_args!("{text}"));
         }
     }
 
-    fn render_event(&self, event: &EventKind) {
+    fn render_event_for_people(&self, event: &EventKind) {
         match event {
             EventKind::Started { profile, api_url } => {
-                self.print_line(&format!("Visit at {api_url} (profile {profile})"));
+                self.print_line_above_bars(&format!("Visit at {api_url} (profile {profile})"));
             }
             EventKind::Invited { link, expires_at } => {
                 self.show_qr_code(link, expires_at.map(copresence_engine::events::format_rfc3339));
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 let words = describe_status(completion_status, *completion_progress, *queue_position);
-                self.show_status(&output::sanitize_for_terminal(&words));
+                self.show_status_line(&output::sanitize_for_terminal(&words));
             }
             EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
                 let again = humantime::format_duration(round_retry_delay(*next_poll_ms));
                 let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
-                self.show_status(&output::sanitize_for_terminal(&words));
+                self.show_status_line(&output::sanitize_for_terminal(&words));
             }
             EventKind::Redeemed { exports } => {
                 self.clear_status_line();
-                self.print_line(&output::sanitize_for_terminal(&format!(
+                self.print_line_above_bars(&output::sanitize_for_terminal(&format!(
                     "Ready. Downloading {}",
                     exports.join(", ")
                 )));
             }
             EventKind::Progress { file, bytes, total } => self.show_download_progress(file, *bytes, *total),
-            EventKind::Saved { directory, files } => self.show_saved(directory, files),
+            EventKind::Saved { directory, files } => self.show_saved_files(directory, files),
             EventKind::Ended { exit, message, .. } => {
                 self.clear_status_line();
                 self.lock_live_lines().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if *exit != 0 {
-                    self.print_line(&output::sanitize_for_terminal(&format!(
+                    self.print_line_above_bars(&output::sanitize_for_terminal(&format!(
                         "Ended (exit {exit}): {message}"
                     )));
                 }
@@ -90,18 +90,18 @@ impl VisitRenderer {
     }
 
     fn show_qr_code(&self, link: &str, expires_at: Option<String>) {
-        self.print_line("Scan this with a phone, or open the link:");
-        self.print_line("");
+        self.print_line_above_bars("Scan this with a phone, or open the link:");
+        self.print_line_above_bars("");
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
         let link_line = format!("  {link}{expiry}");
         for line in qr_terminal::qr_code_lines(link, link_line, self.lively, ROWS_BELOW) {
-            self.print_line(&line);
+            self.print_line_above_bars(&line);
         }
     }
 
-    fn show_status(&self, words: &str) {
+    fn show_status_line(&self, words: &str) {
         if !self.lively {
-            return self.print_line(words);
+            return self.print_line_above_bars(words);
         }
         let mut moving = self.lock_live_lines();
         let bar = moving.status.get_or_insert_with(|| {
@@ -131,7 +131,7 @@ impl VisitRenderer {
             if !is_new {
                 return;
             }
-            return self.print_line(&format!("  {file:<20} {:>10}", format_size(bytes)));
+            return self.print_line_above_bars(&format!("  {file:<20} {:>10}", format_size(bytes)));
         }
         if !self.lively {
             return;
@@ -152,19 +152,19 @@ impl VisitRenderer {
         bar.set_position(bytes);
     }
 
-    fn show_saved(&self, directory: &str, files: &[SavedFile]) {
+    fn show_saved_files(&self, directory: &str, files: &[SavedFile]) {
         let whole: u64 = files.iter().map(|file| file.bytes).sum();
         let files = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
-        self.print_line(&format!("Saved {files}, {}, in", format_size(whole)));
+        self.print_line_above_bars(&format!("Saved {files}, {}, in", format_size(whole)));
         if self.json {
-            self.print_line(directory);
+            self.print_line_above_bars(directory);
         } else {
             // Without --json, the directory is the command's result on stdout.
-            output::print_result(format_args!("{directory}"));
+            output::print_stdout_line(format_args!("{directory}"));
         }
     }
 
-    fn print_line(&self, words: &str) {
+    fn print_line_above_bars(&self, words: &str) {
         if self.lively {
             // Prints above the progress bars. A closed terminal does not end the visit.
             _ = self.bars.println(words);

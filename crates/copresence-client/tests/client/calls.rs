@@ -2,7 +2,7 @@
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use copresence_client::{
-    Backend, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerSource,
+    Backend, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource,
     RedeemRoute, TokenSource,
 };
 use copresence_protocol::{PartnerKey, RedeemResponse};
@@ -143,7 +143,7 @@ async fn the_login_uses_the_configured_route() {
     let generate =
         Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
     answers(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
-    let mut backend = Backend::for_vendor(url(&server, "/api"));
+    let mut backend = Backend::backend_for_vendor(url(&server, "/api"));
     backend.login_route = LoginRoute {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
@@ -183,7 +183,7 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .await;
         let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
         assert_eq!((answered.status, &answered.body[..]), (status, body.as_bytes()));
-        let class = answered.redeem_error().map(|refusal| refusal.class);
+        let class = answered.classify_redeem_error().map(|refusal| refusal.class);
         let expected = match status {
             200 => None,
             400 => Some(ErrorClass::TokenInactive),
@@ -203,7 +203,7 @@ async fn an_error_response_shows_no_token() {
         json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
     answers(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
     let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
-    let refusal = answered.redeem_error().expect("a refusal");
+    let refusal = answered.classify_redeem_error().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
 
@@ -228,7 +228,7 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     )
     .await;
     let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
-    let source = PartnerSource {
+    let source = PartnerTokenSource {
         url: url(&server, "/kiosk/token"),
         method: http::Method::PUT,
         headers: headers.clone(),
@@ -237,7 +237,7 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     let backend = Backend {
         token_source: TokenSource::Partner(source),
         redeem_route: RedeemRoute::Partner { url: url(&server, "/kiosk/redeem"), headers },
-        ..Backend::for_vendor(url(&server, ""))
+        ..Backend::backend_for_vendor(url(&server, ""))
     };
     let credentials = Credentials {
         partner_key: Some(PartnerKey::new("partner-key-0123456789")),

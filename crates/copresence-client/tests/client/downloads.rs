@@ -2,7 +2,7 @@
 
 use crate::support::{API_KEY, Act, RawServer, SESSION, answer, api, with_session};
 use copresence_client::{
-    ApiClient, Backend, Download, DownloadError, LossKind, NoRecorder, ResumePoint, Timeouts,
+    ApiClient, Backend, DownloadError, NoRecorder, OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
@@ -14,7 +14,7 @@ const PATH: &str = "/files/one?sig=bearer-secret";
 
 struct OpenResult {
     server: RawServer,
-    result: Result<Download, DownloadError>,
+    result: Result<OpenedDownload, DownloadError>,
 }
 
 async fn open(acts: Vec<Act>, resume: Option<ResumePoint>) -> OpenResult {
@@ -39,7 +39,7 @@ fn from(offset: u64) -> ResumePoint {
     ResumePoint { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) }
 }
 
-async fn read(download: Download) -> (Vec<u8>, Option<DownloadError>) {
+async fn read(download: OpenedDownload) -> (Vec<u8>, Option<DownloadError>) {
     let mut stream = download.stream;
     let mut bytes = Vec::new();
     loop {
@@ -148,7 +148,7 @@ async fn a_truncated_body_is_never_complete() {
         match error {
             DownloadError::Interrupted { received, expected, loss, .. } => {
                 assert!(received <= 4);
-                assert_eq!((expected, loss), (Some(10), LossKind::ConnectionLost));
+                assert_eq!((expected, loss), (Some(10), ResponseLossKind::ConnectionLost));
             }
             DownloadError::ResponseLost(_) if matches!(act, Act::SendAndReset(_)) => {}
             other => panic!("{other}"),
@@ -174,13 +174,16 @@ async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
     let server = RawServer::start(vec![Act::SendAndHang(head)]).await;
     let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
-    let backend = Backend::for_vendor(server.url("/"));
+    let backend = Backend::backend_for_vendor(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let download = api.open_download(&download_url(&server), None).await.expect("a download");
     let (bytes, error) = read(download).await;
     assert_eq!(bytes, b"0123");
     let Some(DownloadError::Interrupted {
-        received: 4, expected: Some(10), loss: LossKind::TimedOut, ..
+        received: 4,
+        expected: Some(10),
+        loss: ResponseLossKind::TimedOut,
+        ..
     }) = error
     else {
         panic!("{error:?}")
@@ -219,7 +222,7 @@ async fn endless_redirects_and_other_schemes_are_not_followed() {
 
 #[tokio::test]
 async fn an_unreachable_redirect_target_may_have_spent_the_url() {
-    let nobody = ReservedPort::reserve().expect("a port");
+    let nobody = ReservedPort::reserve_port().expect("a port");
     let location = format!("Location: http://{nobody}/real?sig=bearer-secret");
     let error =
         open(vec![Act::Send(answer("302 Found", &[&location], ""))], None).await.result.expect_err("lost");
@@ -230,7 +233,7 @@ async fn an_unreachable_redirect_target_may_have_spent_the_url() {
 
 #[tokio::test]
 async fn an_unsent_request_and_a_lost_response_are_distinguished() {
-    let nobody = ReservedPort::reserve().expect("a port");
+    let nobody = ReservedPort::reserve_port().expect("a port");
     let url = DownloadUrl::new(&format!("http://{nobody}{PATH}")).expect("a URL");
     let error = some_api().open_download(&url, None).await.expect_err("no server");
     assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_url(), "{error}");

@@ -2,8 +2,8 @@
 
 use crate::support::{Act, RawServer, SESSION, TOKEN, answer, api, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LossKind, LostResponse,
-    MAX_BODY, NoRecorder, Timeouts,
+    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY,
+    NoRecorder, ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn cut(body: &str) -> Vec<u8> {
 /// Redeems once against a server with one act, checks that one request was sent, and returns the lost response.
 async fn lost(act: Act, time_outs: Timeouts) -> LostResponse {
     let server = RawServer::start(vec![act.clone()]).await;
-    let backend = Backend::for_vendor(server.url("/"));
+    let backend = Backend::backend_for_vendor(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let error = api.redeem_token(&token()).await.expect_err("a lost answer");
     assert_eq!(server.heads().len(), 1, "{act:?}");
@@ -44,22 +44,25 @@ async fn lost(act: Act, time_outs: Timeouts) -> LostResponse {
 async fn a_connection_closed_before_the_response() {
     let evidence = lost(Act::Send(Vec::new()), Timeouts::default()).await;
     assert_eq!(
-        (evidence.loss, evidence.status, evidence.received_bytes()),
-        (LossKind::ConnectionLost, None, 0)
+        (evidence.loss, evidence.status, evidence.received_byte_count()),
+        (ResponseLossKind::ConnectionLost, None, 0)
     );
 }
 
 #[tokio::test]
 async fn a_connection_reset_before_and_during_the_response() {
     for reply in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), cut("{")] {
-        assert_eq!(lost(Act::SendAndReset(reply), Timeouts::default()).await.loss, LossKind::ConnectionLost);
+        assert_eq!(
+            lost(Act::SendAndReset(reply), Timeouts::default()).await.loss,
+            ResponseLossKind::ConnectionLost
+        );
     }
 }
 
 #[tokio::test]
 async fn a_truncated_body() {
     let evidence = lost(Act::Send(cut("{\"avatar_ready\"")), Timeouts::default()).await;
-    assert_eq!((evidence.loss, evidence.status), (LossKind::ConnectionLost, Some(200)));
+    assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, Some(200)));
     assert_eq!(&evidence.body[..], b"{\"avatar_ready\"");
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n".to_vec();
     let evidence = lost(Act::Send(chunked), Timeouts::default()).await;
@@ -71,8 +74,8 @@ async fn a_body_without_a_length_is_complete_if_its_json_is() {
     let endless = |body: &str| Act::Send(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
     let evidence = lost(endless("{\"avatar_ready\": tr"), Timeouts::default()).await;
     assert_eq!(
-        (evidence.loss, evidence.status, evidence.received_bytes()),
-        (LossKind::ConnectionLost, Some(200), 19)
+        (evidence.loss, evidence.status, evidence.received_byte_count()),
+        (ResponseLossKind::ConnectionLost, Some(200), 19)
     );
     for whole in ["{\"avatar_ready\":true}", "", "<html>"] {
         let server = RawServer::start(vec![endless(whole)]).await;
@@ -87,26 +90,26 @@ async fn a_timeout_before_and_during_the_response() {
     let half_a_head = lost(Act::SendAndHang(b"HTTP/1.1 200".to_vec()), hasty());
     let half_a_body = lost(Act::SendAndHang(cut("{")), hasty());
     let (nothing, half_a_head, half_a_body) = tokio::join!(nothing, half_a_head, half_a_body);
-    assert_eq!((nothing.loss, nothing.status), (LossKind::TimedOut, None));
-    assert_eq!((half_a_head.loss, half_a_head.status), (LossKind::TimedOut, None));
+    assert_eq!((nothing.loss, nothing.status), (ResponseLossKind::TimedOut, None));
+    assert_eq!((half_a_head.loss, half_a_head.status), (ResponseLossKind::TimedOut, None));
     assert_eq!(
-        (half_a_body.loss, half_a_body.status, half_a_body.received_bytes()),
-        (LossKind::TimedOut, Some(200), 1)
+        (half_a_body.loss, half_a_body.status, half_a_body.received_byte_count()),
+        (ResponseLossKind::TimedOut, Some(200), 1)
     );
 }
 
 #[tokio::test]
 async fn a_response_that_is_not_http() {
     let evidence = lost(Act::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Timeouts::default()).await;
-    assert_eq!((evidence.loss, evidence.status), (LossKind::ConnectionLost, None));
+    assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, None));
 }
 
 #[tokio::test]
 async fn an_endless_body_is_read_only_up_to_the_limit() {
     let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_BODY + 1]].concat();
     let evidence = lost(Act::SendAndHang(endless), Timeouts::default()).await;
-    assert_eq!((evidence.loss, evidence.status), (LossKind::BodyTooLarge, Some(200)));
-    assert_eq!(evidence.received_bytes(), MAX_BODY as u64);
+    assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::BodyTooLarge, Some(200)));
+    assert_eq!(evidence.received_byte_count(), MAX_BODY as u64);
 }
 
 #[tokio::test]
@@ -134,7 +137,8 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
         let server = RawServer::start(vec![Act::Send(answer(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
-        let refusal = api.redeem_token(&token()).await.expect("an answer").redeem_error().expect("a refusal");
+        let refusal =
+            api.redeem_token(&token()).await.expect("an answer").classify_redeem_error().expect("a refusal");
         assert_eq!(refusal.class, ErrorClass::Redirect { to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
         assert!(matches!(api.generate_token().await, Err(CallError::ErrorResponse(_))));
@@ -145,7 +149,7 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
 
 #[tokio::test]
 async fn a_refused_connection_is_reported_as_never_sent() {
-    let nobody = ReservedPort::reserve().expect("a port");
+    let nobody = ReservedPort::reserve_port().expect("a port");
     let base = Url::parse(&format!("http://{nobody}/")).expect("a URL");
     for credentials in [with_session(), with_login()] {
         let api = api(base.clone(), credentials);
@@ -182,8 +186,9 @@ async fn a_server_without_tls_is_reported_as_never_sent() {
 
 async fn without_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
-    let api = ApiClient::new(Backend::for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
-        .expect("an API");
+    let api =
+        ApiClient::new(Backend::backend_for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
+            .expect("an API");
     match api.redeem_token(&token()).await {
         Err(CallError::NeverSent(cause)) => cause,
         other => panic!("{other:?}"),

@@ -96,7 +96,7 @@ fn hasty(url: &Url) -> ApiClient {
 }
 
 fn with(url: &Url, time_outs: Timeouts) -> ApiClient {
-    ApiClient::new(Backend::for_vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder))
+    ApiClient::new(Backend::backend_for_vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder))
         .expect("an API")
 }
 

@@ -26,7 +26,7 @@ async fn the_response_has_every_header_and_the_exchange_has_no_secret() {
     );
     let server = RawServer::start(vec![Act::Send(told)]).await;
     let prober = Prober::new(Timeouts::default(), false).expect("a prober");
-    prober.add_secret(API_KEY);
+    prober.add_secret_to_mask(API_KEY);
     let sent = prober.send_probe(probe(&server, CallKind::Generate)).await.expect("sent");
     let reply = sent.response.expect("an answer");
     assert_eq!((reply.status, &reply.headers["cache-control"]), (201, &"no-store".parse().expect("a value")));

@@ -45,14 +45,14 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     let recorder = recorder();
     let credentials =
         copresence_client::Credentials { session_token: with_session().session_token, ..with_login() };
-    let api = recorded_api(Backend::for_vendor(backend.url("/")), credentials, recorder.clone());
+    let api = recorded_api(Backend::backend_for_vendor(backend.url("/")), credentials, recorder.clone());
     let made = api.generate_token().await.expect("a token");
     api.redeem_token(&made).await.expect("an answer");
     let url = DownloadUrl::new(file.as_str()).expect("a URL");
     let chunks: Vec<_> = api.open_download(&url, None).await.expect("a download").stream.collect().await;
     assert!(chunks.iter().all(Result::is_ok));
 
-    let exchanges = recorder.exchanges();
+    let exchanges = recorder.recorded_exchanges();
     let expected = [
         (CallKind::Generate, Some(400)),
         (CallKind::Login, Some(200)),
@@ -62,7 +62,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     ];
     assert_eq!(calls(&exchanges), expected);
     assert!(exchanges.iter().all(|exchange| exchange.error.is_none()), "{exchanges:?}");
-    let archive = har::har_document(&exchanges).to_string();
+    let archive = har::har_from_exchanges(&exchanges).to_string();
     let secrets = [
         API_KEY,
         SESSION,
@@ -92,9 +92,9 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
         format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
     let server = RawServer::start(vec![Act::Send(cut.clone().into_bytes())]).await;
     let recorder = recorder();
-    let api = recorded_api(Backend::for_vendor(server.url("/")), with_session(), recorder.clone());
+    let api = recorded_api(Backend::backend_for_vendor(server.url("/")), with_session(), recorder.clone());
     api.redeem_token(&token()).await.expect_err("cut");
-    let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
+    let [exchange] = &recorder.recorded_exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (CallKind::Redeem, Some(200)));
     assert!(
         exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")),
@@ -107,14 +107,14 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
 async fn a_cancelled_call_is_recorded() {
     let server = RawServer::start(vec![Act::SendAndHang(Vec::new())]).await;
     let recorder = recorder();
-    let api = recorded_api(Backend::for_vendor(server.url("/")), with_session(), recorder.clone());
+    let api = recorded_api(Backend::backend_for_vendor(server.url("/")), with_session(), recorder.clone());
     let redeem = tokio::spawn(async move { api.redeem_token(&token()).await.map(drop) });
     while server.heads().is_empty() {
         tokio::task::yield_now().await;
     }
     redeem.abort();
     assert!(redeem.await.expect_err("aborted").is_cancelled());
-    let [exchange] = &recorder.exchanges()[..] else { panic!("not one exchange") };
+    let [exchange] = &recorder.recorded_exchanges()[..] else { panic!("not one exchange") };
     assert_eq!(exchange.error.as_deref(), Some("cancelled by the caller"));
 }
 
@@ -136,8 +136,9 @@ async fn each_handle_records_its_own_calls_and_shares_the_login() {
     let (one, two) = (api.with_recorder(first.clone()), api.with_recorder(second.clone()));
     let (made, more) = tokio::join!(one.generate_token(), two.generate_token());
     assert!(made.is_ok() && more.is_ok());
-    let count =
-        |recorder: &HarRecorder, call| calls(&recorder.exchanges()).iter().filter(|c| c.0 == call).count();
+    let count = |recorder: &HarRecorder, call| {
+        calls(&recorder.recorded_exchanges()).iter().filter(|c| c.0 == call).count()
+    };
     assert_eq!((count(&first, CallKind::Generate), count(&second, CallKind::Generate)), (1, 1));
     assert_eq!(count(&first, CallKind::Login) + count(&second, CallKind::Login), 1, "one login for both");
 }

@@ -1,6 +1,6 @@
 //! A server that sends raw bytes and records requests, and clients for it.
 
-use copresence_client::{ApiClient, Backend, Credentials, NoRecorder, Recorder, Timeouts};
+use copresence_client::{ApiClient, Backend, Credentials, ExchangeRecorder, NoRecorder, Timeouts};
 use copresence_protocol::{ApiKey, ExportToken, Password, SessionToken, Username};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -134,13 +134,13 @@ pub(crate) fn with_login() -> Credentials {
 }
 
 pub(crate) fn api(base: Url, credentials: Credentials) -> ApiClient {
-    recorded_api(Backend::for_vendor(base), credentials, Arc::new(NoRecorder))
+    recorded_api(Backend::backend_for_vendor(base), credentials, Arc::new(NoRecorder))
 }
 
 pub(crate) fn recorded_api(
     backend: Backend,
     credentials: Credentials,
-    recorder: Arc<dyn Recorder>,
+    recorder: Arc<dyn ExchangeRecorder>,
 ) -> ApiClient {
     ApiClient::new(backend, credentials, Timeouts::default(), recorder).expect("an API")
 }

@@ -18,15 +18,15 @@ pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 /// Checks that the default keyring exists and is unlocked.
 pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     let service = connect()?;
-    unlocked_default_collection(&service).map(drop)
+    unlocked_default_keyring(&service).map(drop)
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
 pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
     let service = connect()?;
-    let collection = default_collection(&service)?;
-    if collection.is_locked().map_err(convert_error)? {
-        collection.unlock().map_err(convert_error)?;
+    let collection = default_keyring(&service)?;
+    if collection.is_locked().map_err(convert_secret_service_error)? {
+        collection.unlock().map_err(convert_secret_service_error)?;
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ pub(crate) fn read_credentials(
     slots: &[CredentialKind],
 ) -> Result<Vec<Option<SecretString>>, KeychainError> {
     let service = connect()?;
-    slots.iter().map(|slot| read_credential(&service, &slot.keychain_user(profile))).collect()
+    slots.iter().map(|slot| read_credential(&service, &slot.keychain_user_name(profile))).collect()
 }
 
 /// Stores a credential, and removes other items with the same name.
@@ -48,25 +48,25 @@ pub(crate) fn write_credential(
     guard: &CommitGuard,
 ) -> Result<(), KeychainError> {
     let service = connect()?;
-    let user = slot.keychain_user(profile);
-    let found = service.search_items(item_attributes(&user)).map_err(convert_error)?;
+    let user = slot.keychain_user_name(profile);
+    let found = service.search_items(item_attributes(&user)).map_err(convert_secret_service_error)?;
     if !found.locked.is_empty() {
         return Err(KeychainError::Locked);
     }
     let Some((item, duplicates)) = found.unlocked.split_first() else {
-        let collection = unlocked_default_collection(&service)?;
+        let collection = unlocked_default_keyring(&service)?;
         guard.commit()?;
         let label = slot.keychain_label(profile);
         let bytes = value.as_bytes();
         collection
             .create_item(&label, item_attributes(&user), bytes, true, TEXT_CONTENT_TYPE)
-            .map_err(convert_error)?;
+            .map_err(convert_secret_service_error)?;
         return Ok(());
     };
     guard.commit()?;
-    item.set_secret(value.as_bytes(), TEXT_CONTENT_TYPE).map_err(convert_error)?;
+    item.set_secret(value.as_bytes(), TEXT_CONTENT_TYPE).map_err(convert_secret_service_error)?;
     // A second item with the same name could be returned instead, so it is removed.
-    duplicates.iter().try_for_each(|duplicate| duplicate.delete().map_err(convert_error))
+    duplicates.iter().try_for_each(|duplicate| duplicate.delete().map_err(convert_secret_service_error))
 }
 
 /// Removes a credential. Returns whether there was one.
@@ -76,16 +76,18 @@ pub(crate) fn remove_credential(
     guard: &CommitGuard,
 ) -> Result<bool, KeychainError> {
     let service = connect()?;
-    let found = service.search_items(item_attributes(&slot.keychain_user(profile))).map_err(convert_error)?;
+    let found = service
+        .search_items(item_attributes(&slot.keychain_user_name(profile)))
+        .map_err(convert_secret_service_error)?;
     if !found.locked.is_empty() {
         return Err(KeychainError::Locked);
     }
     if found.unlocked.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
-        return unlocked_default_collection(&service).map(|_| false);
+        return unlocked_default_keyring(&service).map(|_| false);
     }
     guard.commit()?;
-    found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_error))?;
+    found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
     Ok(true)
 }
 
@@ -93,7 +95,7 @@ const TEXT_CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
 /// Connects to the Secret Service.
 fn connect() -> Result<SecretService<'static>, KeychainError> {
-    SecretService::connect(EncryptionType::Dh).map_err(convert_error)
+    SecretService::connect(EncryptionType::Dh).map_err(convert_secret_service_error)
 }
 
 /// The value of the item with this user name.
@@ -101,9 +103,9 @@ fn read_credential(
     service: &SecretService<'static>,
     user: &str,
 ) -> Result<Option<SecretString>, KeychainError> {
-    let found = service.search_items(item_attributes(user)).map_err(convert_error)?;
+    let found = service.search_items(item_attributes(user)).map_err(convert_secret_service_error)?;
     if let Some(item) = found.unlocked.first() {
-        let bytes = Zeroizing::new(item.get_secret().map_err(convert_error)?);
+        let bytes = Zeroizing::new(item.get_secret().map_err(convert_secret_service_error)?);
         let text =
             std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
@@ -112,7 +114,7 @@ fn read_credential(
         return Err(KeychainError::Locked);
     }
     // An empty result is valid only if the keyring is unlocked.
-    match unlocked_default_collection(service) {
+    match unlocked_default_keyring(service) {
         Ok(_) | Err(KeychainError::NoKeyring) => Ok(None),
         Err(error) => Err(error),
     }
@@ -124,45 +126,49 @@ fn item_attributes(user: &str) -> HashMap<&str, &str> {
 }
 
 /// The default keyring.
-fn default_collection<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
+fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     service.get_default_collection().map_err(|error| match error {
         Error::NoResult => KeychainError::NoKeyring,
-        other => convert_error(other),
+        other => convert_secret_service_error(other),
     })
 }
 
 /// The default keyring, if it is unlocked.
-fn unlocked_default_collection<'a>(
+fn unlocked_default_keyring<'a>(
     service: &'a SecretService<'static>,
 ) -> Result<Collection<'a>, KeychainError> {
-    let collection = default_collection(service)?;
-    if collection.is_locked().map_err(convert_error)? { Err(KeychainError::Locked) } else { Ok(collection) }
+    let collection = default_keyring(service)?;
+    if collection.is_locked().map_err(convert_secret_service_error)? {
+        Err(KeychainError::Locked)
+    } else {
+        Ok(collection)
+    }
 }
 
 /// Converts an error of the Secret Service.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` passes the error by value")]
-fn convert_error(error: Error) -> KeychainError {
+fn convert_secret_service_error(error: Error) -> KeychainError {
     let detail = error.to_string();
     match &error {
         Error::Locked => KeychainError::Locked,
         Error::Prompt | Error::PromptDisconnected => KeychainError::AccessRefused { detail },
         Error::Unavailable => KeychainError::NoBus { detail },
-        Error::Zbus(bus) | Error::ZbusFdo(zbus::fdo::Error::ZBus(bus)) => convert_bus_error(bus, detail),
-        Error::ZbusFdo(standard) => convert_standard_error(standard, detail),
+        Error::Zbus(bus) | Error::ZbusFdo(zbus::fdo::Error::ZBus(bus)) => convert_dbus_error(bus, detail),
+        Error::ZbusFdo(standard) => convert_standard_dbus_error(standard, detail),
         _ => KeychainError::PlatformFailure { detail },
     }
 }
 
 /// Converts an error of the D-Bus connection.
-fn convert_bus_error(error: &zbus::Error, detail: String) -> KeychainError {
+fn convert_dbus_error(error: &zbus::Error, detail: String) -> KeychainError {
     match error {
         zbus::Error::Address(_) | zbus::Error::Connection(..) | zbus::Error::Handshake(_) => {
             KeychainError::NoBus { detail }
         }
-        zbus::Error::FDO(standard) => convert_standard_error(standard, detail),
+        zbus::Error::FDO(standard) => convert_standard_dbus_error(standard, detail),
         zbus::Error::MethodError(name, ..) => match name.as_str() {
             "org.freedesktop.Secret.Error.IsLocked" => KeychainError::Locked,
-            name if is_missing_service(name) => KeychainError::NoService { detail },
+            name if is_missing_service_error(name) => KeychainError::NoService { detail },
             _ => KeychainError::PlatformFailure { detail },
         },
         _ => KeychainError::PlatformFailure { detail },
@@ -170,7 +176,7 @@ fn convert_bus_error(error: &zbus::Error, detail: String) -> KeychainError {
 }
 
 /// Converts a standard D-Bus error (`org.freedesktop.DBus.Error.*`).
-fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> KeychainError {
+fn convert_standard_dbus_error(error: &zbus::fdo::Error, detail: String) -> KeychainError {
     use zbus::fdo::Error as Standard;
     match error {
         Standard::ServiceUnknown(_)
@@ -190,7 +196,7 @@ fn convert_standard_error(error: &zbus::fdo::Error, detail: String) -> KeychainE
 }
 
 /// Whether the name of a D-Bus error says that the service does not exist or could not be started.
-fn is_missing_service(name: &str) -> bool {
+fn is_missing_service_error(name: &str) -> bool {
     let bus = "org.freedesktop.DBus.Error.";
     name.strip_prefix(bus)
         .is_some_and(|rest| matches!(rest, "ServiceUnknown" | "NameHasNoOwner") || rest.starts_with("Spawn."))

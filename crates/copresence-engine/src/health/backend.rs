@@ -1,7 +1,7 @@
 //! Checks whether the backend is reachable, with a free request without credentials, and whether this machine's clock
 //! agrees with the `Date` of the response.
 
-use super::{PartHealth, bad_part, doubtful_part, good_part, part, unknown_part};
+use super::{PartHealth, bad_part_health, doubtful_part_health, good_part_health, part, unknown_part_health};
 use crate::profile::Profile;
 use crate::setup::BackendTarget;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
@@ -22,7 +22,7 @@ const PROBE_TIMEOUTS: Timeouts = Timeouts {
 
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
 /// credentials.
-pub async fn check_backend(
+pub async fn check_backend_and_clock(
     profile: &Profile,
     target: &BackendTarget,
     now: impl Fn() -> Timestamp,
@@ -31,16 +31,16 @@ pub async fn check_backend(
     let mut dates = Vec::new();
     for (part, url) in hosts_to_probe(profile, target) {
         let before = now();
-        let result = send_head(&url).await;
+        let result = send_head_request(&url).await;
         let after = now();
         if let Ok(reply) = &result
-            && let Some(date) = date_header(reply)
+            && let Some(date) = parse_date_header(reply)
         {
             dates.push(clock_offset_secs(date, before, after));
         }
-        views.push(probe_health(part, &url, &result));
+        views.push(health_of_probe(part, &url, &result));
     }
-    views.push(clock_health(&dates, target.embedded_sandbox));
+    views.push(health_of_clock(&dates, target.target_of_embedded_sandbox));
     views
 }
 
@@ -62,7 +62,7 @@ fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<(&'static st
     hosts
 }
 
-async fn send_head(url: &Url) -> Result<ProbeResponse, CallError> {
+async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
     let never = |words: String| {
         CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
     };
@@ -80,10 +80,10 @@ async fn send_head(url: &Url) -> Result<ProbeResponse, CallError> {
     prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
 }
 
-fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> PartHealth {
+fn health_of_probe(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> PartHealth {
     let host = url.host_str().unwrap_or_default();
     match result {
-        Ok(reply) => response_health(part, host, url, reply),
+        Ok(reply) => health_of_response(part, host, url, reply),
         Err(CallError::NeverSent(cause)) => {
             let remedy = match cause.kind {
                 ConnectErrorKind::NameNotFound => {
@@ -103,15 +103,15 @@ fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>
                 ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
                 ConnectErrorKind::Other => "Check the network, the proxy and the profile's `api_url`",
             };
-            bad_part(part, format_args!("{host}: {cause}"), remedy)
+            bad_part_health(part, format_args!("{host}: {cause}"), remedy)
         }
-        Err(CallError::ResponseLost(evidence)) if evidence.status.is_none() => bad_part(
+        Err(CallError::ResponseLost(evidence)) if evidence.status.is_none() => bad_part_health(
             part,
             format_args!("{host}: connected, but no response came ({evidence})"),
             "HTTP: the server does not speak HTTP, or hangs. Check the port in the profile's `api_url`, and the \
              backend itself",
         ),
-        Err(error) => doubtful_part(
+        Err(error) => doubtful_part_health(
             part,
             format_args!("{host}: the response is incomplete ({error})"),
             "Check the network between here and the backend",
@@ -119,40 +119,40 @@ fn probe_health(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>
     }
 }
 
-fn response_health(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> PartHealth {
+fn health_of_response(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
     match status {
-        511 => bad_part(
+        511 => bad_part_health(
             part,
             format_args!("{host}: this network asks for a login first (511)"),
             "Open a browser on this machine and log in to the network",
         ),
-        500.. => doubtful_part(
+        500.. => doubtful_part_health(
             part,
             format_args!("{host}: reached, but failing ({status})"),
             "Wait; if it persists, tell the backend's operators",
         ),
-        300..400 => match redirect_host(url, reply) {
-            Some(to) => doubtful_part(
+        300..400 => match other_host_of_redirect(url, reply) {
+            Some(to) => doubtful_part_health(
                 part,
                 format_args!("{host}: reached, but redirects to {to} ({status})"),
                 "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
             ),
-            None => good_part(part, format_args!("{host}: reached ({status})")),
+            None => good_part_health(part, format_args!("{host}: reached ({status})")),
         },
-        _ => good_part(part, format_args!("{host}: reached ({status})")),
+        _ => good_part_health(part, format_args!("{host}: reached ({status})")),
     }
 }
 
 /// Host of a redirect, if it is another one.
-fn redirect_host(url: &Url, reply: &ProbeResponse) -> Option<String> {
+fn other_host_of_redirect(url: &Url, reply: &ProbeResponse) -> Option<String> {
     let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
     let to = url.join(location).ok()?;
     let host = to.host_str()?.to_owned();
     (to.host_str() != url.host_str()).then_some(host)
 }
 
-fn date_header(reply: &ProbeResponse) -> Option<Timestamp> {
+fn parse_date_header(reply: &ProbeResponse) -> Option<Timestamp> {
     let date = reply.headers.get(header::DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
 }
@@ -169,20 +169,20 @@ fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i6
     }
 }
 
-fn clock_health(off: &[i64], embedded: bool) -> PartHealth {
+fn health_of_clock(off: &[i64], embedded: bool) -> PartHealth {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
-        return unknown_part(part::CLOCK, "no response had a `Date` header");
+        return unknown_part_health(part::CLOCK, "no response had a `Date` header");
     };
     if embedded {
-        return unknown_part(part::CLOCK, "the embedded sandbox has this machine's own clock");
+        return unknown_part_health(part::CLOCK, "the embedded sandbox has this machine's own clock");
     }
     if worst.unsigned_abs() <= MAX_CLOCK_OFFSET.as_secs() {
-        return good_part(part::CLOCK, "agrees with the backend's");
+        return good_part_health(part::CLOCK, "agrees with the backend's");
     }
     let way = if worst > 0 { "ahead of" } else { "behind" };
     let by = humantime::format_duration(Duration::from_secs(worst.unsigned_abs()));
     let remedy = "Set it from the network (`timedatectl set-ntp true`; the system's date and time settings)";
-    doubtful_part(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
+    doubtful_part_health(part::CLOCK, format_args!("{by} {way} the backend's"), remedy)
 }
 
 #[cfg(test)]
@@ -219,14 +219,15 @@ mod tests {
         let path = root.path().join("profiles.toml");
         let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
         std::fs::write(&path, text).expect("written");
-        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("live")).expect("usable");
-        let target = BackendTarget::without_credentials(&profile).expect("a target");
+        let profile =
+            Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
+        let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         (profile, target)
     }
 
     async fn check_url(url: &str) -> Vec<PartHealth> {
         let (profile, target) = profile_at(url);
-        check_backend(&profile, &target, now).await
+        check_backend_and_clock(&profile, &target, now).await
     }
 
     fn part_states(views: &[PartHealth]) -> Vec<(&str, HealthState)> {
@@ -259,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn connection_problems_are_distinguished() {
-        let unused = ReservedPort::reserve().expect("a port");
+        let unused = ReservedPort::reserve_port().expect("a port");
         let refused = check_url(&format!("http://{unused}/")).await;
         assert_eq!(part_states(&refused), [("backend", HealthState::Bad), ("clock", HealthState::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
@@ -300,8 +301,9 @@ mod tests {
         let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\
                     [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
         std::fs::write(&path, text).expect("written");
-        let profile = Profiles::load(Some(&path)).and_then(|all| all.get("game")).expect("usable");
-        let target = BackendTarget::without_credentials(&profile).expect("a target");
+        let profile =
+            Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("game")).expect("usable");
+        let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
         assert_eq!(

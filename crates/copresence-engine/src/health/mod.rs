@@ -2,10 +2,10 @@
 
 mod backend;
 
-pub use backend::check_backend;
+pub use backend::check_backend_and_clock;
 
 use crate::credentials::{self, CredentialStore, KeychainError};
-use crate::home_path::abbreviate_home_in;
+use crate::home_path::abbreviate_home_in_text;
 use crate::problem::Problem;
 use crate::profile::{Profile, ProfileError, Profiles};
 use crate::setup::{BackendTarget, DataStore};
@@ -73,22 +73,22 @@ pub enum HealthState {
 const LOW_SPACE_FACTOR: u64 = 8;
 
 /// A part that works.
-pub fn good_part(part: &str, seen: impl fmt::Display) -> PartHealth {
+pub fn good_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Good, seen, None)
 }
 
 /// A part that works, but not for long or not for everything.
-pub fn doubtful_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
+pub fn doubtful_part_health(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
     part_health(part, HealthState::Doubtful, seen, Some(remedy.into()))
 }
 
 /// A part that does not work.
-pub fn bad_part(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
+pub fn bad_part_health(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
     part_health(part, HealthState::Bad, seen, Some(remedy.into()))
 }
 
 /// A part whose state could not be determined, or that is not needed here.
-pub fn unknown_part(part: &str, seen: impl fmt::Display) -> PartHealth {
+pub fn unknown_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Unknown, seen, None)
 }
 
@@ -98,25 +98,27 @@ fn part_health(
     seen: impl fmt::Display,
     remedy: Option<String>,
 ) -> PartHealth {
-    let seen = abbreviate_home_in(&seen.to_string(), dirs::home_dir().as_deref());
+    let seen = abbreviate_home_in_text(&seen.to_string(), dirs::home_dir().as_deref());
     PartHealth { part: part.to_owned(), stand, seen, remedy }
 }
 
 /// Checks the profiles file and the profile `name`.
 pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
-    match Profiles::load(config).and_then(|profiles| profiles.get(name).map(|_| profiles)) {
+    match Profiles::load_profiles(config)
+        .and_then(|profiles| profiles.profile_by_name(name).map(|_| profiles))
+    {
         Ok(profiles) => {
             let unusable: Vec<String> = profiles
-                .names()
+                .profile_names()
                 .into_iter()
-                .filter_map(|other| profiles.get(&other).err().map(|error| error.to_string()))
+                .filter_map(|other| profiles.profile_by_name(&other).err().map(|error| error.to_string()))
                 .collect();
-            let path = profiles.path().display();
+            let path = profiles.profiles_path().display();
             if unusable.is_empty() {
-                good_part(part::PROFILES, format_args!("`{name}` is in use; {path}"))
+                good_part_health(part::PROFILES, format_args!("`{name}` is in use; {path}"))
             } else {
                 let remedy = "Fix them; `copresence profile show NAME` lists what is filled in";
-                doubtful_part(part::PROFILES, unusable.join("; "), remedy)
+                doubtful_part_health(part::PROFILES, unusable.join("; "), remedy)
             }
         }
         Err(error) => {
@@ -124,7 +126,7 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
                 ProfileError::Unreadable { .. } => "Check the file's owner and access rights",
                 _ => "Fix what is named; docs/profiles.md has every key",
             };
-            bad_part(part::PROFILES, error, remedy)
+            bad_part_health(part::PROFILES, error, remedy)
         }
     }
 }
@@ -132,20 +134,22 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
 /// Reports whether the settings file could be used, from what reading it found.
 pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
     match load_error {
-        None => good_part(part::SETTINGS, "as they were saved"),
-        Some(load_error) if is_unreadable => bad_part(
+        None => good_part_health(part::SETTINGS, "as they were saved"),
+        Some(load_error) if is_unreadable => bad_part_health(
             part::SETTINGS,
             load_error,
             "Check the file's owner and access rights, or move it away and restart",
         ),
-        Some(load_error) => doubtful_part(part::SETTINGS, load_error, "Set what is named again in the panel"),
+        Some(load_error) => {
+            doubtful_part_health(part::SETTINGS, load_error, "Set what is named again in the panel")
+        }
     }
 }
 
 /// Checks that the disk is writable and has enough free space. Blocks on the disk.
 pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
     if let Err(error) = data_store.data.check_writable() {
-        return bad_part(
+        return bad_part_health(
             part::DISK,
             error,
             "Free some space, or check the data folder's disk and access rights",
@@ -155,7 +159,7 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
     let free =
         folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
-        return unknown_part(part::DISK, "the system does not report the free space");
+        return unknown_part_health(part::DISK, "the system does not report the free space");
     };
     let seen = format!("{} free in {}", format_size(free), folder.display());
     if free < min_free_space {
@@ -163,11 +167,11 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
             "Free some space: with less than {} no visit begins. Keeping files for a shorter time helps",
             format_size(min_free_space)
         );
-        bad_part(part::DISK, seen, remedy)
+        bad_part_health(part::DISK, seen, remedy)
     } else if free < min_free_space.saturating_mul(LOW_SPACE_FACTOR) {
-        doubtful_part(part::DISK, seen, "Free some space soon, or keep files for a shorter time")
+        doubtful_part_health(part::DISK, seen, "Free some space soon, or keep files for a shorter time")
     } else {
-        good_part(part::DISK, seen)
+        good_part_health(part::DISK, seen)
     }
 }
 
@@ -178,12 +182,12 @@ fn format_size(bytes: u64) -> String {
 /// Checks that the system's keychain can be used. Blocks on it for up to some seconds; never shows a prompt.
 pub fn check_keychain(credential_store: &CredentialStore, profile: &Profile) -> PartHealth {
     match credential_store.check_keychain() {
-        Ok(()) => good_part(part::KEYCHAIN, "unlocked"),
+        Ok(()) => good_part_health(part::KEYCHAIN, "unlocked"),
         Err(error) if needs_no_credentials(profile) => {
-            unknown_part(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
+            unknown_part_health(part::KEYCHAIN, format_args!("{error}; `{}` does not need it", profile.name))
         }
         // The credentials check tells whether it is needed.
-        Err(error) => doubtful_part(part::KEYCHAIN, &error, error.remedy()),
+        Err(error) => doubtful_part_health(part::KEYCHAIN, &error, error.remedy()),
     }
 }
 
@@ -194,31 +198,31 @@ pub fn check_credentials(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> PartHealth {
     if needs_no_credentials(profile) {
-        return good_part(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
+        return good_part_health(part::CREDENTIALS, format_args!("`{}` needs none", profile.name));
     }
     let found = match credentials::find_credentials(profile, credential_store, env) {
         Ok(found) => found,
         Err(error) => {
-            return bad_part(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
+            return bad_part_health(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
         }
     };
-    let target = match BackendTarget::without_credentials(profile) {
+    let target = match BackendTarget::target_without_credentials(profile) {
         Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(&found), ..target },
-        Err(error) => return bad_part(part::CREDENTIALS, error, "Fix the profile"),
+        Err(error) => return bad_part_health(part::CREDENTIALS, error, "Fix the profile"),
     };
-    let set: Vec<&str> = credentials::usable_slots(profile)
+    let set: Vec<&str> = credentials::usable_credential_kinds(profile)
         .into_iter()
-        .filter(|slot| found.origin_of(*slot).is_some())
+        .filter(|slot| found.origin_of_credential(*slot).is_some())
         .map(credentials::CredentialKind::as_str)
         .collect();
     match target.api_client(profile, Arc::new(NoRecorder)) {
-        Ok(_) => good_part(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
+        Ok(_) => good_part_health(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
         Err(error) => {
             let remedy = format!(
                 "Set them in the panel, or with `copresence credentials set --profile {}`",
                 profile.name
             );
-            bad_part(part::CREDENTIALS, error, remedy)
+            bad_part_health(part::CREDENTIALS, error, remedy)
         }
     }
 }
@@ -229,16 +233,16 @@ fn missing_credentials_message(error: &KeychainError) -> String {
 }
 
 fn needs_no_credentials(profile: &Profile) -> bool {
-    profile.is_embedded_sandbox() || credentials::usable_slots(profile).is_empty()
+    profile.uses_embedded_sandbox() || credentials::usable_credential_kinds(profile).is_empty()
 }
 
 /// Reports the last problem since the program started.
-pub fn report_last_problem(last: Option<&(Timestamp, Problem)>) -> PartHealth {
+pub fn health_of_last_problem(last: Option<&(Timestamp, Problem)>) -> PartHealth {
     match last {
-        None => good_part(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
+        None => good_part_health(part::LAST_PROBLEM, "nothing has gone wrong since the start"),
         Some((at, problem)) => {
             let seen = format!("{}: {} ({})", at.strftime("%F %T UTC"), problem.operator, problem.code);
-            doubtful_part(part::LAST_PROBLEM, seen, problem.hint.clone())
+            doubtful_part_health(part::LAST_PROBLEM, seen, problem.hint.clone())
         }
     }
 }
@@ -264,7 +268,7 @@ mod tests {
 
     fn profile(name: &str) -> Profile {
         let (_root, path) = write_profiles(LIVE);
-        Profiles::load(Some(&path)).and_then(|all| all.get(name)).expect("usable")
+        Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name(name)).expect("usable")
     }
 
     #[test]
@@ -282,7 +286,7 @@ mod tests {
 
     #[test]
     fn credentials_are_reported_without_values() {
-        let (credential_store, live) = (CredentialStore::in_memory(), profile("live"));
+        let (credential_store, live) = (CredentialStore::memory_only_store(), profile("live"));
         let missing = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, HealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
@@ -309,7 +313,7 @@ mod tests {
     #[test]
     fn a_disk_without_space_for_a_visit_is_bad() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = DataStore::open(root.path()).expect("a data folder");
+        let opened = DataStore::open_data_store(root.path()).expect("a data folder");
         let stand = |least| check_disk(&opened, root.path(), least).stand;
         let free = copresence_store::free_space(root.path()).expect("told");
         assert_eq!(stand(1), HealthState::Good);
@@ -324,7 +328,7 @@ mod tests {
     #[test]
     fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = DataStore::open(root.path()).expect("a data folder");
+        let opened = DataStore::open_data_store(root.path()).expect("a data folder");
         let check_file = || {
             let read = read_settings_file(&opened.data);
             check_settings(read.load_error.as_deref(), read.is_unreadable)
@@ -336,10 +340,12 @@ mod tests {
             doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"),
             "{doubtful:?}"
         );
-        assert_eq!(report_last_problem(None).stand, HealthState::Good);
+        assert_eq!(health_of_last_problem(None).stand, HealthState::Good);
         let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
         assert!(
-            report_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived")
+            health_of_last_problem(Some(&last))
+                .seen
+                .starts_with("1970-01-01 00:00:00 UTC: No avatar arrived")
         );
     }
 }

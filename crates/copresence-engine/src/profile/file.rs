@@ -1,10 +1,8 @@
 //! The file of profiles, and its errors with their lines.
 
-use super::written::{
-    WrittenDownloads, WrittenLogin, WrittenNetwork, WrittenPartner, WrittenPolling, WrittenProfile,
-};
+use super::written::{DownloadsToml, LoginToml, NetworkToml, PartnerToml, PollingToml, ProfileToml};
 use super::{Profile, SANDBOX_PROFILE};
-use copresence_client::{LoginRoute, PartnerSource, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{LoginRoute, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::headers;
 use copresence_store::VisitLimits;
 use copresence_visit::PollingConfig;
@@ -78,15 +76,15 @@ pub enum ProfileError {
 /// Only `sandbox`.
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
-    path: PathBuf,
-    written: BTreeMap<String, WrittenProfile>,
+    profiles_path: PathBuf,
+    written: BTreeMap<String, ProfileToml>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProfilesFile {
     #[serde(default)]
-    profiles: BTreeMap<String, WrittenProfile>,
+    profiles: BTreeMap<String, ProfileToml>,
 }
 
 /// The default file: in the user's configuration folder, or the system's if the user has no home.
@@ -100,7 +98,7 @@ impl Profiles {
     ///
     /// # Errors
     /// When the file cannot be read, a named file does not exist, or its content is wrong.
-    pub fn load(named: Option<&Path>) -> Result<Self, ProfileError> {
+    pub fn load_profiles(named: Option<&Path>) -> Result<Self, ProfileError> {
         let path = named.map_or_else(default_profiles_path, Path::to_path_buf);
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
@@ -110,26 +108,31 @@ impl Profiles {
             }
             Err(cause) => return Err(ProfileError::Unreadable { path, cause }),
         };
-        Self::parse(path, &text)
+        Self::parse_profiles(path, &text)
     }
 
-    fn parse(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
+    fn parse_profiles(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
         let document: ProfilesFile = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let message = error.message().to_owned();
-            ProfileError::Invalid { path: path.clone(), line, hint: credential_hint(&message), message }
+            ProfileError::Invalid {
+                path: path.clone(),
+                line,
+                hint: misplaced_credential_hint(&message),
+                message,
+            }
         })?;
-        Ok(Self { path, written: document.profiles })
+        Ok(Self { profiles_path: path, written: document.profiles })
     }
 
     /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn profiles_path(&self) -> &Path {
+        &self.profiles_path
     }
 
     /// The names, sorted; always with `sandbox`.
-    pub fn names(&self) -> Vec<String> {
+    pub fn profile_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.written.keys().cloned().collect();
         if !self.written.contains_key(SANDBOX_PROFILE) {
             names.push(SANDBOX_PROFILE.to_owned());
@@ -142,27 +145,27 @@ impl Profiles {
     ///
     /// # Errors
     /// When there is no such profile, or it is incomplete or contradictory.
-    pub fn get(&self, name: &str) -> Result<Profile, ProfileError> {
+    pub fn profile_by_name(&self, name: &str) -> Result<Profile, ProfileError> {
         let written = match self.written.get(name) {
             Some(written) => written.clone(),
-            None if name == SANDBOX_PROFILE => WrittenProfile::default(),
+            None if name == SANDBOX_PROFILE => ProfileToml::default(),
             None => {
                 return Err(ProfileError::Unknown {
                     name: name.to_owned(),
-                    path: self.path.clone(),
-                    known: self.names().join(", "),
+                    path: self.profiles_path.clone(),
+                    known: self.profile_names().join(", "),
                 });
             }
         };
-        complete_profile(name, written).map_err(|problem| ProfileError::Incomplete {
+        profile_with_defaults(name, written).map_err(|problem| ProfileError::Incomplete {
             name: name.to_owned(),
-            place: format!(" in {}", self.path.display()),
+            place: format!(" in {}", self.profiles_path.display()),
             problem,
         })
     }
 }
 
-fn credential_hint(message: &str) -> &'static str {
+fn misplaced_credential_hint(message: &str) -> &'static str {
     let secret = ["key", "password", "username", "session", "secret"];
     if message.contains("unknown field")
         && secret.iter().any(|word| {
@@ -175,7 +178,7 @@ fn credential_hint(message: &str) -> &'static str {
     ""
 }
 
-fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, String> {
+fn profile_with_defaults(name: &str, written: ProfileToml) -> Result<Profile, String> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
     }
@@ -200,7 +203,7 @@ fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, Stri
             .to_owned());
     }
     let limits = visit_limits(written.patience, &written.downloads)?;
-    let (source, redeem) = token_routes(written.partner)?;
+    let (source, redeem) = token_and_redeem_routes(written.partner)?;
     Ok(Profile {
         name: name.to_owned(),
         api_url,
@@ -218,7 +221,7 @@ fn complete_profile(name: &str, written: WrittenProfile) -> Result<Profile, Stri
     })
 }
 
-fn visit_limits(patience: Option<Duration>, written: &WrittenDownloads) -> Result<VisitLimits, String> {
+fn visit_limits(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitLimits, String> {
     let defaults = VisitLimits::default();
     let limits = VisitLimits {
         parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
@@ -232,7 +235,7 @@ fn visit_limits(patience: Option<Duration>, written: &WrittenDownloads) -> Resul
     Ok(limits)
 }
 
-fn network_timeouts(written: &WrittenNetwork) -> Result<Timeouts, String> {
+fn network_timeouts(written: &NetworkToml) -> Result<Timeouts, String> {
     let defaults = Timeouts::default();
     let network = Timeouts {
         connect: written.connect.unwrap_or(defaults.connect),
@@ -251,7 +254,7 @@ fn network_timeouts(written: &WrittenNetwork) -> Result<Timeouts, String> {
     Ok(network)
 }
 
-fn polling_config(written: &WrittenPolling) -> Result<PollingConfig, String> {
+fn polling_config(written: &PollingToml) -> Result<PollingConfig, String> {
     let defaults = PollingConfig::default();
     let polling = PollingConfig {
         fastest: written.fastest.unwrap_or(defaults.fastest),
@@ -268,31 +271,33 @@ fn polling_config(written: &WrittenPolling) -> Result<PollingConfig, String> {
     Ok(polling)
 }
 
-fn login_route(written: WrittenLogin) -> Result<LoginRoute, String> {
+fn login_route(written: LoginToml) -> Result<LoginRoute, String> {
     let defaults = LoginRoute::default();
     Ok(LoginRoute {
         path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
-        method: written.method.map_or(Ok(defaults.method), |word| parse_method(&word, "login.method"))?,
-        token_pointer: json_pointer(written.token, defaults.token_pointer, "login.token")?,
+        method: written
+            .method
+            .map_or(Ok(defaults.method), |word| parse_http_method(&word, "login.method"))?,
+        token_pointer: json_pointer_or_default(written.token, defaults.token_pointer, "login.token")?,
     })
 }
 
-fn token_routes(partner: Option<WrittenPartner>) -> Result<(TokenSource, RedeemRoute), String> {
+fn token_and_redeem_routes(partner: Option<PartnerToml>) -> Result<(TokenSource, RedeemRoute), String> {
     let Some(partner) = partner else {
         return Ok((TokenSource::Direct, RedeemRoute::Vendor));
     };
     let headers: Vec<(String, String)> = partner.headers.into_iter().collect();
-    let source = TokenSource::Partner(PartnerSource {
+    let source = TokenSource::Partner(PartnerTokenSource {
         url: partner.url,
-        method: parse_method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
+        method: parse_http_method(partner.method.as_deref().unwrap_or("POST"), "partner.method")?,
         headers: headers.clone(),
-        token_pointer: json_pointer(partner.token, "/token".to_owned(), "partner.token")?,
+        token_pointer: json_pointer_or_default(partner.token, "/token".to_owned(), "partner.token")?,
     });
     let redeem = partner.redeem_url.map_or(RedeemRoute::Vendor, |url| RedeemRoute::Partner { url, headers });
     Ok((source, redeem))
 }
 
-fn parse_method(word: &str, key: &str) -> Result<http::Method, String> {
+fn parse_http_method(word: &str, key: &str) -> Result<http::Method, String> {
     match word.to_ascii_uppercase().as_str() {
         "GET" => Ok(http::Method::GET),
         "POST" => Ok(http::Method::POST),
@@ -301,7 +306,7 @@ fn parse_method(word: &str, key: &str) -> Result<http::Method, String> {
     }
 }
 
-fn json_pointer(written: Option<String>, default: String, key: &str) -> Result<String, String> {
+fn json_pointer_or_default(written: Option<String>, default: String, key: &str) -> Result<String, String> {
     match written {
         None => Ok(default),
         Some(text) if text.starts_with('/') => Ok(text),
@@ -314,7 +319,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Profiles, ProfileError> {
-        Profiles::parse(PathBuf::from("profiles.toml"), text)
+        Profiles::parse_profiles(PathBuf::from("profiles.toml"), text)
     }
 
     fn words(result: Result<impl std::fmt::Debug, ProfileError>) -> String {
@@ -324,9 +329,9 @@ mod tests {
     #[test]
     fn no_file_is_needed() {
         let profiles = read("").expect("nothing is fine");
-        assert_eq!(profiles.names(), ["sandbox"]);
-        let profile = profiles.get("sandbox").expect("built in");
-        assert!(profile.is_embedded_sandbox());
+        assert_eq!(profiles.profile_names(), ["sandbox"]);
+        let profile = profiles.profile_by_name("sandbox").expect("built in");
+        assert!(profile.uses_embedded_sandbox());
         assert_eq!(profile.timeout, Duration::from_mins(15));
     }
 
@@ -352,14 +357,14 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let profiles = read("[profiles.live]\ntimeout = \"5m\"\n").expect("reads");
-        assert!(words(profiles.get("live")).contains("`api_url` is missing"));
-        assert!(words(profiles.get("nope")).contains("there are: live, sandbox"));
+        assert!(words(profiles.profile_by_name("live")).contains("`api_url` is missing"));
+        assert!(words(profiles.profile_by_name("nope")).contains("there are: live, sandbox"));
     }
 
     #[test]
     fn the_networks_times_are_checked_by_their_keys() {
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
-        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").get("live");
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").profile_by_name("live");
         let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").timeouts;
         let seconds = Duration::from_secs;
         assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
@@ -380,7 +385,7 @@ mod tests {
             redeem_url = "https://game.test/redeem"
             headers = { Authorization = "Bearer {partner_key}" }
         "#;
-        let profile = read(text).expect("reads").get("game").expect("usable");
+        let profile = read(text).expect("reads").profile_by_name("game").expect("usable");
         assert!(matches!(profile.token_source, TokenSource::Partner(_)));
         assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
         assert_eq!(profile.limits.max_file_size, 10 << 20);

@@ -5,7 +5,7 @@ mod rows;
 mod written;
 
 pub use file::{ProfileError, Profiles, default_profiles_path};
-pub use written::WrittenProfile;
+pub use written::ProfileToml;
 
 use copresence_client::{LoginRoute, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
@@ -54,12 +54,12 @@ pub struct Profile {
 
 impl Profile {
     /// Whether its backend is the embedded sandbox.
-    pub fn is_embedded_sandbox(&self) -> bool {
-        self.name == SANDBOX_PROFILE && self.api_url.is_none() && self.partner_url().is_none()
+    pub fn uses_embedded_sandbox(&self) -> bool {
+        self.name == SANDBOX_PROFILE && self.api_url.is_none() && self.partner_token_url().is_none()
     }
 
-    /// URL at which the partner's own backend issues tokens, if it does.
-    pub fn partner_url(&self) -> Option<&Url> {
+    /// URL at which the partner's own backend issues Export Tokens; `None` if tokens come from the vendor.
+    pub fn partner_token_url(&self) -> Option<&Url> {
         match &self.token_source {
             TokenSource::Partner(partner) => Some(&partner.url),
             TokenSource::Direct => None,

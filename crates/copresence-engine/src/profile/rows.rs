@@ -8,27 +8,27 @@ use std::time::Duration;
 impl Profile {
     /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because a
     /// value may be a secret.
-    pub fn to_rows(&self) -> Vec<(&'static str, Value)> {
+    pub fn to_key_value_rows(&self) -> Vec<(&'static str, Value)> {
         let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
-        let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_value);
+        let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_to_json);
         let mut rows = vec![
             ("profile", self.name.as_str().into()),
             ("api_url", url(self.api_url.as_ref())),
             ("link", self.link.as_ref().map_or(Value::Null, |link| link.as_str().into())),
-            ("timeout", duration_value(self.timeout)),
-            ("patience", duration_value(self.limits.patience)),
+            ("timeout", duration_to_json(self.timeout)),
+            ("patience", duration_to_json(self.limits.patience)),
             ("export_token_life", time(self.token_lifetime)),
             ("out", self.out_dir.as_ref().map_or(Value::Null, |out| out.display().to_string().into())),
-            ("polling.fastest", duration_value(self.polling.fastest)),
-            ("polling.slowest", duration_value(self.polling.slowest)),
+            ("polling.fastest", duration_to_json(self.polling.fastest)),
+            ("polling.slowest", duration_to_json(self.polling.slowest)),
             ("polling.fixed", time(self.polling.fixed)),
             ("polling.usual_processing", time(self.usual_processing)),
             ("downloads.parallel", self.limits.parallel_downloads.into()),
-            ("downloads.max_file_size", size_value(self.limits.max_file_size)),
-            ("downloads.min_free_space", size_value(self.limits.min_free_space)),
-            ("network.connect", duration_value(self.timeouts.connect)),
-            ("network.silence", duration_value(self.timeouts.read)),
-            ("network.call", duration_value(self.timeouts.total)),
+            ("downloads.max_file_size", size_to_json(self.limits.max_file_size)),
+            ("downloads.min_free_space", size_to_json(self.limits.min_free_space)),
+            ("network.connect", duration_to_json(self.timeouts.connect)),
+            ("network.silence", duration_to_json(self.timeouts.read)),
+            ("network.call", duration_to_json(self.timeouts.total)),
         ];
         match &self.token_source {
             TokenSource::Direct => rows.extend([
@@ -55,11 +55,11 @@ impl Profile {
     }
 }
 
-fn duration_value(duration: Duration) -> Value {
+fn duration_to_json(duration: Duration) -> Value {
     humantime::format_duration(duration).to_string().into()
 }
 
-fn size_value(bytes: u64) -> Value {
+fn size_to_json(bytes: u64) -> Value {
     bytesize::ByteSize(bytes).display().iec().to_string().replace(' ', "").into()
 }
 
@@ -76,12 +76,16 @@ mod tests {
             "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n",
         )
         .expect("written");
-        let shown = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect("a profile").to_rows();
+        let shown = Profiles::load_profiles(Some(&file))
+            .and_then(|all| all.profile_by_name("a"))
+            .expect("a profile")
+            .to_key_value_rows();
         let written = shown.iter().filter(|(key, value)| *key != "profile" && !value.is_null());
         let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
         let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
         std::fs::write(&file, &again).expect("written");
-        let read = Profiles::load(Some(&file)).and_then(|all| all.get("a")).expect(&again);
-        assert_eq!(read.to_rows(), shown);
+        let read =
+            Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("a")).expect(&again);
+        assert_eq!(read.to_key_value_rows(), shown);
     }
 }

@@ -10,7 +10,7 @@ use url::Url;
 /// `[profiles.NAME]`; every key may be absent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenProfile {
+pub struct ProfileToml {
     /// The backend's base URL.
     pub api_url: Option<Url>,
     /// The link template, with `{token}`.
@@ -28,23 +28,23 @@ pub struct WrittenProfile {
     pub out: Option<PathBuf>,
     /// `[profiles.NAME.polling]`.
     #[serde(default)]
-    pub polling: WrittenPolling,
+    pub polling: PollingToml,
     /// `[profiles.NAME.login]`.
-    pub login: Option<WrittenLogin>,
+    pub login: Option<LoginToml>,
     /// `[profiles.NAME.partner]`.
-    pub partner: Option<WrittenPartner>,
+    pub partner: Option<PartnerToml>,
     /// `[profiles.NAME.downloads]`.
     #[serde(default)]
-    pub downloads: WrittenDownloads,
+    pub downloads: DownloadsToml,
     /// `[profiles.NAME.network]`.
     #[serde(default)]
-    pub network: WrittenNetwork,
+    pub network: NetworkToml,
 }
 
 /// How polls are spaced.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenPolling {
+pub struct PollingToml {
     /// Minimum time between polls.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub fastest: Option<Duration>,
@@ -62,7 +62,7 @@ pub struct WrittenPolling {
 /// The (assumed) login request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenLogin {
+pub struct LoginToml {
     /// Below the API's URL. Default `/login`.
     pub path: Option<String>,
     /// Default `POST`.
@@ -74,7 +74,7 @@ pub struct WrittenLogin {
 /// A partner's own backend, which issues Export Tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenPartner {
+pub struct PartnerToml {
     /// URL at which a token is requested.
     pub url: Url,
     /// Default `POST`.
@@ -91,7 +91,7 @@ pub struct WrittenPartner {
 /// Limits of downloads.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenDownloads {
+pub struct DownloadsToml {
     /// Parallel downloads, 1..=16.
     pub parallel: Option<usize>,
     /// As in `"2GiB"`.
@@ -105,7 +105,7 @@ pub struct WrittenDownloads {
 /// Timeouts of the network.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WrittenNetwork {
+pub struct NetworkToml {
     /// Until a connection is established.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub connect: Option<Duration>,

@@ -20,11 +20,13 @@ pub use schedule::{MAX_REDEEMS_PER_RUN, MAX_TOKEN_AGE};
 use crate::clock::Clock;
 use crate::runner::{ExitSignals, FirstStep, RunnerResult, VisitContext, VisitRunner};
 use crate::setup::DataStore;
-pub use copresence_store::Unfinished;
+pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, VisitId, VisitLock};
-use copresence_visit::{Event, Failure, FailureKind, Outcome, RedeemResult, Visit, VisitPlan};
+use copresence_visit::{
+    MachineEvent, Outcome, RedeemResult, Visit, VisitFailure, VisitFailureKind, VisitPlan,
+};
 use jiff::Timestamp;
-use past::JournalledVisit;
+use past::JournalledRedeems;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -81,20 +83,20 @@ impl RecoveryOutcome {
 
 /// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
 /// while [`Unfinished::token`] is there.
-pub type FindContext<'a> = dyn Fn(&Unfinished) -> Result<VisitContext, String> + Send + Sync + 'a;
+pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
 /// Recovers every unfinished visit that no running program holds, the oldest first.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_all(
+pub async fn recover_all_visits(
     data_store: &DataStore,
     find_context_for: &FindContext<'_>,
 ) -> Result<Vec<RecoveredVisit>, StoreError> {
-    let mut recovery = Recovery::new(data_store, Clock::default(), find_context_for);
+    let mut recovery = RecoveryRun::new(data_store, Clock::default(), find_context_for);
     let mut all = Vec::new();
-    for summary in data_store.journal.list_unfinished().await? {
-        all.extend(recovery.recover_one(&summary.id).await?);
+    for summary in data_store.journal.load_unfinished_summaries().await? {
+        all.extend(recovery.lock_and_recover_visit(&summary.id).await?);
     }
     Ok(all)
 }
@@ -109,7 +111,7 @@ pub async fn recover_visit(
     id: &VisitId,
     find_context_for: &FindContext<'_>,
 ) -> Result<Option<RecoveredVisit>, StoreError> {
-    Recovery::new(data_store, clock, find_context_for).recover_one(id).await
+    RecoveryRun::new(data_store, clock, find_context_for).lock_and_recover_visit(id).await
 }
 
 /// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`]
@@ -117,15 +119,17 @@ pub async fn recover_visit(
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_due(
+pub async fn recover_due_visits(
     data_store: &DataStore,
     clock: Clock,
     find_context_for: &FindContext<'_>,
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
 ) -> Result<Vec<RecoveredVisit>, StoreError> {
-    let mut recovery = Recovery::new(data_store, clock, find_context_for);
+    let mut recovery = RecoveryRun::new(data_store, clock, find_context_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in schedule::due_visits(data_store.journal.list_unfinished().await?, clock.now()) {
+    for (id, needs_redeem) in
+        schedule::due_visits(data_store.journal.load_unfinished_summaries().await?, clock.now())
+    {
         if skip(&id) {
             continue;
         }
@@ -133,14 +137,14 @@ pub async fn recover_due(
             break;
         }
         let before = recovery.redeems;
-        all.extend(recovery.recover_one(&id).await?);
+        all.extend(recovery.lock_and_recover_visit(&id).await?);
         redeems += recovery.redeems - before;
     }
     Ok(all)
 }
 
 /// One run of recovery.
-struct Recovery<'a> {
+struct RecoveryRun<'a> {
     data_store: &'a DataStore,
     clock: Clock,
     find_context_for: &'a FindContext<'a>,
@@ -153,18 +157,20 @@ struct Recovery<'a> {
 /// Why the backend is not asked about a token now, and the exit code for it.
 type Unavailable = (String, u8);
 
-impl<'a> Recovery<'a> {
+impl<'a> RecoveryRun<'a> {
     fn new(data_store: &'a DataStore, clock: Clock, find_context_for: &'a FindContext<'a>) -> Self {
         Self { data_store, clock, find_context_for, unreachable: HashMap::new(), redeems: 0 }
     }
 
-    async fn recover_one(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
+    /// Locks a visit, reads it from the journal and recovers it. `None` if another program has it locked, or if it
+    /// is not unfinished.
+    async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
         let visit_lock = match self.data_store.data.lock_visit(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
             visit_lock => visit_lock,
         };
         // Read after locking: another program may have changed it before.
-        let Some(unfinished) = self.data_store.journal.load_unfinished(id).await? else {
+        let Some(unfinished) = self.data_store.journal.load_unfinished_visit(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
@@ -175,14 +181,18 @@ impl<'a> Recovery<'a> {
         Ok(Some(RecoveredVisit { visit: *id, started_at, outcome }))
     }
 
-    async fn resume_visit(&mut self, mut unfinished: Unfinished, visit_lock: VisitLock) -> RecoveryOutcome {
-        let journalled = JournalledVisit::from_unfinished(&unfinished);
-        if journalled.is_spent() || unfinished.visit.start.ephemeral {
+    async fn resume_visit(
+        &mut self,
+        mut unfinished: UnfinishedVisit,
+        visit_lock: VisitLock,
+    ) -> RecoveryOutcome {
+        let journalled = JournalledRedeems::from_unfinished_visit(&unfinished);
+        if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
         }
         let token = unfinished.token.clone();
-        let is_too_old = schedule::is_too_old(&unfinished.visit, self.clock);
+        let is_too_old = schedule::is_token_too_old(&unfinished.visit, self.clock);
         let (context, unavailable) = match self.find_context(&unfinished) {
             Ok(context) => (context, None),
             Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
@@ -196,7 +206,7 @@ impl<'a> Recovery<'a> {
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
-        let past = match journalled.repair(&context, &unfinished, token).await {
+        let past = match journalled.repair_journal(&context, &unfinished, token).await {
             Ok(past) => past,
             Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
         };
@@ -206,16 +216,16 @@ impl<'a> Recovery<'a> {
         let (api_url, expires_at) =
             (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
-        let (visit, effects) = Visit::restore(VisitPlan::for_recovery(is_too_old), past);
-        let runner = VisitRunner::resume(unfinished, visit, context, visit_lock);
+        let (visit, effects) = Visit::restore_visit(VisitPlan::plan_for_recovery(is_too_old), past);
+        let runner = VisitRunner::resume_visit(unfinished, visit, context, visit_lock);
         let first = match unavailable {
             Some(why) => {
-                let failure = Failure::new(FailureKind::NeverSent, why);
-                FirstStep::Event(Event::Redeemed(RedeemResult::Failed(failure)))
+                let failure = VisitFailure::new(VisitFailureKind::NeverSent, why);
+                FirstStep::Event(MachineEvent::Redeemed(RedeemResult::Failed(failure)))
             }
             None => FirstStep::Effects(effects),
         };
-        let result = runner.run(first, ExitSignals::default()).await;
+        let result = runner.run_to_end(first, ExitSignals::default()).await;
         if is_closed {
             return RecoveryOutcome::Closed { why: why_closed };
         }
@@ -225,10 +235,10 @@ impl<'a> Recovery<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
-        let outcome = outcome_of_run(result);
+        let outcome = to_recovery_outcome(result);
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
-            let next = schedule::next_attempt(now, attempts, &outcome, expires_at);
+            let next = schedule::next_attempt_time(now, attempts, &outcome, expires_at);
             let postponed =
                 self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
@@ -239,7 +249,7 @@ impl<'a> Recovery<'a> {
     }
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
-    fn find_context(&self, unfinished: &Unfinished) -> Result<VisitContext, Unavailable> {
+    fn find_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
         match self.unreachable.get(&unfinished.visit.start.api_url) {
             Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
             _ => (self.find_context_for)(unfinished).map_err(|why| (why, 3)),
@@ -247,7 +257,7 @@ impl<'a> Recovery<'a> {
     }
 }
 
-fn closed_reason(unfinished: &Unfinished) -> String {
+fn closed_reason(unfinished: &UnfinishedVisit) -> String {
     if unfinished.visit.start.ephemeral {
         "its backend was the embedded sandbox, which ended with the program".to_owned()
     } else {
@@ -255,8 +265,9 @@ fn closed_reason(unfinished: &Unfinished) -> String {
     }
 }
 
-/// An outcome that keeps the token is no end: the visit is recovered again later.
-fn outcome_of_run(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
+/// Converts the result of a run. An outcome that keeps the token does not finish the visit: it is recovered again
+/// later.
+fn to_recovery_outcome(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
     match outcome {
         Outcome::Interrupted => {
             let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());
@@ -267,7 +278,7 @@ fn outcome_of_run(RunnerResult { outcome, directory, progress }: RunnerResult) -
         | Outcome::BackendFailing(_)
         | Outcome::StorageFailed(_)
         | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
-            why: outcome.detail().unwrap_or_default().to_owned(),
+            why: outcome.detail_for_operator().unwrap_or_default().to_owned(),
             exit: outcome.exit_code(),
         },
         _ => RecoveryOutcome::Finished { outcome, directory },

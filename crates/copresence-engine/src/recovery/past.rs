@@ -1,46 +1,47 @@
 //! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
 
-use crate::runner::{VisitContext, answer_kind, mask_export_types, read_response};
+use crate::runner::{VisitContext, answer_kind_of_result, mask_export_types, read_redeem_response};
 use copresence_client::ApiResponse;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use copresence_store::{
-    AnswerKind, RedeemNo, RedeemOutcome, RedeemRecord, RedeemState, StoreError, Unfinished, UnfinishedRedeem,
+    AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord, StoreError, UnfinishedRedeem,
+    UnfinishedRedeemState, UnfinishedVisit,
 };
-use copresence_visit::{PartialDelivery, PastRedeem, PastVisit, RedeemResult, StoredResponse};
+use copresence_visit::{EarlierRedeem, JournaledVisit, PartialDelivery, RedeemResult, StoredDelivery};
 
 /// Evidence of a redeem that a crash cut short.
 const CRASHED: &str = "the program ended between the request and its response";
 
 /// What the journal knows of a visit's redeems.
-pub(super) struct JournalledVisit {
+pub(super) struct JournalledRedeems {
     /// A response on disk that names files.
-    response: Option<StoredResponse>,
+    response: Option<StoredDelivery>,
     /// What the last usable response reported.
     progress: Option<Progress>,
     /// Responses that a crash left unread, with their kinds, in order.
-    unread: Vec<(RedeemNo, AnswerKind)>,
+    unread: Vec<(RedeemNumber, AnswerKind)>,
 }
 
-impl JournalledVisit {
-    pub(super) fn from_unfinished(unfinished: &Unfinished) -> Self {
+impl JournalledRedeems {
+    pub(super) fn from_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };
         let mut active_at = None;
         if let Some(UnfinishedRedeem { no, state, .. }) = &unfinished.redeem
-            && let RedeemState::Answered { status, body: Some(body), delivered } = state
+            && let UnfinishedRedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
-            let result = read_response(&ApiResponse::new(*status, body.clone()), *no);
+            let result = read_redeem_response(&ApiResponse::new(*status, body.clone()), *no);
             if delivered.is_none() {
-                found.unread.push((*no, answer_kind(&result)));
+                found.unread.push((*no, answer_kind_of_result(&result)));
             }
             match result {
                 RedeemResult::Delivered(delivery) => {
-                    found.response = Some(StoredResponse::Delivery(delivery));
+                    found.response = Some(StoredDelivery::Delivery(delivery));
                 }
                 RedeemResult::Truncated(_, partial) => {
-                    found.response = Some(StoredResponse::Partial(partial));
+                    found.response = Some(StoredDelivery::Partial(partial));
                 }
                 RedeemResult::NotReady(progress) => {
                     (found.progress, active_at) = (Some(progress), Some(*no));
@@ -49,7 +50,7 @@ impl JournalledVisit {
             }
         }
         for fragment in &unfinished.truncated_bodies {
-            let delivery = Delivery::from_truncated_body(&fragment.body);
+            let delivery = Delivery::delivery_from_truncated_body(&fragment.body);
             if !fragment.is_read {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));
@@ -58,9 +59,9 @@ impl JournalledVisit {
             let is_void = active_at.is_some_and(|active_at| fragment.no < active_at);
             if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
                 found.response = Some(if fragment.is_used_as_delivery {
-                    StoredResponse::UsedPartial(delivery)
+                    StoredDelivery::UsedPartial(delivery)
                 } else {
-                    StoredResponse::Partial(PartialDelivery { redeem: fragment.no.get(), delivery })
+                    StoredDelivery::Partial(PartialDelivery { redeem: fragment.no.redeem_number(), delivery })
                 });
             }
         }
@@ -70,20 +71,20 @@ impl JournalledVisit {
     }
 
     /// Whether a response on disk spent the token, or was used because it is refused.
-    pub(super) fn is_spent(&self) -> bool {
-        matches!(self.response, Some(StoredResponse::Delivery(_) | StoredResponse::UsedPartial(_)))
+    pub(super) fn is_token_spent(&self) -> bool {
+        matches!(self.response, Some(StoredDelivery::Delivery(_) | StoredDelivery::UsedPartial(_)))
     }
 
     /// Reopens the visit and completes its redeems in the journal; returns what a restored visit needs to know.
     ///
     /// # Errors
     /// When the journal cannot be written; then nothing may be sent.
-    pub(super) async fn repair(
+    pub(super) async fn repair_journal(
         mut self,
         context: &VisitContext,
-        unfinished: &Unfinished,
+        unfinished: &UnfinishedVisit,
         token: Option<ExportToken>,
-    ) -> Result<PastVisit, StoreError> {
+    ) -> Result<JournaledVisit, StoreError> {
         let id = unfinished.visit.start.id;
         context.journal.reopen_visit(&id).await?;
         for (no, kind) in &self.unread {
@@ -97,16 +98,17 @@ impl JournalledVisit {
             context.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
         }
         let times = &unfinished.visit.times;
-        let redeems = unfinished.redeems.iter().map(|redeem| self.past_redeem(redeem, unfinished)).collect();
+        let redeems =
+            unfinished.redeems.iter().map(|redeem| self.to_earlier_redeem(redeem, unfinished)).collect();
         if let Some(
-            StoredResponse::Delivery(delivery)
-            | StoredResponse::UsedPartial(delivery)
-            | StoredResponse::Partial(PartialDelivery { delivery, .. }),
+            StoredDelivery::Delivery(delivery)
+            | StoredDelivery::UsedPartial(delivery)
+            | StoredDelivery::Partial(PartialDelivery { delivery, .. }),
         ) = &mut self.response
         {
             mask_export_types(delivery, &context.api);
         }
-        Ok(PastVisit {
+        Ok(JournaledVisit {
             was_issued: times.issued.is_some(),
             was_associated: times.associated.is_some(),
             token,
@@ -116,26 +118,26 @@ impl JournalledVisit {
         })
     }
 
-    fn past_redeem(&self, redeem: &RedeemRecord, unfinished: &Unfinished) -> PastRedeem {
+    fn to_earlier_redeem(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeem {
         let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
         match &redeem.outcome {
-            RedeemOutcome::InFlight => PastRedeem::NotReceived(CRASHED.to_owned()),
-            RedeemOutcome::NeverSent { .. } => PastRedeem::Inconclusive,
+            RedeemOutcome::InFlight => EarlierRedeem::NotReceived(CRASHED.to_owned()),
+            RedeemOutcome::NeverSent { .. } => EarlierRedeem::Inconclusive,
             RedeemOutcome::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
-                PastRedeem::Unreadable(Some(evidence.clone()))
+                EarlierRedeem::Unreadable(Some(evidence.clone()))
             }
-            RedeemOutcome::Unanswered { evidence, .. } => PastRedeem::NotReceived(evidence.clone()),
+            RedeemOutcome::Unanswered { evidence, .. } => EarlierRedeem::NotReceived(evidence.clone()),
             RedeemOutcome::Answered { status, kind, .. } => {
-                let kind = kind.or(read_now).unwrap_or_else(|| kind_by_status(*status, unfinished));
+                let kind = kind.or(read_now).unwrap_or_else(|| answer_kind_by_status(*status, unfinished));
                 match kind {
-                    AnswerKind::Progress => PastRedeem::Active,
-                    AnswerKind::Unreadable | AnswerKind::Truncated => PastRedeem::Unreadable(None),
+                    AnswerKind::Progress => EarlierRedeem::Active,
+                    AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeem::Unreadable(None),
                     AnswerKind::Failed if matches!(status, 502 | 504) => {
                         let how = format!("a gateway lost the backend's response (status {status})");
-                        PastRedeem::NotReceived(how)
+                        EarlierRedeem::NotReceived(how)
                     }
                     AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => {
-                        PastRedeem::Inconclusive
+                        EarlierRedeem::Inconclusive
                     }
                 }
             }
@@ -145,7 +147,7 @@ impl JournalledVisit {
 
 /// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable responses
 /// ended (exit code 9) had some.
-fn kind_by_status(status: u16, unfinished: &Unfinished) -> AnswerKind {
+fn answer_kind_by_status(status: u16, unfinished: &UnfinishedVisit) -> AnswerKind {
     let ending = unfinished.visit.ending.as_ref();
     match status {
         200 if ending.is_some_and(|ending| ending.exit == 9) => AnswerKind::Unreadable,

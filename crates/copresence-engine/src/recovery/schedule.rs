@@ -31,22 +31,23 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 /// Age is measured against the time at which this process started plus the time since, so that a clock that is set ahead
 /// while the program runs makes no token old. A token may also have been issued before a machine without a clock battery
 /// learnt the time; then its age is implausible, and it is abandoned only after [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
-pub(super) fn is_too_old(visit: &VisitRecord, clock: Clock) -> bool {
+pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
-    let age = clock.steady_now().duration_since(issued);
+    let age = clock.steady_time_of_day().duration_since(issued);
     age > MAX_TOKEN_AGE
         && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
 }
 
 /// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
-pub(super) fn next_attempt(
+pub(super) fn next_attempt_time(
     now: Timestamp,
     attempts: u32,
     outcome: &RecoveryOutcome,
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
-    let is_making = matches!(outcome, RecoveryOutcome::StillActive { status } if is_making(status));
+    let is_making =
+        matches!(outcome, RecoveryOutcome::StillActive { status } if is_avatar_in_progress(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
     } else if expires_at.is_some_and(|expires_at| expires_at < now) {
@@ -57,7 +58,7 @@ pub(super) fn next_attempt(
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
-fn is_making(status: &str) -> bool {
+fn is_avatar_in_progress(status: &str) -> bool {
     use copresence_protocol::CompletionStatus as Status;
     !matches!(Status::from(status), Status::NoAssociatedAvatar | Status::Failed)
 }
@@ -66,14 +67,14 @@ fn is_making(status: &str) -> bool {
 pub(super) fn due_visits(unfinished: Vec<UnfinishedSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
     let needs_redeem = |visit: &UnfinishedSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
     let (mut redeems, others): (Vec<_>, Vec<_>) = unfinished.into_iter().partition(needs_redeem);
-    redeems.retain(|visit| is_due(visit.next_attempt_at, now));
+    redeems.retain(|visit| is_attempt_due(visit.next_attempt_at, now));
     // The newest token is the likeliest to be active.
     redeems.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
     let others = others.into_iter().map(|visit| (visit.id, false));
     others.chain(redeems.into_iter().map(|visit| (visit.id, true))).collect()
 }
 
-fn is_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
+fn is_attempt_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
     // Further ahead than any pause: the clock was set back since.
     next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > PAUSE_AFTER_EXPIRY)
 }
@@ -85,7 +86,7 @@ mod tests {
     fn pause(attempts: u32, outcome: &RecoveryOutcome, expires_in: Option<SignedDuration>) -> SignedDuration {
         let now = Timestamp::now();
         let expires_at = expires_in.map(|life| now + life);
-        next_attempt(now, attempts, outcome, expires_at).duration_since(now)
+        next_attempt_time(now, attempts, outcome, expires_at).duration_since(now)
     }
 
     #[test]
@@ -106,8 +107,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_back_makes_every_visit_due() {
         let now = Timestamp::now();
-        assert!(is_due(None, now) && is_due(Some(now), now));
-        assert!(!is_due(Some(now + MAX_PAUSE), now));
-        assert!(is_due(Some(now + SignedDuration::from_hours(25)), now));
+        assert!(is_attempt_due(None, now) && is_attempt_due(Some(now), now));
+        assert!(!is_attempt_due(Some(now + MAX_PAUSE), now));
+        assert!(is_attempt_due(Some(now + SignedDuration::from_hours(25)), now));
     }
 }

@@ -5,8 +5,8 @@ use crate::events::VisitEvent;
 use crate::profile::Profile;
 use copresence_client::ApiClient;
 use copresence_protocol::{ExportType, LinkTemplate};
-use copresence_store::{DataDir, Journal, VisitId, VisitLimits, VisitRecordStart};
-use copresence_visit::{IssueRequest, Outcome, PollingConfig};
+use copresence_store::{DataDir, Journal, VisitId, VisitLimits, VisitStart};
+use copresence_visit::{Outcome, PollingConfig, TokenRequest};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,13 +43,14 @@ pub struct VisitConfig {
     pub ephemeral: bool,
 }
 
-/// Default of [`VisitConfig::download_pause`].
+/// (stale link) "[`Order::download_pause`]" is [`VisitConfig::download_pause`]; also in `VisitContext::limits`
+/// ("its own in [`Order`]") and in save.rs `SaveJob::pause` ("As [`super::Order::download_pause`]").
 pub const DEFAULT_DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
 impl VisitConfig {
     /// What the journal records at the start of the visit.
-    pub(crate) fn start_record(&self, started_at: Timestamp) -> VisitRecordStart {
-        VisitRecordStart {
+    pub(crate) fn to_start_record(&self, started_at: Timestamp) -> VisitStart {
+        VisitStart {
             id: self.id,
             profile: self.profile.clone(),
             api_url: self.api_url.clone(),
@@ -63,8 +64,8 @@ impl VisitConfig {
     }
 
     /// The request for an Export Token.
-    pub(crate) fn issue_request(&self) -> IssueRequest {
-        IssueRequest { link: self.link.clone(), token_lifetime: self.token_lifetime }
+    pub(crate) fn to_issue_request(&self) -> TokenRequest {
+        TokenRequest { link: self.link.clone(), token_lifetime: self.token_lifetime }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
-use copresence_client::{Download, DownloadError, ResumePoint};
+use copresence_client::{DownloadError, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    AvatarFolder, CompleteFile, FileFormat, FileProgress, FileState, PartialFile, SpaceReservation,
+    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, SpaceReservations,
     StoreError, VisitId, VisitLimits,
 };
 use futures_util::StreamExt;
@@ -41,12 +41,12 @@ pub(crate) struct FileFailure {
 
 impl FileFailure {
     /// The URL is spent.
-    fn spent_url(why: impl Into<String>) -> Self {
+    fn failure_with_spent_url(why: impl Into<String>) -> Self {
         Self { why: why.into(), url_is_spent: true, is_disk_full: false }
     }
 
     /// The URL may still be usable.
-    fn retry_later(why: impl Into<String>) -> Self {
+    fn failure_with_usable_url(why: impl Into<String>) -> Self {
         Self { why: why.into(), url_is_spent: false, is_disk_full: false }
     }
 }
@@ -66,7 +66,7 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) url: &'a DownloadUrl,
     pub(crate) limits: VisitLimits,
     /// Space that all files in flight still need.
-    pub(crate) room: &'a SpaceReservation,
+    pub(crate) room: &'a SpaceReservations,
     /// First pause before a retry; doubled after each attempt without progress.
     pub(crate) pause: Duration,
     /// State of the file in the journal, if an earlier run began it.
@@ -79,16 +79,18 @@ pub(crate) struct DownloadRequest<'a> {
 /// Why the file is not there, and whether its URL is spent.
 pub(crate) async fn download_file(
     context: &VisitContext,
-    folder: &AvatarFolder,
+    folder: &PartialAvatarFolder,
     file: &DownloadRequest<'_>,
 ) -> Result<CompleteFile, FileFailure> {
     let mut known = FileProgress::default();
     let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::spent_url(why)),
+        Some(FileState::Failed { why, spent: true, .. }) => {
+            return Err(FileFailure::failure_with_spent_url(why));
+        }
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
-            if let Some(whole) = block_in_place(|| folder.read_complete_file(file.name))? {
-                return check_integrity(file, whole);
+            if let Some(whole) = block_in_place(|| folder.reread_complete_file(file.name))? {
+                return check_file_integrity(file, whole);
             }
             known = progress.clone();
             progress.bytes
@@ -100,8 +102,8 @@ pub(crate) async fn download_file(
         // Bytes that the journal does not know may be wrong.
         _ => 0,
     };
-    let mut partial =
-        block_in_place(|| folder.resume_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
+    let mut partial = block_in_place(|| folder.resume_partial_file(file.name, durable))?
+        .with_size_limit(file.limits.max_file_size);
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -109,20 +111,20 @@ pub(crate) async fn download_file(
     let mut download = FileDownload { context, file, last_event: None, known, rate_window };
     if durable == 0 && file.earlier.is_some() {
         // The journal must not describe earlier bytes when new ones are written.
-        download.flush(&mut partial).await?;
+        download.flush_and_journal(&mut partial).await?;
     }
-    download.run(&mut partial).await?;
-    check_format(file, partial.detected_format())?;
+    download.download_with_retries(&mut partial).await?;
+    check_file_format(file, partial.detected_format())?;
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
-    let whole = check_integrity(file, block_in_place(|| partial.finish())?)?;
+    let whole = check_file_integrity(file, block_in_place(|| partial.finish())?)?;
     download.emit_progress(whole.bytes, true);
     Ok(whole)
 }
 
 /// Refuses content that contradicts the export type: an error page with status 200.
-fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
+fn check_file_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
     if copresence_store::contradicts_export_type(file.export_type, format) {
-        return Err(FileFailure::spent_url(format!(
+        return Err(FileFailure::failure_with_spent_url(format!(
             "the server sent {format} instead of {}",
             file.export_type
         )));
@@ -131,10 +133,13 @@ fn check_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), Fi
 }
 
 /// Refuses a file whose own structure says that it is incomplete.
-fn check_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
-    check_format(file, whole.format)?;
+fn check_file_integrity(
+    file: &DownloadRequest<'_>,
+    whole: CompleteFile,
+) -> Result<CompleteFile, FileFailure> {
+    check_file_format(file, whole.format)?;
     match whole.integrity_defect {
-        Some(flaw) => Err(FileFailure::spent_url(flaw)),
+        Some(flaw) => Err(FileFailure::failure_with_spent_url(flaw)),
         None => Ok(whole),
     }
 }
@@ -153,7 +158,7 @@ fn is_retryable(failure: &DownloadError) -> bool {
 }
 
 /// `Retry-After` of the response.
-fn retry_after(failure: &DownloadError) -> Option<Duration> {
+fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
     match failure {
         DownloadError::ErrorStatus { retry_after, .. } => *retry_after,
         _ => None,
@@ -206,17 +211,17 @@ struct RateWindow {
 
 impl FileDownload<'_> {
     /// Sends requests until the file is complete, or no request can help.
-    async fn run(&mut self, partial: &mut PartialFile) -> Result<(), FileFailure> {
+    async fn download_with_retries(&mut self, partial: &mut PartialFile) -> Result<(), FileFailure> {
         let mut fruitless = 0;
         // Restarting from byte 0 again and again is no progress.
-        let mut furthest = partial.offset();
+        let mut furthest = partial.resume_offset();
         loop {
-            let offset = partial.offset();
+            let offset = partial.resume_offset();
             if offset > 0 && self.known.total == Some(offset) {
                 // Complete before a crash: the URL is no longer needed.
                 return Ok(());
             }
-            let (why, requested) = match self.send_request(partial).await {
+            let (why, requested) = match self.request_and_receive(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
                 Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
@@ -225,38 +230,40 @@ impl FileDownload<'_> {
                     return Ok(());
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::spent_url(failure.to_string()));
+                    return Err(FileFailure::failure_with_spent_url(failure.to_string()));
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
-                    return Err(FileFailure::spent_url(format!(
+                    return Err(FileFailure::failure_with_spent_url(format!(
                         "the server announced {total} bytes and sent more"
                     )));
                 }
                 Err(AttemptError::TooSlow { bytes }) => {
                     let patience = self.file.limits.patience;
                     let why = format!("too slow: {bytes} bytes received within {patience:?}");
-                    return Err(FileFailure::retry_later(why));
+                    return Err(FileFailure::failure_with_usable_url(why));
                 }
-                Err(AttemptError::Download(failure)) => (failure.to_string(), retry_after(&failure)),
+                Err(AttemptError::Download(failure)) => {
+                    (failure.to_string(), requested_retry_delay(&failure))
+                }
                 Err(AttemptError::Changed) => {
                     ("the file changed on the server during the download".to_owned(), None)
                 }
             };
-            fruitless = if partial.offset() > furthest { 0 } else { fruitless + 1 };
-            furthest = furthest.max(partial.offset());
+            fruitless = if partial.resume_offset() > furthest { 0 } else { fruitless + 1 };
+            furthest = furthest.max(partial.resume_offset());
             if fruitless >= MAX_FRUITLESS_ATTEMPTS {
-                return Err(FileFailure::retry_later(why));
+                return Err(FileFailure::failure_with_usable_url(why));
             }
             let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
-            tracing::info!(file = self.file.name, at = partial.offset(), %why, "retrying the download");
+            tracing::info!(file = self.file.name, at = partial.resume_offset(), %why, "retrying the download");
             self.emit_retry(&why, fruitless.max(1), pause);
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Sends one request.
-    async fn send_request(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
-        let offset = partial.offset();
+    /// Requests the file, from the current offset if some bytes are on disk, and receives the response.
+    async fn request_and_receive(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
+        let offset = partial.resume_offset();
         let resume = (offset > 0).then(|| ResumePoint {
             offset,
             validator: self.known.validator.clone(),
@@ -269,29 +276,29 @@ impl FileDownload<'_> {
             .await
             .map_err(AttemptError::Download)?;
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
-        self.receive(download, partial).await
+        self.receive_response(download, partial).await
     }
 
     /// Writes the response to the partial file.
-    async fn receive(
+    async fn receive_response(
         &mut self,
-        mut download: Download,
+        mut download: OpenedDownload,
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
         if download.offset > 0
             && is_other_version(self.known.validator.as_deref(), download.validator.as_deref())
         {
             self.known = FileProgress::default();
-            self.restart(partial).await?;
+            self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
         }
         self.known.total = download.total;
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
         }
-        if download.offset != partial.offset() {
+        if download.offset != partial.resume_offset() {
             // The server ignored the range, or has another version by now, and sends the whole file.
-            self.restart(partial).await?;
+            self.discard_received_bytes(partial).await?;
         }
         if let Some(total) = download.total {
             let max = self.file.limits.max_file_size;
@@ -299,21 +306,21 @@ impl FileDownload<'_> {
                 // Refused by its announced size, without downloading up to the limit first.
                 return Err(partial.too_large_error(max).into());
             }
-            let remaining = total.saturating_sub(partial.offset());
-            if let Err(full) = self.file.room.reserve(self.file.index, remaining) {
-                self.receive_first_bytes(&mut download, partial).await;
+            let remaining = total.saturating_sub(partial.resume_offset());
+            if let Err(full) = self.file.room.reserve_space(self.file.index, remaining) {
+                self.save_first_bytes(&mut download, partial).await;
                 return Err(full.into());
             }
         }
-        let (mut flushed, mut flushed_at) = (partial.offset(), Instant::now());
+        let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
         loop {
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 Err(_elapsed) => {
-                    if partial.offset() > flushed {
-                        self.flush(partial).await?;
-                        (flushed, flushed_at) = (partial.offset(), Instant::now());
+                    if partial.resume_offset() > flushed {
+                        self.flush_and_journal(partial).await?;
+                        (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
                     }
                     continue;
                 }
@@ -321,40 +328,40 @@ impl FileDownload<'_> {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
                 Err(failure) => {
-                    self.flush(partial).await?;
+                    self.flush_and_journal(partial).await?;
                     return Err(AttemptError::Download(failure));
                 }
             };
-            let grown = partial.offset() + chunk.len() as u64;
+            let grown = partial.resume_offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
                 return Err(AttemptError::TooManyBytes { total });
             }
             if let Err(error) = partial.append_bytes(&chunk) {
                 // The offset at which a later run continues, once there is space.
-                _ = self.flush(partial).await;
+                _ = self.flush_and_journal(partial).await;
                 return Err(error.into());
             }
-            self.check_rate(chunk.len() as u64)?;
-            if partial.offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
-                self.flush(partial).await?;
-                (flushed, flushed_at) = (partial.offset(), Instant::now());
+            self.check_download_rate(chunk.len() as u64)?;
+            if partial.resume_offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
+                self.flush_and_journal(partial).await?;
+                (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
             }
-            self.emit_progress(partial.offset(), false);
+            self.emit_progress(partial.resume_offset(), false);
         }
         // With the size in the journal, a crash from here on needs no URL.
-        self.known.total = Some(partial.offset());
-        Ok(self.flush(partial).await?)
+        self.known.total = Some(partial.resume_offset());
+        Ok(self.flush_and_journal(partial).await?)
     }
 
     /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
     /// range, and never be started again.
-    async fn receive_first_bytes(&mut self, download: &mut Download, partial: &mut PartialFile) {
-        if partial.offset() == 0
+    async fn save_first_bytes(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+        if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
         {
             let few = &chunk[..chunk.len().min(FIRST_BYTES)];
             let written = match partial.append_bytes(few) {
-                Ok(()) => self.flush(partial).await,
+                Ok(()) => self.flush_and_journal(partial).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = written {
@@ -364,7 +371,7 @@ impl FileDownload<'_> {
     }
 
     /// Fails when too little was received for as long as patience lasts.
-    fn check_rate(&mut self, received: u64) -> Result<(), AttemptError> {
+    fn check_download_rate(&mut self, received: u64) -> Result<(), AttemptError> {
         let RateWindow { since, bytes } = &mut self.rate_window;
         *bytes += received;
         let (since, bytes) = (*since, *bytes);
@@ -378,13 +385,13 @@ impl FileDownload<'_> {
     }
 
     /// Discards the received bytes, in the journal too.
-    async fn restart(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        partial.restart()?;
-        self.flush(partial).await
+    async fn discard_received_bytes(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        partial.remove_written_bytes()?;
+        self.flush_and_journal(partial).await
     }
 
     /// Makes the received bytes durable, and journals their number.
-    async fn flush(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+    async fn flush_and_journal(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = block_in_place(|| partial.sync_data())?;
         if let Some(total) = self.known.total {
             self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
@@ -403,19 +410,19 @@ impl FileDownload<'_> {
         }
         self.last_event = Some(Instant::now());
         let total = if whole { Some(bytes) } else { self.known.total };
-        self.emit(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
+        self.emit_event(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
     }
 
     fn emit_retry(&self, why: &str, attempt: u32, pause: Duration) {
-        self.emit(EventKind::Retrying {
+        self.emit_event(EventKind::Retrying {
             code: "download_interrupted".to_owned(),
             message: format!("{}: {why}", self.file.name),
             attempt,
-            next_poll_ms: super::whole_millis(pause),
+            next_poll_ms: super::duration_as_millis(pause),
         });
     }
 
-    fn emit(&self, event: EventKind) {
+    fn emit_event(&self, event: EventKind) {
         (self.context.event_sink)(VisitEvent {
             visit: self.file.id,
             at: self.context.clock.now(),

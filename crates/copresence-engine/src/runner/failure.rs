@@ -2,40 +2,42 @@
 
 use copresence_client::{CallError, ErrorClass, ErrorResponse};
 use copresence_store::StoreError;
-use copresence_visit::{Failure, FailureKind, Outcome};
+use copresence_visit::{Outcome, VisitFailure, VisitFailureKind};
 
 /// The failure of a call without a usable response.
-pub(crate) fn call_failure(error: &CallError) -> Failure {
+pub(crate) fn failure_of_call_error(error: &CallError) -> VisitFailure {
     match error {
-        CallError::NeverSent(cause) => Failure::new(FailureKind::NeverSent, cause.to_string()),
-        CallError::ResponseLost(evidence) => Failure::new(FailureKind::Unanswered, evidence.to_string()),
-        CallError::InvalidResponse(broken) => {
-            Failure::new(FailureKind::ProtocolViolation, broken.to_string())
+        CallError::NeverSent(cause) => VisitFailure::new(VisitFailureKind::NeverSent, cause.to_string()),
+        CallError::ResponseLost(evidence) => {
+            VisitFailure::new(VisitFailureKind::Unanswered, evidence.to_string())
         }
-        CallError::ErrorResponse(refusal) => refusal_failure(refusal),
+        CallError::InvalidResponse(broken) => {
+            VisitFailure::new(VisitFailureKind::ProtocolViolation, broken.to_string())
+        }
+        CallError::ErrorResponse(refusal) => failure_of_error_response(refusal),
     }
 }
 
 /// The failure of our own disk; no request was sent.
-pub(crate) fn disk_failure(error: &StoreError) -> Failure {
-    let kind = if error.is_disk_full() { FailureKind::DiskFull } else { FailureKind::Storage };
-    Failure::new(kind, error.to_string())
+pub(crate) fn failure_of_store_error(error: &StoreError) -> VisitFailure {
+    let kind = if error.is_disk_full() { VisitFailureKind::DiskFull } else { VisitFailureKind::Storage };
+    VisitFailure::new(kind, error.to_string())
 }
 
 /// The outcome of a visit that could not be journalled at its start.
-pub(crate) fn disk_outcome(error: &StoreError) -> Outcome {
+pub(crate) fn outcome_of_store_error(error: &StoreError) -> Outcome {
     let detail = error.to_string();
     if error.is_disk_full() { Outcome::DiskFull(detail) } else { Outcome::StorageFailed(detail) }
 }
 
 /// The failure of a whole response with another status than the expected one.
-pub(crate) fn refusal_failure(refusal: &ErrorResponse) -> Failure {
+pub(crate) fn failure_of_error_response(refusal: &ErrorResponse) -> VisitFailure {
     let kind = match refusal.class {
-        ErrorClass::CredentialsRejected => FailureKind::CredentialsRefused,
-        ErrorClass::RateLimited => FailureKind::Busy,
-        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => FailureKind::GatewayLostAnswer,
-        ErrorClass::ServerError => FailureKind::BackendFailing,
-        _ => FailureKind::ProtocolViolation,
+        ErrorClass::CredentialsRejected => VisitFailureKind::CredentialsRefused,
+        ErrorClass::RateLimited => VisitFailureKind::Busy,
+        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => VisitFailureKind::GatewayLostAnswer,
+        ErrorClass::ServerError => VisitFailureKind::BackendFailing,
+        _ => VisitFailureKind::ProtocolViolation,
     };
-    Failure { retry_after: refusal.retry_after, ..Failure::new(kind, refusal.to_string()) }
+    VisitFailure { retry_after: refusal.retry_after, ..VisitFailure::new(kind, refusal.to_string()) }
 }

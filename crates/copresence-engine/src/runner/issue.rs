@@ -5,7 +5,7 @@ use crate::qr::QrCode;
 use copresence_protocol::ExportToken;
 use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_visit::{Failure, FailureKind, IssueRequest};
+use copresence_visit::{TokenRequest, VisitFailure, VisitFailureKind};
 use jiff::Timestamp;
 
 /// A journalled token.
@@ -24,18 +24,18 @@ pub(crate) struct IssuedToken {
 /// # Errors
 /// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
 /// cannot be written.
-pub(crate) async fn issue(
+pub(crate) async fn issue_and_journal_token(
     context: &VisitContext,
     id: VisitId,
-    request: &IssueRequest,
+    request: &TokenRequest,
     space: RequiredSpace<'_>,
-) -> Result<IssuedToken, Failure> {
-    space.check(context)?;
-    let token = context.api.generate_token().await.map_err(|error| failure::call_failure(&error))?;
+) -> Result<IssuedToken, VisitFailure> {
+    space.check_free_space(context)?;
+    let token = context.api.generate_token().await.map_err(|error| failure::failure_of_call_error(&error))?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
-    let link = request.link.fill_token(&token);
+    let link = request.link.link_for_token(&token);
     if let Err(error) = QrCode::new(&link) {
-        return Err(Failure::new(FailureKind::ProtocolViolation, error.to_string()));
+        return Err(VisitFailure::new(VisitFailureKind::ProtocolViolation, error.to_string()));
     }
     let at = context.clock.now();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
@@ -43,6 +43,6 @@ pub(crate) async fn issue(
         .journal
         .record_token(&id, &token, &link, expires_at, at)
         .await
-        .map_err(|error| failure::disk_failure(&error))?;
+        .map_err(|error| failure::failure_of_store_error(&error))?;
     Ok(IssuedToken { token, link, expires_at, at })
 }

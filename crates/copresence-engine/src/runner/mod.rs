@@ -10,14 +10,14 @@ mod space;
 mod visit_runner;
 
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
-pub(crate) use redeem::{answer_kind, mask_export_types, read_response};
+pub(crate) use redeem::{answer_kind_of_result, mask_export_types, read_redeem_response};
 pub(crate) use space::RequiredSpace;
 pub(crate) use visit_runner::{FirstStep, RunnerResult, VisitRunner};
 
 use crate::events::{EventKind, VisitEvent};
 use crate::problem;
 use copresence_visit::outcome::EndPhase;
-use copresence_visit::{Event, Outcome};
+use copresence_visit::{MachineEvent, Outcome};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -48,15 +48,15 @@ pub async fn run_visit(
     let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
     let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
     emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
-    match VisitRunner::begin(config, context).await {
+    match VisitRunner::begin_visit(config, context).await {
         Ok(runner) => {
             let RunnerResult { outcome, directory, .. } =
-                runner.run(FirstStep::Event(Event::Started), leave).await;
+                runner.run_to_end(FirstStep::Event(MachineEvent::Started), leave).await;
             VisitResult { outcome, directory }
         }
         Err(error) => {
-            let outcome = failure::disk_outcome(&error);
-            let (_, event) = ended_event(&outcome, EndPhase::Issuing.as_str(), None);
+            let outcome = failure::outcome_of_store_error(&error);
+            let (_, event) = ended_event_and_message(&outcome, EndPhase::Issuing.as_str(), None);
             emit(event);
             VisitResult { outcome, directory: None }
         }
@@ -64,8 +64,12 @@ pub async fn run_visit(
 }
 
 /// The last event of a visit, and its message.
-fn ended_event(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
-    let mut message = problem::operator_message(&problem::outcome_problem(outcome));
+fn ended_event_and_message(
+    outcome: &Outcome,
+    state: &str,
+    directory: Option<&std::path::Path>,
+) -> (String, EventKind) {
+    let mut message = problem::operator_message(&problem::problem_for_outcome(outcome));
     if let Some(directory) = directory {
         message = format!("{} The files are in {}", message.trim_end(), directory.display());
     }
@@ -84,7 +88,7 @@ pub fn folder_date(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
-fn whole_millis(duration: std::time::Duration) -> u64 {
+fn duration_as_millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{AnswerKind, Journal, PollAnswer, RedeemNo, StoreError, VisitId};
-use copresence_visit::{Failure, FailureKind, PartialDelivery, RedeemResult};
+use copresence_store::{AnswerKind, Journal, PollAnswer, RedeemNumber, StoreError, VisitId};
+use copresence_visit::{PartialDelivery, RedeemResult, VisitFailure, VisitFailureKind};
 use jiff::Timestamp;
 
 /// How a redeem ended.
-pub(crate) struct Redeemed {
+pub(crate) struct CompletedRedeem {
     pub(crate) result: RedeemResult,
     /// What could not be journalled.
     pub(crate) pending_write: Option<PendingJournalWrite>,
@@ -21,7 +21,7 @@ pub(crate) struct Redeemed {
 
 /// The end of a redeem that is still to be journalled. The journal refuses a further redeem until it is.
 pub(crate) struct PendingJournalWrite {
-    no: RedeemNo,
+    no: RedeemNumber,
     response: JournalledResponse,
     kind: AnswerKind,
     at: Timestamp,
@@ -44,10 +44,14 @@ impl PendingJournalWrite {
     ///
     /// # Errors
     /// When the journal cannot be written; calling it again continues where it stopped.
-    pub(crate) async fn write(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+    pub(crate) async fn write_to_journal(
+        &mut self,
+        journal: &Journal,
+        id: VisitId,
+    ) -> Result<(), StoreError> {
         let (no, kind, at) = (self.no, self.kind, self.at);
         match &self.response {
-            JournalledResponse::NeverSent { why } => journal.record_never_sent(&id, no, why, at).await,
+            JournalledResponse::NeverSent { why } => journal.record_redeem_never_sent(&id, no, why, at).await,
             JournalledResponse::Unanswered { evidence, received } => {
                 if !self.body_is_written {
                     journal.record_lost_answer(&id, no, evidence, received, at).await?;
@@ -58,7 +62,7 @@ impl PendingJournalWrite {
                 }
                 journal.record_answer_kind(&id, no, kind).await
             }
-            JournalledResponse::Answered { status, body, .. } if names_files(kind) => {
+            JournalledResponse::Answered { status, body, .. } if kind_names_files(kind) => {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
@@ -78,7 +82,7 @@ impl PendingJournalWrite {
     }
 }
 
-fn names_files(kind: AnswerKind) -> bool {
+fn kind_names_files(kind: AnswerKind) -> bool {
     matches!(kind, AnswerKind::Delivery | AnswerKind::Truncated)
 }
 
@@ -86,28 +90,29 @@ fn names_files(kind: AnswerKind) -> bool {
 /// previous redeem.
 ///
 /// If the future is dropped, the journal gets the redeem as unanswered (or as never sent, if it was not sent yet).
-pub(crate) async fn redeem(
+pub(crate) async fn redeem_and_journal(
     context: &VisitContext,
     id: VisitId,
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
     space: RequiredSpace<'_>,
-) -> Redeemed {
-    let unsent = |failure, pending_write| Redeemed { result: RedeemResult::Failed(failure), pending_write };
+) -> CompletedRedeem {
+    let unsent =
+        |failure, pending_write| CompletedRedeem { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
-        && let Err(error) = before.write(&context.journal, id).await
+        && let Err(error) = before.write_to_journal(&context.journal, id).await
     {
-        return unsent(failure::disk_failure(&error), Some(before));
+        return unsent(failure::failure_of_store_error(&error), Some(before));
     }
-    if let Err(failure) = space.check(context) {
+    if let Err(failure) = space.check_free_space(context) {
         return unsent(failure, None);
     }
-    let mut intent = OpenIntent { context, id, no: None, is_open: true };
+    let mut intent = OpenRedeemIntent { context, id, no: None, is_open: true };
     let no = match context.journal.record_redeem_intent(&id, context.clock.now()).await {
         Ok(no) => no,
         Err(error) => {
             intent.is_open = false;
-            return unsent(failure::disk_failure(&error), None);
+            return unsent(failure::failure_of_store_error(&error), None);
         }
     };
     intent.no = Some(no);
@@ -118,8 +123,8 @@ pub(crate) async fn redeem(
     let at = context.clock.now();
     let (result, response) = match response {
         Ok(response) => {
-            let result = mask_result(read_response(&response, no), &context.api);
-            let body = body_to_journal(&context.api, Some(response.status), &response.body, &result);
+            let result = mask_redeem_result(read_redeem_response(&response, no), &context.api);
+            let body = masked_body_to_journal(&context.api, Some(response.status), &response.body, &result);
             let completion_status = match &result {
                 RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
                 _ => None,
@@ -128,10 +133,10 @@ pub(crate) async fn redeem(
             (result, JournalledResponse::Answered { status: response.status, body, size, completion_status })
         }
         Err(error) => {
-            let received = received_body(&error);
-            let result = failure_with_partial(failure::call_failure(&error), no, &received);
-            let result = mask_result(result, &context.api);
-            let received = body_to_journal(&context.api, None, &received, &result);
+            let received = received_body_of_error(&error);
+            let result = failure_with_partial_delivery(failure::failure_of_call_error(&error), no, &received);
+            let result = mask_redeem_result(result, &context.api);
+            let received = masked_body_to_journal(&context.api, None, &received, &result);
             let response = match error {
                 CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
                 other => JournalledResponse::Unanswered { evidence: other.to_string(), received },
@@ -140,21 +145,26 @@ pub(crate) async fn redeem(
         }
     };
     crash_point::reach_crash_point(CrashPoint::AnswerParsed);
-    let mut write =
-        PendingJournalWrite { no, response, kind: answer_kind(&result), at, body_is_written: false };
+    let mut write = PendingJournalWrite {
+        no,
+        response,
+        kind: answer_kind_of_result(&result),
+        at,
+        body_is_written: false,
+    };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
-    let pending_write = match write.write(&context.journal, id).await {
+    let pending_write = match write.write_to_journal(&context.journal, id).await {
         Ok(()) => None,
         Err(error) => {
             tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
             Some(write)
         }
     };
-    Redeemed { result, pending_write }
+    CompletedRedeem { result, pending_write }
 }
 
 /// The received part of the body of a 200 that is not a whole response.
-fn received_body(error: &CallError) -> Bytes {
+fn received_body_of_error(error: &CallError) -> Bytes {
     match error {
         CallError::ResponseLost(evidence) if evidence.status == Some(200) => evidence.body.clone(),
         CallError::InvalidResponse(broken) if broken.status == 200 => broken.body.clone(),
@@ -163,11 +173,11 @@ fn received_body(error: &CallError) -> Bytes {
 }
 
 /// Reads a whole response: live, or from the journal.
-pub(crate) fn read_response(response: &ApiResponse, no: RedeemNo) -> RedeemResult {
-    if let Some(refusal) = response.redeem_error() {
+pub(crate) fn read_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
+    if let Some(refusal) = response.classify_redeem_error() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
-            _ => RedeemResult::Failed(failure::refusal_failure(&refusal)),
+            _ => RedeemResult::Failed(failure::failure_of_error_response(&refusal)),
         };
     }
     match RedeemResponse::parse(&response.body) {
@@ -175,27 +185,33 @@ pub(crate) fn read_response(response: &ApiResponse, no: RedeemNo) -> RedeemResul
         Ok(RedeemResponse::NotReady(progress)) => RedeemResult::NotReady(progress),
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
-            failure_with_partial(Failure::new(FailureKind::ProtocolViolation, detail), no, &response.body)
+            failure_with_partial_delivery(
+                VisitFailure::new(VisitFailureKind::ProtocolViolation, detail),
+                no,
+                &response.body,
+            )
         }
     }
 }
 
 /// A failure, with the files that the received part of the body names.
-fn failure_with_partial(failure: Failure, no: RedeemNo, received: &[u8]) -> RedeemResult {
-    match Delivery::from_truncated_body(received) {
-        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.get(), delivery }),
+fn failure_with_partial_delivery(failure: VisitFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
+    match Delivery::delivery_from_truncated_body(received) {
+        Some(delivery) => {
+            RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number(), delivery })
+        }
         None => RedeemResult::Failed(failure),
     }
 }
 
 /// How the journal classifies a result.
-pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
+pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
     match result {
         RedeemResult::NotReady(_) => AnswerKind::Progress,
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
         RedeemResult::Truncated(..) => AnswerKind::Truncated,
         RedeemResult::Refused => AnswerKind::Refused,
-        RedeemResult::Failed(failure) if failure.kind == FailureKind::ProtocolViolation => {
+        RedeemResult::Failed(failure) if failure.kind == VisitFailureKind::ProtocolViolation => {
             AnswerKind::Unreadable
         }
         RedeemResult::Failed(_) => AnswerKind::Failed,
@@ -203,7 +219,7 @@ pub(crate) fn answer_kind(result: &RedeemResult) -> AnswerKind {
 }
 
 /// Masks the backend's own words in a result, before they are shown or stored.
-fn mask_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
+fn mask_redeem_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {
@@ -229,8 +245,13 @@ pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
 /// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
 /// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
 /// finds the same URLs in any case.
-fn body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
-    let masked = api.redact_response_body(status, body);
+fn masked_body_to_journal(
+    api: &ApiClient,
+    status: Option<u16>,
+    body: &Bytes,
+    result: &RedeemResult,
+) -> Bytes {
+    let masked = api.redact_body_for_saving(status, body);
     let (delivery, is_whole) = match result {
         RedeemResult::Delivered(delivery) => (delivery, true),
         RedeemResult::Truncated(_, partial) => (&partial.delivery, false),
@@ -242,7 +263,7 @@ fn body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &
             _ => None,
         }
     } else {
-        Delivery::from_truncated_body(&masked)
+        Delivery::delivery_from_truncated_body(&masked)
     };
     let same = reread.is_some_and(|reread| {
         reread.exports.len() == delivery.exports.len()
@@ -250,13 +271,13 @@ fn body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &
             && reread.contradiction.is_some() == delivery.contradiction.is_some()
             && reread.exports.iter().zip(&delivery.exports).all(|(a, b)| a.download_url == b.download_url)
     });
-    if same { masked } else { rewritten_body(delivery, is_whole) }
+    if same { masked } else { delivery_to_json_body(delivery, is_whole) }
 }
 
-fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
+fn delivery_to_json_body(delivery: &Delivery, is_whole: bool) -> Bytes {
     let exports = delivery.exports.iter().map(|export| {
         serde_json::json!({
-            "download_URL": export.download_url.expose(),
+            "download_URL": export.download_url.expose_url(),
             "export_type": export.export_type.as_str(),
         })
     });
@@ -274,19 +295,19 @@ fn rewritten_body(delivery: &Delivery, is_whole: bool) -> Bytes {
 }
 
 /// An intent whose request may be in flight.
-struct OpenIntent<'a> {
+struct OpenRedeemIntent<'a> {
     context: &'a VisitContext,
     id: VisitId,
     /// `None` while the intent is being written, so nothing was sent.
-    no: Option<RedeemNo>,
+    no: Option<RedeemNumber>,
     is_open: bool,
 }
 
-impl Drop for OpenIntent<'_> {
+impl Drop for OpenRedeemIntent<'_> {
     fn drop(&mut self) {
         if self.is_open {
             let now = self.context.clock.now();
-            self.context.journal.queue_cancelled_redeem(&self.id, self.no, self.no.is_some(), now);
+            self.context.journal.queue_redeem_cancellation(&self.id, self.no, self.no.is_some(), now);
         }
     }
 }
@@ -299,15 +320,16 @@ mod tests {
     fn a_rewritten_body_is_read_as_the_same_delivery() {
         let body = br#"{"avatar_ready":false,"payload_complete":[{"export_type":"glb","download_URL":"https://f.test/1?k=true"},7]}"#;
         let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body) else { panic!("a delivery") };
-        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&rewritten_body(&delivery, true)) else {
+        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&delivery_to_json_body(&delivery, true))
+        else {
             panic!("still a delivery")
         };
         assert_eq!(again.exports, delivery.exports);
         assert_eq!((again.unusable_entries.len(), again.contradiction.is_some()), (1, true));
-        let truncated = rewritten_body(&delivery, false);
+        let truncated = delivery_to_json_body(&delivery, false);
         assert!(RedeemResponse::parse(&truncated).is_err());
         assert_eq!(
-            Delivery::from_truncated_body(&truncated).expect("the beginning").exports,
+            Delivery::delivery_from_truncated_body(&truncated).expect("the beginning").exports,
             delivery.exports
         );
     }

@@ -5,8 +5,9 @@ use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};
 use copresence_store::{
-    AvatarFolder, CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, Phase,
-    PhaseTimes, PlannedFile, SavedAvatars, SpaceReservation, StoreError, VisitLimits, VisitRecordStart,
+    CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, PartialAvatarFolder,
+    PhaseTimes, PlannedFile, SavedAvatars, SpaceReservations, StoreError, VisitLimits, VisitPhase,
+    VisitStart,
 };
 use futures_util::StreamExt;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct SaveJob {
     /// The visit.
-    pub(crate) start: Arc<VisitRecordStart>,
+    pub(crate) start: Arc<VisitStart>,
     pub(crate) limits: VisitLimits,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
@@ -30,7 +31,7 @@ pub(crate) struct SaveJob {
 
 /// Result of saving.
 #[derive(Debug, Default)]
-pub(crate) struct Saved {
+pub(crate) struct SaveResult {
     /// The avatar's folder, complete or incomplete.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) files: Vec<SavedFile>,
@@ -41,37 +42,46 @@ pub(crate) struct Saved {
 }
 
 /// Downloads and saves. If the future is dropped, the partial files stay for recovery.
-pub(crate) async fn save(context: &VisitContext, job: SaveJob, delivery: Delivery) -> Saved {
+pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery: Delivery) -> SaveResult {
     if job.is_resumed
-        && let Some(saved) = block_in_place(|| existing_avatar(context, &job.start))
+        && let Some(saved) = block_in_place(|| find_saved_avatar(context, &job.start))
     {
         return saved;
     }
-    match try_save(context, &job, delivery).await {
+    match try_save_delivery(context, &job, delivery).await {
         Ok(saved) => saved,
-        Err(error) => {
-            Saved { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..Saved::default() }
-        }
+        Err(error) => SaveResult {
+            missing: vec![error.to_string()],
+            is_disk_full: error.is_disk_full(),
+            ..SaveResult::default()
+        },
     }
 }
 
-async fn try_save(context: &VisitContext, job: &SaveJob, delivery: Delivery) -> Result<Saved, StoreError> {
+async fn try_save_delivery(
+    context: &VisitContext,
+    job: &SaveJob,
+    delivery: Delivery,
+) -> Result<SaveResult, StoreError> {
     let start = &job.start;
-    let mut folder =
-        AvatarFolder::create_or_reopen(&start.out_dir, &start.id, folder_date(start.started_at))?;
+    let mut folder = PartialAvatarFolder::create_or_reopen_folder(
+        &start.out_dir,
+        &start.id,
+        folder_date(start.started_at),
+    )?;
     let names: Vec<String> = delivery
         .exports
         .iter()
         .enumerate()
-        .map(|(index, export)| folder.file_name(index, &export.export_type))
+        .map(|(index, export)| folder.assign_file_name(index, &export.export_type))
         .collect();
     if job.known_files.is_empty()
-        && let Err(error) = plan_files(context, job, &delivery.exports, &names).await
+        && let Err(error) = journal_planned_files(context, job, &delivery.exports, &names).await
     {
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
         tracing::error!(%error, "cannot journal the files");
     }
-    let results = download_all(context, job, &folder, &delivery.exports, &names).await;
+    let results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
     let without_space: Vec<String> = names
         .iter()
         .zip(&results)
@@ -82,7 +92,7 @@ async fn try_save(context: &VisitContext, job: &SaveJob, delivery: Delivery) -> 
         .collect();
     if !without_space.is_empty() {
         // Not set aside as incomplete: with a little space it becomes complete, if the URLs live that long.
-        return Ok(Saved { missing: without_space, is_disk_full: true, ..Saved::default() });
+        return Ok(SaveResult { missing: without_space, is_disk_full: true, ..SaveResult::default() });
     }
 
     let mut files = Vec::new();
@@ -125,7 +135,7 @@ async fn try_save(context: &VisitContext, job: &SaveJob, delivery: Delivery) -> 
     publish_avatar(context, job, folder, files, missing).await
 }
 
-async fn plan_files(
+async fn journal_planned_files(
     context: &VisitContext,
     job: &SaveJob,
     exports: &[Export],
@@ -145,20 +155,20 @@ async fn plan_files(
     context.journal.record_planned_files(&job.start.id, &planned).await
 }
 
-async fn download_all(
+async fn download_all_files(
     context: &VisitContext,
     job: &SaveJob,
-    folder: &AvatarFolder,
+    folder: &PartialAvatarFolder,
     exports: &[Export],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
-    let room = SpaceReservation::for_folder(&job.start.out_dir);
+    let room = SpaceReservations::reservations_for_folder(&job.start.out_dir);
     let downloads: Vec<_> = exports
         .iter()
         .zip(names)
         .enumerate()
         .map(|(index, (export, name))| {
-            download_and_journal(context, job, (folder, &room), index, export, name)
+            download_and_journal_file(context, job, (folder, &room), index, export, name)
         })
         .collect();
     let mut results: Vec<_> = futures_util::stream::iter(downloads)
@@ -169,10 +179,10 @@ async fn download_all(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-async fn download_and_journal(
+async fn download_and_journal_file(
     context: &VisitContext,
     job: &SaveJob,
-    (folder, room): (&AvatarFolder, &SpaceReservation),
+    (folder, room): (&PartialAvatarFolder, &SpaceReservations),
     index: usize,
     export: &Export,
     name: &str,
@@ -213,11 +223,11 @@ async fn download_and_journal(
 
 /// Reads a file that an earlier run completed, and compares its digest.
 fn verify_saved_file(
-    folder: &AvatarFolder,
+    folder: &PartialAvatarFolder,
     name: &str,
     earlier: Option<&FileState>,
 ) -> Result<CompleteFile, FileFailure> {
-    let whole = block_in_place(|| folder.read_complete_file(name))?;
+    let whole = block_in_place(|| folder.reread_complete_file(name))?;
     let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
         why: "it was complete, and its content on the disk has changed since".to_owned(),
@@ -226,13 +236,15 @@ fn verify_saved_file(
     })
 }
 
+/// Writes the manifest and moves the folder to its final place: among the avatars if it is complete, otherwise to
+/// the incomplete ones.
 async fn publish_avatar(
     context: &VisitContext,
     job: &SaveJob,
-    folder: AvatarFolder,
+    folder: PartialAvatarFolder,
     files: Vec<ManifestFile>,
     missing: Vec<MissingFile>,
-) -> Result<Saved, StoreError> {
+) -> Result<SaveResult, StoreError> {
     let now = context.clock.now();
     let complete = missing.is_empty();
     let manifest = Manifest {
@@ -245,18 +257,23 @@ async fn publish_avatar(
         files,
         missing,
     };
-    if complete && let Err(error) = context.journal.record_phase(&job.start.id, Phase::Saved, now).await {
+    if complete && let Err(error) = context.journal.record_phase(&job.start.id, VisitPhase::Saved, now).await
+    {
         // The avatar is complete, so it is published all the same.
         tracing::error!(%error, "cannot journal that the avatar is saved");
     }
     // Without an await: a visit that is dropped must not rename a folder after it released its lock.
     let directory = block_in_place(|| {
-        if complete { folder.publish(&manifest) } else { folder.keep_incomplete(&context.data, &manifest) }
+        if complete {
+            folder.publish(&manifest)
+        } else {
+            folder.move_to_incomplete_folder(&context.data, &manifest)
+        }
     })?;
-    Ok(saved_from_manifest(directory, &manifest))
+    Ok(save_result_from_manifest(directory, &manifest))
 }
 
-fn saved_from_manifest(directory: PathBuf, manifest: &Manifest) -> Saved {
+fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveResult {
     let files = manifest
         .files
         .iter()
@@ -267,28 +284,31 @@ fn saved_from_manifest(directory: PathBuf, manifest: &Manifest) -> Saved {
             sha256: file.sha256.to_string(),
         })
         .collect();
-    let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_label(m), m.reason)).collect();
-    Saved { directory: Some(directory), files, missing, is_disk_full: false }
+    let missing =
+        manifest.missing.iter().map(|m| format!("{}: {}", missing_file_label(m), m.reason)).collect();
+    SaveResult { directory: Some(directory), files, missing, is_disk_full: false }
 }
 
-fn missing_label(missing: &MissingFile) -> &str {
+fn missing_file_label(missing: &MissingFile) -> &str {
     [&missing.path, &missing.export_type].into_iter().find(|s| !s.is_empty()).map_or("a file", |s| s)
 }
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
-fn existing_avatar(context: &VisitContext, start: &VisitRecordStart) -> Option<Saved> {
-    let parents = [start.out_dir.clone(), context.data.incomplete_path()];
-    let (folder, manifest) =
-        parents.iter().find_map(|parent| SavedAvatars::find_avatar(parent, &start.id).ok().flatten())?;
+fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
+    let parents = [start.out_dir.clone(), context.data.incomplete_folder_path()];
+    let (folder, manifest) = parents
+        .iter()
+        .find_map(|parent| SavedAvatars::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
-    Some(saved_from_manifest(folder, &manifest))
+    Some(save_result_from_manifest(folder, &manifest))
 }
 
 /// Removes the partial folder of a visit that cannot be resumed.
-pub(crate) fn discard_partial_folder(start: &VisitRecordStart) {
-    let folder = AvatarFolder::reopen(&start.out_dir, &start.id, folder_date(start.started_at));
-    if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), AvatarFolder::discard)) {
+pub(crate) fn discard_partial_folder(start: &VisitStart) {
+    let folder =
+        PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
+    if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), PartialAvatarFolder::discard)) {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
     }
 }

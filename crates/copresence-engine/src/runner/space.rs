@@ -2,7 +2,7 @@
 //! saved then is lost.
 
 use super::{VisitContext, failure};
-use copresence_visit::Failure;
+use copresence_visit::VisitFailure;
 use std::path::Path;
 
 /// How much space must be free, and where.
@@ -22,10 +22,10 @@ impl RequiredSpace<'_> {
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the free space cannot be read.
-    pub(crate) fn check(self, context: &VisitContext) -> Result<(), Failure> {
+    pub(crate) fn check_free_space(self, context: &VisitContext) -> Result<(), VisitFailure> {
         let data = context.data.path();
         copresence_store::ensure_free_space(self.out_dir, self.min_free)
             .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))
-            .map_err(|error| failure::disk_failure(&error))
+            .map_err(|error| failure::failure_of_store_error(&error))
     }
 }

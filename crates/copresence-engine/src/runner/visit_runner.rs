@@ -1,20 +1,21 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
-use super::issue::{IssuedToken, issue};
-use super::redeem::{PendingJournalWrite, Redeemed, redeem};
-use super::save::{SaveJob, Saved, discard_partial_folder, save};
-use super::{ExitSignals, RequiredSpace, block_in_place, ended_event, whole_millis};
+use super::issue::{IssuedToken, issue_and_journal_token};
+use super::redeem::{CompletedRedeem, PendingJournalWrite, redeem_and_journal};
+use super::save::{SaveJob, SaveResult, discard_partial_folder, save_delivery};
+use super::{ExitSignals, RequiredSpace, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
 use copresence_store::{
-    Ending, FileRecord, Journal, Phase, PhaseTimes, RedeemNo, Retained, StoreError, Unfinished, VisitId,
-    VisitLimits, VisitLock, VisitRecordStart,
+    FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding,
+    VisitId, VisitLimits, VisitLock, VisitPhase, VisitStart,
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    Effect, Event, Failure, Millis, Notice, Outcome, PollMode, RedeemResult, Visit, VisitPlan, step,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollMode, RedeemResult, Visit, VisitFailure,
+    VisitNotice, VisitPlan, apply_event_to_visit,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 /// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
 pub(crate) struct VisitRunner {
-    start: Arc<VisitRecordStart>,
+    start: Arc<VisitStart>,
     limits: VisitLimits,
     download_pause: Duration,
     context: VisitContext,
@@ -38,7 +39,7 @@ pub(crate) struct VisitRunner {
     known_files: Vec<FileRecord>,
     is_resumed: bool,
     in_flight: Option<InFlight>,
-    wake_at: Option<Millis>,
+    wake_at: Option<MillisSinceOrigin>,
     /// Held until the end, so that no recovery touches this visit.
     _visit_lock: VisitLock,
 }
@@ -53,8 +54,8 @@ pub(crate) struct RunnerResult {
 
 /// What a run begins with.
 pub(crate) enum FirstStep {
-    Event(Event),
-    Effects(Vec<Effect>),
+    Event(MachineEvent),
+    Effects(Vec<MachineEffect>),
 }
 
 impl VisitRunner {
@@ -62,14 +63,14 @@ impl VisitRunner {
     ///
     /// # Errors
     /// When the visit cannot be locked or journalled.
-    pub(crate) async fn begin(config: VisitConfig, context: VisitContext) -> Result<Self, StoreError> {
+    pub(crate) async fn begin_visit(config: VisitConfig, context: VisitContext) -> Result<Self, StoreError> {
         let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
-        let start = config.start_record(now);
+        let start = config.to_start_record(now);
         context.journal.record_start(&start).await?;
         let plan = VisitPlan {
             polling: config.polling.clone(),
-            give_up_at: context.clock.millis() + config.timeout,
+            give_up_at: context.clock.elapsed_millis() + config.timeout,
             patience: config.limits.patience,
             seed: jitter_seed(config.id),
             mode: PollMode::UntilReady,
@@ -78,7 +79,7 @@ impl VisitRunner {
             start: Arc::new(start),
             limits: config.limits,
             download_pause: config.download_pause,
-            visit: Visit::new(plan, config.issue_request()),
+            visit: Visit::new(plan, config.to_issue_request()),
             times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
             is_resumed: false,
@@ -92,8 +93,8 @@ impl VisitRunner {
     }
 
     /// Continues a visit that is reopened in the journal. `visit` is restored from it.
-    pub(crate) fn resume(
-        unfinished: Unfinished,
+    pub(crate) fn resume_visit(
+        unfinished: UnfinishedVisit,
         visit: Visit,
         context: VisitContext,
         visit_lock: VisitLock,
@@ -116,7 +117,7 @@ impl VisitRunner {
         }
     }
 
-    fn emit(&self, event: EventKind) {
+    fn emit_event(&self, event: EventKind) {
         (self.context.event_sink)(VisitEvent {
             visit: self.start.id,
             at: self.context.clock.now(),
@@ -125,76 +126,79 @@ impl VisitRunner {
     }
 
     /// Runs the visit to its end.
-    pub(crate) async fn run(mut self, first: FirstStep, leave: ExitSignals) -> RunnerResult {
+    pub(crate) async fn run_to_end(mut self, first: FirstStep, leave: ExitSignals) -> RunnerResult {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
-            FirstStep::Event(event) => self.handle(event).await,
-            FirstStep::Effects(effects) => self.perform(effects).await,
+            FirstStep::Event(event) => self.handle_machine_event(event).await,
+            FirstStep::Effects(effects) => self.perform_effects(effects).await,
         };
         while outcome.is_none() {
             let event = tokio::select! {
                 biased;
-                output = await_task(&mut self.in_flight) => {
+                output = await_in_flight_task(&mut self.in_flight) => {
                     self.in_flight = None;
-                    self.receive(output).await
+                    self.task_output_to_event(output).await
                 }
                 () = leave.interrupted.cancelled(), if !is_interrupted => {
                     is_interrupted = true;
-                    Event::Interrupted
+                    MachineEvent::Interrupted
                 }
                 () = leave.visitor_left.cancelled(), if !has_left => {
                     has_left = true;
-                    Event::VisitorLeft
+                    MachineEvent::VisitorLeft
                 }
-                () = wait_until(self.context.clock, self.wake_at) => {
+                () = wait_until_or_forever(self.context.clock, self.wake_at) => {
                     self.wake_at = None;
-                    Event::TimerFired
+                    MachineEvent::TimerFired
                 }
             };
-            outcome = self.handle(event).await;
+            outcome = self.handle_machine_event(event).await;
         }
         // The loop ends with an outcome.
-        self.finish(outcome.unwrap_or(Outcome::Interrupted)).await
+        self.finish_visit(outcome.unwrap_or(Outcome::Interrupted)).await
     }
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
-    async fn handle(&mut self, event: Event) -> Option<Outcome> {
-        let (visit, effects) = step(self.visit.clone(), event, self.context.clock.millis());
+    async fn handle_machine_event(&mut self, event: MachineEvent) -> Option<Outcome> {
+        let (visit, effects) =
+            apply_event_to_visit(self.visit.clone(), event, self.context.clock.elapsed_millis());
         self.visit = visit;
-        self.perform(effects).await
+        self.perform_effects(effects).await
     }
 
-    async fn perform(&mut self, effects: Vec<Effect>) -> Option<Outcome> {
+    async fn perform_effects(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
         let mut outcome = None;
         for effect in effects {
             match effect {
-                Effect::Issue(request) => {
+                MachineEffect::Issue(request) => {
                     let (context, start, min_free) = self.task_context();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredSpace { out_dir: &start.out_dir, min_free };
-                        TaskOutput::Issued(issue(&context, start.id, &request, space).await)
+                        TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space).await)
                     }));
                 }
-                Effect::Redeem { token } => {
+                MachineEffect::Redeem { token } => {
                     let (context, start, min_free) = self.task_context();
                     let before = self.pending_write.take();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredSpace { out_dir: &start.out_dir, min_free };
-                        let redeemed = redeem(&context, start.id, &token, before, space).await;
+                        let redeemed = redeem_and_journal(&context, start.id, &token, before, space).await;
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
                 }
-                Effect::UsePartial { redeem } => self.journal_partial(redeem).await,
-                Effect::Save { delivery } | Effect::SavePartial { delivery } => self.start_saving(delivery),
-                Effect::Wait { until } => self.wake_at = Some(until),
-                Effect::Notify(notice) => self.emit_notice(notice),
-                Effect::End(end) => outcome = Some(end),
+                MachineEffect::UsePartial { redeem } => self.journal_partial_delivery(redeem).await,
+                MachineEffect::Save { delivery } | MachineEffect::SavePartial { delivery } => {
+                    self.start_saving(delivery)
+                }
+                MachineEffect::Wait { until } => self.wake_at = Some(until),
+                MachineEffect::Notify(notice) => self.emit_notice(notice),
+                MachineEffect::End(end) => outcome = Some(end),
             }
         }
         outcome
     }
 
-    fn task_context(&self) -> (VisitContext, Arc<VisitRecordStart>, u64) {
+    fn task_context(&self) -> (VisitContext, Arc<VisitStart>, u64) {
         (self.context.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
@@ -209,78 +213,80 @@ impl VisitRunner {
         };
         let context = self.context.clone();
         self.in_flight =
-            Some(Box::pin(async move { TaskOutput::Saved(save(&context, job, delivery).await) }));
+            Some(Box::pin(async move { TaskOutput::Saved(save_delivery(&context, job, delivery).await) }));
     }
 
     /// Journals that a truncated response is used as the delivery.
-    async fn journal_partial(&mut self, redeem: u32) {
+    async fn journal_partial_delivery(&mut self, redeem: u32) {
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write(&self.context.journal, self.start.id).await
+            && let Err(error) = write.write_to_journal(&self.context.journal, self.start.id).await
         {
             tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
         if let Err(error) =
-            self.context.journal.record_partial_delivery(&self.start.id, RedeemNo::new(redeem)).await
+            self.context.journal.record_partial_as_delivery(&self.start.id, RedeemNumber::new(redeem)).await
         {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
             tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
         }
-        self.record_delivery().await;
+        self.record_delivery_time().await;
     }
 
     /// Records the time at which the token was spent.
-    async fn record_delivery(&mut self) {
+    async fn record_delivery_time(&mut self) {
         let now = self.context.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        journal_phase(&self.context.journal, self.start.id, Phase::Ready, now).await;
+        journal_phase(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
     }
 
     /// Turns the output of the task that was in flight into an event.
-    async fn receive(&mut self, output: TaskOutput) -> Event {
+    async fn task_output_to_event(&mut self, output: TaskOutput) -> MachineEvent {
         match output {
             TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
                 self.times.issued = Some(at);
-                self.emit(EventKind::Invited { link, expires_at });
-                Event::TokenIssued(token)
+                self.emit_event(EventKind::Invited { link, expires_at });
+                MachineEvent::TokenIssued(token)
             }
-            TaskOutput::Issued(Err(failure)) => Event::IssueFailed(failure),
+            TaskOutput::Issued(Err(failure)) => MachineEvent::IssueFailed(failure),
             TaskOutput::Redeemed(redeemed) => {
-                let Redeemed { result, pending_write } = *redeemed;
+                let CompletedRedeem { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
                 match &result {
-                    RedeemResult::NotReady(progress) => self.record_status(&progress.status).await,
-                    RedeemResult::Delivered(_) => self.record_delivery().await,
+                    RedeemResult::NotReady(progress) => self.record_status_time(&progress.status).await,
+                    RedeemResult::Delivered(_) => self.record_delivery_time().await,
                     _ => {}
                 }
-                Event::Redeemed(result)
+                MachineEvent::Redeemed(result)
             }
-            TaskOutput::Saved(Saved { directory, files, missing, is_disk_full: disk_full }) => {
+            TaskOutput::Saved(SaveResult { directory, files, missing, is_disk_full: disk_full }) => {
                 self.directory = directory;
                 if disk_full {
-                    Event::DiskFull(missing.join("; "))
+                    MachineEvent::DiskFull(missing.join("; "))
                 } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
-                    self.emit(EventKind::Saved { directory: directory.display().to_string(), files });
-                    Event::Saved
+                    self.emit_event(EventKind::Saved { directory: directory.display().to_string(), files });
+                    MachineEvent::Saved
                 } else if files.is_empty() {
-                    Event::NothingSaved(missing.join("; "))
+                    MachineEvent::NothingSaved(missing.join("; "))
                 } else {
-                    Event::SavedInPart(missing.join("; "))
+                    MachineEvent::SavedInPart(missing.join("; "))
                 }
             }
         }
     }
 
     /// Records the first time of each status, for the manifest and the history.
-    async fn record_status(&mut self, status: &CompletionStatus) {
+    async fn record_status_time(&mut self, status: &CompletionStatus) {
         let now = self.context.clock.now();
         let mut reached = Vec::new();
         if *status != CompletionStatus::NoAssociatedAvatar {
-            reached.push((Phase::Associated, &mut self.times.associated));
+            reached.push((VisitPhase::Associated, &mut self.times.associated));
         }
         match status {
-            CompletionStatus::InQueue => reached.push((Phase::Queued, &mut self.times.queued)),
-            CompletionStatus::Processing => reached.push((Phase::Processing, &mut self.times.processing)),
+            CompletionStatus::InQueue => reached.push((VisitPhase::Queued, &mut self.times.queued)),
+            CompletionStatus::Processing => {
+                reached.push((VisitPhase::Processing, &mut self.times.processing))
+            }
             _ => {}
         }
         let mut new = Vec::new();
@@ -295,21 +301,21 @@ impl VisitRunner {
         }
     }
 
-    fn emit_notice(&self, notice: Notice) {
-        self.emit(match notice {
-            Notice::Status { progress, next_poll } => EventKind::Status {
+    fn emit_notice(&self, notice: VisitNotice) {
+        self.emit_event(match notice {
+            VisitNotice::Status { progress, next_poll } => EventKind::Status {
                 completion_status: progress.status.as_str().to_owned(),
                 completion_progress: progress.completion_wire_value(),
-                queue_position: progress.queue_wire_value(),
-                next_poll_ms: whole_millis(next_poll),
+                queue_position: progress.queue_position_wire_value(),
+                next_poll_ms: duration_as_millis(next_poll),
             },
-            Notice::Retrying { failure, attempt, next_poll } => EventKind::Retrying {
-                code: failure.kind.code().to_owned(),
+            VisitNotice::Retrying { failure, attempt, next_poll } => EventKind::Retrying {
+                code: failure.kind.failure_code().to_owned(),
                 message: failure.detail,
                 attempt,
-                next_poll_ms: whole_millis(next_poll),
+                next_poll_ms: duration_as_millis(next_poll),
             },
-            Notice::Delivered { exports } => {
+            VisitNotice::Delivered { exports } => {
                 let exports = exports.iter().map(|export_type| export_type.as_str().to_owned()).collect();
                 EventKind::Redeemed { exports }
             }
@@ -317,20 +323,20 @@ impl VisitRunner {
     }
 
     /// Journals the end and emits the last event.
-    async fn finish(mut self, outcome: Outcome) -> RunnerResult {
+    async fn finish_visit(mut self, outcome: Outcome) -> RunnerResult {
         // A redeem in flight journals itself as unanswered when it is dropped.
         self.in_flight = None;
         let id = self.start.id;
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write(&self.context.journal, id).await
+            && let Err(error) = write.write_to_journal(&self.context.journal, id).await
         {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
-        let end = self.visit.end();
+        let end = self.visit.end_state();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
-        let (message, event) = ended_event(&outcome, state, self.directory.as_deref());
-        let ending = Ending {
+        let (message, event) = ended_event_and_message(&outcome, state, self.directory.as_deref());
+        let ending = VisitEnding {
             code: outcome.code().to_owned(),
             exit: outcome.exit_code(),
             message,
@@ -339,13 +345,13 @@ impl VisitRunner {
             at: self.context.clock.now(),
         };
         match self.context.journal.record_end(&id, &ending).await {
-            Ok(Retained::Nothing) if self.directory.is_none() => {
+            Ok(RetainedData::Nothing) if self.directory.is_none() => {
                 block_in_place(|| discard_partial_folder(&self.start));
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
         }
-        self.emit(event);
+        self.emit_event(event);
         RunnerResult { outcome, directory: self.directory, progress }
     }
 }
@@ -354,26 +360,27 @@ type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
 /// Output of the task in flight.
 enum TaskOutput {
-    Issued(Result<IssuedToken, Failure>),
-    Redeemed(Box<Redeemed>),
-    Saved(Saved),
+    Issued(Result<IssuedToken, VisitFailure>),
+    Redeemed(Box<CompletedRedeem>),
+    Saved(SaveResult),
 }
 
-async fn await_task(task: &mut Option<InFlight>) -> TaskOutput {
+async fn await_in_flight_task(task: &mut Option<InFlight>) -> TaskOutput {
     match task {
         Some(task) => task.await,
         None => std::future::pending().await,
     }
 }
 
-async fn wait_until(clock: Clock, time: Option<Millis>) {
+/// Waits until `time`; for ever if there is none.
+async fn wait_until_or_forever(clock: Clock, time: Option<MillisSinceOrigin>) {
     match time {
         Some(time) => clock.sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
 
-async fn journal_phase(journal: &Journal, id: VisitId, phase: Phase, at: Timestamp) {
+async fn journal_phase(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
     if let Err(error) = journal.record_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }

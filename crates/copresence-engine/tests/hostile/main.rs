@@ -47,7 +47,7 @@ impl Fixture {
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let root = made.expect("a folder");
-        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
         let peer = HostileBackend::start().await;
         let config = root.path().join("profiles.toml");
         let text = format!(
@@ -57,7 +57,7 @@ impl Fixture {
             peer.url
         );
         std::fs::write(&config, text).expect("written");
-        let profiles = Profiles::load(Some(&config)).expect("reads");
+        let profiles = Profiles::load_profiles(Some(&config)).expect("reads");
         Self { root, data_store, peer, profiles }
     }
 
@@ -67,7 +67,7 @@ impl Fixture {
 
     async fn visit(&self, number: usize, case: Case) -> CaseResult {
         self.peer.set_case(number, case);
-        let profile = self.profiles.get("test").expect("usable");
+        let profile = self.profiles.profile_by_name("test").expect("usable");
         let target = BackendTarget {
             api_url: self.peer.url.clone(),
             link: profile.link.clone().expect("a link"),
@@ -76,7 +76,7 @@ impl Fixture {
                 session_token: Some(SessionToken::new(format!("case-{number}"))),
                 ..Credentials::default()
             },
-            embedded_sandbox: false,
+            target_of_embedded_sandbox: false,
         };
         let overrides = VisitOverrides {
             out_dir: Some(self.out()),
@@ -178,7 +178,7 @@ fn assert_case_ended_well(what: &str, result: &CaseResult) {
     let CaseResult { ended, events, counts } = result;
     let exit = ended.outcome.exit_code();
     assert!(matches!(exit, 0 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10), "{what}: {ended:?}");
-    let words: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
+    let words: Vec<_> = events.iter().map(|event| event.kind.event_name()).collect();
     assert_eq!((words.first(), words.last()), (Some(&"started"), Some(&"ended")), "{what}");
     assert_eq!(words.iter().filter(|word| **word == "ended").count(), 1, "{what}");
     assert_eq!(

@@ -45,7 +45,7 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
     assert!(
-        fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(),
+        fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(),
         "no secret is left"
     );
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
@@ -195,7 +195,7 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
     .await;
     assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
-    assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
     let manifest = manifest(&directory);
     assert!(!manifest.complete);
     assert_eq!(manifest.missing[0].export_type, "fbx");

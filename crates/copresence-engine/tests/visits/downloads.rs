@@ -36,7 +36,7 @@ fn saved(ended: &copresence_engine::runner::VisitResult, name: &str) -> Vec<u8> 
 fn incomplete(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> (PathBuf, String) {
     assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
     let directory = ended.directory.clone().expect("what came is kept");
-    assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
     assert!(file_names(&fixture.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
     let manifest = manifest(&directory);
     assert!(!manifest.complete && manifest.files.is_empty());
@@ -130,7 +130,7 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     let (directory, _) = incomplete(&fixture, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
     assert_eq!(asked(&fixture).len(), 2);
-    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! Visits that an earlier run of the program left in the journal, and their recovery.
 
 use super::fixture::Fixture;
-use copresence_engine::recovery::{RecoveredVisit, recover_all};
+use copresence_engine::recovery::{RecoveredVisit, recover_all_visits};
 use copresence_protocol::ExportToken;
-use copresence_store::{VisitId, VisitRecordStart};
+use copresence_store::{VisitId, VisitStart};
 use jiff::Timestamp;
 
-pub(crate) async fn recover_all_visits(fixture: &Fixture) -> Vec<RecoveredVisit> {
-    recover_all(&fixture.data_store, &|_| Ok(fixture.visit_context())).await.expect("the journal reads")
+pub(crate) async fn recover_fixture_visits(fixture: &Fixture) -> Vec<RecoveredVisit> {
+    recover_all_visits(&fixture.data_store, &|_| Ok(fixture.visit_context()))
+        .await
+        .expect("the journal reads")
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -17,7 +19,7 @@ pub(crate) fn now() -> Timestamp {
 /// A visit that began and has a token, as a crash leaves it.
 pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> VisitId {
     let id = VisitId::new();
-    let start = VisitRecordStart {
+    let start = VisitStart {
         id,
         profile: "test".into(),
         api_url: fixture.backend.url.to_string(),

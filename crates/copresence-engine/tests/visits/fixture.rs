@@ -8,7 +8,7 @@ use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitResul
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
-use copresence_store::{Manifest, VisitDetail};
+use copresence_store::{DetailedVisitRecord, Manifest};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,7 +38,7 @@ impl Fixture {
 
     pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
         install_crypto_provider();
-        let data_store = DataStore::open(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
         let config = root.path().join("profiles.toml");
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
@@ -46,8 +46,8 @@ impl Fixture {
             backend.url
         );
         std::fs::write(&config, text).expect("written");
-        let profiles = Profiles::load(Some(&config)).expect("reads");
-        let profile = profiles.get("test").expect("usable");
+        let profiles = Profiles::load_profiles(Some(&config)).expect("reads");
+        let profile = profiles.profile_by_name("test").expect("usable");
         let credentials = Credentials {
             api_key: Some(ApiKey::new(API_KEY)),
             session_token: Some(SessionToken::new(SESSION_TOKEN)),
@@ -57,7 +57,7 @@ impl Fixture {
             api_url: backend.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials,
-            embedded_sandbox: false,
+            target_of_embedded_sandbox: false,
         };
         Self {
             root,
@@ -91,7 +91,7 @@ impl Fixture {
     pub(crate) fn visit_context(&self) -> VisitContext {
         let (events, words) = (self.events.clone(), self.event_names.clone());
         let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
-            words.send_modify(|words| words.push(event.kind.name()));
+            words.send_modify(|words| words.push(event.kind.event_name()));
             events.lock().expect("no panic").push(event);
         });
         let api = self.target.api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
@@ -132,11 +132,11 @@ impl Fixture {
     }
 
     pub(crate) fn event_names(&self) -> Vec<&'static str> {
-        self.events().iter().map(EventKind::name).collect()
+        self.events().iter().map(EventKind::event_name).collect()
     }
 
     /// The only visit, as another program would read it.
-    pub(crate) async fn only_visit(&self) -> VisitDetail {
+    pub(crate) async fn only_visit(&self) -> DetailedVisitRecord {
         read_only_visit(&self.root.path().join("data")).await
     }
 }
@@ -148,8 +148,8 @@ pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
 }
 
 /// The only visit of a journal, through a connection of its own.
-pub(crate) async fn read_only_visit(data: &Path) -> VisitDetail {
-    let data_store = DataStore::open(data).expect("opens");
+pub(crate) async fn read_only_visit(data: &Path) -> DetailedVisitRecord {
+    let data_store = DataStore::open_data_store(data).expect("opens");
     let history = data_store.journal.all_visits().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
     data_store.journal.load_visit(&record.start.id).await.expect("reads").expect("is there")

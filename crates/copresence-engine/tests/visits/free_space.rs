@@ -4,7 +4,7 @@ use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
-use copresence_engine::recovery::{RecoveryOutcome, Unfinished, recover_all};
+use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits};
 use std::time::Duration;
 
 /// More than any disk has.
@@ -40,17 +40,17 @@ async fn no_token_is_redeemed_without_free_space() {
     super::earlier_visits::journal_issued_visit(&fixture, false).await;
     let limits = |least| {
         let fixture = &fixture;
-        move |_: &Unfinished| {
+        move |_: &UnfinishedVisit| {
             let mut context = fixture.visit_context();
             context.limits.min_free_space = least;
             Ok(context)
         }
     };
-    let all = recover_all(&fixture.data_store, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
+    let all = recover_all_visits(&fixture.data_store, &limits(MORE_THAN_ANY_DISK)).await.expect("reads");
     let RecoveryOutcome::Postponed { why, exit: 2 } = &all[0].outcome else { panic!("{all:?}") };
     assert!(why.contains("disk full: needs"), "{why}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
-    let all = recover_all(&fixture.data_store, &limits(0)).await.expect("reads");
+    let all = recover_all_visits(&fixture.data_store, &limits(0)).await.expect("reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "and once there is room, it is there: {all:?}");
 }
 
@@ -83,7 +83,7 @@ async fn a_file_without_free_space_is_continued_later() {
         file_names(&fixture.out_dir())
     );
     // Somebody made room.
-    let all = super::earlier_visits::recover_all_visits(&fixture).await;
+    let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
     let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome
     else {
         panic!("{all:?}")

@@ -1,7 +1,7 @@
 //! A response is parsed from its original bytes: a credential that is a word of the specification changes nothing.
 
 use super::backend::{Request, Response, glb};
-use super::earlier_visits::recover_all_visits;
+use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, REDEEM_PATH};
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
@@ -77,7 +77,7 @@ async fn the_urls_in_the_journal_are_usable_after_a_crash_whatever_is_masked() {
         fixture.backend.wait_for_requests("/files/true-avatar", 1).await;
         visit.abort();
         assert!(visit.await.is_err_and(|error| error.is_cancelled()), "as a crash would");
-        let all = recover_all_visits(&fixture).await;
+        let all = recover_fixture_visits(&fixture).await;
         assert_eq!(all[0].outcome.exit_code(), 0, "{login} {password}: {all:?}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     }

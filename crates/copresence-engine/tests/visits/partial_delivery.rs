@@ -1,7 +1,7 @@
 //! A truncated response that may have spent the token: the files that it names are saved.
 
 use super::backend::{Request, Response, glb, png};
-use super::earlier_visits::{delivery_body, journal_issued_visit, now, recover_all_visits};
+use super::earlier_visits::{delivery_body, journal_issued_visit, now, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
@@ -27,7 +27,7 @@ fn serve_file(ask: &Request) -> Response {
 
 /// No URL and no token stands in the journal or beside it any more.
 async fn assert_no_secret_is_left(fixture: &Fixture) {
-    assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
     let data = fixture.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
@@ -61,7 +61,7 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 7, "{case}: {ended:?}");
         let directory = ended.directory.expect("what came is kept");
-        assert!(directory.starts_with(fixture.data_store.data.incomplete_path()));
+        assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
         assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
         let manifest = manifest(&directory);
         assert!(!manifest.complete, "it is never called whole");
@@ -121,7 +121,7 @@ async fn expired_urls_of_a_truncated_response_leave_the_evidence() {
     .await;
     let ended = fixture.run_visit().await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (10, "possibly_consumed"), "{ended:?}");
-    let why = ended.outcome.detail().expect("evidence");
+    let why = ended.outcome.detail_for_operator().expect("evidence");
     assert!(why.contains("bytes of the body came") && why.contains("410"), "{why}");
     assert_no_secret_is_left(&fixture).await;
 }
@@ -154,7 +154,7 @@ async fn an_interruption_after_a_truncated_response_loses_nothing() {
     words.wait_for(|words| words.contains(&"retrying")).await.expect("it lives");
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    let all = recover_all_visits(&fixture).await;
+    let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
         panic!("{all:?}")
@@ -189,7 +189,7 @@ async fn recovery_saves_the_files_of_a_truncated_response() {
             )
             .await;
         journal_truncated_visit(&fixture, kind).await;
-        let all = recover_all_visits(&fixture).await;
+        let all = recover_fixture_visits(&fixture).await;
         let RecoveryOutcome::Finished { outcome: Outcome::SavedInPart(_), directory: Some(directory) } =
             &all[0].outcome
         else {
@@ -206,8 +206,8 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_partial_delivery(&id, no).await.expect("taken");
-    let all = recover_all_visits(&fixture).await;
+    fixture.data_store.journal.record_partial_as_delivery(&id, no).await.expect("taken");
+    let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
     assert_no_secret_is_left(&fixture).await;
@@ -217,8 +217,8 @@ async fn recovery_continues_a_partial_delivery_in_use() {
 async fn recovery_drops_a_partial_delivery_of_an_active_token() {
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_truncated_visit(&fixture, None).await;
-    assert!(matches!(recover_all_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
-    let unfinished = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
+    assert!(matches!(recover_fixture_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
+    let unfinished = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].truncated_bodies.is_empty(), "{unfinished:?}");
 }
 
@@ -227,6 +227,6 @@ async fn recovery_without_a_single_file_is_possibly_consumed() {
     let fixture =
         Fixture::new(|_, ask| Response::status(if ask.path == REDEEM_PATH { 400 } else { 403 })).await;
     journal_truncated_visit(&fixture, None).await;
-    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 10);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 10);
     assert_no_secret_is_left(&fixture).await;
 }

@@ -2,25 +2,25 @@
 
 use super::backend::{Request, Response, glb, png};
 use super::earlier_visits::{
-    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_all_visits,
+    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits,
 };
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
-use copresence_engine::recovery::{RecoveryOutcome, Unfinished, recover_all};
+use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
-    AnswerKind, AvatarFolder, FileFormat, Manifest, ManifestFile, PhaseTimes, PlannedFile, VisitId,
+    AnswerKind, FileFormat, Manifest, ManifestFile, PartialAvatarFolder, PhaseTimes, PlannedFile, VisitId,
 };
 use tokio::sync::oneshot;
 
 async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
-    let mut all = recover_all_visits(fixture).await;
+    let mut all = recover_fixture_visits(fixture).await;
     assert_eq!(all.len(), 1);
     all.remove(0).outcome
 }
 
 /// A visit whose response was read and planned, and with a folder in the making.
-async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, AvatarFolder) {
+async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, PartialAvatarFolder) {
     let id = journal_issued_visit(fixture, false).await;
     let body = delivery_body(fixture, ready, &[("glb", "one")]);
     let journal = &fixture.data_store.journal;
@@ -36,16 +36,17 @@ async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, Avat
     };
     journal.record_planned_files(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut folder = AvatarFolder::create_or_reopen(&fixture.out_dir(), &id, day).expect("a folder");
-    assert_eq!(folder.file_name(0, &ExportType::new("glb")), "avatar.glb");
+    let mut folder =
+        PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("a folder");
+    assert_eq!(folder.assign_file_name(0, &ExportType::new("glb")), "avatar.glb");
     (id, folder)
 }
 
-fn manifest_for_folder(id: VisitId, folder: &AvatarFolder, complete: bool) -> Manifest {
+fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool) -> Manifest {
     let mut files = Vec::new();
     let mut missing = Vec::new();
     if complete {
-        let mut part = folder.start_file("avatar.glb").expect("opens");
+        let mut part = folder.start_partial_file("avatar.glb").expect("opens");
         part.append_bytes(&glb(500)).expect("written");
         let whole = part.finish().expect("whole");
         files.push(ManifestFile {
@@ -99,7 +100,7 @@ async fn an_open_intent_is_redeemed_once_more() {
     };
     let times = manifest(&directory).times;
     assert!(times.redeemed.is_some() && times.issued.is_some(), "{times:?}");
-    assert!(recover_all_visits(&fixture).await.is_empty(), "nothing is left");
+    assert!(recover_fixture_visits(&fixture).await.is_empty(), "nothing is left");
 
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     let id = journal_issued_visit(&fixture, false).await;
@@ -115,7 +116,7 @@ async fn an_open_intent_is_redeemed_once_more() {
     let id = journal_issued_visit(&fixture, false).await;
     fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
-    assert!(recover_all_visits(&fixture).await.is_empty());
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
 }
 
 #[tokio::test]
@@ -127,7 +128,7 @@ async fn a_400_without_a_lost_answer_means_expired() {
             fixture
                 .data_store
                 .journal
-                .record_phase(&id, copresence_store::Phase::Associated, now())
+                .record_phase(&id, copresence_store::VisitPhase::Associated, now())
                 .await
                 .expect("noted");
         }
@@ -143,8 +144,8 @@ async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     fixture.profile.limits.max_file_size = 499;
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
-    let context = |_: &Unfinished| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
-    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
+    let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
+    let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
 }
 
@@ -166,7 +167,7 @@ async fn a_backend_that_does_not_decide_keeps_the_token() {
             panic!("not now")
         };
         assert_eq!(said, exit);
-        let left = fixture.data_store.journal.load_all_unfinished().await.expect("reads");
+        let left = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
@@ -182,10 +183,10 @@ async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     journal_issued_visit(&fixture, false).await;
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
-    let all = recover_all_visits(&fixture).await;
+    let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
-    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 2);
+    assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
@@ -194,11 +195,11 @@ async fn an_unread_delivery_is_saved_without_a_redeem() {
     let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
     journal_unread_answer(&fixture, 200, &body).await;
     // Downloads carry no credential, so none is needed: nothing of the token is left to ask with.
-    let context = |unfinished: &Unfinished| {
+    let context = |unfinished: &UnfinishedVisit| {
         assert!(unfinished.token.is_none(), "the answer spent it");
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
+    let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
 }
@@ -238,7 +239,7 @@ async fn complete_files_are_not_downloaded_again() {
 async fn a_file_with_all_its_bytes_needs_no_request() {
     let fixture = Fixture::new(|_, _| Response::status(410)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    let mut part = folder.start_file("avatar.glb").expect("opens");
+    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
     let bytes = part.sync_data().expect("durable");
     drop((part, folder));
@@ -252,7 +253,7 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
 async fn bytes_that_the_journal_does_not_know_are_not_used() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    let mut part = folder.start_file("avatar.glb").expect("opens");
+    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
     fixture.data_store.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
@@ -269,7 +270,7 @@ async fn a_truncated_glb_is_refused_after_a_crash() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
-    let mut part = folder.start_file("avatar.glb").expect("opens");
+    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish().expect("renamed");
     drop(folder);
@@ -288,17 +289,17 @@ async fn an_existing_avatar_is_not_saved_twice() {
         };
         assert_eq!((outcome.exit_code(), directory), (exit, Some(published)));
         assert!(fixture.backend.requests().is_empty());
-        assert!(recover_all_visits(&fixture).await.is_empty());
+        assert!(recover_fixture_visits(&fixture).await.is_empty());
     }
     let fixture = Fixture::new(|_, _| Response::status(410)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     let manifest = manifest_for_folder(id, &folder, false);
-    let kept = folder.keep_incomplete(&fixture.data_store.data, &manifest).expect("kept");
+    let kept = folder.move_to_incomplete_folder(&fixture.data_store.data, &manifest).expect("kept");
     let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else {
         panic!("finished")
     };
     assert_eq!((outcome.exit_code(), directory), (7, Some(kept)));
-    assert!(recover_all_visits(&fixture).await.is_empty());
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
 }
 
 #[tokio::test]
@@ -314,7 +315,7 @@ async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
         .await;
         assert_eq!(fixture.run_visit().await.outcome.exit_code(), 9);
         assert_eq!(recover_only_visit(&fixture).await.exit_code(), exit);
-        assert!(recover_all_visits(&fixture).await.is_empty());
+        assert!(recover_fixture_visits(&fixture).await.is_empty());
         assert_eq!(file_names(&fixture.out_dir()).len(), usize::from(!refused));
     }
 }
@@ -323,11 +324,11 @@ async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
 async fn an_ended_sandbox_is_not_contacted_and_needs_no_credentials() {
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     journal_issued_visit(&fixture, true).await;
-    let context = |unfinished: &Unfinished| {
+    let context = |unfinished: &UnfinishedVisit| {
         assert!(unfinished.token.is_none(), "no token, so no credentials");
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
+    let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
     assert!(matches!(all[0].outcome, RecoveryOutcome::Closed { .. }), "{all:?}");
     assert!(fixture.backend.requests().is_empty());
 }
@@ -338,10 +339,10 @@ async fn a_visit_that_another_program_finished_is_skipped() {
     journal_issued_visit(&fixture, false).await;
     let other = journal_issued_visit(&fixture, false).await;
     let journal = fixture.data_store.journal.clone();
-    let context = |unfinished: &Unfinished| {
+    let context = |unfinished: &UnfinishedVisit| {
         // While the first is recovered here, another program ends the second.
         if unfinished.visit.start.id != other {
-            let ending = copresence_store::Ending {
+            let ending = copresence_store::VisitEnding {
                 code: "saved".into(),
                 exit: 0,
                 message: String::new(),
@@ -353,7 +354,7 @@ async fn a_visit_that_another_program_finished_is_skipped() {
         }
         Ok(fixture.visit_context())
     };
-    let all = recover_all(&fixture.data_store, &context).await.expect("the journal reads");
+    let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all.len(), 1, "{all:?}");
 }
 
@@ -370,7 +371,7 @@ async fn a_running_visit_is_skipped() {
     .await;
     let (visit, _) = fixture.spawn_visit().await;
     fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
-    assert!(recover_all_visits(&fixture).await.is_empty());
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     visit.abort();
 }

@@ -39,9 +39,9 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
-        assert!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty());
+        assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
         let message = fixture.only_visit().await.visit.ending.expect("ended").message;
-        assert!(message.contains(ended.outcome.detail().expect("evidence")), "{message}");
+        assert!(message.contains(ended.outcome.detail_for_operator().expect("evidence")), "{message}");
     }
 }
 
@@ -78,7 +78,7 @@ async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
     assert_eq!(ended.outcome, Outcome::Interrupted);
     assert_eq!(fixture.backend.count_requests("/files/one"), 0);
 
-    let recovered = super::earlier_visits::recover_all_visits(&fixture).await;
+    let recovered = super::earlier_visits::recover_fixture_visits(&fixture).await;
     assert_eq!(recovered.len(), 1);
     assert_eq!(recovered[0].outcome.exit_code(), 0, "{recovered:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);

@@ -1,11 +1,11 @@
 //! A restart does not change what the next response means, and unfinished visits are recovered in bounded number.
 
 use super::backend::Response;
-use super::earlier_visits::{journal_issued_visit, now, recover_all_visits};
+use super::earlier_visits::{journal_issued_visit, now, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH};
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
-    MAX_REDEEMS_PER_RUN, RecoveryOutcome, Unfinished, recover_due, recover_visit,
+    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_due_visits, recover_visit,
 };
 use copresence_store::VisitId;
 use jiff::SignedDuration;
@@ -24,7 +24,7 @@ async fn exit_after_restart(responses: fn(usize) -> Option<Response>, count: usi
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome.exit_code(), 130);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), count, "interrupted in time");
-    recover_all_visits(&fixture).await.remove(0).outcome.exit_code()
+    recover_fixture_visits(&fixture).await.remove(0).outcome.exit_code()
 }
 
 #[tokio::test]
@@ -52,9 +52,9 @@ async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
 }
 
 async fn due(fixture: &Fixture) -> usize {
-    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
+    let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip)
+    recover_due_visits(&fixture.data_store, Clock::default(), &find_context_for, &skip)
         .await
         .expect("the journal reads")
         .len()
@@ -69,8 +69,8 @@ async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
     let next = fixture.only_visit().await.visit.recovery_next_attempt_at.expect("it waits");
     assert!(next > now() && next < now() + SignedDuration::from_mins(2), "{next}");
     // A person who asks for it does not wait.
-    assert_eq!(recover_all_visits(&fixture).await.len(), 1);
-    let find_context_for = |_: &Unfinished| Ok(fixture.visit_context());
+    assert_eq!(recover_fixture_visits(&fixture).await.len(), 1);
+    let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let one =
         recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
@@ -98,7 +98,7 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
     assert_eq!((due(&fixture).await, due(&fixture).await), (2, 0));
     // Those that are to be forgotten are left alone.
     journal_issued_visit(&fixture, false).await;
-    let (find_context_for, skip) = (|_: &Unfinished| Ok(fixture.visit_context()), |_: &VisitId| true);
-    let all = recover_due(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
+    let (find_context_for, skip) = (|_: &UnfinishedVisit| Ok(fixture.visit_context()), |_: &VisitId| true);
+    let all = recover_due_visits(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
     assert!(all.expect("reads").is_empty());
 }

@@ -46,7 +46,7 @@ async fn no_secret_is_logged_or_emitted() {
     let lines: Vec<_> = fixture
         .events()
         .into_iter()
-        .filter(|line| line.name() != "invited")
+        .filter(|line| line.event_name() != "invited")
         .map(|l| format!("{l:?}"))
         .collect();
     let detail = format!("{:?}", fixture.only_visit().await);

@@ -2,11 +2,11 @@
 
 use super::backend::{Response, glb};
 use super::earlier_visits::{
-    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_all_visits,
+    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits,
 };
 use super::fixture::{API_KEY, Fixture, REDEEM_PATH, manifest};
 use copresence_engine::Outcome;
-use copresence_engine::recovery::{MAX_TOKEN_AGE, RecoveryOutcome, Unfinished, recover_all};
+use copresence_engine::recovery::{MAX_TOKEN_AGE, RecoveryOutcome, UnfinishedVisit, recover_all_visits};
 use copresence_store::VisitId;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
@@ -30,9 +30,9 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
         for (age, kept) in [(MAX_TOKEN_AGE - MINUTE, true), (MAX_TOKEN_AGE + MINUTE, false)] {
             let fixture = Fixture::new(move |_, _| Response::status(status)).await;
             journal_old_visit(&fixture, age).await;
-            let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
+            let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
             assert_eq!(
-                fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(),
+                fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(),
                 usize::from(kept),
                 "{outcome:?}"
             );
@@ -50,19 +50,19 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
 #[tokio::test]
 async fn a_token_without_credentials_is_abandoned_after_a_week() {
     let fixture = Fixture::new(|_, _| Response::status(500)).await;
-    let refuse = |unfinished: &Unfinished| match unfinished.token {
+    let refuse = |unfinished: &UnfinishedVisit| match unfinished.token {
         Some(_) => Err("no API key".to_owned()),
         None => Ok(fixture.visit_context()),
     };
     journal_old_visit(&fixture, MAX_TOKEN_AGE - MINUTE).await;
-    let outcome = recover_all(&fixture.data_store, &refuse).await.expect("reads").remove(0).outcome;
+    let outcome = recover_all_visits(&fixture.data_store, &refuse).await.expect("reads").remove(0).outcome;
     assert!(matches!(outcome, RecoveryOutcome::Postponed { exit: 3, .. }), "{outcome:?}");
     let older = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-    let all = recover_all(&fixture.data_store, &refuse).await.expect("reads");
+    let all = recover_all_visits(&fixture.data_store, &refuse).await.expect("reads");
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.outcome.exit_code());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
     assert!(fixture.backend.requests().is_empty());
-    assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").len(), 1);
+    assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
@@ -70,10 +70,13 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     for (status, gone) in [("no_associated_avatar", true), ("processing", false)] {
         let fixture = Fixture::new(move |_, _| Response::not_ready(status)).await;
         journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-        let outcome = recover_all_visits(&fixture).await.remove(0).outcome;
+        let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
         assert_eq!(outcome.exit_code() == 4, gone, "{outcome:?}");
-        assert_eq!(fixture.data_store.journal.load_all_unfinished().await.expect("reads").is_empty(), gone);
+        assert_eq!(
+            fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(),
+            gone
+        );
     }
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
@@ -81,7 +84,7 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
     })
     .await;
     journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
-    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 0);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
 }
 
 #[tokio::test]
@@ -89,7 +92,7 @@ async fn an_unresolved_lost_answer_is_possibly_consumed_after_a_week() {
     let fixture = Fixture::new(|_, _| Response::status(500)).await;
     let id = journal_old_visit(&fixture, MAX_TOKEN_AGE + MINUTE).await;
     fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    assert_eq!(recover_all_visits(&fixture).await[0].outcome.exit_code(), 10);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 10);
 }
 
 #[tokio::test]
@@ -116,7 +119,7 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
-    let all = recover_all(&fixture.data_store, &|_: &Unfinished| {
+    let all = recover_all_visits(&fixture.data_store, &|_: &UnfinishedVisit| {
         Ok(fixture.visit_context().with_profile_limits(&fixture.profile))
     })
     .await;
@@ -131,7 +134,7 @@ async fn a_credential_in_a_response_is_masked_by_recovery() {
     let fixture = Fixture::new(|_, _| Response::file(&glb(500))).await;
     let body = delivery_body(&fixture, true, &[(&format!("glb {API_KEY}"), "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
-    let all = recover_all_visits(&fixture).await;
+    let all = recover_fixture_visits(&fixture).await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
         panic!("{all:?}")
     };

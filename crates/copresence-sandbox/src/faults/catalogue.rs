@@ -5,7 +5,7 @@ use super::fault::{Effect, Endpoint};
 /// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the URL
 /// of a file is used).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EffectTiming {
+pub enum FaultTiming {
     /// In place of the effect: nothing is issued, spent or used.
     Instead,
     /// In place of the effect, or after it with `"spends":true`.
@@ -31,7 +31,7 @@ pub struct FaultEntry {
     /// What it does, in one sentence.
     pub does: &'static str,
     /// When it acts.
-    pub timing: EffectTiming,
+    pub timing: FaultTiming,
     /// The endpoints that it can apply to.
     pub endpoints: &'static [Endpoint],
     /// Its parameters.
@@ -49,7 +49,7 @@ const SPENDS_PARAMETER: FaultParameter = FaultParameter {
     meaning: "true: after the request has had its effect (the token is spent, the file's URL used); false by default",
 };
 
-const fn parameter(name: &'static str, means: &'static str) -> FaultParameter {
+const fn fault_parameter(name: &'static str, means: &'static str) -> FaultParameter {
     FaultParameter { name, meaning: means }
 }
 
@@ -58,16 +58,16 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "status",
         does: "Responds with a given status, as a failing backend or gateway does.",
-        timing: EffectTiming::InsteadOrAfter,
+        timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            parameter("code", "the status, 200 to 599"),
-            parameter(
+            fault_parameter("code", "the status, 200 to 599"),
+            fault_parameter(
                 "retry_after",
                 "the header Retry-After: seconds, or a text such as an HTTP date; none by default",
             ),
-            parameter("headers", "further headers, {\"name\":\"value\"}"),
-            parameter("body", "the body; by default {\"code\":…,\"error\":…}"),
+            fault_parameter("headers", "further headers, {\"name\":\"value\"}"),
+            fault_parameter("body", "the body; by default {\"code\":…,\"error\":…}"),
             SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":[1,3],"do":{"status":{"code":503,"retry_after":2}}}"#,
@@ -75,19 +75,19 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "error_page",
         does: "Responds with an HTML page (status 200 by default), as captive portals and proxies do.",
-        timing: EffectTiming::Instead,
+        timing: FaultTiming::Instead,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[parameter("code", "the status, 200 to 599; 200 by default")],
+        parameters: &[fault_parameter("code", "the status, 200 to 599; 200 by default")],
         example: r#"{"on":"file","export_type":"glb","nth":1,"do":"error_page"}"#,
     },
     FaultEntry {
         name: "redirect",
         does: "Redirects to another URL.",
-        timing: EffectTiming::InsteadOrAfter,
+        timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            parameter("to", "the header Location: a URL, or a path for a loop"),
-            parameter("code", "the status, 300 to 399; 302 by default"),
+            fault_parameter("to", "the header Location: a URL, or a path for a loop"),
+            fault_parameter("code", "the status, 300 to 399; 302 by default"),
             SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":1,"do":{"redirect":{"to":"https://elsewhere.test/","code":307}}}"#,
@@ -95,13 +95,13 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "delay",
         does: "Waits for a fixed time, or one drawn from a log-normal distribution, then continues.",
-        timing: EffectTiming::InsteadOrAfter,
+        timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            parameter("ms", "milliseconds of real time; or:"),
-            parameter("median_ms", "the median of the random times, in milliseconds of real time"),
-            parameter("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
-            parameter(
+            fault_parameter("ms", "milliseconds of real time; or:"),
+            fault_parameter("median_ms", "the median of the random times, in milliseconds of real time"),
+            fault_parameter("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
+            fault_parameter(
                 "spends",
                 "true: waits after the request has had its effect, before the response; false by default",
             ),
@@ -111,7 +111,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "hang",
         does: "Never responds; the connection stays open.",
-        timing: EffectTiming::InsteadOrAfter,
+        timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[SPENDS_PARAMETER],
         example: r#"{"on":"generate","nth":1,"do":"hang"}"#,
@@ -119,7 +119,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "reset",
         does: "Resets the connection (TCP RST) before the request has any effect.",
-        timing: EffectTiming::Instead,
+        timing: FaultTiming::Instead,
         endpoints: ALL_ENDPOINTS,
         parameters: &[],
         example: r#"{"on":"redeem","nth":2,"do":"reset"}"#,
@@ -128,7 +128,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         name: "reset_after_spending",
         does: "Lets the request have its full effect, then resets the connection: the response is lost, and with it a \
                spent token, or a file whose URL is used.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[],
         example: r#"{"on":"redeem","ready":true,"nth":1,"do":"reset_after_spending"}"#,
@@ -136,11 +136,11 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "cut_body",
         does: "Ends the response in the middle of its body; its Content-Length promises more.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            parameter("after", "the number of bytes of the body that are sent"),
-            parameter(
+            fault_parameter("after", "the number of bytes of the body that are sent"),
+            fault_parameter(
                 "by",
                 "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more is sent, the \
                  connection stays open)",
@@ -151,17 +151,20 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "slow_body",
         does: "Sends the body slowly.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[parameter("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
+        parameters: &[fault_parameter(
+            "bytes_per_second",
+            "the speed, in bytes per second of real time, from 1",
+        )],
         example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
     },
     FaultEntry {
         name: "wrong_length",
         does: "Sends a Content-Length that differs from the body, then closes the connection.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[parameter(
+        parameters: &[fault_parameter(
             "by",
             "how many bytes more are promised than sent; below 0, this many are sent after the promised end (at most 1 MiB)",
         )],
@@ -170,7 +173,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "huge",
         does: "Sends the body, then bytes without end (spaces after JSON, zeros after a file).",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[],
         example: r#"{"on":"redeem","nth":1,"do":"huge"}"#,
@@ -178,23 +181,26 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "garbage",
         does: "Sends random bytes in place of the body, with unchanged status and headers.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[parameter("bytes", "their number, at most 1 GiB; by default the length of the body")],
+        parameters: &[fault_parameter(
+            "bytes",
+            "their number, at most 1 GiB; by default the length of the body",
+        )],
         example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
     },
     FaultEntry {
         name: "wrong_shape",
         does: "Changes one field of a JSON response; a response without that field stays as it is.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: JSON_ENDPOINTS,
         parameters: &[
-            parameter(
+            fault_parameter(
                 "field",
                 "the field, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; random \
                  by default",
             ),
-            parameter(
+            fault_parameter(
                 "becomes",
                 "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; by default a random one \
                  of the first four",
@@ -205,29 +211,32 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "coded",
         does: "Sends the body in a content coding that was not requested, or claims one that was not applied.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            parameter(
+            fault_parameter(
                 "coding",
                 "the header Content-Encoding; `gzip` (the default) and `deflate` are applied, others only claimed",
             ),
-            parameter("only_claimed", "true: the body stays as it is; false by default"),
+            fault_parameter("only_claimed", "true: the body stays as it is; false by default"),
         ],
         example: r#"{"on":"file","nth":1,"do":{"coded":{"coding":"gzip"}}}"#,
     },
     FaultEntry {
         name: "headers",
         does: "Sets or removes headers of the response (without Content-Length, the body is chunked).",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[parameter("set", "{\"name\":\"value\"}"), parameter("remove", "a list of names")],
+        parameters: &[
+            fault_parameter("set", "{\"name\":\"value\"}"),
+            fault_parameter("remove", "a list of names"),
+        ],
         example: r#"{"on":"file","do":{"headers":{"remove":["Content-Length","ETag"]}}}"#,
     },
     FaultEntry {
         name: "ignore_range",
         does: "Responds to a range request with the whole file (200 instead of 206).",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: FILE_ENDPOINT,
         parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"ignore_range"}"#,
@@ -235,7 +244,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "refuse_range",
         does: "Responds to a range request with 416 and the file's true length; other requests succeed.",
-        timing: EffectTiming::Instead,
+        timing: FaultTiming::Instead,
         endpoints: FILE_ENDPOINT,
         parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"refuse_range"}"#,
@@ -243,9 +252,9 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "wrong_range",
         does: "Responds to a range request with 206 and another range, as its Content-Range states.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: FILE_ENDPOINT,
-        parameters: &[parameter(
+        parameters: &[fault_parameter(
             "by",
             "how many bytes later the range begins than requested; below 0, earlier",
         )],
@@ -254,7 +263,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
     FaultEntry {
         name: "changed_etag",
         does: "Sends another ETag, as if the file had changed: a range request with If-Range gets the whole file.",
-        timing: EffectTiming::After,
+        timing: FaultTiming::After,
         endpoints: FILE_ENDPOINT,
         parameters: &[],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":"changed_etag"}"#,

@@ -1,7 +1,7 @@
 //! Builds a fault from its name alone, with the parameters of the catalogue's example adapted to the endpoint.
 
 use super::catalogue::CATALOGUE;
-use super::fault::{Effect, Endpoint, Fault, Nth};
+use super::fault::{Effect, Endpoint, Fault, NthRequests};
 
 /// Length after which a JSON body is cut, in bytes; shorter than every JSON body.
 const CUT_JSON_AFTER_BYTES: u64 = 10;
@@ -9,7 +9,7 @@ const CUT_JSON_AFTER_BYTES: u64 = 10;
 const SLOW_JSON_BYTES_PER_SECOND: u64 = 20;
 
 /// The fault with this name on this endpoint; `None` if the name is unknown or not possible there.
-pub fn default_fault(name: &str, on: Endpoint, nth: Nth) -> Option<Fault> {
+pub fn fault_with_defaults(name: &str, on: Endpoint, nth: NthRequests) -> Option<Fault> {
     let entry = CATALOGUE.iter().find(|entry| entry.name == name && entry.endpoints.contains(&on))?;
     let example: Fault = serde_json::from_str(entry.example).ok()?;
     let same_endpoint = example.on == on;
@@ -45,7 +45,7 @@ mod tests {
         let mut faults = FaultSet::new(1);
         for entry in &CATALOGUE {
             for (on, word, ..) in Endpoint::ALL {
-                let fault = default_fault(entry.name, on, Nth::Every);
+                let fault = fault_with_defaults(entry.name, on, NthRequests::Every);
                 assert_eq!(fault.is_some(), entry.endpoints.contains(&on), "{} on {word}", entry.name);
                 if let Some(fault) = fault {
                     assert_eq!((fault.effect.effect_name(), fault.on), (entry.name, on));
@@ -53,6 +53,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(default_fault("no such fault", Endpoint::Redeem, Nth::Every), None);
+        assert_eq!(fault_with_defaults("no such fault", Endpoint::Redeem, NthRequests::Every), None);
     }
 }

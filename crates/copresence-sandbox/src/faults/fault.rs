@@ -15,7 +15,7 @@ pub struct Fault {
     /// Which of the requests. Default: all.
     #[serde(default)]
     #[schema(value_type = NthSchema)]
-    pub nth: Nth,
+    pub nth: NthRequests,
     /// `redeem` only: `true` for redeems that the backend answers with download URLs, `false` for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,
@@ -50,7 +50,7 @@ pub enum Endpoint {
 
 /// Which of the requests, counted from 1: `[1,3]`, `1`, `"every"` or `{"rate":0.1}`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum Nth {
+pub enum NthRequests {
     /// Every request.
     #[default]
     Every,
@@ -202,7 +202,7 @@ pub(crate) struct RequestAttributes<'a> {
 
 impl Fault {
     /// Creates a fault on every request of an endpoint, or on those that `nth` selects.
-    pub fn new(on: Endpoint, nth: Nth, effect: Effect) -> Self {
+    pub fn new(on: Endpoint, nth: NthRequests, effect: Effect) -> Self {
         Self { on, nth, ready: None, file: None, export_type: None, ranged: None, effect }
     }
 
@@ -226,12 +226,12 @@ impl Endpoint {
     ];
 
     /// Its name in a list of faults.
-    pub fn name(self) -> &'static str {
+    pub fn endpoint_name(self) -> &'static str {
         Self::ALL.iter().find(|row| row.0 == self).map_or("?", |row| row.1)
     }
 
     /// The endpoint that a request goes to.
-    pub(crate) fn from_request(method: &str, path: &str) -> Option<Self> {
+    pub(crate) fn endpoint_of_request(method: &str, path: &str) -> Option<Self> {
         let matches = |(endpoint, _, known, prefix): &(Self, &str, &str, &str)| {
             let path_matches =
                 if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
@@ -243,7 +243,7 @@ impl Endpoint {
 
 impl RetryAfter {
     /// The value of the header.
-    pub(crate) fn header_value(&self) -> String {
+    pub(crate) fn retry_after_header_value(&self) -> String {
         match self {
             Self::Seconds(seconds) => seconds.to_string(),
             Self::Text(text) => text.clone(),
@@ -291,7 +291,7 @@ fn deserialize_effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::E
     from.deserialize_any(EffectVisitor)
 }
 
-impl Serialize for Nth {
+impl Serialize for NthRequests {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Every => to.serialize_str("every"),
@@ -305,7 +305,7 @@ impl Serialize for Nth {
     }
 }
 
-impl<'de> Deserialize<'de> for Nth {
+impl<'de> Deserialize<'de> for NthRequests {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -316,34 +316,35 @@ impl<'de> Deserialize<'de> for Nth {
         struct NthVisitor;
 
         impl<'de> Visitor<'de> for NthVisitor {
-            type Value = Nth;
+            type Value = NthRequests;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a number from 1, a list of them, \"every\" or {\"rate\":0.1}")
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Nth, E> {
-                Ok(Nth::Numbers(vec![number]))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<NthRequests, E> {
+                Ok(NthRequests::Numbers(vec![number]))
             }
 
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Nth, E> {
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<NthRequests, E> {
                 if word == "every" {
-                    Ok(Nth::Every)
+                    Ok(NthRequests::Every)
                 } else {
                     Err(E::invalid_value(de::Unexpected::Str(word), &self))
                 }
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Nth, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<NthRequests, A::Error> {
                 let mut numbers = Vec::new();
                 while let Some(number) = list.next_element()? {
                     numbers.push(number);
                 }
-                Ok(Nth::Numbers(numbers))
+                Ok(NthRequests::Numbers(numbers))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Nth, A::Error> {
-                Rate::deserialize(MapAccessDeserializer::new(map)).map(|written| Nth::Rate(written.rate))
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NthRequests, A::Error> {
+                Rate::deserialize(MapAccessDeserializer::new(map))
+                    .map(|written| NthRequests::Rate(written.rate))
             }
         }
 
@@ -351,7 +352,7 @@ impl<'de> Deserialize<'de> for Nth {
     }
 }
 
-/// The JSON form of [`Nth`], for the OpenAPI document.
+/// The JSON form of [`NthRequests`], for the OpenAPI document. (after the rename of `Nth`)
 #[derive(ToSchema)]
 #[schema(as = Nth)]
 #[serde(untagged)]

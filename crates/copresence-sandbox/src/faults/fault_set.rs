@@ -1,6 +1,6 @@
 //! The active list of faults: validation, counts and random selection.
 
-use super::fault::{Effect, Endpoint, Fault, Nth, RequestAttributes, RetryAfter};
+use super::fault::{Effect, Endpoint, Fault, NthRequests, RequestAttributes, RetryAfter};
 use axum::http::{HeaderName, HeaderValue};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -93,7 +93,7 @@ fn check_faults(faults: &[Fault]) -> Result<(), FaultListError> {
         fault.check_fault().map_err(|problem| FaultListError::InvalidFault {
             index,
             name: fault.effect.effect_name(),
-            on: fault.on.name(),
+            on: fault.on.endpoint_name(),
             problem,
         })?;
     }
@@ -163,7 +163,10 @@ impl FaultSet {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn select_faults(&mut self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
+    pub(crate) fn count_and_select_faults(
+        &mut self,
+        attributes: &RequestAttributes<'_>,
+    ) -> Vec<AppliedFault> {
         let mut selected = Vec::new();
         for (index, counted) in self.faults.iter_mut().enumerate() {
             if !counted.fault.matches_request(attributes) {
@@ -173,9 +176,9 @@ impl FaultSet {
             let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
             rng.set_stream(((index as u64) << 48) ^ counted.seen);
             let applies = match &counted.fault.nth {
-                Nth::Every => true,
-                Nth::Numbers(numbers) => numbers.contains(&counted.seen),
-                Nth::Rate(rate) => rng.random_bool(*rate),
+                NthRequests::Every => true,
+                NthRequests::Numbers(numbers) => numbers.contains(&counted.seen),
+                NthRequests::Rate(rate) => rng.random_bool(*rate),
             };
             if applies {
                 counted.struck += 1;
@@ -204,36 +207,36 @@ impl Fault {
         }
         let possible = self.effect.catalogue_entry().endpoints;
         if !possible.contains(&self.on) {
-            let words: Vec<_> = possible.iter().map(|on| on.name()).collect();
+            let words: Vec<_> = possible.iter().map(|on| on.endpoint_name()).collect();
             return Err(format!("it applies only to {}", words.join(", ")));
         }
         match &self.nth {
-            Nth::Numbers(numbers) if numbers.is_empty() => {
+            NthRequests::Numbers(numbers) if numbers.is_empty() => {
                 return Err(
                     "`nth` is an empty list, so the fault never applies; add a number from 1".to_owned()
                 );
             }
-            Nth::Numbers(numbers) if numbers.contains(&0) => {
+            NthRequests::Numbers(numbers) if numbers.contains(&0) => {
                 return Err("`nth` counts from 1; there is no request 0".to_owned());
             }
-            Nth::Numbers(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
+            NthRequests::Numbers(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
                 return Err(format!("`nth` is at most {}", i64::MAX));
             }
-            Nth::Rate(rate) if !(0.0..=1.0).contains(rate) => {
+            NthRequests::Rate(rate) if !(0.0..=1.0).contains(rate) => {
                 return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
             }
             _ => {}
         }
-        self.effect.check_parameters()
+        self.effect.check_effect_parameters()
     }
 }
 
 impl Effect {
-    fn check_parameters(&self) -> Result<(), String> {
+    fn check_effect_parameters(&self) -> Result<(), String> {
         match self {
             Self::Status { code, retry_after, headers, .. } => {
                 check_range("code", *code, 200, 599)?;
-                if let Some(text) = retry_after.as_ref().map(RetryAfter::header_value) {
+                if let Some(text) = retry_after.as_ref().map(RetryAfter::retry_after_header_value) {
                     check_header_value("retry_after", &text)?;
                 }
                 check_headers(headers)
@@ -312,7 +315,7 @@ fn check_header_value(what: &str, text: &str) -> Result<(), String> {
     known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
 }
 
-/// The delay, in milliseconds: fixed, or drawn from the log-normal distribution.
+/// (comment in the body, names a function that does not exist) `check_delay` rules out every other sigma.
 pub(crate) fn draw_delay_ms(
     ms: Option<u64>,
     median_ms: Option<u64>,
@@ -350,7 +353,7 @@ mod tests {
     }
 
     fn applied_counts(set: &mut FaultSet, requests: usize) -> Vec<usize> {
-        (0..requests).map(|_| set.select_faults(&REDEEM).len()).collect()
+        (0..requests).map(|_| set.count_and_select_faults(&REDEEM).len()).collect()
     }
 
     #[test]
@@ -427,7 +430,8 @@ mod tests {
         let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(applied_counts(&mut set, 2), [1, 0]);
         let next =
-            crate::faults::default_fault("hang", Endpoint::Redeem, Nth::Numbers(vec![1])).expect("a fault");
+            crate::faults::fault_with_defaults("hang", Endpoint::Redeem, NthRequests::Numbers(vec![1]))
+                .expect("a fault");
         set.add_fault(next).expect("a valid fault");
         assert_eq!(
             applied_counts(&mut set, 2),
@@ -435,7 +439,7 @@ mod tests {
             "the new fault applies to the next request, the old one to none"
         );
         assert_eq!(set.fault_states().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
-        let never = Fault { nth: Nth::Numbers(vec![0]), ..(*set.faults[0].fault).clone() };
+        let never = Fault { nth: NthRequests::Numbers(vec![0]), ..(*set.faults[0].fault).clone() };
         assert!(set.add_fault(never).is_err());
         assert_eq!(set.fault_states().len(), 2);
     }
@@ -454,7 +458,7 @@ mod tests {
                 export_type: Some(export_type),
                 ranged,
             };
-            set.select_faults(&attributes).len()
+            set.count_and_select_faults(&attributes).len()
         };
         assert_eq!(applied_count("avatar.glb", "glb", false), 1);
         assert_eq!(applied_count("avatar.glb", "glb", true), 2);

@@ -16,7 +16,7 @@ pub(crate) fn change_field(
         to_json_pointer(field)
     } else {
         let mut fields = Vec::new();
-        collect_pointers(body, "", &mut fields);
+        collect_json_pointers(body, "", &mut fields);
         if fields.is_empty() {
             return false;
         }
@@ -29,7 +29,7 @@ pub(crate) fn change_field(
         FieldChange::Missing => return remove_field(body, &pointer),
         FieldChange::Null => *value = Value::Null,
         FieldChange::OtherType => *value = value_of_other_type(value),
-        FieldChange::OutOfRange => *value = value_out_of_range(value),
+        FieldChange::OutOfRange => *value = out_of_range_value(value),
         FieldChange::Value(given) => *value = given.clone(),
     }
     true
@@ -44,11 +44,11 @@ fn to_json_pointer(field: &str) -> String {
 }
 
 /// Collects the JSON pointers of all fields and elements.
-fn collect_pointers(value: &Value, at: &str, into: &mut Vec<String>) {
+fn collect_json_pointers(value: &Value, at: &str, into: &mut Vec<String>) {
     let mut go = |name: String, child: &Value| {
         let at = format!("{at}/{name}");
         into.push(at.clone());
-        collect_pointers(child, &at, into);
+        collect_json_pointers(child, &at, into);
     };
     match value {
         Value::Object(fields) => {
@@ -88,7 +88,7 @@ fn value_of_other_type(value: &Value) -> Value {
 
 /// A value of the same type that the specification does not allow: a negative number, a text that is no header value, URL
 /// or known word, an empty list or object. A boolean has no range and becomes a number.
-fn value_out_of_range(value: &Value) -> Value {
+fn out_of_range_value(value: &Value) -> Value {
     match value {
         Value::Number(_) => json!(-250),
         Value::String(_) => json!("\u{7}no such thing"),

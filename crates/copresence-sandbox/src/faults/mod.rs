@@ -33,9 +33,9 @@ mod fault;
 mod fault_set;
 mod json_shape;
 
-pub use catalogue::{CATALOGUE, EffectTiming, FaultEntry, FaultParameter};
-pub use defaults::default_fault;
-pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, Nth, RetryAfter};
+pub use catalogue::{CATALOGUE, FaultEntry, FaultParameter, FaultTiming};
+pub use defaults::fault_with_defaults;
+pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, NthRequests, RetryAfter};
 pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_faults};
 
 pub(crate) use fault::RequestAttributes;

@@ -75,11 +75,11 @@ async fn download_file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, ErrorResponse> {
-    let checked = sandbox.with_world(|world, now| world.check_download(&id, &file, now));
-    let (avatar, source) = checked.map_err(refuse_download)?;
+    let checked = sandbox.with_locked_world(|world, now| world.check_download(&id, &file, now));
+    let (avatar, source) = checked.map_err(refusal_response)?;
     let content = sandbox.avatar_store().export_content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open_content(content, source.padded).await,
+        Some(content) => open_file_content(content, source.padded).await,
         None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
@@ -89,22 +89,24 @@ async fn download_file(
     let (status, range) = match parse_requested_range(&headers, &opened) {
         RequestedRange::Whole => (StatusCode::OK, 0..opened.length),
         RequestedRange::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
-        RequestedRange::Unsatisfiable => return Ok(range_not_satisfiable(opened.length)),
+        RequestedRange::Unsatisfiable => return Ok(range_not_satisfiable_response(opened.length)),
     };
-    let head = file_headers(status, &range, &opened, &file);
+    let head = file_response_headers(status, &range, &opened, &file);
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let delivery_id =
-        sandbox.with_world(|world, now| world.begin_delivery(&id, &file, now)).map_err(refuse_download)?;
+    let delivery_id = sandbox
+        .with_locked_world(|world, now| world.begin_delivery(&id, &file, now))
+        .map_err(refusal_response)?;
     if opened.length == 0 {
-        sandbox.with_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
+        sandbox
+            .with_locked_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
     }
     let body = Body::from_stream(stream_delivery(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
 }
 
-fn refuse_download(refusal: DownloadRefusal) -> ErrorResponse {
+fn refusal_response(refusal: DownloadRefusal) -> ErrorResponse {
     let status = match refusal {
         DownloadRefusal::Unknown => StatusCode::NOT_FOUND,
         DownloadRefusal::Used | DownloadRefusal::Expired => StatusCode::GONE,
@@ -112,9 +114,10 @@ fn refuse_download(refusal: DownloadRefusal) -> ErrorResponse {
     ErrorResponse::new(status, OBJECT_NOT_FOUND, refusal.to_string())
 }
 
-async fn open_content(content: FileContent, large: bool) -> io::Result<OpenFile> {
+/// Opens the content of a file with its length and ETag. With `large`, a GLB in memory is padded.
+async fn open_file_content(content: FileContent, large: bool) -> io::Result<OpenFile> {
     match content {
-        FileContent::Memory { bytes, etag } if large && glb_padding::can_pad(&bytes) => {
+        FileContent::Memory { bytes, etag } if large && glb_padding::can_pad_glb(&bytes) => {
             let head = glb_padding::padded_glb_head(&bytes, LARGE_FILE_PADDING);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
             Ok(OpenFile {
@@ -137,7 +140,7 @@ async fn open_content(content: FileContent, large: bool) -> io::Result<OpenFile>
 }
 
 /// Streams a complete file, without using a download URL.
-pub(super) async fn stream_content(content: FileContent) -> io::Result<Body> {
+pub(super) async fn stream_complete_file(content: FileContent) -> io::Result<Body> {
     match content {
         FileContent::Memory { bytes, .. } => Ok(Body::from(bytes)),
         FileContent::Disk(path) => {
@@ -177,7 +180,7 @@ fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRan
     }
 }
 
-fn range_not_satisfiable(length: u64) -> Response {
+fn range_not_satisfiable_response(length: u64) -> Response {
     let error = "the range is outside the file";
     let mut response =
         ErrorResponse::new(StatusCode::RANGE_NOT_SATISFIABLE, OBJECT_NOT_FOUND, error).into_response();
@@ -187,7 +190,7 @@ fn range_not_satisfiable(length: u64) -> Response {
     response
 }
 
-fn file_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFile, file: &str) -> HeaderMap {
+fn file_response_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFile, file: &str) -> HeaderMap {
     let mut head = HeaderMap::new();
     let mut put = |name, value: &str| {
         // Numbers, a digest and a fixed list of types are always valid header values.
@@ -232,6 +235,8 @@ struct FileDelivery {
     has_seeked: bool,
 }
 
+/// Streams a range of a file. Fails if a newer delivery of the same URL replaces this one; the last byte of the
+/// file uses the URL up.
 fn stream_delivery(
     sandbox: Sandbox,
     delivery_id: DeliveryId,
@@ -256,7 +261,7 @@ fn stream_delivery(
         delivery.next_offset += chunk.len() as u64;
         let last = delivery.next_offset == delivery.file_length;
         let (id, number) = (&delivery.claim.url_id, delivery.claim.delivery);
-        if !delivery.sandbox.with_world(|world, _| world.allow_chunk(id, number, last)) {
+        if !delivery.sandbox.with_locked_world(|world, _| world.allow_chunk(id, number, last)) {
             return Err(io::Error::other("a newer delivery of this one-time URL has replaced this one"));
         }
         Ok(Some((chunk, delivery)))
@@ -264,6 +269,7 @@ fn stream_delivery(
 }
 
 impl FileDelivery {
+    /// Reads the next chunk of the range, at most [`CHUNK_BYTES`] long.
     async fn read_chunk(&mut self) -> io::Result<Bytes> {
         let left = usize::try_from(self.end_offset - self.next_offset).unwrap_or(usize::MAX).min(CHUNK_BYTES);
         match &mut self.source {

@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 const PADDING_CHUNK_TYPE: &[u8; 4] = b"FILL";
 
 /// Whether a file can be padded: a GLB of a length that is a multiple of 4.
-pub(super) fn can_pad(file: &Bytes) -> bool {
+pub(super) fn can_pad_glb(file: &Bytes) -> bool {
     file.starts_with(b"glTF") && file.len().is_multiple_of(4)
 }
 
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn header_lengths_include_the_padding() {
         let glb = Bytes::from([&b"glTF\x02\0\0\0\x14\0\0\0"[..], b"\0\0\0\0JSON"].concat());
-        assert!(can_pad(&glb));
+        assert!(can_pad_glb(&glb));
         let head = padded_glb_head(&glb, 400);
         assert_eq!(head[8..12], (20_u32 + 8 + 400).to_le_bytes());
         assert_eq!(head[20..24], 400_u32.to_le_bytes());

@@ -13,7 +13,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use url::{Host, Url};
 
-pub(super) async fn require_operator(
+/// Middleware: refuses requests without a valid operator key, unless a loopback client sent them to this machine's
+/// own name.
+pub(super) async fn require_local_or_operator(
     State(sandbox): State<Sandbox>,
     request: Request,
     next: Next,
@@ -24,7 +26,7 @@ pub(super) async fn require_operator(
         Some(key) => key.to_str().is_ok_and(|key| sandbox.is_valid_operator_key(key)),
         None => {
             client_address(&request).is_none_or(|peer| peer.is_loopback())
-                && is_same_machine(headers, sandbox.scheme())
+                && is_local_same_origin(headers, sandbox.url_scheme())
         }
     };
     if !allowed {
@@ -38,7 +40,7 @@ pub(super) async fn require_operator(
 }
 
 /// Whether the `Host` header names this machine, and no other site's page sent the request.
-fn is_same_machine(headers: &HeaderMap, scheme: &str) -> bool {
+fn is_local_same_origin(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());
     let named =

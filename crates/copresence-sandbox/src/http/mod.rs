@@ -31,7 +31,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 ///
 /// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as loopback. Serve the
 /// router with connection information wherever other machines can reach it.
-pub fn app(sandbox: Sandbox) -> Router {
+pub fn build_router(sandbox: Sandbox) -> Router {
     let (documented, api) = documented_routes(&sandbox).split_for_parts();
     documented
         .merge(files::routes())
@@ -39,8 +39,8 @@ pub fn app(sandbox: Sandbox) -> Router {
         .merge(index::routes())
         .merge(pages::static_routes())
         .route("/openapi.json", get(move || async move { Json(api) }))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(refuse_unknown_path)
+        .method_not_allowed_fallback(refuse_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
@@ -54,7 +54,7 @@ pub fn app(sandbox: Sandbox) -> Router {
 }
 
 /// The OpenAPI 3.1 document of the vendor's and the testers' endpoints.
-pub fn openapi() -> OpenApi {
+pub fn openapi_document() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Copresence Integration API (sandbox)")
         .version(env!("CARGO_PKG_VERSION"))
@@ -70,10 +70,10 @@ pub fn openapi() -> OpenApi {
 }
 
 fn documented_routes(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
-    let guarded =
-        tester::routes().layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_operator));
+    let guarded = tester::routes()
+        .layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_local_or_operator));
     let api = vendor::routes().layer(middleware::from_fn(refuse_head));
-    OpenApiRouter::with_openapi(openapi()).merge(api).merge(guarded)
+    OpenApiRouter::with_openapi(openapi_document()).merge(api).merge(guarded)
 }
 
 /// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
@@ -88,7 +88,7 @@ async fn refuse_head(
     }
 }
 
-async fn unknown_path(uri: Uri) -> ErrorResponse {
+async fn refuse_unknown_path(uri: Uri) -> ErrorResponse {
     let path: String = uri.path().chars().take(100).collect();
     ErrorResponse::new(
         StatusCode::NOT_FOUND,
@@ -97,6 +97,6 @@ async fn unknown_path(uri: Uri) -> ErrorResponse {
     )
 }
 
-async fn method_not_allowed() -> ErrorResponse {
+async fn refuse_method() -> ErrorResponse {
     ErrorResponse::method_not_allowed()
 }

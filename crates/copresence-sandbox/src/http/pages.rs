@@ -30,18 +30,22 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 pub(super) fn static_routes() -> Router<Sandbox> {
-    Router::new().route("/static/{file}", get(static_file))
+    Router::new().route("/static/{file}", get(serve_static_file))
 }
 
-async fn static_file(Path(file): Path<String>) -> Result<Response, ErrorResponse> {
+async fn serve_static_file(Path(file): Path<String>) -> Result<Response, ErrorResponse> {
     let found = STATIC_FILES.iter().find(|(name, ..)| *name == file);
     let (_, content_type, content) =
         found.ok_or_else(|| ErrorResponse::not_found("there is no such file"))?;
-    Ok(typed_response(content_type, "no-cache", Body::from(*content)))
+    Ok(response_with_content_type(content_type, "no-cache", Body::from(*content)))
 }
 
 /// A response with its content type and `Cache-Control`.
-pub(super) fn typed_response(content_type: &'static str, cache: &'static str, body: Body) -> Response {
+pub(super) fn response_with_content_type(
+    content_type: &'static str,
+    cache: &'static str,
+    body: Body,
+) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),

@@ -3,11 +3,11 @@
 
 use super::error::{ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
 use super::files;
-use super::pages::{render_page, typed_response};
+use super::pages::{render_page, response_with_content_type};
 use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
-use crate::world::avatar::{Avatar, AvatarChoice, ExistingAvatar};
+use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
@@ -27,11 +27,11 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/phone", get(phone_page))
         .route("/phone/status", get(phone_status))
         .route("/phone/associate", post(associate_avatar).layer(DefaultBodyLimit::max(MAX_PICTURE_BYTES)))
-        .route("/phone/avatars/{id}/portrait", get(avatar_portrait))
+        .route("/phone/avatars/{id}/portrait", get(serve_avatar_portrait))
 }
 
 #[derive(Default, Deserialize)]
-struct PageQuery {
+struct PhonePageQuery {
     #[serde(default, rename = "exportToken")]
     export_token: String,
     /// The language selected on the page.
@@ -66,7 +66,7 @@ struct AvatarTile {
 }
 
 impl AvatarTile {
-    fn from_existing(existing: ExistingAvatar) -> Self {
+    fn tile_of_avatar(existing: ExistingAvatar) -> Self {
         let initial = existing.name.chars().next().map(|c| c.to_uppercase().to_string());
         Self {
             portrait: existing.portrait_file().is_some(),
@@ -79,10 +79,10 @@ impl AvatarTile {
 
 async fn phone_page(
     State(sandbox): State<Sandbox>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    query: Result<Query<PhonePageQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let PageQuery { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
+    let PhonePageQuery { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let texts = phone_texts::select_language(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
@@ -96,7 +96,7 @@ async fn phone_page(
         languages: &*phone_texts::LANGUAGES,
         // Plain data always serialises. With null, the page would say that the code is unknown.
         view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
-        faces: sandbox.existing_avatars().into_iter().map(AvatarTile::from_existing).collect(),
+        faces: sandbox.existing_avatars().into_iter().map(AvatarTile::tile_of_avatar).collect(),
         token,
     };
     let mut response = render_page(status, &page);
@@ -108,10 +108,10 @@ async fn phone_page(
 
 async fn phone_status(
     State(sandbox): State<Sandbox>,
-    query: Result<Query<PageQuery>, QueryRejection>,
+    query: Result<Query<PhonePageQuery>, QueryRejection>,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
-    phone_view(&sandbox, &query.export_token)
+    phone_view_response(&sandbox, &query.export_token)
 }
 
 /// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
@@ -122,7 +122,7 @@ async fn associate_avatar(
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
     // Checked before the picture is decoded, so that requests without a valid token are cheap.
-    phone_view(&sandbox, &query.export_token)?;
+    phone_view_response(&sandbox, &query.export_token)?;
     let body = body?;
     let face = if body.is_empty() || query.avatar != AvatarChoice::New {
         None
@@ -130,11 +130,12 @@ async fn associate_avatar(
         let read = tokio::task::spawn_blocking(move || picture::decode_picture(&body)).await;
         Some(read.map_err(|_| ErrorResponse::from(PictureError::Undecodable))??)
     };
-    sandbox.associate_with_picture(&query.export_token, &query.avatar, None, face)?;
-    phone_view(&sandbox, &query.export_token)
+    sandbox.associate_avatar_with_picture(&query.export_token, &query.avatar, None, face)?;
+    phone_view_response(&sandbox, &query.export_token)
 }
 
-fn phone_view(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
+/// The state of a token as JSON; 404 if there is no such token.
+fn phone_view_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let view = sandbox.phone_view(token);
     view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found("there is no such Export Token"))
 }
@@ -145,7 +146,7 @@ impl From<PictureError> for ErrorResponse {
     }
 }
 
-async fn avatar_portrait(
+async fn serve_avatar_portrait(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,
 ) -> Result<Response, ErrorResponse> {
@@ -155,12 +156,12 @@ async fn avatar_portrait(
     let file = existing.portrait_file().ok_or_else(no_portrait)?;
     let content = sandbox
         .avatar_store()
-        .export_content(&Avatar::Existing { id }, file)
+        .export_content(&AvatarIdentity::Existing { id }, file)
         .await
         .ok_or_else(no_portrait)?;
-    let body = files::stream_content(content).await.map_err(|error| {
+    let body = files::stream_complete_file(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
         no_portrait()
     })?;
-    Ok(typed_response(files::content_type_of(file), "max-age=300", body))
+    Ok(response_with_content_type(files::content_type_of(file), "max-age=300", body))
 }

@@ -14,7 +14,7 @@ pub(super) async fn enforce_rate_limit(
     next: Next,
 ) -> Response {
     let denied =
-        client_address(&request).and_then(|address| sandbox.rate_limit().count_request(address).err());
+        client_address(&request).and_then(|address| sandbox.rate_limit().check_rate_limit(address).err());
     let Some(wait) = denied else { return next.run(request).await };
     let error = "too many requests from this address; wait as long as the header Retry-After says";
     let mut response =

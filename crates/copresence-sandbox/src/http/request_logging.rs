@@ -1,6 +1,6 @@
 //! Logs every request, including those that are never answered.
 
-use crate::requests::LoggedRequest;
+use crate::requests::RequestLogFields;
 use crate::sandbox::Sandbox;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
@@ -18,10 +18,10 @@ pub(super) fn client_address(request: &Request) -> Option<IpAddr> {
 
 /// The names of the faults applied to a request, for its log line; an extension of the request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct AppliedFaults(Arc<OnceLock<Vec<&'static str>>>);
+pub(super) struct AppliedFaultNames(Arc<OnceLock<Vec<&'static str>>>);
 
-impl AppliedFaults {
-    pub(super) fn record(&self, faults: Vec<&'static str>) {
+impl AppliedFaultNames {
+    pub(super) fn record_fault_names(&self, faults: Vec<&'static str>) {
         // Only the fault layer records, once per request.
         let _ = self.0.set(faults);
     }
@@ -29,13 +29,13 @@ impl AppliedFaults {
 
 /// Marks a response of which no byte is sent; an extension of the response.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NoResponse;
+pub(super) struct UnsentResponseMarker;
 
 /// A log line that is written when dropped, with status 0 if the client disconnected before a response.
 struct PendingLogLine {
     sandbox: Sandbox,
-    request: Option<LoggedRequest>,
-    applied_faults: AppliedFaults,
+    request: Option<RequestLogFields>,
+    applied_faults: AppliedFaultNames,
     started_at: Instant,
     status: u16,
 }
@@ -52,9 +52,14 @@ pub(super) async fn log_request(
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH_HEADER) {
         return next.run(request).await;
     }
-    let logged =
-        LoggedRequest::from_parts(method, uri, headers, client_address(&request), sandbox.clock().now_ms);
-    let applied_faults = AppliedFaults::default();
+    let logged = RequestLogFields::from_request_parts(
+        method,
+        uri,
+        headers,
+        client_address(&request),
+        sandbox.clock_state().now_ms,
+    );
+    let applied_faults = AppliedFaultNames::default();
     request.extensions_mut().insert(applied_faults.clone());
     let mut pending = PendingLogLine {
         sandbox,
@@ -64,7 +69,7 @@ pub(super) async fn log_request(
         status: 0,
     };
     let response = next.run(request).await;
-    if response.extensions().get::<NoResponse>().is_none() {
+    if response.extensions().get::<UnsentResponseMarker>().is_none() {
         pending.status = response.status().as_u16();
     }
     response
@@ -75,6 +80,6 @@ impl Drop for PendingLogLine {
         let Some(logged) = self.request.take() else { return };
         let duration_ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let faults = self.applied_faults.0.get().cloned().unwrap_or_default();
-        self.sandbox.record_request(logged.into_line(self.status, duration_ms, faults));
+        self.sandbox.record_request(logged.into_log_line(self.status, duration_ms, faults));
     }
 }

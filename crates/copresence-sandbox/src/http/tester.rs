@@ -64,7 +64,7 @@ struct ScenarioRow {
 /// Get all tokens, the scenario and the clock
 #[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxState)))]
 async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxState> {
-    NoStoreJson(sandbox.state())
+    NoStoreJson(sandbox.sandbox_state())
 }
 
 /// Play the phone: associate an avatar with a token
@@ -86,7 +86,7 @@ async fn associate_avatar(
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     let association: Association = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
     sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
-    token_response(&sandbox, &token)
+    token_state_response(&sandbox, &token)
 }
 
 /// Expire a token now
@@ -103,8 +103,8 @@ async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    sandbox.force_state(&token, ForcedState::Expire)?;
-    token_response(&sandbox, &token)
+    sandbox.force_token_state(&token, ForcedState::Expire)?;
+    token_state_response(&sandbox, &token)
 }
 
 /// Make the avatar fail now
@@ -121,8 +121,8 @@ async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    sandbox.force_state(&token, ForcedState::Fail)?;
-    token_response(&sandbox, &token)
+    sandbox.force_token_state(&token, ForcedState::Fail)?;
+    token_state_response(&sandbox, &token)
 }
 
 /// Make the avatar ready now
@@ -139,8 +139,8 @@ async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    sandbox.force_state(&token, ForcedState::Complete)?;
-    token_response(&sandbox, &token)
+    sandbox.force_token_state(&token, ForcedState::Complete)?;
+    token_state_response(&sandbox, &token)
 }
 
 /// Advance, speed up or pause the virtual clock
@@ -157,19 +157,19 @@ async fn move_clock(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
     let change: ClockMove = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
-    sandbox.move_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request)
+    sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request)
 }
 
 /// List the logged requests, oldest first, credentials masked
 #[utoipa::path(get, path = "/sandbox/requests", tag = "tester", operation_id = "requests", responses((status = 200, description = "The logged requests", body = Vec<RequestLine>)))]
 async fn list_requests(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<RequestLine>> {
-    NoStoreJson(sandbox.request_log().lines())
+    NoStoreJson(sandbox.request_log().logged_lines())
 }
 
 /// Clear the request log
 #[utoipa::path(delete, path = "/sandbox/requests", tag = "tester", operation_id = "forget_requests", responses((status = 204, description = "Cleared")))]
 async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
-    sandbox.request_log().clear();
+    sandbox.request_log().clear_log();
     StatusCode::NO_CONTENT
 }
 
@@ -179,7 +179,7 @@ async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
 /// values of `do`.
 #[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
 async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultState>> {
-    NoStoreJson(sandbox.faults())
+    NoStoreJson(sandbox.fault_states())
 }
 
 /// Replace the list of faults
@@ -198,9 +198,9 @@ async fn set_faults(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
-    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults(&error))?;
-    sandbox.set_faults(list).map_err(|error| invalid_faults(&error))?;
-    Ok(NoStoreJson(sandbox.faults()))
+    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults_response(&error))?;
+    sandbox.set_faults(list).map_err(|error| invalid_faults_response(&error))?;
+    Ok(NoStoreJson(sandbox.fault_states()))
 }
 
 /// Remove all faults
@@ -214,7 +214,7 @@ async fn clear_faults(State(sandbox): State<Sandbox>) -> StatusCode {
 #[utoipa::path(get, path = "/sandbox/scenarios", tag = "tester", operation_id = "scenarios", responses((status = 200, description = "The catalogue", body = Vec<ScenarioRow>)))]
 async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
     let range = |making: &ProcessingTimes| {
-        let (shortest, longest) = making.total_range();
+        let (shortest, longest) = making.total_duration_range();
         [crate::clock::to_millis(shortest), crate::clock::to_millis(longest)]
     };
     let row = |entry: &crate::scenario::ScenarioEntry| ScenarioRow {
@@ -228,11 +228,12 @@ async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
     NoStoreJson(CATALOGUE.iter().map(row).collect())
 }
 
-fn invalid_faults(error: &FaultListError) -> ErrorResponse {
+fn invalid_faults_response(error: &FaultListError) -> ErrorResponse {
     ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
 }
 
-fn token_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+/// The state of a token as JSON; 404 if there is no such token.
+fn token_state_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     let state = sandbox.token_state(token);
     state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found(&ForceError::NoSuchToken))
 }

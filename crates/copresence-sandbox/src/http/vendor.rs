@@ -81,7 +81,7 @@ async fn generate_export_token(
     if !sandbox.is_valid_session(session) {
         return Err(ErrorResponse::invalid_session());
     }
-    let token = sandbox.with_world(crate::world::World::generate_token).map_err(|full| {
+    let token = sandbox.with_locked_world(crate::world::World::generate_token).map_err(|full| {
         ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string())
     })?;
     Ok(NoStoreJson(GenerateBody { token }))
@@ -113,18 +113,19 @@ async fn redeem_export_token(
     check_api_key(&sandbox, &headers)?;
     // A missing token matches no active token either.
     let token = header_text(&headers, EXPORT_TOKEN).unwrap_or_default();
-    let redeemed = sandbox.with_world(|world, now| world.redeem_token(token, now)).map_err(|not_active| {
-        ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string())
-    })?;
+    let redeemed =
+        sandbox.with_locked_world(|world, now| world.redeem_token(token, now)).map_err(|not_active| {
+            ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string())
+        })?;
     Ok(NoStoreJson(match redeemed {
-        RedeemResult::NotReady(progress) => RedeemBody::not_ready(&progress),
+        RedeemResult::NotReady(progress) => RedeemBody::not_ready_redeem_body(&progress),
         RedeemResult::Ready(offers) => {
             let base = sandbox.base_url(header_text(&headers, header::HOST.as_str()));
             let body = |offer: crate::world::DownloadOffer| ExportBody {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,
             };
-            RedeemBody::ready(offers.into_iter().map(body).collect())
+            RedeemBody::ready_redeem_body(offers.into_iter().map(body).collect())
         }
     }))
 }

@@ -46,7 +46,7 @@ pub struct ExportFile {
 
 /// The avatar behind a download URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Avatar {
+pub enum AvatarIdentity {
     /// Generated for one token.
     New {
         /// The token; the visitor's picture is stored under it.
@@ -76,7 +76,7 @@ pub(crate) const GENERATED_EXPORTS: [(&str, &str); 3] =
 
 impl AvatarCatalog {
     /// The catalog of the built-in generated avatars.
-    pub fn built_in() -> Self {
+    pub fn built_in_catalog() -> Self {
         let existing = |(id, name): &(&str, &str)| ExistingAvatar {
             id: (*id).to_owned(),
             name: (*name).to_owned(),
@@ -86,16 +86,16 @@ impl AvatarCatalog {
     }
 
     /// The exported files of an avatar; none if the avatar is unknown.
-    pub(crate) fn exports_of(&self, avatar: &Avatar) -> Vec<ExportFile> {
+    pub(crate) fn exports_of_avatar(&self, avatar: &AvatarIdentity) -> Vec<ExportFile> {
         match avatar {
-            Avatar::New { .. } => generated_exports(),
-            Avatar::Existing { id } => {
-                self.find_existing(id).map(|found| found.exports.clone()).unwrap_or_default()
+            AvatarIdentity::New { .. } => generated_exports(),
+            AvatarIdentity::Existing { id } => {
+                self.find_existing_avatar(id).map(|found| found.exports.clone()).unwrap_or_default()
             }
         }
     }
 
-    pub(crate) fn find_existing(&self, id: &str) -> Option<&ExistingAvatar> {
+    pub(crate) fn find_existing_avatar(&self, id: &str) -> Option<&ExistingAvatar> {
         self.existing.iter().find(|existing| existing.id == id)
     }
 }

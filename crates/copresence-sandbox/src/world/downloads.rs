@@ -4,7 +4,7 @@
 //! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte is
 //! delivered only once.
 
-use crate::world::avatar::{Avatar, ExportFile};
+use crate::world::avatar::{AvatarIdentity, ExportFile};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub enum DownloadRefusal {
 
 /// How far a URL has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DownloadUse {
+pub(crate) enum UrlUsage {
     Unused,
     UnderWay { delivery: u64 },
     Used,
@@ -36,12 +36,12 @@ pub(crate) enum DownloadUse {
 /// The file behind a URL, and the state of the URL.
 #[derive(Debug, Clone)]
 pub(crate) struct Download {
-    pub(crate) avatar: Avatar,
+    pub(crate) avatar: AvatarIdentity,
     pub(crate) export: ExportFile,
     /// The avatar's file, and whether it is padded.
     pub(crate) source: DownloadSource,
     pub(crate) expires_at: Duration,
-    pub(crate) state: DownloadUse,
+    pub(crate) state: UrlUsage,
 }
 
 /// The source of a download's bytes.
@@ -62,27 +62,28 @@ pub(crate) struct DeliveryId {
     pub(crate) delivery: u64,
 }
 
+/// All issued download URLs by their ids, and the number of deliveries begun so far.
 #[derive(Debug, Default)]
-pub(crate) struct Downloads {
+pub(crate) struct DownloadRegistry {
     by_id: HashMap<String, Download>,
     deliveries: u64,
 }
 
-impl Downloads {
-    pub(crate) fn add(&mut self, id: String, download: Download) {
+impl DownloadRegistry {
+    pub(crate) fn add_download(&mut self, id: String, download: Download) {
         self.by_id.insert(id, download);
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<&Download> {
+    pub(crate) fn find_download(&self, id: &str) -> Option<&Download> {
         self.by_id.get(id)
     }
 
-    pub(crate) fn remove(&mut self, id: &str) {
+    pub(crate) fn remove_download(&mut self, id: &str) {
         self.by_id.remove(id);
     }
 
     /// Returns the download if the URL is valid, without using it.
-    pub(crate) fn check_url(
+    pub(crate) fn find_valid_download(
         &self,
         id: &str,
         file: &str,
@@ -91,9 +92,9 @@ impl Downloads {
         let download =
             self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
-            DownloadUse::Used => Err(DownloadRefusal::Used),
+            UrlUsage::Used => Err(DownloadRefusal::Used),
             _ if now >= download.expires_at => Err(DownloadRefusal::Expired),
-            DownloadUse::Unused | DownloadUse::UnderWay { .. } => Ok(download),
+            UrlUsage::Unused | UrlUsage::UnderWay { .. } => Ok(download),
         }
     }
 
@@ -104,31 +105,31 @@ impl Downloads {
         file: &str,
         now: Duration,
     ) -> Result<DeliveryId, DownloadRefusal> {
-        self.check_url(id, file, now)?;
+        self.find_valid_download(id, file, now)?;
         self.deliveries += 1;
         let delivery = self.deliveries;
         let download = self.by_id.get_mut(id).ok_or(DownloadRefusal::Unknown)?;
-        download.state = DownloadUse::UnderWay { delivery };
+        download.state = UrlUsage::UnderWay { delivery };
         Ok(DeliveryId { url_id: id.to_owned(), delivery })
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
     pub(crate) fn allow_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
-        let current = download.state == DownloadUse::UnderWay { delivery };
+        let current = download.state == UrlUsage::UnderWay { delivery };
         if current && last {
-            download.state = DownloadUse::Used;
+            download.state = UrlUsage::Used;
         }
         current
     }
 
     /// Whether one of the URLs can still deliver its file.
-    pub(crate) fn any_usable(&self, ids: &[String], now: Duration) -> bool {
+    pub(crate) fn has_usable_url(&self, ids: &[String], now: Duration) -> bool {
         let alive = |d: &Download| match d.state {
-            DownloadUse::Unused => now < d.expires_at,
+            UrlUsage::Unused => now < d.expires_at,
             // A delivery that began in time may end after the expiry.
-            DownloadUse::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
-            DownloadUse::Used => false,
+            UrlUsage::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
+            UrlUsage::Used => false,
         };
         ids.iter().any(|id| self.by_id.get(id).is_some_and(alive))
     }

@@ -13,10 +13,10 @@ mod token;
 mod tests;
 
 use crate::scenario::{DeliveredFiles, Scenario};
-use avatar::{Avatar, AvatarCatalog, AvatarChoice, ExportFile};
+use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFile};
 use copresence_protocol::Progress;
 use downloads::{
-    DeliveryId, Download, DownloadRefusal, DownloadSource, DownloadUse, Downloads, URL_LIFETIME,
+    DeliveryId, Download, DownloadRefusal, DownloadRegistry, DownloadSource, URL_LIFETIME, UrlUsage,
 };
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
@@ -26,7 +26,7 @@ use rand_chacha::ChaCha8Rng;
 use state::{PhoneView, TokenState};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
-use token::{Phase, Token};
+use token::{SimulatedToken, TokenLifecycle};
 
 /// Maximum number of tokens. Beyond it, the oldest spent or expired ones are forgotten; if there are none, no token is
 /// generated.
@@ -45,11 +45,11 @@ pub struct World {
     scenario: Scenario,
     seed: u64,
     id_rng: StdRng,
-    catalog: AvatarCatalog,
-    token_states: BTreeMap<u64, Token>,
+    avatar_catalog: AvatarCatalog,
+    token_states: BTreeMap<u64, SimulatedToken>,
     by_name: HashMap<String, u64>,
     generated_count: u64,
-    downloads: Downloads,
+    downloads: DownloadRegistry,
     /// Virtual seconds per real second, for the minimum lifetimes.
     speed: f64,
 }
@@ -130,16 +130,16 @@ pub enum ForceError {
 
 impl World {
     /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
-    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], catalog: AvatarCatalog) -> Self {
+    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], avatar_catalog: AvatarCatalog) -> Self {
         Self {
             scenario,
             seed,
             id_rng: StdRng::from_seed(ids),
-            catalog,
+            avatar_catalog,
             token_states: BTreeMap::new(),
             by_name: HashMap::new(),
             generated_count: 0,
-            downloads: Downloads::default(),
+            downloads: DownloadRegistry::default(),
             speed: 1.0,
         }
     }
@@ -166,12 +166,12 @@ impl World {
     }
 
     /// The avatars that visitors can choose.
-    pub fn catalog(&self) -> &AvatarCatalog {
-        &self.catalog
+    pub fn avatar_catalog(&self) -> &AvatarCatalog {
+        &self.avatar_catalog
     }
 
     /// Updates the phase of every token.
-    pub fn update_phases(&mut self, now: Duration) {
+    pub fn update_token_phases(&mut self, now: Duration) {
         for token in self.token_states.values_mut() {
             token.update_phase(now);
         }
@@ -192,7 +192,8 @@ impl World {
         self.generated_count += 1;
         self.by_name.insert(name.clone(), self.generated_count);
         let life = self.token_lifetime(self.scenario);
-        self.token_states.insert(self.generated_count, Token::new(name.clone(), self.scenario, life, now));
+        self.token_states
+            .insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
         Ok(name)
     }
 
@@ -208,14 +209,14 @@ impl World {
         if let Some(progress) = token.progress_at(now) {
             return Ok(RedeemResult::NotReady(progress));
         }
-        let Phase::Ready { avatar } = &token.phase else { return Err(TokenNotActive) };
+        let TokenLifecycle::Ready { avatar } = &token.phase else { return Err(TokenNotActive) };
         let avatar = avatar.clone();
-        token.phase = Phase::Spent { avatar: avatar.clone(), at: now };
+        token.phase = TokenLifecycle::Spent { avatar: avatar.clone(), at: now };
         let delivers = token.scenario.catalogue_entry().delivered_files;
         let life = extend_to_real_lifetime(URL_LIFETIME, MIN_URL_LIFETIME, self.speed);
         let mut offers = Vec::new();
         for (index, (export, source)) in
-            delivered_exports(delivers, self.catalog.exports_of(&avatar)).enumerate()
+            delivered_exports(delivers, self.avatar_catalog.exports_of_avatar(&avatar)).enumerate()
         {
             let id = draw_random_id(&mut self.id_rng);
             token.urls.push(id.clone());
@@ -225,7 +226,7 @@ impl World {
             let expires_at = if expired { now } else { now.saturating_add(life) };
             let avatar = avatar.clone();
             self.downloads
-                .add(id, Download { avatar, export, source, expires_at, state: DownloadUse::Unused });
+                .add_download(id, Download { avatar, export, source, expires_at, state: UrlUsage::Unused });
         }
         Ok(RedeemResult::Ready(offers))
     }
@@ -241,20 +242,22 @@ impl World {
         choice: &AvatarChoice,
         scenario: Option<Scenario>,
         now: Duration,
-    ) -> Result<Avatar, AssociateError> {
+    ) -> Result<AvatarIdentity, AssociateError> {
         let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
         let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
         let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
             .ok_or(AssociateError::NoSuchToken)?;
         let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
         match token.phase {
-            Phase::Waiting | Phase::Failed { .. } => {}
+            TokenLifecycle::Waiting | TokenLifecycle::Failed { .. } => {}
             // The visitor records again before the scenario does.
-            Phase::InProgress { .. } if failed => {}
-            Phase::InProgress { .. } | Phase::Ready { .. } | Phase::Spent { .. } => {
+            TokenLifecycle::InProgress { .. } if failed => {}
+            TokenLifecycle::InProgress { .. }
+            | TokenLifecycle::Ready { .. }
+            | TokenLifecycle::Spent { .. } => {
                 return Err(AssociateError::HasAvatar);
             }
-            Phase::Expired { .. } => return Err(AssociateError::NotActive),
+            TokenLifecycle::Expired { .. } => return Err(AssociateError::NotActive),
         }
         // Each recording has its own random stream, so that it does not depend on other requests.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
@@ -262,15 +265,17 @@ impl World {
         let seed = rng.random();
         let avatar = match choice {
             AvatarChoice::Existing(id) => {
-                let found =
-                    self.catalog.find_existing(id).ok_or_else(|| AssociateError::NoSuchAvatar(id.clone()))?;
-                Avatar::Existing { id: found.id.clone() }
+                let found = self
+                    .avatar_catalog
+                    .find_existing_avatar(id)
+                    .ok_or_else(|| AssociateError::NoSuchAvatar(id.clone()))?;
+                AvatarIdentity::Existing { id: found.id.clone() }
             }
-            AvatarChoice::New => match self.catalog.existing.as_slice() {
-                owned if self.catalog.new_is_existing && !owned.is_empty() => {
-                    Avatar::Existing { id: owned[rng.random_range(0..owned.len())].id.clone() }
+            AvatarChoice::New => match self.avatar_catalog.existing.as_slice() {
+                owned if self.avatar_catalog.new_is_existing && !owned.is_empty() => {
+                    AvatarIdentity::Existing { id: owned[rng.random_range(0..owned.len())].id.clone() }
                 }
-                _ => Avatar::New { token: name.to_owned(), seed },
+                _ => AvatarIdentity::New { token: name.to_owned(), seed },
             },
         };
         if let Some(scenario) = scenario {
@@ -278,7 +283,7 @@ impl World {
             token.expires_at = token.expires_at.min(now.saturating_add(life));
         }
         let existing = matches!(choice, AvatarChoice::Existing(_));
-        let plan = ProcessingPlan::draw_for_scenario(
+        let plan = ProcessingPlan::draw_plan_for_scenario(
             token.scenario.catalogue_entry(),
             existing,
             token.associations,
@@ -286,7 +291,7 @@ impl World {
         );
         token.associations += 1;
         token.associated_at = Some(now);
-        token.phase = Phase::InProgress { avatar: avatar.clone(), plan, since: now };
+        token.phase = TokenLifecycle::InProgress { avatar: avatar.clone(), plan, since: now };
         Ok(avatar)
     }
 
@@ -294,7 +299,12 @@ impl World {
     ///
     /// # Errors
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_state(&mut self, name: &str, force: ForcedState, now: Duration) -> Result<(), ForceError> {
+    pub fn force_token_state(
+        &mut self,
+        name: &str,
+        force: ForcedState,
+        now: Duration,
+    ) -> Result<(), ForceError> {
         let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
             .ok_or(ForceError::NoSuchToken)?;
         if !token.is_active() {
@@ -303,12 +313,12 @@ impl World {
         token.phase = match (force, token.avatar().cloned()) {
             (ForcedState::Expire, _) => {
                 token.expires_at = now;
-                Phase::Expired { at: now }
+                TokenLifecycle::Expired { at: now }
             }
             (ForcedState::Fail, Some(avatar)) => {
-                Phase::Failed { avatar, percent: progress_percent(token, now) }
+                TokenLifecycle::Failed { avatar, percent: progress_percent(token, now) }
             }
-            (ForcedState::Complete, Some(avatar)) => Phase::Ready { avatar },
+            (ForcedState::Complete, Some(avatar)) => TokenLifecycle::Ready { avatar },
             (ForcedState::Fail | ForcedState::Complete, None) => return Err(ForceError::NoAvatar),
         };
         Ok(())
@@ -317,12 +327,12 @@ impl World {
     /// The state shown on the phone; `None` if there is no such token.
     pub fn phone_view(&mut self, name: &str, now: Duration) -> Option<PhoneView> {
         let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)?;
-        Some(PhoneView::from_token(token, now))
+        Some(PhoneView::phone_view_of_token(token, now))
     }
 
     /// The states of all tokens, oldest first.
     pub fn token_states(&mut self, now: Duration) -> Vec<TokenState> {
-        self.update_phases(now);
+        self.update_token_phases(now);
         self.token_states.values().map(|token| self.build_token_state(token, now)).collect()
     }
 
@@ -336,7 +346,7 @@ impl World {
     /// Whether the next redeem of a token returns download URLs.
     pub(crate) fn is_token_ready(&mut self, name: &str, now: Duration) -> bool {
         let token = find_updated_token(&self.by_name, &mut self.token_states, name, now);
-        token.is_some_and(|token| matches!(token.phase, Phase::Ready { .. }))
+        token.is_some_and(|token| matches!(token.phase, TokenLifecycle::Ready { .. }))
     }
 
     /// Returns avatar and file if a URL is valid, without using it.
@@ -345,15 +355,15 @@ impl World {
         id: &str,
         file: &str,
         now: Duration,
-    ) -> Result<(Avatar, DownloadSource), DownloadRefusal> {
+    ) -> Result<(AvatarIdentity, DownloadSource), DownloadRefusal> {
         self.downloads
-            .check_url(id, file, now)
+            .find_valid_download(id, file, now)
             .map(|download| (download.avatar.clone(), download.source.clone()))
     }
 
     /// The export type of a URL, valid or not.
-    pub(crate) fn export_type(&self, id: &str) -> Option<&str> {
-        self.downloads.get(id).map(|download| download.export.export_type.as_str())
+    pub(crate) fn export_type_of_url(&self, id: &str) -> Option<&str> {
+        self.downloads.find_download(id).map(|download| download.export.export_type.as_str())
     }
 
     /// Begins to deliver a file.
@@ -377,30 +387,38 @@ impl World {
             return false;
         };
         match token.phase {
-            Phase::InProgress { .. } | Phase::Failed { .. } | Phase::Ready { .. } => true,
-            Phase::Spent { .. } => self.downloads.any_usable(&token.urls, now),
-            Phase::Waiting | Phase::Expired { .. } => false,
+            TokenLifecycle::InProgress { .. }
+            | TokenLifecycle::Failed { .. }
+            | TokenLifecycle::Ready { .. } => true,
+            TokenLifecycle::Spent { .. } => self.downloads.has_usable_url(&token.urls, now),
+            TokenLifecycle::Waiting | TokenLifecycle::Expired { .. } => false,
         }
     }
 
     /// Forgets the oldest spent and expired tokens until three quarters of the limit remain.
     fn forget_finished_tokens(&mut self, now: Duration) {
-        self.update_phases(now);
+        self.update_token_phases(now);
         let surplus = self.token_states.len().saturating_sub(MAX_TOKENS * 3 / 4);
         let finished = self.token_states.iter().filter(|(_, token)| !token.is_active());
         let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
         for ordinal in forgotten {
             if let Some(token) = self.token_states.remove(&ordinal) {
                 self.by_name.remove(&token.name);
-                token.urls.iter().for_each(|id| self.downloads.remove(id));
+                token.urls.iter().for_each(|id| self.downloads.remove_download(id));
             }
         }
     }
 
-    fn build_token_state(&self, token: &Token, now: Duration) -> TokenState {
-        TokenState::from_token(token, token.urls.iter().filter_map(|id| self.downloads.get(id)), now)
+    fn build_token_state(&self, token: &SimulatedToken, now: Duration) -> TokenState {
+        TokenState::state_of_token(
+            token,
+            token.urls.iter().filter_map(|id| self.downloads.find_download(id)),
+            now,
+        )
     }
 
+    /// Lifetime of new tokens of a scenario, in virtual time: at least [`MIN_TOKEN_LIFETIME`] of real time unless
+    /// the scenario may expire early.
     fn token_lifetime(&self, scenario: Scenario) -> Duration {
         let entry = scenario.catalogue_entry();
         if entry.may_expire_early {
@@ -444,7 +462,7 @@ fn draw_random_id(rng: &mut StdRng) -> String {
     (0..24).map(|_| char::from(rng.sample(Alphanumeric))).collect()
 }
 
-fn progress_percent(token: &Token, now: Duration) -> u8 {
+fn progress_percent(token: &SimulatedToken, now: Duration) -> u8 {
     match token.stage_at(now) {
         Some(ProcessingStage::Processing { percent } | ProcessingStage::Failed { percent }) => percent,
         Some(ProcessingStage::Ready) => 100,
@@ -452,12 +470,13 @@ fn progress_percent(token: &Token, now: Duration) -> u8 {
     }
 }
 
+/// Finds a token by its name, and updates its phase to `now`; `None` if there is no such token.
 fn find_updated_token<'a>(
     by_name: &HashMap<String, u64>,
-    tokens: &'a mut BTreeMap<u64, Token>,
+    tokens: &'a mut BTreeMap<u64, SimulatedToken>,
     name: &str,
     now: Duration,
-) -> Option<&'a mut Token> {
+) -> Option<&'a mut SimulatedToken> {
     let token = tokens.get_mut(by_name.get(name)?)?;
     token.update_phase(now);
     Some(token)

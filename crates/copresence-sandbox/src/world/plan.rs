@@ -26,7 +26,7 @@ pub(crate) enum ProcessingStage {
 
 impl ProcessingPlan {
     /// Draws the course of an avatar under a scenario. `earlier` is the number of avatars that the token had before.
-    pub(crate) fn draw_for_scenario(
+    pub(crate) fn draw_plan_for_scenario(
         entry: &ScenarioEntry,
         existing: bool,
         earlier: u64,
@@ -36,11 +36,11 @@ impl ProcessingPlan {
         let mut plan = Self::default();
         let fails = entry.failure_mode == FailureMode::Always
             || (entry.failure_mode == FailureMode::Once && earlier == 0);
-        plan.push_processing(making, entry.progress_pattern, fails, rng);
+        plan.push_queue_and_processing(making, entry.progress_pattern, fails, rng);
         if fails && entry.failure_mode == FailureMode::Once {
             let percent = plan.fails_at.take().unwrap_or_default();
             plan.push_stage(RERECORD_DELAY, ProcessingStage::Failed { percent });
-            plan.push_processing(making, entry.progress_pattern, false, rng);
+            plan.push_queue_and_processing(making, entry.progress_pattern, false, rng);
         }
         plan
     }
@@ -64,7 +64,8 @@ impl ProcessingPlan {
         self.stages.push((self.end_time() + lasts, stage));
     }
 
-    fn push_processing(
+    /// Appends one pass through queue and processing. With `fails`, processing ends early and `fails_at` is set.
+    fn push_queue_and_processing(
         &mut self,
         making: &ProcessingTimes,
         course: ProgressPattern,
@@ -87,7 +88,7 @@ impl ProcessingPlan {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
                 for (share, _) in &mut steps {
-                    *share = skip_middle_half(*share);
+                    *share = shift_out_of_middle(*share);
                 }
             }
             ProgressPattern::Backwards => {
@@ -145,8 +146,9 @@ fn draw_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
         .collect()
 }
 
-/// Moves the steps out of the middle half of the processing time.
-fn skip_middle_half(share: f64) -> f64 {
+/// Maps a share of the processing time (0 to 1) to one outside of the range 0.3 to 0.8, so that the progress stands
+/// still there.
+fn shift_out_of_middle(share: f64) -> f64 {
     if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }
 

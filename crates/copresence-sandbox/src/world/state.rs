@@ -2,10 +2,10 @@
 
 use crate::clock::to_millis;
 use crate::scenario::Scenario;
-use crate::world::avatar::Avatar;
-use crate::world::downloads::{Download, DownloadUse};
+use crate::world::avatar::AvatarIdentity;
+use crate::world::downloads::{Download, UrlUsage};
 use crate::world::plan::ProcessingStage;
-use crate::world::token::{Phase, Token};
+use crate::world::token::{SimulatedToken, TokenLifecycle};
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -100,11 +100,11 @@ pub struct PhoneView {
 }
 
 impl TokenPhase {
-    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+    pub(crate) fn phase_of_token(token: &SimulatedToken, now: Duration) -> Self {
         match (&token.phase, token.stage_at(now)) {
-            (Phase::Waiting, _) => Self::NoAssociatedAvatar,
-            (Phase::Spent { .. }, _) => Self::Spent,
-            (Phase::Expired { .. }, _) => Self::Expired,
+            (TokenLifecycle::Waiting, _) => Self::NoAssociatedAvatar,
+            (TokenLifecycle::Spent { .. }, _) => Self::Spent,
+            (TokenLifecycle::Expired { .. }, _) => Self::Expired,
             (_, Some(ProcessingStage::InQueue { .. })) => Self::InQueue,
             (_, Some(ProcessingStage::Processing { .. })) => Self::Processing,
             (_, Some(ProcessingStage::Failed { .. })) => Self::Failed,
@@ -114,27 +114,29 @@ impl TokenPhase {
 }
 
 impl TokenState {
-    pub(crate) fn from_token<'a>(
-        token: &Token,
+    pub(crate) fn state_of_token<'a>(
+        token: &SimulatedToken,
         urls: impl Iterator<Item = &'a Download>,
         now: Duration,
     ) -> Self {
         let progress = token.progress_at(now);
         let ended = match token.phase {
-            Phase::Spent { at, .. } | Phase::Expired { at } => Some(at),
+            TokenLifecycle::Spent { at, .. } | TokenLifecycle::Expired { at } => Some(at),
             _ => None,
         };
         Self {
             token: token.name.clone(),
             scenario: token.scenario,
-            state: TokenPhase::from_token(token, now),
+            state: TokenPhase::phase_of_token(token, now),
             completion_progress: progress
                 .as_ref()
                 .map_or(-1, copresence_protocol::Progress::completion_wire_value),
-            queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_wire_value),
+            queue_position: progress
+                .as_ref()
+                .map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
             avatar: token.avatar().map(|avatar| match avatar {
-                Avatar::New { .. } => "new".to_owned(),
-                Avatar::Existing { id } => id.clone(),
+                AvatarIdentity::New { .. } => "new".to_owned(),
+                AvatarIdentity::Existing { id } => id.clone(),
             }),
             generated_ms: to_millis(token.generated_at),
             expires_ms: to_millis(token.expires_at),
@@ -142,18 +144,18 @@ impl TokenState {
             ended_ms: ended.map(to_millis),
             redeems: token.redeems,
             last_redeem_ms: token.last_redeem_at.map(to_millis),
-            downloads: urls.map(|url| DownloadState::from_download(url, now)).collect(),
+            downloads: urls.map(|url| DownloadState::state_of_download(url, now)).collect(),
         }
     }
 }
 
 impl DownloadState {
-    fn from_download(download: &Download, now: Duration) -> Self {
+    fn state_of_download(download: &Download, now: Duration) -> Self {
         let state = match download.state {
-            DownloadUse::Used => UrlState::Used,
+            UrlUsage::Used => UrlState::Used,
             _ if now >= download.expires_at => UrlState::Expired,
-            DownloadUse::Unused => UrlState::Unused,
-            DownloadUse::UnderWay { .. } => UrlState::UnderWay,
+            UrlUsage::Unused => UrlState::Unused,
+            UrlUsage::UnderWay { .. } => UrlState::UnderWay,
         };
         Self {
             file: download.export.file.clone(),
@@ -165,18 +167,18 @@ impl DownloadState {
 }
 
 impl PhoneView {
-    pub(crate) fn from_token(token: &Token, now: Duration) -> Self {
+    pub(crate) fn phone_view_of_token(token: &SimulatedToken, now: Duration) -> Self {
         let progress = token.progress_at(now);
         Self {
-            state: TokenPhase::from_token(token, now),
+            state: TokenPhase::phase_of_token(token, now),
             queue_position: progress
                 .as_ref()
                 .and_then(|p| p.queue_position)
-                .map(copresence_protocol::QueuePosition::get),
+                .map(copresence_protocol::QueuePosition::position),
             completion_progress: progress
                 .as_ref()
                 .and_then(|p| p.completion)
-                .map(copresence_protocol::Percent::get),
+                .map(copresence_protocol::Percent::percentage),
         }
     }
 }

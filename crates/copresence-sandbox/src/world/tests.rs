@@ -9,19 +9,19 @@ use std::sync::{Arc, Mutex};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn new_world(scenario: Scenario, seed: u64) -> World {
-    World::new(scenario, seed, [7; 32], AvatarCatalog::built_in())
+    World::new(scenario, seed, [7; 32], AvatarCatalog::built_in_catalog())
 }
 
 fn any_scenario() -> impl Strategy<Value = Scenario> {
     prop::sample::select(crate::scenario::CATALOGUE.map(|entry| entry.scenario).to_vec())
 }
 
-fn any_choice() -> impl Strategy<Value = AvatarChoice> {
+fn any_avatar_choice() -> impl Strategy<Value = AvatarChoice> {
     prop_oneof![Just(AvatarChoice::New), Just(AvatarChoice::Existing("ari".into()))]
 }
 
 /// Redeems at an interval until the token ends or `limit` has passed. Returns each response with its time.
-fn poll_redeem(
+fn redeem_until_end(
     world: &mut World,
     token: &str,
     every: Duration,
@@ -42,12 +42,12 @@ fn poll_redeem(
 proptest! {
     #[test]
     fn queue_falls_progress_rises_and_statuses_are_ordered(
-        scenario in any_scenario(), choice in any_choice(), seed: u64, every in 50_u64..3_000
+        scenario in any_scenario(), choice in any_avatar_choice(), seed: u64, every in 50_u64..3_000
     ) {
         let mut world = new_world(scenario, seed);
         let token = world.generate_token(Duration::ZERO).expect("room");
         world.associate_avatar(&token, &choice, None, Duration::ZERO).expect("free");
-        let answers = poll_redeem(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
+        let answers = redeem_until_end(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
         let entry = scenario.catalogue_entry();
         let in_order = entry.progress_pattern != ProgressPattern::Backwards && entry.failure_mode != FailureMode::Once;
         let rank = |status: &CompletionStatus| CompletionStatus::KNOWN.iter().position(|known| known == status);
@@ -55,7 +55,7 @@ proptest! {
         for (_, answer) in &answers {
             let RedeemResult::NotReady(progress) = answer else { continue };
             prop_assert_eq!(progress.queue_position.is_some(), progress.status == CompletionStatus::InQueue);
-            prop_assert!(progress.queue_wire_value() != 0, "positions count from 1");
+            prop_assert!(progress.queue_position_wire_value() != 0, "positions count from 1");
             prop_assert!(progress.completion_wire_value() >= 0, "−1 is for no avatar only");
             if let Some(last) = last.as_ref().filter(|_| in_order) {
                 prop_assert!(rank(&progress.status) >= rank(&last.status));
@@ -86,9 +86,9 @@ proptest! {
             now += Duration::from_millis(pass);
             match what {
                 0 => { let _ = world.associate_avatar(&token, &AvatarChoice::New, None, now); }
-                1 => { let _ = world.force_state(&token, ForcedState::Complete, now); }
-                2 => { let _ = world.force_state(&token, ForcedState::Fail, now); }
-                3 if pass % 5 == 0 => { let _ = world.force_state(&token, ForcedState::Expire, now); }
+                1 => { let _ = world.force_token_state(&token, ForcedState::Complete, now); }
+                2 => { let _ = world.force_token_state(&token, ForcedState::Fail, now); }
+                3 if pass % 5 == 0 => { let _ = world.force_token_state(&token, ForcedState::Expire, now); }
                 _ => match world.redeem_token(&token, now) {
                     Ok(answer) => {
                         prop_assert!(!over, "a response after the end");
@@ -115,7 +115,7 @@ proptest! {
                 world.associate_avatar(&other, &AvatarChoice::New, None, Duration::ZERO).expect("free");
             }
             world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-            let answers = poll_redeem(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
+            let answers = redeem_until_end(&mut world, &token, Duration::from_secs(1), 5 * MINUTE);
             answers.into_iter().map(|(at, answer)| match answer {
                 RedeemResult::NotReady(progress) => (at, Some(progress)),
                 RedeemResult::Ready(_) => (at, None),
@@ -148,11 +148,13 @@ fn long_queue_counts_down_from_position_twelve() {
     let mut world = new_world(Scenario::LongQueue, 3);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-    let answers = poll_redeem(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
+    let answers = redeem_until_end(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
     let mut places: Vec<i64> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
-            RedeemResult::NotReady(progress) => progress.queue_position.map(|place| i64::from(place.get())),
+            RedeemResult::NotReady(progress) => {
+                progress.queue_position.map(|place| i64::from(place.position()))
+            }
             RedeemResult::Ready(_) => None,
         })
         .collect();
@@ -174,7 +176,7 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
     };
     assert_eq!(failed.status, CompletionStatus::Failed);
     assert!((20..100).contains(&failed.completion_wire_value()), "{failed:?}");
-    assert_eq!(failed.queue_wire_value(), -1);
+    assert_eq!(failed.queue_position_wire_value(), -1);
     let again = world.associate_avatar(&token, &AvatarChoice::New, Some(Scenario::ExistingAvatar), MINUTE);
     assert!(again.is_ok());
     assert!(
@@ -215,7 +217,7 @@ fn ended_tokens_are_forgotten_and_active_ones_are_not() {
         world.generate_token(late).expect("room");
     }
     assert_eq!(world.generate_token(late), Err(TooManyTokens));
-    world.force_state(&first, ForcedState::Expire, late).expect("active");
+    world.force_token_state(&first, ForcedState::Expire, late).expect("active");
     assert!(world.generate_token(late).is_ok());
     assert_eq!(world.phone_view(&first, late), None);
 }

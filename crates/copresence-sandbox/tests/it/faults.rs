@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const READY: Scenario = Scenario::ExistingAvatar;
 
 fn token_phase(raw: &RawServer, token: &str) -> TokenPhase {
-    let state = raw.sandbox().state();
+    let state = raw.sandbox().sandbox_state();
     state.tokens.iter().find(|known| known.token == token).expect("known").state
 }
 
@@ -112,7 +112,7 @@ async fn reset_breaks_the_connection_before_any_effect() {
     assert_eq!(token_phase(&raw, &token), TokenPhase::Ready);
     assert_eq!(raw.redeem(&token).await.json()["avatar_ready"], true);
     assert_eq!(raw.generate_raw().await.ended, ConnectionEnd::Reset);
-    assert_eq!(raw.sandbox().state().tokens.len(), 1, "none was generated");
+    assert_eq!(raw.sandbox().sandbox_state().tokens.len(), 1, "none was generated");
 }
 
 #[tokio::test]

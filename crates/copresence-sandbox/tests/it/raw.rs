@@ -93,13 +93,13 @@ impl RawServer {
 
     /// Opens a connection and writes a request, without waiting for the server.
     fn send(&self, line: &str, headers: &[(&str, &str)]) -> TcpStream {
-        let host = self.server.address().to_string();
+        let host = self.server.listen_address().to_string();
         let mut request = format!("{line} HTTP/1.1\r\n");
         for (name, value) in [("Host", host.as_str()), ("Connection", "close")].iter().chain(headers) {
             request.extend([*name, ": ", *value, "\r\n"]);
         }
         request.push_str("\r\n");
-        let mut socket = TcpStream::connect(self.server.address()).expect("a connection");
+        let mut socket = TcpStream::connect(self.server.listen_address()).expect("a connection");
         socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
         socket.write_all(request.as_bytes()).expect("sent");
         socket
@@ -141,7 +141,7 @@ impl RawServer {
 
     /// How often each fault was applied.
     pub(crate) fn applied_counts(&self) -> Vec<u64> {
-        self.sandbox().faults().iter().map(|state| state.struck).collect()
+        self.sandbox().fault_states().iter().map(|state| state.struck).collect()
     }
 }
 

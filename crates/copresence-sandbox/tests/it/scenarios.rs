@@ -192,7 +192,7 @@ async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
     let lives = async || {
         let token = test.generate().await;
         test.associate(&token);
-        test.sandbox.force_state(&token, copresence_sandbox::ForcedState::Complete).expect("active");
+        test.sandbox.force_token_state(&token, copresence_sandbox::ForcedState::Complete).expect("active");
         test.redeem(&token).await;
         let state = test.get("/sandbox/state", &[]).await.json();
         let last = state["tokens"].as_array().expect("a list").last().expect("one").clone();
@@ -202,6 +202,6 @@ async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
     };
     assert_eq!(lives().await, (120_000 * 500, 60_000 * 500), "two minutes and one, in real time");
     let slower = ClockMove { speed: Some(1.0), ..ClockMove::default() };
-    test.sandbox.move_clock(&slower).expect("a speed");
+    test.sandbox.change_clock(&slower).expect("a speed");
     assert_eq!(lives().await, (15 * 60_000, 5 * 60_000));
 }

@@ -18,7 +18,7 @@ fn loopback() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
     let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
-    let port = ReservedPort::reserve().expect("a port").for_child_process();
+    let port = ReservedPort::reserve_port().expect("a port").port_for_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
     let (http, base) = (client(), server.local_url());
@@ -32,8 +32,9 @@ async fn visit_over_http_from_token_to_files() {
         .send();
     let body: serde_json::Value = generated.await.expect("a response").json().await.expect("JSON");
     let token = body["token"].as_str().expect("a token");
-    assert_eq!(server.link_template(), format!("{base}phone?exportToken={{token}}"));
-    let page = http.get(server.link_template().replace("{token}", token)).send().await.expect("a response");
+    assert_eq!(server.qr_link_template(), format!("{base}phone?exportToken={{token}}"));
+    let page =
+        http.get(server.qr_link_template().replace("{token}", token)).send().await.expect("a response");
     assert_eq!(page.status(), 200);
     server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
     let redeem = || {
@@ -56,7 +57,7 @@ async fn visit_over_http_from_token_to_files() {
     assert_eq!(http.get(url("/sandbox/state")).send().await.expect("a response").status(), 200);
     let first = lines.recv().await.expect("a line");
     assert_eq!((first.path.as_str(), first.peer.as_deref()), ("/generateExportToken", Some("127.0.0.1")));
-    let address = server.address();
+    let address = server.listen_address();
     server.stop().await;
     assert!(std::net::TcpListener::bind(address).is_ok(), "the port is free again");
 }
@@ -64,9 +65,9 @@ async fn visit_over_http_from_token_to_files() {
 #[tokio::test]
 async fn port_in_use_is_reported() {
     let server = Server::start(Settings::default(), loopback()).await.expect("a free port");
-    let error = Server::start(Settings::default(), server.address()).await.err().expect("taken");
+    let error = Server::start(Settings::default(), server.listen_address()).await.err().expect("taken");
     assert!(matches!(error, StartError::PortInUse { .. }));
-    let port = server.address().port().to_string();
+    let port = server.listen_address().port().to_string();
     assert!(error.to_string().contains(&port) && error.to_string().contains("--listen"), "{error}");
     server.stop().await;
 }
@@ -79,12 +80,12 @@ async fn server_on_all_addresses_has_a_phone_url() {
     assert_eq!(server.local_url().host_str(), Some("127.0.0.1"));
     let phones = server.phone_url();
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
-    assert!(server.link_template().starts_with(phones.as_str()));
+    assert!(server.qr_link_template().starts_with(phones.as_str()));
     server.stop().await;
     let settings =
         Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
     let server = Server::start(settings, loopback()).await.expect("a free port");
-    assert_eq!(server.link_template(), "https://booth.test/s/phone?exportToken={token}");
+    assert_eq!(server.qr_link_template(), "https://booth.test/s/phone?exportToken={token}");
     server.stop().await;
 }
 
@@ -104,12 +105,16 @@ async fn https_serves_the_api_and_applies_faults() {
         br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_faults(list).expect("a list");
     let scenario = Scenario::ExistingAvatar;
-    let settings =
-        Settings { scenario, faults, tls: Some(copresence_sandbox::Tls::SelfSigned), ..Settings::default() };
+    let settings = Settings {
+        scenario,
+        faults,
+        tls: Some(copresence_sandbox::CertificateSource::SelfSigned),
+        ..Settings::default()
+    };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.local_url().scheme(), "https");
-    assert!(server.link_template().starts_with("https://"));
-    assert_eq!(server.fingerprint().expect("a certificate").split(':').count(), 32);
+    assert!(server.qr_link_template().starts_with("https://"));
+    assert_eq!(server.certificate_fingerprint().expect("a certificate").split(':').count(), 32);
     // Fails if another test of this process has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http =

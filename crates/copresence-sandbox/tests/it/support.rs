@@ -51,8 +51,8 @@ impl TestSandbox {
 
     pub(crate) fn with_settings(settings: Settings) -> Self {
         let sandbox = Sandbox::new(settings).expect("a sandbox");
-        sandbox.move_clock(&ClockMove { paused: Some(true), ..ClockMove::default() }).expect("paused");
-        Self { app: copresence_sandbox::app(sandbox.clone()), sandbox }
+        sandbox.change_clock(&ClockMove { paused: Some(true), ..ClockMove::default() }).expect("paused");
+        Self { app: copresence_sandbox::build_router(sandbox.clone()), sandbox }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> TestResponse {
@@ -99,7 +99,7 @@ impl TestSandbox {
 
     pub(crate) fn advance_seconds(&self, seconds: u64) {
         let change = ClockMove { advance_ms: Some(seconds * 1_000), ..ClockMove::default() };
-        self.sandbox.move_clock(&change).expect("moved");
+        self.sandbox.change_clock(&change).expect("moved");
     }
 
     /// Generates a token, associates an avatar and redeems it. Returns type and path of each file.

@@ -38,7 +38,7 @@ async fn watcher_runs_between_a_response_and_the_next_request() {
     let test = TestSandbox::new(Scenario::Happy);
     test.sandbox.watch_requests(|sandbox, line| {
         if line.path == "/redeemExportToken" && line.status == 200 {
-            for token in sandbox.state().tokens {
+            for token in sandbox.sandbox_state().tokens {
                 _ = sandbox.associate_avatar(&token.token, &AvatarChoice::New, None);
             }
         }
@@ -134,5 +134,5 @@ async fn scenario_endpoint_lists_every_scenario() {
         "goes-backwards",
     ];
     assert_eq!(names, all);
-    assert!(!Scenario::NeverScanned.is_scanned());
+    assert!(!Scenario::NeverScanned.is_scanned_by_autoplay());
 }

@@ -7,25 +7,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A time as microseconds since 1970 (UTC).
-pub(super) fn to_micros(at: Timestamp) -> i64 {
+pub(super) fn timestamp_to_micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
 
-pub(super) fn from_micros(micros: i64) -> Timestamp {
+pub(super) fn timestamp_from_micros(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
 
 /// A size in bytes or a count. Larger values than an `i64` holds are clamped.
-pub(super) fn to_integer(bytes: u64) -> i64 {
+pub(super) fn size_to_integer(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-pub(super) fn from_integer(bytes: i64) -> u64 {
+pub(super) fn integer_to_size(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
 }
 
 /// A duration in milliseconds.
-pub(super) fn to_millis(span: Duration) -> i64 {
+pub(super) fn duration_to_millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn times_and_paths_survive() {
         let at: Timestamp = "2026-11-22T09:00:00.123456Z".parse().expect("a time");
-        assert_eq!(from_micros(to_micros(at)), at);
+        assert_eq!(timestamp_from_micros(timestamp_to_micros(at)), at);
         assert_eq!(path_from_value(path_to_value(Path::new("/a/b c")).expect("UTF-8")), Path::new("/a/b c"));
     }
 

@@ -2,8 +2,8 @@
 
 use super::record::{FileProgress, PlannedFile};
 use super::writer::TransactionError;
-use super::{Journal, VisitRowState, column, require};
-use crate::crash_point::{CrashPoint, JournalStep};
+use super::{Journal, VisitRowState, column, ensure_step_allowed};
+use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256;
 use crate::error::StoreError;
 use crate::format::FileFormat;
@@ -11,33 +11,33 @@ use crate::visit_id::VisitId;
 use rusqlite::{Transaction, params};
 
 impl Journal {
-    /// Records the files of the delivery, before the first of them is requested.
+    /// Records the files of the delivery. Must be called before the first file is requested.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] before an answer with URLs, a second time, and after the end; [`StoreError::UnknownVisit`];
-    /// failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if no response with URLs was read, if files are already planned, or if the visit
+    /// has ended; [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_planned_files(&self, id: &VisitId, files: &[PlannedFile]) -> Result<(), StoreError> {
         let (id, files) = (*id, files.to_vec());
-        self.write(JournalStep(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
+            let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
-            require(visit.has_delivery, id, "no answer with URLs was read")?;
+            ensure_step_allowed(visit.has_delivery, id, "no answer with URLs was read")?;
             let planned: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)",
                 [id.to_string()],
                 |row| row.get(0),
             )?;
-            require(!planned, id, "its files are planned already")?;
+            ensure_step_allowed(!planned, id, "its files are planned already")?;
             let mut insert = tx.prepare(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
             )?;
             for file in files {
                 insert.execute(params![
                     id.to_string(),
-                    column::to_integer(file.index as u64),
+                    column::size_to_integer(file.index as u64),
                     file.name,
                     file.export_type.as_str(),
-                    file.url.expose()
+                    file.url.expose_url()
                 ])?;
             }
             Ok(())
@@ -45,15 +45,15 @@ impl Journal {
         .await
     }
 
-    /// Records that a file's URL is about to be requested. Spec: "one-time download URL", so from here on it may be
-    /// spent.
+    /// Records that the URL of a file is about to be requested. Spec: "one-time download URL", so the URL may be
+    /// spent from then on.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
+    /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_file_request(&self, id: &VisitId, index: usize) -> Result<(), StoreError> {
-        self.update_file(
-            JournalStep(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
+        self.update_unfinished_file(
+            CommitCrashPoints(CrashPoint::RequestWriting, CrashPoint::RequestWritten),
             *id,
             index,
             move |tx, visit, index| {
@@ -66,11 +66,12 @@ impl Journal {
         .await
     }
 
-    /// Records how much of a file is durable ([`crate::PartialFile::sync_data`]), and what resuming it needs.
+    /// Records how many bytes of a file are durable ([`crate::PartialFile::sync_data`]) and what is needed to
+    /// resume its download.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
+    /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_file_progress(
         &self,
         id: &VisitId,
@@ -78,8 +79,8 @@ impl Journal {
         progress: &FileProgress,
     ) -> Result<(), StoreError> {
         let progress = progress.clone();
-        self.update_file(
-            JournalStep(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
+        self.update_unfinished_file(
+            CommitCrashPoints(CrashPoint::ProgressWriting, CrashPoint::ProgressWritten),
             *id,
             index,
             move |tx, visit, index| {
@@ -89,8 +90,8 @@ impl Journal {
                     params![
                         visit,
                         index,
-                        column::to_integer(progress.bytes),
-                        progress.total.map(column::to_integer),
+                        column::size_to_integer(progress.bytes),
+                        progress.total.map(column::size_to_integer),
                         progress.validator
                     ],
                 )
@@ -99,11 +100,11 @@ impl Journal {
         .await
     }
 
-    /// Records that a file is whole and durable in the folder; erases its URL.
+    /// Records that a file is complete and durable, and erases its URL.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
+    /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_complete_file(
         &self,
         id: &VisitId,
@@ -113,22 +114,22 @@ impl Journal {
         format: FileFormat,
     ) -> Result<(), StoreError> {
         let sha256 = sha256.to_string();
-        self.update_file(JournalStep(CrashPoint::WholeWriting, CrashPoint::WholeWritten), *id, index, move |tx, visit, index| {
+        self.update_unfinished_file(CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL
                  WHERE visit = ?1 AND idx = ?2",
-                params![visit, index, column::to_integer(bytes), sha256, format.as_str()],
+                params![visit, index, column::size_to_integer(bytes), sha256, format.as_str()],
             )
         })
         .await
     }
 
-    /// Records that a file was given up, and why; erases a spent URL.
+    /// Records that the download of a file was abandoned, and why. Erases the URL if it is spent.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] for a file that is not planned or is whole, and after the end;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
+    /// [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_file_failure(
         &self,
         id: &VisitId,
@@ -137,7 +138,7 @@ impl Journal {
         spent: bool,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.update_file(JournalStep(CrashPoint::FailureWriting, CrashPoint::FailureWritten), *id, index, move |tx, visit, index| {
+        self.update_unfinished_file(CommitCrashPoints(CrashPoint::FailureWriting, CrashPoint::FailureWritten), *id, index, move |tx, visit, index| {
             tx.execute(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
@@ -147,22 +148,24 @@ impl Journal {
         .await
     }
 
-    async fn update_file(
+    /// Runs an update of one file in a transaction. Refuses it if the file is not planned or already complete, or
+    /// if the visit has ended.
+    async fn update_unfinished_file(
         &self,
-        step: JournalStep,
+        step: CommitCrashPoints,
         id: VisitId,
         index: usize,
         act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), StoreError> {
-        self.write(step, move |tx| -> Result<(), TransactionError> {
-            VisitRowState::load(tx, &id)?.require_not_ended()?;
-            let (visit, index) = (id.to_string(), column::to_integer(index as u64));
+        self.queue_write_transaction(step, move |tx| -> Result<(), TransactionError> {
+            VisitRowState::load_row_state(tx, &id)?.require_not_ended()?;
+            let (visit, index) = (id.to_string(), column::size_to_integer(index as u64));
             let open: bool = tx.query_row(
                 "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1 AND idx = ?2 AND state <> 'whole')",
                 params![visit, index],
                 |row| row.get(0),
             )?;
-            require(open, id, "that file is not planned, or whole already")?;
+            ensure_step_allowed(open, id, "that file is not planned, or whole already")?;
             act(tx, &visit, index)?;
             Ok(())
         })

@@ -3,7 +3,7 @@
 use super::record::VisitRecord;
 use super::writer::TransactionError;
 use super::{Journal, read};
-use crate::crash_point::{CrashPoint, JournalStep};
+use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
@@ -19,20 +19,20 @@ pub(super) fn erase_secrets(tx: &Transaction<'_>, id: &VisitId) -> Result<(), Tr
 }
 
 impl Journal {
-    /// Removes the visit of a lock from the journal, and returns its record; `None` when there is no such visit.
+    /// Removes the locked visit from the journal. Returns its record, or `None` if there is no such visit.
     ///
-    /// The caller removes its folder ([`crate::SavedAvatars::remove_avatar`], and [`crate::AvatarFolder::reopen`] for a partial
-    /// one): before this call and under the same lock, so that a crash leaves no folder without a visit, and no other
-    /// program resumes the visit meanwhile.
+    /// The caller must remove the visit's folders first, under the same lock
+    /// ([`crate::SavedAvatars::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for a
+    /// partial folder). A crash then leaves no folder without a visit, and no other process can resume the visit.
     ///
     /// # Errors
-    /// Failures of the disk or the database.
+    /// An I/O or database failure.
     pub async fn forget_visit(&self, visit_lock: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
         let id = *visit_lock.visit();
-        self.write_and_truncate(
-            JournalStep(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
+        self.write_and_truncate_wal(
+            CommitCrashPoints(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {
-                let record = read::load_record(tx, &id)?;
+                let record = read::load_visit_record(tx, &id)?;
                 tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
                 Ok(record)
             },

@@ -62,12 +62,13 @@ mod redeem;
 mod writer;
 
 pub use record::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, Phase, PlannedFile, PollAnswer, RedeemNo,
-    RedeemOutcome, RedeemRecord, RedeemState, Retained, TruncatedBody, Unfinished, UnfinishedFile,
-    UnfinishedRedeem, UnfinishedSummary, VisitDetail, VisitLimits, VisitRecord, VisitRecordStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, PlannedFile, PollAnswer,
+    RedeemNumber, RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem,
+    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase,
+    VisitRecord, VisitStart,
 };
 
-use crate::crash_point::{CrashPoint, JournalStep};
+use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::visit_id::VisitId;
@@ -78,7 +79,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{Database, TransactionError, WriterThread};
+use writer::{JournalDatabase, JournalThread, TransactionError};
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///
@@ -86,7 +87,7 @@ use writer::{Database, TransactionError, WriterThread};
 /// even if its future is dropped. A call that resolved is durable. Dropping the last handle waits for what is queued.
 #[derive(Clone)]
 pub struct Journal {
-    thread: Arc<WriterThread>,
+    thread: Arc<JournalThread>,
 }
 
 /// The schema version that this program writes.
@@ -97,7 +98,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        create_private_file(path)?;
+        create_journal_file(path)?;
         let open = || -> rusqlite::Result<(Connection, i64)> {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -117,7 +118,7 @@ impl Journal {
         if found > JOURNAL_VERSION {
             return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
         }
-        Ok(Self { thread: Arc::new(WriterThread::start_thread(Database::new(connection, path))?) })
+        Ok(Self { thread: Arc::new(JournalThread::start_thread(JournalDatabase::new(connection, path))?) })
     }
 
     /// The database file.
@@ -129,23 +130,26 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::JournalPanicked`] when the journal's thread has ended.
-    pub async fn flush(&self) -> Result<(), StoreError> {
-        self.thread.run_request(|_| Ok(())).await
+    pub async fn flush_queued_writes(&self) -> Result<(), StoreError> {
+        self.thread.queue_and_await_request(|_| Ok(())).await
     }
 
     /// Records that a visit began.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when a visit of that id is there already; failures of the disk or the database.
-    pub async fn record_start(&self, start: &VisitRecordStart) -> Result<(), StoreError> {
+    /// [`StoreError::StepRefused`] if the journal already contains a visit with this id; an I/O or database
+    /// failure.
+    pub async fn record_start(&self, start: &VisitStart) -> Result<(), StoreError> {
         let start = start.clone();
         let out_dir = column::path_to_value(&start.out_dir)?;
         let required: Vec<&str> =
             start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
         let limits = start.limits;
-        self.write(JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
-            let made = tx.execute(
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten),
+            move |tx| {
+                let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
                      started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
@@ -157,23 +161,24 @@ impl Journal {
                     start.ephemeral,
                     out_dir,
                     required,
-                    column::to_micros(start.started_at),
-                    limits.map(|limits| column::to_integer(limits.parallel_downloads as u64)),
-                    limits.map(|limits| column::to_integer(limits.max_file_size)),
-                    limits.map(|limits| column::to_millis(limits.patience)),
-                    limits.map(|limits| column::to_integer(limits.min_free_space))
+                    column::timestamp_to_micros(start.started_at),
+                    limits.map(|limits| column::size_to_integer(limits.parallel_downloads as u64)),
+                    limits.map(|limits| column::size_to_integer(limits.max_file_size)),
+                    limits.map(|limits| column::duration_to_millis(limits.patience)),
+                    limits.map(|limits| column::size_to_integer(limits.min_free_space))
                 ],
             )?;
-            require(made == 1, start.id, "it began already")
-        })
+                ensure_step_allowed(made == 1, start.id, "it began already")
+            },
+        )
         .await
     }
 
-    /// Records the token that was issued, with the link that the QR code shows.
+    /// Records the issued token and the link of its QR code.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when the visit has a token already, or ended; [`StoreError::UnknownVisit`]; failures of the
-    /// disk or the database.
+    /// [`StoreError::StepRefused`] if the visit already has a token or has ended; [`StoreError::UnknownVisit`]; an
+    /// I/O or database failure.
     pub async fn record_token(
         &self,
         id: &VisitId,
@@ -183,22 +188,25 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, token, link) = (*id, token.clone(), link.to_owned());
-        self.write(JournalStep(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
-            visit.require_not_ended()?;
-            require(!visit.has_been_issued, id, "it has a token already")?;
-            tx.execute(
-                "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
-                params![
-                    id.to_string(),
-                    token.expose(),
-                    link,
-                    expires_at.map(column::to_micros),
-                    column::to_micros(at)
-                ],
-            )?;
-            Ok(())
-        })
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                visit.require_not_ended()?;
+                ensure_step_allowed(!visit.has_been_issued, id, "it has a token already")?;
+                tx.execute(
+                    "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
+                    params![
+                        id.to_string(),
+                        token.expose(),
+                        link,
+                        expires_at.map(column::timestamp_to_micros),
+                        column::timestamp_to_micros(at)
+                    ],
+                )?;
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -206,73 +214,86 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_phase(&self, id: &VisitId, phase: Phase, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_phase(
+        &self,
+        id: &VisitId,
+        phase: VisitPhase,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let column = match phase {
-            Phase::Associated => "associated_at",
-            Phase::Queued => "queued_at",
-            Phase::Processing => "processing_at",
-            Phase::Ready => "ready_at",
-            Phase::Saved => "saved_at",
+            VisitPhase::Associated => "associated_at",
+            VisitPhase::Queued => "queued_at",
+            VisitPhase::Processing => "processing_at",
+            VisitPhase::Ready => "ready_at",
+            VisitPhase::Saved => "saved_at",
         };
         let id = *id;
-        self.write(JournalStep(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
-            VisitRowState::load(tx, &id)?;
-            let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
-            tx.execute(&sql, params![id.to_string(), column::to_micros(at)])?;
-            Ok(())
-        })
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten),
+            move |tx| {
+                VisitRowState::load_row_state(tx, &id)?;
+                let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
+                tx.execute(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
+                Ok(())
+            },
+        )
         .await
     }
 
-    /// Records the end, erases every secret that `recover` has no use for (the table above), and folds the polls of a
-    /// visit that retains nothing. The folder with the avatar is on disk before this is called.
+    /// Records the end of a visit and erases every secret that recovery cannot use (see the table above). If
+    /// nothing is retained, the polls of the visit are compacted as well. The avatar folder must be on disk before
+    /// this call. Returns what was retained.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when the visit ended already; [`StoreError::UnknownVisit`]; failures of the disk or the
-    /// database.
-    pub async fn record_end(&self, id: &VisitId, ending: &Ending) -> Result<Retained, StoreError> {
+    /// [`StoreError::StepRefused`] if the visit has already ended; [`StoreError::UnknownVisit`]; an I/O or database
+    /// failure.
+    pub async fn record_end(&self, id: &VisitId, ending: &VisitEnding) -> Result<RetainedData, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
-        self.write_and_truncate(JournalStep(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
-            require(!visit.has_ended, id, "it ended already")?;
-            let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.token_may_live(tx, &id)?;
-            let kept = if open { visit.retained_data(tx, &id)? } else { Retained::Nothing };
-            tx.execute(
-                "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
+        self.write_and_truncate_wal(
+            CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
+                let open = is_recoverable_ending(&ending)
+                    || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
+                let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
+                tx.execute(
+                    "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
                  WHERE id = ?1",
-                params![
-                    id.to_string(),
-                    column::to_micros(ending.at),
-                    ending.code,
-                    ending.exit,
-                    ending.message,
-                    ending.visit_state,
-                    directory,
-                    kept != Retained::Nothing
-                ],
-            )?;
-            if kept == Retained::Nothing {
-                forget::erase_secrets(tx, &id)?;
-                polls::fold_polls(tx, &id)?;
-            }
-            Ok(kept)
-        })
+                    params![
+                        id.to_string(),
+                        column::timestamp_to_micros(ending.at),
+                        ending.code,
+                        ending.exit,
+                        ending.message,
+                        ending.visit_state,
+                        directory,
+                        kept != RetainedData::Nothing
+                    ],
+                )?;
+                if kept == RetainedData::Nothing {
+                    forget::erase_secrets(tx, &id)?;
+                    polls::fold_polls(tx, &id)?;
+                }
+                Ok(kept)
+            },
+        )
         .await
     }
 
-    /// Resumes a visit that a crash cut short, or whose ending retained something. The caller holds its lock
-    /// ([`crate::DataDir::lock_visit`]).
+    /// Resumes a visit that was interrupted by a crash, or whose ending retained data. The caller must hold its
+    /// lock ([`crate::DataDir::lock_visit`]).
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when the visit ended and retained nothing; [`StoreError::UnknownVisit`]; failures of the
-    /// disk or the database.
+    /// [`StoreError::StepRefused`] if the visit has ended and nothing was retained; [`StoreError::UnknownVisit`];
+    /// an I/O or database failure.
     pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
         let id = *id;
-        self.write(JournalStep(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
-            require(!visit.has_ended || visit.is_recoverable, id, "it ended, and nothing was kept of it")?;
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
+            let visit = VisitRowState::load_row_state(tx, &id)?;
+            ensure_step_allowed(!visit.has_ended || visit.is_recoverable, id, "it ended, and nothing was kept of it")?;
             tx.execute(
                 "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
                      ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
@@ -295,46 +316,49 @@ impl Journal {
         next_attempt_at: Timestamp,
     ) -> Result<(), StoreError> {
         let id = *id;
-        self.write(JournalStep(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten), move |tx| {
-            VisitRowState::load(tx, &id)?;
-            tx.execute(
-                "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
-                params![id.to_string(), attempts, column::to_micros(next_attempt_at)],
-            )?;
-            Ok(())
-        })
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten),
+            move |tx| {
+                VisitRowState::load_row_state(tx, &id)?;
+                tx.execute(
+                    "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
+                    params![id.to_string(), attempts, column::timestamp_to_micros(next_attempt_at)],
+                )?;
+                Ok(())
+            },
+        )
         .await
     }
 
     /// Queues a guarded, durable transaction.
-    async fn write<T: Send + 'static>(
+    async fn queue_write_transaction<T: Send + 'static>(
         &self,
-        step: JournalStep,
+        step: CommitCrashPoints,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.thread.run_request(move |database| database.write(step, act)).await
+        self.thread.queue_and_await_request(move |database| database.run_write_transaction(step, act)).await
     }
 
     /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
-    async fn write_and_truncate<T: Send + 'static>(
+    async fn write_and_truncate_wal<T: Send + 'static>(
         &self,
-        step: JournalStep,
+        step: CommitCrashPoints,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let write = move |database: &mut Database| {
-            let value = database.write(step, act)?;
+        let write = move |database: &mut JournalDatabase| {
+            let value = database.run_write_transaction(step, act)?;
             database.truncate_wal();
             Ok(value)
         };
-        self.thread.run_request(write).await
+        self.thread.queue_and_await_request(write).await
     }
 
     /// Queues a read of one consistent snapshot.
-    async fn read<T: Send + 'static>(
+    async fn queue_read_transaction<T: Send + 'static>(
         &self,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.thread.run_request(move |database| database.read(act)).await
+        self.thread.queue_and_await_request(move |database| database.run_read_transaction(act)).await
     }
 }
 
@@ -359,7 +383,8 @@ struct VisitRowState {
 }
 
 impl VisitRowState {
-    fn load(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
+    /// Loads the state of a visit's row. An unknown visit is an error.
+    fn load_row_state(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
         let state = tx
             .query_row(
                 "SELECT ephemeral, issued_at IS NOT NULL, ended_at IS NOT NULL, recoverable, token IS NOT NULL,
@@ -385,11 +410,11 @@ impl VisitRowState {
     }
 
     fn require_not_ended(&self) -> Result<(), TransactionError> {
-        require(!self.has_ended, self.id, "it ended")
+        ensure_step_allowed(!self.has_ended, self.id, "it ended")
     }
 
     /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
-    fn token_may_live(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
+    fn may_token_be_active(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
         let last: Option<Option<u16>> = tx
             .query_row(
                 "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
@@ -401,15 +426,19 @@ impl VisitRowState {
     }
 
     /// What `recover` could use.
-    fn retained_data(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<Retained, TransactionError> {
+    fn retained_for_recovery(
+        &self,
+        tx: &Transaction<'_>,
+        id: &VisitId,
+    ) -> Result<RetainedData, TransactionError> {
         if self.is_ephemeral {
-            return Ok(Retained::Nothing);
+            return Ok(RetainedData::Nothing);
         }
         if self.has_unread_answer {
-            return Ok(Retained::Answer);
+            return Ok(RetainedData::Answer);
         }
         if !self.has_delivery {
-            return Ok(if self.has_token { Retained::Token } else { Retained::Nothing });
+            return Ok(if self.has_token { RetainedData::Token } else { RetainedData::Nothing });
         }
         // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish count.
         let (planned, open): (i64, i64) = tx.query_row(
@@ -417,22 +446,23 @@ impl VisitRowState {
             [id.to_string()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(if planned == 0 || open > 0 { Retained::Answer } else { Retained::Nothing })
+        Ok(if planned == 0 || open > 0 { RetainedData::Answer } else { RetainedData::Nothing })
     }
 }
 
-fn require(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
+/// Returns [`StoreError::StepRefused`] with the reason `why` unless `holds` is true.
+fn ensure_step_allowed(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
     if holds { Ok(()) } else { Err(StoreError::StepRefused { visit, why }.into()) }
 }
 
 /// Whether a visit with such an ending may have something left to fetch.
-fn is_recoverable_ending(ending: &Ending) -> bool {
+fn is_recoverable_ending(ending: &VisitEnding) -> bool {
     // Without a folder, nothing was published yet: a full disk may have room tomorrow.
     matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
 }
 
 /// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
-fn create_private_file(path: &Path) -> Result<(), StoreError> {
+fn create_journal_file(path: &Path) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -4,7 +4,7 @@
 //! the history shows of them (when, status, size) is kept in `visits.polls`. Redeems of lasting meaning (lost answers
 //! with their evidence, refusals, unreadable answers, deliveries) stay as rows.
 
-use super::record::{AnswerKind, RedeemNo, RedeemOutcome, RedeemRecord};
+use super::record::{AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord};
 use super::writer::TransactionError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ struct PollRun {
 }
 
 /// A poll as its row has it.
-struct Poll {
+struct PollRow {
     no: u32,
     intent_at: Timestamp,
     status: u16,
@@ -35,15 +35,15 @@ struct Poll {
 /// Folds the plain "not ready" answers of a visit into its row.
 pub(super) fn fold_polls(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
-    let polls: Vec<Poll> = tx
+    let polls: Vec<PollRow> = tx
         .prepare(&format!(
             "SELECT no, intent_at, status, body_size FROM redeems
              WHERE visit = ?1 AND {PLAIN} ORDER BY no"
         ))?
         .query_map([&id], |row| {
-            Ok(Poll {
+            Ok(PollRow {
                 no: row.get(0)?,
-                intent_at: super::column::from_micros(row.get(1)?),
+                intent_at: super::column::timestamp_from_micros(row.get(1)?),
                 status: row.get(2)?,
                 body_size: row.get(3)?,
             })
@@ -52,10 +52,10 @@ pub(super) fn fold_polls(tx: &Transaction<'_>, id: &VisitId) -> Result<(), Trans
     if polls.is_empty() {
         return Ok(());
     }
-    let text = serde_json::to_string(&to_runs(&polls)).unwrap_or_default();
+    let text = serde_json::to_string(&group_equal_polls(&polls)).unwrap_or_default();
     tx.execute(
         "UPDATE visits SET polls = ?2, poll_count = ?3 WHERE id = ?1",
-        params![id, text, super::column::to_integer(polls.len() as u64)],
+        params![id, text, super::column::size_to_integer(polls.len() as u64)],
     )?;
     tx.execute(&format!("DELETE FROM redeems WHERE visit = ?1 AND {PLAIN}"), [&id])?;
     Ok(())
@@ -74,7 +74,7 @@ pub(super) fn unfold_polls(text: &str) -> Vec<RedeemRecord> {
         for (no, after) in (run.no..).zip(&run.at_ms) {
             at_ms = at_ms.saturating_add(*after);
             polls.push(RedeemRecord {
-                no: RedeemNo(no),
+                no: RedeemNumber(no),
                 outcome: RedeemOutcome::Answered {
                     status: run.status,
                     body_size: run.body_size,
@@ -89,8 +89,8 @@ pub(super) fn unfold_polls(text: &str) -> Vec<RedeemRecord> {
     polls
 }
 
-fn to_runs(polls: &[Poll]) -> Vec<PollRun> {
-    let is_same = |a: &Poll, b: &Poll| {
+fn group_equal_polls(polls: &[PollRow]) -> Vec<PollRun> {
+    let is_same = |a: &PollRow, b: &PollRow| {
         a.no.checked_add(1) == Some(b.no) && (a.status, a.body_size) == (b.status, b.body_size)
     };
     polls
@@ -102,7 +102,7 @@ fn to_runs(polls: &[Poll]) -> Vec<PollRun> {
             PollRun {
                 no: run[0].no,
                 status: run[0].status,
-                body_size: super::column::from_integer(run[0].body_size),
+                body_size: super::column::integer_to_size(run[0].body_size),
                 at_ms,
             }
         })
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn folded_polls_come_back_as_they_were() {
-        let poll = |no: u32, at: i64, size: i64| Poll {
+        let poll = |no: u32, at: i64, size: i64| PollRow {
             no,
             intent_at: Timestamp::from_millisecond(1_790_000_000_000 + at).expect("a time"),
             status: 200,
@@ -128,13 +128,13 @@ mod tests {
             poll(4, 2_500, 152),
             poll(5, 2_400, 140),
         ];
-        let runs = to_runs(&polls);
+        let runs = group_equal_polls(&polls);
         assert_eq!(runs.len(), 3);
         let text = serde_json::to_string(&runs).expect("JSON");
         let back = unfold_polls(&text);
         assert_eq!(back.len(), polls.len());
         for (poll, back) in polls.iter().zip(back) {
-            assert_eq!((back.no.get(), back.intent_at), (poll.no, poll.intent_at));
+            assert_eq!((back.no.redeem_number(), back.intent_at), (poll.no, poll.intent_at));
             let RedeemOutcome::Answered { status, body_size, .. } = back.outcome else { panic!("an answer") };
             assert_eq!((status, body_size), (200, u64::try_from(poll.body_size).expect("small")));
         }

@@ -1,9 +1,9 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::record::{
-    AnswerKind, Ending, FileProgress, FileRecord, FileState, RedeemNo, RedeemOutcome, RedeemRecord,
-    RedeemState, TruncatedBody, Unfinished, UnfinishedFile, UnfinishedRedeem, UnfinishedSummary, VisitDetail,
-    VisitLimits, VisitRecord, VisitRecordStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, RedeemNumber, RedeemOutcome,
+    RedeemRecord, TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState, UnfinishedSummary,
+    UnfinishedVisit, VisitEnding, VisitLimits, VisitRecord, VisitStart,
 };
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
@@ -31,7 +31,7 @@ impl Journal {
     /// # Errors
     /// Failures of the disk or the database.
     pub async fn latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
-        self.read(move |tx| {
+        self.queue_read_transaction(move |tx| {
             let mut query = tx.prepare(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
             Ok(query.query_map([most], visit_from_row)?.collect::<rusqlite::Result<_>>()?)
         })
@@ -43,18 +43,21 @@ impl Journal {
     /// # Errors
     /// Failures of the disk or the database.
     pub async fn count_visits(&self) -> Result<u32, StoreError> {
-        self.read(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)).await
+        self.queue_read_transaction(|tx| {
+            Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)
+        })
+        .await
     }
 
     /// One visit with its redeems and files, without secrets; `None` when there is none of that id.
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn load_visit(&self, id: &VisitId) -> Result<Option<VisitDetail>, StoreError> {
+    pub async fn load_visit(&self, id: &VisitId) -> Result<Option<DetailedVisitRecord>, StoreError> {
         let id = *id;
-        self.read(move |tx| {
-            let Some(visit) = load_record(tx, &id)? else { return Ok(None) };
-            Ok(Some(VisitDetail {
+        self.queue_read_transaction(move |tx| {
+            let Some(visit) = load_visit_record(tx, &id)? else { return Ok(None) };
+            Ok(Some(DetailedVisitRecord {
                 visit,
                 redeems: load_redeems(tx, &id)?,
                 files: load_file_records(tx, &id)?,
@@ -63,27 +66,29 @@ impl Journal {
         .await
     }
 
-    /// The visits that never ended, and those whose ending retained something; the oldest first. Visits that a running
-    /// program drives are among them: lock each before touching it ([`crate::DataDir::lock_visit`]).
+    /// Loads the visits that never ended and those whose ending retained data, oldest first. The result includes
+    /// visits that a running process has locked, so lock each visit before changing it
+    /// ([`crate::DataDir::lock_visit`]).
     ///
     /// # Errors
-    /// Failures of the disk or the database.
-    pub async fn load_all_unfinished(&self) -> Result<Vec<Unfinished>, StoreError> {
-        self.read(|tx| {
+    /// An I/O or database failure.
+    pub async fn load_unfinished_visits(&self) -> Result<Vec<UnfinishedVisit>, StoreError> {
+        self.queue_read_transaction(|tx| {
             let mut query =
                 tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| load_unfinished_of(tx, visit)).collect()
+            visits.into_iter().map(|visit| load_unfinished_details(tx, visit)).collect()
         })
         .await
     }
 
-    /// As [`unfinished`](Self::unfinished), with what choosing among them needs.
+    /// Loads a summary of each unfinished visit, oldest first. It contains what is needed to choose which visits to
+    /// recover.
     ///
     /// # Errors
-    /// Failures of the disk or the database.
-    pub async fn list_unfinished(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
-        self.read(|tx| {
+    /// An I/O or database failure.
+    pub async fn load_unfinished_summaries(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
+        self.queue_read_transaction(|tx| {
             let mut query = tx.prepare(&format!(
                 "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
                      EXISTS (SELECT 1 FROM redeems WHERE visit = id
@@ -91,22 +96,22 @@ impl Journal {
                      ephemeral, recovery_attempts, recovery_next_attempt_at
                  FROM visits WHERE {UNFINISHED_CONDITION} ORDER BY id"
             ))?;
-            let list = query.query_map([], summary_from_row)?;
+            let list = query.query_map([], unfinished_summary_from_row)?;
             Ok(list.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }
 
-    /// One unfinished visit; `None` when there is none of that id, or it is finished.
+    /// Loads one unfinished visit. Returns `None` if the visit does not exist or is finished.
     ///
     /// # Errors
-    /// Failures of the disk or the database.
-    pub async fn load_unfinished(&self, id: &VisitId) -> Result<Option<Unfinished>, StoreError> {
+    /// An I/O or database failure.
+    pub async fn load_unfinished_visit(&self, id: &VisitId) -> Result<Option<UnfinishedVisit>, StoreError> {
         let id = *id;
-        self.read(move |tx| {
+        self.queue_read_transaction(move |tx| {
             let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
             let visit = tx.query_row(&query, [id.to_string()], visit_from_row).optional()?;
-            visit.map(|visit| load_unfinished_of(tx, visit)).transpose()
+            visit.map(|visit| load_unfinished_details(tx, visit)).transpose()
         })
         .await
     }
@@ -117,13 +122,15 @@ impl Journal {
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
     pub async fn load_phase_times(&self, id: &VisitId) -> Result<PhaseTimes, StoreError> {
         let id = *id;
-        self.read(move |tx| Ok(load_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times))
-            .await
+        self.queue_read_transaction(move |tx| {
+            Ok(load_visit_record(tx, &id)?.ok_or(StoreError::UnknownVisit { visit: id })?.times)
+        })
+        .await
     }
 }
 
 /// Loads one visit's record.
-pub(super) fn load_record(
+pub(super) fn load_visit_record(
     tx: &Transaction<'_>,
     id: &VisitId,
 ) -> Result<Option<VisitRecord>, TransactionError> {
@@ -145,9 +152,9 @@ const SELECT_VISIT: &str =
 
 fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
-    let started_at = column::from_micros(row.get(7)?);
-    let start = VisitRecordStart {
-        id: id_from_row(row, 0)?,
+    let started_at = column::timestamp_from_micros(row.get(7)?);
+    let start = VisitStart {
+        id: visit_id_from_row(row, 0)?,
         profile: row.get(1)?,
         api_url: row.get(2)?,
         backend_host: row.get(3)?,
@@ -169,7 +176,7 @@ fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     };
     let ending = match time_from_row(row, 16)? {
         None => None,
-        Some(at) => Some(Ending {
+        Some(at) => Some(VisitEnding {
             code: row.get(17)?,
             exit: row.get(18)?,
             message: row.get(19)?,
@@ -194,11 +201,11 @@ fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     })
 }
 
-fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
+fn unfinished_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
     Ok(UnfinishedSummary {
-        id: id_from_row(row, 0)?,
+        id: visit_id_from_row(row, 0)?,
         api_url: row.get(1)?,
-        started_at: column::from_micros(row.get(2)?),
+        started_at: column::timestamp_from_micros(row.get(2)?),
         issued_at: time_from_row(row, 3)?,
         token_expires_at: time_from_row(row, 4)?,
         has_token: row.get(5)?,
@@ -211,7 +218,7 @@ fn summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
 
 fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
     let figure =
-        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::from_integer));
+        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
     else {
@@ -226,7 +233,7 @@ fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
 }
 
 fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
-    let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::from_word);
+    let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::answer_kind_from_word);
     let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
     let outcome = match row.get::<_, String>(1)?.as_str() {
         "never_sent" => RedeemOutcome::NeverSent { why: evidence(row)? },
@@ -237,21 +244,25 @@ fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
         },
         "answered" => RedeemOutcome::Answered {
             status: row.get(5)?,
-            body_size: column::from_integer(row.get(6)?),
+            body_size: column::integer_to_size(row.get(6)?),
             delivered: row.get(7)?,
             kind,
         },
         _ => RedeemOutcome::InFlight,
     };
     Ok(RedeemRecord {
-        no: RedeemNo(row.get(0)?),
+        no: RedeemNumber(row.get(0)?),
         outcome,
-        intent_at: column::from_micros(row.get(2)?),
+        intent_at: column::timestamp_from_micros(row.get(2)?),
         ended_at: time_from_row(row, 3)?,
     })
 }
 
-fn load_unfinished_of(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfinished, TransactionError> {
+/// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
+fn load_unfinished_details(
+    tx: &Transaction<'_>,
+    visit: VisitRecord,
+) -> Result<UnfinishedVisit, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -264,24 +275,24 @@ fn load_unfinished_of(tx: &Transaction<'_>, visit: VisitRecord) -> Result<Unfini
             [id.to_string()],
             |row| {
                 let state = match row.get::<_, String>(2)?.as_str() {
-                    "never_sent" => RedeemState::NeverSent,
-                    "unanswered" => RedeemState::Unanswered,
-                    "answered" => RedeemState::Answered {
+                    "never_sent" => UnfinishedRedeemState::NeverSent,
+                    "unanswered" => UnfinishedRedeemState::Unanswered,
+                    "answered" => UnfinishedRedeemState::Answered {
                         status: row.get(3)?,
                         body: row.get(4)?,
                         delivered: row.get(5)?,
                     },
-                    _ => RedeemState::InFlight,
+                    _ => UnfinishedRedeemState::InFlight,
                 };
-                let intent_at = column::from_micros(row.get(1)?);
-                Ok(UnfinishedRedeem { no: RedeemNo(row.get(0)?), intent_at, state })
+                let intent_at = column::timestamp_from_micros(row.get(1)?);
+                Ok(UnfinishedRedeem { no: RedeemNumber(row.get(0)?), intent_at, state })
             },
         )
         .optional()?;
-    let files = load_files(tx, &id)?;
+    let files = load_unfinished_files(tx, &id)?;
     let token = token.and_then(|token| ExportToken::new(token).ok());
     let (redeems, fragments) = (load_redeems(tx, &id)?, load_partial_bodies(tx, &id)?);
-    Ok(Unfinished { visit, token, link, redeem, redeems, truncated_bodies: fragments, files })
+    Ok(UnfinishedVisit { visit, token, link, redeem, redeems, truncated_bodies: fragments, files })
 }
 
 /// The partial bodies of answers that were lost or unreadable.
@@ -294,7 +305,7 @@ fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Truncat
     let fragments = query.query_map([id.to_string()], |row| {
         let delivered: Option<bool> = row.get(2)?;
         Ok(TruncatedBody {
-            no: RedeemNo(row.get(0)?),
+            no: RedeemNumber(row.get(0)?),
             body: row.get(1)?,
             is_read: delivered.is_some(),
             is_used_as_delivery: delivered == Some(true),
@@ -319,30 +330,33 @@ fn load_redeems(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>,
 }
 
 fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
-    Ok(load_files(tx, id)?.into_iter().map(|file| file.record).collect())
+    Ok(load_unfinished_files(tx, id)?.into_iter().map(|file| file.record).collect())
 }
 
-fn load_files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, TransactionError> {
+fn load_unfinished_files(
+    tx: &Transaction<'_>,
+    id: &VisitId,
+) -> Result<Vec<UnfinishedFile>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
-    let files = query.query_map([id.to_string()], file_from_row)?;
+    let files = query.query_map([id.to_string()], unfinished_file_from_row)?;
     Ok(files.collect::<rusqlite::Result<_>>()?)
 }
 
-fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
-    let bytes = column::from_integer(row.get(5)?);
+fn unfinished_file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
+    let bytes = column::integer_to_size(row.get(5)?);
     let progress = FileProgress {
         bytes,
-        total: row.get::<_, Option<i64>>(6)?.map(column::from_integer),
+        total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size),
         validator: row.get(7)?,
     };
     let state = match row.get::<_, String>(4)?.as_str() {
         "whole" => FileState::Complete {
             bytes,
             sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
-            format: FileFormat::from_name(&row.get::<_, String>(9)?),
+            format: FileFormat::format_from_name(&row.get::<_, String>(9)?),
         },
         "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
         "requested" => FileState::Requested(progress),
@@ -358,10 +372,10 @@ fn file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
     Ok(UnfinishedFile { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }
 
-fn id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
+fn visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
     column::parse_text(column, &row.get::<_, String>(column)?)
 }
 
 fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(column::from_micros))
+    Ok(row.get::<_, Option<i64>>(column)?.map(column::timestamp_from_micros))
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The start of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VisitRecordStart {
+pub struct VisitStart {
     /// Its id.
     pub id: VisitId,
     /// The profile's name.
@@ -101,12 +101,12 @@ impl AnswerKind {
     }
 
     /// The kind of a word in the database.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
+    pub(super) fn answer_kind_from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
-/// A whole answer to a redeem that brings nothing to keep.
+/// A complete response to a redeem whose body is not stored, because it has no URLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollAnswer {
     /// The HTTP status.
@@ -121,21 +121,21 @@ pub struct PollAnswer {
 
 /// The number of a redeem within its visit, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RedeemNo(pub(crate) u32);
+pub struct RedeemNumber(pub(crate) u32);
 
-impl RedeemNo {
+impl RedeemNumber {
     /// A number, from 1.
     pub const fn new(no: u32) -> Self {
         Self(no)
     }
 
     /// The number.
-    pub fn get(self) -> u32 {
+    pub fn redeem_number(self) -> u32 {
         self.0
     }
 }
 
-impl fmt::Display for RedeemNo {
+impl fmt::Display for RedeemNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -143,7 +143,7 @@ impl fmt::Display for RedeemNo {
 
 /// A phase of a visit whose first time the journal stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
+pub enum VisitPhase {
     /// An avatar is associated with the token.
     Associated,
     /// `in_queue`.
@@ -156,7 +156,8 @@ pub enum Phase {
     Saved,
 }
 
-/// A file of a delivery, before its download.
+/// A file of a delivery before its download. Its name comes from [`crate::PartialAvatarFolder::assign_file_name`].
+/// (The doc of the field `name` links to `AvatarFolder::file`, which does not exist.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFile {
     /// Its index in the answer.
@@ -169,7 +170,8 @@ pub struct PlannedFile {
     pub url: DownloadUrl,
 }
 
-/// How much of a file is durable.
+/// How many bytes of a file are durable. (The doc of the field `bytes` links to `PartialFile::sync`, which does not
+/// exist: use `PartialFile::sync_data`.)
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
     /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a crash keeps no more.
@@ -182,7 +184,7 @@ pub struct FileProgress {
 
 /// The end of a visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct VisitEnding {
     /// Stable error code.
     pub code: String,
     /// The exit code of `copresence visit` ; it decides what is retained for `recover`.
@@ -199,7 +201,7 @@ pub struct Ending {
 
 /// What an ending retained in the journal for `recover`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retained {
+pub enum RetainedData {
     /// No secret: there is nothing to recover.
     Nothing,
     /// The token, which may be active.
@@ -212,13 +214,13 @@ pub enum Retained {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitRecord {
     /// Its start.
-    pub start: VisitRecordStart,
+    pub start: VisitStart,
     /// When each phase was reached.
     pub times: PhaseTimes,
     /// When the token expires, if that is known.
     pub token_expires_at: Option<Timestamp>,
     /// Its end, if it ended.
-    pub ending: Option<Ending>,
+    pub ending: Option<VisitEnding>,
     /// Whether something is retained for `recover`; true for a visit that never ended.
     pub is_unfinished: bool,
     /// How often it was reopened.
@@ -240,7 +242,7 @@ pub struct VisitRecord {
 
 /// A visit with its redeems and files; it holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VisitDetail {
+pub struct DetailedVisitRecord {
     /// The visit.
     pub visit: VisitRecord,
     /// Its redeems, in order.
@@ -253,7 +255,7 @@ pub struct VisitDetail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedeemRecord {
     /// Its number.
-    pub no: RedeemNo,
+    pub no: RedeemNumber,
     /// Its outcome.
     pub outcome: RedeemOutcome,
     /// When its intent was written.
@@ -336,7 +338,7 @@ pub enum FileState {
 
 /// A visit that `recover` may finish.
 #[derive(Debug, Clone)]
-pub struct Unfinished {
+pub struct UnfinishedVisit {
     /// The visit.
     pub visit: VisitRecord,
     /// The token, unless it is spent or was never issued.
@@ -383,18 +385,18 @@ pub struct UnfinishedSummary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnfinishedRedeem {
     /// Its number.
-    pub no: RedeemNo,
+    pub no: RedeemNumber,
     /// When its intent was written.
     pub intent_at: Timestamp,
     /// Its state.
-    pub state: RedeemState,
+    pub state: UnfinishedRedeemState,
 }
 
 /// The body of a response that is not whole.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TruncatedBody {
     /// The redeem.
-    pub no: RedeemNo,
+    pub no: RedeemNumber,
     /// The received bytes. They are secret.
     pub body: Vec<u8>,
     /// Whether it was read and holds URLs; false if the process ended first.
@@ -419,7 +421,7 @@ impl fmt::Debug for TruncatedBody {
 
 /// The state of a redeem of an unfinished visit.
 #[derive(Clone, PartialEq, Eq)]
-pub enum RedeemState {
+pub enum UnfinishedRedeemState {
     /// The process ended between intent and response: treated as sent and unanswered.
     InFlight,
     /// No byte of it left this machine.
@@ -437,7 +439,7 @@ pub enum RedeemState {
     },
 }
 
-impl fmt::Debug for RedeemState {
+impl fmt::Debug for UnfinishedRedeemState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InFlight => f.write_str("Intent"),

@@ -1,16 +1,16 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
-use super::record::{AnswerKind, PollAnswer, RedeemNo};
+use super::record::{AnswerKind, PollAnswer, RedeemNumber};
 use super::writer::TransactionError;
-use super::{Journal, VisitRowState, column, require};
-use crate::crash_point::{CrashPoint, JournalStep};
+use super::{Journal, VisitRowState, column, ensure_step_allowed};
+use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
-/// The end of a redeem that had no whole answer.
-struct NoAnswer {
+/// How a redeem without a complete response ended: never sent, or unanswered.
+struct UnansweredRedeem {
     state: &'static str,
     evidence: String,
     /// The beginning of the body, if any came.
@@ -19,91 +19,110 @@ struct NoAnswer {
 }
 
 impl Journal {
-    /// Records that a redeem is about to be sent. Once this resolved, no crash can hide that it was.
+    /// Records that a redeem is about to be sent. Send the request only after this returns, so that no crash can
+    /// hide it.
     ///
     /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
     /// invalidated" (GET /redeemExportToken), so every redeem may be the last.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] without a token, while another intent is open or an answer is unread, and after an answer
-    /// with URLs or the end; [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNo, StoreError> {
+    /// [`StoreError::StepRefused`] if the visit has no token, another redeem is in flight, the last response was
+    /// not read, a response with URLs was read, or the visit has ended; [`StoreError::UnknownVisit`]; an I/O or
+    /// database failure.
+    pub async fn record_redeem_intent(
+        &self,
+        id: &VisitId,
+        at: Timestamp,
+    ) -> Result<RedeemNumber, StoreError> {
         let id = *id;
-        self.write(JournalStep(CrashPoint::IntentWriting, CrashPoint::IntentWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
-            visit.require_not_ended()?;
-            require(visit.has_token, id, "it has no token to redeem")?;
-            require(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
-            require(!visit.has_unread_answer, id, "its last answer was not read yet")?;
-            let last: u32 = tx.query_row(
-                "SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1",
-                [id.to_string()],
-                |row| row.get(0),
-            )?;
-            require(open_intent(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
-            tx.execute(
-                "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
-                params![id.to_string(), last + 1, column::to_micros(at)],
-            )?;
-            Ok(RedeemNo(last + 1))
-        })
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::IntentWriting, CrashPoint::IntentWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                visit.require_not_ended()?;
+                ensure_step_allowed(visit.has_token, id, "it has no token to redeem")?;
+                ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+                ensure_step_allowed(!visit.has_unread_answer, id, "its last answer was not read yet")?;
+                let last: u32 = tx.query_row(
+                    "SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1",
+                    [id.to_string()],
+                    |row| row.get(0),
+                )?;
+                ensure_step_allowed(
+                    find_open_intent(tx, &id)?.is_none(),
+                    id,
+                    "another redeem of it is in flight",
+                )?;
+                tx.execute(
+                    "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
+                    params![id.to_string(), last + 1, column::timestamp_to_micros(at)],
+                )?;
+                Ok(RedeemNumber(last + 1))
+            },
+        )
         .await
     }
 
-    /// Records that no byte of it left this machine: the token is unchanged.
+    /// Records that no byte of a redeem was sent. The token is unchanged.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_never_sent(
+    /// [`StoreError::StepRefused`] if this redeem is not in flight, or if the visit has ended and nothing of it was
+    /// retained; [`StoreError::UnknownVisit`]; an I/O or database failure.
+    pub async fn record_redeem_never_sent(
         &self,
         id: &VisitId,
-        no: RedeemNo,
+        no: RedeemNumber,
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let end = NoAnswer { state: "never_sent", evidence: why.to_owned(), body: None, at };
-        self.record_no_answer(*id, no, end).await
+        let end = UnansweredRedeem { state: "never_sent", evidence: why.to_owned(), body: None, at };
+        self.record_unanswered_redeem(*id, no, end).await
     }
 
-    /// Records that it was sent and its answer never came whole: the token may be spent.
+    /// Records that a redeem was sent and no complete response was received. The token may be spent.
     ///
-    /// `evidence` says what is known (when, how many bytes came, what the socket reported) and holds no secret. `came`
-    /// is the beginning of the body: use it only once this resolved, and then call [`record_answer_kind`](Self::record_answer_kind),
-    /// which decides whether it is kept.
+    /// `evidence` describes what is known (time, number of received bytes, error of the socket) and contains no
+    /// secret. `came` is the received part of the body. Use it only after this returns, and then call
+    /// [`record_answer_kind`](Self::record_answer_kind), which decides whether the body is kept.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if this redeem is not in flight, or if the visit has ended and nothing of it was
+    /// retained; [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_lost_answer(
         &self,
         id: &VisitId,
-        no: RedeemNo,
+        no: RedeemNumber,
         evidence: &str,
         came: &[u8],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let body = (!came.is_empty()).then(|| came.to_vec());
-        let end = NoAnswer { state: "unanswered", evidence: evidence.to_owned(), body, at };
-        self.record_no_answer(*id, no, end).await
+        let end = UnansweredRedeem { state: "unanswered", evidence: evidence.to_owned(), body, at };
+        self.record_unanswered_redeem(*id, no, end).await
     }
 
-    /// Queues the end of a redeem whose caller is dropped, without waiting: callable from `Drop`, also outside of a
-    /// runtime. Closes the open intent (`no`, or whichever is open) as unanswered if the request was sent, otherwise as
-    /// never sent; does nothing without one. A failure is logged.
-    pub fn queue_cancelled_redeem(&self, id: &VisitId, no: Option<RedeemNo>, was_sent: bool, at: Timestamp) {
+    /// Queues the end of a redeem whose future was dropped. Does not wait, so it can be called from `Drop` and
+    /// outside of a runtime. Ends the redeem `no`, or the one in flight, as unanswered if the request was sent,
+    /// otherwise as never sent. Does nothing if no redeem is in flight. A failure is logged.
+    pub fn queue_redeem_cancellation(
+        &self,
+        id: &VisitId,
+        no: Option<RedeemNumber>,
+        was_sent: bool,
+        at: Timestamp,
+    ) {
         let id = *id;
         self.thread.queue_request(move |database| {
-            let written = database.write(LOSS_STEP, move |tx| {
-                let open = open_intent(tx, &id)?;
+            let written = database.run_write_transaction(LOSS_STEP, move |tx| {
+                let open = find_open_intent(tx, &id)?;
                 let Some(open) = open.filter(|open| no.is_none_or(|no| no == *open)) else { return Ok(()) };
                 let (state, evidence) = if was_sent {
                     ("unanswered", "given up before its answer came")
                 } else {
                     ("never_sent", "cancelled before it was sent")
                 };
-                let end = NoAnswer { state, evidence: evidence.to_owned(), body: None, at };
-                write_no_answer(tx, &id, open, &end)
+                let end = UnansweredRedeem { state, evidence: evidence.to_owned(), body: None, at };
+                write_unanswered_redeem(tx, &id, open, &end)
             });
             if let Err(error) = written {
                 tracing::error!(%error, visit = %id, "a cancelled redeem could not be written");
@@ -111,55 +130,58 @@ impl Journal {
         });
     }
 
-    /// Writes the raw answer to disk. Only once this resolved may it be acted on.
+    /// Stores a complete response. Process the response only after this returns.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when that redeem is not open, or its visit ended and retained nothing;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if this redeem is not in flight, or if the visit has ended and nothing of it was
+    /// retained; [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_raw_answer(
         &self,
         id: &VisitId,
-        no: RedeemNo,
+        no: RedeemNumber,
         status: u16,
         body: &[u8],
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, body) = (*id, body.to_vec());
-        self.write(JournalStep(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten), move |tx| {
-            require_open_intent(tx, &id, no)?;
-            tx.execute(
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten),
+            move |tx| {
+                require_open_intent(tx, &id, no)?;
+                tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
                  WHERE visit = ?1 AND no = ?2",
                 params![
                     id.to_string(),
-                    no.get(),
-                    column::to_micros(at),
+                    no.redeem_number(),
+                    column::timestamp_to_micros(at),
                     status,
                     body,
-                    column::to_integer(body.len() as u64)
+                    column::size_to_integer(body.len() as u64)
                 ],
             )?;
-            Ok(())
-        })
+                Ok(())
+            },
+        )
         .await
     }
 
-    /// Records a whole answer that brings nothing to keep, and what kind it was, in one transaction. Its body is not
-    /// stored.
+    /// Records a complete response without URLs and its kind in one transaction. The body is not stored.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when that redeem is not open, its visit ended and retained nothing, or the kind of answer
-    /// keeps its body; [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if this redeem is not in flight, if the visit has ended and nothing of it was
+    /// retained, or if the body of this kind must be kept; [`StoreError::UnknownVisit`]; an I/O or database
+    /// failure.
     pub async fn record_poll_answer(
         &self,
         id: &VisitId,
-        no: RedeemNo,
+        no: RedeemNumber,
         answer: &PollAnswer,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
-        self.write(JournalStep(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
-            require(!answer.kind.keeps_body(), id, "the body of that answer has to be kept")?;
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
+            ensure_step_allowed(!answer.kind.keeps_body(), id, "the body of that answer has to be kept")?;
             require_open_intent(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
@@ -167,87 +189,96 @@ impl Journal {
                  WHERE visit = ?1 AND no = ?2",
                 params![
                     id.to_string(),
-                    no.get(),
-                    column::to_micros(at),
+                    no.redeem_number(),
+                    column::timestamp_to_micros(at),
                     answer.status,
-                    column::to_integer(answer.body_size),
+                    column::size_to_integer(answer.body_size),
                     answer.kind.as_str()
                 ],
             )?;
             if let Some(status) = &answer.completion_status {
                 tx.execute("UPDATE visits SET last_status = ?2 WHERE id = ?1", params![id.to_string(), status])?;
             }
-            act_on_kind(tx, &id, no, answer.kind)
+            erase_obsolete_data(tx, &id, no, answer.kind)
         })
         .await
     }
 
-    /// Records what kind the parsed answer (or the partial body of a lost one) was.
+    /// Records the kind of a parsed response, or of the partial body of a lost response.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when that redeem is open, was never sent, or was read already, and for a lost answer
-    /// whose kind keeps a body that never came; [`StoreError::UnknownVisit`]; failures of the disk or the database.
+    /// [`StoreError::StepRefused`] if this redeem is in flight, was never sent or was already read, or if a body
+    /// that must be kept is missing; [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_answer_kind(
         &self,
         id: &VisitId,
-        no: RedeemNo,
+        no: RedeemNumber,
         kind: AnswerKind,
     ) -> Result<(), StoreError> {
         let id = *id;
-        self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
-            VisitRowState::load(tx, &id)?;
-            let read = tx.execute(
-                "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
+            move |tx| {
+                VisitRowState::load_row_state(tx, &id)?;
+                let read = tx.execute(
+                    "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
                  WHERE visit = ?1 AND no = ?2 AND delivered IS NULL AND state IN ('answered', 'unanswered')
                      AND (state = 'answered' OR body IS NOT NULL OR NOT ?4)",
-                params![
-                    id.to_string(),
-                    no.get(),
-                    kind == AnswerKind::Delivery,
-                    kind.keeps_body(),
-                    kind.as_str()
-                ],
-            )?;
-            require(read == 1, id, "that redeem has no unread answer")?;
-            act_on_kind(tx, &id, no, kind)
-        })
+                    params![
+                        id.to_string(),
+                        no.redeem_number(),
+                        kind == AnswerKind::Delivery,
+                        kind.keeps_body(),
+                        kind.as_str()
+                    ],
+                )?;
+                ensure_step_allowed(read == 1, id, "that redeem has no unread answer")?;
+                erase_obsolete_data(tx, &id, no, kind)
+            },
+        )
         .await
     }
 
-    /// Uses the beginning of an answer, kept as [`AnswerKind::Truncated`], as the delivery: the token was refused
-    /// meanwhile, and is erased.
+    /// Records that a truncated response ([`AnswerKind::Truncated`]) is used as the delivery, because the token has
+    /// been refused since. Erases the token.
     ///
     /// # Errors
-    /// [`StoreError::StepRefused`] when no body of that redeem is kept, and after an answer with URLs or the end;
-    /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_partial_delivery(&self, id: &VisitId, no: RedeemNo) -> Result<(), StoreError> {
+    /// [`StoreError::StepRefused`] if no body of this redeem is kept, if a response with URLs was read, or if the
+    /// visit has ended; [`StoreError::UnknownVisit`]; an I/O or database failure.
+    pub async fn record_partial_as_delivery(&self, id: &VisitId, no: RedeemNumber) -> Result<(), StoreError> {
         let id = *id;
-        self.write(JournalStep(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
-            let visit = VisitRowState::load(tx, &id)?;
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
+            let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
-            require(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+            ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
             let used = tx.execute(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
-                params![id.to_string(), no.get()],
+                params![id.to_string(), no.redeem_number()],
             )?;
-            require(used == 1, id, "nothing is kept of that redeem's answer")?;
-            mark_token_spent(tx, &id, no)
+            ensure_step_allowed(used == 1, id, "nothing is kept of that redeem's answer")?;
+            erase_spent_token(tx, &id, no)
         })
         .await
     }
 
-    async fn record_no_answer(&self, id: VisitId, no: RedeemNo, end: NoAnswer) -> Result<(), StoreError> {
-        self.write(LOSS_STEP, move |tx| write_no_answer(tx, &id, no, &end)).await
+    async fn record_unanswered_redeem(
+        &self,
+        id: VisitId,
+        no: RedeemNumber,
+        end: UnansweredRedeem,
+    ) -> Result<(), StoreError> {
+        self.queue_write_transaction(LOSS_STEP, move |tx| write_unanswered_redeem(tx, &id, no, &end)).await
     }
 }
 
-const LOSS_STEP: JournalStep = JournalStep(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
+const LOSS_STEP: CommitCrashPoints =
+    CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
-fn write_no_answer(
+fn write_unanswered_redeem(
     tx: &Transaction<'_>,
     id: &VisitId,
-    no: RedeemNo,
-    end: &NoAnswer,
+    no: RedeemNumber,
+    end: &UnansweredRedeem,
 ) -> Result<(), TransactionError> {
     require_open_intent(tx, id, no)?;
     tx.execute(
@@ -255,26 +286,26 @@ fn write_no_answer(
          WHERE visit = ?1 AND no = ?2",
         params![
             id.to_string(),
-            no.get(),
+            no.redeem_number(),
             end.state,
-            column::to_micros(end.at),
+            column::timestamp_to_micros(end.at),
             end.evidence,
             end.body,
-            end.body.as_ref().map(|body| column::to_integer(body.len() as u64))
+            end.body.as_ref().map(|body| column::size_to_integer(body.len() as u64))
         ],
     )?;
     Ok(())
 }
 
 /// Erases what an answer of this kind made worthless.
-fn act_on_kind(
+fn erase_obsolete_data(
     tx: &Transaction<'_>,
     id: &VisitId,
-    no: RedeemNo,
+    no: RedeemNumber,
     kind: AnswerKind,
 ) -> Result<(), TransactionError> {
     match kind {
-        AnswerKind::Delivery => mark_token_spent(tx, id, no),
+        AnswerKind::Delivery => erase_spent_token(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies(tx, id, Some(no)),
         AnswerKind::Progress => erase_partial_bodies(tx, id, None),
@@ -283,12 +314,12 @@ fn act_on_kind(
 }
 
 /// The token is spent on this redeem: erases it, and the partial bodies of every other redeem.
-fn mark_token_spent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNo) -> Result<(), TransactionError> {
+fn erase_spent_token(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE visits SET token = NULL, link = NULL,
              redeemed_at = (SELECT ended_at FROM redeems WHERE visit = ?1 AND no = ?2)
          WHERE id = ?1",
-        params![id.to_string(), no.get()],
+        params![id.to_string(), no.redeem_number()],
     )?;
     erase_partial_bodies(tx, id, Some(no))
 }
@@ -297,28 +328,32 @@ fn mark_token_spent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNo) -> Result<
 fn erase_partial_bodies(
     tx: &Transaction<'_>,
     id: &VisitId,
-    except: Option<RedeemNo>,
+    except: Option<RedeemNumber>,
 ) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND delivered = 0 AND no <> ?2",
-        params![id.to_string(), except.map_or(0, RedeemNo::get)],
+        params![id.to_string(), except.map_or(0, RedeemNumber::redeem_number)],
     )?;
     Ok(())
 }
 
 /// The redeem that is in flight, as far as the journal knows.
-fn open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemNo>, TransactionError> {
+fn find_open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
     let open = tx.query_row(
         "SELECT no FROM redeems WHERE visit = ?1 AND state = 'intent'",
         [id.to_string()],
-        |row| Ok(RedeemNo(row.get(0)?)),
+        |row| Ok(RedeemNumber(row.get(0)?)),
     );
     Ok(open.optional()?)
 }
 
-/// Lets an outcome be written only for the redeem that is open, and not where everything was erased.
-fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNo) -> Result<(), TransactionError> {
-    let visit = VisitRowState::load(tx, id)?;
-    require(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
-    require(open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
+/// Refuses to record the end of a redeem that is not in flight, or of a visit that has ended and retained nothing.
+fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+    let visit = VisitRowState::load_row_state(tx, id)?;
+    ensure_step_allowed(
+        !visit.has_ended || visit.is_recoverable,
+        *id,
+        "it ended, and nothing of it is kept",
+    )?;
+    ensure_step_allowed(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
 }

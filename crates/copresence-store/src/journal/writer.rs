@@ -1,6 +1,6 @@
 //! The journal's thread: it owns the database connection and runs one request after another.
 
-use crate::crash_point::{self, CrashPoint, JournalStep};
+use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,22 +9,22 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-type Request = Box<dyn FnOnce(&mut Database) + Send>;
+type Request = Box<dyn FnOnce(&mut JournalDatabase) + Send>;
 
 /// The sending side of the journal's thread. Dropping it runs what is queued, then ends the thread.
-pub(super) struct WriterThread {
+pub(super) struct JournalThread {
     /// `None` only while this is dropped.
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
 }
 
-impl WriterThread {
+impl JournalThread {
     /// Starts the thread over an open database.
     ///
     /// # Errors
     /// [`StoreError::Io`] when the system starts no further thread.
-    pub(super) fn start_thread(database: Database) -> Result<Self, StoreError> {
+    pub(super) fn start_thread(database: JournalDatabase) -> Result<Self, StoreError> {
         let path = database.path.clone();
         let (requests, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -44,9 +44,9 @@ impl WriterThread {
     ///
     /// # Errors
     /// Those of `request`; [`StoreError::JournalPanicked`] when it panics.
-    pub(super) async fn run_request<T: Send + 'static>(
+    pub(super) async fn queue_and_await_request<T: Send + 'static>(
         &self,
-        request: impl FnOnce(&mut Database) -> Result<T, StoreError> + Send + 'static,
+        request: impl FnOnce(&mut JournalDatabase) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
         self.queue_request(move |database| {
@@ -58,7 +58,7 @@ impl WriterThread {
     }
 
     /// Queues a request whose result no caller waits for.
-    pub(super) fn queue_request(&self, request: impl FnOnce(&mut Database) + Send + 'static) {
+    pub(super) fn queue_request(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
             tracing::error!("the journal's thread has ended");
@@ -66,7 +66,7 @@ impl WriterThread {
     }
 }
 
-impl Drop for WriterThread {
+impl Drop for JournalThread {
     fn drop(&mut self) {
         self.requests.take();
         if let Some(thread) = self.thread.take()
@@ -77,7 +77,7 @@ impl Drop for WriterThread {
     }
 }
 
-fn run_requests(mut database: Database, queue: &mpsc::Receiver<Request>) {
+fn run_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
     for request in queue {
         // The transaction of a request that panics is rolled back while unwinding, so the next one finds a
         // consistent database.
@@ -88,20 +88,20 @@ fn run_requests(mut database: Database, queue: &mpsc::Receiver<Request>) {
 }
 
 /// The open database, on the journal's thread.
-pub(super) struct Database {
+pub(super) struct JournalDatabase {
     connection: Connection,
     path: PathBuf,
 }
 
-impl Database {
+impl JournalDatabase {
     pub(super) fn new(connection: Connection, path: &Path) -> Self {
         Self { connection, path: path.to_owned() }
     }
 
     /// Runs a guarded, durable transaction: all of it or nothing.
-    pub(super) fn write<T>(
+    pub(super) fn run_write_transaction<T>(
         &mut self,
-        step: JournalStep,
+        step: CommitCrashPoints,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
@@ -113,17 +113,17 @@ impl Database {
             crash_point::reach_crash_point(step.1);
             Ok(value)
         };
-        run().map_err(|error| error.with_path(&self.path))
+        run().map_err(|error| error.into_store_error(&self.path))
     }
 
     /// Reads one consistent snapshot.
-    pub(super) fn read<T>(
+    pub(super) fn run_read_transaction<T>(
         &mut self,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
         let run = || -> Result<T, TransactionError> { act(&connection.transaction()?) };
-        run().map_err(|error| error.with_path(&self.path))
+        run().map_err(|error| error.into_store_error(&self.path))
     }
 
     /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
@@ -145,7 +145,7 @@ pub(super) enum TransactionError {
 }
 
 impl TransactionError {
-    fn with_path(self, path: &Path) -> StoreError {
+    fn into_store_error(self, path: &Path) -> StoreError {
         match self {
             Self::Store(error) => error,
             Self::Database(error) => StoreError::from_sqlite(path, error),
@@ -169,23 +169,23 @@ impl From<rusqlite::Error> for TransactionError {
 mod tests {
     use super::*;
 
-    fn thread() -> WriterThread {
+    fn thread() -> JournalThread {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
-        WriterThread::start_thread(Database::new(connection, Path::new("memory"))).expect("started")
+        JournalThread::start_thread(JournalDatabase::new(connection, Path::new("memory"))).expect("started")
     }
 
-    const STEP: JournalStep = JournalStep(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
+    const STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
 
-    fn insert(database: &mut Database, n: i64) -> Result<(), StoreError> {
-        database.write(STEP, |tx| {
+    fn insert(database: &mut JournalDatabase, n: i64) -> Result<(), StoreError> {
+        database.run_write_transaction(STEP, |tx| {
             tx.execute("INSERT INTO t VALUES (?1)", [n])?;
             Ok(())
         })
     }
 
-    fn numbers(database: &mut Database) -> Result<Vec<i64>, StoreError> {
-        database.read(|tx| {
+    fn numbers(database: &mut JournalDatabase) -> Result<Vec<i64>, StoreError> {
+        database.run_read_transaction(|tx| {
             let mut query = tx.prepare("SELECT n FROM t ORDER BY rowid")?;
             Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })
@@ -195,16 +195,16 @@ mod tests {
     async fn a_panic_is_an_error_of_its_call_alone_and_writes_nothing() {
         let thread = thread();
         let failed = thread
-            .run_request(|database| -> Result<(), StoreError> {
-                database.write(STEP, |tx| {
+            .queue_and_await_request(|database| -> Result<(), StoreError> {
+                database.run_write_transaction(STEP, |tx| {
                     tx.execute("INSERT INTO t VALUES (1)", [])?;
                     panic!("as a mistake would")
                 })
             })
             .await;
         assert!(matches!(failed, Err(StoreError::JournalPanicked { .. })), "{failed:?}");
-        thread.run_request(|database| insert(database, 2)).await.expect("the thread goes on");
-        assert_eq!(thread.run_request(numbers).await.expect("reads"), [2]);
+        thread.queue_and_await_request(|database| insert(database, 2)).await.expect("the thread goes on");
+        assert_eq!(thread.queue_and_await_request(numbers).await.expect("reads"), [2]);
     }
 
     #[tokio::test]
@@ -213,12 +213,12 @@ mod tests {
         let (open, gate) = mpsc::channel::<()>();
         thread.queue_request(move |_| _ = gate.recv());
         {
-            let mut write = Box::pin(thread.run_request(|database| insert(database, 1)));
+            let mut write = Box::pin(thread.queue_and_await_request(|database| insert(database, 1)));
             assert!(futures_now(&mut write).is_none(), "it waits behind the gate");
         }
         thread.queue_request(|database| insert(database, 2).expect("written"));
         open.send(()).expect("opened");
-        assert_eq!(thread.run_request(numbers).await.expect("reads"), [1, 2]);
+        assert_eq!(thread.queue_and_await_request(numbers).await.expect("reads"), [1, 2]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of this module")]
 
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
-use copresence_store::{DataDir, Ending, PlannedFile, VisitId, VisitRecordStart};
+use copresence_store::{DataDir, PlannedFile, VisitEnding, VisitId, VisitStart};
 use jiff::{SignedDuration, Timestamp};
 use std::path::Path;
 use tempfile::TempDir;
@@ -33,8 +33,8 @@ pub fn at(seconds: i64) -> Timestamp {
 }
 
 /// The start record of a visit.
-pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
-    VisitRecordStart {
+pub fn start(id: VisitId, ephemeral: bool) -> VisitStart {
+    VisitStart {
         id,
         profile: "partner".into(),
         api_url: "https://api.test/1".into(),
@@ -48,8 +48,8 @@ pub fn start(id: VisitId, ephemeral: bool) -> VisitRecordStart {
 }
 
 /// An ending with an exit code.
-pub fn ending(exit: u8) -> Ending {
-    Ending {
+pub fn ending(exit: u8) -> VisitEnding {
+    VisitEnding {
         code: "a_word".into(),
         exit,
         message: "A sentence.".into(),

@@ -1,6 +1,6 @@
 //! Checks of login and token generation.
 
-use super::{check_refused, find_repeated_tokens};
+use super::{check_request_refused, find_repeated_tokens};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -19,14 +19,18 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A wrong password is refused",
         required_acts: &[Act::Login],
         remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), without a session token.",
-        judge: |observations| check_refused(observations, StepRole::LoginWrongPassword, "a wrong password"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::LoginWrongPassword, "a wrong password")
+        },
     },
     Check {
         id: "login.unknown-user",
         title: "An unknown user is refused",
         required_acts: &[Act::Login],
         remedy: "Refuse the login of an unknown user with the same response as for a wrong password, so that the response does not disclose who has an account.",
-        judge: |observations| check_refused(observations, StepRole::LoginUnknownUser, "an unknown user"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::LoginUnknownUser, "an unknown user")
+        },
     },
     Check {
         id: "login.needs-key",
@@ -34,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Login],
         remedy: "Require X-Copresence-REST-API-Key for the login too, as for every other call.",
         judge: |observations| {
-            check_refused(observations, StepRole::LoginNoKey, "a login without the API key")
+            check_request_refused(observations, StepRole::LoginNoKey, "a login without the API key")
         },
     },
     Check {
@@ -70,21 +74,25 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No token without the REST API key",
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |observations| check_refused(observations, StepRole::GenerateNoKey, "no API key"),
+        judge: |observations| check_request_refused(observations, StepRole::GenerateNoKey, "no API key"),
     },
     Check {
         id: "generate.wrong-key",
         title: "No token for a wrong REST API key",
         required_acts: &[Act::Strangers],
         remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
-        judge: |observations| check_refused(observations, StepRole::GenerateWrongKey, "a wrong API key"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::GenerateWrongKey, "a wrong API key")
+        },
     },
     Check {
         id: "generate.no-session",
         title: "No token without a session token",
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): only business accounts may generate tokens.",
-        judge: |observations| check_refused(observations, StepRole::GenerateNoSession, "no session token"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::GenerateNoSession, "no session token")
+        },
     },
     Check {
         id: "generate.wrong-session",
@@ -92,7 +100,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Compare the whole session token before a token is generated.",
         judge: |observations| {
-            check_refused(observations, StepRole::GenerateWrongSession, "a wrong session token")
+            check_request_refused(observations, StepRole::GenerateWrongSession, "a wrong session token")
         },
     },
     Check {
@@ -100,46 +108,53 @@ pub(super) const CHECKS: &[Check] = &[
         title: "GET generates no token",
         required_acts: &[Act::Strangers],
         remedy: "Answer all methods except POST at /generateExportToken with 405: browsers, crawlers and caches send GET requests on their own.",
-        judge: |observations| check_refused(observations, StepRole::GenerateByGet, "GET instead of POST"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::GenerateByGet, "GET instead of POST")
+        },
     },
 ];
 
 fn check_login_session(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Login).filter(|step| step.reply.is_some()) {
-        let body = step.json();
+        let body = step.json_body();
         let point =
             response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
-        let good = step.is_success() && point.is_ok;
+        let good = step.has_success_status() && point.is_ok;
         let expected = format!("2xx, and {}", point.expected);
-        collector.expect_step(
+        collector.examine_step(
             step,
             good,
             expected,
             format!("{}, {}", step.describe_response(), point.received),
         );
     }
-    collector.into_result("a session token was received", "no response was received")
+    collector.into_check_result("a session token was received", "no response was received")
 }
 
 fn check_generate_success(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.reply.is_some()) {
-        collector.expect_step(step, step.is_success(), "2xx for valid credentials", step.describe_response());
+        collector.examine_step(
+            step,
+            step.has_success_status(),
+            "2xx for valid credentials",
+            step.describe_response(),
+        );
     }
-    collector.into_result("generated", "no response was received")
+    collector.into_check_result("generated", "no response was received")
 }
 
 fn check_token_string(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.is_success()) {
-        let body = step.json();
-        collector.expect_field(
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
+        let body = step.json_body();
+        collector.examine_field(
             step,
             response_fields::judge_export_token(body.as_ref(), &observations.target_info.token_pointer),
         );
     }
-    collector.into_result("a valid string", "no token was generated")
+    collector.into_check_result("a valid string", "no token was generated")
 }
 
 fn check_tokens_distinct(observations: &Observations) -> CheckResult {
@@ -147,15 +162,19 @@ fn check_tokens_distinct(observations: &Observations) -> CheckResult {
     if different < 2 && !collector.has_findings() {
         return CheckResult::Inconclusive("fewer than two tokens were generated".to_owned());
     }
-    collector
-        .into_result(format!("{different} tokens, all different"), "fewer than two tokens were generated")
+    collector.into_check_result(
+        format!("{different} tokens, all different"),
+        "fewer than two tokens were generated",
+    )
 }
 
 fn check_generate_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.is_success()) {
-        collector
-            .expect_field(step, response_fields::judge_content_type(step.header("content-type").as_deref()));
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
+        collector.examine_field(
+            step,
+            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+        );
     }
-    collector.into_result("application/json", "no token was generated")
+    collector.into_check_result("application/json", "no token was generated")
 }

@@ -1,6 +1,6 @@
 //! Checks of the response that delivers the URLs, and of its effect on the token.
 
-use super::check_token_inactive;
+use super::check_inactive_token_refused;
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Send `payload_complete` as a list of objects with `download_URL` (in this spelling), an absolute URL with scheme and host.",
         judge: |observations| {
-            check_delivery_fields(observations, response_fields::judge_urls, "absolute URLs")
+            check_delivery_fields(observations, response_fields::judge_download_urls, "absolute URLs")
         },
     },
     Check {
@@ -46,7 +46,11 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
         judge: |observations| {
-            check_delivery_fields(observations, response_fields::judge_extensions, "file extensions")
+            check_delivery_fields(
+                observations,
+                response_fields::judge_export_type_extensions,
+                "file extensions",
+            )
         },
     },
     Check {
@@ -54,7 +58,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "After the URLs were delivered, a redeem of the token returns 400",
         required_acts: &[Act::Visit],
         remedy: "Invalidate the token in the same transaction that delivers the URLs, and answer 400 from then on.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemSpent),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemSpent),
     },
     Check {
         id: "delivery.race",
@@ -68,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A redeem of an expired token returns 400",
         required_acts: &[Act::Expiry],
         remedy: "Let Export Tokens expire, and answer 400 from then on: they are “temporary identifiers”.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemExpired),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemExpired),
     },
 ];
 
@@ -84,16 +88,18 @@ fn check_urls_delivered(observations: &Observations) -> CheckResult {
     {
         collector.add_finding(&[last], "the URLs, because the avatar is ready", "no URLs");
     }
-    collector.into_result("", "the avatar was not ready within the time limit")
+    collector.into_check_result("", "the avatar was not ready within the time limit")
 }
 
 fn check_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        collector
-            .expect_field(step, response_fields::judge_ready_flag(&step.json().unwrap_or_default(), true));
+        collector.examine_field(
+            step,
+            response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), true),
+        );
     }
-    collector.into_result("true", NO_DELIVERY)
+    collector.into_check_result("true", NO_DELIVERY)
 }
 
 /// Judges fields of the response that delivered the URLs.
@@ -104,11 +110,11 @@ fn check_delivery_fields(
 ) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        for point in points(&step.json().unwrap_or_default()) {
-            collector.expect_field(step, point);
+        for point in points(&step.json_body().unwrap_or_default()) {
+            collector.examine_field(step, point);
         }
     }
-    collector.into_result(passed, NO_DELIVERY)
+    collector.into_check_result(passed, NO_DELIVERY)
 }
 
 fn check_concurrent_redeems(observations: &Observations) -> CheckResult {
@@ -122,11 +128,11 @@ fn check_concurrent_redeems(observations: &Observations) -> CheckResult {
         return CheckResult::Inconclusive(NO_DELIVERY.to_owned());
     }
     for step in &all {
-        collector.mark_examined(step);
+        collector.mark_step_examined(step);
     }
     if delivering.len() > 1 {
         let received = format!("URLs in {} of {} responses", delivering.len(), all.len());
         collector.add_finding(&delivering, "URLs in one response", received);
     }
-    collector.into_result(format!("URLs in one of {} responses", all.len()), NO_DELIVERY)
+    collector.into_check_result(format!("URLs in one of {} responses", all.len()), NO_DELIVERY)
 }

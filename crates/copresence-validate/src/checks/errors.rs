@@ -48,30 +48,30 @@ fn error_responses(observations: &Observations) -> impl Iterator<Item = (&Step, 
 fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, body) in error_responses(observations) {
-        collector.mark_examined(step);
+        collector.mark_step_examined(step);
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.known_secrets {
-            if secret.occurs_in(&body) || secret.occurs_in(&headers) {
+            if secret.secret_occurs_in(&body) || secret.secret_occurs_in(&headers) {
                 let received = format!("{}, and it contains the {}", step.describe_response(), secret.label);
                 collector.add_finding(&[step], "an error without request values", received);
             }
         }
     }
-    collector.into_result("no request value was repeated", "no error response was received")
+    collector.into_check_result("no request value was repeated", "no error response was received")
 }
 
 fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, body) in error_responses(observations) {
         let point = response_fields::judge_no_internals(&body);
-        collector.expect_step(
+        collector.examine_step(
             step,
             point.is_ok,
             point.expected,
             format!("{}, and {}", step.describe_response(), point.received),
         );
     }
-    collector.into_result("no internals were disclosed", "no error response was received")
+    collector.into_check_result("no internals were disclosed", "no error response was received")
 }
 
 fn check_error_format(observations: &Observations) -> CheckResult {
@@ -84,15 +84,15 @@ fn check_error_format(observations: &Observations) -> CheckResult {
         {
             continue;
         }
-        let point = response_fields::judge_error_format(step.json().as_ref());
-        collector.expect_step(
+        let point = response_fields::judge_error_format(step.json_body().as_ref());
+        collector.examine_step(
             step,
             point.is_ok,
             point.expected,
             format!("{} without a message", step.describe_response()),
         );
     }
-    collector.into_result("each error has a message", "no error response was received")
+    collector.into_check_result("each error has a message", "no error response was received")
 }
 
 fn check_errors_repeatable(observations: &Observations) -> CheckResult {
@@ -101,10 +101,11 @@ fn check_errors_repeatable(observations: &Observations) -> CheckResult {
         let answered: Vec<_> =
             observations.steps_with_role(role).filter(|step| step.reply.is_some()).collect();
         for pair in answered.windows(2) {
-            let code = |step: &Step| step.json().and_then(|body| body.get("code").cloned());
-            let same = pair[0].status() == pair[1].status() && code(pair[0]) == code(pair[1]);
-            collector.mark_examined(pair[0]);
-            collector.expect_step(
+            let code = |step: &Step| step.json_body().and_then(|body| body.get("code").cloned());
+            let same =
+                pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);
+            collector.mark_step_examined(pair[0]);
+            collector.examine_step(
                 pair[1],
                 same,
                 format!("{}, as before", pair[0].describe_response()),
@@ -112,5 +113,5 @@ fn check_errors_repeatable(observations: &Observations) -> CheckResult {
             );
         }
     }
-    collector.into_result("the same response twice", "fewer than two errors of one kind were received")
+    collector.into_check_result("the same response twice", "fewer than two errors of one kind were received")
 }

@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::file_content::{FileContent, GlbFacts, file_extension};
+use crate::file_content::{FileInspection, GlbFacts, extension_for_export_type};
 use crate::observations::{Observations, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
@@ -56,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Compare with the vendor's default of about 26,000 vertices: fewer is a placeholder, more is not an optimised mesh.",
         judge: |observations| {
-            check_glb(observations, "between 5,000 and 60,000 vertices", |glb| {
+            check_glb_property(observations, "between 5,000 and 60,000 vertices", |glb| {
                 ((5_000..=60_000).contains(&glb.vertices), format!("{} vertices", glb.vertices))
             })
         },
@@ -67,7 +67,11 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with blendshapes, with ARKit's names in `targetNames`: without them the face does not move.",
         judge: |observations| {
-            check_glb(observations, "the ARKit names, except gaze and tongue", judge_blendshapes)
+            check_glb_property(
+                observations,
+                "the ARKit names, except gaze and tongue",
+                judge_arkit_blendshapes,
+            )
         },
     },
     Check {
@@ -76,7 +80,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with textures, embedded in the GLB.",
         judge: |observations| {
-            check_glb(observations, "at least one texture", |glb| {
+            check_glb_property(observations, "at least one texture", |glb| {
                 (glb.textures > 0, format!("{} textures", glb.textures))
             })
         },
@@ -87,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with the rig: at least the neck and both eyes as joints of a skin.",
         judge: |observations| {
-            check_glb(observations, "at least three joints", |glb| {
+            check_glb_property(observations, "at least three joints", |glb| {
                 (glb.joints >= 3, format!("{} joints", glb.joints))
             })
         },
@@ -153,9 +157,14 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
         } else {
             step.describe_response()
         };
-        collector.expect_step(step, step.is_success() && !empty, "2xx and the complete file", received);
+        collector.examine_step(
+            step,
+            step.has_success_status() && !empty,
+            "2xx and the complete file",
+            received,
+        );
     }
-    collector.into_result("each file was complete", NO_DOWNLOAD)
+    collector.into_check_result("each file was complete", NO_DOWNLOAD)
 }
 
 fn check_urls_single_use(observations: &Observations) -> CheckResult {
@@ -164,29 +173,29 @@ fn check_urls_single_use(observations: &Observations) -> CheckResult {
     }
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::DownloadAgain).filter(|step| step.reply.is_some()) {
-        let good = step.status().is_some_and(|status| status >= 400);
-        collector.expect_step(
+        let good = step.response_status().is_some_and(|status| status >= 400);
+        collector.examine_step(
             step,
             good,
             "a refusal (4xx), because the URL was used before",
             step.describe_response(),
         );
     }
-    collector.into_result("refused the second time", NO_DOWNLOAD)
+    collector.into_check_result("refused the second time", NO_DOWNLOAD)
 }
 
 fn check_urls_expire(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::LateDownload).filter(|step| step.reply.is_some()) {
-        let good = step.status().is_some_and(|status| status >= 400);
-        collector.expect_step(
+        let good = step.response_status().is_some_and(|status| status >= 400);
+        collector.examine_step(
             step,
             good,
             "a refusal (4xx), because the URL has expired",
             step.describe_response(),
         );
     }
-    collector.into_result("expired", "there was no unused URL")
+    collector.into_check_result("expired", "there was no unused URL")
 }
 
 fn check_file_content(observations: &Observations) -> CheckResult {
@@ -200,33 +209,33 @@ fn check_file_content(observations: &Observations) -> CheckResult {
             continue;
         };
         let defect = content.invalid_reason();
-        let expected = format!("a file of the type {}", file_extension(&file.export_type));
-        collector.expect_step(step, defect.is_none(), expected, defect.unwrap_or_default());
-        kinds.push(content.describe());
+        let expected = format!("a file of the type {}", extension_for_export_type(&file.export_type));
+        collector.examine_step(step, defect.is_none(), expected, defect.unwrap_or_default());
+        kinds.push(content.describe_content());
     }
-    collector.into_result(kinds.join("; "), NO_DOWNLOAD)
+    collector.into_check_result(kinds.join("; "), NO_DOWNLOAD)
 }
 
 fn check_files_uncacheable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Download).filter(|step| step.is_success()) {
-        collector.expect_field(
+    for step in observations.steps_with_role(StepRole::Download).filter(|step| step.has_success_status()) {
+        collector.examine_field(
             step,
-            response_fields::judge_cache_control(step.header("cache-control").as_deref()),
+            response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
         );
     }
-    collector.into_result("no-store", NO_DOWNLOAD)
+    collector.into_check_result("no-store", NO_DOWNLOAD)
 }
 
 fn check_glb_offered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        let kinds = step.delivered_urls().into_iter().map(|(_, kind)| file_extension(&kind));
+        let kinds = step.delivered_urls().into_iter().map(|(_, kind)| extension_for_export_type(&kind));
         // Other checks judge missing types and URLs.
         let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         if !kinds.is_empty() {
             let received = format!("{} exports of other types", kinds.len());
-            collector.expect_step(
+            collector.examine_step(
                 step,
                 kinds.iter().any(|kind| kind == "glb"),
                 "an export of the type glb",
@@ -234,10 +243,10 @@ fn check_glb_offered(observations: &Observations) -> CheckResult {
             );
         }
     }
-    collector.into_result("offered", "no URLs were delivered")
+    collector.into_check_result("offered", "no URLs were delivered")
 }
 
-fn judge_blendshapes(glb: &GlbFacts) -> (bool, String) {
+fn judge_arkit_blendshapes(glb: &GlbFacts) -> (bool, String) {
     let missing: Vec<_> =
         ARKIT_BLENDSHAPES.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
     let some = missing.iter().take(4).copied().collect::<Vec<_>>().join(", ");
@@ -245,7 +254,7 @@ fn judge_blendshapes(glb: &GlbFacts) -> (bool, String) {
 }
 
 /// Judges a property of each valid GLB.
-fn check_glb(
+fn check_glb_property(
     observations: &Observations,
     expected: &str,
     good: fn(&GlbFacts) -> (bool, String),
@@ -254,10 +263,10 @@ fn check_glb(
     for (index, file) in observations.files.iter().enumerate() {
         let step =
             observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
-        if let (Some(FileContent::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
+        if let (Some(FileInspection::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
             let (good, received) = good(facts);
-            collector.expect_step(step, good, expected, received);
+            collector.examine_step(step, good, expected, received);
         }
     }
-    collector.into_result(expected, "no valid GLB was downloaded")
+    collector.into_check_result(expected, "no valid GLB was downloaded")
 }

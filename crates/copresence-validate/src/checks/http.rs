@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The API does not respond with success over plain HTTP",
         required_acts: &[Act::Plain],
         remedy: "Refuse connections to the plain HTTP port, or redirect them: a credential that is sent there has already leaked.",
-        judge: check_plain_http,
+        judge: check_plain_http_refused,
     },
     Check {
         id: "http.no-store",
@@ -92,7 +92,7 @@ fn check_tls(observations: &Observations) -> CheckResult {
     }
     let mut collector = FindingCollector::default();
     if let Some(step) = api_steps(observations).find(|step| step.reply.is_some()) {
-        collector.expect_step(
+        collector.examine_step(
             step,
             observations.target_info.uses_https,
             "https, with a certificate that is trusted here",
@@ -104,14 +104,14 @@ fn check_tls(observations: &Observations) -> CheckResult {
         .into_iter()
         .flat_map(|step| step.delivered_urls().into_iter().map(move |u| (step, u)))
     {
-        collector.expect_step(
+        collector.examine_step(
             step,
             url.starts_with("https://"),
             "download URLs over https",
             "a URL over http",
         );
     }
-    collector.into_result("https", "no response was received")
+    collector.into_check_result("https", "no response was received")
 }
 
 fn check_hsts(observations: &Observations) -> CheckResult {
@@ -122,37 +122,39 @@ fn check_hsts(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("the API is not reached over TLS".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in api_steps(observations).filter(|step| step.is_success()) {
-        collector.expect_field(
+    for step in api_steps(observations).filter(|step| step.has_success_status()) {
+        collector.examine_field(
             step,
-            response_fields::judge_hsts(step.header("strict-transport-security").as_deref()),
+            response_fields::judge_hsts(step.response_header("strict-transport-security").as_deref()),
         );
     }
-    collector.into_result("sent", "no response was received")
+    collector.into_check_result("sent", "no response was received")
 }
 
-fn check_plain_http(observations: &Observations) -> CheckResult {
+fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::PlainHttp) {
-        collector.expect_step(
+        collector.examine_step(
             step,
-            !step.is_success(),
+            !step.has_success_status(),
             "a redirect, a refusal or no server",
             step.describe_response(),
         );
     }
-    collector.into_result("no success over plain HTTP", "plain HTTP was not tried")
+    collector.into_check_result("no success over plain HTTP", "plain HTTP was not tried")
 }
 
 fn check_api_uncacheable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in api_steps(observations).filter(|step| step.is_success() && !step.role.is_wrong_on_purpose()) {
-        collector.expect_field(
+    for step in
+        api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong())
+    {
+        collector.examine_field(
             step,
-            response_fields::judge_cache_control(step.header("cache-control").as_deref()),
+            response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
         );
     }
-    collector.into_result("no-store", "no response was received")
+    collector.into_check_result("no-store", "no response was received")
 }
 
 fn check_cors(observations: &Observations) -> CheckResult {
@@ -164,10 +166,10 @@ fn check_cors(observations: &Observations) -> CheckResult {
         if step.reply.is_none() {
             continue;
         }
-        let allowed = step.header("access-control-allow-origin").unwrap_or_default();
-        collector.expect_field(step, response_fields::judge_cors(&allowed));
+        let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
+        collector.examine_field(step, response_fields::judge_cors(&allowed));
     }
-    collector.into_result("no access", "no response was received")
+    collector.into_check_result("no access", "no response was received")
 }
 
 fn check_no_server_errors(observations: &Observations) -> CheckResult {
@@ -175,18 +177,18 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
     for step in
         observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer)
     {
-        let good = step.status().is_some_and(|status| status < 500);
-        collector.expect_step(step, good, "a status below 500", step.describe_response());
+        let good = step.response_status().is_some_and(|status| status < 500);
+        collector.examine_step(step, good, "a status below 500", step.describe_response());
     }
-    collector.into_result("no server error", "no response was received")
+    collector.into_check_result("no server error", "no response was received")
 }
 
 fn check_all_answered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
-        collector.expect_step(step, step.reply.is_some(), "a response", step.describe_response());
+        collector.examine_step(step, step.reply.is_some(), "a response", step.describe_response());
     }
-    collector.into_result("each request got a response", "no request was sent")
+    collector.into_check_result("each request got a response", "no request was sent")
 }
 
 fn check_latency(observations: &Observations) -> CheckResult {
@@ -197,20 +199,20 @@ fn check_latency(observations: &Observations) -> CheckResult {
     };
     let summary = format!("median {:?}, 95 % within {:?}, slowest {:?}", times.p50, times.p95, times.max);
     let mut collector = FindingCollector::default();
-    collector.mark_examined(steps[0]);
+    collector.mark_step_examined(steps[0]);
     if times.p95 > LATENCY_LIMIT {
         let slow: Vec<_> =
             steps.iter().copied().filter(|step| step.exchange.duration > LATENCY_LIMIT).collect();
         collector.add_finding(&slow, "95 % within 2 s", summary.clone());
     }
-    collector.into_result(summary, "no response was received")
+    collector.into_check_result(summary, "no response was received")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::target::TargetInfo;
+    use crate::target::TargetTraits;
     use copresence_client::Exchange;
     use copresence_client::probe::ProbeResponse;
 
@@ -252,7 +254,7 @@ mod tests {
 
     fn observe(https: bool, loopback: bool, steps: Vec<Step>) -> Observations {
         Observations {
-            target_info: TargetInfo { uses_https: https, is_loopback: loopback, ..TargetInfo::default() },
+            target_info: TargetTraits { uses_https: https, is_loopback: loopback, ..TargetTraits::default() },
             steps,
             ..Observations::default()
         }
@@ -288,7 +290,7 @@ mod tests {
     #[test]
     fn plain_http_may_redirect_or_refuse_but_not_succeed() {
         let judged = |status| {
-            check_plain_http(&observe(
+            check_plain_http_refused(&observe(
                 true,
                 false,
                 vec![build_step(StepRole::PlainHttp, status, None, FAST_RESPONSE)],

@@ -33,29 +33,29 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
 
 /// Judges a request that must not succeed: status 400 or above. A server error (5xx) also discloses nothing, and has a
 /// check of its own.
-fn check_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
-    if observations.first_with_role(role).is_none() {
+fn check_request_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+    if observations.first_step_with_role(role).is_none() {
         return result_without_steps(observations);
     }
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
-        let good = step.status().is_some_and(|status| status >= 400);
-        collector.expect_step(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
+        let good = step.response_status().is_some_and(|status| status >= 400);
+        collector.examine_step(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
     }
-    collector.into_result("refused", "no response was received")
+    collector.into_check_result("refused", "no response was received")
 }
 
 /// Judges a redeem without an active token: status 400.
-fn check_token_inactive(observations: &Observations, role: StepRole) -> CheckResult {
-    if observations.first_with_role(role).is_none() {
+fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> CheckResult {
+    if observations.first_step_with_role(role).is_none() {
         return result_without_steps(observations);
     }
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let expected = "status 400: the token “does not match an active Export Token”";
-        collector.expect_step(step, step.status() == Some(400), expected, step.describe_response());
+        collector.examine_step(step, step.response_status() == Some(400), expected, step.describe_response());
     }
-    collector.into_result("status 400", "no response was received")
+    collector.into_check_result("status 400", "no response was received")
 }
 
 /// The result if the run sent no such request.
@@ -70,12 +70,12 @@ fn result_without_steps(observations: &Observations) -> CheckResult {
 fn find_repeated_tokens(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
     let mut collector = FindingCollector::default();
     let mut earlier = BTreeMap::new();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.is_success()) {
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
         let token = step
-            .json()
+            .json_body()
             .and_then(|body| Some(body.pointer(&observations.target_info.token_pointer)?.to_string()));
         let Some(token) = token else { continue };
-        collector.mark_examined(step);
+        collector.mark_step_examined(step);
         if let Some(first) = earlier.insert(token, step) {
             collector.add_finding(&[first, step], expected, "the same token as before");
         }

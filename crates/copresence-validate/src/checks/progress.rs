@@ -62,21 +62,21 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The queue position never increases",
         required_acts: &[Act::Visit],
         remedy: "Keep an avatar's position in the queue: later avatars are queued behind it.",
-        judge: check_queue_falls,
+        judge: check_queue_position_falls,
     },
     Check {
         id: "failed.fields",
         title: "A failed avatar is reported as `failed`, with a percentage and no queue position",
         required_acts: &[Act::Failure],
         remedy: "Answer 200 with `completion_status: \"failed\"`, a `completion_progress` from 0 to 100 and `queue_position: -1`.",
-        judge: check_failed_fields,
+        judge: check_failed_avatar_fields,
     },
     Check {
         id: "failed.stays-active",
         title: "A failed avatar leaves its token active",
         required_acts: &[Act::Failure],
         remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
-        judge: check_failed_stays_active,
+        judge: check_active_after_failure,
     },
 ];
 
@@ -112,25 +112,25 @@ fn check_progress_reported(observations: &Observations) -> CheckResult {
             .filter(|field| !progress.contains_key(*field))
             .collect();
         let expected = "completion_progress, completion_status and queue_position";
-        collector.expect_step(step, missing.len() < 3, expected, "none of them");
+        collector.examine_step(step, missing.len() < 3, expected, "none of them");
     }
-    collector.into_result("reported", NO_PROGRESS_SEEN)
+    collector.into_check_result("reported", NO_PROGRESS_SEEN)
 }
 
 fn check_completion_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
-        collector.expect_field(step, response_fields::judge_completion_status(&progress));
+        collector.examine_field(step, response_fields::judge_completion_status(&progress));
     }
-    collector.into_result("one of the four words", NO_PROGRESS_SEEN)
+    collector.into_check_result("one of the four words", NO_PROGRESS_SEEN)
 }
 
 fn check_progress_percent(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
-        collector.expect_field(step, response_fields::judge_percent(&progress));
+        collector.examine_field(step, response_fields::judge_progress_percent(&progress));
     }
-    collector.into_result("from 0 to 100", NO_PROGRESS_SEEN)
+    collector.into_check_result("from 0 to 100", NO_PROGRESS_SEEN)
 }
 
 fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
@@ -139,12 +139,12 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
             Some("in_queue") if queued => {
-                collector.expect_field(step, response_fields::judge_queue_position(&progress));
+                collector.examine_field(step, response_fields::judge_queue_position(&progress));
             }
             Some("processing" | "failed") if !queued => {
-                collector.expect_field(
+                collector.examine_field(
                     step,
-                    response_fields::judge_minus_one(
+                    response_fields::judge_field_minus_one(
                         &progress,
                         "queue_position",
                         response_fields::NOT_QUEUED_REASON,
@@ -159,11 +159,12 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
     } else {
         ("-1 in every response", "no response with the status processing or failed was received")
     };
-    collector.into_result(passed, nothing)
+    collector.into_check_result(passed, nothing)
 }
 
-/// The values of a progress field from 0, in order. Other checks judge values that are not integers.
-fn progress_numbers<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
+/// Values of a field of the status reports, in order, without negative numbers. Other checks judge values that are
+/// not integers.
+fn progress_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
     let read =
         |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
     progress_reports(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
@@ -171,63 +172,65 @@ fn progress_numbers<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a
 
 fn check_progress_rises(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for pair in progress_numbers(observations, "completion_progress").windows(2) {
+    for pair in progress_field_values(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        collector.expect_step(step, now >= before, format!("at least {before}, as before"), now.to_string());
+        collector.examine_step(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
-    collector.into_result("it only increased", NO_PROGRESS_SEEN)
+    collector.into_check_result("it only increased", NO_PROGRESS_SEEN)
 }
 
-fn check_queue_falls(observations: &Observations) -> CheckResult {
+fn check_queue_position_falls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    let places: Vec<_> = progress_numbers(observations, "queue_position")
+    let places: Vec<_> = progress_field_values(observations, "queue_position")
         .into_iter()
         .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
         .collect();
     for pair in places.windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        collector.expect_step(step, now <= before, format!("at most {before}, as before"), now.to_string());
+        collector.examine_step(step, now <= before, format!("at most {before}, as before"), now.to_string());
     }
-    collector.into_result("it only decreased", "fewer than two queue positions were received")
+    collector.into_check_result("it only decreased", "fewer than two queue positions were received")
 }
 
 /// Polls with the status `failed`.
-fn failed_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     observations
         .steps_with_role(StepRole::PollFailing)
         .filter_map(|step| Some((step, step.status_report()?)))
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
 
-fn check_failed_fields(observations: &Observations) -> CheckResult {
+fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in failed_reports(observations) {
-        collector.expect_field(step, response_fields::judge_percent(&progress));
-        collector.expect_field(step, response_fields::judge_minus_one(&progress, "queue_position", ""));
+    for (step, progress) in failed_avatar_reports(observations) {
+        collector.examine_field(step, response_fields::judge_progress_percent(&progress));
+        collector
+            .examine_field(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
     }
     if let (Some(last), true) =
-        (observations.steps_with_role(StepRole::PollFailing).last(), collector.is_empty())
+        (observations.steps_with_role(StepRole::PollFailing).last(), collector.has_examined_nothing())
     {
-        collector.expect_step(
+        collector.examine_step(
             last,
             false,
             "`completion_status`: \"failed\" for an avatar that failed",
             last.describe_response(),
         );
     }
-    collector.into_result("reported as specified", "no response was received")
+    collector.into_check_result("reported as specified", "no response was received")
 }
 
-fn check_failed_stays_active(observations: &Observations) -> CheckResult {
+/// Judges the redeem after a status of `failed`: the token must still be active (status 200).
+fn check_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some())
     {
-        collector.expect_step(
+        collector.examine_step(
             step,
-            step.status() == Some(200),
+            step.response_status() == Some(200),
             "status 200 after `failed`",
             step.describe_response(),
         );
     }
-    collector.into_result("still active", "no response was received")
+    collector.into_check_result("still active", "no response was received")
 }

@@ -1,6 +1,6 @@
 //! Checks of redeems with fresh, inactive and missing tokens.
 
-use super::{check_refused, check_token_inactive};
+use super::{check_inactive_token_refused, check_request_refused};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, Step, StepRole};
@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A redeem of an active token returns 200 in every state of the avatar",
         required_acts: &[Act::Fresh],
         remedy: "Answer /redeemExportToken with 200 as long as the token is active: not 202, 204, 404 or 425 while the avatar is not ready.",
-        judge: check_active_status,
+        judge: check_active_token_status,
     },
     Check {
         id: "redeem.json",
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Before the scan, the status is `no_associated_avatar`",
         required_acts: &[Act::Fresh],
         remedy: "Send `completion_status: \"no_associated_avatar\"` until the phone has associated an avatar.",
-        judge: check_fresh_status,
+        judge: check_fresh_token_status,
     },
     Check {
         id: "fresh.progress",
@@ -62,35 +62,35 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Two redeems of a fresh token get the same response",
         required_acts: &[Act::Fresh],
         remedy: "Do not change any state for a redeem of a token whose avatar is not ready.",
-        judge: check_fresh_repeatable,
+        judge: check_fresh_redeem_repeatable,
     },
     Check {
         id: "redeem.unknown-400",
         title: "A redeem of an unknown token returns 400",
         required_acts: &[Act::Refused],
         remedy: "Answer 400 for every string that is not an active Export Token: clients treat other statuses as network errors.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemUnknown),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemUnknown),
     },
     Check {
         id: "redeem.mangled-400",
         title: "A redeem of a token with one changed character returns 400",
         required_acts: &[Act::Refused],
         remedy: "Compare the whole Export Token, and distinguish upper and lower case.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemMangled),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemMangled),
     },
     Check {
         id: "redeem.lengthened-400",
         title: "A redeem of a token with one extra character returns 400",
         required_acts: &[Act::Refused],
         remedy: "Compare the whole Export Token, not only its beginning.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemLengthened),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemLengthened),
     },
     Check {
         id: "redeem.missing-400",
         title: "A redeem without a token returns 400",
         required_acts: &[Act::Refused],
         remedy: "Answer 400 if X-Copresence-Export-Token is missing: without it no active token can match.",
-        judge: |observations| check_token_inactive(observations, StepRole::RedeemMissing),
+        judge: |observations| check_inactive_token_refused(observations, StepRole::RedeemMissing),
     },
     Check {
         id: "redeem.no-key",
@@ -111,41 +111,48 @@ pub(super) const CHECKS: &[Check] = &[
         title: "POST does not redeem",
         required_acts: &[Act::Refused],
         remedy: "Answer all methods except GET at /redeemExportToken with 405.",
-        judge: |observations| check_refused(observations, StepRole::RedeemByPost, "POST instead of GET"),
+        judge: |observations| {
+            check_request_refused(observations, StepRole::RedeemByPost, "POST instead of GET")
+        },
     },
     Check {
         id: "redeem.untouched",
         title: "Refused requests do not change a fresh token",
         required_acts: &[Act::Refused],
         remedy: "Do not change any state for a refused request: a guess by somebody else must not cost a visitor's token.",
-        judge: check_token_untouched,
+        judge: check_refusals_change_nothing,
     },
 ];
 
-/// Judges a refusal at the vendor's API. Other checks judge the key of a relay.
+/// Judges a request with a missing or wrong API key: the vendor's API must refuse it. Does not apply to a relay,
+/// whose key other checks judge.
 fn check_vendor_refusal(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
     if observations.target_info.relays_redeems {
         return CheckResult::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    check_refused(observations, role, what)
+    check_request_refused(observations, role, what)
 }
 
 /// Redeems of an active token before its delivery.
-fn not_ready_steps(observations: &Observations) -> impl Iterator<Item = &Step> {
+fn redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &Step> {
     observations
-        .active_redeems()
-        .filter(|step| step.is_success() && step.json().is_some() && !step.is_delivery())
+        .redeems_of_active_tokens()
+        .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_delivery())
 }
 
-fn check_active_status(observations: &Observations) -> CheckResult {
+fn check_active_token_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.active_redeems().filter(|step| step.reply.is_some()) {
+    for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
         // Other checks judge these redeems.
         if step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
-            let good = step.status() == Some(200) && step.json().is_some_and(|body| body.is_object());
-            let body =
-                if step.json().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
-            collector.expect_step(
+            let good =
+                step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
+            let body = if step.json_body().is_some_and(|body| body.is_object()) {
+                ""
+            } else {
+                " without a JSON object"
+            };
+            collector.examine_step(
                 step,
                 good,
                 "status 200 and a JSON object",
@@ -153,94 +160,106 @@ fn check_active_status(observations: &Observations) -> CheckResult {
             );
         }
     }
-    collector.into_result("status 200", "no response was received")
+    collector.into_check_result("status 200", "no response was received")
 }
 
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.active_redeems().filter(|step| step.is_success()) {
-        collector
-            .expect_field(step, response_fields::judge_content_type(step.header("content-type").as_deref()));
+    for step in observations.redeems_of_active_tokens().filter(|step| step.has_success_status()) {
+        collector.examine_field(
+            step,
+            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+        );
     }
-    collector.into_result("application/json", "no response was received")
+    collector.into_check_result("application/json", "no response was received")
 }
 
 fn check_not_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in not_ready_steps(observations) {
-        collector
-            .expect_field(step, response_fields::judge_ready_flag(&step.json().unwrap_or_default(), false));
+    for step in redeems_before_delivery(observations) {
+        collector.examine_field(
+            step,
+            response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false),
+        );
     }
-    collector.into_result("false in every response before the URLs", "no response was received")
+    collector.into_check_result("false in every response before the URLs", "no response was received")
 }
 
 fn check_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in not_ready_steps(observations) {
-        collector.expect_field(step, response_fields::judge_report_present(&step.json().unwrap_or_default()));
+    for step in redeems_before_delivery(observations) {
+        collector.examine_field(
+            step,
+            response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),
+        );
     }
     if let Some(step) = observations.delivery_step() {
-        collector.expect_field(step, response_fields::judge_report_absent(&step.json().unwrap_or_default()));
+        collector.examine_field(
+            step,
+            response_fields::judge_status_report_absent(&step.json_body().unwrap_or_default()),
+        );
     }
-    collector.into_result("one of the two in every response", "no response was received")
+    collector.into_check_result("one of the two in every response", "no response was received")
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh_reports(
+fn fresh_token_reports(
     observations: &Observations,
 ) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
 }
 
-fn check_fresh_status(observations: &Observations) -> CheckResult {
+fn check_fresh_token_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_reports(observations) {
+    for (step, progress) in fresh_token_reports(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        collector.expect_step(
+        collector.examine_step(
             step,
             good,
             "`completion_status`: \"no_associated_avatar\"",
             describe_value(status),
         );
     }
-    collector.into_result("no_associated_avatar", "no status report was received")
+    collector.into_check_result("no_associated_avatar", "no status report was received")
 }
 
 fn check_fresh_minus_one(observations: &Observations, field: &str) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_reports(observations) {
-        collector.expect_field(step, response_fields::judge_minus_one(&progress, field, ""));
+    for (step, progress) in fresh_token_reports(observations) {
+        collector.examine_field(step, response_fields::judge_field_minus_one(&progress, field, ""));
     }
-    collector.into_result("-1", "no status report was received")
+    collector.into_check_result("-1", "no status report was received")
 }
 
-fn check_fresh_repeatable(observations: &Observations) -> CheckResult {
+fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
     let answered: Vec<_> =
         observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();
     let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
-        let same = pair[0].status() == pair[1].status() && pair[0].json() == pair[1].json();
-        collector.mark_examined(pair[0]);
-        collector.expect_step(pair[1], same, "the same response as before", "a different one");
+        let same = pair[0].response_status() == pair[1].response_status()
+            && pair[0].json_body() == pair[1].json_body();
+        collector.mark_step_examined(pair[0]);
+        collector.examine_step(pair[1], same, "the same response as before", "a different one");
     }
-    collector.into_result("the same response twice", "fewer than two responses were received")
+    collector.into_check_result("the same response twice", "fewer than two responses were received")
 }
 
-fn check_token_untouched(observations: &Observations) -> CheckResult {
+/// Judges the redeem after the refused requests: status 200, and the same `completion_status` as before them.
+fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in
         observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some())
     {
         let status = step.completion_status();
         let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(Step::completion_status);
-        let good = step.status() == Some(200) && status == was;
-        collector.expect_step(
+        let good = step.response_status() == Some(200) && status == was;
+        collector.examine_step(
             step,
             good,
             "status 200 and the same status report as before",
             step.describe_response(),
         );
     }
-    collector.into_result("unchanged", "no response was received")
+    collector.into_check_result("unchanged", "no response was received")
 }

@@ -1,6 +1,6 @@
 //! Checks of a partner's relay between the console and Copresence.
 
-use super::{NO_REQUIRED_ACTS, check_refused, find_repeated_tokens};
+use super::{NO_REQUIRED_ACTS, check_request_refused, find_repeated_tokens};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         judge: |observations| {
             let mut judged = Vec::new();
             for role in [StepRole::RelayTokenNoKey, StepRole::RelayTokenWrongKey] {
-                judged.push(check_refused(observations, role, "a missing or wrong key"));
+                judged.push(check_request_refused(observations, role, "a missing or wrong key"));
             }
             worst_result(judged)
         },
@@ -54,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
             }
             worst_result(
                 [StepRole::RedeemNoKey, StepRole::RedeemWrongKey]
-                    .map(|role| check_refused(observations, role, "a missing or wrong key")),
+                    .map(|role| check_request_refused(observations, role, "a missing or wrong key")),
             )
         },
     },
@@ -93,7 +93,7 @@ fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("tokens do not come from a relay".to_owned());
     }
     let (collector, _) = find_repeated_tokens(observations, "a fresh token");
-    collector.into_result("a fresh token each time", "no token was generated")
+    collector.into_check_result("a fresh token each time", "no token was generated")
 }
 
 fn check_relay_uncached(observations: &Observations) -> CheckResult {
@@ -101,13 +101,13 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in observations.active_redeems().filter(|step| step.reply.is_some()) {
-        let aged = step.header("age").is_some_and(|age| age.trim() != "0");
+    for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
+        let aged = step.response_header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
-            .filter_map(|name| step.header(name))
+            .filter_map(|name| step.response_header(name))
             .any(|value| value.to_ascii_lowercase().contains("hit"));
-        collector.expect_step(
+        collector.examine_step(
             step,
             !aged && !hit,
             "an uncached response",
@@ -123,7 +123,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
             collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
-    collector.into_result("each request reached the upstream", "no response was received")
+    collector.into_check_result("each request reached the upstream", "no response was received")
 }
 
 fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
@@ -137,7 +137,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
         if step.exchange.call == copresence_client::CallKind::Download {
             continue;
         }
-        collector.mark_examined(step);
+        collector.mark_step_examined(step);
         let body = String::from_utf8_lossy(&reply.body);
         let headers: Vec<_> = reply
             .headers
@@ -151,7 +151,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
         let secret = observations.known_secrets.iter().filter(|secret| secret.is_credential).find(|secret| {
-            secret.occurs_in(&body) || headers.iter().any(|(_, value)| secret.occurs_in(value))
+            secret.secret_occurs_in(&body) || headers.iter().any(|(_, value)| secret.secret_occurs_in(value))
         });
         if has_credential_field || secret.is_some() {
             let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.label);
@@ -162,13 +162,13 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
             );
         }
     }
-    collector.into_result("none was disclosed", "no response was received")
+    collector.into_check_result("none was disclosed", "no response was received")
 }
 
 fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last() {
-        collector.mark_examined(step);
+        collector.mark_step_examined(step);
         for count in
             observations.upstream_counts.iter().filter(|count| count.upstream_redeems > count.relay_redeems)
         {
@@ -176,24 +176,27 @@ fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
             collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
-    collector.into_result("as many redeems at the upstream as the run sent", "the upstream reported no count")
+    collector.into_check_result(
+        "as many redeems at the upstream as the run sent",
+        "the upstream reported no count",
+    )
 }
 
 fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let (Some(step), Some(count)) =
-        (observations.first_with_role(StepRole::LostAnswer), &observations.lost_answer_count)
+        (observations.first_step_with_role(StepRole::LostAnswer), &observations.lost_answer_count)
     {
         let expected = "one redeem at Copresence, whose response was lost";
-        collector.expect_step(
+        collector.examine_step(
             step,
             count.upstream_redeems <= 1,
             expected,
             format!("{} redeems", count.upstream_redeems),
         );
-        collector.expect_step(
+        collector.examine_step(
             step,
-            !step.is_success(),
+            !step.has_success_status(),
             "an error, because the response was lost",
             step.describe_response(),
         );
@@ -201,5 +204,5 @@ fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
             return CheckResult::Inconclusive("the redeem did not reach the upstream".to_owned());
         }
     }
-    collector.into_result("sent once, and the loss was reported", "the upstream reported no count")
+    collector.into_check_result("sent once, and the loss was reported", "the upstream reported no count")
 }

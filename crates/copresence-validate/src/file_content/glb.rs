@@ -28,7 +28,7 @@ const JSON_CHUNK_TYPE: u32 = 0x4e4f_534a;
 const BINARY_CHUNK_TYPE: u32 = 0x004e_4942;
 
 /// Validates a model, and summarises its content.
-pub(super) fn parse_glb(bytes: &[u8]) -> Result<GlbFacts, String> {
+pub(super) fn inspect_glb(bytes: &[u8]) -> Result<GlbFacts, String> {
     let (document, binary) = split_chunks(bytes)?;
     let root: json::Root =
         json::deserialize::from_slice(document).map_err(|error| format!("its JSON is not glTF: {error}"))?;
@@ -50,7 +50,7 @@ pub(super) fn parse_glb(bytes: &[u8]) -> Result<GlbFacts, String> {
     for (index, image) in root.images.iter().enumerate() {
         model.validate_image(image).map_err(|why| format!("image {index}: {why}"))?;
     }
-    model.collect_facts()
+    model.validate_and_summarize()
 }
 
 /// Splits the container into the JSON chunk and the binary chunk, which is empty if there is none.
@@ -73,11 +73,11 @@ fn split_chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
         ));
     }
     let (document, rest) =
-        take_chunk(&bytes[HEADER_LEN..], JSON_CHUNK_TYPE)?.ok_or("its first chunk is not JSON")?;
+        take_chunk_of_type(&bytes[HEADER_LEN..], JSON_CHUNK_TYPE)?.ok_or("its first chunk is not JSON")?;
     if rest.is_empty() {
         return Ok((document, &[]));
     }
-    let (binary, _) = take_chunk(rest, BINARY_CHUNK_TYPE)?.ok_or("its second chunk is not binary")?;
+    let (binary, _) = take_chunk_of_type(rest, BINARY_CHUNK_TYPE)?.ok_or("its second chunk is not binary")?;
     Ok((document, binary))
 }
 
@@ -85,7 +85,7 @@ fn split_chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
 type ChunkAndRest<'a> = Option<(&'a [u8], &'a [u8])>;
 
 /// Reads the first chunk; `None` if it is of another type.
-fn take_chunk(bytes: &[u8], kind: u32) -> Result<ChunkAndRest<'_>, String> {
+fn take_chunk_of_type(bytes: &[u8], kind: u32) -> Result<ChunkAndRest<'_>, String> {
     let cut = || "a chunk is cut off".to_owned();
     let length = read_u32(bytes, 0).ok_or_else(cut)? as usize;
     if read_u32(bytes, 4).ok_or_else(cut)? != kind {
@@ -137,7 +137,7 @@ impl GlbModel<'_> {
     }
 
     /// The bytes of a buffer view.
-    fn view_bytes(&self, index: usize) -> Option<&[u8]> {
+    fn buffer_view_bytes(&self, index: usize) -> Option<&[u8]> {
         let view = self.root.buffer_views.get(index)?;
         let offset = usize::try_from(view.byte_offset.map_or(0, |offset| offset.0)).ok()?;
         let length = usize::try_from(view.byte_length.0).ok()?;
@@ -159,7 +159,7 @@ impl GlbModel<'_> {
             return Err("it is empty".to_owned());
         }
         let within = |view: usize, offset: u64, stride: u64, count: u64, element: u64| {
-            let length = self.view_bytes(view).ok_or("its buffer view does not exist")?.len() as u64;
+            let length = self.buffer_view_bytes(view).ok_or("its buffer view does not exist")?.len() as u64;
             let end = (count - 1).checked_mul(stride).and_then(|n| n.checked_add(offset + element));
             if end.is_none_or(|end| end > length) {
                 return Err("it exceeds its buffer view".to_owned());
@@ -200,7 +200,7 @@ impl GlbModel<'_> {
                 _ => Err("it refers to another file".to_owned()),
             };
         };
-        let bytes = self.view_bytes(view.value()).ok_or("its buffer view does not exist")?;
+        let bytes = self.buffer_view_bytes(view.value()).ok_or("its buffer view does not exist")?;
         let format = image::guess_format(bytes).map_err(|_| "it is neither PNG nor JPEG")?;
         image::ImageReader::with_format(std::io::Cursor::new(bytes), format)
             .into_dimensions()
@@ -209,7 +209,7 @@ impl GlbModel<'_> {
     }
 
     /// Validates every mesh, and summarises the model.
-    fn collect_facts(&self) -> Result<GlbFacts, String> {
+    fn validate_and_summarize(&self) -> Result<GlbFacts, String> {
         let mut facts = GlbFacts {
             vertices: 0,
             blendshapes: BTreeSet::new(),
@@ -262,7 +262,7 @@ impl GlbModel<'_> {
             }
         }
         if let Some(indices) = primitive.indices
-            && self.max_index(indices.value()).is_some_and(|highest| highest >= vertices)
+            && self.max_vertex_index(indices.value()).is_some_and(|highest| highest >= vertices)
         {
             return Err("an index points beyond the vertices".to_owned());
         }
@@ -270,9 +270,9 @@ impl GlbModel<'_> {
     }
 
     /// The largest value of an index accessor.
-    fn max_index(&self, index: usize) -> Option<u64> {
+    fn max_vertex_index(&self, index: usize) -> Option<u64> {
         let accessor = self.root.accessors.get(index)?;
-        let bytes = self.view_bytes(accessor.buffer_view?.value())?;
+        let bytes = self.buffer_view_bytes(accessor.buffer_view?.value())?;
         let offset = usize::try_from(accessor.byte_offset.map_or(0, |offset| offset.0)).ok()?;
         let Checked::Valid(GenericComponentType(component)) = accessor.component_type else { return None };
         let size = component.size();

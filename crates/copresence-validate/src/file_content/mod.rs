@@ -9,7 +9,7 @@ pub use zip_archive::ZipFacts;
 
 /// Result of inspecting a file. `Err` says why the file is not valid.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FileContent {
+pub enum FileInspection {
     /// Binary glTF.
     Glb(Result<GlbFacts, String>),
     /// A zip archive.
@@ -22,7 +22,7 @@ pub enum FileContent {
     Unknown(Result<(), String>),
 }
 
-impl FileContent {
+impl FileInspection {
     /// Why the file is not valid, if it is not.
     pub fn invalid_reason(&self) -> Option<&str> {
         match self {
@@ -35,7 +35,7 @@ impl FileContent {
     }
 
     /// What the file contains, as shown to people.
-    pub fn describe(&self) -> String {
+    pub fn describe_content(&self) -> String {
         match self {
             Self::Glb(Ok(facts)) => format!(
                 "binary glTF: {} vertices, {} blendshapes, {} textures, {} joints",
@@ -54,7 +54,7 @@ impl FileContent {
 }
 
 /// The file extension that an `export_type` stands for. Spec: "usually indicating file extension".
-pub(crate) fn file_extension(export_type: &str) -> String {
+pub(crate) fn extension_for_export_type(export_type: &str) -> String {
     let word = export_type.trim().trim_start_matches('.').to_ascii_lowercase();
     match word.as_str() {
         "blender" => "blend".to_owned(),
@@ -63,21 +63,21 @@ pub(crate) fn file_extension(export_type: &str) -> String {
     }
 }
 
-/// Inspects a file according to its type.
-pub fn inspect_file(export_type: &str, bytes: &[u8]) -> FileContent {
+/// Inspects a downloaded file according to its `export_type`.
+pub fn inspect_file(export_type: &str, bytes: &[u8]) -> FileInspection {
     let zip = bytes.starts_with(b"PK");
-    match file_extension(export_type).as_str() {
-        "glb" => FileContent::Glb(glb::parse_glb(bytes)),
-        "zip" => FileContent::Zip(zip_archive::inspect_zip(bytes, None)),
+    match extension_for_export_type(export_type).as_str() {
+        "glb" => FileInspection::Glb(glb::inspect_glb(bytes)),
+        "zip" => FileInspection::Zip(zip_archive::inspect_zip(bytes, None)),
         // The vendor packs FBX as "a zip: `avatar.fbx` and a folder `textures/` of PNGs".
         "fbx" if !bytes.starts_with(b"Kaydara FBX Binary") => {
-            FileContent::Zip(zip_archive::inspect_zip(bytes, Some(".fbx")))
+            FileInspection::Zip(zip_archive::inspect_zip(bytes, Some(".fbx")))
         }
-        "obj" if zip => FileContent::Zip(zip_archive::inspect_zip(bytes, Some(".obj"))),
-        "png" => FileContent::Picture(picture::decode_picture(bytes, image::ImageFormat::Png)),
-        "jpg" => FileContent::Picture(picture::decode_picture(bytes, image::ImageFormat::Jpeg)),
-        "blend" => FileContent::Blend(validate_blend(bytes)),
-        _ => FileContent::Unknown(reject_error_page(bytes)),
+        "obj" if zip => FileInspection::Zip(zip_archive::inspect_zip(bytes, Some(".obj"))),
+        "png" => FileInspection::Picture(picture::decode_picture_size(bytes, image::ImageFormat::Png)),
+        "jpg" => FileInspection::Picture(picture::decode_picture_size(bytes, image::ImageFormat::Jpeg)),
+        "blend" => FileInspection::Blend(validate_blend(bytes)),
+        _ => FileInspection::Unknown(reject_error_page(bytes)),
     }
 }
 
@@ -116,8 +116,8 @@ mod tests {
         assert!(inspect_file("usdz", b"whatever").invalid_reason().is_none());
         assert!(inspect_file("usdz", b"").invalid_reason().is_some());
         assert!(inspect_file("usdz", b"<!DOCTYPE html><p>gone").invalid_reason().is_some());
-        assert!(matches!(inspect_file(".GLB", b""), FileContent::Glb(Err(_))));
-        assert!(matches!(inspect_file("fbx", b"<html>"), FileContent::Zip(Err(_))));
-        assert!(matches!(inspect_file("png", b"\x89PNG"), FileContent::Picture(Err(_))));
+        assert!(matches!(inspect_file(".GLB", b""), FileInspection::Glb(Err(_))));
+        assert!(matches!(inspect_file("fbx", b"<html>"), FileInspection::Zip(Err(_))));
+        assert!(matches!(inspect_file("png", b"\x89PNG"), FileInspection::Picture(Err(_))));
     }
 }

@@ -7,7 +7,7 @@ use std::io::Cursor;
 const MAX_SIDE: u32 = 16_384;
 
 /// Decodes a picture. Returns its width and height in pixels.
-pub(super) fn decode_picture(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), String> {
+pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);

@@ -8,10 +8,10 @@ use crate::act::{ACTS, ActOutcome};
 use crate::check::{Check, CheckResult, Finding, Verdict};
 use crate::latency::compute_percentiles;
 use crate::observations::{Observations, Step};
-use crate::requirement::{Level, all_requirements, check_level, covered_requirements};
+use crate::requirement::{Level, all_requirements, level_of_check, requirement_ids_of_check};
 use crate::run::RunResult;
 use crate::run_plan::RunPlan;
-use crate::target::{RunOptions, Target};
+use crate::target::{CheckTarget, RunOptions};
 use copresence_client::{CallKind, RedeemRoute, TokenSource};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use std::time::Duration;
 impl Report {
     /// Builds the report of a run that started and ended at these times.
     pub fn new(
-        target: &Target,
+        target: &CheckTarget,
         options: &RunOptions,
         plan: &RunPlan,
         ended: &RunResult,
@@ -60,7 +60,7 @@ impl Report {
             requirements,
             acts: build_act_reports(&ended.observations),
             latency: build_latency_reports(&ended.observations),
-            shapes: shape::collect_shapes(&ended.observations),
+            shapes: shape::collect_response_shapes(&ended.observations),
             steps: ended.observations.steps.iter().map(build_step_report).collect(),
         };
         report.redact_secrets(&ended.redactor)
@@ -91,7 +91,7 @@ impl Report {
     }
 }
 
-fn build_target_report(target: &Target, plan: &RunPlan) -> TargetReport {
+fn build_target_report(target: &CheckTarget, plan: &RunPlan) -> TargetReport {
     let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
         (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
@@ -112,7 +112,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
             let mut steps: Vec<usize> = findings.iter().flat_map(|finding| finding.steps.clone()).collect();
             steps.sort_unstable();
             steps.dedup();
-            let detail = findings.first().map_or_else(String::new, Finding::describe);
+            let detail = findings.first().map_or_else(String::new, Finding::describe_finding);
             (detail, findings.clone(), steps)
         }
         CheckResult::Skipped(why) | CheckResult::Inconclusive(why) | CheckResult::NotApplicable(why) => {
@@ -123,7 +123,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
     CheckReport {
         id: check.id.to_owned(),
         title: check.title.to_owned(),
-        level: check_level(check.id),
+        level: level_of_check(check.id),
         verdict,
         detail,
         findings: findings
@@ -131,7 +131,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
             .map(|f| FindingReport { expected: f.expected, came: f.received, steps: f.steps })
             .collect(),
         remedy: (verdict == Verdict::Fail).then(|| check.remedy.to_owned()),
-        requirements: covered_requirements(check.id).into_iter().map(str::to_owned).collect(),
+        requirements: requirement_ids_of_check(check.id).into_iter().map(str::to_owned).collect(),
         steps,
     }
 }
@@ -147,7 +147,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
             place: row.place.clone(),
             quote: row.quote.clone(),
             level: row.level,
-            verdict: combined_verdict(&row_verdicts),
+            verdict: combine_verdicts(&row_verdicts),
             checks: row.checks.clone(),
             untestable: row.untestable.clone(),
         }
@@ -157,7 +157,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
 
 /// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
 /// `NotApplicable` counts only if all are.
-fn combined_verdict(verdicts: &[Verdict]) -> Option<Verdict> {
+fn combine_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
     let order =
         [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
     order.into_iter().find(|verdict| verdicts.contains(verdict))
@@ -185,7 +185,7 @@ fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
         requirements: requirements.len(),
         untestable: count(&|row| row.untestable.is_some()),
         not_applicable: count(&|row| row.verdict == Some(Verdict::NotApplicable)),
-        judged: count(&|row| row.verdict.is_some_and(Verdict::is_judged)),
+        judged: count(&|row| row.verdict.is_some_and(Verdict::is_pass_or_fail)),
     }
 }
 
@@ -231,7 +231,7 @@ fn build_step_report(step: &Step) -> StepReport {
     StepReport {
         number: step.number,
         act: step.act,
-        what: step.role.describe().to_owned(),
+        what: step.role.describe_role().to_owned(),
         token: step.token_number,
         curl: step.curl.clone(),
         at: exchange.started_at.to_string(),
@@ -265,11 +265,11 @@ mod tests {
     #[test]
     fn a_requirement_passes_only_if_no_check_is_undecided() {
         use Verdict::{Fail, Inconclusive, NotApplicable, Pass, Skipped};
-        assert_eq!(combined_verdict(&[Pass, Fail, Skipped]), Some(Fail));
-        assert_eq!(combined_verdict(&[Pass, Skipped]), Some(Skipped));
-        assert_eq!(combined_verdict(&[Pass, Inconclusive]), Some(Inconclusive));
-        assert_eq!(combined_verdict(&[Pass, NotApplicable]), Some(Pass));
-        assert_eq!(combined_verdict(&[NotApplicable]), Some(NotApplicable));
-        assert_eq!(combined_verdict(&[]), None);
+        assert_eq!(combine_verdicts(&[Pass, Fail, Skipped]), Some(Fail));
+        assert_eq!(combine_verdicts(&[Pass, Skipped]), Some(Skipped));
+        assert_eq!(combine_verdicts(&[Pass, Inconclusive]), Some(Inconclusive));
+        assert_eq!(combine_verdicts(&[Pass, NotApplicable]), Some(Pass));
+        assert_eq!(combine_verdicts(&[NotApplicable]), Some(NotApplicable));
+        assert_eq!(combine_verdicts(&[]), None);
     }
 }

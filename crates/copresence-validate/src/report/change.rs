@@ -21,14 +21,14 @@ pub struct VerdictChange {
 
 impl VerdictChange {
     /// Whether the check fails now and did not before.
-    pub fn is_worse(&self) -> bool {
+    pub fn is_new_failure(&self) -> bool {
         self.now == Some(Verdict::Fail)
     }
 
     /// The change in one line, as in `redeem.json (SHOULD): pass → warn`.
-    pub fn describe(&self) -> String {
+    pub fn describe_change(&self) -> String {
         let word = |verdict: Option<Verdict>| {
-            verdict.map_or("not there", |verdict| verdict.word_for_level(self.level))
+            verdict.map_or("not there", |verdict| verdict.verdict_word_for_level(self.level))
         };
         format!("{} ({}): {} → {}", self.id, self.level.as_str(), word(self.before), word(self.now))
     }
@@ -52,6 +52,6 @@ pub fn compare_verdicts(before: &Report, now: &Report) -> Vec<VerdictChange> {
         (before != now).then(|| VerdictChange { id: id.clone(), level, before, now })
     };
     let mut changes: Vec<_> = ids.into_iter().filter_map(change).collect();
-    changes.sort_by_key(|change| (!change.is_worse(), change.level));
+    changes.sort_by_key(|change| (!change.is_new_failure(), change.level));
     changes
 }

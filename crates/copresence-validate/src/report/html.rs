@@ -46,7 +46,7 @@ const CHECK_AREAS: [(&str, &str); 15] = [
 /// If the template cannot be rendered.
 pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result<String, askama::Error> {
     let area = |(prefix, name): (&str, &'static str)| {
-        let of_area = |check: &&CheckReport| check.area() == prefix;
+        let of_area = |check: &&CheckReport| check.check_area() == prefix;
         CheckArea { name, checks: report.checks.iter().filter(of_area).collect() }
     };
     let areas = CHECK_AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
@@ -77,15 +77,16 @@ impl HtmlReport<'_> {
     }
 
     fn check_word(check: &CheckReport) -> &'static str {
-        check.verdict.word_for_level(check.level)
+        check.verdict.verdict_word_for_level(check.level)
     }
 
+    /// CSS class of the verdict before or after a change; `None` if the check does not exist in that run.
     fn changed_class(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
         verdict_class(verdict.copied(), change.level)
     }
 
     fn changed_word(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
-        verdict.map_or("missing", |verdict| verdict.word_for_level(change.level))
+        verdict.map_or("missing", |verdict| verdict.verdict_word_for_level(change.level))
     }
 
     fn requirement_class(row: &RequirementReport) -> &'static str {
@@ -93,7 +94,7 @@ impl HtmlReport<'_> {
     }
 
     fn requirement_word(row: &RequirementReport) -> &'static str {
-        row.verdict.map_or("not testable", |verdict| verdict.word_for_level(row.level))
+        row.verdict.map_or("not testable", |verdict| verdict.verdict_word_for_level(row.level))
     }
 
     fn status_text(step: &StepReport) -> String {

@@ -11,16 +11,18 @@ const IGNORED_HEADERS: [&str; 7] =
     ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
 
 /// Collects the shapes of a run, by the kind of request and, for an active token, its status.
-pub(super) fn collect_shapes(observations: &Observations) -> BTreeMap<String, Shape> {
+pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<String, Shape> {
     let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
     for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
-        let shape = shapes.entry(shape_name(step)).or_default();
+        let shape = shapes.entry(response_shape_key(step)).or_default();
         shape.statuses.insert(reply.status);
-        shape.content_types.extend(step.header("content-type").map(|kind| kind.to_ascii_lowercase()));
+        shape
+            .content_types
+            .extend(step.response_header("content-type").map(|kind| kind.to_ascii_lowercase()));
         let names = reply.headers.keys().map(|name| name.as_str().to_owned());
         shape.headers.extend(names.filter(|name| !IGNORED_HEADERS.contains(&name.as_str())));
-        if let Some(body) = step.json() {
+        if let Some(body) = step.json_body() {
             collect_field_types(&body, "", &mut shape.fields);
         }
     }
@@ -28,13 +30,13 @@ pub(super) fn collect_shapes(observations: &Observations) -> BTreeMap<String, Sh
 }
 
 /// Key of the shape of a step's response.
-fn shape_name(step: &Step) -> String {
+fn response_shape_key(step: &Step) -> String {
     if step.is_delivery() {
         return "redeem: delivered".to_owned();
     }
     match step.completion_status() {
-        Some(status) if step.is_success() => format!("redeem: {}", known_status_or_other(&status)),
-        _ => step.role.describe().to_owned(),
+        Some(status) if step.has_success_status() => format!("redeem: {}", known_status_or_other(&status)),
+        _ => step.role.describe_role().to_owned(),
     }
 }
 
@@ -125,6 +127,7 @@ pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>,
     (found, alone)
 }
 
+/// Joins the items with `or`; `none` if there is none.
 fn join_alternatives<T: ToString>(items: &BTreeSet<T>) -> String {
     if items.is_empty() {
         return "none".to_owned();

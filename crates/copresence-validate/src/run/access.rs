@@ -1,7 +1,7 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepSubject, act_incomplete};
+use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepSubject, abort_as_incomplete};
 use crate::act::Act;
 use crate::observations::{Step, StepRole};
 use copresence_protocol::{SessionToken, headers};
@@ -20,11 +20,11 @@ impl CheckRun<'_> {
                 Act::Login,
                 StepRole::Login,
                 StepSubject::default(),
-                wire.build_login(None, None, CredentialMode::Valid)?,
+                wire.build_login_request(None, None, CredentialMode::Valid)?,
             )
             .await?;
-        self.ensure_reachable(right)?;
-        self.store_session(right);
+        self.ensure_backend_reachable(right)?;
+        self.store_session_token(right);
         let wrong = [
             (StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid),
             (
@@ -37,10 +37,15 @@ impl CheckRun<'_> {
         ];
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let step = self
-                .send_step(Act::Login, role, StepSubject::default(), wire.build_login(user, password, key)?)
+                .send_step(
+                    Act::Login,
+                    role,
+                    StepSubject::default(),
+                    wire.build_login_request(user, password, key)?,
+                )
                 .await?;
-            if self.observations.steps[step].is_success() {
-                self.learn_session_secret(step);
+            if self.observations.steps[step].has_success_status() {
+                self.mask_session_token(step);
             }
         }
         let step = &self.observations.steps[right];
@@ -51,7 +56,7 @@ impl CheckRun<'_> {
             ))));
         }
         if self.session_token.is_none() {
-            return Err(act_incomplete("the login returned no session token"));
+            return Err(abort_as_incomplete("the login returned no session token"));
         }
         Ok(())
     }
@@ -59,9 +64,9 @@ impl CheckRun<'_> {
     /// Generates one token.
     pub(super) async fn run_generate_act(&mut self, act: Act) -> ActResult {
         let step = self.generate_token(act).await?;
-        match self.export_token_in(step) {
+        match self.export_token_in_step(step) {
             Some(_) => Ok(()),
-            None => Err(act_incomplete(format!(
+            None => Err(abort_as_incomplete(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_response()
             ))),
@@ -71,11 +76,11 @@ impl CheckRun<'_> {
     /// Generates one token with valid credentials, within the budget. Returns the index of the step.
     pub(super) async fn generate_token(&mut self, act: Act) -> Result<usize, ActAbort> {
         if self.options.max_tokens.is_some_and(|most| self.tokens_made >= most) {
-            return Err(act_incomplete(
+            return Err(abort_as_incomplete(
                 "the backend generated tokens where it must refuse, so --max-tokens is reached",
             ));
         }
-        let request = self.request_builder().build_generate(
+        let request = self.request_builder().build_generate_request(
             CredentialMode::Valid,
             CredentialMode::Valid,
             self.session_token.as_ref(),
@@ -83,7 +88,7 @@ impl CheckRun<'_> {
         )?;
         let about = StepSubject::token_index(self.export_tokens.len());
         let index = self.send_step(act, StepRole::Generate, about, request).await?;
-        self.ensure_reachable(index)?;
+        self.ensure_backend_reachable(index)?;
         let step = &self.observations.steps[index];
         if act == Act::Generate && is_credential_refusal(step) {
             let response = step.describe_response();
@@ -92,16 +97,16 @@ impl CheckRun<'_> {
                 headers::GENERATE_PATH
             ))));
         }
-        if let Some(token) = self.export_token_in(index) {
-            self.count_made_token();
-            self.remember_secret("Export Token", false, &token);
+        if let Some(token) = self.export_token_in_step(index) {
+            self.count_generated_token();
+            self.mask_and_remember_secret("Export Token", false, &token);
             self.export_tokens.push(token);
         }
         Ok(index)
     }
 
     /// Requests tokens with missing or wrong credentials.
-    pub(super) async fn run_strangers_act(&mut self) -> ActResult {
+    pub(super) async fn run_wrong_credentials_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let session = self.session_token.clone();
         let session = session.as_ref();
@@ -109,11 +114,16 @@ impl CheckRun<'_> {
             vec![
                 (
                     StepRole::RelayTokenNoKey,
-                    wire.build_generate(CredentialMode::Missing, CredentialMode::Missing, None, None)?,
+                    wire.build_generate_request(
+                        CredentialMode::Missing,
+                        CredentialMode::Missing,
+                        None,
+                        None,
+                    )?,
                 ),
                 (
                     StepRole::RelayTokenWrongKey,
-                    wire.build_generate(CredentialMode::Wrong, CredentialMode::Missing, None, None)?,
+                    wire.build_generate_request(CredentialMode::Wrong, CredentialMode::Missing, None, None)?,
                 ),
             ]
         } else {
@@ -121,43 +131,49 @@ impl CheckRun<'_> {
             // Without a session token these cases are the same as the one without a session.
             let with = if session.is_some() { CredentialMode::Valid } else { CredentialMode::Missing };
             vec![
-                (StepRole::GenerateNoKey, wire.build_generate(CredentialMode::Missing, with, session, None)?),
+                (
+                    StepRole::GenerateNoKey,
+                    wire.build_generate_request(CredentialMode::Missing, with, session, None)?,
+                ),
                 (
                     StepRole::GenerateWrongKey,
-                    wire.build_generate(CredentialMode::Wrong, with, session, None)?,
+                    wire.build_generate_request(CredentialMode::Wrong, with, session, None)?,
                 ),
                 (
                     StepRole::GenerateNoSession,
-                    wire.build_generate(CredentialMode::Valid, CredentialMode::Missing, None, None)?,
+                    wire.build_generate_request(CredentialMode::Valid, CredentialMode::Missing, None, None)?,
                 ),
                 (
                     StepRole::GenerateWrongSession,
-                    wire.build_generate(CredentialMode::Valid, CredentialMode::Wrong, None, None)?,
+                    wire.build_generate_request(CredentialMode::Valid, CredentialMode::Wrong, None, None)?,
                 ),
-                (StepRole::GenerateByGet, wire.build_generate(CredentialMode::Valid, with, session, get)?),
+                (
+                    StepRole::GenerateByGet,
+                    wire.build_generate_request(CredentialMode::Valid, with, session, get)?,
+                ),
             ]
         };
         for (role, request) in cases {
             let index = self.send_step(Act::Strangers, role, StepSubject::default(), request).await?;
             // The account pays for such a token too.
-            if self.observations.steps[index].is_success()
-                && let Some(token) = self.export_token_in(index)
+            if self.observations.steps[index].has_success_status()
+                && let Some(token) = self.export_token_in_step(index)
             {
-                self.count_made_token();
-                self.remember_secret("Export Token", false, &token);
+                self.count_generated_token();
+                self.mask_and_remember_secret("Export Token", false, &token);
             }
         }
         Ok(())
     }
 
     /// Counts a generated token, and reports the number.
-    fn count_made_token(&mut self) {
+    fn count_generated_token(&mut self) {
         self.tokens_made += 1;
         (self.on_event)(RunEvent::TokensMade(self.tokens_made));
     }
 
-    /// Fails if no step has a response so far.
-    fn ensure_reachable(&self, index: usize) -> ActResult {
+    /// Fails with [`RunError::Unreachable`] if this step and all earlier ones got no response.
+    fn ensure_backend_reachable(&self, index: usize) -> ActResult {
         let step = &self.observations.steps[index];
         match (&step.reply, &step.exchange.error) {
             (None, why) if self.observations.steps.iter().all(|step| step.reply.is_none()) => {
@@ -168,33 +184,33 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Uses the session token of a step from now on.
-    fn store_session(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in(index) {
-            self.remember_secret("session token", true, &session);
+    /// Stores the session token that a step returned. Later requests use it, and it is masked.
+    fn store_session_token(&mut self, index: usize) {
+        if let Some(session) = self.session_token_in_step(index) {
+            self.mask_and_remember_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
     }
 
-    /// Masks the session token of a step from now on.
-    fn learn_session_secret(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in(index) {
-            self.remember_secret("session token", true, &session);
+    /// Masks the session token that a step returned. The run does not use this token.
+    fn mask_session_token(&mut self, index: usize) {
+        if let Some(session) = self.session_token_in_step(index) {
+            self.mask_and_remember_secret("session token", true, &session);
         }
     }
 
     /// The session token in a response.
-    fn session_token_in(&self, index: usize) -> Option<String> {
+    fn session_token_in_step(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
-        let body = step.json().filter(|_| step.is_success())?;
+        let body = step.json_body().filter(|_| step.has_success_status())?;
         let session = body.pointer(&self.observations.target_info.session_pointer)?.as_str()?;
         (!session.is_empty()).then(|| session.to_owned())
     }
 
     /// The Export Token in a response, if it is valid in a header.
-    fn export_token_in(&self, index: usize) -> Option<String> {
+    fn export_token_in_step(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
-        let body = step.json().filter(|_| step.is_success())?;
+        let body = step.json_body().filter(|_| step.has_success_status())?;
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;
         let usable = !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic());
         usable.then(|| token.to_owned())
@@ -203,8 +219,8 @@ impl CheckRun<'_> {
 
 /// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse sends.
 fn is_credential_refusal(step: &Step) -> bool {
-    let code = step.json().and_then(|body| body.get("code").and_then(Value::as_i64));
-    match step.status() {
+    let code = step.json_body().and_then(|body| body.get("code").and_then(Value::as_i64));
+    match step.response_status() {
         Some(401 | 403) => true,
         Some(400..=499) if code == Some(headers::INVALID_SESSION_CODE) => true,
         Some(404) => step.role == StepRole::Login && code == Some(101),

@@ -12,7 +12,7 @@ use crate::checks::CHECKS;
 use crate::observations::{KnownSecret, Observations, Step, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_plan::RunPlan;
-use crate::target::{RunOptions, Target};
+use crate::target::{CheckTarget, RunOptions};
 use copresence_client::SetupError;
 use copresence_client::probe::Prober;
 use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
@@ -93,13 +93,13 @@ pub struct RunResult {
 impl RunResult {
     /// Every exchange as a redacted HTTP Archive.
     pub fn to_har(&self) -> serde_json::Value {
-        copresence_client::har::har_document(self.observations.steps.iter().map(|step| &step.exchange))
+        copresence_client::har::har_from_exchanges(self.observations.steps.iter().map(|step| &step.exchange))
     }
 }
 
 /// A run of the checks.
 pub struct CheckRun<'a> {
-    target: &'a Target,
+    target: &'a CheckTarget,
     options: &'a RunOptions,
     phone: &'a PhoneDriver,
     plan: &'a RunPlan,
@@ -130,13 +130,13 @@ enum ActAbort {
 type ActResult = Result<(), ActAbort>;
 
 /// Ends an act as incomplete.
-fn act_incomplete(why: impl Into<String>) -> ActAbort {
+fn abort_as_incomplete(why: impl Into<String>) -> ActAbort {
     ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
 }
 
 impl From<SetupError> for ActAbort {
     fn from(error: SetupError) -> Self {
-        act_incomplete(error.to_string())
+        abort_as_incomplete(error.to_string())
     }
 }
 
@@ -146,13 +146,13 @@ impl<'a> CheckRun<'a> {
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub fn new(
-        target: &'a Target,
+        target: &'a CheckTarget,
         options: &'a RunOptions,
         hand: &'a PhoneDriver,
         plan: &'a RunPlan,
         on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
-        let info = target.target_info();
+        let info = target.target_traits();
         let prober = Prober::new(target.time_outs, info.uses_https)?;
         let mut run = Self {
             target,
@@ -184,30 +184,30 @@ impl<'a> CheckRun<'a> {
         ];
         for (what, credential, value) in known {
             if let Some(value) = value {
-                run.remember_secret(what, credential, value);
+                run.mask_and_remember_secret(what, credential, value);
             }
         }
         if let Some((user, _)) = &held.login {
-            run.prober.add_secret(user.expose());
+            run.prober.add_secret_to_mask(user.expose());
         }
         Ok(run)
     }
 
     /// Runs all acts of the plan.
-    pub async fn run_to_end(self) -> RunResult {
-        self.run_until_stopped(std::future::pending()).await
+    pub async fn run_all_acts(self) -> RunResult {
+        self.run_acts_until_stopped(std::future::pending()).await
     }
 
     /// Runs the acts of the plan until `stop` resolves. Results that exist by then are kept; the rest is skipped.
-    pub async fn run_until_stopped(mut self, stop: impl Future<Output = ()> + Send) -> RunResult {
+    pub async fn run_acts_until_stopped(mut self, stop: impl Future<Output = ()> + Send) -> RunResult {
         let mut stop = std::pin::pin!(stop);
         self.judge_finished_checks();
         for act in self.plan.acts.clone() {
-            let state = match (&self.error, self.missing_prerequisite(act)) {
+            let state = match (&self.error, self.unmet_prerequisite_reason(act)) {
                 (Some(RunError::Stopped), _) => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
                 (Some(error), _) => ActOutcome::Incomplete(error.to_string()),
                 (None, Some(why)) => ActOutcome::Incomplete(why),
-                (None, None) => self.run_act_until(act, stop.as_mut()).await,
+                (None, None) => self.run_act_until_stopped(act, stop.as_mut()).await,
             };
             self.observations.act_outcomes.insert(act, state);
             self.judge_finished_checks();
@@ -217,7 +217,7 @@ impl<'a> CheckRun<'a> {
             CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
         let avatars = self.observations.steps.iter().filter(|step| step.is_delivery()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
-        let redactor = self.prober.redactor();
+        let redactor = self.prober.known_secrets_redactor();
         // A step may contain a secret that became known only later.
         for step in &mut self.observations.steps {
             redact_exchange(&redactor, &mut step.exchange);
@@ -232,8 +232,8 @@ impl<'a> CheckRun<'a> {
         }
     }
 
-    /// Why a prerequisite of the act was not completed.
-    fn missing_prerequisite(&self, act: Act) -> Option<String> {
+    /// The reason why a prerequisite of the act was not completed; `None` if all were.
+    fn unmet_prerequisite_reason(&self, act: Act) -> Option<String> {
         act.spec().prerequisites.iter().find_map(|earlier| {
             match self.observations.act_outcomes.get(earlier) {
                 Some(ActOutcome::Done) => None,
@@ -246,7 +246,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Runs one act until `stop` resolves; then the act gets [`STOP_GRACE_PERIOD`] to end.
-    async fn run_act_until(
+    async fn run_act_until_stopped(
         &mut self,
         act: Act,
         stop: std::pin::Pin<&mut (impl Future<Output = ()> + Send)>,
@@ -257,7 +257,7 @@ impl<'a> CheckRun<'a> {
             tokio::select! {
                 biased;
                 () = stop => {
-                    stopping.set();
+                    stopping.request_stop();
                     tokio::time::timeout(STOP_GRACE_PERIOD, running_act).await.ok()
                 }
                 outcome = &mut running_act => return outcome,
@@ -273,7 +273,7 @@ impl<'a> CheckRun<'a> {
 
     /// Fails if the run has to stop. Called before each request.
     fn ensure_not_stopped(&self) -> ActResult {
-        if self.stop_signal.is_set() {
+        if self.stop_signal.is_stop_requested() {
             Err(ActAbort::Outcome(ActOutcome::Skipped(STOPPED_MESSAGE.to_owned())))
         } else {
             Ok(())
@@ -286,19 +286,19 @@ impl<'a> CheckRun<'a> {
         let done: BoxFuture<'_, ActResult> = match act {
             Act::Login => Box::pin(self.run_login_act()),
             Act::Generate | Act::GenerateAgain => Box::pin(self.run_generate_act(act)),
-            Act::Strangers => Box::pin(self.run_strangers_act()),
-            Act::Fresh => Box::pin(self.run_fresh_act()),
-            Act::Refused => Box::pin(self.run_refused_act()),
-            Act::Page => Box::pin(self.run_page_act()),
+            Act::Strangers => Box::pin(self.run_wrong_credentials_act()),
+            Act::Fresh => Box::pin(self.run_fresh_token_act()),
+            Act::Refused => Box::pin(self.run_refused_redeems_act()),
+            Act::Page => Box::pin(self.run_cross_origin_act()),
             Act::Plain => Box::pin(self.run_plain_http_act()),
             Act::Visit => Box::pin(self.run_visit_act()),
-            Act::Files => Box::pin(self.run_files_act()),
-            Act::Race => Box::pin(self.run_race_act()),
-            Act::UrlsEnd => Box::pin(self.run_urls_end_act()),
-            Act::Failure => Box::pin(self.run_failure_act()),
-            Act::Expiry => Box::pin(self.run_expiry_act()),
-            Act::LostAnswer => Box::pin(self.run_lost_answer_act()),
-            Act::Witness => Box::pin(self.run_witness_act()),
+            Act::Files => Box::pin(self.run_download_act()),
+            Act::Race => Box::pin(self.run_concurrent_redeems_act()),
+            Act::UrlsEnd => Box::pin(self.run_url_expiry_act()),
+            Act::Failure => Box::pin(self.run_failed_avatar_act()),
+            Act::Expiry => Box::pin(self.run_token_expiry_act()),
+            Act::LostAnswer => Box::pin(self.run_lost_response_act()),
+            Act::Witness => Box::pin(self.run_upstream_count_act()),
         };
         match done.await {
             Ok(()) => ActOutcome::Done,
@@ -321,8 +321,8 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Masks a secret from now on, and remembers it for the checks that search responses for secrets.
-    fn remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
-        self.prober.add_secret(value);
+    fn mask_and_remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
+        self.prober.add_secret_to_mask(value);
         let value = SecretString::from(value.to_owned());
         self.observations.known_secrets.push(KnownSecret { label: what, is_credential: credential, value });
     }
@@ -372,7 +372,7 @@ impl<'a> CheckRun<'a> {
             // These checks also examine steps of later acts.
             let is_late = LATE_CHECKS.contains(&check.id);
             if have_ended && !is_late {
-                self.judge_check(check);
+                self.judge_check_once(check);
             }
         }
     }
@@ -380,12 +380,12 @@ impl<'a> CheckRun<'a> {
     /// Judges every check that was not judged yet.
     fn judge_remaining_checks(&mut self) {
         for check in CHECKS.iter() {
-            self.judge_check(check);
+            self.judge_check_once(check);
         }
     }
 
     /// Judges a check once, and emits the result.
-    fn judge_check(&mut self, check: &'static Check) {
+    fn judge_check_once(&mut self, check: &'static Check) {
         if self.check_results.contains_key(check.id) {
             return;
         }

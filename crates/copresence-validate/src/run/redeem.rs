@@ -1,7 +1,7 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
 use super::request_builder::{CredentialMode, export_token_variable};
-use super::{ActResult, CheckRun, StepSubject, act_incomplete};
+use super::{ActResult, CheckRun, StepSubject, abort_as_incomplete};
 use crate::act::Act;
 use crate::observations::StepRole;
 use crate::response_fields::STRANGER_ORIGIN;
@@ -11,7 +11,7 @@ use http::Method;
 
 impl CheckRun<'_> {
     /// Redeems a fresh token twice.
-    pub(super) async fn run_fresh_act(&mut self) -> ActResult {
+    pub(super) async fn run_fresh_token_act(&mut self) -> ActResult {
         for _ in 0..2 {
             self.redeem_token(Act::Fresh, StepRole::RedeemFresh, 0).await?;
         }
@@ -19,7 +19,7 @@ impl CheckRun<'_> {
     }
 
     /// Redeems inactive tokens, and redeems with missing or wrong credentials; then the fresh token again.
-    pub(super) async fn run_refused_act(&mut self) -> ActResult {
+    pub(super) async fn run_refused_redeems_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let token = self.export_tokens[0].clone();
         let (mangled, longer) = (mangle_token(&token), format!("{token}x"));
@@ -27,9 +27,9 @@ impl CheckRun<'_> {
         let unknown: String = token.chars().rev().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
         let unknown = if unknown == token { format!("z{}", &token[1..]) } else { unknown };
         for invented in [&mangled, &longer, &unknown] {
-            self.prober.add_secret(invented);
+            self.prober.add_secret_to_mask(invented);
         }
-        let variable = |name: &str| Some(ShellWord::from_variable(name));
+        let variable = |name: &str| Some(ShellWord::word_from_variable(name));
         let own = Some((token.as_str(), Some(export_token_variable(0))));
         let get = Method::GET;
         let mut cases = vec![
@@ -54,7 +54,7 @@ impl CheckRun<'_> {
             ),
             (
                 StepRole::RedeemLengthened,
-                Some((longer.as_str(), Some(export_token_variable(0).then_text("x")))),
+                Some((longer.as_str(), Some(export_token_variable(0).append_text("x")))),
                 CredentialMode::Valid,
                 get.clone(),
             ),
@@ -66,23 +66,25 @@ impl CheckRun<'_> {
         }
         for (role, token, key, method) in cases {
             let about = if token == own { StepSubject::token_index(0) } else { StepSubject::default() };
-            self.send_step(Act::Refused, role, about, wire.build_redeem(token, key, method, None)?).await?;
+            self.send_step(Act::Refused, role, about, wire.build_redeem_request(token, key, method, None)?)
+                .await?;
         }
         self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
     }
 
     /// Sends two preflights and a redeem with the Origin of another site.
-    pub(super) async fn run_page_act(&mut self) -> ActResult {
+    pub(super) async fn run_cross_origin_act(&mut self) -> ActResult {
         let wire = self.request_builder();
-        let ask = wire.build_preflight(CallKind::Generate, STRANGER_ORIGIN)?;
+        let ask = wire.build_preflight_request(CallKind::Generate, STRANGER_ORIGIN)?;
         self.send_step(Act::Page, StepRole::PreflightGenerate, StepSubject::default(), ask).await?;
-        let ask = wire.build_preflight(CallKind::Redeem, STRANGER_ORIGIN)?;
+        let ask = wire.build_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
         self.send_step(Act::Page, StepRole::PreflightRedeem, StepSubject::default(), ask).await?;
         let index = self.find_unscanned_token()?;
         let token = self.export_tokens[index].clone();
         let token = Some((token.as_str(), Some(export_token_variable(index))));
-        let redeem = wire.build_redeem(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
+        let redeem =
+            wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
         self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem)
             .await?;
         Ok(())
@@ -90,33 +92,36 @@ impl CheckRun<'_> {
 
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
-        let request = self.request_builder().build_plain_http()?;
+        let request = self.request_builder().build_plain_http_request()?;
         self.send_step(Act::Plain, StepRole::PlainHttp, StepSubject::default(), request).await?;
         Ok(())
     }
 
     /// Lets the sandbox expire a token, then redeems it.
-    pub(super) async fn run_expiry_act(&mut self) -> ActResult {
-        let tester =
-            self.phone.sandbox_control().cloned().ok_or_else(|| act_incomplete("there is no sandbox"))?;
-        let token = self.generate_next_token(Act::Expiry).await?;
-        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(act_incomplete)?;
+    pub(super) async fn run_token_expiry_act(&mut self) -> ActResult {
+        let tester = self
+            .phone
+            .sandbox_control()
+            .cloned()
+            .ok_or_else(|| abort_as_incomplete("there is no sandbox"))?;
+        let token = self.generate_token_for_act(Act::Expiry).await?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(abort_as_incomplete)?;
         self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
         Ok(())
     }
 
     /// Generates a token for one act. Returns the token's index.
-    pub(super) async fn generate_next_token(&mut self, act: Act) -> Result<usize, super::ActAbort> {
+    pub(super) async fn generate_token_for_act(&mut self, act: Act) -> Result<usize, super::ActAbort> {
         let before = self.export_tokens.len();
         let step = self.generate_token(act).await?;
         if self.export_tokens.len() == before {
-            return Err(act_incomplete(format!(
+            return Err(abort_as_incomplete(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_response()
             )));
         }
         if self.export_tokens[..before].contains(&self.export_tokens[before]) {
-            return Err(act_incomplete("the backend returned a token that it had returned before"));
+            return Err(abort_as_incomplete("the backend returned a token that it had returned before"));
         }
         Ok(before)
     }
@@ -130,8 +135,12 @@ impl CheckRun<'_> {
     ) -> Result<usize, super::ActAbort> {
         let value = self.export_tokens[token].clone();
         let token_word = Some((value.as_str(), Some(export_token_variable(token))));
-        let request =
-            self.request_builder().build_redeem(token_word, CredentialMode::Valid, Method::GET, None)?;
+        let request = self.request_builder().build_redeem_request(
+            token_word,
+            CredentialMode::Valid,
+            Method::GET,
+            None,
+        )?;
         self.send_step(act, role, StepSubject::token_index(token), request).await
     }
 }

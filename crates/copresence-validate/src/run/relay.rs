@@ -1,8 +1,8 @@
 //! The acts that compare a relay with its upstream, which has to be a sandbox.
 
-use super::{ActResult, CheckRun, act_incomplete};
+use super::{ActResult, CheckRun, abort_as_incomplete};
 use crate::act::Act;
-use crate::observations::{StepRole, UpstreamCount};
+use crate::observations::{RedeemCounts, StepRole};
 use crate::sandbox_control::SandboxControl;
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ const POLLING_WINDOW: Duration = Duration::from_mins(1);
 
 impl CheckRun<'_> {
     /// Counts the redeems at the upstream before and after two redeems of the run.
-    pub(super) async fn run_witness_act(&mut self) -> ActResult {
+    pub(super) async fn run_upstream_count_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
-        let token = self.generate_next_token(Act::Witness).await?;
+        let token = self.generate_token_for_act(Act::Witness).await?;
         self.record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
         let ours = 2;
         for _ in 0..ours {
@@ -23,21 +23,24 @@ impl CheckRun<'_> {
     }
 
     /// Redeems a ready avatar while the upstream drops its response, and counts the redeems at the upstream.
-    pub(super) async fn run_lost_answer_act(&mut self) -> ActResult {
+    pub(super) async fn run_lost_response_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
-        let token = self.generate_next_token(Act::LostAnswer).await?;
-        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(act_incomplete)?;
-        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(act_incomplete)?;
-        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
-        upstream.lose_next_response().await.map_err(act_incomplete)?;
+        let token = self.generate_token_for_act(Act::LostAnswer).await?;
+        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(abort_as_incomplete)?;
+        upstream
+            .force_token_state(&self.export_tokens[token], "complete")
+            .await
+            .map_err(abort_as_incomplete)?;
+        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
+        upstream.drop_next_response().await.map_err(abort_as_incomplete)?;
         let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
         tokio::time::sleep(self.options.upstream_watch).await;
         let cleared = upstream.clear_faults().await;
         redeemed?;
-        cleared.map_err(act_incomplete)?;
-        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
+        cleared.map_err(abort_as_incomplete)?;
+        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
         let redeems = after.saturating_sub(before);
-        self.observations.lost_answer_count = Some(UpstreamCount {
+        self.observations.lost_answer_count = Some(RedeemCounts {
             when: "after the response was lost",
             relay_redeems: 1,
             upstream_redeems: redeems,
@@ -50,7 +53,7 @@ impl CheckRun<'_> {
         self.phone
             .sandbox_control()
             .cloned()
-            .ok_or_else(|| act_incomplete("the relay's upstream is not known"))
+            .ok_or_else(|| abort_as_incomplete("the relay's upstream is not known"))
     }
 
     /// Advances the upstream's clock, waits, and records how many redeems it counted.
@@ -61,10 +64,10 @@ impl CheckRun<'_> {
         when: &'static str,
         ours: u64,
     ) -> ActResult {
-        upstream.advance_clock(POLLING_WINDOW).await.map_err(act_incomplete)?;
+        upstream.advance_clock(POLLING_WINDOW).await.map_err(abort_as_incomplete)?;
         tokio::time::sleep(self.options.upstream_watch).await;
-        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(act_incomplete)?;
-        self.observations.upstream_counts.push(UpstreamCount {
+        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
+        self.observations.upstream_counts.push(RedeemCounts {
             when,
             relay_redeems: ours,
             upstream_redeems: redeems,

@@ -1,6 +1,6 @@
 //! Builds requests, valid and deliberately wrong, each with its `curl` command.
 
-use crate::target::Target;
+use crate::target::CheckTarget;
 use copresence_client::curl::{self, CurlCommand, ShellWord};
 use copresence_client::probe::ProbeRequest;
 use copresence_client::{Backend, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
@@ -39,19 +39,19 @@ struct RequestHeader {
 
 impl RequestHeader {
     /// A header whose value the `curl` command shows.
-    fn visible(name: &str, value: &str) -> Self {
-        Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::from_text(value) }
+    fn visible_header(name: &str, value: &str) -> Self {
+        Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::word_from_text(value) }
     }
 
     /// A header whose value the `curl` command replaces by a variable.
-    fn masked(name: &str, value: &str, displayed: ShellWord) -> Self {
+    fn masked_header(name: &str, value: &str, displayed: ShellWord) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), displayed }
     }
 }
 
 /// Builds requests for one target.
 pub(super) struct RequestBuilder<'a> {
-    pub(super) target: &'a Target,
+    pub(super) target: &'a CheckTarget,
 }
 
 impl RequestBuilder<'_> {
@@ -59,7 +59,7 @@ impl RequestBuilder<'_> {
     ///
     /// # Errors
     /// If a credential is missing, or the URL is not valid.
-    pub(super) fn build_login(
+    pub(super) fn build_login_request(
         &self,
         user: Option<&str>,
         password: Option<&str>,
@@ -68,19 +68,19 @@ impl RequestBuilder<'_> {
         let backend = &self.target.backend;
         let login = self.target.credentials.login.as_ref().ok_or(SetupError::MissingSession)?;
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Login)?.into_iter().collect();
-        headers.push(RequestHeader::visible("Content-Type", "application/json"));
+        headers.push(RequestHeader::visible_header("Content-Type", "application/json"));
         let body = serde_json::json!({
             "username": user.unwrap_or(login.0.expose()),
             "password": password.unwrap_or(login.1.expose()),
         });
         let word = |given: Option<&str>, variable| {
-            given.map_or_else(|| ShellWord::from_variable(variable), ShellWord::from_text)
+            given.map_or_else(|| ShellWord::word_from_variable(variable), ShellWord::word_from_text)
         };
-        let shown = ShellWord::from_text("{\"username\":\"")
-            .then_word(word(user, curl::USERNAME_VAR))
-            .then_text("\",\"password\":\"")
-            .then_word(word(password, curl::PASSWORD_VAR))
-            .then_text("\"}");
+        let shown = ShellWord::word_from_text("{\"username\":\"")
+            .append_word(word(user, curl::USERNAME_VAR))
+            .append_text("\",\"password\":\"")
+            .append_word(word(password, curl::PASSWORD_VAR))
+            .append_text("\"}");
         let url = backend.endpoint_url(&backend.login_route.path)?;
         let pointer = Some(backend.login_route.token_pointer.clone());
         let method = backend.login_route.method.clone();
@@ -88,7 +88,7 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds a token request: with API key and session token for the vendor, with the partner key for a relay.
-    pub(super) fn build_generate(
+    pub(super) fn build_generate_request(
         &self,
         key: CredentialMode,
         session: CredentialMode,
@@ -112,12 +112,12 @@ impl RequestBuilder<'_> {
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Generate)?.into_iter().collect();
         match (session, held) {
             (CredentialMode::Valid, Some(held)) => {
-                let variable = ShellWord::from_variable(curl::SESSION_TOKEN_VAR);
-                headers.push(RequestHeader::masked(headers::SESSION_TOKEN, held.expose(), variable));
+                let variable = ShellWord::word_from_variable(curl::SESSION_TOKEN_VAR);
+                headers.push(RequestHeader::masked_header(headers::SESSION_TOKEN, held.expose(), variable));
             }
             (CredentialMode::Valid, None) => return Err(SetupError::MissingSession),
             (CredentialMode::Wrong, _) => {
-                headers.push(RequestHeader::visible(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
+                headers.push(RequestHeader::visible_header(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
             }
             (CredentialMode::Missing, _) => {}
         }
@@ -127,7 +127,7 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds a redeem. `token`: the value, and its variable if it is one of the run's tokens.
-    pub(super) fn build_redeem(
+    pub(super) fn build_redeem_request(
         &self,
         token: Option<(&str, Option<ShellWord>)>,
         key: CredentialMode,
@@ -137,19 +137,19 @@ impl RequestBuilder<'_> {
         let (url, mut headers) = self.redeem_url_and_headers(key)?;
         match token {
             Some((value, Some(variable))) => {
-                headers.push(RequestHeader::masked(headers::EXPORT_TOKEN, value, variable));
+                headers.push(RequestHeader::masked_header(headers::EXPORT_TOKEN, value, variable));
             }
-            Some((value, None)) => headers.push(RequestHeader::visible(headers::EXPORT_TOKEN, value)),
+            Some((value, None)) => headers.push(RequestHeader::visible_header(headers::EXPORT_TOKEN, value)),
             None => {}
         }
         if let Some(origin) = origin {
-            headers.push(RequestHeader::visible("Origin", origin));
+            headers.push(RequestHeader::visible_header("Origin", origin));
         }
         Ok(prepare_request(CallKind::Redeem, method, url, headers, None, None))
     }
 
     /// Builds the CORS preflight that a browser sends for a page of another site.
-    pub(super) fn build_preflight(
+    pub(super) fn build_preflight_request(
         &self,
         call: CallKind,
         origin: &str,
@@ -157,20 +157,22 @@ impl RequestBuilder<'_> {
         let (url, method, names) = if call == CallKind::Redeem {
             (self.redeem_url_and_headers(CredentialMode::Missing)?.0, "GET", headers::EXPORT_TOKEN.to_owned())
         } else {
-            let url =
-                self.build_generate(CredentialMode::Missing, CredentialMode::Missing, None, None)?.probe.url;
+            let url = self
+                .build_generate_request(CredentialMode::Missing, CredentialMode::Missing, None, None)?
+                .probe
+                .url;
             (url, "POST", format!("{}, {}", headers::API_KEY, headers::SESSION_TOKEN))
         };
         let headers = vec![
-            RequestHeader::visible("Origin", origin),
-            RequestHeader::visible("Access-Control-Request-Method", method),
-            RequestHeader::visible("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
+            RequestHeader::visible_header("Origin", origin),
+            RequestHeader::visible_header("Access-Control-Request-Method", method),
+            RequestHeader::visible_header("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
         ];
         Ok(prepare_request(call, Method::OPTIONS, url, headers, None, None))
     }
 
     /// Builds a redeem over plain HTTP, without credentials.
-    pub(super) fn build_plain_http(&self) -> Result<PreparedRequest, SetupError> {
+    pub(super) fn build_plain_http_request(&self) -> Result<PreparedRequest, SetupError> {
         let (mut url, _) = self.redeem_url_and_headers(CredentialMode::Missing)?;
         let wrong = SetupError::InvalidUrl { what: "redeem URL", why: "it has no plain HTTP form" };
         url.set_scheme("http").map_err(|()| wrong.clone())?;
@@ -180,11 +182,11 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds the download of a one-time URL, without credentials. `number` from 1.
-    pub(super) fn build_download(url: &Url, number: usize) -> PreparedRequest {
+    pub(super) fn build_download_request(url: &Url, number: usize) -> PreparedRequest {
         let mut request =
             prepare_request(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
         request.probe.max_body = MAX_FILE_SIZE;
-        let url_variable = ShellWord::from_variable(&format!("{}_{number}", curl::DOWNLOAD_URL_VAR));
+        let url_variable = ShellWord::word_from_variable(&format!("{}_{number}", curl::DOWNLOAD_URL_VAR));
         request.curl = CurlCommand::new("GET", url_variable)
             .with_output_file(&format!("file-{number}"))
             .to_command_line();
@@ -215,13 +217,13 @@ impl RequestBuilder<'_> {
             CredentialMode::Valid => {
                 let key =
                     self.target.credentials.api_key.as_ref().ok_or(SetupError::MissingApiKey { call })?;
-                Some(RequestHeader::masked(
+                Some(RequestHeader::masked_header(
                     headers::API_KEY,
                     key.expose(),
-                    ShellWord::from_variable(curl::API_KEY_VAR),
+                    ShellWord::word_from_variable(curl::API_KEY_VAR),
                 ))
             }
-            CredentialMode::Wrong => Some(RequestHeader::visible(headers::API_KEY, WRONG_CREDENTIAL)),
+            CredentialMode::Wrong => Some(RequestHeader::visible_header(headers::API_KEY, WRONG_CREDENTIAL)),
             CredentialMode::Missing => None,
         })
     }
@@ -236,7 +238,7 @@ impl RequestBuilder<'_> {
         for (name, template) in templates {
             if !template.contains(PARTNER_KEY_PLACEHOLDER) {
                 // The value may still be a secret of the partner.
-                all.push(RequestHeader::masked(name, template, ShellWord::from_variable(name)));
+                all.push(RequestHeader::masked_header(name, template, ShellWord::word_from_variable(name)));
                 continue;
             }
             let own = self.target.credentials.partner_key.as_ref();
@@ -244,12 +246,15 @@ impl RequestBuilder<'_> {
             match key {
                 CredentialMode::Valid => {
                     let value = template.replace(PARTNER_KEY_PLACEHOLDER, own.expose());
-                    let shown =
-                        ShellWord::from_template(template, PARTNER_KEY_PLACEHOLDER, curl::PARTNER_KEY_VAR);
-                    all.push(RequestHeader::masked(name, &value, shown));
+                    let shown = ShellWord::word_from_template(
+                        template,
+                        PARTNER_KEY_PLACEHOLDER,
+                        curl::PARTNER_KEY_VAR,
+                    );
+                    all.push(RequestHeader::masked_header(name, &value, shown));
                 }
                 CredentialMode::Wrong => {
-                    all.push(RequestHeader::visible(
+                    all.push(RequestHeader::visible_header(
                         name,
                         &template.replace(PARTNER_KEY_PLACEHOLDER, WRONG_CREDENTIAL),
                     ));
@@ -270,7 +275,7 @@ fn prepare_request(
     body: Option<(String, ShellWord)>,
     token_pointer: Option<String>,
 ) -> PreparedRequest {
-    let mut command = CurlCommand::new(method.as_str(), curl::url_without_query(&url));
+    let mut command = CurlCommand::new(method.as_str(), curl::url_with_query_variable(&url));
     for header in &headers {
         command = command.with_header(&header.name, header.displayed.clone());
     }
@@ -285,5 +290,5 @@ fn prepare_request(
 
 /// The `curl` variable of one of the run's tokens.
 pub(super) fn export_token_variable(index: usize) -> ShellWord {
-    ShellWord::from_variable(&format!("{}_{}", curl::EXPORT_TOKEN_VAR, index + 1))
+    ShellWord::word_from_variable(&format!("{}_{}", curl::EXPORT_TOKEN_VAR, index + 1))
 }

@@ -1,11 +1,11 @@
 //! The acts with an avatar, from the scan to the last file.
 
 use super::request_builder::{CredentialMode, RequestBuilder, export_token_variable};
-use super::{ActAbort, ActResult, CheckRun, StepSubject, act_incomplete};
+use super::{ActAbort, ActResult, CheckRun, StepSubject, abort_as_incomplete};
 use crate::act::{Act, ActOutcome};
 use crate::file_content::inspect_file;
 use crate::observations::{DownloadedFile, Step, StepRole};
-use crate::phone_driver::{Invitation, PhoneDriver, PhoneUser};
+use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, ExportToken};
 use futures_util::future::{Either, join_all, select};
@@ -28,7 +28,7 @@ const MAX_FAILURES: usize = 5;
 
 /// Why polling an avatar ended.
 #[derive(Debug, PartialEq, Eq)]
-enum WatchOutcome {
+enum PollingOutcome {
     Delivered,
     AvatarFailed,
     /// The token is no longer active, or too many polls failed.
@@ -42,33 +42,36 @@ impl CheckRun<'_> {
     pub(super) async fn run_visit_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token()?;
         self.request_scan(token, "the avatar whose status and files are checked", None).await?;
-        let watched = self.watch_avatar(Act::Visit, StepRole::Poll, token, 1).await;
+        let watched = self.poll_until_delivered(Act::Visit, StepRole::Poll, token, 1).await;
         self.hide_invitation();
         match watched? {
-            WatchOutcome::Delivered => {
+            PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
                     self.redeem_token(Act::Visit, StepRole::RedeemSpent, token).await?;
                 }
                 Ok(())
             }
-            WatchOutcome::Skipped => Err(skipped_by_hand()),
-            WatchOutcome::AvatarFailed => Err(act_incomplete("the avatar failed")),
-            WatchOutcome::TokenLost => Err(act_incomplete(
+            PollingOutcome::Skipped => Err(abort_as_skipped()),
+            PollingOutcome::AvatarFailed => Err(abort_as_incomplete("the avatar failed")),
+            PollingOutcome::TokenLost => Err(abort_as_incomplete(
                 "the token was refused, or got no response, before its URLs were delivered",
             )),
-            WatchOutcome::TimedOut => {
+            PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
-                    let row = tester.fetch_token(&self.export_tokens[token]).await.map_err(act_incomplete)?;
+                    let row = tester
+                        .fetch_token_record(&self.export_tokens[token])
+                        .await
+                        .map_err(abort_as_incomplete)?;
                     self.observations.is_avatar_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
-                Err(act_incomplete("the avatar was not ready within the time limit"))
+                Err(abort_as_incomplete("the avatar was not ready within the time limit"))
             }
         }
     }
 
     /// Downloads and inspects each file of the visit act, then downloads it again.
-    pub(super) async fn run_files_act(&mut self) -> ActResult {
+    pub(super) async fn run_download_act(&mut self) -> ActResult {
         let urls = self.observations.delivery_step().map(Step::delivered_urls).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
             let mut file = DownloadedFile { export_type: export_type.clone(), content: None };
@@ -87,13 +90,13 @@ impl CheckRun<'_> {
             self.observations.files.push(file);
         }
         if urls.is_empty() {
-            return Err(act_incomplete("the delivery contained no valid URL"));
+            return Err(abort_as_incomplete("the delivery contained no valid URL"));
         }
         Ok(())
     }
 
     /// Redeems one avatar with concurrent requests, and keeps the delivered URLs unused.
-    pub(super) async fn run_race_act(&mut self) -> ActResult {
+    pub(super) async fn run_concurrent_redeems_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token()?;
         self.request_scan(
             token,
@@ -102,32 +105,35 @@ impl CheckRun<'_> {
         )
         .await?;
         if let Some(tester) = self.phone.sandbox_control() {
-            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(act_incomplete)?;
+            tester
+                .force_token_state(&self.export_tokens[token], "complete")
+                .await
+                .map_err(abort_as_incomplete)?;
         }
         let watched =
-            self.watch_avatar(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
+            self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
         self.hide_invitation();
         let delivered =
             self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_delivery());
         let urls = delivered.map(Step::delivered_urls).unwrap_or_default();
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
-            WatchOutcome::Delivered => Ok(()),
-            WatchOutcome::Skipped => Err(skipped_by_hand()),
-            _ => Err(act_incomplete("no URLs were delivered")),
+            PollingOutcome::Delivered => Ok(()),
+            PollingOutcome::Skipped => Err(abort_as_skipped()),
+            _ => Err(abort_as_incomplete("no URLs were delivered")),
         }
     }
 
     /// Waits until the unused URLs must have expired, then downloads them.
-    pub(super) async fn run_urls_end_act(&mut self) -> ActResult {
+    pub(super) async fn run_url_expiry_act(&mut self) -> ActResult {
         let life = self.options.url_lifetime;
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
-                let speed = tester.clock_speed().await.map_err(act_incomplete)?;
+                let speed = tester.clock_speed().await.map_err(abort_as_incomplete)?;
                 let real =
                     Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
-                tester.advance_clock(life.max(real)).await.map_err(act_incomplete)?;
+                tester.advance_clock(life.max(real)).await.map_err(abort_as_incomplete)?;
             }
             PhoneDriver::Person(person) => {
                 self.emit_message(format!(
@@ -135,7 +141,7 @@ impl CheckRun<'_> {
                     life.as_secs().div_ceil(60)
                 ));
                 if self.wait_or_skip(person.as_ref(), life).await {
-                    return Err(skipped_by_hand());
+                    return Err(abort_as_skipped());
                 }
             }
             PhoneDriver::Unavailable => {}
@@ -150,15 +156,15 @@ impl CheckRun<'_> {
     }
 
     /// Polls an avatar that fails, then redeems its token again.
-    pub(super) async fn run_failure_act(&mut self) -> ActResult {
-        let token = self.generate_next_token(Act::Failure).await?;
+    pub(super) async fn run_failed_avatar_act(&mut self) -> ActResult {
+        let token = self.generate_token_for_act(Act::Failure).await?;
         self.request_scan(token, "an avatar that fails", Some("fails")).await?;
-        match self.watch_avatar(Act::Failure, StepRole::PollFailing, token, 1).await? {
-            WatchOutcome::AvatarFailed => {
+        match self.poll_until_delivered(Act::Failure, StepRole::PollFailing, token, 1).await? {
+            PollingOutcome::AvatarFailed => {
                 self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
                 Ok(())
             }
-            _ => Err(act_incomplete("the avatar was not reported as failed")),
+            _ => Err(abort_as_incomplete("the avatar was not reported as failed")),
         }
     }
 
@@ -186,9 +192,9 @@ impl CheckRun<'_> {
                 .steps
                 .iter()
                 .any(|step| step.token_number == about && step.role == StepRole::Poll);
-            !was_polled && last.is_none_or(|step| step.status() == Some(200))
+            !was_polled && last.is_none_or(|step| step.response_status() == Some(200))
         });
-        found.ok_or_else(|| act_incomplete("every token of this run was scanned already"))
+        found.ok_or_else(|| abort_as_incomplete("every token of this run was scanned already"))
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
@@ -201,16 +207,20 @@ impl CheckRun<'_> {
         let value = &self.export_tokens[token];
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
-                tester.associate_avatar(value, scenario).await.map_err(act_incomplete)
+                tester.associate_avatar(value, scenario).await.map_err(abort_as_incomplete)
             }
             PhoneDriver::Person(person) => {
                 let token = ExportToken::new(value)
-                    .map_err(|_| act_incomplete("the token is not valid in a link"))?;
-                let link = self.target.link_template.fill_token(&token);
-                person.show_invitation(&Invitation { link, purpose, timeout: self.options.avatar_timeout });
+                    .map_err(|_| abort_as_incomplete("the token is not valid in a link"))?;
+                let link = self.target.link_template.link_for_token(&token);
+                person.show_invitation(&ScanInvitation {
+                    link,
+                    purpose,
+                    timeout: self.options.avatar_timeout,
+                });
                 Ok(())
             }
-            PhoneDriver::Unavailable => Err(act_incomplete("no phone is available")),
+            PhoneDriver::Unavailable => Err(abort_as_incomplete("no phone is available")),
         }
     }
 
@@ -222,19 +232,20 @@ impl CheckRun<'_> {
     }
 
     /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
-    async fn wait_or_skip(&self, person: &dyn PhoneUser, time: Duration) -> bool {
-        let ended = select(person.wait_for_skip(), Box::pin(self.stop_signal.wait_until_set()));
-        matches!(select(ended, person.wait_for(time)).await, Either::Left(_))
+    async fn wait_or_skip(&self, person: &dyn InvitationDisplay, time: Duration) -> bool {
+        let ended = select(person.wait_for_skip(), Box::pin(self.stop_signal.wait_for_stop()));
+        matches!(select(ended, person.wait_real_time(time)).await, Either::Left(_))
     }
 
-    /// Polls until the URLs are delivered, with `at_once` concurrent redeems each time.
-    async fn watch_avatar(
+    /// Redeems the token repeatedly until its URLs are delivered or polling ends for another reason. Each poll
+    /// sends `at_once` concurrent redeems.
+    async fn poll_until_delivered(
         &mut self,
         act: Act,
         role: StepRole,
         token: usize,
         at_once: usize,
-    ) -> Result<WatchOutcome, ActAbort> {
+    ) -> Result<PollingOutcome, ActAbort> {
         let interval =
             if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
         let (mut waited, mut failures) = (Duration::ZERO, 0);
@@ -242,39 +253,39 @@ impl CheckRun<'_> {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
             if steps().any(Step::is_delivery) {
-                return Ok(WatchOutcome::Delivered);
+                return Ok(PollingOutcome::Delivered);
             }
             if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
                 && role == StepRole::PollFailing
             {
-                return Ok(WatchOutcome::AvatarFailed);
+                return Ok(PollingOutcome::AvatarFailed);
             }
-            if steps().any(|step| step.status() == Some(400)) {
-                return Ok(WatchOutcome::TokenLost);
+            if steps().any(|step| step.response_status() == Some(400)) {
+                return Ok(PollingOutcome::TokenLost);
             }
-            failures = if steps().all(|step| !step.is_success()) { failures + 1 } else { 0 };
+            failures = if steps().all(|step| !step.has_success_status()) { failures + 1 } else { 0 };
             if failures >= MAX_FAILURES {
-                return Ok(WatchOutcome::TokenLost);
+                return Ok(PollingOutcome::TokenLost);
             }
             if waited >= self.options.avatar_timeout {
-                return Ok(WatchOutcome::TimedOut);
+                return Ok(PollingOutcome::TimedOut);
             }
             if let (PhoneDriver::Person(person), Some(status)) =
                 (self.phone, steps().find_map(Step::completion_status))
             {
-                person.show_status(&status);
+                person.show_avatar_status(&status);
             }
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(act_incomplete)?;
+                    tester.advance_clock(interval).await.map_err(abort_as_incomplete)?;
                 }
                 PhoneDriver::Person(person) => {
                     if self.wait_or_skip(person.as_ref(), interval).await {
-                        return Ok(WatchOutcome::Skipped);
+                        return Ok(PollingOutcome::Skipped);
                     }
                 }
-                PhoneDriver::Unavailable => return Ok(WatchOutcome::Skipped),
+                PhoneDriver::Unavailable => return Ok(PollingOutcome::Skipped),
             }
         }
     }
@@ -293,7 +304,7 @@ impl CheckRun<'_> {
         let mut requests = Vec::new();
         for _ in 0..count {
             let token = Some((value.as_str(), Some(export_token_variable(token))));
-            requests.push(wire.build_redeem(token, CredentialMode::Valid, Method::GET, None)?);
+            requests.push(wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, None)?);
         }
         let (probes, curls): (Vec<_>, Vec<_>) =
             requests.into_iter().map(|request| (request.probe, request.curl)).unzip();
@@ -302,7 +313,7 @@ impl CheckRun<'_> {
         for (result, curl) in results.into_iter().zip(curls) {
             let index = self.record_step(act, role, StepSubject::token_index(token), curl, result?);
             for (url, _) in self.observations.steps[index].delivered_urls() {
-                self.prober.add_secret(&url);
+                self.prober.add_secret_to_mask(&url);
             }
             indices.push(index);
         }
@@ -322,7 +333,7 @@ impl CheckRun<'_> {
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
             let probed =
-                self.prober.send_probe(RequestBuilder::build_download(&at, number + 1).probe).await?;
+                self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
             let next = probed
                 .response
                 .as_ref()
@@ -332,21 +343,21 @@ impl CheckRun<'_> {
             // Redirects from https to http are not followed.
             let next = next.filter(|next| next.scheme() == "https" || at.scheme() == "http");
             let Some(next) = next else {
-                let curl = RequestBuilder::build_download(url, number + 1).curl;
+                let curl = RequestBuilder::build_download_request(url, number + 1).curl;
                 return Ok(self.record_step(act, role, about, curl, probed));
             };
             at = next;
         }
-        Err(act_incomplete("a download was redirected more than five times"))
+        Err(abort_as_incomplete("a download was redirected more than five times"))
     }
 }
 
 /// Ends an act because the person skipped it.
-fn skipped_by_hand() -> ActAbort {
+fn abort_as_skipped() -> ActAbort {
     ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned()))
 }
 
-/// Keeps one byte, so that an empty body can still be told from a file.
+/// Keeps the first byte of the body only. It shows that the body was not empty.
 fn keep_first_byte(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(1)])
 }

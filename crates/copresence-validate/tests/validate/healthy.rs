@@ -8,7 +8,7 @@ use copresence_validate::Verdict;
 #[tokio::test]
 async fn the_healthy_sandbox_passes_every_applicable_check() {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let (plan, ended) = run_checks(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert_eq!(ended.error, None);
@@ -35,7 +35,7 @@ async fn the_healthy_sandbox_passes_every_applicable_check() {
             .observations
             .steps
             .iter()
-            .map(|s| (s.number, s.role, s.token_number, s.status()))
+            .map(|s| (s.number, s.role, s.token_number, s.response_status()))
             .collect::<Vec<_>>()
     );
     assert_eq!(ended.tokens_made, plan.tokens, "as many tokens as the plan said");

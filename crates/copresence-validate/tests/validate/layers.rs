@@ -245,7 +245,7 @@ impl<T: Clone> Memory<T> {
 
 /// The sandbox's tokens, with their phases.
 pub(crate) fn sandbox_tokens(sandbox: &Sandbox) -> Vec<(String, TokenPhase)> {
-    sandbox.state().tokens.into_iter().map(|token| (token.token, token.state)).collect()
+    sandbox.sandbox_state().tokens.into_iter().map(|token| (token.token, token.state)).collect()
 }
 
 /// Changes the JSON of a binary glTF.

@@ -3,12 +3,12 @@
 use crate::support::{Serving, new_sandbox, run_options, sandbox_credentials, serve_router, vendor_target};
 use copresence_validate::checks::CHECKS;
 use copresence_validate::run_controller::{AlreadyRunning, PhoneMode, RunController, RunSnapshot, RunState};
-use copresence_validate::{RunError, RunOptions, SandboxControl, Target, Verdict};
+use copresence_validate::{CheckTarget, RunError, RunOptions, SandboxControl, Verdict};
 use std::time::Duration;
 
-async fn start_sandbox() -> (Serving, Target, SandboxControl) {
+async fn start_sandbox() -> (Serving, CheckTarget, SandboxControl) {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let tester =
         SandboxControl::detect_backend_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
@@ -16,7 +16,7 @@ async fn start_sandbox() -> (Serving, Target, SandboxControl) {
 }
 
 async fn wait_until(live: &RunController, wanted: impl FnMut(&RunSnapshot) -> bool) -> RunSnapshot {
-    let mut views = live.subscribe();
+    let mut views = live.subscribe_to_snapshots();
     let found = tokio::time::timeout(Duration::from_mins(1), views.wait_for(wanted)).await;
     found.expect("in time").expect("it lives").clone()
 }
@@ -30,10 +30,10 @@ fn verdict(view: &RunSnapshot, check: &str) -> (Option<Verdict>, String) {
 async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
-    let idle = live.subscribe().borrow().clone();
+    let idle = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(idle.state, RunState::Idle);
     assert!(idle.checks.iter().map(|view| view.check_id).eq(CHECKS.iter().map(|check| check.id)));
-    assert!(live.report_bundle().is_none());
+    assert!(live.last_report_bundle().is_none());
 
     let player = PhoneMode::Sandbox(tester);
     let run = live.start_run(target.clone(), run_options(), player.clone()).expect("no run in progress");
@@ -43,7 +43,7 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);
     run.await.expect("it ends");
 
-    let view = live.subscribe().borrow().clone();
+    let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true });
     assert!(view.checks.iter().map(|view| view.check_id).eq(CHECKS.iter().map(|check| check.id)));
     assert!(view.checks.iter().all(|check| check.verdict.is_some() && !check.findings.is_empty()));
@@ -55,10 +55,10 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     );
     assert!(view.summary.is_some_and(|summary| summary.starts_with("Passed")));
     assert_eq!((view.current_act, view.invitation), (None, None));
-    let documents = live.report_bundle().expect("a report");
-    let files = documents.render_files().expect("written");
+    let documents = live.last_report_bundle().expect("a report");
+    let files = documents.render_report_files().expect("written");
     assert!(files.iter().all(|(_, text)| text.len() > 1_000));
-    let folder = documents.folder_name();
+    let folder = documents.report_folder_name();
     assert!(folder.contains("-127.0.0.1-") && folder.starts_with("20"), "{folder}");
 }
 
@@ -75,9 +75,9 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     live.start_run(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
         .expect("no run in progress")
         .await;
-    let view = live.subscribe().borrow().clone();
+    let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true }, "{:?}", view.summary);
-    let steps = live.report_bundle().expect("a report").report.steps;
+    let steps = live.last_report_bundle().expect("a report").report.steps;
     let asked: Vec<_> = steps.iter().map(|step| step.what.as_str()).collect();
     let right = ["log in", "generate an Export Token", "redeem a token that nobody has scanned"];
     assert!(asked.iter().all(|what| right.contains(what)), "{asked:?}");
@@ -89,7 +89,7 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
 
     let with_avatar = RunOptions { allow_avatars: true, allow_wrong_requests: false, ..run_options() };
     live.start_run(target, with_avatar, PhoneMode::Sandbox(tester)).expect("no run in progress").await;
-    let view = live.subscribe().borrow().clone();
+    let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(verdict(&view, "visit.delivered").0, Some(Verdict::Pass));
     for check in ["delivery.spent", "files.once"] {
         assert_eq!(verdict(&view, check).0, Some(Verdict::Skipped), "{check}");
@@ -114,7 +114,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     live.stop_run();
     tokio::time::timeout(Duration::from_secs(20), run).await.expect("soon").expect("it ends");
 
-    let view = live.subscribe().borrow().clone();
+    let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Aborted(RunError::Stopped));
     assert_eq!(verdict(&view, "login.gives-session").0, Some(Verdict::Pass));
     assert_eq!(verdict(&view, "redeem.unknown-400").0, Some(Verdict::Pass));
@@ -122,7 +122,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     assert!(skipped == Some(Verdict::Skipped) && why.contains("stopped"), "{why}");
     assert!(view.invitation.is_none() && view.checks.iter().all(|check| check.verdict.is_some()));
     assert!(view.checks.iter().all(|check| check.verdict != Some(Verdict::Fail)));
-    let report = live.report_bundle().expect("a partial report").report;
+    let report = live.last_report_bundle().expect("a partial report").report;
     assert_eq!(report.exit, 130);
     assert!(report.summary().starts_with("Stopped: 0 of the "), "{}", report.summary());
     live.stop_run();
@@ -144,7 +144,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     wait_until(&live, |view| view.invitation.is_some()).await;
     live.skip_invitation();
     tokio::time::timeout(Duration::from_secs(20), run).await.expect("soon").expect("it ends");
-    let view = live.subscribe().borrow().clone();
+    let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true });
     assert_eq!(verdict(&view, "visit.delivered"), (Some(Verdict::Skipped), "left out by hand".to_owned()));
     assert_eq!(verdict(&view, "files.download").0, Some(Verdict::Inconclusive));
@@ -155,6 +155,6 @@ async fn a_dropped_run_allows_the_next_one() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
     drop(live.start_run(target.clone(), run_options(), PhoneMode::NoPhone).expect("no run in progress"));
-    assert_eq!(live.subscribe().borrow().state, RunState::Aborted(RunError::Stopped));
+    assert_eq!(live.subscribe_to_snapshots().borrow().state, RunState::Aborted(RunError::Stopped));
     assert!(live.start_run(target, run_options(), PhoneMode::Sandbox(tester)).is_ok());
 }

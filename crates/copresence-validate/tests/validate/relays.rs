@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
-use copresence_client::{CallKind, PartnerSource, Timeouts};
+use copresence_client::{CallKind, PartnerTokenSource, Timeouts};
 use copresence_protocol::PartnerKey;
 use copresence_sandbox::{Sandbox, Server};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    Backend, Credentials, PhoneDriver, RedeemRoute, SandboxControl, Target, TokenSource, Verdict,
+    Backend, CheckTarget, Credentials, PhoneDriver, RedeemRoute, SandboxControl, TokenSource, Verdict,
 };
 use http::Method;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ struct CheckedRelay {
 
 async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let sandbox = assets.sandbox();
-    let upstream = Server::serve(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
+    let upstream = Server::serve_sandbox(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
     let prober = Arc::new(Prober::new(Timeouts::default(), false).expect("a prober"));
     let relay = Relay {
         fault,
@@ -173,17 +173,17 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     };
     let relay = serve_router(relay.router()).await;
     let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
-    let source = PartnerSource {
+    let source = PartnerTokenSource {
         headers: headers.clone(),
-        ..PartnerSource::new(relay.url.join("token").expect("a URL"))
+        ..PartnerTokenSource::new(relay.url.join("token").expect("a URL"))
     };
     let redeem = RedeemRoute::Partner { url: relay.url.join("avatar").expect("a URL"), headers };
     let known = sandbox.credentials();
-    let target = Target {
+    let target = CheckTarget {
         backend: Backend {
             token_source: TokenSource::Partner(source),
             redeem_route: redeem,
-            ..Backend::for_vendor(relay.url.clone())
+            ..Backend::backend_for_vendor(relay.url.clone())
         },
         // Known to the run, so that it can search responses for them. No request contains them.
         credentials: Credentials {

@@ -7,7 +7,7 @@ use crate::support::{
 use copresence_sandbox::Sandbox;
 use copresence_validate::report::{self, change, html, junit, shape};
 use copresence_validate::run::RunResult;
-use copresence_validate::{PhoneDriver, Report, RunOptions, RunPlan, Target, Verdict};
+use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlan, Verdict};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -16,7 +16,7 @@ fn times() -> (Timestamp, Timestamp) {
     (at("2026-11-22T10:00:00Z"), at("2026-11-22T10:01:00Z"))
 }
 
-async fn run(target: &Target, options: &RunOptions, phone: &PhoneDriver) -> (Report, RunResult) {
+async fn run(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> (Report, RunResult) {
     let (plan, ended) = run_checks(target, options, phone).await;
     (Report::new(target, options, &plan, &ended, times()), ended)
 }
@@ -29,13 +29,13 @@ fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
         known.username.expose().to_owned(),
         known.password.expose().to_owned(),
     ];
-    secrets.extend(sandbox.state().tokens.into_iter().map(|token| token.token));
+    secrets.extend(sandbox.sandbox_state().tokens.into_iter().map(|token| token.token));
     for step in &ended.observations.steps {
         for (url, _) in step.delivered_urls() {
             let id = url.split('/').nth(4).expect("an id").to_owned();
             secrets.push(id);
         }
-        secrets.extend(step.json().and_then(|body| body["sessionToken"].as_str().map(str::to_owned)));
+        secrets.extend(step.json_body().and_then(|body| body["sessionToken"].as_str().map(str::to_owned)));
     }
     secrets
 }
@@ -45,21 +45,22 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
     let sandbox = new_sandbox();
     let known = sandbox.credentials().clone();
     // Repeats the request's secrets, and its own, in headers, errors and fields.
-    let app = change_responses(copresence_sandbox::app(sandbox.clone()), move |request, response| {
-        let echo =
-            format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
-        response.set_header("x-echo", &echo);
-        if request.path == REDEEM && response.status() == 200 {
-            response.edit(|body| {
-                body["echo"] = echo.clone().into();
-                if body["avatar_ready"] == false {
-                    body["avatar_ready"] = request.header(TOKEN).into();
-                }
-            });
-        } else if response.status() >= 400 {
-            response.edit(|body| body["error"] = echo.clone().into());
-        }
-    });
+    let app =
+        change_responses(copresence_sandbox::build_router(sandbox.clone()), move |request, response| {
+            let echo =
+                format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
+            response.set_header("x-echo", &echo);
+            if request.path == REDEEM && response.status() == 200 {
+                response.edit(|body| {
+                    body["echo"] = echo.clone().into();
+                    if body["avatar_ready"] == false {
+                        body["avatar_ready"] = request.header(TOKEN).into();
+                    }
+                });
+            } else if response.status() >= 400 {
+                response.edit(|body| body["error"] = echo.clone().into());
+            }
+        });
     let backend = serve_router(app).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
@@ -92,7 +93,7 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
 #[tokio::test]
 async fn the_report_matches_its_schema_and_can_be_parsed() {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let (report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("report.schema.json");
@@ -123,10 +124,10 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
 #[tokio::test]
 async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_baseline() {
     let sandbox = new_sandbox();
-    let healthy = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let healthy = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let at_healthy = vendor_target(&healthy.url, sandbox_credentials(&sandbox));
     let (before, _) = run(&at_healthy, &run_options(), &sandbox_phone(&healthy.url).await).await;
-    let app = change_responses(copresence_sandbox::app(sandbox.clone()), |request, response| {
+    let app = change_responses(copresence_sandbox::build_router(sandbox.clone()), |request, response| {
         if request.path == REDEEM && response.status() == 400 && request.header(TOKEN).is_empty() {
             response.set_status(404);
         }
@@ -141,9 +142,9 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
 
     let changes = change::compare_verdicts(&before, &report);
     let worse: Vec<_> =
-        changes.iter().filter(|change| change.is_worse()).map(|change| change.id.as_str()).collect();
+        changes.iter().filter(|change| change.is_new_failure()).map(|change| change.id.as_str()).collect();
     assert_eq!(worse, ["redeem.missing-400", "files.no-store", "http.no-store"]);
-    assert_eq!(changes[0].describe(), "redeem.missing-400 (MUST): pass → fail");
+    assert_eq!(changes[0].describe_change(), "redeem.missing-400 (MUST): pass → fail");
 
     let xml = junit::render_junit(&report).expect("XML");
     assert_eq!(xml.matches("<failure").count(), 1, "a failed SHOULD is not a CI failure");
@@ -174,13 +175,13 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
 #[tokio::test]
 async fn a_run_keeps_to_the_planned_token_budget() {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     for most in [0, 1, 2, 3] {
         let options = RunOptions { max_tokens: Some(most), ..run_options() };
-        let before = sandbox.state().tokens.len();
+        let before = sandbox.sandbox_state().tokens.len();
         let (report, ended) = run(&target, &options, &sandbox_phone(&backend.url).await).await;
-        let made = u32::try_from(sandbox.state().tokens.len() - before).expect("few");
+        let made = u32::try_from(sandbox.sandbox_state().tokens.len() - before).expect("few");
         assert!(made <= most, "{made} tokens of {most}");
         assert_eq!((ended.tokens_made, report.budget.tokens_planned), (made, made));
         assert_eq!(report.score.must.failed, 0);
@@ -193,7 +194,7 @@ async fn a_run_keeps_to_the_planned_token_budget() {
 #[tokio::test]
 async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let options = RunOptions { allow_destructive: false, ..run_options() };
     let plan = RunPlan::new(&target, &options, &PhoneDriver::Unavailable);
@@ -207,7 +208,7 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
 #[tokio::test]
 async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
     let sandbox = new_sandbox();
-    let backend = serve_router(copresence_sandbox::app(sandbox.clone())).await;
+    let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let mut refused = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let password = copresence_protocol::Password::new("an old password");
     refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));

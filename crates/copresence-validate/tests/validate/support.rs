@@ -4,7 +4,7 @@ use axum::Router;
 use copresence_sandbox::{Sandbox, Scenario, Settings};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    Backend, CheckRun, Credentials, PhoneDriver, RunOptions, RunPlan, SandboxControl, Target, Timeouts,
+    Backend, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlan, SandboxControl, Timeouts,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn paused_sandbox(settings: Settings) -> Sandbox {
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused =
         copresence_sandbox::ClockMove { paused: Some(true), ..copresence_sandbox::ClockMove::default() };
-    sandbox.move_clock(&paused).expect("paused");
+    sandbox.change_clock(&paused).expect("paused");
     sandbox
 }
 
@@ -79,10 +79,10 @@ pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
     }
 }
 
-pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> Target {
-    Target {
+pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget {
+    CheckTarget {
         name: "test".to_owned(),
-        backend: Backend::for_vendor(url.clone()),
+        backend: Backend::backend_for_vendor(url.clone()),
         credentials,
         link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
         time_outs: Timeouts {
@@ -111,13 +111,13 @@ pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
 
 /// Runs all checks against a backend.
 pub(crate) async fn run_checks(
-    target: &Target,
+    target: &CheckTarget,
     options: &RunOptions,
     phone: &PhoneDriver,
 ) -> (RunPlan, RunResult) {
     let plan = RunPlan::new(target, options, phone);
     let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
     let ended =
-        CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_to_end().await;
+        CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
     (plan, ended)
 }

@@ -1,7 +1,7 @@
 //! Plays visits of a load against a way of polling, and sums up.
 
 use super::world::{Answer, Load, SimulatedVisit, round_trip};
-use copresence_visit::Millis;
+use copresence_visit::MillisSinceOrigin;
 use copresence_visit::polling::{PollResult, PollSchedule, PollingConfig};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha12Rng;
@@ -134,9 +134,9 @@ impl<'a> Asker<'a> {
     }
 }
 
-fn millis_at(seconds: f64) -> Millis {
+fn millis_at(seconds: f64) -> MillisSinceOrigin {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and a few hours")]
-    Millis::from_millis((seconds * 1000.0).ceil() as u64)
+    MillisSinceOrigin::from_millis((seconds * 1000.0).ceil() as u64)
 }
 
 fn summarize_delays(noticed: &[Noticed]) -> Outcome {

@@ -188,7 +188,7 @@ impl SimulatedVisit {
             return None;
         }
         if t < self.associated {
-            return Some(Progress::without_avatar());
+            return Some(Progress::progress_without_avatar());
         }
         let ahead = self.places.iter().filter(|left| **left > t).count();
         if ahead > 0 {

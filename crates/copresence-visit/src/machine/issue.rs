@@ -1,10 +1,10 @@
 //! Requesting an Export Token.
 
 use super::{FailureStreak, State, Transition, VisitPlan, end_visit};
-use crate::event::{Effect, Failure, FailureKind, IssueRequest};
+use crate::event::{MachineEffect, TokenRequest, VisitFailure, VisitFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
-use crate::time::Millis;
+use crate::time::MillisSinceOrigin;
 use std::time::Duration;
 
 /// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any time
@@ -15,81 +15,92 @@ const MAX_UNANSWERED: u32 = 3;
 
 /// What is known while a token is requested.
 #[derive(Debug, Clone)]
-pub struct IssueState {
-    request: IssueRequest,
+pub struct TokenRequestState {
+    request: TokenRequest,
     polling: PollSchedule,
     failures: Option<FailureStreak>,
     /// Requests whose response was lost.
     unanswered: u32,
 }
 
-pub(super) fn start_issuing(request: IssueRequest, plan: &VisitPlan) -> Transition {
+pub(super) fn start_token_request(request: TokenRequest, plan: &VisitPlan) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
-    send_issue_request(IssueState { request, polling, failures: None, unanswered: 0 }, plan)
+    send_token_request(TokenRequestState { request, polling, failures: None, unanswered: 0 }, plan)
 }
 
-fn send_issue_request(state: IssueState, plan: &VisitPlan) -> Transition {
-    let effects = vec![Effect::Issue(state.request.clone()), Effect::Wait { until: plan.give_up_at }];
+fn send_token_request(state: TokenRequestState, plan: &VisitPlan) -> Transition {
+    let effects =
+        vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
     (State::Issuing(state), effects)
 }
 
-fn pause_issuing(state: IssueState, until: Millis, mut effects: Vec<Effect>, plan: &VisitPlan) -> Transition {
-    effects.push(Effect::Wait { until: until.min(plan.give_up_at) });
+fn pause_token_request(
+    state: TokenRequestState,
+    until: MillisSinceOrigin,
+    mut effects: Vec<MachineEffect>,
+    plan: &VisitPlan,
+) -> Transition {
+    effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (State::IssuePaused(state, until), effects)
 }
 
 /// The timer of a pause fired.
-pub(super) fn resume_issuing(state: IssueState, until: Millis, plan: &VisitPlan, now: Millis) -> Transition {
+pub(super) fn resume_token_request(
+    state: TokenRequestState,
+    until: MillisSinceOrigin,
+    plan: &VisitPlan,
+    now: MillisSinceOrigin,
+) -> Transition {
     if now >= plan.give_up_at {
-        give_up_issuing(&state)
+        give_up_token_request(&state)
     } else if now >= until {
-        send_issue_request(state, plan)
+        send_token_request(state, plan)
     } else {
-        pause_issuing(state, until, Vec::new(), plan)
+        pause_token_request(state, until, Vec::new(), plan)
     }
 }
 
-pub(super) fn handle_issue_failure(
-    mut state: IssueState,
-    failure: Failure,
+pub(super) fn handle_token_request_failure(
+    mut state: TokenRequestState,
+    failure: VisitFailure,
     plan: &VisitPlan,
-    now: Millis,
+    now: MillisSinceOrigin,
 ) -> Transition {
     let final_outcome = match failure.kind {
-        FailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
+        VisitFailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
         // Each further request would issue another token, which is billed.
-        FailureKind::ProtocolViolation => Some(Outcome::ProtocolViolation(failure.detail.clone())),
+        VisitFailureKind::ProtocolViolation => Some(Outcome::ProtocolViolation(failure.detail.clone())),
         // The token was issued and could not be journalled: the next one would be lost in the same way.
-        FailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
-        FailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
-        FailureKind::Unanswered | FailureKind::GatewayLostAnswer => {
+        VisitFailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
+        VisitFailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
+        VisitFailureKind::Unanswered | VisitFailureKind::GatewayLostAnswer => {
             state.unanswered += 1;
             None
         }
-        FailureKind::NeverSent | FailureKind::Busy | FailureKind::BackendFailing => None,
+        VisitFailureKind::NeverSent | VisitFailureKind::Busy | VisitFailureKind::BackendFailing => None,
     };
     if let Some(outcome) = final_outcome {
         return end_visit(outcome, EndPhase::Issuing, None);
     }
     let until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
-    let failures = FailureStreak::with_failure(state.failures.take(), failure, now);
+    let failures = FailureStreak::streak_with_failure(state.failures.take(), failure, now);
     let out_of_patience = now.duration_since(failures.since) >= plan.patience.min(ISSUE_PATIENCE);
     let notice = failures.retry_notice(until, now);
     state.failures = Some(failures);
     if out_of_patience || state.unanswered >= MAX_UNANSWERED || now >= plan.give_up_at {
-        return give_up_issuing(&state);
+        return give_up_token_request(&state);
     }
-    pause_issuing(state, until, vec![notice], plan)
+    pause_token_request(state, until, vec![notice], plan)
 }
 
 /// Time or patience ran out before a token was issued.
-pub(super) fn give_up_issuing(state: &IssueState) -> Transition {
+pub(super) fn give_up_token_request(state: &TokenRequestState) -> Transition {
     let outcome = state.failures.as_ref().map_or_else(
         || {
             let why = "the backend did not answer the request for an Export Token in time";
             Outcome::Unreachable(why.to_owned())
         },
-        FailureStreak::outcome,
+        FailureStreak::outcome_after_failures,
     );
     end_visit(outcome, EndPhase::Issuing, None)
 }

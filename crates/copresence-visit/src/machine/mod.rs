@@ -4,15 +4,17 @@ mod issue;
 mod redeem;
 mod restore;
 
-pub use restore::{PastRedeem, PastVisit, StoredResponse};
+pub use restore::{EarlierRedeem, JournaledVisit, StoredDelivery};
 
-use crate::event::{Effect, Event, Failure, FailureKind, IssueRequest, Notice, PartialDelivery};
+use crate::event::{
+    MachineEffect, MachineEvent, PartialDelivery, TokenRequest, VisitFailure, VisitFailureKind, VisitNotice,
+};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollSchedule, PollingConfig};
-use crate::time::Millis;
+use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
-use issue::IssueState;
-use redeem::LostAnswer;
+use issue::TokenRequestState;
+use redeem::UnusableAnswer;
 use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
@@ -21,7 +23,7 @@ pub struct VisitPlan {
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// `--timeout`: end the visit at this time if no avatar was delivered.
-    pub give_up_at: Millis,
+    pub give_up_at: MillisSinceOrigin,
     /// How long the backend may fail without one usable response in between.
     pub patience: Duration,
     /// Seed of the polls' jitter.
@@ -32,10 +34,10 @@ pub struct VisitPlan {
 
 impl VisitPlan {
     /// The plan of a recovery: redeem once, without a time limit of its own.
-    pub fn for_recovery(token_is_too_old: bool) -> Self {
+    pub fn plan_for_recovery(token_is_too_old: bool) -> Self {
         Self {
             polling: PollingConfig::default(),
-            give_up_at: Millis::MAX,
+            give_up_at: MillisSinceOrigin::MAX,
             patience: Duration::MAX,
             seed: 0,
             mode: PollMode::Once { token_is_too_old },
@@ -70,15 +72,15 @@ pub struct Visit {
 #[derive(Debug, Clone)]
 pub enum State {
     /// Not started.
-    New(IssueRequest),
+    New(TokenRequest),
     /// A token is being requested.
-    Issuing(IssueState),
+    Issuing(TokenRequestState),
     /// The request failed; it is repeated at the given time.
-    IssuePaused(IssueState, Millis),
+    IssuePaused(TokenRequestState, MillisSinceOrigin),
     /// A token is active; the next poll is due at the given time.
-    Waiting(TokenState, Millis),
+    Waiting(ActiveTokenState, MillisSinceOrigin),
     /// A redeem is in flight. With a reason, the visit ends as soon as its response allows.
-    Redeeming(TokenState, Option<ExitReason>),
+    Redeeming(ActiveTokenState, Option<PendingExitReason>),
     /// URLs were received and are being downloaded; the token is never used again.
     Saving(Delivery),
     /// The files of a truncated response are being downloaded. The outcome applies if not one of them is received.
@@ -100,13 +102,13 @@ pub struct EndState {
 
 /// What is known of an active token.
 #[derive(Debug, Clone)]
-pub struct TokenState {
+pub struct ActiveTokenState {
     token: ExportToken,
     polling: PollSchedule,
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
-    lost_answer: Option<LostAnswer>,
+    lost_answer: Option<UnusableAnswer>,
     /// Files that a truncated response names, while no usable response was received since.
     partial: Option<PartialDelivery>,
     /// The visitor left while the avatar was being made.
@@ -116,16 +118,16 @@ pub struct TokenState {
 /// Failures in a row.
 #[derive(Debug, Clone)]
 struct FailureStreak {
-    since: Millis,
+    since: MillisSinceOrigin,
     attempts: u32,
     /// Protocol violations in a row at the end of the streak.
     violations: u32,
-    last: Failure,
+    last: VisitFailure,
 }
 
 /// Why a visit ends as soon as the redeem in flight is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitReason {
+pub enum PendingExitReason {
     /// [`VisitPlan::give_up_at`] has passed.
     TimedOut,
     /// The visitor left. A delivery is saved all the same.
@@ -135,11 +137,11 @@ pub enum ExitReason {
 }
 
 /// The new state, and what to do.
-type Transition = (State, Vec<Effect>);
+type Transition = (State, Vec<MachineEffect>);
 
 impl Visit {
     /// A visit that has not started.
-    pub fn new(plan: VisitPlan, request: IssueRequest) -> Self {
+    pub fn new(plan: VisitPlan, request: TokenRequest) -> Self {
         Self { plan, state: State::New(request) }
     }
 
@@ -149,7 +151,7 @@ impl Visit {
     }
 
     /// How it ended, if it did.
-    pub fn end(&self) -> Option<&EndState> {
+    pub fn end_state(&self) -> Option<&EndState> {
         match &self.state {
             State::Ended(end) => Some(end),
             _ => None,
@@ -157,24 +159,24 @@ impl Visit {
     }
 
     /// The outcome, if the visit ended.
-    pub fn outcome(&self) -> Option<&Outcome> {
-        self.end().map(|end| &end.outcome)
+    pub fn outcome_if_ended(&self) -> Option<&Outcome> {
+        self.end_state().map(|end| &end.outcome)
     }
 }
 
 impl State {
     /// The state's name for hosts.
-    fn phase(&self) -> EndPhase {
+    fn end_phase(&self) -> EndPhase {
         match self {
             Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndPhase::Issuing,
-            Self::Waiting(token, _) | Self::Redeeming(token, _) => token.phase(),
+            Self::Waiting(token, _) | Self::Redeeming(token, _) => token.end_phase(),
             Self::Saving(_) | Self::SavingPartial(_) => EndPhase::Saving,
             Self::Ended(end) => end.ended_in,
         }
     }
 }
 
-impl TokenState {
+impl ActiveTokenState {
     fn new(token: ExportToken, plan: &VisitPlan) -> Self {
         Self {
             token,
@@ -187,52 +189,62 @@ impl TokenState {
         }
     }
 
-    fn phase(&self) -> EndPhase {
-        if self.is_associated() { EndPhase::Making } else { EndPhase::Inviting }
+    fn end_phase(&self) -> EndPhase {
+        if self.is_avatar_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
 
-    fn is_associated(&self) -> bool {
+    fn is_avatar_associated(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
     }
 
-    fn has_failed(&self) -> bool {
+    fn has_avatar_failed(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status == CompletionStatus::Failed)
     }
 
     /// Whether an avatar is on its way (after `failed` it is not).
-    fn is_making(&self) -> bool {
-        self.is_associated() && !self.has_failed()
+    fn is_avatar_in_progress(&self) -> bool {
+        self.is_avatar_associated() && !self.has_avatar_failed()
     }
 
     /// Ends the visit in this token's phase.
     fn end_with(self, outcome: Outcome) -> Transition {
-        let ended_in = self.phase();
+        let ended_in = self.end_phase();
         end_visit(outcome, ended_in, self.progress)
     }
 }
 
 /// Applies an event at `now`, and returns the visit with what is to be done.
 #[must_use]
-pub fn step(visit: Visit, event: Event, now: Millis) -> (Visit, Vec<Effect>) {
+pub fn apply_event_to_visit(
+    visit: Visit,
+    event: MachineEvent,
+    now: MillisSinceOrigin,
+) -> (Visit, Vec<MachineEffect>) {
     let Visit { plan, state } = visit;
-    let (state, effects) = transition(&plan, state, event, now);
+    let (state, effects) = transition_state(&plan, state, event, now);
     (Visit { plan, state }, effects)
 }
 
-fn transition(plan: &VisitPlan, state: State, event: Event, now: Millis) -> Transition {
+/// Computes the next state and its effects. An event that does not fit the state changes nothing.
+fn transition_state(
+    plan: &VisitPlan,
+    state: State,
+    event: MachineEvent,
+    now: MillisSinceOrigin,
+) -> Transition {
     match (state, event) {
-        (State::New(request), Event::Started) => issue::start_issuing(request, plan),
-        (State::Issuing(_), Event::TokenIssued(token)) => redeem::start_polling(token, plan, now),
-        (State::Issuing(state), Event::IssueFailed(failure)) => {
-            issue::handle_issue_failure(state, failure, plan, now)
+        (State::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
+        (State::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
+        (State::Issuing(state), MachineEvent::IssueFailed(failure)) => {
+            issue::handle_token_request_failure(state, failure, plan, now)
         }
-        (State::Issuing(state), Event::TimerFired) if now >= plan.give_up_at => {
-            issue::give_up_issuing(&state)
+        (State::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
+            issue::give_up_token_request(&state)
         }
-        (State::IssuePaused(state, until), Event::TimerFired) => {
-            issue::resume_issuing(state, until, plan, now)
+        (State::IssuePaused(state, until), MachineEvent::TimerFired) => {
+            issue::resume_token_request(state, until, plan, now)
         }
-        (State::Waiting(token, until), Event::TimerFired) => {
+        (State::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
                 redeem::give_up_polling(token)
             } else if now >= until {
@@ -241,59 +253,63 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Millis) -> Tran
                 redeem::wait_for_next_poll(token, until, Vec::new(), plan)
             }
         }
-        (State::Redeeming(token, exit), Event::Redeemed(result)) => {
+        (State::Redeeming(token, exit), MachineEvent::Redeemed(result)) => {
             redeem::handle_redeem_result(token, exit, result, plan, now)
         }
-        (State::Redeeming(token, None), Event::TimerFired) if now >= plan.give_up_at => {
-            redeem::exit_after_response(token, ExitReason::TimedOut, now)
+        (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
+            redeem::exit_after_response(token, PendingExitReason::TimedOut, now)
         }
-        (State::Redeeming(token, Some(exit)), Event::TimerFired) => {
+        (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => {
             redeem::exit_without_response(token, exit)
         }
         (
-            State::Redeeming(token, None | Some(ExitReason::TimedOut | ExitReason::VisitorLeft)),
-            Event::Interrupted,
-        ) => redeem::exit_after_response(token, ExitReason::Interrupted, now),
-        (State::Waiting(mut token, until), Event::VisitorLeft) if token.is_making() => {
+            State::Redeeming(
+                token,
+                None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft),
+            ),
+            MachineEvent::Interrupted,
+        ) => redeem::exit_after_response(token, PendingExitReason::Interrupted, now),
+        (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
             (State::Waiting(token, until), Vec::new())
         }
-        (State::Redeeming(mut token, exit), Event::VisitorLeft) if token.is_making() => {
+        (State::Redeeming(mut token, exit), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
             (State::Redeeming(token, exit), Vec::new())
         }
-        (State::Redeeming(token, None), Event::VisitorLeft) => {
-            redeem::exit_after_response(token, ExitReason::VisitorLeft, now)
+        (State::Redeeming(token, None), MachineEvent::VisitorLeft) => {
+            redeem::exit_after_response(token, PendingExitReason::VisitorLeft, now)
         }
-        (State::Saving(delivery), Event::Saved) => {
+        (State::Saving(delivery), MachineEvent::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
             let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedWithViolation);
             end_visit(outcome, EndPhase::Saved, None)
         }
-        (State::Saving(_), Event::SavedInPart(why) | Event::NothingSaved(why))
-        | (State::SavingPartial(_), Event::SavedInPart(why)) => {
+        (State::Saving(_), MachineEvent::SavedInPart(why) | MachineEvent::NothingSaved(why))
+        | (State::SavingPartial(_), MachineEvent::SavedInPart(why)) => {
             end_visit(Outcome::SavedInPart(why), EndPhase::Saving, None)
         }
-        (State::SavingPartial(_), Event::Saved) => {
+        (State::SavingPartial(_), MachineEvent::Saved) => {
             let why = "only the beginning of the response was received";
             end_visit(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
-        (State::SavingPartial(otherwise), Event::NothingSaved(why)) => {
+        (State::SavingPartial(otherwise), MachineEvent::NothingSaved(why)) => {
             end_visit(otherwise.with_no_file_saved(&why), EndPhase::Saving, None)
         }
-        (State::Saving(_) | State::SavingPartial(_), Event::DiskFull(why)) => {
+        (State::Saving(_) | State::SavingPartial(_), MachineEvent::DiskFull(why)) => {
             end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)
         }
         (
             state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
-            Event::VisitorLeft,
+            MachineEvent::VisitorLeft,
         )
-        | (state @ State::Ended(_), Event::Interrupted) => (state, Vec::new()),
-        (State::Waiting(token, _) | State::Redeeming(token, _), Event::Interrupted | Event::VisitorLeft) => {
-            token.end_with(Outcome::Interrupted)
-        }
-        (state, Event::Interrupted | Event::VisitorLeft) => {
-            end_visit(Outcome::Interrupted, state.phase(), None)
+        | (state @ State::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
+        (
+            State::Waiting(token, _) | State::Redeeming(token, _),
+            MachineEvent::Interrupted | MachineEvent::VisitorLeft,
+        ) => token.end_with(Outcome::Interrupted),
+        (state, MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
+            end_visit(Outcome::Interrupted, state.end_phase(), None)
         }
         (state, _) => (state, Vec::new()),
     }
@@ -301,19 +317,19 @@ fn transition(plan: &VisitPlan, state: State, event: Event, now: Millis) -> Tran
 
 fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
     let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
-    (state, vec![Effect::End(outcome)])
+    (state, vec![MachineEffect::End(outcome)])
 }
 
 impl FailureStreak {
-    fn with_failure(before: Option<Self>, failure: Failure, now: Millis) -> Self {
+    fn streak_with_failure(before: Option<Self>, failure: VisitFailure, now: MillisSinceOrigin) -> Self {
         let (since, attempts, violations) =
             before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
-        let violations = if failure.kind == FailureKind::ProtocolViolation { violations + 1 } else { 0 };
+        let violations = if failure.kind == VisitFailureKind::ProtocolViolation { violations + 1 } else { 0 };
         Self { since, attempts: attempts + 1, violations, last: failure }
     }
 
-    fn retry_notice(&self, until: Millis, now: Millis) -> Effect {
-        Effect::Notify(Notice::Retrying {
+    fn retry_notice(&self, until: MillisSinceOrigin, now: MillisSinceOrigin) -> MachineEffect {
+        MachineEffect::Notify(VisitNotice::Retrying {
             failure: self.last.clone(),
             attempt: self.attempts,
             next_poll: until.duration_since(now),
@@ -321,17 +337,17 @@ impl FailureStreak {
     }
 
     /// The outcome of a visit that ends with these failures.
-    fn outcome(&self) -> Outcome {
+    fn outcome_after_failures(&self) -> Outcome {
         let detail = self.last.detail.clone();
         match self.last.kind {
-            FailureKind::NeverSent | FailureKind::Unanswered => Outcome::Unreachable(detail),
-            FailureKind::ProtocolViolation => Outcome::ProtocolViolation(detail),
-            FailureKind::Storage => Outcome::StorageFailed(detail),
-            FailureKind::DiskFull => Outcome::DiskFull(detail),
-            FailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
-            FailureKind::Busy | FailureKind::BackendFailing | FailureKind::GatewayLostAnswer => {
-                Outcome::BackendFailing(detail)
-            }
+            VisitFailureKind::NeverSent | VisitFailureKind::Unanswered => Outcome::Unreachable(detail),
+            VisitFailureKind::ProtocolViolation => Outcome::ProtocolViolation(detail),
+            VisitFailureKind::Storage => Outcome::StorageFailed(detail),
+            VisitFailureKind::DiskFull => Outcome::DiskFull(detail),
+            VisitFailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
+            VisitFailureKind::Busy
+            | VisitFailureKind::BackendFailing
+            | VisitFailureKind::GatewayLostAnswer => Outcome::BackendFailing(detail),
         }
     }
 }

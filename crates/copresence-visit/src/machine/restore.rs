@@ -1,8 +1,8 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{LostAnswer, start_saving, start_saving_partial};
-use super::{TokenState, Transition, Visit, VisitPlan, end_visit, redeem};
-use crate::event::{Effect, PartialDelivery};
+use super::redeem::{UnusableAnswer, start_saving, start_saving_partial};
+use super::{ActiveTokenState, Transition, Visit, VisitPlan, end_visit, redeem};
+use crate::event::{MachineEffect, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 
@@ -11,7 +11,7 @@ const UNREADABLE: &str = "a response to the redeem could not be read";
 
 /// What the journal knows of a visit.
 #[derive(Debug, Clone, Default)]
-pub struct PastVisit {
+pub struct JournaledVisit {
     /// Whether a token was ever issued.
     pub was_issued: bool,
     /// Whether an avatar was ever associated with it.
@@ -19,16 +19,16 @@ pub struct PastVisit {
     /// The token, unless it is spent or was never issued.
     pub token: Option<ExportToken>,
     /// The earlier redeems, in order.
-    pub redeems: Vec<PastRedeem>,
+    pub redeems: Vec<EarlierRedeem>,
     /// What the last usable response reported, if the journal has it.
     pub progress: Option<Progress>,
     /// A response on disk that names files.
-    pub response: Option<StoredResponse>,
+    pub response: Option<StoredDelivery>,
 }
 
 /// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PastRedeem {
+pub enum EarlierRedeem {
     /// Says nothing of the token: the request was never sent, or the response was a plain failure.
     Inconclusive,
     /// 200 without URLs: the token was active.
@@ -41,7 +41,7 @@ pub enum PastRedeem {
 
 /// A response on disk that names files.
 #[derive(Debug, Clone, PartialEq)]
-pub enum StoredResponse {
+pub enum StoredDelivery {
     /// The delivery that spent the token.
     Delivery(Delivery),
     /// A truncated response that was already used as the delivery, because the token was refused.
@@ -56,23 +56,23 @@ impl Visit {
     /// The result is in the state in which the same events would have left a live visit, so [`super::step`] treats both
     /// alike. What cannot be continued is ended.
     #[must_use]
-    pub fn restore(plan: VisitPlan, past: PastVisit) -> (Self, Vec<Effect>) {
+    pub fn restore_visit(plan: VisitPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
         let (state, effects) = restore_state(&plan, past);
         (Self { plan, state }, effects)
     }
 }
 
-fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
+fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
     let mut lost_answer = None;
     let mut was_active = false;
     for redeem in past.redeems {
         match redeem {
-            PastRedeem::Active => (lost_answer, was_active) = (None, true),
-            PastRedeem::NotReceived(how) => lost_answer = Some(LostAnswer::NotReceived(how)),
-            PastRedeem::Unreadable(how) if lost_answer.is_none() => {
-                lost_answer = Some(LostAnswer::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
+            EarlierRedeem::Active => (lost_answer, was_active) = (None, true),
+            EarlierRedeem::NotReceived(how) => lost_answer = Some(UnusableAnswer::NotReceived(how)),
+            EarlierRedeem::Unreadable(how) if lost_answer.is_none() => {
+                lost_answer = Some(UnusableAnswer::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
             }
-            PastRedeem::Inconclusive | PastRedeem::Unreadable(_) => {}
+            EarlierRedeem::Inconclusive | EarlierRedeem::Unreadable(_) => {}
         }
     }
     let status = if past.was_associated {
@@ -85,12 +85,12 @@ fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
         .or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
 
     let partial = match past.response {
-        Some(StoredResponse::Delivery(delivery)) => return start_saving(delivery),
-        Some(StoredResponse::UsedPartial(delivery)) => {
-            let lost = lost_answer.unwrap_or_else(|| LostAnswer::Unreadable(UNREADABLE.to_owned()));
-            return start_saving_partial(delivery, lost.outcome(), Vec::new());
+        Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
+        Some(StoredDelivery::UsedPartial(delivery)) => {
+            let lost = lost_answer.unwrap_or_else(|| UnusableAnswer::Unreadable(UNREADABLE.to_owned()));
+            return start_saving_partial(delivery, lost.outcome_if_refused(), Vec::new());
         }
-        Some(StoredResponse::Partial(partial)) => Some(partial),
+        Some(StoredDelivery::Partial(partial)) => Some(partial),
         None => None,
     };
     let Some(token) = past.token else {
@@ -102,8 +102,8 @@ fn restore_state(plan: &VisitPlan, past: PastVisit) -> Transition {
         return end_visit(Outcome::Interrupted, ended_in, progress);
     };
     if partial.is_some() && lost_answer.is_none() {
-        lost_answer = Some(LostAnswer::Unreadable(UNREADABLE.to_owned()));
+        lost_answer = Some(UnusableAnswer::Unreadable(UNREADABLE.to_owned()));
     }
-    let token = TokenState { progress, lost_answer, partial, ..TokenState::new(token, plan) };
+    let token = ActiveTokenState { progress, lost_answer, partial, ..ActiveTokenState::new(token, plan) };
     redeem::send_redeem(token, plan)
 }

@@ -26,7 +26,7 @@ mod properties;
 mod queued;
 mod unassociated;
 
-use crate::time::Millis;
+use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use jitter::Jitter;
 use processing::ProcessingEstimate;
@@ -91,7 +91,7 @@ pub struct PollSchedule {
     usual_processing: f64,
     jitter: Jitter,
     /// Time of the first response: the origin of the times below.
-    first_response: Option<Millis>,
+    first_response: Option<MillisSinceOrigin>,
     /// The last usable response.
     last: f64,
     phase: Phase,
@@ -132,7 +132,7 @@ impl PollSchedule {
     }
 
     /// Takes the result of the poll that ended at `now`, and returns when the next one is due.
-    pub fn next_poll(&mut self, result: &PollResult<'_>, now: Millis) -> Millis {
+    pub fn next_poll(&mut self, result: &PollResult<'_>, now: MillisSinceOrigin) -> MillisSinceOrigin {
         let origin = *self.first_response.get_or_insert(now);
         // Time never goes back, also if the clock does.
         let at = now.duration_since(origin).as_secs_f64().max(self.last);
@@ -190,22 +190,22 @@ impl Phase {
                 _ => Self::Unassociated { since: at },
             },
             CompletionStatus::InQueue => {
-                let place = progress.queue_position.map(QueuePosition::get);
+                let place = progress.queue_position.map(QueuePosition::position);
                 let mut queued = match self {
                     Self::Queued(queued) => queued,
                     _ => QueueEstimate::new(at, place, usual_processing),
                 };
-                queued.update(at, place);
+                queued.update_position(at, place);
                 Self::Queued(queued)
             }
             CompletionStatus::Processing | CompletionStatus::Other(_) => {
-                let percent = progress.completion.map(Percent::get);
+                let percent = progress.completion.map(Percent::percentage);
                 let mut estimate = match self {
                     Self::Processing(estimate) => estimate,
                     Self::Unknown => ProcessingEstimate::new(at, None, percent, usual_processing),
                     _ => ProcessingEstimate::new(at, Some(last), percent, usual_processing),
                 };
-                estimate.update(at, percent);
+                estimate.update_progress(at, percent);
                 Self::Processing(estimate)
             }
             CompletionStatus::Failed => match self {

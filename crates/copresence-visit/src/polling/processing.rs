@@ -5,7 +5,7 @@
 //! visits is always expected to end against the estimate, and more the longer progress does not change. All times are
 //! fractions of the usual time, so that backends of any speed are polled alike.
 
-use super::inspection::next_inspection;
+use super::inspection::poll_interval_within_budget;
 
 /// Expected seconds that a ready avatar may go unnoticed.
 const UNNOTICED_BUDGET: f64 = 0.06;
@@ -57,12 +57,12 @@ impl ProcessingEstimate {
     }
 
     /// Takes the progress reported at `now`.
-    pub(super) fn update(&mut self, now: f64, percent: Option<u8>) {
+    pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
             self.step = common_divisor(self.step, percent);
             let share = share_of_percent(percent);
             if share > self.share {
-                self.record_rise(now, share);
+                self.record_progress_rise(now, share);
             } else if share < self.share - 4.0 * SHARE_ERROR {
                 // More than an error of the report: the work was started again.
                 let worked = (share > 0.0).then_some(share * self.usual);
@@ -72,7 +72,7 @@ impl ProcessingEstimate {
         self.last_poll = now;
     }
 
-    fn record_rise(&mut self, now: f64, share: f64) {
+    fn record_progress_rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
         let expected = (share - self.share) * self.estimated_duration().0;
         let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
@@ -121,7 +121,7 @@ impl ProcessingEstimate {
             let surprised = surprise * (1.0 - (-ahead / surprise_scale).exp());
             (estimated + surprised) / remaining
         };
-        next_inspection(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
+        poll_interval_within_budget(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
             polls.push((now, next));
             now += next;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
-            estimate.update(now, Some((now / takes * 100.0).min(99.0) as u8));
+            estimate.update_progress(now, Some((now / takes * 100.0).min(99.0) as u8));
         }
         polls
     }
@@ -167,12 +167,12 @@ mod tests {
     fn a_stall_half_way_is_not_mistaken_for_the_end() {
         let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), 90.0);
         for second in (0..=45_u8).step_by(5) {
-            estimate.update(f64::from(second), Some(second / 5 * 5));
+            estimate.update_progress(f64::from(second), Some(second / 5 * 5));
         }
         // Without the stall the end would have come at about 90 s.
         for second in 50..=100 {
             let now = f64::from(second);
-            estimate.update(now, Some(45));
+            estimate.update_progress(now, Some(45));
             assert!(estimate.next_interval(now) > 2.0, "{} s at {now} s", estimate.next_interval(now));
         }
     }
@@ -180,20 +180,20 @@ mod tests {
     #[test]
     fn the_step_of_reports_is_detected() {
         let mut estimate = ProcessingEstimate::new(0.0, None, Some(10), 90.0);
-        estimate.update(10.0, Some(25));
+        estimate.update_progress(10.0, Some(25));
         assert_eq!(estimate.step, 5);
-        estimate.update(20.0, Some(0));
+        estimate.update_progress(20.0, Some(0));
         assert_eq!(estimate.step, 5);
-        estimate.update(30.0, Some(33));
+        estimate.update_progress(30.0, Some(33));
         assert_eq!(estimate.step, 1);
     }
 
     #[test]
     fn restarted_work_is_estimated_again() {
         let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), 90.0);
-        estimate.update(80.0, Some(90));
+        estimate.update_progress(80.0, Some(90));
         let near = estimate.next_interval(80.0);
-        estimate.update(81.0, Some(10));
+        estimate.update_progress(81.0, Some(10));
         assert!(estimate.next_interval(81.0) > 3.0 * near);
     }
 }

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 /// Result of one poll.
 #[derive(Debug, Clone)]
-enum Response {
+enum SimulatedResponse {
     Progress(Progress),
     Failed(Option<Duration>),
 }
 
-impl Response {
-    fn result(&self) -> PollResult<'_> {
+impl SimulatedResponse {
+    fn as_poll_result(&self) -> PollResult<'_> {
         match self {
             Self::Progress(progress) => PollResult::Progress(progress),
             Self::Failed(retry_after) => PollResult::Failed { retry_after: *retry_after },
@@ -19,7 +19,7 @@ impl Response {
     }
 }
 
-fn progress() -> impl Strategy<Value = Progress> {
+fn any_progress() -> impl Strategy<Value = Progress> {
     let status = prop_oneof![
         Just(CompletionStatus::NoAssociatedAvatar),
         Just(CompletionStatus::InQueue),
@@ -36,7 +36,7 @@ fn progress() -> impl Strategy<Value = Progress> {
     })
 }
 
-fn duration() -> impl Strategy<Value = Duration> {
+fn any_duration() -> impl Strategy<Value = Duration> {
     prop_oneof![
         8 => (0..400_000_u64).prop_map(Duration::from_millis),
         2 => (0..5_000_000_000_u64).prop_map(Duration::from_nanos),
@@ -45,15 +45,15 @@ fn duration() -> impl Strategy<Value = Duration> {
     ]
 }
 
-fn response() -> impl Strategy<Value = Response> {
+fn any_response() -> impl Strategy<Value = SimulatedResponse> {
     prop_oneof![
-        4 => progress().prop_map(Response::Progress),
-        1 => proptest::option::of(duration()).prop_map(Response::Failed),
+        4 => any_progress().prop_map(SimulatedResponse::Progress),
+        1 => proptest::option::of(any_duration()).prop_map(SimulatedResponse::Failed),
     ]
 }
 
-fn config() -> impl Strategy<Value = PollingConfig> {
-    (duration(), duration(), proptest::option::of(duration()), duration()).prop_map(
+fn extreme_config() -> impl Strategy<Value = PollingConfig> {
+    (any_duration(), any_duration(), proptest::option::of(any_duration()), any_duration()).prop_map(
         |(fastest, slowest, fixed, usual_processing)| PollingConfig {
             fastest,
             slowest,
@@ -65,39 +65,39 @@ fn config() -> impl Strategy<Value = PollingConfig> {
 
 /// Plausible configurations more often than extreme ones.
 fn any_config() -> impl Strategy<Value = PollingConfig> {
-    prop_oneof![Just(PollingConfig::default()), config()]
+    prop_oneof![Just(PollingConfig::default()), extreme_config()]
 }
 
 /// Each response comes some time after the poll was due, or before, if the clock was set back.
-fn traffic() -> impl Strategy<Value = Vec<(Response, u64, bool)>> {
-    prop::collection::vec((response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
+fn any_responses() -> impl Strategy<Value = Vec<(SimulatedResponse, u64, bool)>> {
+    prop::collection::vec((any_response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
 }
 
-fn saturating(duration: Duration) -> u64 {
+fn saturating_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 proptest! {
     #[test]
-    fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in traffic()) {
+    fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in any_responses()) {
         let mut polling = PollSchedule::new(config.clone(), seed);
-        let mut now = Millis::from_millis(5_000_000);
+        let mut now = MillisSinceOrigin::from_millis(5_000_000);
         for (response, late, set_back) in traffic {
-            let due = polling.next_poll(&response.result(), now);
+            let due = polling.next_poll(&response.as_poll_result(), now);
             let longest = config.slowest.max(config.fastest).max(config.fixed.unwrap_or_default());
             let wished = match response {
-                Response::Failed(Some(retry_after)) => saturating(retry_after).min(MAX_RETRY_AFTER_MILLIS),
+                SimulatedResponse::Failed(Some(retry_after)) => saturating_millis(retry_after).min(MAX_RETRY_AFTER_MILLIS),
                 _ => 0,
             };
             let wait = due.as_millis() - now.as_millis();
             if due.as_millis() < u64::MAX {
-                prop_assert!(wait >= saturating(config.fastest), "{wait} ms");
+                prop_assert!(wait >= saturating_millis(config.fastest), "{wait} ms");
                 prop_assert!(wait >= wished, "{wait} ms, wished {wished} ms");
             }
-            let bound = saturating(longest).saturating_add(1).max((wished + wished / 10 + 2).min(MAX_RETRY_AFTER_MILLIS));
+            let bound = saturating_millis(longest).saturating_add(1).max((wished + wished / 10 + 2).min(MAX_RETRY_AFTER_MILLIS));
             prop_assert!(wait <= bound, "{wait} ms, at most {bound} ms");
             now = if set_back || due.as_millis() > 1 << 50 {
-                Millis::from_millis(now.as_millis() / 2)
+                MillisSinceOrigin::from_millis(now.as_millis() / 2)
             } else {
                 due + Duration::from_millis(late)
             };
@@ -105,21 +105,21 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in traffic()) {
+    fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in any_responses()) {
         let mut one = PollSchedule::new(config.clone(), seed);
         let mut other = PollSchedule::new(config, seed);
-        let mut now = Millis::default();
+        let mut now = MillisSinceOrigin::default();
         for (response, late, _) in traffic {
-            let due = one.next_poll(&response.result(), now);
-            prop_assert_eq!(due, other.next_poll(&response.result(), now));
+            let due = one.next_poll(&response.as_poll_result(), now);
+            prop_assert_eq!(due, other.next_poll(&response.as_poll_result(), now));
             now = if due.as_millis() > 1 << 50 { now } else { due + Duration::from_millis(late) };
         }
     }
 
     #[test]
-    fn a_fixed_interval_is_exact_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(progress(), 1..40)) {
+    fn a_fixed_interval_is_exact_to_the_millisecond(every in 250..120_000_u64, seed: u64, shown in prop::collection::vec(any_progress(), 1..40)) {
         let mut polling = PollSchedule::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
-        let mut now = Millis::default();
+        let mut now = MillisSinceOrigin::default();
         for progress in &shown {
             let due = polling.next_poll(&PollResult::Progress(progress), now);
             prop_assert_eq!(due.duration_since(now), Duration::from_millis(every));
@@ -131,26 +131,26 @@ proptest! {
     fn failures_never_poll_faster_than_a_fixed_interval(every in 250..120_000_u64, seed: u64, troubles in 1..40_usize) {
         let mut polling = PollSchedule::new(PollingConfig { fixed: Some(Duration::from_millis(every)), ..PollingConfig::default() }, seed);
         for _ in 0..troubles {
-            let due = polling.next_poll(&PollResult::Failed { retry_after: None }, Millis::default());
+            let due = polling.next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default());
             prop_assert!(due.as_millis() >= every);
         }
     }
 
     #[test]
-    fn a_usable_response_resets_the_backoff(progress in progress(), seed: u64, troubles in 0..40_usize) {
+    fn a_usable_response_resets_the_backoff(progress in any_progress(), seed: u64, troubles in 0..40_usize) {
         let mut calm = PollSchedule::new(PollingConfig::default(), seed);
         let mut troubled = calm.clone();
         for _ in 0..troubles {
-            troubled.next_poll(&PollResult::Failed { retry_after: None }, Millis::default());
+            troubled.next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default());
         }
         let good = PollResult::Progress(&progress);
-        let calm = calm.next_poll(&good, Millis::default()).as_millis();
+        let calm = calm.next_poll(&good, MillisSinceOrigin::default()).as_millis();
         let mut afterwards = troubled;
-        let troubled = afterwards.next_poll(&good, Millis::default()).as_millis();
+        let troubled = afterwards.next_poll(&good, MillisSinceOrigin::default()).as_millis();
         // They differ by two draws of the jitter at most.
         prop_assert!(calm * 100 <= troubled * 118 && troubled * 100 <= calm * 118, "{calm} ms, {troubled} ms");
         // And the next failure starts at the bottom again.
-        let again = afterwards.next_poll(&PollResult::Failed { retry_after: None }, Millis::default()).as_millis();
+        let again = afterwards.next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default()).as_millis();
         prop_assert!(again <= troubled.max(1000) * 13 / 10, "{again} ms after {troubled} ms");
     }
 }
@@ -163,7 +163,9 @@ fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
         let mut polling = PollSchedule::new(config.clone(), seed);
         for sum in &mut sums {
             *sum += seconds_of_millis(
-                polling.next_poll(&PollResult::Failed { retry_after: None }, Millis::default()).as_millis(),
+                polling
+                    .next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default())
+                    .as_millis(),
             );
         }
     }
@@ -188,7 +190,7 @@ fn retry_after_is_honoured_to_five_minutes() {
     let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let mut after = |seconds| {
         let retry_after = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };
-        polling.next_poll(&retry_after, Millis::default()).as_millis()
+        polling.next_poll(&retry_after, MillisSinceOrigin::default()).as_millis()
     };
     assert!((120_000..=132_001).contains(&after(120)));
     assert_eq!(after(86_400), MAX_RETRY_AFTER_MILLIS);
@@ -198,8 +200,10 @@ fn retry_after_is_honoured_to_five_minutes() {
 fn a_fleet_does_not_poll_in_step() {
     let first: std::collections::BTreeSet<_> = (0..100)
         .map(|seed| {
-            PollSchedule::new(PollingConfig::default(), seed)
-                .next_poll(&PollResult::Progress(&Progress::without_avatar()), Millis::default())
+            PollSchedule::new(PollingConfig::default(), seed).next_poll(
+                &PollResult::Progress(&Progress::progress_without_avatar()),
+                MillisSinceOrigin::default(),
+            )
         })
         .collect();
     assert!(first.len() > 50, "{} different times", first.len());
@@ -209,7 +213,7 @@ fn a_fleet_does_not_poll_in_step() {
 fn failed_is_polled_slowly_and_a_new_recording_quickly() {
     let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let failed = Progress { status: CompletionStatus::Failed, completion: None, queue_position: None };
-    let mut now = Millis::default();
+    let mut now = MillisSinceOrigin::default();
     for _ in 0..20 {
         let due = polling.next_poll(&PollResult::Progress(&failed), now);
         assert!((7..=30).contains(&due.duration_since(now).as_secs()));

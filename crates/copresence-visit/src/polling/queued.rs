@@ -1,6 +1,6 @@
 //! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be current.
 
-use super::inspection::next_inspection;
+use super::inspection::poll_interval_within_budget;
 
 /// Time per position as a fraction of the usual processing time, before a move was observed. Several avatars are
 /// processed at a time.
@@ -43,7 +43,7 @@ impl QueueEstimate {
     }
 
     /// Takes the position reported at `now`.
-    pub(super) fn update(&mut self, now: f64, place: Option<u32>) {
+    pub(super) fn update_position(&mut self, now: f64, place: Option<u32>) {
         if place != self.position {
             let has_advanced = place.is_some() && place < self.position;
             if has_advanced {
@@ -66,7 +66,7 @@ impl QueueEstimate {
         let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
         let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
         let spent = now - self.position_since;
-        next_inspection(
+        poll_interval_within_budget(
             |ahead| 1.0 - survival(spent + ahead) / survival(spent),
             UNNOTICED_BUDGET,
             MAX_INTERVAL,
@@ -87,7 +87,7 @@ mod tests {
             now += queued.next_interval(now);
             polls += 1.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few places")]
-            queued.update(now, Some(9_u32.saturating_sub((now / pace) as u32)));
+            queued.update_position(now, Some(9_u32.saturating_sub((now / pace) as u32)));
         }
         now / polls
     }
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_move_that_is_due_is_polled_more_often() {
         let mut queued = QueueEstimate::new(0.0, Some(3), 90.0);
-        queued.update(40.0, Some(2));
+        queued.update_position(40.0, Some(2));
         assert!(queued.next_interval(75.0) < queued.next_interval(40.0));
     }
 
@@ -111,7 +111,7 @@ mod tests {
         for (now, place) in
             [(10.0, Some(4)), (20.0, Some(7)), (30.0, None), (40.0, Some(u32::MAX)), (50.0, Some(0))]
         {
-            queued.update(now, place);
+            queued.update_position(now, place);
             let next = queued.next_interval(now);
             assert!(next > 0.0 && next <= MAX_INTERVAL, "{next} after {place:?}");
         }

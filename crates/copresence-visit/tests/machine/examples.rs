@@ -2,13 +2,15 @@
 
 use super::world::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{Event, FailureKind, Millis, Notice, Outcome, RedeemResult};
+use copresence_visit::{
+    MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitFailureKind, VisitNotice,
+};
 use std::time::Duration;
 
 /// Up to the first redeem in flight.
 fn redeeming() -> Host {
     let mut host = Host::new();
-    host.feed(Event::TokenIssued(token()));
+    host.feed(MachineEvent::TokenIssued(token()));
     fire_timer(&mut host);
     assert_eq!(host.in_flight, InFlight::Redeem);
     host
@@ -16,11 +18,11 @@ fn redeeming() -> Host {
 
 fn fire_timer(host: &mut Host) {
     host.now = host.wait.expect("a timer is set");
-    host.feed(Event::TimerFired);
+    host.feed(MachineEvent::TimerFired);
 }
 
 fn respond(host: &mut Host, result: RedeemResult) {
-    host.feed(Event::Redeemed(result));
+    host.feed(MachineEvent::Redeemed(result));
 }
 
 #[test]
@@ -30,19 +32,19 @@ fn a_whole_visit() {
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::Delivered(delivery()));
     assert_eq!(host.in_flight, InFlight::Save);
-    host.feed(Event::Saved);
+    host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
-    assert_eq!(host.visit.end().map(|end| end.ended_in.as_str()), Some("saved"));
+    assert_eq!(host.visit.end_state().map(|end| end.ended_in.as_str()), Some("saved"));
 }
 
 #[test]
 fn a_status_is_sent_only_on_change() {
     let mut host = redeeming();
     for _ in 0..3 {
-        respond(&mut host, RedeemResult::NotReady(Progress::without_avatar()));
+        respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
         fire_timer(&mut host);
     }
-    let told = host.notices.iter().filter(|n| matches!(n, Notice::Status { .. })).count();
+    let told = host.notices.iter().filter(|n| matches!(n, VisitNotice::Status { .. })).count();
     assert_eq!(told, 1);
 }
 
@@ -50,17 +52,17 @@ fn a_status_is_sent_only_on_change() {
 fn a_400_means_what_was_seen_before_it() {
     let cases: Vec<(Vec<RedeemResult>, &str, u8)> = vec![
         (vec![], "token_refused", 4),
-        (vec![RedeemResult::NotReady(Progress::without_avatar())], "token_expired", 4),
+        (vec![RedeemResult::NotReady(Progress::progress_without_avatar())], "token_expired", 4),
         (vec![RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None))], "avatar_failed", 5),
-        (vec![RedeemResult::Failed(failure(FailureKind::Unanswered))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(failure(FailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(failure(FailureKind::ProtocolViolation))], "protocol_broken", 9),
-        (vec![RedeemResult::Failed(failure(FailureKind::NeverSent))], "token_refused", 4),
-        (vec![RedeemResult::Failed(failure(FailureKind::BackendFailing))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(VisitFailureKind::Unanswered))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(VisitFailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(VisitFailureKind::ProtocolViolation))], "protocol_broken", 9),
+        (vec![RedeemResult::Failed(failure(VisitFailureKind::NeverSent))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(VisitFailureKind::BackendFailing))], "token_refused", 4),
         (
             vec![
-                RedeemResult::Failed(failure(FailureKind::Unanswered)),
-                RedeemResult::NotReady(Progress::without_avatar()),
+                RedeemResult::Failed(failure(VisitFailureKind::Unanswered)),
+                RedeemResult::NotReady(Progress::progress_without_avatar()),
             ],
             "token_expired",
             4,
@@ -80,12 +82,12 @@ fn a_400_means_what_was_seen_before_it() {
 
 #[test]
 fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
-    for kind in [FailureKind::Unanswered, FailureKind::ProtocolViolation] {
+    for kind in [VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation] {
         for later in [
             None,
-            Some(FailureKind::NeverSent),
-            Some(FailureKind::Unanswered),
-            Some(FailureKind::BackendFailing),
+            Some(VisitFailureKind::NeverSent),
+            Some(VisitFailureKind::Unanswered),
+            Some(VisitFailureKind::BackendFailing),
         ] {
             let refused = || {
                 let mut host = redeeming();
@@ -104,17 +106,18 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
                 host
             };
             let mut host = refused();
-            host.feed(Event::VisitorLeft);
-            host.feed(Event::SavedInPart("more may have been due".into()));
+            host.feed(MachineEvent::VisitorLeft);
+            host.feed(MachineEvent::SavedInPart("more may have been due".into()));
             assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "saved_in_part")));
             let mut host = refused();
-            host.feed(Event::DiskFull("no room".into()));
+            host.feed(MachineEvent::DiskFull("no room".into()));
             assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "disk_full")));
             let mut host = refused();
-            host.feed(Event::NothingSaved("gone (410)".into()));
+            host.feed(MachineEvent::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
             assert!(
-                matches!(end.exit_code(), 9 | 10) && end.detail().is_some_and(|d| d.contains("410")),
+                matches!(end.exit_code(), 9 | 10)
+                    && end.detail_for_operator().is_some_and(|d| d.contains("410")),
                 "{end:?}"
             );
         }
@@ -124,9 +127,9 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
 #[test]
 fn a_usable_response_voids_a_partial_delivery() {
     let mut host = redeeming();
-    respond(&mut host, RedeemResult::Truncated(failure(FailureKind::Unanswered), partial()));
+    respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
-    respond(&mut host, RedeemResult::NotReady(Progress::without_avatar()));
+    respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::Refused);
     assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
@@ -136,7 +139,7 @@ fn a_usable_response_voids_a_partial_delivery() {
 fn repeated_unreadable_responses_are_saved_in_part() {
     let mut host = redeeming();
     for last in [false, false, true] {
-        respond(&mut host, RedeemResult::Truncated(failure(FailureKind::ProtocolViolation), partial()));
+        respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::ProtocolViolation), partial()));
         if !last {
             fire_timer(&mut host);
         }
@@ -147,9 +150,9 @@ fn repeated_unreadable_responses_are_saved_in_part() {
 #[test]
 fn an_interruption_keeps_a_partial_delivery_for_recovery() {
     let mut host = redeeming();
-    respond(&mut host, RedeemResult::Truncated(failure(FailureKind::Unanswered), partial()));
+    respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
-    host.feed(Event::Interrupted);
+    host.feed(MachineEvent::Interrupted);
     respond(&mut host, RedeemResult::Refused);
     assert_eq!(host.end, Some(Outcome::Interrupted));
 }
@@ -165,23 +168,23 @@ fn a_failed_avatar_does_not_end_the_visit_by_itself() {
     let mut host = redeeming();
     respond(&mut host, RedeemResult::NotReady(failed));
     host.now = plan().give_up_at;
-    host.feed(Event::TimerFired);
+    host.feed(MachineEvent::TimerFired);
     assert_eq!(host.end.map(|end| end.exit_code()), Some(5));
 }
 
 #[test]
 fn a_redeem_in_flight_is_awaited_before_the_visit_ends() {
-    for leave in [Event::Interrupted, Event::TimerFired] {
+    for leave in [MachineEvent::Interrupted, MachineEvent::TimerFired] {
         let mut host = redeeming();
         host.now = plan().give_up_at;
         host.feed(leave.clone());
         assert_eq!(host.end, None, "{leave:?} waits for the answer");
         respond(&mut host, RedeemResult::Delivered(delivery()));
-        let expected = if leave == Event::TimerFired { None } else { Some(130) };
+        let expected = if leave == MachineEvent::TimerFired { None } else { Some(130) };
         assert_eq!(host.end.map(|end| end.exit_code()), expected);
     }
     let mut host = redeeming();
-    host.feed(Event::Interrupted);
+    host.feed(MachineEvent::Interrupted);
     fire_timer(&mut host);
     assert_eq!(host.end.map(|end| end.exit_code()), Some(130), "but not for ever");
 }
@@ -195,41 +198,41 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
         (RedeemResult::Delivered(delivery()), true),
         (RedeemResult::NotReady(making.clone()), true),
         (RedeemResult::NotReady(failed.clone()), false),
-        (RedeemResult::NotReady(Progress::without_avatar()), false),
-        (RedeemResult::Failed(failure(FailureKind::NeverSent)), false),
+        (RedeemResult::NotReady(Progress::progress_without_avatar()), false),
+        (RedeemResult::Failed(failure(VisitFailureKind::NeverSent)), false),
     ] {
         let mut host = redeeming();
-        host.feed(Event::VisitorLeft);
+        host.feed(MachineEvent::VisitorLeft);
         assert_eq!(host.end, None, "the answer is waited for");
         respond(&mut host, result.clone());
         assert_eq!(host.end.is_none(), goes_on, "{result:?}");
     }
     // Between two redeems the last status does.
-    for (last, goes_on) in [(making, true), (failed, false), (Progress::without_avatar(), false)] {
+    for (last, goes_on) in [(making, true), (failed, false), (Progress::progress_without_avatar(), false)] {
         let mut host = redeeming();
         respond(&mut host, RedeemResult::NotReady(last.clone()));
-        host.feed(Event::VisitorLeft);
+        host.feed(MachineEvent::VisitorLeft);
         assert_eq!(host.end.is_none(), goes_on, "{last:?}");
     }
     let mut host = redeeming();
     respond(&mut host, RedeemResult::Delivered(delivery()));
-    host.feed(Event::VisitorLeft);
-    host.feed(Event::Saved);
+    host.feed(MachineEvent::VisitorLeft);
+    host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
     let mut host = Host::new();
-    host.feed(Event::VisitorLeft);
+    host.feed(MachineEvent::VisitorLeft);
     assert_eq!(host.end, Some(Outcome::Interrupted));
 }
 
 #[test]
 fn an_interruption_ends_a_visit_whose_visitor_left() {
     let mut host = redeeming();
-    host.feed(Event::VisitorLeft);
-    host.feed(Event::Interrupted);
+    host.feed(MachineEvent::VisitorLeft);
+    host.feed(MachineEvent::Interrupted);
     respond(&mut host, RedeemResult::Delivered(delivery()));
     assert_eq!(host.end, Some(Outcome::Interrupted));
     let mut host = redeeming();
-    host.feed(Event::VisitorLeft);
+    host.feed(MachineEvent::VisitorLeft);
     fire_timer(&mut host);
     assert_eq!(host.end, Some(Outcome::Interrupted), "the answer is not waited for for ever");
 }
@@ -238,30 +241,30 @@ fn an_interruption_ends_a_visit_whose_visitor_left() {
 fn patience_runs_out_after_failures_in_a_row_only() {
     let mut host = redeeming();
     while host.end.is_none() {
-        respond(&mut host, RedeemResult::Failed(failure(FailureKind::NeverSent)));
+        respond(&mut host, RedeemResult::Failed(failure(VisitFailureKind::NeverSent)));
         if host.end.is_none() {
             fire_timer(&mut host);
         }
     }
     assert_eq!(host.end.map(|end| end.exit_code()), Some(6));
-    assert!(host.now.duration_since(Millis::default()) < PATIENCE + Duration::from_secs(70));
+    assert!(host.now.duration_since(MillisSinceOrigin::default()) < PATIENCE + Duration::from_secs(70));
 }
 
 #[test]
 fn few_tokens_are_requested() {
     let mut host = Host::new();
-    host.feed(Event::IssueFailed(failure(FailureKind::ProtocolViolation)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::ProtocolViolation)));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(9));
     let mut host = Host::new();
-    host.feed(Event::IssueFailed(failure(FailureKind::Storage)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Storage)));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(2), "one token that nobody keeps is enough");
     let mut host = Host::new();
-    host.feed(Event::IssueFailed(failure(FailureKind::DiskFull)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::DiskFull)));
     assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((2, "disk_full")));
     let mut host = Host::new();
     let mut asked = 1;
     while host.end.is_none() {
-        host.feed(Event::IssueFailed(failure(FailureKind::Unanswered)));
+        host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Unanswered)));
         if host.end.is_none() {
             fire_timer(&mut host);
             asked += 1;
@@ -279,12 +282,12 @@ fn a_visit_whose_visitor_left_ends_when_the_avatar_fails() {
         respond(&mut host, RedeemResult::NotReady(making.clone()));
         if leaves_during_redeem {
             fire_timer(&mut host);
-            host.feed(Event::VisitorLeft);
+            host.feed(MachineEvent::VisitorLeft);
         } else {
-            host.feed(Event::VisitorLeft);
+            host.feed(MachineEvent::VisitorLeft);
             fire_timer(&mut host);
         }
-        respond(&mut host, RedeemResult::Failed(failure(FailureKind::Busy)));
+        respond(&mut host, RedeemResult::Failed(failure(VisitFailureKind::Busy)));
         assert_eq!(host.end, None, "the avatar is on its way");
         fire_timer(&mut host);
         respond(&mut host, RedeemResult::NotReady(failed.clone()));

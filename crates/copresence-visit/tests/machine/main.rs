@@ -6,7 +6,7 @@ mod restore;
 mod story;
 mod world;
 
-use copresence_visit::Event;
+use copresence_visit::MachineEvent;
 use copresence_visit::machine::GRACE;
 use proptest::prelude::*;
 use std::time::Duration;
@@ -43,7 +43,7 @@ proptest! {
     #[test]
     fn nothing_happens_after_the_end(turns in proptest::collection::vec(any_turn(), 1..40)) {
         let mut host = Host::new();
-        host.feed(Event::Interrupted);
+        host.feed(MachineEvent::Interrupted);
         let end = host.end.clone();
         for turn in &turns {
             host.play(turn);

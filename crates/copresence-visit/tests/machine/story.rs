@@ -2,34 +2,37 @@
 
 use super::world::{delivery, failure, partial, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{Event, Failure, FailureKind, RedeemResult};
+use copresence_visit::{MachineEvent, RedeemResult, VisitFailure, VisitFailureKind};
 use proptest::prelude::*;
 use std::time::Duration;
 
-pub(crate) fn any_failure() -> impl Strategy<Value = Failure> {
+pub(crate) fn any_failure() -> impl Strategy<Value = VisitFailure> {
     let kinds = prop_oneof![
-        4 => Just(FailureKind::NeverSent),
-        4 => Just(FailureKind::Unanswered),
-        2 => Just(FailureKind::Busy),
-        2 => Just(FailureKind::BackendFailing),
-        2 => Just(FailureKind::GatewayLostAnswer),
-        1 => Just(FailureKind::CredentialsRefused),
-        2 => Just(FailureKind::ProtocolViolation),
-        1 => Just(FailureKind::Storage),
-        1 => Just(FailureKind::DiskFull),
+        4 => Just(VisitFailureKind::NeverSent),
+        4 => Just(VisitFailureKind::Unanswered),
+        2 => Just(VisitFailureKind::Busy),
+        2 => Just(VisitFailureKind::BackendFailing),
+        2 => Just(VisitFailureKind::GatewayLostAnswer),
+        1 => Just(VisitFailureKind::CredentialsRefused),
+        2 => Just(VisitFailureKind::ProtocolViolation),
+        1 => Just(VisitFailureKind::Storage),
+        1 => Just(VisitFailureKind::DiskFull),
     ];
-    (kinds, proptest::option::of(0u64..10_000))
-        .prop_map(|(kind, after)| Failure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
+    (kinds, proptest::option::of(0u64..10_000)).prop_map(|(kind, after)| VisitFailure {
+        retry_after: after.map(Duration::from_secs),
+        ..failure(kind)
+    })
 }
 
 /// A failure after which a part of the response is known.
-pub(crate) fn any_truncation() -> impl Strategy<Value = Failure> {
-    prop::sample::select(vec![FailureKind::Unanswered, FailureKind::ProtocolViolation]).prop_map(failure)
+pub(crate) fn any_truncation() -> impl Strategy<Value = VisitFailure> {
+    prop::sample::select(vec![VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation])
+        .prop_map(failure)
 }
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
     prop_oneof![
-        Just(Progress::without_avatar()),
+        Just(Progress::progress_without_avatar()),
         (0u32..30).prop_map(|place| progress(CompletionStatus::InQueue, Some(0), Some(place))),
         (0u8..=100).prop_map(|percent| progress(CompletionStatus::Processing, Some(percent), None)),
         Just(progress(CompletionStatus::Failed, Some(50), None)),
@@ -50,14 +53,14 @@ pub(crate) fn any_redeem() -> impl Strategy<Value = RedeemResult> {
 /// One turn of a story: how the effect in flight ends, whether the timer fires instead, and noise.
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
-    pub(crate) issue: Result<(), Failure>,
+    pub(crate) issue: Result<(), VisitFailure>,
     pub(crate) redeem: RedeemResult,
     pub(crate) saving: Saving,
     /// Whether the timer fires before the effect in flight ends.
     pub(crate) timer: bool,
     /// Milliseconds until the effect in flight ends.
     pub(crate) takes: u64,
-    pub(crate) noise: Option<Event>,
+    pub(crate) noise: Option<MachineEvent>,
 }
 
 /// How saving ends.
@@ -71,16 +74,16 @@ pub(crate) enum Saving {
 
 pub(crate) fn any_turn() -> impl Strategy<Value = Turn> {
     let noise = prop_oneof![
-        Just(Event::TimerFired),
-        Just(Event::Started),
-        Just(Event::TokenIssued(token())),
-        Just(Event::Saved),
-        Just(Event::SavedInPart("noise".into())),
-        Just(Event::DiskFull("noise".into())),
-        Just(Event::NothingSaved("noise".into())),
-        any_redeem().prop_map(Event::Redeemed),
-        Just(Event::VisitorLeft),
-        Just(Event::Interrupted),
+        Just(MachineEvent::TimerFired),
+        Just(MachineEvent::Started),
+        Just(MachineEvent::TokenIssued(token())),
+        Just(MachineEvent::Saved),
+        Just(MachineEvent::SavedInPart("noise".into())),
+        Just(MachineEvent::DiskFull("noise".into())),
+        Just(MachineEvent::NothingSaved("noise".into())),
+        any_redeem().prop_map(MachineEvent::Redeemed),
+        Just(MachineEvent::VisitorLeft),
+        Just(MachineEvent::Interrupted),
     ];
     (
         prop_oneof![3 => Just(Ok(())), 1 => any_failure().prop_map(Err)],

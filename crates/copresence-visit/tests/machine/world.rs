@@ -6,8 +6,9 @@ use copresence_protocol::{
     Progress, QueuePosition,
 };
 use copresence_visit::{
-    Effect, Event, Failure, FailureKind, IssueRequest, Millis, Notice, Outcome, PartialDelivery, PollMode,
-    PollingConfig, RedeemResult, State, Visit, VisitPlan, step,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollMode, PollingConfig,
+    RedeemResult, State, TokenRequest, Visit, VisitFailure, VisitFailureKind, VisitNotice, VisitPlan,
+    apply_event_to_visit,
 };
 use std::time::Duration;
 
@@ -17,16 +18,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 pub(crate) fn plan() -> VisitPlan {
     VisitPlan {
         polling: PollingConfig::default(),
-        give_up_at: Millis::default() + TIMEOUT,
+        give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,
         seed: 7,
         mode: PollMode::UntilReady,
     }
 }
 
-pub(crate) fn request() -> IssueRequest {
+pub(crate) fn request() -> TokenRequest {
     let link: LinkTemplate = "https://app.test/?exportToken={token}".parse().expect("a template");
-    IssueRequest { link, token_lifetime: None }
+    TokenRequest { link, token_lifetime: None }
 }
 
 pub(crate) fn token() -> ExportToken {
@@ -51,8 +52,8 @@ pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Opt
     }
 }
 
-pub(crate) fn failure(kind: FailureKind) -> Failure {
-    Failure::new(kind, "what happened")
+pub(crate) fn failure(kind: VisitFailureKind) -> VisitFailure {
+    VisitFailure::new(kind, "what happened")
 }
 
 /// The effect in flight.
@@ -69,9 +70,9 @@ pub(crate) enum InFlight {
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 pub(crate) struct Host {
     pub(crate) visit: Visit,
-    pub(crate) now: Millis,
+    pub(crate) now: MillisSinceOrigin,
     pub(crate) in_flight: InFlight,
-    pub(crate) wait: Option<Millis>,
+    pub(crate) wait: Option<MillisSinceOrigin>,
     pub(crate) delivered: bool,
     /// A truncated response names files, and no usable response was received since.
     pub(crate) partial: bool,
@@ -79,22 +80,22 @@ pub(crate) struct Host {
     pub(crate) is_useless: bool,
     pub(crate) partial_used: bool,
     pub(crate) redeems: u32,
-    pub(crate) notices: Vec<Notice>,
+    pub(crate) notices: Vec<VisitNotice>,
     pub(crate) end: Option<Outcome>,
 }
 
 impl Host {
     pub(crate) fn new() -> Self {
         let mut host = Self::of(Visit::new(plan(), request()));
-        host.feed(Event::Started);
+        host.feed(MachineEvent::Started);
         host
     }
 
     /// A restored visit, with its first effects performed.
-    pub(crate) fn restored((visit, effects): (Visit, Vec<Effect>), has_partial: bool) -> Self {
+    pub(crate) fn restored((visit, effects): (Visit, Vec<MachineEffect>), has_partial: bool) -> Self {
         let mut host = Self::of(visit);
         (host.partial, host.is_useless) = (has_partial, has_partial);
-        host.delivered = effects.iter().any(|effect| matches!(effect, Effect::Save { .. }));
+        host.delivered = effects.iter().any(|effect| matches!(effect, MachineEffect::Save { .. }));
         host.perform(effects);
         host
     }
@@ -102,7 +103,7 @@ impl Host {
     fn of(visit: Visit) -> Self {
         Self {
             visit,
-            now: Millis::default(),
+            now: MillisSinceOrigin::default(),
             in_flight: InFlight::Nothing,
             wait: None,
             delivered: false,
@@ -115,8 +116,8 @@ impl Host {
         }
     }
 
-    pub(crate) fn feed(&mut self, event: Event) {
-        if let (InFlight::Redeem, Event::Redeemed(result)) = (self.in_flight, &event) {
+    pub(crate) fn feed(&mut self, event: MachineEvent) {
+        if let (InFlight::Redeem, MachineEvent::Redeemed(result)) = (self.in_flight, &event) {
             self.delivered |= matches!(result, RedeemResult::Delivered(_));
             self.partial = match result {
                 RedeemResult::Truncated(..) => true,
@@ -126,40 +127,46 @@ impl Host {
             self.is_useless = match result {
                 RedeemResult::Refused => true,
                 RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
-                    failure.kind == FailureKind::ProtocolViolation
+                    failure.kind == VisitFailureKind::ProtocolViolation
                 }
                 _ => false,
             };
         }
         if !self.is_noise(&event)
-            && !matches!(event, Event::TimerFired | Event::Started | Event::VisitorLeft | Event::Interrupted)
+            && !matches!(
+                event,
+                MachineEvent::TimerFired
+                    | MachineEvent::Started
+                    | MachineEvent::VisitorLeft
+                    | MachineEvent::Interrupted
+            )
         {
             self.in_flight = InFlight::Nothing;
         }
-        let (visit, effects) = step(self.visit.clone(), event, self.now);
+        let (visit, effects) = apply_event_to_visit(self.visit.clone(), event, self.now);
         self.visit = visit;
         self.perform(effects);
     }
 
-    fn perform(&mut self, effects: Vec<Effect>) {
+    fn perform(&mut self, effects: Vec<MachineEffect>) {
         let ended_before = self.end.is_some();
         for effect in effects {
             assert!(!ended_before && self.end.is_none(), "{effect:?} after the end");
             match effect {
-                Effect::Issue(_) => self.start(InFlight::Issue),
-                Effect::Redeem { token: redeemed } => {
+                MachineEffect::Issue(_) => self.start(InFlight::Issue),
+                MachineEffect::Redeem { token: redeemed } => {
                     assert_eq!(redeemed, token());
                     assert!(!self.delivered, "redeemed again after an answer with URLs");
                     assert!(!self.partial_used, "redeemed again after a partial delivery was used");
                     self.redeems += 1;
                     self.start(InFlight::Redeem);
                 }
-                Effect::Save { .. } => {
+                MachineEffect::Save { .. } => {
                     assert!(self.delivered, "saves what was delivered");
                     self.start(InFlight::Save);
                 }
-                Effect::UsePartial { .. } => assert!(!self.partial_used),
-                Effect::SavePartial { .. } => {
+                MachineEffect::UsePartial { .. } => assert!(!self.partial_used),
+                MachineEffect::SavePartial { .. } => {
                     assert!(
                         self.partial && self.is_useless && !self.delivered,
                         "saves what would be lost otherwise"
@@ -167,10 +174,10 @@ impl Host {
                     self.partial_used = true;
                     self.start(InFlight::SavePartial);
                 }
-                Effect::Wait { until } => self.wait = Some(until),
-                Effect::Notify(notice) => self.notices.push(notice),
-                Effect::End(outcome) => {
-                    assert_eq!(self.visit.outcome(), Some(&outcome));
+                MachineEffect::Wait { until } => self.wait = Some(until),
+                MachineEffect::Notify(notice) => self.notices.push(notice),
+                MachineEffect::End(outcome) => {
+                    assert_eq!(self.visit.outcome_if_ended(), Some(&outcome));
                     assert!(
                         !matches!(outcome.exit_code(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
                         "{outcome:?} forgets what a truncated response names"
@@ -202,35 +209,39 @@ impl Host {
         if let (true, Some(until)) = (timer, self.wait) {
             self.now = self.now.max(until);
             self.wait = None; // A timer rings once.
-            self.feed(Event::TimerFired);
+            self.feed(MachineEvent::TimerFired);
             return;
         }
         self.now = self.now + Duration::from_millis(turn.takes);
         match self.in_flight {
             InFlight::Issue => {
-                let issued = |()| Event::TokenIssued(token());
-                self.feed(turn.issue.clone().map_or_else(Event::IssueFailed, issued));
+                let issued = |()| MachineEvent::TokenIssued(token());
+                self.feed(turn.issue.clone().map_or_else(MachineEvent::IssueFailed, issued));
             }
-            InFlight::Redeem => self.feed(Event::Redeemed(turn.redeem.clone())),
+            InFlight::Redeem => self.feed(MachineEvent::Redeemed(turn.redeem.clone())),
             InFlight::Save | InFlight::SavePartial => self.feed(match turn.saving {
-                Saving::All => Event::Saved,
-                Saving::Some => Event::SavedInPart("one is missing".into()),
-                Saving::Nothing => Event::NothingSaved("all gone".into()),
-                Saving::UntilFull => Event::DiskFull("no space".into()),
+                Saving::All => MachineEvent::Saved,
+                Saving::Some => MachineEvent::SavedInPart("one is missing".into()),
+                Saving::Nothing => MachineEvent::NothingSaved("all gone".into()),
+                Saving::UntilFull => MachineEvent::DiskFull("no space".into()),
             }),
             InFlight::Nothing => {}
         }
     }
 
     /// An event that nothing in flight would bring now.
-    fn is_noise(&self, event: &Event) -> bool {
+    fn is_noise(&self, event: &MachineEvent) -> bool {
         match event {
-            Event::Redeemed(_) => self.in_flight != InFlight::Redeem,
-            Event::TokenIssued(_) | Event::IssueFailed(_) => self.in_flight != InFlight::Issue,
-            Event::Saved | Event::NothingSaved(_) | Event::SavedInPart(_) | Event::DiskFull(_) => {
-                !matches!(self.in_flight, InFlight::Save | InFlight::SavePartial)
-            }
-            Event::TimerFired | Event::Started | Event::VisitorLeft | Event::Interrupted => true,
+            MachineEvent::Redeemed(_) => self.in_flight != InFlight::Redeem,
+            MachineEvent::TokenIssued(_) | MachineEvent::IssueFailed(_) => self.in_flight != InFlight::Issue,
+            MachineEvent::Saved
+            | MachineEvent::NothingSaved(_)
+            | MachineEvent::SavedInPart(_)
+            | MachineEvent::DiskFull(_) => !matches!(self.in_flight, InFlight::Save | InFlight::SavePartial),
+            MachineEvent::TimerFired
+            | MachineEvent::Started
+            | MachineEvent::VisitorLeft
+            | MachineEvent::Interrupted => true,
         }
     }
 }

@@ -59,7 +59,7 @@ impl FaultCell {
         let sandbox_home = SandboxHome::start(program, runtime, Settings::default())?;
         let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
         // The clock stands still, so that the backend depends only on the requests.
-        sandbox.move_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
+        sandbox.change_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
         sandbox.set_faults(copresence_sandbox::faults::parse_faults(self.fault_list().as_bytes())?)?;
         simulate_phone(sandbox);
         let visit = run_to_end(sandbox_home.visit_command())?;
@@ -134,12 +134,12 @@ impl FaultCell {
         }
         violations.extend(check_folders(home, visit.exit));
         // Each token costs money.
-        let tokens = sandbox.state().tokens.len();
+        let tokens = sandbox.sandbox_state().tokens.len();
         let max_tokens = if self.on == Endpoint::Generate { 3 } else { 1 };
         if tokens > max_tokens {
             violations.push(format!("{tokens} tokens were issued, at most {max_tokens} are allowed"));
         }
-        let applied: u64 = sandbox.faults().iter().map(|state| state.struck).sum();
+        let applied: u64 = sandbox.fault_states().iter().map(|state| state.struck).sum();
         if applied == 0 {
             violations.push("the fault was not applied".to_owned());
         }
@@ -206,7 +206,7 @@ fn check_recovery(
 
 /// Whether the backend delivered the URLs of any token.
 fn is_any_token_spent(sandbox: &Sandbox) -> bool {
-    sandbox.state().tokens.iter().any(|token| token.state == TokenPhase::Spent)
+    sandbox.sandbox_state().tokens.iter().any(|token| token.state == TokenPhase::Spent)
 }
 
 /// Checks that OUT and `incomplete/` match the exit code of the visit.
@@ -300,8 +300,8 @@ fn simulate_phone(sandbox: &Sandbox) {
 /// Completes the avatars of all tokens.
 fn complete_avatars(sandbox: &Sandbox) {
     associate_avatars(sandbox);
-    for token in sandbox.state().tokens {
+    for token in sandbox.sandbox_state().tokens {
         // Fails for a token that has no avatar or is no longer active.
-        _ = sandbox.force_state(&token.token, ForcedState::Complete);
+        _ = sandbox.force_token_state(&token.token, ForcedState::Complete);
     }
 }

@@ -20,11 +20,11 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A body that fails before its first byte.
 pub(super) fn failing_body() -> impl Stream<Item = io::Result<Bytes>> {
-    stream::once(async { Err(fault_error()) })
+    stream::once(async { Err(fault_io_error()) })
 }
 
 /// Ends the response after `after` bytes of the body.
-pub(super) fn cut_body(
+pub(super) fn with_cut_body(
     response: Response,
     after: u64,
     by: CutMethod,
@@ -33,10 +33,10 @@ pub(super) fn cut_body(
     let promised = body_length(&response).unwrap_or(0).max(after.saturating_add(1));
     replace_body(response, Some(promised), |body| {
         stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
-            let chunk = if left == 0 { None } else { next_chunk(&mut body).await? };
+            let chunk = if left == 0 { None } else { next_body_chunk(&mut body).await? };
             let Some(mut chunk) = chunk else {
-                end_connection(by, control.as_ref()).await;
-                return Err(fault_error());
+                end_connection_early(by, control.as_ref()).await;
+                return Err(fault_io_error());
             };
             chunk.truncate(saturating_usize(left));
             let left = left - chunk.len() as u64;
@@ -46,13 +46,13 @@ pub(super) fn cut_body(
 }
 
 /// Sends the body slowly, in about twenty chunks per second.
-pub(super) fn slow_body(response: Response, bytes_per_second: u64) -> Response {
+pub(super) fn with_slow_body(response: Response, bytes_per_second: u64) -> Response {
     let piece = saturating_usize(bytes_per_second / 20).clamp(1, CHUNK_BYTES);
     let whole = body_length(&response);
     replace_body(response, whole, |body| {
         stream::try_unfold((body, Bytes::new()), move |(mut body, mut chunk)| async move {
             while chunk.is_empty() {
-                let Some(next) = next_chunk(&mut body).await? else { return Ok(None) };
+                let Some(next) = next_body_chunk(&mut body).await? else { return Ok(None) };
                 chunk = next;
             }
             let part = chunk.split_to(piece.min(chunk.len()));
@@ -65,10 +65,10 @@ pub(super) fn slow_body(response: Response, bytes_per_second: u64) -> Response {
 }
 
 /// Promises a Content-Length that differs from the body by `by` bytes.
-pub(super) fn wrong_length_body(response: Response, by: i64, control: Option<ConnectionControl>) -> Response {
+pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<ConnectionControl>) -> Response {
     let whole = body_length(&response).unwrap_or(0);
     if by >= 0 {
-        return cut_body(response, whole, CutMethod::Close, control)
+        return with_cut_body(response, whole, CutMethod::Close, control)
             .with_content_length(whole.saturating_add(by.unsigned_abs()));
     }
     if whole == 0 {
@@ -78,14 +78,14 @@ pub(super) fn wrong_length_body(response: Response, by: i64, control: Option<Con
     let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
     replace_body(response, Some(promised), |body| {
         stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
-            let Some(mut chunk) = next_chunk(&mut body).await? else { return Ok(None) };
+            let Some(mut chunk) = next_body_chunk(&mut body).await? else { return Ok(None) };
             if (chunk.len() as u64) < left {
                 let left = left - chunk.len() as u64;
                 return Ok(Some((chunk, (body, left, control))));
             }
             // The HTTP stack sends nothing beyond the promised length, so the connection sends the rest.
             let mut rest = BytesMut::from(&chunk.split_off(saturating_usize(left))[..]);
-            while let Some(more) = next_chunk(&mut body).await? {
+            while let Some(more) = next_body_chunk(&mut body).await? {
                 rest.extend_from_slice(&more);
             }
             if let Some(control) = &control {
@@ -97,7 +97,7 @@ pub(super) fn wrong_length_body(response: Response, by: i64, control: Option<Con
 }
 
 /// Adds filler to the body without end.
-pub(super) fn endless_body(response: Response) -> Response {
+pub(super) fn with_endless_body(response: Response) -> Response {
     let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let filler = Bytes::from(vec![if json { b' ' } else { 0 }; CHUNK_BYTES]);
     replace_body(response, None, |body| {
@@ -107,7 +107,7 @@ pub(super) fn endless_body(response: Response) -> Response {
 }
 
 /// Sends random bytes in place of the body.
-pub(super) async fn garbage_body(response: Response, bytes: Option<u64>, rng: ChaCha8Rng) -> Response {
+pub(super) async fn with_garbage_body(response: Response, bytes: Option<u64>, rng: ChaCha8Rng) -> Response {
     let Some(bytes) = bytes else {
         let whole = body_length(&response);
         return replace_body(response, whole, |body| {
@@ -128,7 +128,7 @@ pub(super) async fn garbage_body(response: Response, bytes: Option<u64>, rng: Ch
 }
 
 /// Sets Content-Encoding, and encodes the body if the coding is supported and not only claimed.
-pub(super) fn encoded_body(mut response: Response, coding: &str, only_claimed: bool) -> Response {
+pub(super) fn with_content_encoding(mut response: Response, coding: &str, only_claimed: bool) -> Response {
     // Checked when the list was set.
     if let Ok(value) = HeaderValue::from_str(coding) {
         response.headers_mut().insert(header::CONTENT_ENCODING, value);
@@ -143,7 +143,7 @@ pub(super) fn encoded_body(mut response: Response, coding: &str, only_claimed: b
     replace_body(response, None, |body| {
         stream::try_unfold((body, Some(encoder)), |(mut body, encoder)| async move {
             let Some(mut encoder) = encoder else { return Ok(None) };
-            Ok(match next_chunk(&mut body).await? {
+            Ok(match next_body_chunk(&mut body).await? {
                 Some(chunk) => Some((encoder.encode_chunk(&chunk)?, (body, Some(encoder)))),
                 None => Some((encoder.finish_encoding()?, (body, None))),
             })
@@ -189,7 +189,7 @@ pub(super) async fn drain_response(response: Response) {
 }
 
 /// Ends a response before its promised end. Returns only if there is no connection to end.
-async fn end_connection(by: CutMethod, control: Option<&ConnectionControl>) {
+async fn end_connection_early(by: CutMethod, control: Option<&ConnectionControl>) {
     match (by, control) {
         (CutMethod::Close, Some(control)) => control.close_after_sending(Bytes::new()),
         (CutMethod::Reset, Some(control)) => control.reset_after_flush(),
@@ -228,11 +228,11 @@ impl WithContentLength for Response {
     }
 }
 
-async fn next_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
+async fn next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
     body.next().await.transpose().map_err(io::Error::other)
 }
 
-fn fault_error() -> io::Error {
+fn fault_io_error() -> io::Error {
     io::Error::other("a fault of the sandbox ends this response")
 }
 

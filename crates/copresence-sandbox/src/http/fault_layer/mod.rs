@@ -3,7 +3,7 @@
 mod body;
 mod response;
 
-use super::request_logging::{AppliedFaults, NoResponse};
+use super::request_logging::{AppliedFaultNames, UnsentResponseMarker};
 use crate::connection::ConnectionControl;
 use crate::faults::{AppliedFault, Effect, Endpoint, RequestAttributes, draw_delay_ms};
 use crate::sandbox::Sandbox;
@@ -17,18 +17,21 @@ use rand_chacha::ChaCha8Rng;
 use std::future::pending;
 use std::time::Duration;
 
+/// Middleware: selects the faults for a request, and applies them before and after the backend.
 pub(super) async fn apply_faults(
     State(sandbox): State<Sandbox>,
     mut request: Request,
     next: Next,
 ) -> Response {
     let mut applied_faults =
-        if sandbox.has_faults() { select_faults(&sandbox, &request) } else { Vec::new() };
+        if sandbox.has_faults() { select_faults_for_request(&sandbox, &request) } else { Vec::new() };
     if applied_faults.is_empty() {
         return next.run(request).await;
     }
-    if let Some(names) = request.extensions().get::<AppliedFaults>() {
-        names.record(applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect());
+    if let Some(names) = request.extensions().get::<AppliedFaultNames>() {
+        names.record_fault_names(
+            applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect(),
+        );
     }
     let control = request.extensions().get::<ConnectionControl>().cloned();
     let mut early_response = None;
@@ -47,16 +50,18 @@ pub(super) async fn apply_faults(
     response
 }
 
-fn select_faults(sandbox: &Sandbox, request: &Request) -> Vec<AppliedFault> {
+/// Determines the attributes of a request, counts it, and returns the faults to apply. Empty if no fault can apply
+/// to its endpoint.
+fn select_faults_for_request(sandbox: &Sandbox, request: &Request) -> Vec<AppliedFault> {
     let path = request.uri().path();
-    let Some(on) = Endpoint::from_request(request.method().as_str(), path) else { return Vec::new() };
+    let Some(on) = Endpoint::endpoint_of_request(request.method().as_str(), path) else { return Vec::new() };
     let mut parts = path.split('/').skip(2);
     let (id, file) = if on == Endpoint::File { (parts.next(), parts.next()) } else { (None, None) };
-    let export_type = id.and_then(|id| sandbox.export_type(id));
+    let export_type = id.and_then(|id| sandbox.export_type_of_url(id));
     let ranged = request.headers().contains_key(header::RANGE);
     let token = request.headers().get(EXPORT_TOKEN).and_then(|value| value.to_str().ok());
     let ready = on == Endpoint::Redeem && token.is_some_and(|token| sandbox.is_token_ready(token));
-    sandbox.select_faults(&RequestAttributes {
+    sandbox.count_and_select_faults(&RequestAttributes {
         endpoint: on,
         ready,
         file,
@@ -76,7 +81,7 @@ async fn apply_before_backend(
         Effect::Status { code, retry_after, headers, body, spends: false } => {
             Some(response::status_response(*code, retry_after.as_ref(), headers, body.as_deref()))
         }
-        Effect::ErrorPage { code } => Some(response::error_page(*code)),
+        Effect::ErrorPage { code } => Some(response::error_page_response(*code)),
         Effect::Redirect { to, code, spends: false } => Some(response::redirect_response(to, *code)),
         Effect::Delay { ms, median_ms, sigma, spends: false } => {
             sleep_delay(*ms, *median_ms, *sigma, rng).await;
@@ -97,7 +102,7 @@ async fn apply_before_backend(
         }
         Effect::WrongRange { by } => {
             let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
-            if let Some((start, rest)) = range.and_then(range_start) {
+            if let Some((start, rest)) = range.and_then(parse_range_start) {
                 let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
                 set_request_header(request, header::RANGE, &moved);
             }
@@ -141,15 +146,17 @@ async fn apply_after_backend(
             body::drain_response(response).await;
             reset_connection(control)
         }
-        Effect::CutBody { after, by } => body::cut_body(response, *after, *by, control.cloned()),
-        Effect::SlowBody { bytes_per_second } => body::slow_body(response, *bytes_per_second),
-        Effect::WrongLength { by } => body::wrong_length_body(response, *by, control.cloned()),
-        Effect::Huge {} => body::endless_body(response),
-        Effect::Garbage { bytes } => body::garbage_body(response, *bytes, rng).await,
+        Effect::CutBody { after, by } => body::with_cut_body(response, *after, *by, control.cloned()),
+        Effect::SlowBody { bytes_per_second } => body::with_slow_body(response, *bytes_per_second),
+        Effect::WrongLength { by } => body::with_wrong_length(response, *by, control.cloned()),
+        Effect::Huge {} => body::with_endless_body(response),
+        Effect::Garbage { bytes } => body::with_garbage_body(response, *bytes, rng).await,
         Effect::WrongShape { field, becomes } => {
             response::with_changed_field(response, field.as_deref(), becomes.as_ref(), &mut rng).await
         }
-        Effect::Coded { coding, only_claimed } => body::encoded_body(response, coding, *only_claimed),
+        Effect::Coded { coding, only_claimed } => {
+            body::with_content_encoding(response, coding, *only_claimed)
+        }
         Effect::Headers { set, remove } => response::with_changed_headers(response, set, remove),
         Effect::ChangedEtag {} => response::with_changed_etag(response, &mut rng),
         _ => response,
@@ -168,12 +175,14 @@ fn set_request_header(request: &mut Request, name: header::HeaderName, value: &s
 }
 
 /// The start of a `Range` with one part, and the rest after it: `bytes=100-` gives 100 and `-`.
-fn range_start(range: &str) -> Option<(u64, &str)> {
+fn parse_range_start(range: &str) -> Option<(u64, &str)> {
     let rest = range.strip_prefix("bytes=")?;
     let end = rest.find('-')?;
     Some((rest[..end].trim().parse().ok()?, &rest[end..]))
 }
 
+/// Requests a reset of the connection, and returns a response that is never sent. Without a connection, its body
+/// fails.
 fn reset_connection(control: Option<&ConnectionControl>) -> Response {
     let mut response = if let Some(control) = control {
         control.reset_now();
@@ -183,7 +192,7 @@ fn reset_connection(control: Option<&ConnectionControl>) -> Response {
         // Called within the process, or served by another server: a body that fails is the nearest equivalent.
         Body::from_stream(body::failing_body()).into_response()
     };
-    response.extensions_mut().insert(NoResponse);
+    response.extensions_mut().insert(UnsentResponseMarker);
     response
 }
 
@@ -193,9 +202,9 @@ mod tests {
 
     #[test]
     fn range_start_is_parsed() {
-        assert_eq!(range_start("bytes=100-"), Some((100, "-")));
-        assert_eq!(range_start("bytes=0-99"), Some((0, "-99")));
-        assert_eq!(range_start("bytes=-5"), None);
-        assert_eq!(range_start("pages=1-2"), None);
+        assert_eq!(parse_range_start("bytes=100-"), Some((100, "-")));
+        assert_eq!(parse_range_start("bytes=0-99"), Some((0, "-99")));
+        assert_eq!(parse_range_start("bytes=-5"), None);
+        assert_eq!(parse_range_start("pages=1-2"), None);
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn status_response(
     headers: &BTreeMap<String, String>,
     body: Option<&str>,
 ) -> Response {
-    let status = status_code(code);
+    let status = to_status_code(code);
     let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let mut response = match body {
         Some(body) => (status, body.to_owned()).into_response(),
@@ -31,7 +31,9 @@ pub(super) fn status_response(
         }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-    if let Some(value) = retry_after.and_then(|after| HeaderValue::from_str(&after.header_value()).ok()) {
+    if let Some(value) =
+        retry_after.and_then(|after| HeaderValue::from_str(&after.retry_after_header_value()).ok())
+    {
         response.headers_mut().insert(header::RETRY_AFTER, value);
     }
     insert_headers(response.headers_mut(), headers);
@@ -39,15 +41,15 @@ pub(super) fn status_response(
 }
 
 /// An HTML error page, as a proxy or a captive portal sends it.
-pub(super) fn error_page(code: u16) -> Response {
+pub(super) fn error_page_response(code: u16) -> Response {
     let body = "<!doctype html>\n<html><head><title>Service unavailable</title></head>\n\
                 <body><h1>Service unavailable</h1><p>A fault of the sandbox: an error page.</p></body></html>\n";
     let head = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))];
-    (status_code(code), head, body).into_response()
+    (to_status_code(code), head, body).into_response()
 }
 
 pub(super) fn redirect_response(to: &str, code: u16) -> Response {
-    let mut response = status_code(code).into_response();
+    let mut response = to_status_code(code).into_response();
     if let Ok(to) = HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, to);
     }
@@ -108,7 +110,8 @@ fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     }
 }
 
-/// Every code was checked when the list was set.
-fn status_code(code: u16) -> http::StatusCode {
+/// Converts a status code. Codes were validated when the list of faults was set, so that the fallback 500 does not
+/// occur.
+fn to_status_code(code: u16) -> http::StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

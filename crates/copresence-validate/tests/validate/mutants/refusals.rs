@@ -139,7 +139,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 let sandbox = sandbox.clone();
                 change_responses(app, move |request, response| {
                     if request.path == REDEEM && response.status() == 403 {
-                        _ = sandbox.force_state(request.header(TOKEN), ForcedState::Expire);
+                        _ = sandbox.force_token_state(request.header(TOKEN), ForcedState::Expire);
                     }
                 })
             }),
