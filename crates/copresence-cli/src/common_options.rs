@@ -8,7 +8,7 @@ use url::Url;
 #[command(next_help_heading = "Common options")]
 pub(crate) struct CommonOptions {
     /// Profile to use: the backend and how to reach it [default: sandbox; `doctor`: the one chosen in the panel]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long = "profile", global = true, value_name = "NAME")]
     pub(crate) profile_name: Option<String>,
     /// Profiles file (`copresence profile path` prints the default)
     #[arg(long, global = true, value_name = "FILE")]
