@@ -9,7 +9,7 @@ use url::Url;
 pub(crate) struct CommonOptions {
     /// Profile to use: the backend and how to reach it [default: sandbox; `doctor`: the one chosen in the panel]
     #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) selected_profile_name: Option<String>,
+    pub(crate) profile: Option<String>,
     /// Profiles file (`copresence profile path` prints the default)
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub(crate) struct CommonOptions {
 impl CommonOptions {
     /// Name of the selected profile; `sandbox` without `--profile`.
     pub(crate) fn selected_profile_name(&self) -> &str {
-        self.selected_profile_name.as_deref().unwrap_or(copresence_engine::profile::SANDBOX_PROFILE)
+        self.profile.as_deref().unwrap_or(copresence_engine::profile::SANDBOX_PROFILE)
     }
 }
 

@@ -173,9 +173,12 @@ enum Key<T> {
 
 impl<T: DeserializeOwned + Clone> Key<T> {
     fn from_value(value: Value) -> Self {
-        value
-            .try_into()
-            .map_or_else(|error: toml::de::Error| Self::Unusable(error.message().to_owned()), Self::Usable)
+        let parsed = match &value {
+            // Not `Value::try_into`, which turns dates into strings.
+            Value::Table(table) => toml::from_str(&table.to_string()),
+            _ => value.try_into(),
+        };
+        parsed.map_or_else(|error| Self::Unusable(error.message().to_owned()), Self::Usable)
     }
 
     /// The value, if it is usable. Otherwise appends the reason to `flaws`, unless the key is absent.

@@ -43,7 +43,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
 fn with_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions {
-        selected_profile_name: common.selected_profile_name.clone().or_else(chosen),
+        profile: common.profile.clone().or_else(chosen),
         ..common.clone()
     }
 }

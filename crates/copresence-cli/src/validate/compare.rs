@@ -75,7 +75,7 @@ async fn load_or_run_report(
     }
     // --api-url and --link would apply to both backends.
     let common = CommonOptions {
-        selected_profile_name: Some(which.to_owned()),
+        profile: Some(which.to_owned()),
         api_url: None,
         link: None,
         ..common.clone()
