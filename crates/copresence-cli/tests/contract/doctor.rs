@@ -73,7 +73,7 @@ fn an_unreachable_backend_is_6_with_a_remedy() {
     let nobody = ReservedPort::reserve().expect("a port");
     let run = run_doctor(&TestHome::new(), &format!("http://{nobody}"), true).expect_exit(6);
     let parts = parse_parts(&run);
-    let backend = parts.iter().find(|view| view["part"] == "backend").expect("all_parts");
+    let backend = parts.iter().find(|view| view["part"] == "backend").expect("the backend part");
     assert_eq!(backend["stand"], "bad");
     assert!(backend["remedy"].as_str().is_some_and(|remedy| remedy.starts_with("TCP: ")), "{backend}");
 }
