@@ -97,7 +97,7 @@ pub(crate) enum PollResponse {
     Failed,
 }
 
-/// One visit's visit, in seconds from the showing of the QR.
+/// The course of one visit. Times are seconds since the QR code was shown.
 #[derive(Debug, Clone)]
 pub(crate) struct SimulatedVisit {
     pub(crate) associated: f64,
