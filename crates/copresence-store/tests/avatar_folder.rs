@@ -91,13 +91,15 @@ fn an_avatar_is_published_complete_by_one_rename() {
 #[tokio::test]
 async fn everything_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
-    fn walk(path: &Path, seen: &mut usize) {
+    fn walk(path: &Path, checked: &mut usize) {
         let mode = std::fs::metadata(path).expect("the file").permissions().mode() & 0o777;
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode, expected, "{}", path.display());
-        *seen += 1;
+        *checked += 1;
         if path.is_dir() {
-            std::fs::read_dir(path).expect("a list").for_each(|e| walk(&e.expect("an entry").path(), seen));
+            std::fs::read_dir(path)
+                .expect("a list")
+                .for_each(|e| walk(&e.expect("an entry").path(), checked));
         }
     }
     let root = temp_folder();
@@ -113,10 +115,10 @@ async fn everything_is_private() {
         .expect("kept");
     let (folder, whole) = folder_with_glb(&root.path().join("out"), &VisitId::new());
     drop((folder, whole));
-    let mut seen = 0;
-    walk(&root.path().join("data"), &mut seen);
-    walk(&root.path().join("out"), &mut seen);
-    assert!(seen >= 12, "journal, WAL, lock, folders, files: {seen}");
+    let mut checked = 0;
+    walk(&root.path().join("data"), &mut checked);
+    walk(&root.path().join("out"), &mut checked);
+    assert!(checked >= 12, "journal, WAL, lock, folders, files: {checked}");
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn a_partial_file_can_be_discarded() {
     let mut file = folder.start_file("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
-    file.discard().expect("gone");
+    file.discard().expect("discarded");
     assert!(entry_names(folder.path()).is_empty());
 }
 
@@ -200,7 +202,7 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     assert_eq!(code(reopen(), &outside), "not_ours");
     drop(reopen().start_file("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().start_file("avatar.png").expect("a part").discard().expect("gone");
+    reopen().start_file("avatar.png").expect("a part").discard().expect("discarded");
 
     assert_eq!(entry_names(root.path()), [format!(".{visit}.partial")], "nothing was published");
     reopen().publish(&good).expect("published");

@@ -76,7 +76,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
-    journal.record_file_request(&id, 0).await.expect("asked for");
+    journal.record_file_request(&id, 0).await.expect("requested");
     journal.record_complete_file(&id, 0, 3, &Sha256::compute(b"abc"), FileFormat::Glb).await.expect("whole");
     assert_eq!(journal.record_end(&id, &visit_ending(0)).await.expect("ended"), Retained::Nothing);
 
@@ -243,7 +243,7 @@ async fn the_ending_decides_what_is_retained() {
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_refused(journal.record_redeem_intent(&id, time_at(9)).await), "only after it is reopened");
         journal.reopen_visit(&id).await.expect("taken up");
-        journal.record_redeem_intent(&id, time_at(9)).await.expect("goes on");
+        journal.record_redeem_intent(&id, time_at(9)).await.expect("a redeem after reopening");
         journal.record_end(&id, &visit_ending(4)).await.expect("ended for good");
         assert!(journal.load_all_unfinished().await.expect("read").is_empty());
     }
@@ -489,7 +489,7 @@ async fn another_process_reads_and_is_kept_out_while_this_one_works() {
         .expect("started");
     let output = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{output}");
-    assert!(output.contains("the other process saw it all"), "{output}");
+    assert!(output.contains("the child process has finished"), "{output}");
     assert_eq!(journal.all_visits().await.expect("read").len(), 2, "what the other process began");
 }
 
@@ -509,7 +509,7 @@ async fn child_process_with_the_journal() {
     );
     assert_eq!(journal.load_all_unfinished().await.expect("read").len(), 1);
     visit_with_token(&journal).await;
-    println!("the other process saw it all");
+    println!("the child process has finished");
 }
 
 #[test]
@@ -549,11 +549,8 @@ fn child_process_with_a_lock() {
 fn invalid_and_newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
-    std::fs::write(
-        &path,
-        "this is no database, and long enough to be taken for one by its size alone".repeat(40),
-    )
-    .expect("written");
+    std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40))
+        .expect("written");
     assert_eq!(data.open_journal().expect_err("refused").code(), "journal_corrupt");
 
     std::fs::remove_file(&path).expect("removed");

@@ -21,7 +21,7 @@ async fn visit_with_token(journal: &Journal) -> VisitId {
 }
 
 /// Records a redeem whose response was lost after its first bytes.
-async fn redeem_with_lost_response(&journal: &Journal, id: VisitId) -> RedeemNo {
+async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNo {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "cut after 90 bytes", BEGINNING, time_at(3)).await.expect("noted");
     no
