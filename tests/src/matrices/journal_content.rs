@@ -12,7 +12,7 @@ pub(crate) struct JournalContent {
     /// Redeems of finished visits whose rows were folded into a count.
     pub(crate) folded_redeems: usize,
     pub(crate) files: Vec<FileRow>,
-    /// Errors of SQLite's integrity check, or the error that prevented it.
+    /// Errors of `SQLite`'s integrity check, or the error that prevented it.
     pub(crate) damage: Vec<String>,
 }
 

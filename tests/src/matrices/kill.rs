@@ -203,7 +203,7 @@ fn run_cell(program: &Path, cell: &Cell<'_>, keep: bool) -> Result<Verdict, Harn
         let (verdict, survived) = kill_once(program, cell.workload, &trigger, keep)?;
         match &mut trigger {
             KillTrigger::CrashPoint(_, nth) | KillTrigger::BackendStage(_, nth) if survived && *nth > 1 => {
-                *nth -= 1
+                *nth -= 1;
             }
             _ => return Ok(verdict),
         }

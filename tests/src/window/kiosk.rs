@@ -23,7 +23,7 @@ pub struct Backend {
     server: Server,
 }
 
-/// The app under a WebDriver, with its desktop session, screen and backend.
+/// The app under a `WebDriver`, with its desktop session, screen and backend.
 pub struct DrivenKiosk {
     /// The app's window.
     pub app: App,

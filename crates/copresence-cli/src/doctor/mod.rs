@@ -42,10 +42,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
 fn with_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
-    CommonOptions {
-        profile: common.profile.clone().or_else(chosen),
-        ..common.clone()
-    }
+    CommonOptions { profile: common.profile.clone().or_else(chosen), ..common.clone() }
 }
 
 fn check_disk(

@@ -74,12 +74,8 @@ async fn load_or_run_report(
         return read_report_file(path);
     }
     // --api-url and --link would apply to both backends.
-    let common = CommonOptions {
-        profile: Some(which.to_owned()),
-        api_url: None,
-        link: None,
-        ..common.clone()
-    };
+    let common =
+        CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         renderer.print_line_for_people(&format!("{which}: {}\n", report.summary()));

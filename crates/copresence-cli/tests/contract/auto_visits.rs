@@ -65,7 +65,7 @@ pub(crate) fn check_saved_folder(folder: &Path, lines: &JsonLines) {
 }
 
 #[test]
-fn the_whole_loop_check_fields_and_saves_what_it_says() {
+fn an_auto_visit_prints_the_lines_of_the_contract_and_saves_its_files() {
     let home = TestHome::new();
     let run = run_auto_visit(&home, &["--json"]);
     run.expect_end(0, "saved", "saved");

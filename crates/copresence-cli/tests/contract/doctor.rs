@@ -70,10 +70,10 @@ fn missing_credentials_are_3_and_credentials_are_never_shown() {
 
 #[test]
 fn an_unreachable_backend_is_6_with_a_remedy() {
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let run = run_doctor(&TestHome::new(), &format!("http://{nobody}"), true).expect_exit(6);
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let run = run_doctor(&TestHome::new(), &format!("http://{unused_port}"), true).expect_exit(6);
     let parts = parse_parts(&run);
-    let backend = parts.iter().find(|view| view["part"] == "backend").expect("all_parts");
+    let backend = parts.iter().find(|view| view["part"] == "backend").expect("the backend part");
     assert_eq!(backend["stand"], "bad");
     assert!(backend["remedy"].as_str().is_some_and(|remedy| remedy.starts_with("TCP: ")), "{backend}");
 }
@@ -82,9 +82,10 @@ fn an_unreachable_backend_is_6_with_a_remedy() {
 fn without_a_profile_the_one_of_the_window_is_checked() {
     let home = TestHome::new();
     let config = home.root().join("p.toml");
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let text =
-        format!("[profiles.booth]\napi_url = \"http://{nobody}\"\nlink = \"https://b.test/{{token}}\"\n");
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let text = format!(
+        "[profiles.booth]\napi_url = \"http://{unused_port}\"\nlink = \"https://b.test/{{token}}\"\n"
+    );
     std::fs::write(&config, text).expect("written");
     let config = config.to_str().expect("UTF-8");
     std::fs::create_dir_all(home.data()).expect("made");

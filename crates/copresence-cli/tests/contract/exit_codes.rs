@@ -124,8 +124,8 @@ fn a_failed_avatar_is_5() {
 #[test]
 fn an_unreachable_backend_is_6() {
     let home = TestHome::new();
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let url = format!("http://{nobody}");
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let url = format!("http://{unused_port}");
     let run = RunningProgram::start(home.visit_command_at(&url, &["--timeout", "5s"])).wait();
     let message = run.expect_end(6, "backend_unreachable", "issuing");
     assert!(message.contains("refused"), "{message}");

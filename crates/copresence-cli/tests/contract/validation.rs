@@ -103,8 +103,8 @@ fn refused_credentials_unreachable_backends_and_invalid_usage_have_exit_codes() 
     right.environment[2].1 = "another password".to_owned();
     let run = run_validate(&home, &right, &["--json"]).expect_exit(3);
     assert_eq!(parse_lines(&run).last().expect("a line")["exit"], 3);
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let nowhere = Sandbox { url: format!("http://{nobody}"), ..right };
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let nowhere = Sandbox { url: format!("http://{unused_port}"), ..right };
     run_validate(&home, &nowhere, &[]).expect_exit(6);
     let without_credentials = home.run_program(&["validate", "--api-url", &nowhere.url]).expect_exit(3);
     assert!(without_credentials.stderr.contains("COPRESENCE_API_KEY"), "{}", without_credentials.stderr);

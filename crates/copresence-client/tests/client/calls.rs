@@ -1,4 +1,4 @@
-//! Complete responses.
+//! API calls with complete responses.
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use copresence_client::{
@@ -21,11 +21,11 @@ impl Match for NoHeader {
     }
 }
 
-fn url(server: &MockServer, path: &str) -> Url {
+fn server_url(server: &MockServer, path: &str) -> Url {
     Url::parse(&format!("{}{path}", server.uri())).expect("a URL")
 }
 
-async fn answers(
+async fn mount_response(
     server: &MockServer,
     mock: wiremock::MockBuilder,
     status: u16,
@@ -42,7 +42,7 @@ fn login_request() -> wiremock::MockBuilder {
         .and(body_json(json!({ "username": "jane@partner.test", "password": "pass \"word\"" })))
 }
 
-fn generate_within(session: &str) -> wiremock::MockBuilder {
+fn generate_request(session: &str) -> wiremock::MockBuilder {
     Mock::given(method("POST"))
         .and(path("/generateExportToken"))
         .and(header("x-copresence-rest-api-key", API_KEY))
@@ -52,15 +52,15 @@ fn generate_within(session: &str) -> wiremock::MockBuilder {
 #[tokio::test]
 async fn a_token_is_generated_with_the_headers_of_the_specification() {
     let server = MockServer::start().await;
-    answers(
+    mount_response(
         &server,
-        generate_within(SESSION).and(header_exists("user-agent")),
+        generate_request(SESSION).and(header_exists("user-agent")),
         201,
         json!({ "token": TOKEN }),
         1,
     )
     .await;
-    let made = api(url(&server, ""), with_session()).generate_token().await.expect("a token");
+    let made = api(server_url(&server, ""), with_session()).generate_token().await.expect("a token");
     assert_eq!(made, token());
     let requests = server.received_requests().await.expect("recorded");
     let agent = format!("copresence-kiosk/{}", env!("CARGO_PKG_VERSION"));
@@ -72,9 +72,9 @@ async fn a_token_is_generated_with_the_headers_of_the_specification() {
 #[tokio::test]
 async fn concurrent_calls_log_in_once_and_keep_the_session() {
     let server = MockServer::start().await;
-    answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
-    answers(&server, generate_within("r:new"), 200, json!({ "token": TOKEN }), 8).await;
-    let api = api(url(&server, ""), with_login());
+    mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+    mount_response(&server, generate_request("r:new"), 200, json!({ "token": TOKEN }), 8).await;
+    let api = api(server_url(&server, ""), with_login());
     let made = futures_util::future::join_all((0..8).map(|_| api.generate_token())).await;
     assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
@@ -85,11 +85,11 @@ async fn a_rejected_session_is_renewed_once() {
         [(401, json!({})), (403, json!({})), (400, json!({ "code": 209 })), (404, json!({ "code": 209 }))]
     {
         let server = MockServer::start().await;
-        answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
-        answers(&server, generate_within(SESSION), status, body, 1).await;
-        answers(&server, generate_within("r:new"), 201, json!({ "token": TOKEN }), 2).await;
+        mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+        mount_response(&server, generate_request(SESSION), status, body, 1).await;
+        mount_response(&server, generate_request("r:new"), 201, json!({ "token": TOKEN }), 2).await;
         let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
-        let api = api(url(&server, ""), credentials);
+        let api = api(server_url(&server, ""), credentials);
         assert_eq!(api.generate_token().await.expect("a token"), token());
         assert_eq!(api.generate_token().await.expect("another"), token());
     }
@@ -98,9 +98,16 @@ async fn a_rejected_session_is_renewed_once() {
 #[tokio::test]
 async fn rejected_credentials_are_not_retried() {
     let server = MockServer::start().await;
-    answers(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
-    answers(&server, generate_within("r:new"), 403, json!({ "error": "no business account r:new" }), 1).await;
-    let error = api(url(&server, ""), with_login()).generate_token().await.expect_err("refused");
+    mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+    mount_response(
+        &server,
+        generate_request("r:new"),
+        403,
+        json!({ "error": "no business account r:new" }),
+        1,
+    )
+    .await;
+    let error = api(server_url(&server, ""), with_login()).generate_token().await.expect_err("refused");
     let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
     assert_eq!((refusal.call, &refusal.class), (CallKind::Generate, &ErrorClass::CredentialsRejected));
     assert!(error.to_string().contains("no business account"), "{error}");
@@ -115,9 +122,9 @@ async fn other_errors_of_generate_are_not_retried() {
     ] {
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(status).insert_header("retry-after", "9");
-        generate_within(SESSION).respond_with(reply).expect(1).mount(&server).await;
+        generate_request(SESSION).respond_with(reply).expect(1).mount(&server).await;
         let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
-        let error = api(url(&server, ""), credentials).generate_token().await.expect_err("refused");
+        let error = api(server_url(&server, ""), credentials).generate_token().await.expect_err("refused");
         let CallError::ErrorResponse(refusal) = error else { panic!("{error}") };
         assert_eq!(refusal.class, class);
         assert_eq!(refusal.retry_after, Some(Duration::from_secs(9)));
@@ -127,9 +134,15 @@ async fn other_errors_of_generate_are_not_retried() {
 #[tokio::test]
 async fn a_rejected_login_is_reported_as_such() {
     let server = MockServer::start().await;
-    answers(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
-        .await;
-    let error = api(url(&server, ""), with_login()).generate_token().await.expect_err("refused");
+    mount_response(
+        &server,
+        login_request(),
+        404,
+        json!({ "code": 101, "error": "Invalid username/password." }),
+        1,
+    )
+    .await;
+    let error = api(server_url(&server, ""), with_login()).generate_token().await.expect_err("refused");
     let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
     assert_eq!((refusal.call, &refusal.class), (CallKind::Login, &ErrorClass::CredentialsRejected));
     assert!(error.to_string().contains("rejected the credentials of login"), "{error}");
@@ -139,11 +152,11 @@ async fn a_rejected_login_is_reported_as_such() {
 async fn the_login_uses_the_configured_route() {
     let server = MockServer::start().await;
     let login = Mock::given(method("PUT")).and(path("/api/v2/sessions"));
-    answers(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
+    mount_response(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
     let generate =
         Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
-    answers(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
-    let mut backend = Backend::backend_for_vendor(url(&server, "/api"));
+    mount_response(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
+    let mut backend = Backend::backend_for_vendor(server_url(&server, "/api"));
     backend.login_route = LoginRoute {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
@@ -156,8 +169,8 @@ async fn the_login_uses_the_configured_route() {
 #[tokio::test]
 async fn a_response_without_a_token_is_invalid_and_its_body_is_kept() {
     let server = MockServer::start().await;
-    answers(&server, generate_within(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
-    let error = api(url(&server, ""), with_session()).generate_token().await.expect_err("broken");
+    mount_response(&server, generate_request(SESSION), 200, json!({ "exportToken": TOKEN }), 1).await;
+    let error = api(server_url(&server, ""), with_session()).generate_token().await.expect_err("broken");
     let CallError::InvalidResponse(broken) = &error else { panic!("{error}") };
     assert_eq!((broken.status, broken.violation.path()), (200, "token"));
     assert!(String::from_utf8_lossy(&broken.body).contains(TOKEN));
@@ -181,17 +194,18 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .expect(1)
             .mount(&server)
             .await;
-        let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
-        assert_eq!((answered.status, &answered.body[..]), (status, body.as_bytes()));
-        let class = answered.classify_redeem_error().map(|refusal| refusal.class);
+        let response =
+            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        assert_eq!((response.status, &response.body[..]), (status, body.as_bytes()));
+        let class = response.classify_redeem_error().map(|refusal| refusal.class);
         let expected = match status {
             200 => None,
             400 => Some(ErrorClass::TokenInactive),
             _ => Some(ErrorClass::ServerError),
         };
         assert_eq!(class, expected);
-        if !answered.body.is_empty() && status == 200 {
-            assert!(matches!(RedeemResponse::parse(&answered.body), Ok(RedeemResponse::NotReady(_))));
+        if !response.body.is_empty() && status == 200 {
+            assert!(matches!(RedeemResponse::parse(&response.body), Ok(RedeemResponse::NotReady(_))));
         }
     }
 }
@@ -201,9 +215,10 @@ async fn an_error_response_shows_no_token() {
     let server = MockServer::start().await;
     let body =
         json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
-    answers(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
-    let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
-    let refusal = answered.classify_redeem_error().expect("a refusal");
+    mount_response(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
+    let response =
+        api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+    let refusal = response.classify_redeem_error().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
 
@@ -217,9 +232,15 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
             .and(NoHeader("x-copresence-rest-api-key"))
             .and(NoHeader("x-copresence-session-token"))
     };
-    answers(&server, partner("/kiosk/token", "PUT"), 200, json!({ "data": [{ "exportToken": TOKEN }] }), 1)
-        .await;
-    answers(
+    mount_response(
+        &server,
+        partner("/kiosk/token", "PUT"),
+        200,
+        json!({ "data": [{ "exportToken": TOKEN }] }),
+        1,
+    )
+    .await;
+    mount_response(
         &server,
         partner("/kiosk/redeem", "GET").and(header("x-copresence-export-token", TOKEN)),
         200,
@@ -229,15 +250,15 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     .await;
     let headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let source = PartnerTokenSource {
-        url: url(&server, "/kiosk/token"),
+        url: server_url(&server, "/kiosk/token"),
         method: http::Method::PUT,
         headers: headers.clone(),
         token_pointer: "/data/0/exportToken".to_owned(),
     };
     let backend = Backend {
         token_source: TokenSource::Partner(source),
-        redeem_route: RedeemRoute::Partner { url: url(&server, "/kiosk/redeem"), headers },
-        ..Backend::backend_for_vendor(url(&server, ""))
+        redeem_route: RedeemRoute::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
+        ..Backend::backend_for_vendor(server_url(&server, ""))
     };
     let credentials = Credentials {
         partner_key: Some(PartnerKey::new("partner-key-0123456789")),
@@ -246,32 +267,34 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     let api = recorded_api(backend, credentials, Arc::new(NoRecorder));
     let made = api.generate_token().await.expect("a token");
     assert_eq!(made, token());
-    assert_eq!(api.redeem_token(&made).await.expect("an answer").status, 200);
+    assert_eq!(api.redeem_token(&made).await.expect("a response").status, 200);
 }
 
 /// `{"avatar_ready":false}`, compressed with gzip.
-const PACKED: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x2c\x4b\x2c\x49\x2c\x8a\x2f\x4a\x4d\x4c\xa9\x54\xb2\x4a\x4b\xcc\x29\x4e\xad\x05\x00\x84\x70\xc9\xeb\x16\x00\x00\x00";
+const GZIP_BODY: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\x2c\x4b\x2c\x49\x2c\x8a\x2f\x4a\x4d\x4c\xa9\x54\xb2\x4a\x4b\xcc\x29\x4e\xad\x05\x00\x84\x70\xc9\xeb\x16\x00\x00\x00";
 
 #[tokio::test]
 async fn a_compressed_response_is_decoded() {
     for coding in ["gzip", "identity"] {
         let server = MockServer::start().await;
         let reply =
-            ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(PACKED);
+            ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(GZIP_BODY);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let answered = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect("an answer");
-        assert_eq!(&answered.body[..], b"{\"avatar_ready\":false}");
+        let response =
+            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        assert_eq!(&response.body[..], b"{\"avatar_ready\":false}");
     }
 }
 
 #[tokio::test]
 async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part() {
-    let half = &PACKED[..PACKED.len() - 12];
-    for (coding, sent, kept) in [("br", PACKED, PACKED), ("gzip", half, &b"{\"avatar_ready\""[..])] {
+    let half = &GZIP_BODY[..GZIP_BODY.len() - 12];
+    for (coding, sent, kept) in [("br", GZIP_BODY, GZIP_BODY), ("gzip", half, &b"{\"avatar_ready\""[..])] {
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(sent);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let error = api(url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
+        let error =
+            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
         let CallError::InvalidResponse(broken) = error else { panic!("{error}") };
         assert_eq!(broken.violation.path(), "Content-Encoding");
         assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);

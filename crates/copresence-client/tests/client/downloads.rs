@@ -1,6 +1,6 @@
-//! One-time downloads: opened, resumed, interrupted.
+//! One-time downloads: open, resume, interrupt.
 
-use crate::support::{API_KEY, Act, RawServer, SESSION, answer, api, with_session};
+use crate::support::{API_KEY, RawServer, SESSION, ServerAction, api, response_bytes, with_session};
 use copresence_client::{
     ApiClient, Backend, DownloadError, NoRecorder, OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
 };
@@ -12,21 +12,21 @@ use test_port::ReservedPort;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
 
-struct OpenResult {
+struct DownloadAttempt {
     server: RawServer,
     result: Result<OpenedDownload, DownloadError>,
 }
 
-async fn open(acts: Vec<Act>, resume: Option<ResumePoint>) -> OpenResult {
-    let server = RawServer::start(acts).await;
-    let result = some_api().open_download(&download_url(&server), resume.as_ref()).await;
+async fn open_download(actions: Vec<ServerAction>, resume: Option<ResumePoint>) -> DownloadAttempt {
+    let server = RawServer::start(actions).await;
+    let result = download_client().open_download(&download_url(&server), resume.as_ref()).await;
     if let Err(error) = &result {
         assert!(!format!("{error} {error:?}").contains("bearer-secret"), "{error}");
     }
-    OpenResult { server, result }
+    DownloadAttempt { server, result }
 }
 
-fn some_api() -> ApiClient {
+fn download_client() -> ApiClient {
     // A download does not use the backend.
     api("http://api.invalid/".parse().expect("a URL"), with_session())
 }
@@ -35,11 +35,11 @@ fn download_url(server: &RawServer) -> DownloadUrl {
     DownloadUrl::new(server.url(PATH).as_str()).expect("a URL")
 }
 
-fn from(offset: u64) -> ResumePoint {
+fn resume_point(offset: u64) -> ResumePoint {
     ResumePoint { offset, validator: Some("\"v1\"".to_owned()), total: Some(10) }
 }
 
-async fn read(download: OpenedDownload) -> (Vec<u8>, Option<DownloadError>) {
+async fn read_download(download: OpenedDownload) -> (Vec<u8>, Option<DownloadError>) {
     let mut stream = download.stream;
     let mut bytes = Vec::new();
     loop {
@@ -54,12 +54,13 @@ async fn read(download: OpenedDownload) -> (Vec<u8>, Option<DownloadError>) {
 #[tokio::test]
 async fn a_whole_file_is_downloaded_with_its_metadata_and_without_credentials() {
     let headers = ["ETag: \"v1\"", "Content-Type: model/gltf-binary"];
-    let opened = open(vec![Act::Send(answer("200 OK", &headers, "0123456789"))], None).await;
+    let opened =
+        open_download(vec![ServerAction::Send(response_bytes("200 OK", &headers, "0123456789"))], None).await;
     let download = opened.result.expect("a download");
     assert_eq!((download.status, download.offset, download.total), (200, 0, Some(10)));
     assert_eq!(download.validator.as_deref(), Some("\"v1\""));
     assert_eq!(download.content_type.as_deref(), Some("model/gltf-binary"));
-    let (bytes, error) = read(download).await;
+    let (bytes, error) = read_download(download).await;
     assert!(error.is_none());
     assert_eq!(bytes, b"0123456789");
     let head = &opened.server.heads()[0];
@@ -70,18 +71,22 @@ async fn a_whole_file_is_downloaded_with_its_metadata_and_without_credentials() 
 
 #[tokio::test]
 async fn a_range_is_requested_and_received() {
-    let reply = answer("206 Partial Content", &["Content-Range: bytes 4-9/10"], "456789");
-    let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
+    let reply = response_bytes("206 Partial Content", &["Content-Range: bytes 4-9/10"], "456789");
+    let opened = open_download(vec![ServerAction::Send(reply)], Some(resume_point(4))).await;
     let download = opened.result.expect("a download");
     assert_eq!((download.status, download.offset, download.total), (206, 4, Some(10)));
-    assert_eq!(read(download).await.0, b"456789");
+    assert_eq!(read_download(download).await.0, b"456789");
     let head = &opened.server.heads()[0];
     assert!(head.contains("range: bytes=4-\r\n") && head.contains("if-range: \"v1\"\r\n"), "{head}");
 }
 
 #[tokio::test]
 async fn a_whole_file_instead_of_the_range_starts_at_offset_zero() {
-    let opened = open(vec![Act::Send(answer("200 OK", &[], "0123456789"))], Some(from(4))).await;
+    let opened = open_download(
+        vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))],
+        Some(resume_point(4)),
+    )
+    .await;
     assert_eq!(opened.result.expect("a download").offset, 0);
 }
 
@@ -89,24 +94,36 @@ async fn a_whole_file_instead_of_the_range_starts_at_offset_zero() {
 async fn another_range_than_the_requested_one_is_rejected() {
     for range in ["bytes 3-9/10", "bytes 4-9/11", "bytes 4-10/10", "4-9/10", "bytes */10"] {
         let header = format!("Content-Range: {range}");
-        let opened =
-            open(vec![Act::Send(answer("206 Partial Content", &[&header], "456789"))], Some(from(4))).await;
+        let opened = open_download(
+            vec![ServerAction::Send(response_bytes("206 Partial Content", &[&header], "456789"))],
+            Some(resume_point(4)),
+        )
+        .await;
         assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))), "{range}");
     }
-    let opened = open(vec![Act::Send(answer("206 Partial Content", &[], "456789"))], Some(from(4))).await;
+    let opened = open_download(
+        vec![ServerAction::Send(response_bytes("206 Partial Content", &[], "456789"))],
+        Some(resume_point(4)),
+    )
+    .await;
     assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
-    let unasked = answer("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
+    let unasked = response_bytes("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
     assert!(matches!(
-        open(vec![Act::Send(unasked)], None).await.result,
+        open_download(vec![ServerAction::Send(unasked)], None).await.result,
         Err(DownloadError::InvalidResponse(_))
     ));
 }
 
 #[tokio::test]
 async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
-    let reply = answer("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
-    let (bytes, error) =
-        read(open(vec![Act::Send(reply)], Some(from(4))).await.result.expect("a download")).await;
+    let reply = response_bytes("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
+    let (bytes, error) = read_download(
+        open_download(vec![ServerAction::Send(reply)], Some(resume_point(4)))
+            .await
+            .result
+            .expect("a download"),
+    )
+    .await;
     assert_eq!(bytes, b"45");
     assert!(
         matches!(error, Some(DownloadError::Interrupted { received: 6, expected: Some(10), .. })),
@@ -116,8 +133,8 @@ async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
 
 #[tokio::test]
 async fn a_416_has_its_own_error() {
-    let reply = answer("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
-    let opened = open(vec![Act::Send(reply)], Some(from(4))).await;
+    let reply = response_bytes("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
+    let opened = open_download(vec![ServerAction::Send(reply)], Some(resume_point(4))).await;
     assert!(matches!(opened.result, Err(DownloadError::RangeNotSatisfiable { total: Some(4) })));
 }
 
@@ -126,7 +143,9 @@ async fn an_error_status_may_have_spent_the_url() {
     for (status, code) in
         [("410 Gone", 410), ("403 Forbidden", 403), ("204 No Content", 204), ("500 Oops", 500)]
     {
-        let opened = open(vec![Act::Send(answer(status, &["Retry-After: 3"], ""))], None).await;
+        let opened =
+            open_download(vec![ServerAction::Send(response_bytes(status, &["Retry-After: 3"], ""))], None)
+                .await;
         let error = opened.result.expect_err("refused");
         let DownloadError::ErrorStatus { status, retry_after } = &error else { panic!("{error}") };
         assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
@@ -138,11 +157,11 @@ async fn an_error_status_may_have_spent_the_url() {
 #[tokio::test]
 async fn a_truncated_body_is_never_complete() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123";
-    for act in [Act::Send(head.to_vec()), Act::SendAndReset(head.to_vec())] {
-        let download = open(vec![act.clone()], None).await.result;
+    for action in [ServerAction::Send(head.to_vec()), ServerAction::SendAndReset(head.to_vec())] {
+        let download = open_download(vec![action.clone()], None).await.result;
         // A reset may arrive before the headers are read.
         let error = match download {
-            Ok(download) => read(download).await.1.expect("an error"),
+            Ok(download) => read_download(download).await.1.expect("an error"),
             Err(error) => error,
         };
         match error {
@@ -150,7 +169,7 @@ async fn a_truncated_body_is_never_complete() {
                 assert!(received <= 4);
                 assert_eq!((expected, loss), (Some(10), ResponseLossKind::ConnectionLost));
             }
-            DownloadError::ResponseLost(_) if matches!(act, Act::SendAndReset(_)) => {}
+            DownloadError::ResponseLost(_) if matches!(action, ServerAction::SendAndReset(_)) => {}
             other => panic!("{other}"),
         }
     }
@@ -159,9 +178,9 @@ async fn a_truncated_body_is_never_complete() {
 #[tokio::test]
 async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
     let reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n".to_vec();
-    let download = open(vec![Act::Send(reply)], None).await.result.expect("a download");
+    let download = open_download(vec![ServerAction::Send(reply)], None).await.result.expect("a download");
     assert_eq!(download.total, None);
-    let (bytes, error) = read(download).await;
+    let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
     assert!(
         matches!(error, Some(DownloadError::Interrupted { received: 4, expected: None, .. })),
@@ -172,12 +191,12 @@ async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
 #[tokio::test]
 async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
-    let server = RawServer::start(vec![Act::SendAndHang(head)]).await;
+    let server = RawServer::start(vec![ServerAction::SendAndHang(head)]).await;
     let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
     let backend = Backend::backend_for_vendor(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let download = api.open_download(&download_url(&server), None).await.expect("a download");
-    let (bytes, error) = read(download).await;
+    let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
     let Some(DownloadError::Interrupted {
         received: 4,
@@ -192,12 +211,19 @@ async fn a_file_that_stops_arriving_times_out() {
 
 #[tokio::test]
 async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
-    let files =
-        RawServer::start(vec![Act::Send(answer("206 Partial", &["Content-Range: bytes 4-9/10"], "456789"))])
-            .await;
+    let files = RawServer::start(vec![ServerAction::Send(response_bytes(
+        "206 Partial",
+        &["Content-Range: bytes 4-9/10"],
+        "456789",
+    ))])
+    .await;
     let location = format!("Location: http://jane:pass@localhost:{}/real", files.port);
-    let opened = open(vec![Act::Send(answer("302 Found", &[&location], ""))], Some(from(4))).await;
-    assert_eq!(read(opened.result.expect("a download")).await.0, b"456789");
+    let opened = open_download(
+        vec![ServerAction::Send(response_bytes("302 Found", &[&location], ""))],
+        Some(resume_point(4)),
+    )
+    .await;
+    assert_eq!(read_download(opened.result.expect("a download")).await.0, b"456789");
     let head = &files.heads()[0];
     assert!(head.starts_with("get /real ") && head.contains("range: bytes=4-"), "{head}");
     for gone in ["authorization", "referer", "cookie", "x-copresence", "bearer-secret"] {
@@ -207,12 +233,14 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
 
 #[tokio::test]
 async fn endless_redirects_and_other_schemes_are_not_followed() {
-    let again = Act::Send(answer("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
-    let opened = open(vec![again], None).await;
+    let again =
+        ServerAction::Send(response_bytes("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
+    let opened = open_download(vec![again], None).await;
     assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 307, .. })));
     assert_eq!(opened.server.heads().len(), 6);
     for headers in [vec!["Location: file:///etc/passwd"], vec![]] {
-        let opened = open(vec![Act::Send(answer("302 Found", &headers, ""))], None).await;
+        let opened =
+            open_download(vec![ServerAction::Send(response_bytes("302 Found", &headers, ""))], None).await;
         assert!(
             matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 302, .. })),
             "{headers:?}"
@@ -222,10 +250,12 @@ async fn endless_redirects_and_other_schemes_are_not_followed() {
 
 #[tokio::test]
 async fn an_unreachable_redirect_target_may_have_spent_the_url() {
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let location = format!("Location: http://{nobody}/real?sig=bearer-secret");
-    let error =
-        open(vec![Act::Send(answer("302 Found", &[&location], ""))], None).await.result.expect_err("lost");
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let location = format!("Location: http://{unused_port}/real?sig=bearer-secret");
+    let error = open_download(vec![ServerAction::Send(response_bytes("302 Found", &[&location], ""))], None)
+        .await
+        .result
+        .expect_err("lost");
     let DownloadError::ResponseLost(evidence) = &error else { panic!("{error}") };
     assert_eq!(evidence.status, Some(302));
     assert!(error.may_have_spent_url());
@@ -233,18 +263,27 @@ async fn an_unreachable_redirect_target_may_have_spent_the_url() {
 
 #[tokio::test]
 async fn an_unsent_request_and_a_lost_response_are_distinguished() {
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let url = DownloadUrl::new(&format!("http://{nobody}{PATH}")).expect("a URL");
-    let error = some_api().open_download(&url, None).await.expect_err("no server");
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let url = DownloadUrl::new(&format!("http://{unused_port}{PATH}")).expect("a URL");
+    let error = download_client().open_download(&url, None).await.expect_err("no server");
     assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_url(), "{error}");
-    let error = open(vec![Act::Send(Vec::new())], None).await.result.expect_err("no answer");
+    let error =
+        open_download(vec![ServerAction::Send(Vec::new())], None).await.result.expect_err("no response");
     assert!(matches!(error, DownloadError::ResponseLost(_)) && error.may_have_spent_url(), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoded_file_is_rejected() {
-    let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
+    let opened = open_download(
+        vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: br"], "xx"))],
+        None,
+    )
+    .await;
     assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
-    let opened = open(vec![Act::Send(answer("200 OK", &["Content-Encoding: identity"], "xx"))], None).await;
+    let opened = open_download(
+        vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: identity"], "xx"))],
+        None,
+    )
+    .await;
     assert!(opened.result.is_ok());
 }

@@ -3,8 +3,8 @@
 mod calls;
 mod downloads;
 mod environment;
-mod faults;
-mod once;
+mod network_failures;
 mod probes;
 mod recording;
+mod single_request;
 mod support;

@@ -1,7 +1,8 @@
 //! Every exchange is recorded once, without secrets.
 
 use crate::support::{
-    API_KEY, Act, RawServer, SESSION, TOKEN, answer, api, recorded_api, token, with_login, with_session,
+    API_KEY, RawServer, SESSION, ServerAction, TOKEN, api, recorded_api, response_bytes, token, with_login,
+    with_session,
 };
 use copresence_client::har::{self, HarRecorder};
 use copresence_client::{Backend, CallKind, Exchange};
@@ -22,24 +23,32 @@ fn calls(exchanges: &[Exchange]) -> Vec<(CallKind, Option<u16>)> {
 
 #[tokio::test]
 async fn the_archive_of_a_visit_contains_no_secret() {
-    let files =
-        RawServer::start(vec![Act::Send(answer("200 OK", &["X-Face: yes"], "the face itself"))]).await;
+    let files = RawServer::start(vec![ServerAction::Send(response_bytes(
+        "200 OK",
+        &["X-Face: yes"],
+        "the face itself",
+    ))])
+    .await;
     let file = files.url(&format!("/{SIGNED}/avatar?sig={SIGNED}"));
     let ready = serde_json::json!({ "avatar_ready": true, "payload_complete": [{ "download_URL": file, "export_type": "glb" }] });
     let refused = format!("{{\"code\":209,\"error\":\"unknown session {SESSION}\"}}");
     let backend = RawServer::start(vec![
-        Act::Send(answer("400 Bad Request", &["Set-Cookie: sid=cookie-0123456789"], &refused)),
-        Act::Send(answer(
+        ServerAction::Send(response_bytes(
+            "400 Bad Request",
+            &["Set-Cookie: sid=cookie-0123456789"],
+            &refused,
+        )),
+        ServerAction::Send(response_bytes(
             "200 OK",
             &[],
             &format!("{{\"sessionToken\":\"{FRESH}\",\"username\":\"jane@partner.test\"}}"),
         )),
-        Act::Send(answer(
+        ServerAction::Send(response_bytes(
             "201 Created",
             &[&format!("Location: /tokens/{TOKEN}")],
             &format!("{{\"token\":\"{TOKEN}\"}}"),
         )),
-        Act::Send(answer("200 OK", &[], &ready.to_string())),
+        ServerAction::Send(response_bytes("200 OK", &[], &ready.to_string())),
     ])
     .await;
     let recorder = recorder();
@@ -47,7 +56,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
         copresence_client::Credentials { session_token: with_session().session_token, ..with_login() };
     let api = recorded_api(Backend::backend_for_vendor(backend.url("/")), credentials, recorder.clone());
     let made = api.generate_token().await.expect("a token");
-    api.redeem_token(&made).await.expect("an answer");
+    api.redeem_token(&made).await.expect("a response");
     let url = DownloadUrl::new(file.as_str()).expect("a URL");
     let chunks: Vec<_> = api.open_download(&url, None).await.expect("a download").stream.collect().await;
     assert!(chunks.iter().all(Result::is_ok));
@@ -90,7 +99,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
 async fn a_failed_exchange_is_recorded_with_the_received_part() {
     let cut =
         format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
-    let server = RawServer::start(vec![Act::Send(cut.clone().into_bytes())]).await;
+    let server = RawServer::start(vec![ServerAction::Send(cut.clone().into_bytes())]).await;
     let recorder = recorder();
     let api = recorded_api(Backend::backend_for_vendor(server.url("/")), with_session(), recorder.clone());
     api.redeem_token(&token()).await.expect_err("cut");
@@ -105,7 +114,7 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
 
 #[tokio::test]
 async fn a_cancelled_call_is_recorded() {
-    let server = RawServer::start(vec![Act::SendAndHang(Vec::new())]).await;
+    let server = RawServer::start(vec![ServerAction::SendAndHang(Vec::new())]).await;
     let recorder = recorder();
     let api = recorded_api(Backend::backend_for_vendor(server.url("/")), with_session(), recorder.clone());
     let redeem = tokio::spawn(async move { api.redeem_token(&token()).await.map(drop) });
@@ -127,8 +136,8 @@ async fn debug_of_an_api_client_shows_no_secret() {
 #[tokio::test]
 async fn each_handle_records_its_own_calls_and_shares_the_login() {
     let backend = RawServer::start(vec![
-        Act::Send(answer("200 OK", &[], &format!("{{\"sessionToken\":\"{FRESH}\"}}"))),
-        Act::Send(answer("200 OK", &[], &format!("{{\"token\":\"{TOKEN}\"}}"))),
+        ServerAction::Send(response_bytes("200 OK", &[], &format!("{{\"sessionToken\":\"{FRESH}\"}}"))),
+        ServerAction::Send(response_bytes("200 OK", &[], &format!("{{\"token\":\"{TOKEN}\"}}"))),
     ])
     .await;
     let api = api(backend.url("/"), with_login());

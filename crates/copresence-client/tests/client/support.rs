@@ -14,7 +14,7 @@ pub(crate) const TOKEN: &str = "export-token-0123456789";
 
 /// What the server does after a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Act {
+pub(crate) enum ServerAction {
     /// Sends the bytes and closes the connection.
     Send(Vec<u8>),
     /// Sends the bytes and keeps the connection open.
@@ -23,29 +23,29 @@ pub(crate) enum Act {
     SendAndReset(Vec<u8>),
 }
 
-/// Performs the n-th act for the n-th request, and the last act for all later ones.
+/// Performs the n-th action for the n-th request, and the last action for all later ones.
 pub(crate) struct RawServer {
     pub(crate) port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl RawServer {
-    pub(crate) async fn start(acts: Vec<Act>) -> Self {
-        Self::listen(acts, None).await
+    pub(crate) async fn start(actions: Vec<ServerAction>) -> Self {
+        Self::listen(actions, None).await
     }
 
-    pub(crate) async fn start_tls(acts: Vec<Act>, tls: TlsAcceptor) -> Self {
-        Self::listen(acts, Some(tls)).await
+    pub(crate) async fn start_tls(actions: Vec<ServerAction>, tls: TlsAcceptor) -> Self {
+        Self::listen(actions, Some(tls)).await
     }
 
-    async fn listen(acts: Vec<Act>, tls: Option<TlsAcceptor>) -> Self {
+    async fn listen(actions: Vec<ServerAction>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let heads = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&heads);
+        let record = Arc::clone(&heads);
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                tokio::spawn(connection(socket, tls.clone(), acts.clone(), Arc::clone(&seen)));
+                tokio::spawn(serve_connection(socket, tls.clone(), actions.clone(), Arc::clone(&record)));
             }
         });
         Self { port, heads }
@@ -61,53 +61,54 @@ impl RawServer {
     }
 }
 
-async fn connection(
+async fn serve_connection(
     mut socket: TcpStream,
     tls: Option<TlsAcceptor>,
-    acts: Vec<Act>,
-    seen: Arc<Mutex<Vec<String>>>,
+    actions: Vec<ServerAction>,
+    record: Arc<Mutex<Vec<String>>>,
 ) {
     let Some(tls) = tls else {
-        if let Some(Act::SendAndReset(_)) = serve(&mut socket, &acts, &seen).await {
+        if let Some(ServerAction::SendAndReset(_)) = serve_request(&mut socket, &actions, &record).await {
             socket.set_zero_linger().expect("a socket option");
         }
         return;
     };
     if let Ok(mut stream) = tls.accept(socket).await {
-        serve(&mut stream, &acts, &seen).await;
+        serve_request(&mut stream, &actions, &record).await;
         let _ = stream.shutdown().await;
     }
 }
 
-async fn serve(
+async fn serve_request(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    acts: &[Act],
-    seen: &Mutex<Vec<String>>,
-) -> Option<Act> {
+    actions: &[ServerAction],
+    record: &Mutex<Vec<String>>,
+) -> Option<ServerAction> {
     let mut bytes = Vec::new();
     while !bytes.windows(4).any(|four| four == b"\r\n\r\n") {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
     }
-    let act = {
-        let mut seen = seen.lock().expect("no panic");
-        seen.push(String::from_utf8_lossy(&bytes).to_ascii_lowercase());
-        acts[(seen.len() - 1).min(acts.len() - 1)].clone()
+    let action = {
+        let mut record = record.lock().expect("no panic");
+        record.push(String::from_utf8_lossy(&bytes).to_ascii_lowercase());
+        actions[(record.len() - 1).min(actions.len() - 1)].clone()
     };
-    let (Act::Send(reply) | Act::SendAndHang(reply) | Act::SendAndReset(reply)) = &act;
+    let (ServerAction::Send(reply) | ServerAction::SendAndHang(reply) | ServerAction::SendAndReset(reply)) =
+        &action;
     // Fails if the client stops reading a body that is too large.
     let _ = stream.write_all(reply).await;
     let _ = stream.flush().await;
-    if matches!(act, Act::SendAndHang(_)) {
+    if matches!(action, ServerAction::SendAndHang(_)) {
         // Waits until the client closes the connection.
         while stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
     }
-    Some(act)
+    Some(action)
 }
 
 /// A complete response with `Content-Length`.
-pub(crate) fn answer(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
+pub(crate) fn response_bytes(status: &str, headers: &[&str], body: &str) -> Vec<u8> {
     let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}").into_bytes()

@@ -8,32 +8,32 @@ use std::path::Path;
 use tempfile::TempDir;
 
 /// A temporary folder, in memory if possible, because fsync is fast there.
-pub fn folder() -> TempDir {
+pub fn temp_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.or_else(|_| tempfile::tempdir()).expect("a folder")
 }
 
 /// A temporary data folder.
-pub fn data() -> (TempDir, DataDir) {
-    let root = folder();
+pub fn temp_data_dir() -> (TempDir, DataDir) {
+    let root = temp_folder();
     let data = DataDir::open(root.path()).expect("a data folder");
     (root, data)
 }
 
-/// The time a number of seconds after 09:00.
+/// Runs a future on a new single-threaded runtime.
 pub fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
-/// So many seconds after nine o'clock.
-pub fn at(seconds: i64) -> Timestamp {
-    let nine: Timestamp = "2026-11-22T09:00:00Z".parse().expect("a time");
-    nine + SignedDuration::from_secs(seconds)
+/// The time `seconds` after 09:00 UTC.
+pub fn time_at(seconds: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-22T09:00:00Z".parse().expect("a time");
+    start + SignedDuration::from_secs(seconds)
 }
 
 /// The start record of a visit.
-pub fn start(id: VisitId, ephemeral: bool) -> VisitStart {
+pub fn visit_start(id: VisitId, ephemeral: bool) -> VisitStart {
     VisitStart {
         id,
         profile: "partner".into(),
@@ -42,30 +42,30 @@ pub fn start(id: VisitId, ephemeral: bool) -> VisitStart {
         ephemeral,
         out_dir: "/out".into(),
         required_exports: vec![ExportType::new("glb")],
-        started_at: at(0),
+        started_at: time_at(0),
         limits: None,
     }
 }
 
-/// An ending with an exit code.
-pub fn ending(exit: u8) -> VisitEnding {
+/// An ending with this exit code.
+pub fn visit_ending(exit: u8) -> VisitEnding {
     VisitEnding {
         code: "a_word".into(),
         exit,
         message: "A sentence.".into(),
         visit_state: "ended".into(),
         directory: Some("/out/2026-11-22-x".into()),
-        at: at(60),
+        at: time_at(60),
     }
 }
 
-/// A token.
-pub fn token(value: &str) -> ExportToken {
+/// An Export Token.
+pub fn export_token(value: &str) -> ExportToken {
     ExportToken::new(value).expect("a token")
 }
 
-/// A number of planned files.
-pub fn exports(count: usize) -> Vec<PlannedFile> {
+/// `count` planned files.
+pub fn planned_files(count: usize) -> Vec<PlannedFile> {
     (0..count)
         .map(|index| PlannedFile {
             index,

@@ -1,14 +1,14 @@
-//! What the machine does in each situation, one by one.
+//! The behavior of the state machine in single situations.
 
-use super::world::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
+use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
     MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitFailureKind, VisitNotice,
 };
 use std::time::Duration;
 
-/// Up to the first redeem in flight.
-fn redeeming() -> Host {
+/// A host whose first redeem is in flight.
+fn host_with_redeem_in_flight() -> Host {
     let mut host = Host::new();
     host.feed(MachineEvent::TokenIssued(token()));
     fire_timer(&mut host);
@@ -27,7 +27,7 @@ fn respond(host: &mut Host, result: RedeemResult) {
 
 #[test]
 fn a_whole_visit() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(2))));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::Delivered(delivery()));
@@ -39,17 +39,17 @@ fn a_whole_visit() {
 
 #[test]
 fn a_status_is_sent_only_on_change() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     for _ in 0..3 {
         respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
         fire_timer(&mut host);
     }
-    let told = host.notices.iter().filter(|n| matches!(n, VisitNotice::Status { .. })).count();
-    assert_eq!(told, 1);
+    let status_count = host.notices.iter().filter(|n| matches!(n, VisitNotice::Status { .. })).count();
+    assert_eq!(status_count, 1);
 }
 
 #[test]
-fn a_400_means_what_was_seen_before_it() {
+fn the_meaning_of_a_400_depends_on_earlier_responses() {
     let cases: Vec<(Vec<RedeemResult>, &str, u8)> = vec![
         (vec![], "token_refused", 4),
         (vec![RedeemResult::NotReady(Progress::progress_without_avatar())], "token_expired", 4),
@@ -69,7 +69,7 @@ fn a_400_means_what_was_seen_before_it() {
         ),
     ];
     for (before, code, exit) in cases {
-        let mut host = redeeming();
+        let mut host = host_with_redeem_in_flight();
         for result in before.clone() {
             respond(&mut host, result);
             fire_timer(&mut host);
@@ -90,7 +90,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             Some(VisitFailureKind::BackendFailing),
         ] {
             let refused = || {
-                let mut host = redeeming();
+                let mut host = host_with_redeem_in_flight();
                 respond(&mut host, RedeemResult::Truncated(failure(kind), partial()));
                 fire_timer(&mut host);
                 if let Some(later) = later {
@@ -126,7 +126,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
 
 #[test]
 fn a_usable_response_voids_a_partial_delivery() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
@@ -137,7 +137,7 @@ fn a_usable_response_voids_a_partial_delivery() {
 
 #[test]
 fn repeated_unreadable_responses_are_saved_in_part() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     for last in [false, false, true] {
         respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::ProtocolViolation), partial()));
         if !last {
@@ -149,7 +149,7 @@ fn repeated_unreadable_responses_are_saved_in_part() {
 
 #[test]
 fn an_interruption_keeps_a_partial_delivery_for_recovery() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
     host.feed(MachineEvent::Interrupted);
@@ -160,12 +160,12 @@ fn an_interruption_keeps_a_partial_delivery_for_recovery() {
 #[test]
 fn a_failed_avatar_does_not_end_the_visit_by_itself() {
     let failed = progress(CompletionStatus::Failed, Some(40), None);
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::NotReady(failed.clone()));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::InQueue, Some(0), Some(1))));
     assert_eq!(host.end, None);
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::NotReady(failed));
     host.now = plan().give_up_at;
     host.feed(MachineEvent::TimerFired);
@@ -175,46 +175,46 @@ fn a_failed_avatar_does_not_end_the_visit_by_itself() {
 #[test]
 fn a_redeem_in_flight_is_awaited_before_the_visit_ends() {
     for leave in [MachineEvent::Interrupted, MachineEvent::TimerFired] {
-        let mut host = redeeming();
+        let mut host = host_with_redeem_in_flight();
         host.now = plan().give_up_at;
         host.feed(leave.clone());
-        assert_eq!(host.end, None, "{leave:?} waits for the answer");
+        assert_eq!(host.end, None, "{leave:?} waits for the response");
         respond(&mut host, RedeemResult::Delivered(delivery()));
         let expected = if leave == MachineEvent::TimerFired { None } else { Some(130) };
         assert_eq!(host.end.map(|end| end.exit_code()), expected);
     }
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     host.feed(MachineEvent::Interrupted);
     fire_timer(&mut host);
-    assert_eq!(host.end.map(|end| end.exit_code()), Some(130), "but not for ever");
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(130), "after the grace period");
 }
 
 #[test]
 fn an_avatar_on_its_way_is_saved_without_its_visitor() {
     let making = progress(CompletionStatus::Processing, Some(40), None);
     let failed = progress(CompletionStatus::Failed, Some(40), None);
-    // What the redeem in flight brings decides, whatever was known before.
-    for (result, goes_on) in [
+    // The response of the redeem in flight decides, not the earlier status.
+    for (result, continues) in [
         (RedeemResult::Delivered(delivery()), true),
         (RedeemResult::NotReady(making.clone()), true),
         (RedeemResult::NotReady(failed.clone()), false),
         (RedeemResult::NotReady(Progress::progress_without_avatar()), false),
         (RedeemResult::Failed(failure(VisitFailureKind::NeverSent)), false),
     ] {
-        let mut host = redeeming();
+        let mut host = host_with_redeem_in_flight();
         host.feed(MachineEvent::VisitorLeft);
-        assert_eq!(host.end, None, "the answer is waited for");
+        assert_eq!(host.end, None, "the response is awaited");
         respond(&mut host, result.clone());
-        assert_eq!(host.end.is_none(), goes_on, "{result:?}");
+        assert_eq!(host.end.is_none(), continues, "{result:?}");
     }
-    // Between two redeems the last status does.
-    for (last, goes_on) in [(making, true), (failed, false), (Progress::progress_without_avatar(), false)] {
-        let mut host = redeeming();
+    // Between two redeems, the last status decides.
+    for (last, continues) in [(making, true), (failed, false), (Progress::progress_without_avatar(), false)] {
+        let mut host = host_with_redeem_in_flight();
         respond(&mut host, RedeemResult::NotReady(last.clone()));
         host.feed(MachineEvent::VisitorLeft);
-        assert_eq!(host.end.is_none(), goes_on, "{last:?}");
+        assert_eq!(host.end.is_none(), continues, "{last:?}");
     }
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     respond(&mut host, RedeemResult::Delivered(delivery()));
     host.feed(MachineEvent::VisitorLeft);
     host.feed(MachineEvent::Saved);
@@ -226,20 +226,20 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
 
 #[test]
 fn an_interruption_ends_a_visit_whose_visitor_left() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     host.feed(MachineEvent::VisitorLeft);
     host.feed(MachineEvent::Interrupted);
     respond(&mut host, RedeemResult::Delivered(delivery()));
     assert_eq!(host.end, Some(Outcome::Interrupted));
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     host.feed(MachineEvent::VisitorLeft);
     fire_timer(&mut host);
-    assert_eq!(host.end, Some(Outcome::Interrupted), "the answer is not waited for for ever");
+    assert_eq!(host.end, Some(Outcome::Interrupted), "the response is awaited only for the grace period");
 }
 
 #[test]
 fn patience_runs_out_after_failures_in_a_row_only() {
-    let mut host = redeeming();
+    let mut host = host_with_redeem_in_flight();
     while host.end.is_none() {
         respond(&mut host, RedeemResult::Failed(failure(VisitFailureKind::NeverSent)));
         if host.end.is_none() {
@@ -257,20 +257,24 @@ fn few_tokens_are_requested() {
     assert_eq!(host.end.map(|end| end.exit_code()), Some(9));
     let mut host = Host::new();
     host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Storage)));
-    assert_eq!(host.end.map(|end| end.exit_code()), Some(2), "one token that nobody keeps is enough");
+    assert_eq!(
+        host.end.map(|end_state| end_state.exit_code()),
+        Some(2),
+        "a token that cannot be stored is not requested again"
+    );
     let mut host = Host::new();
     host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::DiskFull)));
     assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((2, "disk_full")));
     let mut host = Host::new();
-    let mut asked = 1;
+    let mut request_count = 1;
     while host.end.is_none() {
         host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Unanswered)));
         if host.end.is_none() {
             fire_timer(&mut host);
-            asked += 1;
+            request_count += 1;
         }
     }
-    assert_eq!((host.end.map(|end| end.exit_code()), asked), (Some(6), 3));
+    assert_eq!((host.end.map(|end| end.exit_code()), request_count), (Some(6), 3));
 }
 
 #[test]
@@ -278,7 +282,7 @@ fn a_visit_whose_visitor_left_ends_when_the_avatar_fails() {
     let making = progress(CompletionStatus::Processing, Some(40), None);
     let failed = progress(CompletionStatus::Failed, Some(40), None);
     for leaves_during_redeem in [false, true] {
-        let mut host = redeeming();
+        let mut host = host_with_redeem_in_flight();
         respond(&mut host, RedeemResult::NotReady(making.clone()));
         if leaves_during_redeem {
             fire_timer(&mut host);

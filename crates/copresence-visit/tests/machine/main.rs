@@ -1,38 +1,38 @@
-//! Properties of the machine over arbitrary stories: effects end in any way, mixed with early, late and stale timers and
-//! with events that do not fit.
+//! Properties of the state machine over arbitrary sequences of turns: effects end in any way, mixed with early, late and
+//! stale timers and with unexpected events.
 
 mod examples;
+mod host;
 mod restore;
-mod story;
-mod world;
+mod turns;
 
 use copresence_visit::MachineEvent;
 use copresence_visit::machine::GRACE;
+use host::{Host, plan};
 use proptest::prelude::*;
 use std::time::Duration;
-use story::any_turn;
-use world::{Host, plan};
+use turns::any_turn;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_invariants_hold_in_every_story(turns in proptest::collection::vec(any_turn(), 1..120)) {
+    fn the_invariants_hold_in_every_sequence(turns in proptest::collection::vec(any_turn(), 1..120)) {
         let mut host = Host::new();
         for turn in &turns {
-            host.play(turn);
+            host.play_turn(turn);
         }
     }
 
     #[test]
-    fn every_story_ends(turns in proptest::collection::vec(any_turn(), 1..40)) {
+    fn every_visit_ends(turns in proptest::collection::vec(any_turn(), 1..40)) {
         let mut host = Host::new();
-        // The story is repeated until the time is up; 20,000 turns are far beyond any 15 minutes.
+        // The turns are repeated until the visit times out after 15 minutes, long before 20,000 turns.
         let ended = (0..20_000).any(|index| {
             let mut turn = turns[index % turns.len()].clone();
             turn.takes += 1; // With noise alone no time would pass.
             turn.noise = turn.noise.filter(|_| index < turns.len());
-            host.play(&turn);
+            host.play_turn(&turn);
             host.end.is_some()
         });
         prop_assert!(ended, "still {:?} at {:?}", host.visit.state(), host.now);
@@ -46,7 +46,7 @@ proptest! {
         host.feed(MachineEvent::Interrupted);
         let end = host.end.clone();
         for turn in &turns {
-            host.play(turn);
+            host.play_turn(turn);
         }
         prop_assert_eq!(host.end, end);
         prop_assert_eq!(host.redeems, 0);

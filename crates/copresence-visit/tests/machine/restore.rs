@@ -1,6 +1,6 @@
 //! A visit restored from the journal continues as the live visit would have.
 
-use super::world::{Host, InFlight, delivery, failure, partial, plan, progress, token};
+use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
     EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery,
@@ -8,47 +8,53 @@ use copresence_visit::{
 };
 use proptest::prelude::*;
 
-fn past(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
+fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
     JournaledVisit { was_issued: true, token: Some(token()), redeems, ..JournaledVisit::default() }
 }
 
-fn recover(past: JournaledVisit, token_is_too_old: bool) -> Host {
+fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     let has_partial =
         matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
-    Host::restored(Visit::restore_visit(VisitPlan::plan_for_recovery(token_is_too_old), past), has_partial)
+    Host::from_restored(
+        Visit::restore_visit(VisitPlan::plan_for_recovery(token_is_too_old), past),
+        has_partial,
+    )
 }
 
-fn end_of(past: JournaledVisit, result: RedeemResult) -> Outcome {
-    let mut host = recover(past, false);
+fn end_after_redeem(past: JournaledVisit, result: RedeemResult) -> Outcome {
+    let mut host = recover_host(past, false);
     assert_eq!(host.in_flight, InFlight::Redeem);
     host.feed(MachineEvent::Redeemed(result));
     host.end.expect("one redeem decides")
 }
 
-fn active(status: CompletionStatus, redeems: Vec<EarlierRedeem>) -> JournaledVisit {
-    JournaledVisit { progress: Some(progress(status, None, None)), ..past(redeems) }
+fn visit_with_status(status: CompletionStatus, redeems: Vec<EarlierRedeem>) -> JournaledVisit {
+    JournaledVisit { progress: Some(progress(status, None, None)), ..past_visit(redeems) }
 }
 
 #[test]
-fn a_400_means_what_the_journal_has_seen_before_it() {
+fn the_meaning_of_a_400_depends_on_the_journal() {
     let lost = || EarlierRedeem::NotReceived("reset".into());
     let garbage = || EarlierRedeem::Unreadable(None);
     let cases = [
-        (past(vec![]), "token_refused"),
-        (past(vec![EarlierRedeem::Inconclusive]), "token_refused"),
-        (past(vec![EarlierRedeem::Active]), "token_expired"),
-        (active(CompletionStatus::Processing, vec![EarlierRedeem::Active]), "token_expired"),
-        (active(CompletionStatus::Failed, vec![EarlierRedeem::Active]), "avatar_failed"),
-        (past(vec![lost()]), "possibly_consumed"),
-        (past(vec![lost(), garbage()]), "possibly_consumed"),
-        (past(vec![garbage(), lost()]), "possibly_consumed"),
-        (past(vec![lost(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
-        (past(vec![garbage(), EarlierRedeem::Inconclusive]), "protocol_broken"),
-        (past(vec![lost(), EarlierRedeem::Active]), "token_expired"),
-        (active(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]), "possibly_consumed"),
+        (past_visit(vec![]), "token_refused"),
+        (past_visit(vec![EarlierRedeem::Inconclusive]), "token_refused"),
+        (past_visit(vec![EarlierRedeem::Active]), "token_expired"),
+        (visit_with_status(CompletionStatus::Processing, vec![EarlierRedeem::Active]), "token_expired"),
+        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active]), "avatar_failed"),
+        (past_visit(vec![lost()]), "possibly_consumed"),
+        (past_visit(vec![lost(), garbage()]), "possibly_consumed"),
+        (past_visit(vec![garbage(), lost()]), "possibly_consumed"),
+        (past_visit(vec![lost(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
+        (past_visit(vec![garbage(), EarlierRedeem::Inconclusive]), "protocol_broken"),
+        (past_visit(vec![lost(), EarlierRedeem::Active]), "token_expired"),
+        (
+            visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]),
+            "possibly_consumed",
+        ),
     ];
     for (past, code) in cases {
-        assert_eq!(end_of(past.clone(), RedeemResult::Refused).code(), code, "{past:?}");
+        assert_eq!(end_after_redeem(past.clone(), RedeemResult::Refused).code(), code, "{past:?}");
     }
 }
 
@@ -63,12 +69,16 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
         (VisitFailureKind::Storage, 2),
         (VisitFailureKind::DiskFull, 2),
     ] {
-        assert_eq!(end_of(past(vec![]), RedeemResult::Failed(failure(kind))).exit_code(), exit, "{kind:?}");
+        assert_eq!(
+            end_after_redeem(past_visit(vec![]), RedeemResult::Failed(failure(kind))).exit_code(),
+            exit,
+            "{kind:?}"
+        );
         let truncated = RedeemResult::Truncated(failure(kind), partial());
-        assert_eq!(end_of(past(vec![]), truncated).exit_code(), exit, "{kind:?}");
+        assert_eq!(end_after_redeem(past_visit(vec![]), truncated).exit_code(), exit, "{kind:?}");
     }
     let processing = progress(CompletionStatus::Processing, Some(4), None);
-    let mut host = recover(past(vec![]), true);
+    let mut host = recover_host(past_visit(vec![]), true);
     host.feed(MachineEvent::Redeemed(RedeemResult::NotReady(processing.clone())));
     assert_eq!(host.end, Some(Outcome::Interrupted));
     let end = host.visit.end_state().expect("ended");
@@ -86,7 +96,7 @@ fn a_token_that_is_too_old_is_abandoned() {
         (vec![], RedeemResult::NotReady(Progress::progress_without_avatar()), 4),
         (vec![], RedeemResult::Failed(failure(VisitFailureKind::DiskFull)), 2),
     ] {
-        let mut host = recover(past(redeems), true);
+        let mut host = recover_host(past_visit(redeems), true);
         host.feed(MachineEvent::Redeemed(result.clone()));
         assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{result:?}");
     }
@@ -94,8 +104,8 @@ fn a_token_that_is_too_old_is_abandoned() {
 
 #[test]
 fn a_response_on_disk_is_saved_without_a_redeem() {
-    let stored = |response| JournaledVisit { response: Some(response), ..past(vec![]) };
-    let mut host = recover(stored(StoredDelivery::Delivery(delivery())), false);
+    let stored = |response| JournaledVisit { response: Some(response), ..past_visit(vec![]) };
+    let mut host = recover_host(stored(StoredDelivery::Delivery(delivery())), false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::Save, 0));
     host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
@@ -105,7 +115,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
         ..JournaledVisit::default()
     };
     let used = JournaledVisit { response: Some(StoredDelivery::UsedPartial(delivery())), ..lost };
-    let mut host = recover(used, false);
+    let mut host = recover_host(used, false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::SavePartial, 0));
     host.feed(MachineEvent::NothingSaved("410".into()));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(10));
@@ -115,33 +125,33 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
 fn a_partial_delivery_on_disk_waits_for_the_next_response() {
     let partial = || JournaledVisit {
         response: Some(StoredDelivery::Partial(PartialDelivery { redeem: 3, delivery: delivery() })),
-        ..past(vec![EarlierRedeem::NotReceived("cut".into())])
+        ..past_visit(vec![EarlierRedeem::NotReceived("cut".into())])
     };
-    let mut host = recover(partial(), false);
+    let mut host = recover_host(partial(), false);
     host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
     assert_eq!(host.in_flight, InFlight::SavePartial);
     host.feed(MachineEvent::SavedInPart("more may have been named".into()));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(7));
 
-    let mut host = recover(partial(), false);
+    let mut host = recover_host(partial(), false);
     host.feed(MachineEvent::Redeemed(RedeemResult::Delivered(delivery())));
     assert_eq!(host.in_flight, InFlight::Save);
 }
 
 #[test]
-fn nothing_is_asked_without_a_token() {
+fn nothing_is_requested_without_a_token() {
     for (was_issued, was_associated, state) in
         [(false, false, "issuing"), (true, false, "inviting"), (true, true, "making")]
     {
         let past = JournaledVisit { was_issued, was_associated, ..JournaledVisit::default() };
-        let host = recover(past, false);
+        let host = recover_host(past, false);
         assert_eq!((host.end.as_ref(), host.redeems), (Some(&Outcome::Interrupted), 0));
         assert_eq!(host.visit.end_state().map(|end| end.ended_in.as_str()), Some(state));
     }
 }
 
-/// What the journal keeps of a response.
-fn journalled(result: &RedeemResult) -> EarlierRedeem {
+/// The journal entry of a response.
+fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
     match result {
         RedeemResult::NotReady(_) => EarlierRedeem::Active,
         RedeemResult::Failed(failure) => match failure.kind {
@@ -157,7 +167,7 @@ fn journalled(result: &RedeemResult) -> EarlierRedeem {
     }
 }
 
-fn undecided() -> impl Strategy<Value = RedeemResult> {
+fn any_undecided_result() -> impl Strategy<Value = RedeemResult> {
     let kinds = vec![
         VisitFailureKind::NeverSent,
         VisitFailureKind::Unanswered,
@@ -167,17 +177,17 @@ fn undecided() -> impl Strategy<Value = RedeemResult> {
         VisitFailureKind::ProtocolViolation,
     ];
     prop_oneof![
-        super::story::any_progress().prop_map(RedeemResult::NotReady),
+        super::turns::any_progress().prop_map(RedeemResult::NotReady),
         prop::sample::select(kinds).prop_map(|kind| RedeemResult::Failed(failure(kind))),
     ]
 }
 
 proptest! {
     #[test]
-    fn a_restart_does_not_change_what_a_400_means(before in prop::collection::vec(undecided(), 0..8)) {
+    fn a_restart_does_not_change_what_a_400_means(before in prop::collection::vec(any_undecided_result(), 0..8)) {
         let mut host = Host::new();
         host.feed(MachineEvent::TokenIssued(token()));
-        let mut past = past(Vec::new());
+        let mut past = past_visit(Vec::new());
         for result in &before {
             host.now = host.wait.expect("a timer is set");
             host.feed(MachineEvent::TimerFired);
@@ -185,7 +195,7 @@ proptest! {
             if let RedeemResult::NotReady(progress) = result {
                 past.progress = Some(progress.clone());
             }
-            past.redeems.push(journalled(result));
+            past.redeems.push(journal_entry_of(result));
             // Three unreadable responses in a row end the live visit, and patience may run out.
             prop_assume!(host.end.is_none());
         }
@@ -194,6 +204,6 @@ proptest! {
         host.feed(MachineEvent::TimerFired);
         host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
         let live = host.end.expect("a 400 ends the visit");
-        prop_assert_eq!(end_of(past, RedeemResult::Refused), live);
+        prop_assert_eq!(end_after_redeem(past, RedeemResult::Refused), live);
     }
 }

@@ -87,7 +87,7 @@ impl State {
                 (Some(_), _) => {}
                 (None, false) => return Err("an unknown file was opened".into()),
                 (None, true) => {
-                    changes.push(self.create_entry(&path, Content::File(Vec::new()), mode & !umask)?)
+                    changes.push(self.create_entry(&path, Content::File(Vec::new()), mode & !umask)?);
                 }
             },
             Effect::MakeFolder { path, mode } => {

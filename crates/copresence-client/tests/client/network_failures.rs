@@ -1,6 +1,8 @@
 //! Network failures. Each redeem sends one request, whatever fails.
 
-use crate::support::{Act, RawServer, SESSION, TOKEN, answer, api, token, with_login, with_session};
+use crate::support::{
+    RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session,
+};
 use copresence_client::{
     ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY,
     NoRecorder, ResponseLossKind, Timeouts,
@@ -14,7 +16,7 @@ use url::Url;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
 
-fn hasty() -> Timeouts {
+fn short_timeouts() -> Timeouts {
     Timeouts {
         connect: Duration::from_secs(1),
         read: Duration::from_millis(300),
@@ -22,27 +24,27 @@ fn hasty() -> Timeouts {
     }
 }
 
-fn cut(body: &str) -> Vec<u8> {
+fn truncated_response(body: &str) -> Vec<u8> {
     [HEAD, body.as_bytes()].concat()
 }
 
-/// Redeems once against a server with one act, checks that one request was sent, and returns the lost response.
-async fn lost(act: Act, time_outs: Timeouts) -> LostResponse {
-    let server = RawServer::start(vec![act.clone()]).await;
+/// Redeems once against a server with one action, checks that one request was sent, and returns the lost response.
+async fn redeem_and_lose(action: ServerAction, time_outs: Timeouts) -> LostResponse {
+    let server = RawServer::start(vec![action.clone()]).await;
     let backend = Backend::backend_for_vendor(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
-    let error = api.redeem_token(&token()).await.expect_err("a lost answer");
-    assert_eq!(server.heads().len(), 1, "{act:?}");
+    let error = api.redeem_token(&token()).await.expect_err("a lost response");
+    assert_eq!(server.heads().len(), 1, "{action:?}");
     assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
     match error {
         CallError::ResponseLost(evidence) => evidence,
-        other => panic!("{act:?}: {other}"),
+        other => panic!("{action:?}: {other}"),
     }
 }
 
 #[tokio::test]
 async fn a_connection_closed_before_the_response() {
-    let evidence = lost(Act::Send(Vec::new()), Timeouts::default()).await;
+    let evidence = redeem_and_lose(ServerAction::Send(Vec::new()), Timeouts::default()).await;
     assert_eq!(
         (evidence.loss, evidence.status, evidence.received_byte_count()),
         (ResponseLossKind::ConnectionLost, None, 0)
@@ -51,9 +53,9 @@ async fn a_connection_closed_before_the_response() {
 
 #[tokio::test]
 async fn a_connection_reset_before_and_during_the_response() {
-    for reply in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), cut("{")] {
+    for reply in [Vec::new(), b"HTTP/1.1 200 OK\r\n".to_vec(), truncated_response("{")] {
         assert_eq!(
-            lost(Act::SendAndReset(reply), Timeouts::default()).await.loss,
+            redeem_and_lose(ServerAction::SendAndReset(reply), Timeouts::default()).await.loss,
             ResponseLossKind::ConnectionLost
         );
     }
@@ -61,34 +63,36 @@ async fn a_connection_reset_before_and_during_the_response() {
 
 #[tokio::test]
 async fn a_truncated_body() {
-    let evidence = lost(Act::Send(cut("{\"avatar_ready\"")), Timeouts::default()).await;
+    let evidence =
+        redeem_and_lose(ServerAction::Send(truncated_response("{\"avatar_ready\"")), Timeouts::default())
+            .await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, Some(200)));
     assert_eq!(&evidence.body[..], b"{\"avatar_ready\"");
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n".to_vec();
-    let evidence = lost(Act::Send(chunked), Timeouts::default()).await;
+    let evidence = redeem_and_lose(ServerAction::Send(chunked), Timeouts::default()).await;
     assert_eq!((evidence.status, &evidence.body[..]), (Some(200), &b"{}"[..]));
 }
 
 #[tokio::test]
 async fn a_body_without_a_length_is_complete_if_its_json_is() {
-    let endless = |body: &str| Act::Send(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
-    let evidence = lost(endless("{\"avatar_ready\": tr"), Timeouts::default()).await;
+    let endless = |body: &str| ServerAction::Send(format!("HTTP/1.1 200 OK\r\n\r\n{body}").into_bytes());
+    let evidence = redeem_and_lose(endless("{\"avatar_ready\": tr"), Timeouts::default()).await;
     assert_eq!(
         (evidence.loss, evidence.status, evidence.received_byte_count()),
         (ResponseLossKind::ConnectionLost, Some(200), 19)
     );
     for whole in ["{\"avatar_ready\":true}", "", "<html>"] {
         let server = RawServer::start(vec![endless(whole)]).await;
-        let answered = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("an answer");
-        assert_eq!(&answered.body[..], whole.as_bytes());
+        let response = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("a response");
+        assert_eq!(&response.body[..], whole.as_bytes());
     }
 }
 
 #[tokio::test]
 async fn a_timeout_before_and_during_the_response() {
-    let nothing = lost(Act::SendAndHang(Vec::new()), hasty());
-    let half_a_head = lost(Act::SendAndHang(b"HTTP/1.1 200".to_vec()), hasty());
-    let half_a_body = lost(Act::SendAndHang(cut("{")), hasty());
+    let nothing = redeem_and_lose(ServerAction::SendAndHang(Vec::new()), short_timeouts());
+    let half_a_head = redeem_and_lose(ServerAction::SendAndHang(b"HTTP/1.1 200".to_vec()), short_timeouts());
+    let half_a_body = redeem_and_lose(ServerAction::SendAndHang(truncated_response("{")), short_timeouts());
     let (nothing, half_a_head, half_a_body) = tokio::join!(nothing, half_a_head, half_a_body);
     assert_eq!((nothing.loss, nothing.status), (ResponseLossKind::TimedOut, None));
     assert_eq!((half_a_head.loss, half_a_head.status), (ResponseLossKind::TimedOut, None));
@@ -100,45 +104,53 @@ async fn a_timeout_before_and_during_the_response() {
 
 #[tokio::test]
 async fn a_response_that_is_not_http() {
-    let evidence = lost(Act::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Timeouts::default()).await;
+    let evidence =
+        redeem_and_lose(ServerAction::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Timeouts::default())
+            .await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, None));
 }
 
 #[tokio::test]
 async fn an_endless_body_is_read_only_up_to_the_limit() {
     let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b' '; MAX_BODY + 1]].concat();
-    let evidence = lost(Act::SendAndHang(endless), Timeouts::default()).await;
+    let evidence = redeem_and_lose(ServerAction::SendAndHang(endless), Timeouts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::BodyTooLarge, Some(200)));
     assert_eq!(evidence.received_byte_count(), MAX_BODY as u64);
 }
 
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_accepted() {
-    let server = RawServer::start(vec![Act::Send(answer("200 OK", &[], &" ".repeat(MAX_BODY)))]).await;
-    let answered = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("an answer");
-    assert_eq!(answered.body.len(), MAX_BODY);
+    let server =
+        RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], &" ".repeat(MAX_BODY)))])
+            .await;
+    let response = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("a response");
+    assert_eq!(response.body.len(), MAX_BODY);
 }
 
 #[tokio::test]
 async fn each_redeem_sends_one_request_although_the_connection_could_be_reused() {
     // The server keeps the connection open after the first response, and drops the second request.
-    let server =
-        RawServer::start(vec![Act::SendAndHang(answer("200 OK", &[], "{}")), Act::Send(Vec::new())]).await;
+    let server = RawServer::start(vec![
+        ServerAction::SendAndHang(response_bytes("200 OK", &[], "{}")),
+        ServerAction::Send(Vec::new()),
+    ])
+    .await;
     let api = api(server.url("/"), with_session());
-    assert_eq!(api.redeem_token(&token()).await.expect("an answer").status, 200);
+    assert_eq!(api.redeem_token(&token()).await.expect("a response").status, 200);
     assert!(matches!(api.redeem_token(&token()).await, Err(CallError::ResponseLost(_))));
     assert_eq!(server.heads().len(), 2);
 }
 
 #[tokio::test]
 async fn a_redirect_of_an_api_call_is_not_followed() {
-    let elsewhere = RawServer::start(vec![Act::Send(answer("200 OK", &[], "{}"))]).await;
+    let elsewhere = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "{}"))]).await;
     for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
-        let server = RawServer::start(vec![Act::Send(answer(status, &[&location], ""))]).await;
+        let server =
+            RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
         let refusal =
-            api.redeem_token(&token()).await.expect("an answer").classify_redeem_error().expect("a refusal");
+            api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("a refusal");
         assert_eq!(refusal.class, ErrorClass::Redirect { to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
         assert!(matches!(api.generate_token().await, Err(CallError::ErrorResponse(_))));
@@ -149,8 +161,8 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
 
 #[tokio::test]
 async fn a_refused_connection_is_reported_as_never_sent() {
-    let nobody = ReservedPort::reserve_port().expect("a port");
-    let base = Url::parse(&format!("http://{nobody}/")).expect("a URL");
+    let unused_port = ReservedPort::reserve_port().expect("a port");
+    let base = Url::parse(&format!("http://{unused_port}/")).expect("a URL");
     for credentials in [with_session(), with_login()] {
         let api = api(base.clone(), credentials);
         for error in [api.redeem_token(&token()).await.map(drop), api.generate_token().await.map(drop)] {
@@ -165,8 +177,8 @@ async fn a_refused_connection_is_reported_as_never_sent() {
 #[tokio::test]
 async fn an_unfinished_tls_handshake_is_reported_as_never_sent() {
     // The server waits for an empty line, which TLS never sends.
-    let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
-    let cause = without_handshake(server.port, hasty()).await;
+    let server = RawServer::start(vec![ServerAction::Send(Vec::new())]).await;
+    let cause = failed_handshake(server.port, short_timeouts()).await;
     assert_eq!(cause.kind, ConnectErrorKind::TimedOut, "{cause}");
 }
 
@@ -176,15 +188,15 @@ async fn a_server_without_tls_is_reported_as_never_sent() {
     let port = listener.local_addr().expect("an address").port();
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.expect("a client");
-        socket.write_all(&answer("400 Bad Request", &[], "this is http")).await.expect("written");
+        socket.write_all(&response_bytes("400 Bad Request", &[], "this is http")).await.expect("written");
         // Waits for the client to close, because closing first would reset the connection before the response is read.
         let _ = socket.read_to_end(&mut Vec::new()).await;
     });
-    let cause = without_handshake(port, Timeouts::default()).await;
+    let cause = failed_handshake(port, Timeouts::default()).await;
     assert_eq!(cause.kind, ConnectErrorKind::Tls, "{cause}");
 }
 
-async fn without_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
+async fn failed_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
     let api =
         ApiClient::new(Backend::backend_for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
@@ -197,7 +209,7 @@ async fn without_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
 
 #[tokio::test]
 async fn a_generate_with_a_lost_response_is_not_retried() {
-    let server = RawServer::start(vec![Act::Send(Vec::new())]).await;
+    let server = RawServer::start(vec![ServerAction::Send(Vec::new())]).await;
     let error = api(server.url("/"), with_session()).generate_token().await.expect_err("lost");
     assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
     assert_eq!(server.heads().len(), 1);

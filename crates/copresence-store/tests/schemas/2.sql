@@ -1,4 +1,4 @@
--- Form 2. Times are microseconds since 1970 (UTC). What is secret (token, link, url, body) is NULL once it is forgotten.
+-- Schema 2. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -26,7 +26,7 @@ CREATE TABLE visits (
     ended_state      TEXT,
     directory        ANY,
     recoverable      INTEGER NOT NULL DEFAULT 0,
-    -- What its downloads keep to. NULL of a visit that began before form 2.
+    -- Limits of its downloads. NULL for a visit that was started before schema 2.
     parallel_downloads INTEGER,
     max_file_size    INTEGER,
     patience_ms      INTEGER,
@@ -43,12 +43,12 @@ CREATE TABLE redeems (
     status    INTEGER,
     body      BLOB,
     body_size INTEGER,
-    -- NULL until the answer was read, then whether it carried URLs (of a lost one: was taken for the delivery).
+    -- NULL until the response was parsed, then whether it has URLs (of a lost response: whether it is used as delivery).
     delivered INTEGER,
     PRIMARY KEY (visit, no)
 ) STRICT, WITHOUT ROWID;
 
--- The guards stand here too: no second open intent, whoever writes.
+-- The database refuses a second open intent too.
 CREATE UNIQUE INDEX one_open_intent ON redeems (visit) WHERE state = 'intent';
 CREATE UNIQUE INDEX one_delivery ON redeems (visit) WHERE delivered = 1;
 

@@ -1,6 +1,6 @@
-//! A simulated host of one visit: performs the effects as a story says, and checks the invariants of the machine.
+//! A simulated host of one visit: performs the effects as the turns decide, and checks the invariants of the machine.
 
-use super::story::{Saving, Turn};
+use super::turns::{Saving, Turn};
 use copresence_protocol::{
     CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent,
     Progress, QueuePosition,
@@ -66,7 +66,7 @@ pub(crate) enum InFlight {
     SavePartial,
 }
 
-/// The host.
+/// The host with its visit and the observed effects.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact, and all combinations occur")]
 pub(crate) struct Host {
     pub(crate) visit: Visit,
@@ -86,21 +86,21 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let mut host = Self::of(Visit::new(plan(), request()));
+        let mut host = Self::with_visit(Visit::new(plan(), request()));
         host.feed(MachineEvent::Started);
         host
     }
 
     /// A restored visit, with its first effects performed.
-    pub(crate) fn restored((visit, effects): (Visit, Vec<MachineEffect>), has_partial: bool) -> Self {
-        let mut host = Self::of(visit);
+    pub(crate) fn from_restored((visit, effects): (Visit, Vec<MachineEffect>), has_partial: bool) -> Self {
+        let mut host = Self::with_visit(visit);
         (host.partial, host.is_useless) = (has_partial, has_partial);
         host.delivered = effects.iter().any(|effect| matches!(effect, MachineEffect::Save { .. }));
         host.perform(effects);
         host
     }
 
-    fn of(visit: Visit) -> Self {
+    fn with_visit(visit: Visit) -> Self {
         Self {
             visit,
             now: MillisSinceOrigin::default(),
@@ -156,20 +156,20 @@ impl Host {
                 MachineEffect::Issue(_) => self.start(InFlight::Issue),
                 MachineEffect::Redeem { token: redeemed } => {
                     assert_eq!(redeemed, token());
-                    assert!(!self.delivered, "redeemed again after an answer with URLs");
+                    assert!(!self.delivered, "redeemed again after a response with URLs");
                     assert!(!self.partial_used, "redeemed again after a partial delivery was used");
                     self.redeems += 1;
                     self.start(InFlight::Redeem);
                 }
                 MachineEffect::Save { .. } => {
-                    assert!(self.delivered, "saves what was delivered");
+                    assert!(self.delivered, "only a delivery is saved");
                     self.start(InFlight::Save);
                 }
                 MachineEffect::UsePartial { .. } => assert!(!self.partial_used),
                 MachineEffect::SavePartial { .. } => {
                     assert!(
                         self.partial && self.is_useless && !self.delivered,
-                        "saves what would be lost otherwise"
+                        "a partial delivery is saved only if the token is of no further use"
                     );
                     self.partial_used = true;
                     self.start(InFlight::SavePartial);
@@ -180,7 +180,7 @@ impl Host {
                     assert_eq!(self.visit.outcome_if_ended(), Some(&outcome));
                     assert!(
                         !matches!(outcome.exit_code(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
-                        "{outcome:?} forgets what a truncated response names"
+                        "{outcome:?} without the files of a truncated response"
                     );
                     self.end = Some(outcome);
                     self.in_flight = InFlight::Nothing;
@@ -191,16 +191,16 @@ impl Host {
         assert_eq!(self.end.is_some(), matches!(self.visit.state(), State::Ended(..)));
         assert!(
             self.end.is_some() || self.in_flight != InFlight::Nothing || self.wait.is_some(),
-            "nothing would ever happen again"
+            "the visit must not stall"
         );
     }
 
     fn start(&mut self, in_flight: InFlight) {
-        assert_eq!(self.in_flight, InFlight::Nothing, "one at a time");
+        assert_eq!(self.in_flight, InFlight::Nothing, "one effect at a time");
         self.in_flight = in_flight;
     }
 
-    pub(crate) fn play(&mut self, turn: &Turn) {
+    pub(crate) fn play_turn(&mut self, turn: &Turn) {
         if let Some(noise) = turn.noise.clone().filter(|event| self.is_noise(event)) {
             self.feed(noise);
             return;
@@ -208,7 +208,7 @@ impl Host {
         let timer = self.in_flight == InFlight::Nothing || turn.timer;
         if let (true, Some(until)) = (timer, self.wait) {
             self.now = self.now.max(until);
-            self.wait = None; // A timer rings once.
+            self.wait = None; // A timer fires once.
             self.feed(MachineEvent::TimerFired);
             return;
         }

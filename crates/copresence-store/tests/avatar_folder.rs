@@ -1,9 +1,8 @@
-//! Avatar folders through the public API: written, sealed, published by one rename, and protected against other
-//! entries.
+//! Avatar folders through the public API: written, published by one rename, and protected against foreign entries.
 
 mod common;
 
-use common::{at, data, folder};
+use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
     CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
@@ -21,7 +20,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
         visit,
         profile: "sandbox".into(),
         backend_host: "127.0.0.1:4010".into(),
-        times: PhaseTimes { started: at(0), saved: Some(at(60)), ..PhaseTimes::default() },
+        times: PhaseTimes { started: time_at(0), saved: Some(time_at(60)), ..PhaseTimes::default() },
         complete: true,
         files: files
             .iter()
@@ -37,7 +36,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
     }
 }
 
-fn incomplete(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) -> Manifest {
+fn incomplete_manifest(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) -> Manifest {
     let lost = MissingFile {
         export_type: "fbx".into(),
         path: missing.to_owned(),
@@ -47,7 +46,7 @@ fn incomplete(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) ->
 }
 
 /// Saves one file in a new folder.
-fn with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) {
+fn folder_with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) {
     let mut folder = PartialAvatarFolder::create_or_reopen_folder(out, visit, DAY).expect("a folder");
     let name = folder.assign_file_name(0, &ExportType::new("glb"));
     let mut file = folder.start_partial_file(&name).expect("a file");
@@ -57,7 +56,7 @@ fn with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) 
     (folder, whole)
 }
 
-fn names(folder: &Path) -> Vec<String> {
+fn entry_names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).expect("a list");
     let mut names: Vec<_> =
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
@@ -67,20 +66,20 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn an_avatar_is_published_complete_by_one_rename() {
-    let root = folder();
+    let root = temp_folder();
     let out = root.path().join("deep/out");
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(&out, &visit);
+    let (folder, whole) = folder_with_glb(&out, &visit);
     assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
     assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert_eq!(names(&out), [format!(".{visit}.partial")], "nothing is published yet");
+    assert_eq!(entry_names(&out), [format!(".{visit}.partial")], "nothing is published yet");
     assert!(SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
     let saved = folder.publish(&manifest).expect("published");
     assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
-    assert_eq!(names(&out), [format!("2026-11-22-{visit}")]);
-    assert_eq!(names(&saved), ["avatar.glb", "manifest.json"]);
+    assert_eq!(entry_names(&out), [format!("2026-11-22-{visit}")]);
+    assert_eq!(entry_names(&saved), ["avatar.glb", "manifest.json"]);
     assert_eq!(
         SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked"),
         Some((saved, manifest))
@@ -95,39 +94,41 @@ fn an_avatar_is_published_complete_by_one_rename() {
 #[tokio::test]
 async fn everything_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
-    fn walk(path: &Path, seen: &mut usize) {
-        let mode = std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    fn walk(path: &Path, checked: &mut usize) {
+        let mode = std::fs::metadata(path).expect("the file").permissions().mode() & 0o777;
         let expected = if path.is_dir() { 0o700 } else { 0o600 };
         assert_eq!(mode, expected, "{}", path.display());
-        *seen += 1;
+        *checked += 1;
         if path.is_dir() {
-            std::fs::read_dir(path).expect("a list").for_each(|e| walk(&e.expect("an entry").path(), seen));
+            std::fs::read_dir(path)
+                .expect("a list")
+                .for_each(|e| walk(&e.expect("an entry").path(), checked));
         }
     }
-    let root = folder();
+    let root = temp_folder();
     let data = copresence_store::DataDir::open(&root.path().join("data")).expect("a data folder");
     let journal = data.open_journal().expect("a journal");
     let visit = VisitId::new();
-    let _claim = data.lock_visit(&visit).expect("free");
-    journal.record_start(&common::start(visit, false)).await.expect("begun");
-    let (folder, whole) = with_glb(&root.path().join("out"), &visit);
+    let _lock = data.lock_visit(&visit).expect("free");
+    journal.record_start(&common::visit_start(visit, false)).await.expect("begun");
+    let (folder, whole) = folder_with_glb(&root.path().join("out"), &visit);
     folder.start_partial_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
     folder
-        .move_to_incomplete_folder(&data, &incomplete(visit, &[(&whole, "glb")], "avatar.png"))
+        .move_to_incomplete_folder(&data, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar.png"))
         .expect("kept");
-    let (folder, whole) = with_glb(&root.path().join("out"), &VisitId::new());
+    let (folder, whole) = folder_with_glb(&root.path().join("out"), &VisitId::new());
     drop((folder, whole));
-    let mut seen = 0;
-    walk(&root.path().join("data"), &mut seen);
-    walk(&root.path().join("out"), &mut seen);
-    assert!(seen >= 12, "journal, WAL, lock, folders, files: {seen}");
+    let mut checked = 0;
+    walk(&root.path().join("data"), &mut checked);
+    walk(&root.path().join("out"), &mut checked);
+    assert!(checked >= 12, "journal, WAL, lock, folders, files: {checked}");
 }
 
 #[test]
 fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
-    let root = folder();
+    let root = temp_folder();
     let visit = VisitId::new();
-    let (folder, _) = with_glb(root.path(), &visit);
+    let (folder, _) = folder_with_glb(root.path(), &visit);
     let mut part = folder.start_partial_file("avatar_fbx.zip").expect("a file");
     part.append_bytes(b"PK\x03\x04sure").expect("written");
     assert_eq!(part.sync_data().expect("durable"), 8);
@@ -137,7 +138,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
         .expect("looked")
         .expect("left by the crash");
-    let whole = folder.reread_complete_file("avatar.glb").expect("read").expect("there");
+    let whole = folder.reread_complete_file("avatar.glb").expect("read").expect("the file");
     assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert!(
         folder.reread_complete_file("avatar_fbx.zip").expect("read").is_none(),
@@ -156,7 +157,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 
 #[test]
 fn bytes_over_the_size_limit_are_not_written() {
-    let root = folder();
+    let root = temp_folder();
     let folder =
         PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start_partial_file("avatar.glb").expect("a file").with_size_limit(10);
@@ -171,21 +172,21 @@ fn bytes_over_the_size_limit_are_not_written() {
 
 #[test]
 fn a_partial_file_can_be_discarded() {
-    let root = folder();
+    let root = temp_folder();
     let folder =
         PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start_partial_file("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
-    file.discard().expect("gone");
-    assert!(names(folder.path()).is_empty());
+    file.discard().expect("discarded");
+    assert!(entry_names(folder.path()).is_empty());
 }
 
 #[test]
 fn a_folder_that_does_not_match_its_manifest_is_not_published() {
-    let root = folder();
+    let root = temp_folder();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let reopen = || {
         PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
             .expect("looked")
@@ -196,7 +197,10 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
         folder.publish(manifest).expect_err("refused").code()
     };
 
-    assert_eq!(code(folder, &incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip")), "manifest_disagrees");
+    assert_eq!(
+        code(folder, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip")),
+        "manifest_disagrees"
+    );
     assert_eq!(code(reopen(), &manifest(VisitId::new(), &[(&whole, "glb")])), "manifest_disagrees");
     assert_eq!(code(reopen(), &manifest(visit, &[])), "manifest_disagrees", "a file that is not listed");
     let mut short = good.clone();
@@ -210,18 +214,18 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     assert_eq!(code(reopen(), &outside), "not_ours");
     drop(reopen().start_partial_file("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().start_partial_file("avatar.png").expect("a part").discard().expect("gone");
+    reopen().start_partial_file("avatar.png").expect("a part").discard().expect("discarded");
 
-    assert_eq!(names(root.path()), [format!(".{visit}.partial")], "nothing was published");
+    assert_eq!(entry_names(root.path()), [format!(".{visit}.partial")], "nothing was published");
     reopen().publish(&good).expect("published");
 }
 
 #[test]
 fn existing_files_and_folders_are_not_overwritten() {
-    let root = folder();
-    let (_data_root, data) = data();
+    let root = temp_folder();
+    let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let target = root.path().join(format!("2026-11-22-{visit}"));
     std::fs::write(&target, "somebody's").expect("in the way");
     let error = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect_err("refused");
@@ -233,26 +237,26 @@ fn existing_files_and_folders_are_not_overwritten() {
     let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
         .expect("looked")
         .expect("still there");
-    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     assert_eq!(
         folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").code(),
         "folder_exists"
     );
-    assert!(names(&kept).is_empty());
+    assert!(entry_names(&kept).is_empty());
 }
 
 #[test]
 fn an_incomplete_avatar_is_moved_to_the_data_folder() {
-    let root = folder();
-    let (_data_root, data) = data();
+    let root = temp_folder();
+    let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     folder.start_partial_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
-    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
-    assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
-    assert!(names(root.path()).is_empty());
+    assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
+    assert!(entry_names(root.path()).is_empty());
     assert_eq!(
         SavedAvatars::find_avatar_with_manifest(&data.incomplete_folder_path(), &visit).expect("looked"),
         Some((kept.clone(), listed))
@@ -269,43 +273,43 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
 
 #[test]
 fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
-    let root = folder();
-    let (_data_root, data) = data();
+    let root = temp_folder();
+    let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let mut page = folder.start_partial_file("avatar_fbx.zip").expect("a file");
     page.append_bytes(b"<!doctype html>").expect("written");
     page.finish().expect("whole, and no zip");
-    let listed = incomplete(visit, &[(&whole, "glb")], "avatar_fbx.zip");
+    let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
-    assert_eq!(names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
+    assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
     assert_eq!(SavedAvatars::remove_avatar(&kept).expect("removed").files, 3);
     assert!(!kept.exists());
 }
 
 #[test]
 fn removing_keeps_other_files() {
-    let root = folder();
+    let root = temp_folder();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
     std::fs::write(saved.join("notes.txt"), "mine").expect("a file of another program");
     let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
     assert_eq!(removed.foreign_entries, ["notes.txt"]);
-    assert_eq!(names(&saved), ["notes.txt"]);
+    assert_eq!(entry_names(&saved), ["notes.txt"]);
     let again = SavedAvatars::remove_avatar(&saved).expect("no file of this program is left");
     assert_eq!((again.files, again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
-    assert_eq!(names(&saved), ["notes.txt"]);
+    assert_eq!(entry_names(&saved), ["notes.txt"]);
     std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
     assert_eq!(SavedAvatars::remove_avatar(&saved).expect_err("no manifest").code(), "not_ours");
-    assert_eq!(names(&saved), ["avatar.glb", "notes.txt"]);
+    assert_eq!(entry_names(&saved), ["avatar.glb", "notes.txt"]);
 }
 
 #[test]
 fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
-    let root = folder();
+    let root = temp_folder();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
     for name in ["avatar.glb", copresence_store::MANIFEST_NAME] {
         std::fs::remove_file(saved.join(name)).expect("removed");
@@ -319,9 +323,9 @@ fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
 
 #[test]
 fn an_edited_manifest_does_not_remove_other_files() {
-    let root = folder();
+    let root = temp_folder();
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(root.path(), &visit);
+    let (folder, whole) = folder_with_glb(root.path(), &visit);
     let mut edited = manifest(visit, &[(&whole, "glb")]);
     let saved = folder.publish(&edited).expect("published");
     for (path, content) in [("notes.txt", "mine"), ("../precious", "precious"), ("avatar.png", "later")] {
@@ -336,22 +340,22 @@ fn an_edited_manifest_does_not_remove_other_files() {
 
 #[test]
 fn discarding_keeps_other_files() {
-    let root = folder();
+    let root = temp_folder();
     let (gone, stays) = (VisitId::new(), VisitId::new());
-    with_glb(root.path(), &gone).0.discard().expect("discarded");
-    let (folder, _) = with_glb(root.path(), &stays);
+    folder_with_glb(root.path(), &gone).0.discard().expect("discarded");
+    let (folder, _) = folder_with_glb(root.path(), &stays);
     let path = folder.path().to_owned();
     std::fs::write(path.join("notes.txt"), "mine").expect("a file of another program");
     folder.discard().expect("discarded");
-    assert_eq!(names(root.path()), [format!(".{stays}.partial")]);
-    assert_eq!(names(&path), ["notes.txt"]);
+    assert_eq!(entry_names(root.path()), [format!(".{stays}.partial")]);
+    assert_eq!(entry_names(&path), ["notes.txt"]);
 }
 
 #[cfg(unix)]
 #[test]
 fn symlinks_are_not_followed() {
     use std::os::unix::fs::symlink;
-    let root = folder();
+    let root = temp_folder();
     let (out, elsewhere) = (root.path().join("out"), root.path().join("elsewhere"));
     for path in [&out, &elsewhere] {
         std::fs::create_dir(path).expect("made");
@@ -367,7 +371,7 @@ fn symlinks_are_not_followed() {
     );
 
     let visit = VisitId::new();
-    let (folder, whole) = with_glb(&out, &visit);
+    let (folder, whole) = folder_with_glb(&out, &visit);
     symlink(&precious, folder.path().join("avatar.png.part")).expect("planted");
     assert!(folder.start_partial_file("avatar.png").is_err());
     symlink(&precious, folder.path().join("manifest.json.part")).expect("planted");
@@ -377,7 +381,7 @@ fn symlinks_are_not_followed() {
     assert_eq!(folder.publish(&listed).expect_err("refused").code(), "folder_exists");
     std::fs::remove_file(out.join(format!("2026-11-22-{visit}"))).expect("removed");
     let folder =
-        PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("there");
+        PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("the file");
     let saved = folder.publish(&listed).expect("published");
 
     let alias = out.join(format!("2026-11-23-{visit}"));
@@ -387,12 +391,12 @@ fn symlinks_are_not_followed() {
     symlink(&precious, saved.join("avatar.glb")).expect("planted");
     SavedAvatars::remove_avatar(&saved).expect("removed");
     assert_eq!(std::fs::read(&precious).expect("still there"), b"precious");
-    assert_eq!(names(&elsewhere), ["precious"]);
+    assert_eq!(entry_names(&elsewhere), ["precious"]);
 }
 
 #[test]
 fn file_names_depend_only_on_types_and_order() {
-    let root = folder();
+    let root = temp_folder();
     let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
     let named = |folder: &mut PartialAvatarFolder| -> Vec<String> {
         types
@@ -416,16 +420,16 @@ fn file_names_depend_only_on_types_and_order() {
 
 #[test]
 fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
-    let (_root, data) = data();
+    let (_root, data) = temp_data_dir();
     let (dead, alive) = (VisitId::new(), VisitId::new());
-    let _claim = data.lock_visit(&alive).expect("free");
+    let _lock = data.lock_visit(&alive).expect("free");
     for visit in [dead, alive] {
         let copy = data.incomplete_folder_path().join(format!(".{visit}.partial"));
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
     copresence_store::DataDir::open(data.path()).expect("opened again");
-    assert_eq!(names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
+    assert_eq!(entry_names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
 }
 
 proptest! {
@@ -438,7 +442,7 @@ proptest! {
         piece in 1..2000_usize,
         cut in any::<prop::sample::Index>(),
     ) {
-        let root = folder();
+        let root = temp_folder();
         let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
         let cut = cut.index(bytes.len() + 1);
         let mut part = folder.start_partial_file("avatar.glb").expect("a file");
@@ -463,7 +467,7 @@ proptest! {
 /// Runs an ignored test of this file with three disks: `small` (256 KiB), `other` (8 MiB) and `fixed` (read-only).
 /// Returns `None` if this system does not allow mounts in a private namespace.
 #[cfg(target_os = "linux")]
-fn on_odd_disks(test: &str) -> Option<String> {
+fn run_on_special_disks(test: &str) -> Option<String> {
     let root = tempfile::tempdir().expect("a folder");
     let script = "cd \"$STORE_TEST_DISKS\" && mkdir small other fixed && mount -t tmpfs -o size=256k none small \
         && mount -t tmpfs -o size=8m none other && mount -t tmpfs -o size=64k,ro none fixed || exit 77; \
@@ -475,47 +479,47 @@ fn on_odd_disks(test: &str) -> Option<String> {
         .env("STORE_TEST_DISKS", root.path())
         .output();
     let run = run.ok()?;
-    let said = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
-    if run.status.code() == Some(77) || said.contains("unshare: ") {
-        eprintln!("skipped, because mounts are not allowed here: {said}");
+    let output = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    if run.status.code() == Some(77) || output.contains("unshare: ") {
+        eprintln!("skipped, because mounts are not allowed here: {output}");
         return None;
     }
-    assert!(run.status.success(), "{said}");
-    Some(said)
+    assert!(run.status.success(), "{output}");
+    Some(output)
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn full_other_and_read_only_disks_are_handled() {
-    if let Some(said) = on_odd_disks("on_the_odd_disks") {
-        assert!(said.contains("all three disks were tried"), "{said}");
+    if let Some(output) = run_on_special_disks("special_disks") {
+        assert!(output.contains("all three disks were tried"), "{output}");
     }
 }
 
 #[tokio::test]
-#[ignore = "run by the test above, in a namespace of its own"]
-async fn on_the_odd_disks() {
+#[ignore = "run by the test above in a private namespace"]
+async fn special_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
     let data = copresence_store::DataDir::open(&disks.join("other/data")).expect("a data folder");
 
     // A full disk is reported, received bytes are kept, and the download resumes when there is space.
     let (small, visit) = (disks.join("small/out"), VisitId::new());
-    let (folder, whole) = with_glb(&small, &visit);
+    let (folder, whole) = folder_with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
     let mut part = folder.start_partial_file("avatar.png").expect("a file");
     let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
     assert_eq!(error.expect("it is full").code(), "disk_full");
-    let came = part.resume_offset();
-    assert!(came > 0);
-    let there = std::fs::metadata(folder.path().join("avatar.png.part")).expect("there").len();
-    assert_eq!(there, came, "no bytes of the failed write");
+    let received = part.resume_offset();
+    assert!(received > 0);
+    let length = std::fs::metadata(folder.path().join("avatar.png.part")).expect("the file").len();
+    assert_eq!(length, received, "no bytes of the failed write");
     assert!(copresence_store::free_space(&small).is_some_and(|free| free < 10_000));
 
     // An incomplete avatar is copied to another disk and removed from the first one.
     drop(part);
     let mut rest = std::fs::File::create(disks.join("small/rest")).expect("the last space");
     while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
-    let listed = incomplete(visit, &[(&whole, "glb")], "avatar.png");
+    let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar.png");
     let sealed = folder.move_to_incomplete_folder(&data, &listed);
     assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
@@ -523,31 +527,31 @@ async fn on_the_odd_disks() {
     let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY)
         .expect("looked")
         .expect("still there");
-    let mut part = folder.resume_partial_file("avatar.png", came).expect("resumed");
-    assert_eq!(part.resume_offset(), came);
+    let mut part = folder.resume_partial_file("avatar.png", received).expect("resumed");
+    assert_eq!(part.resume_offset(), received);
     part.append_bytes(b"more").expect("there is space");
     drop(part);
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("copied");
-    assert_eq!(names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
-    assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("there").len(), came + 4);
-    assert!(names(&small).is_empty());
-    assert_eq!(names(&data.incomplete_folder_path()).len(), 1);
+    assert_eq!(entry_names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
+    assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("the file").len(), received + 4);
+    assert!(entry_names(&small).is_empty());
+    assert_eq!(entry_names(&data.incomplete_folder_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped = copresence_store::DataDir::open(&disks.join("small/data")).expect("a data folder");
     let journal = cramped.open_journal().expect("a journal");
     let id = VisitId::new();
-    journal.record_start(&common::start(id, false)).await.expect("begun");
+    journal.record_start(&common::visit_start(id, false)).await.expect("begun");
     journal
-        .record_token(&id, &common::token("a-token-of-the-test"), "link", None, at(1))
+        .record_token(&id, &common::export_token("a-token-of-the-test"), "link", None, time_at(1))
         .await
         .expect("issued");
-    let no = journal.record_redeem_intent(&id, at(2)).await.expect("an intent");
+    let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     let error =
-        journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], at(3)).await.expect_err("full");
+        journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], time_at(3)).await.expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
     journal
-        .record_lost_answer(&id, no, "the disk was full", b"", at(4))
+        .record_lost_answer(&id, no, "the disk was full", b"", time_at(4))
         .await
         .expect("a small note still fits");
     assert_eq!(journal.load_unfinished_visits().await.expect("readable").len(), 1);

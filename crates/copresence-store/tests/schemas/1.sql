@@ -1,4 +1,4 @@
--- Form 1. Times are microseconds since 1970 (UTC). What is secret (token, link, url, body) is NULL once it is forgotten.
+-- Schema 1. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -38,12 +38,12 @@ CREATE TABLE redeems (
     status    INTEGER,
     body      BLOB,
     body_size INTEGER,
-    -- NULL until the answer was read, then whether it carried URLs.
+    -- NULL until the response was parsed, then whether it has URLs.
     delivered INTEGER,
     PRIMARY KEY (visit, no)
 ) STRICT, WITHOUT ROWID;
 
--- The guards stand here too: no second open intent, whoever writes.
+-- The database refuses a second open intent too.
 CREATE UNIQUE INDEX one_open_intent ON redeems (visit) WHERE state = 'intent';
 CREATE UNIQUE INDEX one_delivery ON redeems (visit) WHERE delivered = 1;
 

@@ -1,41 +1,42 @@
-//! The simulated world: visitors and a backend, drawn from the loads. It knows nothing of the policy, and the policy
-//! sees of it only what a backend answers at the moment of a poll.
+//! Simulated visitors and a simulated backend, drawn from the loads. They do not depend on the policy, and the policy sees
+//! only the responses of its polls.
 //!
-//! What the loads leave open is decided here, once:
+//! Assumptions:
 //! - An avatar is associated "after recording or selection": a token has no avatar for scan + recording, or, with an
 //!   existing avatar, for scan + 2–8 s of choosing.
-//! - The queue counts the avatars ahead: `n`, …, 2, 1, then processing; with none ahead processing starts at once.
-//! - The drawn processing time is the whole of it: a stall lies inside and is at most half of it. Three visits in ten
-//!   stall once, one in twenty twice, for 10–40 s, anywhere in the work.
-//! - Progress is the share of the work done, bent (some backends start slowly, some end slowly: a power log-normal
-//!   around 1, σ 0.15), with an error of σ 2 percentage points that drifts along the work and stays the same for whoever
-//!   asks again, rounded down to the backend's step (1, 5, 5 or 10) and held below 100 until ready. It may go backwards.
-//! - An answer arrives at once, as the marks have it, but for a load with round trips: those are log-normal (σ 0.5), the
-//!   backend looks at its state half-way, and delays are counted to the arrival of the answer.
+//! - The queue position is the number of avatars ahead: `n`, …, 2, 1, then processing. With none ahead, processing starts
+//!   immediately.
+//! - The drawn processing time includes stalls, which take at most half of it. 30 % of the visits stall once and 5 % twice,
+//!   for 10–40 s, at any point of the work.
+//! - Progress is the share of the work done, transformed by a power (some backends start slowly, some end slowly: log-normal
+//!   around 1, σ 0.15), with an error of σ 2 percentage points that drifts along the work and is the same for repeated
+//!   polls. It is rounded down to the backend's step (1, 5, 5 or 10) and limited to 99 until ready. It may decrease.
+//! - A response is received immediately, except for the load with round trips: those are log-normal (σ 0.5), the backend
+//!   reads its state halfway, and delays are measured to the receipt of the response.
 
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use rand::RngExt;
 use rand_chacha::ChaCha12Rng;
 use rand_distr::{Distribution, LogNormal, Normal, Poisson};
 
-/// How an avatar comes to be.
+/// The origin of an avatar.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Avatar {
-    /// Recorded, queued, processed.
+    /// Recorded, then queued and processed.
     New {
         /// Median of the log-normal processing time, in seconds.
         processing: f64,
     },
-    /// Chosen on the phone: ready as soon as associated.
+    /// Selected on the phone: ready once associated.
     Existing,
 }
 
-/// What the backend tells while it is processing.
+/// The progress that the backend reports while processing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ProgressReporting {
-    /// Noisy, stepped, sometimes stalled progress.
+    /// Progress in steps with an error and stalls.
     Progress,
-    /// The same with an error of σ 5 percentage points.
+    /// Like `Progress`, with an error of σ 5 percentage points.
     Noise,
     /// Always 0 %.
     Nothing,
@@ -46,86 +47,86 @@ pub(crate) enum ProgressReporting {
 /// A load: a population of visits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    /// Its name in the table.
+    /// Name in the table.
     pub(crate) name: &'static str,
     /// Median of the log-normal time to the scan, in seconds.
     pub(crate) scan: f64,
-    /// Where the avatar comes from.
+    /// Origin of the avatar.
     pub(crate) avatar: Avatar,
-    /// What the backend tells.
-    pub(crate) telling: ProgressReporting,
-    /// Share of requests that bring no usable answer.
-    pub(crate) trouble: f64,
+    /// The reported progress.
+    pub(crate) reporting: ProgressReporting,
+    /// Share of requests without a usable response, 0.0..=1.0.
+    pub(crate) failure_rate: f64,
     /// Median of the log-normal round trip of a request, in seconds.
-    pub(crate) trip: f64,
+    pub(crate) round_trip: f64,
 }
 
 const RECORD_NEW: Load = Load {
     name: "record new",
     scan: 35.0,
     avatar: Avatar::New { processing: 90.0 },
-    telling: ProgressReporting::Progress,
-    trouble: 0.0,
-    trip: 0.0,
+    reporting: ProgressReporting::Progress,
+    failure_rate: 0.0,
+    round_trip: 0.0,
 };
 
-/// The three loads with marks.
+/// The loads with targets.
 pub(crate) const LOADS_WITH_TARGETS: [Load; 3] = [
     RECORD_NEW,
     Load { name: "slower than learnt", avatar: Avatar::New { processing: 240.0 }, ..RECORD_NEW },
     Load { name: "existing avatar", avatar: Avatar::Existing, ..RECORD_NEW },
 ];
 
-/// Loads without marks: does the policy fall off a cliff elsewhere?
+/// The loads without targets.
 pub(crate) const OTHER_LOADS: [Load; 8] = [
     Load { name: "faster than learnt (45 s)", avatar: Avatar::New { processing: 45.0 }, ..RECORD_NEW },
     Load { name: "scanned late (median 90 s)", scan: 90.0, ..RECORD_NEW },
     Load { name: "existing, scanned late", scan: 90.0, avatar: Avatar::Existing, ..RECORD_NEW },
-    Load { name: "progress never told", telling: ProgressReporting::Nothing, ..RECORD_NEW },
-    Load { name: "progress in two halves", telling: ProgressReporting::Halves, ..RECORD_NEW },
-    Load { name: "one request in ten fails", trouble: 0.1, ..RECORD_NEW },
-    Load { name: "answers take 80 ms", trip: 0.08, ..RECORD_NEW },
-    Load { name: "noisier progress", telling: ProgressReporting::Noise, ..RECORD_NEW },
+    Load { name: "progress never reported", reporting: ProgressReporting::Nothing, ..RECORD_NEW },
+    Load { name: "progress in two halves", reporting: ProgressReporting::Halves, ..RECORD_NEW },
+    Load { name: "one request in ten fails", failure_rate: 0.1, ..RECORD_NEW },
+    Load { name: "responses take 80 ms", round_trip: 0.08, ..RECORD_NEW },
+    Load { name: "noisier progress", reporting: ProgressReporting::Noise, ..RECORD_NEW },
 ];
 
-/// What one request brings.
+/// The response of one poll.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub(crate) enum PollResponse {
     Ready,
     NotReady(Progress),
-    Trouble,
+    Failed,
 }
 
-/// One visit's truth, in seconds from the showing of the QR.
+/// The course of one visit. Times are seconds since the QR code was shown.
 #[derive(Debug, Clone)]
 pub(crate) struct SimulatedVisit {
     pub(crate) associated: f64,
     pub(crate) ready: f64,
-    /// When each place in the queue is left; the last is the start of processing.
+    /// The times at which the queue position decreases. The last one is the start of processing.
     places: Vec<f64>,
-    telling: ProgressReporting,
+    reporting: ProgressReporting,
     stalls: Vec<Stall>,
     bend: f64,
     step: f64,
-    /// The drifting error at every twentieth of the work.
+    /// The drifting error at each twentieth of the work.
     errors: [f64; 22],
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Stall {
-    /// Share of the work at which it stands still.
+    /// Share of the work at which it stalls, 0.0..=1.0.
     at: f64,
     lasts: f64,
 }
 
 impl SimulatedVisit {
     /// Draws a visit.
-    pub(crate) fn draw(load: &Load, rng: &mut ChaCha12Rng) -> Self {
+    pub(crate) fn draw_visit(load: &Load, rng: &mut ChaCha12Rng) -> Self {
         let scanned = log_normal(load.scan, 0.8, rng);
         match load.avatar {
             Avatar::Existing => {
                 let associated = scanned + rng.random_range(2.0..8.0);
-                Self::with(associated, Vec::new(), 0.0, load.telling, rng)
+                Self::draw_progress(associated, Vec::new(), 0.0, load.reporting, rng)
             }
             Avatar::New { processing } => {
                 let associated = scanned + rng.random_range(60.0..150.0);
@@ -137,22 +138,22 @@ impl SimulatedVisit {
                     places.push(at);
                 }
                 let takes = log_normal(processing, 0.4, rng);
-                Self::with(associated, places, takes, load.telling, rng)
+                Self::draw_progress(associated, places, takes, load.reporting, rng)
             }
         }
     }
 
-    fn with(
+    fn draw_progress(
         associated: f64,
         places: Vec<f64>,
         takes: f64,
-        telling: ProgressReporting,
+        reporting: ProgressReporting,
         rng: &mut ChaCha12Rng,
     ) -> Self {
         let started = places.last().copied().unwrap_or(associated);
         let count = match rng.random_range(0.0..1.0) {
-            dice if dice < 0.05 => 2_u8,
-            dice if dice < 0.35 => 1,
+            draw if draw < 0.05 => 2_u8,
+            draw if draw < 0.35 => 1,
             _ => 0,
         };
         let share = 0.5 * takes / f64::from(count.max(1));
@@ -163,13 +164,13 @@ impl SimulatedVisit {
             })
             .collect();
         stalls.sort_by(|a, b| a.at.total_cmp(&b.at));
-        let error = if telling == ProgressReporting::Noise { 0.05 } else { 0.02 };
+        let error = if reporting == ProgressReporting::Noise { 0.05 } else { 0.02 };
         let error = Normal::new(0.0, error).expect("a positive deviation");
         Self {
             associated,
             ready: started + takes,
             places,
-            telling,
+            reporting,
             stalls,
             bend: log_normal(1.0, 0.15, rng),
             step: [1.0, 5.0, 5.0, 10.0][rng.random_range(0..4)],
@@ -182,7 +183,7 @@ impl SimulatedVisit {
         self.places.last().copied().unwrap_or(self.associated)
     }
 
-    /// What the backend says at `t`; `None` when the avatar is ready.
+    /// The progress at time `t`. `None` if the avatar is ready.
     pub(crate) fn progress_at(&self, t: f64) -> Option<Progress> {
         if t >= self.ready {
             return None;
@@ -200,16 +201,16 @@ impl SimulatedVisit {
         }
         Some(Progress {
             status: CompletionStatus::Processing,
-            completion: Percent::new(self.percent(t)),
+            completion: Percent::new(self.percent_at(t)),
             queue_position: None,
         })
     }
 
-    fn percent(&self, t: f64) -> u8 {
-        if self.telling == ProgressReporting::Nothing {
+    fn percent_at(&self, t: f64) -> u8 {
+        if self.reporting == ProgressReporting::Nothing {
             return 0;
         }
-        if self.telling == ProgressReporting::Halves {
+        if self.reporting == ProgressReporting::Halves {
             return if t - self.started() < (self.ready - self.started()) / 2.0 { 0 } else { 50 };
         }
         let work = self.work_done(t - self.started());
@@ -226,10 +227,10 @@ impl SimulatedVisit {
         }
     }
 
-    /// The share of the work done `elapsed` seconds into processing.
+    /// The share of the work that is done after `elapsed` seconds of processing, 0.0..=1.0.
     fn work_done(&self, elapsed: f64) -> f64 {
-        let standing: f64 = self.stalls.iter().map(|stall| stall.lasts).sum();
-        let working = (self.ready - self.started() - standing).max(0.001);
+        let stalled: f64 = self.stalls.iter().map(|stall| stall.lasts).sum();
+        let working = (self.ready - self.started() - stalled).max(0.001);
         let mut left = elapsed;
         for stall in &self.stalls {
             if left <= stall.at * working {
@@ -243,7 +244,7 @@ impl SimulatedVisit {
 
 /// A round trip, in seconds.
 pub(crate) fn round_trip(load: &Load, rng: &mut ChaCha12Rng) -> f64 {
-    if load.trip > 0.0 { log_normal(load.trip, 0.5, rng).min(2.0) } else { 0.0 }
+    if load.round_trip > 0.0 { log_normal(load.round_trip, 0.5, rng).min(2.0) } else { 0.0 }
 }
 
 fn log_normal(median: f64, sigma: f64, rng: &mut ChaCha12Rng) -> f64 {

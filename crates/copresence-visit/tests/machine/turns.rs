@@ -1,6 +1,6 @@
-//! Arbitrary stories: how the effect in flight ends, turn by turn.
+//! Arbitrary turns of a visit: each decides how the effect in flight ends.
 
-use super::world::{delivery, failure, partial, progress, token};
+use super::host::{delivery, failure, partial, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{MachineEvent, RedeemResult, VisitFailure, VisitFailureKind};
 use proptest::prelude::*;
@@ -50,7 +50,7 @@ pub(crate) fn any_redeem() -> impl Strategy<Value = RedeemResult> {
     ]
 }
 
-/// One turn of a story: how the effect in flight ends, whether the timer fires instead, and noise.
+/// One turn: how the effect in flight ends, whether the timer fires instead, and an unexpected event.
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
     pub(crate) issue: Result<(), VisitFailure>,
@@ -60,6 +60,7 @@ pub(crate) struct Turn {
     pub(crate) timer: bool,
     /// Milliseconds until the effect in flight ends.
     pub(crate) takes: u64,
+    /// An unexpected event that replaces the turn.
     pub(crate) noise: Option<MachineEvent>,
 }
 
