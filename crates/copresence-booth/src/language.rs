@@ -4,7 +4,6 @@ use copresence_engine::settings_toml::LANGUAGES;
 
 /// The initial language for a new visitor: the one that the operator set, else the first supported language of the
 /// system, else English. The page chooses in the same way (`ui/src/state/language-store.svelte.ts`).
-/// (`ui/src/language/tongues.ts` does not exist.)
 pub(crate) fn default_language(set: Option<&str>) -> &'static str {
     let system = sys_locale::get_locales();
     first_supported_or_english(set.map(str::to_owned).into_iter().chain(system))

@@ -136,7 +136,7 @@ impl ApiClient {
     /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
     ///
     /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
-    /// [`ApiResponse::redeem_error`] classifies a status other than 200, and [`copresence_protocol::RedeemResponse::parse`] parses
+    /// [`ApiResponse::classify_redeem_error`] classifies a status other than 200, and [`copresence_protocol::RedeemResponse::parse`] parses
     /// the body of a 200.
     ///
     /// # Errors
@@ -158,7 +158,7 @@ impl ApiClient {
     /// Opens a one-time download URL, from the start or from where an earlier download ended.
     ///
     /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when
-    /// the response headers are received. [`Download::stream`] reads the body.
+    /// the response headers are received. [`OpenedDownload::stream`] reads the body.
     ///
     /// # Errors
     /// Any [`DownloadError`]. [`DownloadError::may_have_spent_url`] says whether the URL may be spent.

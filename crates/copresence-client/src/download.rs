@@ -27,9 +27,9 @@ const MAX_REDIRECTS: usize = 5;
 pub struct ResumePoint {
     /// Number of bytes that are already saved. Zero requests the whole file.
     pub offset: u64,
-    /// [`Download::validator`] of the earlier response. It prevents that two versions of a file are combined.
+    /// [`OpenedDownload::if_range_validator`] of the earlier response. It prevents that two versions of a file are combined.
     pub validator: Option<String>,
-    /// [`Download::total`] of the earlier response. A response with another total is invalid.
+    /// [`OpenedDownload::total_duration_range`] of the earlier response. A response with another total is invalid.
     pub total: Option<u64>,
 }
 
@@ -98,7 +98,7 @@ pub enum DownloadError {
     /// The stream ended before the end of the file.
     #[error("the download was interrupted after {received} bytes{}: {detail}", expected_size_suffix(*expected))]
     Interrupted {
-        /// Number of bytes received, counted from the start of the file (including [`Download::offset`]).
+        /// Number of bytes received, counted from the start of the file (including [`OpenedDownload::resume_offset`]).
         received: u64,
         /// Size of the whole file in bytes, if known.
         expected: Option<u64>,

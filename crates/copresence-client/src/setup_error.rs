@@ -13,7 +13,7 @@ pub enum SetupError {
         /// The call that needs it.
         call: CallKind,
     },
-    /// [`TokenSource::Direct`] with neither session token nor login.
+    /// [`TokenSource::Direct`](crate::TokenSource::Direct) with neither session token nor login.
     #[error(
         "no session token and no user name and password: one of the two is needed to generate Export Tokens"
     )]

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Default timeout of one keychain call, see [`CredentialStore::with_timeout`].
+/// Default timeout of one keychain call, see [`CredentialStore::with_keychain_timeout`].
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The credentials of all profiles. A credential in memory has priority over the one in the OS keychain. Clones share

@@ -2,7 +2,7 @@
 //!
 //! A keychain can be missing, locked, or unresponsive. Every call runs on its own thread with a timeout, only
 //! [`CredentialStore::unlock_keychain`] may show a prompt, and every failure is a [`KeychainError`] with a remedy. A
-//! secret that the keychain cannot store can be kept in memory with [`CredentialStore::remember_for_this_run`].
+//! secret that the keychain cannot store can be kept in memory with [`CredentialStore::remember_credential_for_run`].
 //!
 //! An item has the service name [`KEYCHAIN_SERVICE`] and the user name `<profile>/<kind>`, in the form that `keyring`
 //! uses. `secret-tool lookup service copresence-kiosk username sandbox/api-key` finds the same item.

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 pub enum CredentialOrigin {
     /// In the environment ([`CredentialKind::env_var`]).
     Environment,
-    /// In memory, for this run ([`CredentialStore::remember_for_this_run`]).
+    /// In memory, for this run ([`CredentialStore::remember_credential_for_run`]).
     ThisRun,
     /// In the OS keychain.
     Keychain,

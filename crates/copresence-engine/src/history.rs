@@ -31,8 +31,10 @@ pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option
     Ok(Some(forgotten))
 }
 
-/// (stale link, also on `forget_visits`) "As [`forget`]" is [`forget_visit`]: "As [`forget_visit`]. Returns the
-/// first error, after all other visits were forgotten."
+/// Forgets all visits that started before `moment`, or all visits without a `moment`, with their files.
+///
+/// # Errors
+/// As [`forget_visit`]. Returns the first error, after all other visits were forgotten.
 pub async fn forget_visits_before(
     data_store: &DataStore,
     moment: Option<Timestamp>,

@@ -31,7 +31,10 @@ pub struct QrCode {
 }
 
 impl QrCode {
-    /// (stale link) "[`MOST_BYTES`]" is [`MAX_LINK_BYTES`].
+    /// Encodes a link with the strongest error correction that needs no larger code.
+    ///
+    /// # Errors
+    /// The link is longer than [`MAX_LINK_BYTES`].
     pub fn new(link: &str) -> Result<Self, QrError> {
         let fits = |level| Encoder::with_error_correction_level(link.as_bytes(), level).ok();
         let small = |code: &Encoder| code.width() <= 45; // version 7

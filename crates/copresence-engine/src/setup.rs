@@ -172,7 +172,7 @@ impl DataStore {
     }
 
     /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets
-    /// those of a profile). ("[`Parts::within`]" does not exist.)
+    /// those of a profile).
     pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
         VisitContext {

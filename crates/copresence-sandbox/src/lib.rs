@@ -1,6 +1,6 @@
 //! A simulated Copresence backend: the vendor's endpoints, the phone page, and control endpoints for testers.
 //!
-//! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`app`]).
+//! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`build_router`]).
 //!
 //! ```
 //! use sandbox::{AvatarChoice, Sandbox, Scenario, Settings};
@@ -32,7 +32,7 @@
 //! ```
 //!
 //! Mounted in a router of your own, beside other services: download URLs then need `public_url`, and the address of the
-//! client is known only if the router is served with [`axum::extract::ConnectInfo`] (see [`app`]).
+//! client is known only if the router is served with [`axum::extract::ConnectInfo`] (see [`build_router`]).
 //!
 //! ```
 //! use axum::Router;

@@ -8,8 +8,8 @@
 //! 3. `manifest.json` is written in the same way.
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
-//! A crash leaves either a partial folder, which [`AvatarFolder::create_or_reopen`] opens again, or a complete folder,
-//! which [`crate::SavedAvatars::find_avatar`] finds.
+//! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a complete folder,
+//! which [`crate::SavedAvatars::find_avatar_with_manifest`] finds.
 
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
@@ -105,12 +105,12 @@ impl PartialAvatarFolder {
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_file) after a crash, because bytes that were
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file) after a crash, because bytes that were
     /// not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
-    /// [`file_name`](Self::file_name) never assigns, or an I/O failure.
+    /// [`file_name`](Self::assign_file_name) never assigns, or an I/O failure.
     pub fn start_partial_file(&self, name: &str) -> Result<PartialFile, StoreError> {
         self.resume_partial_file(name, u64::MAX)
     }
@@ -119,7 +119,7 @@ impl PartialAvatarFolder {
     /// the last [`PartialFile::sync_data`].
     ///
     /// # Errors
-    /// As [`start_file`](Self::start_file).
+    /// As [`start_file`](Self::start_partial_file).
     pub fn resume_partial_file(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
         let path = self.own_file_path(name)?;
         if disk::entry_exists(&self.dir, name, &path)? {
@@ -131,7 +131,7 @@ impl PartialAvatarFolder {
     /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::file_name) never assigns, or an I/O failure.
+    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::assign_file_name) never assigns, or an I/O failure.
     pub fn reread_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.own_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {
@@ -147,7 +147,7 @@ impl PartialAvatarFolder {
     /// # Errors
     /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
     /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
-    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen) opens it again.
+    /// unchanged, and [`create_or_reopen`](Self::create_or_reopen_folder) opens it again.
     pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
             return Err(self.content_mismatch_error("an incomplete avatar cannot be published".into()));

@@ -3,7 +3,7 @@
 //! * [`DataDir`]: the private data folder and the locks of visits ([`VisitLock`]).
 //! * [`Journal`]: the state of every visit. The intent is recorded before each redeem request, and the raw response
 //!   before it is parsed.
-//! * [`AvatarFolder`] → [`PartialFile`] → [`CompleteFile`]: an avatar while it is downloaded, streamed and hashed in
+//! * [`PartialAvatarFolder`] → [`PartialFile`] → [`CompleteFile`]: an avatar while it is downloaded, streamed and hashed in
 //!   constant memory. The folder appears by one rename, complete or not at all.
 //! * [`SavedAvatars`], [`Manifest`]: saved avatars.
 //! * [`FileFormat`]: the format of a file, detected from its content.

@@ -93,7 +93,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] if the size limit would be exceeded, or an I/O failure. The file and its
-    /// [`offset`](Self::offset) are then unchanged.
+    /// [`offset`](Self::resume_offset) are then unchanged.
     pub fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let grown = self.resume_offset.saturating_add(bytes.len() as u64);
         if grown > self.max {

@@ -14,7 +14,7 @@ pub enum MachineEvent {
     TokenIssued(ExportToken),
     /// The request for a token failed.
     IssueFailed(VisitFailure),
-    /// The time of the last [`Effect::Wait`] has come.
+    /// The time of the last [`MachineEffect::Wait`] has come.
     TimerFired,
     /// The redeem in flight ended.
     Redeemed(RedeemResult),
@@ -104,7 +104,7 @@ pub enum VisitFailureKind {
     ProtocolViolation,
     /// Our own disk: the intent could not be written, so no request was sent.
     Storage,
-    /// As [`FailureKind::Storage`], because the disk is full or has too little space for an avatar.
+    /// As [`VisitFailureKind::Storage`], because the disk is full or has too little space for an avatar.
     DiskFull,
 }
 
@@ -148,15 +148,15 @@ impl VisitFailureKind {
 /// An action that the host must perform. Effects are performed in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MachineEffect {
-    /// Request an Export Token; respond with [`Event::TokenIssued`] or [`Event::IssueFailed`].
+    /// Request an Export Token; respond with [`MachineEvent::TokenIssued`] or [`MachineEvent::IssueFailed`].
     Issue(TokenRequest),
-    /// Journal the intent, redeem once, and respond with [`Event::Redeemed`].
+    /// Journal the intent, redeem once, and respond with [`MachineEvent::Redeemed`].
     Redeem {
         /// The token to redeem.
         token: ExportToken,
     },
-    /// Download and save a delivery; respond with [`Event::Saved`], [`Event::SavedInPart`], [`Event::DiskFull`] or
-    /// [`Event::NothingSaved`].
+    /// Download and save a delivery; respond with [`MachineEvent::Saved`], [`MachineEvent::SavedInPart`],
+    /// [`MachineEvent::DiskFull`] or [`MachineEvent::NothingSaved`].
     Save {
         /// The files to download.
         delivery: Delivery,
@@ -167,12 +167,12 @@ pub enum MachineEffect {
         redeem: u32,
     },
     /// Download and save what a truncated response names: there will be no other response with URLs. Respond as to
-    /// [`Effect::Save`].
+    /// [`MachineEffect::Save`].
     SavePartial {
         /// The files to download.
         delivery: Delivery,
     },
-    /// Send [`Event::TimerFired`] at that time. Replaces an earlier wait.
+    /// Send [`MachineEvent::TimerFired`] at that time. Replaces an earlier wait.
     Wait {
         /// When.
         until: MillisSinceOrigin,

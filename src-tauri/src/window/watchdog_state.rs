@@ -1,6 +1,6 @@
 //! State of the page watchdog: a pure state machine; times are passed in.
 //!
-//! The page sends a heartbeat every [`HEARTBEAT_INTERVAL`] from its main thread. A page that falls silent is terminated
+//! The page sends a heartbeat at a fixed interval from its main thread. A page that falls silent is terminated
 //! and reloaded, and one that crashes is reloaded. After repeated crashes the reload is delayed, and the window shows a
 //! text meanwhile. The first snapshot after a reload restores the screen; the page holds no state of a visit.
 

@@ -1,6 +1,6 @@
 //! Finishes the visits that a crash, a power cut or an interruption left unfinished.
 //!
-//! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore`]) and run by the same runner and the same machine as a live
+//! A visit is rebuilt from the journal ([`copresence_visit::RecordedVisit::restore_visit`]) and run by the same runner and the same machine as a live
 //! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
 //! not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
@@ -8,7 +8,7 @@
 //! token is refused.
 //!
 //! # When
-//! [`recover_all`] takes every unfinished visit, because a person asks for it. [`recover_due`] runs by itself, so it is bounded:
+//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_due_visits`] runs by itself, so it is bounded:
 //! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are
 //! redeemed in one run, the newest first.
 
@@ -82,7 +82,7 @@ impl RecoveryOutcome {
 }
 
 /// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
-/// while [`Unfinished::token`] is there.
+/// while [`UnfinishedVisit::find_response_token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
 /// Recovers every unfinished visit that no running program holds, the oldest first.

@@ -43,8 +43,7 @@ pub struct VisitConfig {
     pub ephemeral: bool,
 }
 
-/// (stale link) "[`Order::download_pause`]" is [`VisitConfig::download_pause`]; also in `VisitContext::limits`
-/// ("its own in [`Order`]") and in save.rs `SaveJob::pause` ("As [`super::Order::download_pause`]").
+/// Default of [`VisitConfig::download_pause`].
 pub const DEFAULT_DOWNLOAD_PAUSE: Duration = Duration::from_millis(400);
 
 impl VisitConfig {

@@ -166,7 +166,7 @@ fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
 }
 
 /// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
-/// partial responses … combines [them] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
+/// partial responses … combines \[them\] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
 fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
     let is_tag = |validator: &str| validator.starts_with('"');
     matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)

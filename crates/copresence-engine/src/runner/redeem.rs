@@ -1,7 +1,7 @@
 //! One redeem: journal the intent, send one request, journal the response, and only then act on it.
 //!
 //! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
-//! anywhere. Masking never changes the URLs of a delivery; see [`body_to_journal`].
+//! anywhere. Masking never changes the URLs of a delivery; see [`masked_body_to_journal`].
 
 use super::{RequiredSpace, VisitContext, failure};
 use bytes::Bytes;

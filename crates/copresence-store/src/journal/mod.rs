@@ -45,7 +45,7 @@
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
 //!
-//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`Journal::unfinished`]
+//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`JournalFailed::load_unfinished_visits`]
 //! gives what is retained. Erased means: overwritten in the database (`secure_delete`), and the WAL truncated. The body
 //! of an answer without URLs is not stored, or erased once it was read. The partial body of a lost or unreadable answer
 //! is kept if it names files: until an answer shows that the token is active, or as long as the token itself.
@@ -339,7 +339,7 @@ impl Journal {
         self.thread.queue_and_await_request(move |database| database.run_write_transaction(step, act)).await
     }
 
-    /// As [`write`](Self::write), for a transaction that erases secrets: then truncates the WAL.
+    /// As [`write`](Self::queue_write_transaction), for a transaction that erases secrets: then truncates the WAL.
     async fn write_and_truncate_wal<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,

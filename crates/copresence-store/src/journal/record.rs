@@ -157,12 +157,11 @@ pub enum VisitPhase {
 }
 
 /// A file of a delivery before its download. Its name comes from [`crate::PartialAvatarFolder::assign_file_name`].
-/// (The doc of the field `name` links to `AvatarFolder::file`, which does not exist.)
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedFile {
     /// Its index in the answer.
     pub index: usize,
-    /// Its name, from [`crate::AvatarFolder::file_name`].
+    /// Its name, from [`crate::PartialAvatarFolder::assign_file_name`].
     pub name: String,
     /// `export_type` as sent.
     pub export_type: ExportType,
@@ -170,8 +169,7 @@ pub struct PlannedFile {
     pub url: DownloadUrl,
 }
 
-/// How many bytes of a file are durable. (The doc of the field `bytes` links to `PartialFile::sync`, which does not
-/// exist: use `PartialFile::sync_data`.)
+/// How many bytes of a file are durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
     /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a crash keeps no more.

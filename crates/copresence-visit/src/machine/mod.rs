@@ -61,7 +61,7 @@ pub enum PollMode {
 /// token.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A visit. [`step`] is the only way to change it.
+/// A visit. [`apply_event_to_visit`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
     plan: VisitPlan,
