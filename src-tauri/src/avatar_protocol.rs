@@ -64,9 +64,7 @@ pub(crate) async fn read_requested_file<R: Runtime>(
     asked: &RequestedFile,
 ) -> Option<(&'static str, Vec<u8>)> {
     let path = match asked {
-        RequestedFile::ShownVisit { visit, name } => {
-            app.state::<Kiosk>().shown_visit_file_path(visit, name)?
-        }
+        RequestedFile::ShownVisit { visit, name } => app.state::<Kiosk>().shown_visit_file_path(visit, name)?,
         RequestedFile::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
             let open = panel.pin_lock().is_unlocked(app.state::<Clock>().elapsed_millis());
@@ -118,8 +116,7 @@ mod tests {
 
     #[test]
     fn paths_are_parsed_into_requests() {
-        let shown =
-            |visit: &str, name: &str| RequestedFile::ShownVisit { visit: visit.into(), name: name.into() };
+        let shown = |visit: &str, name: &str| RequestedFile::ShownVisit { visit: visit.into(), name: name.into() };
         assert_eq!(parse_request_path("/v/avatar%20x.glb"), Some(shown("v", "avatar x.glb")));
         let past = RequestedFile::PastPortrait { visit: "v".into(), name: "avatar.png".into() };
         assert_eq!(parse_request_path("/past/v/avatar.png"), Some(past));

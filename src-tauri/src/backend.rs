@@ -28,10 +28,8 @@ pub(crate) async fn open_backend(
         let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
         sources.open_backend_or_sandbox(&name, phones).map(|opened| (name, opened))
     });
-    let (name, opened) = opened
-        .await
-        .map_err(StartError::usage)?
-        .map_err(|problem| StartError::usage(operator_message(&problem)))?;
+    let (name, opened) =
+        opened.await.map_err(StartError::usage)?.map_err(|problem| StartError::usage(operator_message(&problem)))?;
     if let Some(closed) = &opened.closed_reason {
         eprintln!("the booth is closed: {}", operator_message(closed));
     }

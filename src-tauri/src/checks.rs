@@ -107,8 +107,7 @@ impl CheckRunner {
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
     pub(crate) fn save_report(&self, data_store: &DataStore) -> Result<PathBuf, Problem> {
-        let documents =
-            self.live.last_report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
+        let documents = self.live.last_report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
         let failed = |why: &str| problem_for_code("storage_failed", Some(why));
         let files = documents.render_report_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
@@ -186,9 +185,7 @@ fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
         does: cost.description.to_owned(),
         requests: cost.min_requests,
         left_out: plan.omitted.get(&cost.act).map(|state| match state {
-            ActOutcome::NotApplicable(why) | ActOutcome::Skipped(why) | ActOutcome::Incomplete(why) => {
-                why.clone()
-            }
+            ActOutcome::NotApplicable(why) | ActOutcome::Skipped(why) | ActOutcome::Incomplete(why) => why.clone(),
             ActOutcome::Done => String::new(),
         }),
     };
@@ -214,9 +211,7 @@ fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> Che
             RunState::Running => ChecksState::Running,
             RunState::Ended { passed } => ChecksState::Ended { passed },
             RunState::Aborted(error) => ChecksState::Broken { problem: problem_for_run_error(&error) },
-            RunState::NotStarted(why) => {
-                ChecksState::Broken { problem: problem_for_code("configuration", Some(&why)) }
-            }
+            RunState::NotStarted(why) => ChecksState::Broken { problem: problem_for_code("configuration", Some(&why)) },
         },
         checks: view.checks.into_iter().map(to_check_view).collect(),
         doing: view.current_act.map(|act| act.spec().description.to_owned()),

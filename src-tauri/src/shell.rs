@@ -68,9 +68,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     exit_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The program ends with the visitor's window, also while the phone's window is open.
-        RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. }
-            if label == KIOSK_WINDOW =>
-        {
+        RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } if label == KIOSK_WINDOW => {
             app.exit(0);
         }
         RunEvent::Exit => {
@@ -94,8 +92,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    PinLock::forget_pin(&SettingsFile::open_settings_file(data_store.data.clone()))
-        .map_err(StartError::usage)?;
+    PinLock::forget_pin(&SettingsFile::open_settings_file(data_store.data.clone())).map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }
@@ -106,12 +103,7 @@ fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.
-pub(crate) fn build_app<R: Runtime>(
-    builder: Builder<R>,
-    kiosk: Kiosk,
-    panel: Panel,
-    clock: Clock,
-) -> Builder<R> {
+pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Panel, clock: Clock) -> Builder<R> {
     builder
         .manage(kiosk)
         .manage(panel.pin_lock().clone())

@@ -72,10 +72,8 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
-            *running = Some(RunningSandbox {
-                local_server: start_server(&sandbox, Ipv4Addr::LOCALHOST)?,
-                phone_server: None,
-            });
+            *running =
+                Some(RunningSandbox { local_server: start_server(&sandbox, Ipv4Addr::LOCALHOST)?, phone_server: None });
         }
         running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandbox::to_backend)
     }
@@ -174,8 +172,7 @@ impl RunningSandbox {
 
 fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     let listen = SocketAddr::new(IpAddr::V4(address), 0);
-    Server::serve_sandbox(sandbox.clone(), listen)
-        .map_err(|error| format!("the sandbox cannot listen: {error}"))
+    Server::serve_sandbox(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
 /// Whether the server is only reachable from this machine, although it listens on all addresses.

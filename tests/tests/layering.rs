@@ -181,10 +181,7 @@ fn import_reader_resolves_groups_parents_and_reexports() {
         ("", "mod a;\nmod b;\nmod c;\npub use b::inner::Thing as Other;\n"),
         ("a", "use crate::{Other, b::{self, inner::X}}; // crate::c\nfn f() { crate::c::g() }\n"),
         ("b", "mod inner;\n"),
-        (
-            "b::inner",
-            "use super::super::a::Y;\nuse super::Z;\n#[cfg(test)]\nmod tests {\n use crate::c;\n}\n",
-        ),
+        ("b::inner", "use super::super::a::Y;\nuse super::Z;\n#[cfg(test)]\nmod tests {\n use crate::c;\n}\n"),
         ("c", ""),
     ];
     let modules = Modules(sources.map(|(name, text)| (name.to_owned(), without_tests(text))).into());
@@ -248,11 +245,7 @@ fn locked_packages() -> Vec<LockedPackage> {
 
 /// Names of all packages that are built into the member, on any system. Build dependencies of libraries are included,
 /// because `Cargo.lock` does not tell them apart.
-fn reachable_packages<'a>(
-    workspace: &Metadata,
-    locked: &'a [LockedPackage],
-    member: &str,
-) -> BTreeSet<&'a str> {
+fn reachable_packages<'a>(workspace: &Metadata, locked: &'a [LockedPackage], member: &str) -> BTreeSet<&'a str> {
     let find = |dependency: &str| {
         let mut words = dependency.split(' ');
         let (name, version) = (words.next(), words.next());
@@ -290,8 +283,7 @@ impl Modules {
         let folder = root.parent().expect("a folder").to_owned();
         let mut pending = vec![(String::new(), root.to_owned(), folder)];
         while let Some((name, file, children)) = pending.pop() {
-            let text =
-                fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
             let text = without_tests(&text);
             for (child, paths) in child_modules(&text) {
                 let inside = children.join(child);
@@ -355,8 +347,7 @@ impl Modules {
                 let first = path.split("::").next().unwrap_or_default();
                 let relative = self.0.contains_key(&join(module, first)).then(|| join(module, path));
                 let Some(path) = absolute_path(module, path).or(relative) else { continue };
-                let name =
-                    if alias.is_empty() { path.rsplit("::").next().unwrap_or_default() } else { alias };
+                let name = if alias.is_empty() { path.rsplit("::").next().unwrap_or_default() } else { alias };
                 names.push((name.to_owned(), path));
             }
         }
@@ -502,8 +493,7 @@ fn import_cycles<'a>(imports: &Imports<'a>) -> Vec<BTreeSet<&'a str>> {
         }
         reached
     };
-    let reached: BTreeMap<&str, BTreeSet<&str>> =
-        imports.keys().map(|module| (*module, reach(module))).collect();
+    let reached: BTreeMap<&str, BTreeSet<&str>> = imports.keys().map(|module| (*module, reach(module))).collect();
     let mut cycles = BTreeSet::new();
     for (module, after) in &reached {
         if after.contains(module) {

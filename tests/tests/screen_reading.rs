@@ -20,10 +20,7 @@ async fn a_qr_code_is_decoded_and_a_blank_canvas_differs_from_a_drawn_one() -> R
     let link = "http://127.0.0.1:8787/phone?exportToken=a%2Bb";
     let page = desktop.data().join("page.html");
     let qr_code = QrCode::new(link)?.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
-    fs::write(
-        &page,
-        format!("<body>{}{SCRIPT}", qr_code.replace("<?xml version=\"1.0\" standalone=\"yes\"?>", "")),
-    )?;
+    fs::write(&page, format!("<body>{}{SCRIPT}", qr_code.replace("<?xml version=\"1.0\" standalone=\"yes\"?>", "")))?;
 
     phone.open_address(&format!("file://{}", page.display())).await?;
     phone.record_changes("#step", "data-step").await?;

@@ -54,9 +54,8 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
     phone.click_element("[data-testid^=avatar-]", RENDER_TIMEOUT).await?;
 
     // This screen lasts only some seconds, so slow machines take no screenshot of it.
-    let now = app
-        .await_element("[data-screen=making], [data-screen=saving], [data-screen=reveal]", RENDER_TIMEOUT)
-        .await?;
+    let now =
+        app.await_element("[data-screen=making], [data-screen=saving], [data-screen=reveal]", RENDER_TIMEOUT).await?;
     if now.attr("data-screen").await?.as_deref() == Some("making") {
         app.await_animations().await?;
         take_named_screenshot(&desktop, &screen, "making")?;
@@ -81,10 +80,7 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
     let shown_path = app.await_element("[data-row='Saved in']", RENDER_TIMEOUT).await?.text().await?;
     app.type_keys(Key::F9).await?;
     let folder = only_saved_folder(&desktop)?;
-    assert!(
-        folder.ends_with(Path::new(shown_path.trim()).file_name().ok_or("no folder is named")?),
-        "{shown_path}"
-    );
+    assert!(folder.ends_with(Path::new(shown_path.trim()).file_name().ok_or("no folder is named")?), "{shown_path}");
     check_saved_files(&folder)?;
 
     app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
@@ -98,10 +94,7 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
 }
 
 /// Takes screenshots until a QR code can be decoded.
-fn decode_qr_code_on_screen(
-    desktop: &DesktopSession,
-    screen: &VirtualScreen,
-) -> Result<String, HarnessError> {
+fn decode_qr_code_on_screen(desktop: &DesktopSession, screen: &VirtualScreen) -> Result<String, HarnessError> {
     let deadline = Instant::now() + RENDER_TIMEOUT;
     loop {
         let picture = desktop.log_folder().join("code.png");
@@ -132,17 +125,14 @@ fn check_saved_files(folder: &Path) -> Result<(), HarnessError> {
     for file in files {
         let path = file["path"].as_str().ok_or("a file without a path")?;
         let bytes = fs::read(folder.join(path))?;
-        let digest =
-            Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let digest = Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         assert_eq!(file["sha256"], digest, "{path}");
         assert_eq!(file["bytes"], bytes.len(), "{path}");
         listed.push(path.to_owned());
     }
     assert!(fs::read(folder.join("avatar.glb"))?.starts_with(b"glTF"), "avatar.glb is not a GLB");
-    let mut found: Vec<String> = fs::read_dir(folder)?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut found: Vec<String> =
+        fs::read_dir(folder)?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     listed.sort();
     found.sort();
     assert_eq!(found, listed, "the folder has other files than its manifest lists");
@@ -154,8 +144,7 @@ fn take_named_screenshot(
     screen: &VirtualScreen,
     name: &str,
 ) -> Result<PathBuf, HarnessError> {
-    let folder =
-        std::env::var_os("COPRESENCE_SCREENS").map_or_else(log_folder, |dir| repository_folder().join(dir));
+    let folder = std::env::var_os("COPRESENCE_SCREENS").map_or_else(log_folder, |dir| repository_folder().join(dir));
     fs::create_dir_all(&folder)?;
     let file = folder.join(format!("{name}.png"));
     take_screenshot(desktop, screen, &file)?;

@@ -20,8 +20,7 @@ const RIGHT: u8 = 15;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
-async fn visits_work_by_keyboard_by_pointer_and_by_gamepad_alone_and_survive_reloads()
--> Result<(), HarnessError> {
+async fn visits_work_by_keyboard_by_pointer_and_by_gamepad_alone_and_survive_reloads() -> Result<(), HarnessError> {
     let setup = KioskSetup { profile: "patience = \"1m\"", ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("input"), setup).await?;
     kiosk.await_screen("attract").await?;
@@ -105,8 +104,7 @@ async fn reload_every_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.force_state(ForcedState::Fail)?;
     kiosk.app.await_element("[data-screen=making] [data-testid=qr]", RENDER_TIMEOUT).await?;
     kiosk.reload_and_compare("making", "[data-testid=status-title]").await?;
-    kiosk
-        .set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
+    kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     kiosk.set_paused(false)?;
     kiosk.scan_code(Scenario::ExistingAvatar)?;
     kiosk.reload_and_compare("saving", "[data-testid=file-row]").await?;
@@ -152,8 +150,7 @@ async fn each_failure_has_a_screen_with_one_action() -> Result<(), HarnessError>
             kiosk.await_screen("invite").await?;
             kiosk.scan_code(Scenario::ExistingAvatar)?;
         }
-        let problem =
-            kiosk.app.await_element("[data-screen=ended] [data-testid=problem]", VISIT_TIMEOUT).await?;
+        let problem = kiosk.app.await_element("[data-screen=ended] [data-testid=problem]", VISIT_TIMEOUT).await?;
         assert_eq!(problem.attr("data-code").await?.as_deref(), Some(*code), "{fault}");
         let text = problem.text().await?;
         assert!(text.len() > 40 && !text.contains(code), "{fault}: not a sentence for people: {text}");

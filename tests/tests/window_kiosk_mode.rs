@@ -19,8 +19,7 @@ const RIGHT: PixelRect = PixelRect { x: 1366, y: 0, width: 1440, height: 810 };
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn kiosk_mode_is_turned_on_and_off_while_it_runs() -> Result<(), HarnessError> {
-    let setup =
-        KioskSetup { args: &[], has_window_manager: true, monitors: MONITORS, ..KioskSetup::default() };
+    let setup = KioskSetup { args: &[], has_window_manager: true, monitors: MONITORS, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("kiosk-set"), setup).await?;
     kiosk.await_screen("attract").await?;
     let before = await_window(&kiosk, is_normal_window).await?;
@@ -44,12 +43,8 @@ async fn kiosk_mode_is_turned_on_and_off_while_it_runs() -> Result<(), HarnessEr
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn kiosk_mode_of_the_command_line_is_shown_and_can_be_turned_off() -> Result<(), HarnessError> {
-    let setup = KioskSetup {
-        args: &["--kiosk"],
-        has_window_manager: true,
-        monitors: MONITORS,
-        ..KioskSetup::default()
-    };
+    let setup =
+        KioskSetup { args: &["--kiosk"], has_window_manager: true, monitors: MONITORS, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("kiosk-flag"), setup).await?;
     kiosk.await_screen("attract").await?;
     await_window(&kiosk, |window| is_kiosk_window(window, RIGHT)).await?;
@@ -68,12 +63,8 @@ async fn kiosk_mode_of_the_command_line_is_shown_and_can_be_turned_off() -> Resu
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn the_window_follows_its_monitor() -> Result<(), HarnessError> {
     const OTHER: PixelRect = PixelRect { x: 100, y: 0, width: 1280, height: 800 };
-    let setup = KioskSetup {
-        args: &["--kiosk"],
-        has_window_manager: true,
-        monitors: MONITORS,
-        ..KioskSetup::default()
-    };
+    let setup =
+        KioskSetup { args: &["--kiosk"], has_window_manager: true, monitors: MONITORS, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("kiosk-monitor"), setup).await?;
     kiosk.await_screen("attract").await?;
     await_window(&kiosk, |window| is_kiosk_window(window, RIGHT)).await?;

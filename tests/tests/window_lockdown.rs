@@ -8,8 +8,8 @@ mod paths;
 
 use paths::{kiosk_path, log_folder};
 use product_tests::window::{
-    DrivenKiosk, HarnessError, KioskSetup, PixelRect, RENDER_TIMEOUT, UndrivenKiosk, decode_qr_codes,
-    take_screenshot, text_similarity,
+    DrivenKiosk, HarnessError, KioskSetup, PixelRect, RENDER_TIMEOUT, UndrivenKiosk, decode_qr_codes, take_screenshot,
+    text_similarity,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -89,8 +89,7 @@ async fn no_menu_no_tools_and_no_zoom_appear() -> Result<(), HarnessError> {
     let initial = stable_screenshot(&kiosk, "rest", code).await?;
     kiosk.press_keys("F9")?;
     // A picture is similar to itself only if it shows bright text.
-    let shown =
-        stable_screenshot(&kiosk, "detail", |now| Ok(text_similarity(now, now, DETAIL_AREA)? > 0.0)).await?;
+    let shown = stable_screenshot(&kiosk, "detail", |now| Ok(text_similarity(now, now, DETAIL_AREA)? > 0.0)).await?;
     let windows = kiosk.screen.visible_windows(&kiosk.desktop)?;
     let (x, y) = (TEXT_POSITION.0.to_string(), TEXT_POSITION.1.to_string());
     let at = ["mousemove", &x, &y];
@@ -111,9 +110,7 @@ async fn no_menu_no_tools_and_no_zoom_appear() -> Result<(), HarnessError> {
                 let detail = text_similarity(now, &shown, DETAIL_AREA)? > 0.7;
                 Ok(detail == is_shown && text_similarity(now, &initial, STEPS_AREA)? > 0.9)
             };
-            stable_screenshot(&kiosk, "now", is_unchanged)
-                .await
-                .map_err(|error| format!("{name}: {error}"))?;
+            stable_screenshot(&kiosk, "now", is_unchanged).await.map_err(|error| format!("{name}: {error}"))?;
         }
         assert_eq!(kiosk.screen.visible_windows(&kiosk.desktop)?, windows, "{name}");
     }
@@ -204,27 +201,15 @@ impl EscapeAttempts {
         let attempts_by_name = [
             ("a link", true, format!("bait.href = '{url}'")),
             ("a link for a new window", true, format!("bait.href = '{url}'; bait.target = '_blank'")),
-            (
-                "a window by script",
-                true,
-                format!("bait.onclick = () => window.open('{url}', '', 'width=300')"),
-            ),
+            ("a window by script", true, format!("bait.onclick = () => window.open('{url}', '', 'width=300')")),
             ("going away by script", true, format!("bait.onclick = () => location.assign('{url}')")),
-            (
-                "a page made up",
-                true,
-                "bait.onclick = () => { location.href = 'data:text/html,hello' }".to_owned(),
-            ),
+            ("a page made up", true, "bait.onclick = () => { location.href = 'data:text/html,hello' }".to_owned()),
             (
                 "a download",
                 true,
                 "bait.href = URL.createObjectURL(new Blob(['x'])); bait.download = 'stolen.txt'".to_owned(),
             ),
-            (
-                "a download from elsewhere",
-                true,
-                format!("bait.href = '{url}file'; bait.download = 'stolen.txt'"),
-            ),
+            ("a download from elsewhere", true, format!("bait.href = '{url}file'; bait.download = 'stolen.txt'")),
             // The engine blocks these without asking the app.
             ("an empty window by script", false, "bait.onclick = () => window.open()".to_owned()),
             (
@@ -266,8 +251,7 @@ impl EscapeAttempts {
         let drop = ["mousemove_relative", "--sync", "60", "120", "mouseup", "1"];
         self.kiosk.screen.run_xdotool(&self.kiosk.desktop, &[&drag[..], &drop[..]].concat())?;
         self.await_input("dragging").await?;
-        let dragged: u32 =
-            self.kiosk.app.page().execute("return window.__dragged", vec![]).await?.convert()?;
+        let dragged: u32 = self.kiosk.app.page().execute("return window.__dragged", vec![]).await?.convert()?;
         if dragged > 0 {
             self.escapes.push("a link was dragged out of the page".to_owned());
         }
@@ -384,8 +368,7 @@ struct ForbiddenServer {
 impl ForbiddenServer {
     fn open() -> Result<Self, HarnessError> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let (url, request_count) =
-            (format!("http://{}/", listener.local_addr()?), Arc::new(AtomicUsize::new(0)));
+        let (url, request_count) = (format!("http://{}/", listener.local_addr()?), Arc::new(AtomicUsize::new(0)));
         let counted = request_count.clone();
         // The thread ends with the process of the test.
         std::thread::spawn(move || {

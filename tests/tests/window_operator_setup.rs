@@ -38,10 +38,7 @@ async fn an_operator_sets_up_a_kiosk_and_visitors_leave_no_data() -> Result<(), 
 }
 
 /// Adds the name of the step to errors, because a driver's errors are short.
-async fn run_step(
-    name: &str,
-    step: impl Future<Output = Result<(), HarnessError>>,
-) -> Result<(), HarnessError> {
+async fn run_step(name: &str, step: impl Future<Output = Result<(), HarnessError>>) -> Result<(), HarnessError> {
     step.await.map_err(|error| format!("{name}: {error}").into())
 }
 
@@ -66,12 +63,8 @@ async fn set_credentials(kiosk: &DrivenKiosk, expected_state: &str) -> Result<()
             .app
             .await_element(&format!("[data-testid=told-credential-{slot}] .done:not(:empty)"), RENDER_TIMEOUT)
             .await?;
-        let state = kiosk
-            .app
-            .await_element(&format!("[data-testid=state-{slot}]"), RENDER_TIMEOUT)
-            .await?
-            .text()
-            .await?;
+        let state =
+            kiosk.app.await_element(&format!("[data-testid=state-{slot}]"), RENDER_TIMEOUT).await?.text().await?;
         assert!(state.contains(expected_state), "{slot}: {state}");
     }
     let page: String =
@@ -127,10 +120,7 @@ fn files_with_text(folder: &Path, text: &str) -> Result<Vec<String>, HarnessErro
         if entry.file_type()?.is_dir() {
             found.extend(files_with_text(&entry.path(), text)?);
         } else if entry.file_type()?.is_file()
-            && fs::read(entry.path())
-                .unwrap_or_default()
-                .windows(text.len())
-                .any(|window| window == text.as_bytes())
+            && fs::read(entry.path()).unwrap_or_default().windows(text.len()).any(|window| window == text.as_bytes())
         {
             found.push(entry.path().display().to_string());
         }
@@ -173,8 +163,7 @@ async fn check_consent_in_visitor_language(kiosk: &DrivenKiosk) -> Result<(), Ha
 async fn visit_until_reveal(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.await_screen("attract").await?;
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
-    let shown =
-        kiosk.app.read_text("[data-screen=consent] [data-testid=consent-text]", RENDER_TIMEOUT).await?;
+    let shown = kiosk.app.read_text("[data-screen=consent] [data-testid=consent-text]", RENDER_TIMEOUT).await?;
     assert_eq!(shown.trim(), CONSENT);
     let tokens = kiosk.token_count();
     kiosk.reload_and_compare("consent", "[data-testid=consent-text]").await?;
@@ -249,8 +238,7 @@ async fn forget_visitor_during_redeem(kiosk: &DrivenKiosk) -> Result<(), Harness
 
 /// Leaves the *forgotten* screen by its button, unless it has closed by itself.
 async fn return_to_first_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
-    let element =
-        kiosk.app.await_element("[data-testid=again], [data-screen=attract]", RENDER_TIMEOUT).await?;
+    let element = kiosk.app.await_element("[data-testid=again], [data-screen=attract]", RENDER_TIMEOUT).await?;
     if element.attr("data-testid").await?.as_deref() == Some("again") {
         // The button may disappear before the click.
         drop(element.click().await);
@@ -275,8 +263,7 @@ async fn check_idle_wipe(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.leave_desk().await?;
     visit_until_reveal(kiosk).await?;
     // Advances the page's monotonic clock, so that the test need not wait.
-    let script =
-        "const real = Performance.prototype.now; let ahead = 0; window.__ahead = s => { ahead += s * 1000; };
+    let script = "const real = Performance.prototype.now; let ahead = 0; window.__ahead = s => { ahead += s * 1000; };
         performance.now = () => real.call(performance) + ahead;";
     kiosk.app.page().execute(script, vec![]).await?;
     kiosk.app.page().execute("window.__ahead(95)", vec![]).await?;

@@ -36,8 +36,7 @@ timeout = \"10m\"",
 /// The page is killed on each screen up to the making of the avatar, then five times within a minute.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
-async fn a_killed_page_returns_to_its_screen_and_repeated_kills_delay_the_reload() -> Result<(), HarnessError>
-{
+async fn a_killed_page_returns_to_its_screen_and_repeated_kills_delay_the_reload() -> Result<(), HarnessError> {
     let kiosk = UndrivenKiosk::open(&kiosk_path(), &log_folder("recovery-early"), LONG_PATIENCE).await?;
     let mut recovery = PageRecovery { kiosk, page_exits: 0 };
     recovery.kill_page_on("attract").await?;
@@ -141,8 +140,7 @@ impl PageRecovery {
         let mut stable_count = 0;
         self.wait_until(|| {
             take_screenshot(&self.kiosk.desktop, &self.kiosk.screen, &again)?;
-            stable_count =
-                if text_similarity(&file, &again, TEXT_AREA)? > 0.9 { stable_count + 1 } else { 0 };
+            stable_count = if text_similarity(&file, &again, TEXT_AREA)? > 0.9 { stable_count + 1 } else { 0 };
             std::fs::copy(&again, &file)?;
             Ok(stable_count == 2)
         })
@@ -204,10 +202,7 @@ impl PageRecovery {
     }
 
     /// Waits until a condition is true, at most [`SCREEN_TIMEOUT`]. Returns whether it became true.
-    async fn wait_until(
-        &self,
-        mut is_done: impl FnMut() -> Result<bool, HarnessError>,
-    ) -> Result<bool, HarnessError> {
+    async fn wait_until(&self, mut is_done: impl FnMut() -> Result<bool, HarnessError>) -> Result<bool, HarnessError> {
         let deadline = Instant::now() + SCREEN_TIMEOUT;
         while !is_done()? {
             if Instant::now() > deadline {

@@ -11,20 +11,15 @@ pub(crate) fn is_apt_available() -> bool {
 
 /// Installs packages, as root or through `sudo`.
 pub(crate) fn install_packages(packages: &[&str]) -> Result<StepOutcome, StepFailure> {
-    let by_hand =
-        format!("as root: apt-get update && apt-get install --no-install-recommends {}", packages.join(" "));
+    let by_hand = format!("as root: apt-get update && apt-get install --no-install-recommends {}", packages.join(" "));
     let Some(prefix) = root_command_prefix() else {
         let what = "packages are missing, this user is not root, and `sudo` was not found";
         return Err(StepFailure::new(what, by_hand));
     };
     eprintln!("        installing {}", packages.join(" "));
     let apt = |args: &[&str]| {
-        let words: Vec<&str> = prefix
-            .iter()
-            .copied()
-            .chain(["apt-get", "-o", "Acquire::Retries=5"])
-            .chain(args.iter().copied())
-            .collect();
+        let words: Vec<&str> =
+            prefix.iter().copied().chain(["apt-get", "-o", "Acquire::Retries=5"]).chain(args.iter().copied()).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
         run_program_in_foreground(&mut command, &by_hand)

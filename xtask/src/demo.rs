@@ -10,8 +10,7 @@ use std::process::Command;
 /// # Errors
 /// If a step fails.
 pub(crate) fn run_demo(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
-    let no_window =
-        if options.no_window { Some("--no-window".to_owned()) } else { display::missing_display_reason() };
+    let no_window = if options.no_window { Some("--no-window".to_owned()) } else { display::missing_display_reason() };
     match no_window {
         None => run_demo_in_window(options, app_args),
         Some(reason) => run_demo_in_terminal(options, app_args, &reason),
@@ -31,9 +30,7 @@ fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), Step
         "fix what the compiler reports above",
     );
     plan.run_steps()?;
-    eprintln!(
-        "The window opens. Press start, then “simulate the phone”. Close the window or press Ctrl-C to end."
-    );
+    eprintln!("The window opens. Press start, then “simulate the phone”. Close the window or press Ctrl-C to end.");
     let mut app = Command::new(project::built_program_path("copresence-kiosk"));
     app.args(app_args).current_dir(project::repository_root());
     steps::run_program(&mut app, "run `cargo xtask demo --no-window` for a visit in the terminal").map(drop)
@@ -48,8 +45,7 @@ fn run_demo_in_terminal(options: &Options, app_args: &[String], reason: &str) ->
         project::cargo_command(&["build", "--package", "copresence-cli"]),
         "fix what the compiler reports above",
     );
-    let mut visit =
-        project::cargo_command(&["run", "--quiet", "--package", "copresence-cli", "--", "visit", "--auto"]);
+    let mut visit = project::cargo_command(&["run", "--quiet", "--package", "copresence-cli", "--", "visit", "--auto"]);
     visit.args(app_args);
     plan.add_program_step("copresence visit --auto", visit, "the last lines above say why the visit ended");
     plan.run_steps()

@@ -42,11 +42,7 @@ pub(crate) fn run_dev_app(options: &Options, app_args: &[String]) -> Result<(), 
 }
 
 /// Builds and starts the app, again after each change of Rust sources, until the app or the server ends.
-fn rebuild_app_on_change(
-    server: &mut ProcessGroup,
-    config: &str,
-    app_args: &[String],
-) -> Result<(), StepFailure> {
+fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[String]) -> Result<(), StepFailure> {
     loop {
         let built_from = newest_change_time(&watched_sources());
         // As the Tauri CLI does: merged into `tauri.conf.json` at compile time.
@@ -54,14 +50,9 @@ fn rebuild_app_on_change(
         let compiles = steps::run_program(cargo.env("TAURI_CONFIG", config), "").is_ok();
         let mut app = None;
         if compiles {
-            eprintln!(
-                "The window opens. UI changes show at once; Rust changes build the app and start it again."
-            );
+            eprintln!("The window opens. UI changes show at once; Rust changes build the app and start it again.");
             let mut command = Command::new(project::built_program_path("copresence-kiosk"));
-            app = Some(spawn_program(
-                command.args(app_args).current_dir(project::repository_root()),
-                "see above",
-            )?);
+            app = Some(spawn_program(command.args(app_args).current_dir(project::repository_root()), "see above")?);
         } else if !is_interrupted() {
             eprintln!("The build failed. Retrying when a source changes.");
         }
@@ -91,10 +82,7 @@ fn wait_for_source_change(
             return Ok(false);
         }
         if has_program_ended(server) {
-            return Err(StepFailure::new(
-                "the UI's development server ended",
-                "its last lines above say why",
-            ));
+            return Err(StepFailure::new("the UI's development server ended", "its last lines above say why"));
         }
         std::thread::sleep(POLL_INTERVAL);
     }

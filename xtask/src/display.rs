@@ -7,9 +7,7 @@ pub(crate) fn missing_display_reason() -> Option<String> {
     if cfg!(any(windows, target_os = "macos")) {
         return None;
     }
-    diagnose_display(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &|file| {
-        file.exists()
-    })
+    diagnose_display(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &|file| file.exists())
 }
 
 fn diagnose_display(env: &dyn Fn(&str) -> Option<String>, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
@@ -33,10 +31,9 @@ mod tests {
     use super::*;
 
     fn find_with(set: &[(&str, &str)], files: &[&str]) -> Option<String> {
-        diagnose_display(
-            &|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()),
-            &|file| files.iter().any(|existing| Path::new(existing) == file),
-        )
+        diagnose_display(&|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()), &|file| {
+            files.iter().any(|existing| Path::new(existing) == file)
+        })
     }
 
     #[test]

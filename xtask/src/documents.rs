@@ -85,12 +85,8 @@ mod tests {
     #[test]
     fn documents_for_operators_are_packaged_with_their_pictures() {
         let packaged = packaged_documents();
-        for name in [
-            "docs/desk.md",
-            "docs/profiles.md",
-            "docs/screens/attract.png",
-            "packaging/booth/labwc-autostart",
-        ] {
+        for name in ["docs/desk.md", "docs/profiles.md", "docs/screens/attract.png", "packaging/booth/labwc-autostart"]
+        {
             assert!(packaged.contains(Path::new(name)), "{name} is not among {packaged:?}");
         }
         assert!(packaged.iter().all(|path| repository_root().join(path).is_file()));
@@ -104,8 +100,7 @@ mod tests {
             }
             let text = fs::read_to_string(repository_root().join(&path)).expect("text");
             for link in relative_link_targets(&text) {
-                let exists =
-                    resolve_link(&path, link).is_some_and(|target| repository_root().join(target).exists());
+                let exists = resolve_link(&path, link).is_some_and(|target| repository_root().join(target).exists());
                 assert!(exists, "{} links to {link}", path.display());
             }
         }
@@ -114,8 +109,7 @@ mod tests {
     #[test]
     fn packaged_documents_link_only_to_packaged_documents() {
         let packaged = packaged_documents();
-        for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        {
+        for path in packaged.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
             let text = fs::read_to_string(repository_root().join(path)).expect("text");
             for link in relative_link_targets(&replace_unpackaged_links(path, &text, &packaged)) {
                 let target = resolve_link(path, link).expect("within the package");
@@ -130,10 +124,7 @@ mod tests {
         let unlink = |text: &str| replace_unpackaged_links(Path::new("docs/a.md"), text, &packaged);
         let kept = "[b](b.md#part), ![b](b.md) and [c](https://c.test/x.rs) [d](#e)";
         assert_eq!(unlink(kept), kept);
-        assert_eq!(
-            unlink("see [its page](../crates/a.rs), or"),
-            "see its page (`crates/a.rs` in the sources), or"
-        );
+        assert_eq!(unlink("see [its page](../crates/a.rs), or"), "see its page (`crates/a.rs` in the sources), or");
         assert_eq!(unlink("[`crates/a.rs`](../crates/a.rs) [b](b.md)"), "`crates/a.rs` [b](b.md)");
     }
 

@@ -67,8 +67,8 @@ struct PackageBuild {
 impl PackageBuild {
     fn package_for_this_machine() -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let architecture = command_output("dpkg", &["--print-architecture"])
-            .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+        let architecture =
+            command_output("dpkg", &["--print-architecture"]).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
         let name = format!("copresence-kiosk_{version}_{architecture}");
         Self { name, version, architecture, folder: target_dir().join("package") }
     }
@@ -89,10 +89,7 @@ impl PackageBuild {
             .filter(|file| file.is_file());
         let mut lines: Vec<String> = files.map(|file| file.display().to_string()).collect();
         if self.artifact_path("deb").is_file() {
-            lines.push(format!(
-                "On the booth's machine: sudo apt-get install ./{}.deb, then docs/kiosk.md",
-                self.name
-            ));
+            lines.push(format!("On the booth's machine: sudo apt-get install ./{}.deb, then docs/kiosk.md", self.name));
         }
         lines.join("\n")
     }
@@ -103,19 +100,13 @@ impl PackageBuild {
         if tree.exists() {
             fs::remove_dir_all(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
         }
-        for old in ARTIFACT_EXTENSIONS
-            .map(|extension| self.artifact_path(extension))
-            .iter()
-            .filter(|file| file.exists())
+        for old in
+            ARTIFACT_EXTENSIONS.map(|extension| self.artifact_path(extension)).iter().filter(|file| file.exists())
         {
             fs::remove_file(old).map_err(|error| step_failure_for_file(old, &error))?;
         }
         for program in PROGRAMS {
-            install_file(
-                &target_dir().join("release").join(program),
-                &tree.join("usr/bin").join(program),
-                0o755,
-            )?;
+            install_file(&target_dir().join("release").join(program), &tree.join("usr/bin").join(program), 0o755)?;
         }
         for (from, to, mode) in PACKAGED_FILES {
             install_file(&repository_root().join(from), &tree.join(to), *mode)?;
@@ -143,9 +134,7 @@ impl PackageBuild {
 
     fn write_debian_package(&self) -> Result<StepOutcome, StepFailure> {
         if find_program("dpkg-deb").is_none() {
-            return Ok(StepOutcome::Skipped(
-                "dpkg-deb is not installed; the archive holds the same files".to_owned(),
-            ));
+            return Ok(StepOutcome::Skipped("dpkg-deb is not installed; the archive holds the same files".to_owned()));
         }
         let debian = self.package_tree_dir().join("DEBIAN");
         fs::create_dir_all(&debian)
@@ -157,10 +146,7 @@ impl PackageBuild {
             .and_then(|mut file| file.write_all(self.debian_control_file(size).as_bytes()))
             .map_err(|error| step_failure_for_file(&control, &error))?;
         let mut build = Command::new("dpkg-deb");
-        build
-            .args(["--root-owner-group", "--build"])
-            .arg(self.package_tree_dir())
-            .arg(self.artifact_path("deb"));
+        build.args(["--root-owner-group", "--build"]).arg(self.package_tree_dir()).arg(self.artifact_path("deb"));
         run_program(&mut build, "read the output of dpkg-deb above")
     }
 
@@ -195,8 +181,7 @@ fn install_file(from: &Path, to: &Path, mode: u32) -> Result<(), StepFailure> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(to, fs::Permissions::from_mode(mode))
-            .map_err(|error| step_failure_for_file(to, &error))?;
+        fs::set_permissions(to, fs::Permissions::from_mode(mode)).map_err(|error| step_failure_for_file(to, &error))?;
     }
     #[cfg(not(unix))]
     let _ = mode;
@@ -246,8 +231,7 @@ mod tests {
     #[test]
     fn units_and_desktop_entry_name_packaged_files_and_programs() {
         let packaged = documents::packaged_documents();
-        let files =
-            PACKAGED_FILES.iter().map(|(from, ..)| PathBuf::from(from)).chain(packaged.iter().cloned());
+        let files = PACKAGED_FILES.iter().map(|(from, ..)| PathBuf::from(from)).chain(packaged.iter().cloned());
         for from in files.filter(|from| from.starts_with("packaging/")) {
             let text = fs::read_to_string(repository_root().join(&from)).expect("text");
             let from = from.display();
@@ -263,8 +247,7 @@ mod tests {
     #[test]
     fn units_give_a_visit_time_to_end() {
         let shell = fs::read_to_string(repository_root().join("src-tauri/src/shell.rs")).expect("text");
-        let farewell =
-            shell.split("SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(").nth(1).expect("a time");
+        let farewell = shell.split("SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(").nth(1).expect("a time");
         let farewell: u32 = farewell.split(')').next().and_then(|time| time.parse().ok()).expect("seconds");
         for unit in ["packaging/copresence-kiosk.service", "packaging/booth/copresence-booth.service"] {
             let unit = fs::read_to_string(repository_root().join(unit)).expect("text");

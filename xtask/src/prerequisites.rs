@@ -43,12 +43,7 @@ const PREREQUISITES: &[Prerequisite] = &[
         reason: "shows the window's content",
     },
     prerequisite_with_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
-    prerequisite_with_programs(
-        Purpose::Tests,
-        "webkit2gtk-driver",
-        &["WebKitWebDriver"],
-        "drives the real window",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
     prerequisite_with_programs(
         Purpose::Tests,
         "dbus",
@@ -56,18 +51,8 @@ const PREREQUISITES: &[Prerequisite] = &[
         "a session for the keychain",
     ),
     prerequisite_with_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
-    prerequisite_with_programs(
-        Purpose::Tests,
-        "libsecret-tools",
-        &["secret-tool"],
-        "reads the keychain independently",
-    ),
-    prerequisite_with_programs(
-        Purpose::Tests,
-        "zbar-tools",
-        &["zbarimg"],
-        "reads the QR code from a screenshot",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "libsecret-tools", &["secret-tool"], "reads the keychain independently"),
+    prerequisite_with_programs(Purpose::Tests, "zbar-tools", &["zbarimg"], "reads the QR code from a screenshot"),
     prerequisite_with_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
     Prerequisite {
         purpose: Purpose::Tests,
@@ -75,19 +60,9 @@ const PREREQUISITES: &[Prerequisite] = &[
         probe: PresenceProbe::Font("ja"),
         reason: "draws Japanese and Chinese text",
     },
-    prerequisite_with_programs(
-        Purpose::Tests,
-        "openbox",
-        &["openbox"],
-        "a window manager, which closes windows",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "openbox", &["openbox"], "a window manager, which closes windows"),
     prerequisite_with_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
-    prerequisite_with_programs(
-        Purpose::Tests,
-        "x11-utils",
-        &["xprop", "xwininfo"],
-        "reads the properties of windows",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "x11-utils", &["xprop", "xwininfo"], "reads the properties of windows"),
     prerequisite_with_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
     prerequisite_with_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
     prerequisite_with_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
@@ -120,17 +95,13 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
         plan.add_step("Node", check_node);
     }
     if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
-        plan.add_step("tauri-driver, which lets WebDriver start the app", move || {
-            install_tauri_driver(install)
-        });
+        plan.add_step("tauri-driver, which lets WebDriver start the app", move || install_tauri_driver(install));
     }
 }
 
 fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutcome, StepFailure> {
     if !cfg!(target_os = "linux") {
-        return Ok(StepOutcome::Skipped(
-            "this system includes a web view, a display and a keychain".to_owned(),
-        ));
+        return Ok(StepOutcome::Skipped("this system includes a web view, a display and a keychain".to_owned()));
     }
     let missing: Vec<&Prerequisite> = PREREQUISITES
         .iter()
@@ -144,10 +115,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
     }
     let names: Vec<&str> = missing.iter().map(|absent| absent.package).collect();
     if !apt::is_apt_available() {
-        let remedy = format!(
-            "install these with this system's package manager (names in Debian): {}",
-            names.join(" ")
-        );
+        let remedy = format!("install these with this system's package manager (names in Debian): {}", names.join(" "));
         return Err(StepFailure::new("this is not Debian or Ubuntu, so nothing was installed", remedy));
     }
     if !install {
@@ -155,10 +123,8 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
         return Err(StepFailure::new("packages are missing, and --no-install was given", remedy));
     }
     // Without recommended packages, nothing else brings the headers of the C library.
-    let with_headers: Vec<&str> = names
-        .iter()
-        .flat_map(|name| if *name == "gcc" { vec!["gcc", "libc6-dev"] } else { vec![*name] })
-        .collect();
+    let with_headers: Vec<&str> =
+        names.iter().flat_map(|name| if *name == "gcc" { vec!["gcc", "libc6-dev"] } else { vec![*name] }).collect();
     apt::install_packages(&with_headers)?;
     match missing.iter().find(|candidate| !candidate.is_prerequisite_present()) {
         None => Ok(StepOutcome::Ran),
@@ -173,10 +139,8 @@ impl Prerequisite {
     fn is_prerequisite_present(&self) -> bool {
         match self.probe {
             PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
-            PresenceProbe::Font(language) => {
-                command_output("fc-list", &[&format!(":lang={language}"), "family"])
-                    .is_some_and(|names| !names.is_empty())
-            }
+            PresenceProbe::Font(language) => command_output("fc-list", &[&format!(":lang={language}"), "family"])
+                .is_some_and(|names| !names.is_empty()),
             PresenceProbe::PythonModule(name) => {
                 command_output("python3", &["-c", &format!("import {name}")]).is_some()
             }
@@ -187,8 +151,7 @@ impl Prerequisite {
 
 fn check_node() -> Result<StepOutcome, StepFailure> {
     let (major, minor) = MIN_NODE_VERSION;
-    let remedy =
-        format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
+    let remedy = format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
     let Some(version) = command_output("node", &["--version"]) else {
         return Err(StepFailure::new("Node is missing; it builds the UI", remedy));
     };
@@ -196,9 +159,7 @@ fn check_node() -> Result<StepOutcome, StepFailure> {
         return Err(StepFailure::new("npm is missing; Node without npm cannot build the UI", remedy));
     }
     match parse_node_version(&version) {
-        Some(found) if found >= MIN_NODE_VERSION => {
-            Ok(StepOutcome::Skipped(format!("{version} is installed")))
-        }
+        Some(found) if found >= MIN_NODE_VERSION => Ok(StepOutcome::Skipped(format!("{version} is installed"))),
         _ => Err(StepFailure::new(format!("Node {version} is too old for the UI's tools"), remedy)),
     }
 }
@@ -218,8 +179,7 @@ fn install_tauri_driver(install: bool) -> Result<StepOutcome, StepFailure> {
         return Err(StepFailure::new("tauri-driver is missing, and --no-install was given", remedy));
     }
     // It only passes requests on, and a debug build takes half the time.
-    let mut command =
-        cargo_command(&["install", "tauri-driver", "--locked", "--debug", "--version", "^2", "--root"]);
+    let mut command = cargo_command(&["install", "tauri-driver", "--locked", "--debug", "--version", "^2", "--root"]);
     command.arg(tools_dir());
     run_program(&mut command, remedy)
 }
@@ -239,10 +199,7 @@ mod tests {
     #[test]
     fn each_purpose_includes_those_before_it() {
         let count = |purpose| PREREQUISITES.iter().filter(|one| one.purpose <= purpose).count();
-        assert!(
-            count(Purpose::Terminal) < count(Purpose::Window)
-                && count(Purpose::Window) < count(Purpose::Tests)
-        );
+        assert!(count(Purpose::Terminal) < count(Purpose::Window) && count(Purpose::Window) < count(Purpose::Tests));
     }
 
     #[test]

@@ -5,8 +5,7 @@ use crate::steps::{self, StepFailure, StepOutcome};
 use std::path::PathBuf;
 use std::process::Command;
 
-const REMEDY: &str =
-    "install Python with venv (Debian: python3-venv), and check that its package index can be reached";
+const REMEDY: &str = "install Python with venv (Debian: python3-venv), and check that its package index can be reached";
 
 /// Path of the Schemathesis program after [`install_schemathesis`].
 pub(crate) fn schemathesis_path() -> PathBuf {
@@ -20,8 +19,7 @@ pub(crate) fn schemathesis_path() -> PathBuf {
 pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepOutcome, StepFailure> {
     let wanted = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
     let installed = venv_dir().join("requirements.txt");
-    let same =
-        std::fs::read(&wanted).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
+    let same = std::fs::read(&wanted).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
     if same && schemathesis_path().is_file() {
         return Ok(StepOutcome::Skipped("it is installed".to_owned()));
     }

@@ -57,12 +57,7 @@ impl<'a> StepPlan<'a> {
     }
 
     /// Adds a program to run; `remedy` says what to do when it fails.
-    pub(crate) fn add_program_step(
-        &mut self,
-        title: impl Into<String>,
-        mut command: Command,
-        remedy: &'a str,
-    ) {
+    pub(crate) fn add_program_step(&mut self, title: impl Into<String>, mut command: Command, remedy: &'a str) {
         self.add_step(title, move || run_program(&mut command, remedy));
     }
 
@@ -146,10 +141,7 @@ pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepOut
 ///
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
-pub(crate) fn run_program_in_foreground(
-    command: &mut Command,
-    remedy: &str,
-) -> Result<StepOutcome, StepFailure> {
+pub(crate) fn run_program_in_foreground(command: &mut Command, remedy: &str) -> Result<StepOutcome, StepFailure> {
     run_and_check_status(command, remedy, process_group::run_in_foreground)
 }
 
@@ -232,8 +224,7 @@ mod tests {
 
     #[test]
     fn missing_programs_are_named() {
-        let failure =
-            run_program(&mut Command::new("no-such-program-here"), "").err().expect("no such program");
+        let failure = run_program(&mut Command::new("no-such-program-here"), "").err().expect("no such program");
         assert!(failure.to_string().contains("no-such-program-here"));
     }
 
@@ -252,9 +243,6 @@ mod tests {
         };
         let summary = format_timing_summary(&[step("build", 65, ""), step("tests", 10, "failed")]);
         let lines: Vec<&str> = summary.lines().map(str::trim_start).collect();
-        assert_eq!(
-            lines,
-            ["Duration  Step", "1 min 5 s  build", "10.0 s  tests (failed)", "1 min 15 s  total"]
-        );
+        assert_eq!(lines, ["Duration  Step", "1 min 5 s  build", "10.0 s  tests (failed)", "1 min 15 s  total"]);
     }
 }

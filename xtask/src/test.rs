@@ -38,11 +38,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     let mut clippy = workspace_cargo_command(&["clippy"]);
     clippy.args(["--all-targets", "--", "-D", "warnings"]);
-    plan.add_program_step(
-        "lints, with warnings as errors",
-        clippy,
-        "fix it, or `expect` the lint with a reason",
-    );
+    plan.add_program_step("lints, with warnings as errors", clippy, "fix it, or `expect` the lint with a reason");
     plan.add_program_step(
         "build of all tests",
         workspace_test_command(&["--no-run"]),
@@ -50,11 +46,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     );
     if linux {
         let programs = build_programs_command(&["copresence", "copresence-kiosk", "matrices"]);
-        plan.add_program_step(
-            "build of the programs under test",
-            programs,
-            "fix what the compiler reports above",
-        );
+        plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     }
     let tests = workspace_test_command(&["--no-fail-fast"]);
     plan.add_program_step("unit, property and integration tests", tests, "fix the tests named above");
@@ -83,9 +75,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     plan.run_steps_with_summary()?;
     if !linux {
-        eprintln!(
-            "Skipped: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only."
-        );
+        eprintln!("Skipped: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only.");
     }
     if !options.no_window && !window {
         eprintln!("Skipped: the tests in the real window, which run on Linux only.");
@@ -128,11 +118,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     let programs = build_programs_command(&["copresence", "matrices"]);
-    plan.add_program_step(
-        "build of the programs under test",
-        programs,
-        "fix what the compiler reports above",
-    );
+    plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
     words.extend(matrix_args.iter().cloned());
     add_matrices_step(&mut plan, &words);
@@ -161,11 +147,7 @@ pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
     ui::add_ui_build(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     app.args(["--features", "tauri/custom-protocol"]);
-    plan.add_program_step(
-        "the app, optimised (takes some minutes)",
-        app,
-        "fix what the compiler reports above",
-    );
+    plan.add_program_step("the app, optimised (takes some minutes)", app, "fix what the compiler reports above");
     let program = build_programs_command(&["measure"]);
     plan.add_program_step("the measuring program", program, "fix what the compiler reports above");
     plan.add_step("cold starts, twenty visits, two minutes of waiting", || {

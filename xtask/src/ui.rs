@@ -55,17 +55,12 @@ pub(crate) fn add_ui_checks(plan: &mut StepPlan<'_>) {
         npm_command(&["run", "build"]),
         "fix what svelte-check or vite reports above",
     );
-    plan.add_program_step(
-        "UI: unit tests",
-        npm_command(&["test"]),
-        "fix the tests named above (`cd ui && npm test`)",
-    );
+    plan.add_program_step("UI: unit tests", npm_command(&["test"]), "fix the tests named above (`cd ui && npm test`)");
 }
 
 /// Adds tests of the built UI in Chromium: every screen, size and language, and whole visits.
 pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
-    let remedy =
-        "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
+    let remedy = "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
     plan.add_program_step("UI: every screen in Chromium", npm_command(&["run", "test:browser"]), remedy);
 }
 

@@ -16,11 +16,7 @@ fn bench_avatars(criterion: &mut Criterion) {
                 seed += 1;
                 seed
             };
-            bench.iter_batched(
-                next,
-                |seed| copresence_avatar::build_avatar(seed, face),
-                BatchSize::PerIteration,
-            );
+            bench.iter_batched(next, |seed| copresence_avatar::build_avatar(seed, face), BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -33,8 +33,7 @@ impl TexturePatch {
     /// Texture coordinates of a position in the patch (0..=1 on each axis), kept half a pixel inside of its edges.
     pub(super) fn uv_at(self, place: Vec2) -> Vec2 {
         let size = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
-        (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size)
-            / TEXTURE_SIZE as f32
+        (vec2(self.x as f32, self.y as f32) + 0.5 + place.clamp(Vec2::ZERO, Vec2::ONE) * size) / TEXTURE_SIZE as f32
     }
 
     /// Texture coordinates of the patch's middle.
@@ -45,9 +44,8 @@ impl TexturePatch {
     /// The patch's pixels, each with its position in the patch (0..=1 on each axis).
     pub(super) fn patch_pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
         let scale = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
-        (0..self.height).flat_map(move |y| {
-            (0..self.width).map(move |x| (self.x + x, self.y + y, vec2(x as f32, y as f32) / scale))
-        })
+        (0..self.height)
+            .flat_map(move |y| (0..self.width).map(move |x| (self.x + x, self.y + y, vec2(x as f32, y as f32) / scale)))
     }
 }
 
@@ -72,10 +70,8 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(a.x + a.width <= TEXTURE_SIZE && a.y + a.height <= TEXTURE_SIZE);
             for b in &all[i + 1..] {
-                let apart = a.x + a.width <= b.x
-                    || b.x + b.width <= a.x
-                    || a.y + a.height <= b.y
-                    || b.y + b.height <= a.y;
+                let apart =
+                    a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
                 assert!(apart, "{a:?} overlaps {b:?}");
             }
         }

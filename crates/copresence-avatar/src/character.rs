@@ -175,10 +175,7 @@ mod tests {
     #[test]
     fn every_hair_style_is_chosen_by_some_seed() {
         for style in HAIR_STYLES {
-            assert!(
-                (0..400).any(|seed| Character::from_seed(seed).hair_style == style),
-                "{style:?} is never chosen"
-            );
+            assert!((0..400).any(|seed| Character::from_seed(seed).hair_style == style), "{style:?} is never chosen");
         }
     }
 

@@ -27,10 +27,7 @@ pub(super) fn build_eyeball(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let (sin, cos) = polar.sin_cos();
             let p = vec3(round.x * sin, round.y * sin, cos) * sculpt.eye_radius * bulge;
             let spread = 0.5 * (polar / (PI * 0.72));
-            mesh.add_vertex(
-                centre + p,
-                atlas::EYE_PATCH.uv_at(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)),
-            );
+            mesh.add_vertex(centre + p, atlas::EYE_PATCH.uv_at(vec2(0.5 + round.x * spread, 0.5 - round.y * spread)));
         }
     }
     // Rings go outwards from the pole, so that column order is anticlockwise seen from the front.
@@ -96,14 +93,8 @@ pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (edge, height) =
         if side > 0.0 { (sculpt.mouth_centre.y - 0.26, 0.8) } else { (sculpt.mouth_centre.y - 0.52, -0.6) };
     // From the edge along the front to the gum. The edge is rounded towards the back.
-    let profile = [
-        (-0.3, 0.12, 0.9),
-        (0.0, 0.0, 0.8),
-        (0.06, 0.0, 0.7),
-        (0.5, 0.02, 0.4),
-        (1.0, 0.0, 0.12),
-        (1.7, -0.25, 0.0),
-    ];
+    let profile =
+        [(-0.3, 0.12, 0.9), (0.0, 0.0, 0.8), (0.06, 0.0, 0.7), (0.5, 0.02, 0.4), (1.0, 0.0, 0.12), (1.7, -0.25, 0.0)];
     let ordered: Vec<_> = if side > 0.0 { profile.to_vec() } else { profile.iter().rev().copied().collect() };
     for (up, back, v) in ordered {
         for c in 0..columns {
@@ -113,8 +104,7 @@ pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let radius = 2.25 * gap - back;
             let y = if up < 0.0 { edge } else { edge + up * height };
             let depth = if up < 0.0 { 0.35 } else { 0.0 };
-            let p =
-                vec3(turn.sin() * (radius - depth), y, front - 2.9 + turn.cos() * (radius - depth) * 1.28);
+            let p = vec3(turn.sin() * (radius - depth), y, front - 2.9 + turn.cos() * (radius - depth) * 1.28);
             mesh.add_vertex(p, atlas::TEETH_PATCH.uv_at(vec2(u, v)));
         }
     }
@@ -165,16 +155,8 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let who = &sculpt.character;
     let root = sculpt.skin_surface_point(1.62, -0.9);
     // Height of the shell above its base plate, from the middle (0) to the rim (1).
-    let relief = [
-        (0.0, 0.0),
-        (0.3, 0.03),
-        (0.46, 0.34),
-        (0.58, 0.5),
-        (0.7, 0.36),
-        (0.8, 0.34),
-        (0.92, 0.66),
-        (1.0, 0.52),
-    ];
+    let relief =
+        [(0.0, 0.0), (0.3, 0.03), (0.46, 0.34), (0.58, 0.5), (0.7, 0.36), (0.8, 0.34), (0.92, 0.66), (1.0, 0.52)];
     let turn = Quat::from_rotation_y(0.95) * Quat::from_rotation_x(-0.16);
     let mut mesh = Mesh::default();
     for ring in 0..=rings {
@@ -191,10 +173,8 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let mut height = interpolate_eased(&relief, fold);
             height = lerp(height, 0.3 * smoothstep(0.3, 0.7, fold), (towards_face * 0.85).max(lobe * 0.9));
             // The small flap in front of the ear canal.
-            height += 0.42
-                * gaussian((cos + 0.62) / 0.3)
-                * gaussian((sin + 0.12) / 0.36)
-                * gaussian((fold - 0.62) / 0.3);
+            height +=
+                0.42 * gaussian((cos + 0.62) / 0.3) * gaussian((sin + 0.12) / 0.36) * gaussian((fold - 0.62) / 0.3);
             // Beyond the rim, the shell turns to the back and inwards.
             let behind = (out - 1.0).max(0.0) / 0.35;
             let reach = fold - 0.42 * behind * behind;
@@ -206,10 +186,8 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             p += vec3(root.x + 0.28, -0.7, root.z - 0.35);
             mesh.add_vertex(
                 vec3(p.x * side, p.y, p.z),
-                atlas::EAR_PATCH.uv_at(vec2(
-                    0.5 - cos * 0.5 * reach * if out > 1.0 { 0.98 } else { 1.0 },
-                    0.5 - sin * 0.5 * reach,
-                )),
+                atlas::EAR_PATCH
+                    .uv_at(vec2(0.5 - cos * 0.5 * reach * if out > 1.0 { 0.98 } else { 1.0 }, 0.5 - sin * 0.5 * reach)),
             );
         }
     }
@@ -226,7 +204,6 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
 /// The unit normal of the skin at a point.
 pub(super) fn skin_normal(sculpt: &HeadDistanceField, p: Vec3) -> Vec3 {
     let step = 0.03;
-    let slope =
-        |axis: Vec3| sculpt.signed_distance(p + axis * step) - sculpt.signed_distance(p - axis * step);
+    let slope = |axis: Vec3| sculpt.signed_distance(p + axis * step) - sculpt.signed_distance(p - axis * step);
     vec3(slope(Vec3::X), slope(Vec3::Y), slope(Vec3::Z)).try_normalize().unwrap_or(Vec3::Z)
 }

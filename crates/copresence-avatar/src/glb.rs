@@ -102,14 +102,11 @@ impl GlbDocument {
         let joints_view = self.add_buffer_view(&joints, vertices);
         let weights_view = self.add_buffer_view(&weights, vertices);
         let joints = accessor_without_bounds(Some(joints_view), hold.len(), ComponentType::U8, Type::Vec4);
-        let mut weights =
-            accessor_without_bounds(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
+        let mut weights = accessor_without_bounds(Some(weights_view), hold.len(), ComponentType::U8, Type::Vec4);
         weights.normalized = true;
-        let corners: Vec<u8> =
-            mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
+        let corners: Vec<u8> = mesh.triangles.iter().flatten().flat_map(|i| (*i as u16).to_le_bytes()).collect();
         let view = self.add_buffer_view(&corners, Some(Target::ElementArrayBuffer));
-        let indices =
-            accessor_without_bounds(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
+        let indices = accessor_without_bounds(Some(view), mesh.triangles.len() * 3, ComponentType::U16, Type::Scalar);
         let attributes: BTreeMap<_, _> = [
             (Valid(Semantic::Positions), self.root.push(positions)),
             (Valid(Semantic::Normals), self.root.push(normals)),
@@ -140,11 +137,7 @@ impl GlbDocument {
         primitive.targets = Some(shapes.iter().map(|shape| self.add_morph_target(of, shape)).collect());
         let names: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
         let extras = serde_json::value::to_raw_value(&serde_json::json!({ "targetNames": names })).ok();
-        json::Mesh {
-            extras,
-            weights: Some(vec![0.0; names.len()]),
-            ..mesh_without_blendshapes(name, vec![primitive])
-        }
+        json::Mesh { extras, weights: Some(vec![0.0; names.len()]), ..mesh_without_blendshapes(name, vec![primitive]) }
     }
 
     /// Adds a blendshape as sparse accessors, which hold only the vertices that it moves.
@@ -156,8 +149,7 @@ impl GlbDocument {
         let [positions, normals] = [moves, turns].map(|values| {
             let bytes: Vec<u8> = flatten_vectors(&values).iter().flat_map(|v| v.to_le_bytes()).collect();
             let view = self.add_buffer_view(&bytes, None);
-            let mut accessor =
-                accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
+            let mut accessor = accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
             (accessor.min, accessor.max) = bounding_box(values.iter().chain(rest));
@@ -235,8 +227,7 @@ impl GlbDocument {
         let node = |i: usize| Index::new(first + i as u32);
         for (i, joint) in joints.iter().enumerate() {
             let parent = joint.parent.map_or(Vec3::ZERO, |p| joints[p].position);
-            let children: Vec<_> =
-                (0..joints.len()).filter(|&c| joints[c].parent == Some(i)).map(node).collect();
+            let children: Vec<_> = (0..joints.len()).filter(|&c| joints[c].parent == Some(i)).map(node).collect();
             self.root.push(json::Node {
                 name: Some(joint.name.into()),
                 translation: Some(((joint.position - parent) * CM_TO_METRES).to_array()),
@@ -264,12 +255,7 @@ impl GlbDocument {
     /// Adds a mesh to the scene, bound to the skin.
     fn add_skinned_node(&mut self, name: &str, mesh: json::Mesh, skin: Index<json::Skin>) {
         let mesh = Some(self.root.push(mesh));
-        let node = self.root.push(json::Node {
-            name: Some(name.into()),
-            mesh,
-            skin: Some(skin),
-            ..Default::default()
-        });
+        let node = self.root.push(json::Node { name: Some(name.into()), mesh, skin: Some(skin), ..Default::default() });
         self.scene_nodes.push(node);
     }
 
@@ -282,12 +268,8 @@ impl GlbDocument {
             extensions: None,
             extras: None,
         });
-        let scene = json::Scene {
-            nodes: self.scene_nodes,
-            name: Some("avatar".into()),
-            extensions: None,
-            extras: None,
-        };
+        let scene =
+            json::Scene { nodes: self.scene_nodes, name: Some("avatar".into()), extensions: None, extras: None };
         self.root.scene = Some(self.root.push(scene));
         self.root.asset.generator = Some("Copresence kiosk sandbox".into());
         let written = json::serialize::to_vec(&self.root);
@@ -346,10 +328,7 @@ fn flatten_vectors(values: &[Vec3]) -> Vec<f32> {
 }
 
 /// The smallest and largest component on each axis.
-fn bounding_box<'a>(
-    values: impl Iterator<Item = &'a Vec3>,
-) -> (Option<serde_json::Value>, Option<serde_json::Value>) {
-    let (low, high) =
-        values.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+fn bounding_box<'a>(values: impl Iterator<Item = &'a Vec3>) -> (Option<serde_json::Value>, Option<serde_json::Value>) {
+    let (low, high) = values.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
     (Some(serde_json::json!(low.to_array())), Some(serde_json::json!(high.to_array())))
 }

@@ -39,12 +39,8 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
                 let rest = (row - first) as f32 / (HAIR_ROWS - 1 - first) as f32;
                 lerp(EDGE_OFFSETS[first as usize], 90.0 - line, rest)
             });
-            let position =
-                cut.hair_surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
-            mesh.add_vertex(
-                position,
-                atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)),
-            );
+            let position = cut.hair_surface_point(skull.scalp_distance(column, line + over), azimuth, line + over);
+            mesh.add_vertex(position, atlas::HAIR_PATCH.uv_at(vec2(around, 1.0 - row as f32 / (HAIR_ROWS - 1) as f32)));
         }
     }
     mesh.add_grid_triangles(0, HAIR_ROWS, HAIR_COLUMNS + 1);
@@ -67,18 +63,13 @@ impl ScalpDistances {
         let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
         for column in 0..=HAIR_COLUMNS / 2 {
             let azimuth = (column as f32 / HAIR_COLUMNS as f32 - 0.5) * 360.0;
-            let lowest = cut.hair_end_elevation(azimuth).min(cut.hair_end_elevation(-azimuth))
-                + EDGE_OFFSETS[0]
-                - RAY_SPACING;
+            let lowest =
+                cut.hair_end_elevation(azimuth).min(cut.hair_end_elevation(-azimuth)) + EDGE_OFFSETS[0] - RAY_SPACING;
             let mut known = 8.0;
             for ray in (0..RAYS_PER_COLUMN).rev() {
                 let elevation = LOWEST_ELEVATION + ray as f32 * RAY_SPACING;
                 if elevation >= lowest {
-                    known = sculpt.ray_exit_distance(
-                        HAIR_CENTRE,
-                        direction_vector(azimuth, elevation),
-                        known - 0.3,
-                    );
+                    known = sculpt.ray_exit_distance(HAIR_CENTRE, direction_vector(azimuth, elevation), known - 0.3);
                 }
                 half_columns.push(known);
             }
@@ -90,8 +81,7 @@ impl ScalpDistances {
     fn scalp_distance(&self, column: u32, elevation: f32) -> f32 {
         let column = column.min(HAIR_COLUMNS - column);
         let up = ((elevation - LOWEST_ELEVATION) / RAY_SPACING).clamp(0.0, RAYS_PER_COLUMN as f32 - 1.001);
-        let at =
-            |ray: u32| self.half_columns[(column * RAYS_PER_COLUMN + RAYS_PER_COLUMN - 1 - ray) as usize];
+        let at = |ray: u32| self.half_columns[(column * RAYS_PER_COLUMN + RAYS_PER_COLUMN - 1 - ray) as usize];
         lerp(at(up as u32), at(up as u32 + 1), up.fract())
     }
 }
@@ -167,11 +157,9 @@ impl HairTraits {
         let towards = azimuth * self.parting_side;
         match self.hair_style {
             HairStyle::Bob => interpolate_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0),
-            HairStyle::Fringe => lerp(
-                22.0 + 0.9 * (azimuth * 0.35).sin(),
-                interpolate_eased(&CURTAIN, a),
-                smoothstep(40.0, 58.0, a),
-            ),
+            HairStyle::Fringe => {
+                lerp(22.0 + 0.9 * (azimuth * 0.35).sin(), interpolate_eased(&CURTAIN, a), smoothstep(40.0, 58.0, a))
+            }
             HairStyle::Long => {
                 let long = interpolate_eased(&CURTAIN, a);
                 lerp(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * gaussian((towards + 32.0) / 22.0)
@@ -227,11 +215,7 @@ impl HairTraits {
                 let over_skull = 1.0 / (along / hull).length();
                 let flat = along.x.hypot(along.z).max(0.3);
                 let side = vec2(along.x / flat / hull.x, along.z / flat / hull.z).length();
-                let tuck = if self.hair_style == HairStyle::Long {
-                    0.0
-                } else {
-                    0.06 * smoothstep(34.0, 47.0, fall)
-                };
+                let tuck = if self.hair_style == HairStyle::Long { 0.0 } else { 0.06 * smoothstep(34.0, 47.0, fall) };
                 let curtain = (1.0 + 0.05 * smoothstep(0.0, 30.0, fall) - tuck) / side / flat;
                 let reach = if elevation < 0.0 { curtain } else { over_skull };
                 let part = if self.hair_style == HairStyle::Fringe {
@@ -261,10 +245,8 @@ impl HairTraits {
         };
         let lock = (across + self.noise_offset).fract().abs();
         let fine = (across * 2.7 + self.noise_offset).fract().abs();
-        let pole =
-            if self.hair_style == HairStyle::SidePart { 1.0 } else { smoothstep(89.0, 70.0, elevation) };
-        pole * (0.3 * ((lock * std::f32::consts::PI).sin().sqrt() - 0.8)
-            + 0.08 * (fine * std::f32::consts::PI).sin())
+        let pole = if self.hair_style == HairStyle::SidePart { 1.0 } else { smoothstep(89.0, 70.0, elevation) };
+        pole * (0.3 * ((lock * std::f32::consts::PI).sin().sqrt() - 0.8) + 0.08 * (fine * std::f32::consts::PI).sin())
     }
 }
 
@@ -278,8 +260,7 @@ fn build_bun_knot(sculpt: &HeadDistanceField) -> Mesh {
         for segment in 0..=segments {
             let turn = TAU * segment as f32 / segments as f32;
             let swirl = 1.0 + 0.05 * (turn * 5.0 + polar * 4.0).sin();
-            let p =
-                vec3(polar.sin() * turn.sin(), -polar.cos() * 0.82, polar.sin() * turn.cos()) * 2.9 * swirl;
+            let p = vec3(polar.sin() * turn.sin(), -polar.cos() * 0.82, polar.sin() * turn.cos()) * 2.9 * swirl;
             let uv: Vec2 = vec2(segment as f32 / segments as f32, 0.2 + 0.6 * ring as f32 / rings as f32);
             mesh.add_vertex(centre + p, atlas::HAIR_PATCH.uv_at(uv));
         }
@@ -301,11 +282,7 @@ mod tests {
             let crown = sculpt.skin_surface_point(0.0, 13.5).y;
             assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");
             let before_the_nose = mesh.positions.iter().filter(|p| p.z > 6.5 && p.y < 0.0).count();
-            assert_eq!(
-                before_the_nose, 0,
-                "seed {seed} ({:?}) has hair over the face",
-                sculpt.character.hair_style
-            );
+            assert_eq!(before_the_nose, 0, "seed {seed} ({:?}) has hair over the face", sculpt.character.hair_style);
         }
     }
 }

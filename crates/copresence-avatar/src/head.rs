@@ -78,12 +78,7 @@ impl HeadMesh {
     /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
     pub(super) fn attach_part(&mut self, part: &Mesh, layer: VertexLayer, side: f32) {
         for p in &part.positions {
-            self.vertex_origins.push(VertexGridOrigin {
-                theta: p.x.atan2(p.z),
-                row: p.y,
-                edge_side: side,
-                layer,
-            });
+            self.vertex_origins.push(VertexGridOrigin { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
         }
         self.mesh.append_mesh(part);
     }
@@ -113,12 +108,7 @@ impl HeadMesh {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
                 self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
-                self.vertex_origins.push(VertexGridOrigin {
-                    theta,
-                    row,
-                    edge_side: side,
-                    layer: VertexLayer::Skin,
-                });
+                self.vertex_origins.push(VertexGridOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin });
             }
         }
         let width = columns.len() as u32;
@@ -150,8 +140,7 @@ impl HeadMesh {
     ) {
         let first = self.mesh.positions.len() as u32;
         // Rows of a grid go upwards: an upper edge is the top of its strip, a lower edge the bottom.
-        let ordered: Vec<_> =
-            if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
+        let ordered: Vec<_> = if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
             for &theta in angles {
                 let source = VertexGridOrigin { theta, row, edge_side: side, layer: *layer };
@@ -192,29 +181,21 @@ impl HeadMesh {
 }
 
 /// The position of a vertex when both eyes have these lids.
-pub(super) fn vertex_position(
-    sculpt: &HeadDistanceField,
-    source: &VertexGridOrigin,
-    lids: LidOpening,
-) -> Vec3 {
+pub(super) fn vertex_position(sculpt: &HeadDistanceField, source: &VertexGridOrigin, lids: LidOpening) -> Vec3 {
     let edge = sculpt.skin_surface_point(source.theta, vertex_row_when_open(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
-        VertexLayer::Skin
-        | VertexLayer::OnSkin
-        | VertexLayer::Teeth
-        | VertexLayer::Tongue
-        | VertexLayer::LidRim(0) => edge,
+        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::Teeth | VertexLayer::Tongue | VertexLayer::LidRim(0) => {
+            edge
+        }
         VertexLayer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
         VertexLayer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
         VertexLayer::Lash(k) => {
             let (middle, half) = sculpt.eye_angle_range();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
-            let long = sculpt.character.lash_length
-                * 0.34
-                * (1.0 - s * s).sqrt()
-                * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
+            let long =
+                sculpt.character.lash_length * 0.34 * (1.0 - s * s).sqrt() * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
             let lift = lerp(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
             let sweep = vec3(0.45 * s.max(0.0) * source.theta.signum(), lift, 0.0);
             match k {
@@ -250,8 +231,7 @@ fn vertex_row_when_open(sculpt: &HeadDistanceField, source: &VertexGridOrigin, l
         // The upper lid is highest near the nose, the lower one lowest away from it.
         let lean = if upper { s + 0.12 * (1.0 - s * s) } else { s - 0.15 * (1.0 - s * s) };
         let arc = (1.0 - lean * lean).max(0.0).powf(0.72);
-        row +=
-            if upper { lids.upper * arc * fall(above / 3.2) } else { -lids.lower * arc * fall(-above / 2.8) };
+        row += if upper { lids.upper * arc * fall(above / 3.2) } else { -lids.lower * arc * fall(-above / 2.8) };
     }
     if s.abs() < 1.6 {
         let tilt = sculpt.character.eye_tilt * s * (1.0 - smoothstep(1.0, 1.6, s.abs()));

@@ -92,8 +92,7 @@ pub(super) fn value_noise(p: Vec3) -> f32 {
     let f = p - cell;
     let w = f * f * (Vec3::splat(3.0) - 2.0 * f);
     let (x, y, z) = (cell.x as i32, cell.y as i32, cell.z as i32);
-    let row =
-        |dy: i32, dz: i32| lerp(hash_to_unit(x, y + dy, z + dz), hash_to_unit(x + 1, y + dy, z + dz), w.x);
+    let row = |dy: i32, dz: i32| lerp(hash_to_unit(x, y + dy, z + dz), hash_to_unit(x + 1, y + dy, z + dz), w.x);
     lerp(lerp(row(0, 0), row(1, 0), w.y), lerp(row(0, 1), row(1, 1), w.y), w.z)
 }
 

@@ -77,8 +77,7 @@ mod tests {
 
     #[test]
     fn left_of_the_head_is_right_in_the_picture() {
-        let image =
-            RgbImage::from_fn(100, 120, |x, _| if x < 50 { Rgb([255, 0, 0]) } else { Rgb([0, 255, 0]) });
+        let image = RgbImage::from_fn(100, 120, |x, _| if x < 50 { Rgb([255, 0, 0]) } else { Rgb([0, 255, 0]) });
         let photo = ProjectedPhoto::new(&image).unwrap();
         assert!(photo.tone_at_face_point(vec3(3.0, 0.0, 8.0)).y > 0.9);
         assert!(photo.tone_at_face_point(vec3(-3.0, 0.0, 8.0)).x > 0.9);

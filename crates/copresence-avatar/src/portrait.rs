@@ -60,10 +60,8 @@ pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop:
         let mut sum = Vec3::ZERO;
         let mut last: Option<(&SurfaceHit, Vec3)> = None;
         for sub in 0..SAMPLES_PER_AXIS * SAMPLES_PER_AXIS {
-            let (fx, fy) = (
-                x * SAMPLES_PER_AXIS + sub % SAMPLES_PER_AXIS,
-                y * SAMPLES_PER_AXIS + sub / SAMPLES_PER_AXIS,
-            );
+            let (fx, fy) =
+                (x * SAMPLES_PER_AXIS + sub % SAMPLES_PER_AXIS, y * SAMPLES_PER_AXIS + sub / SAMPLES_PER_AXIS);
             let hit = &canvas.hits[(fy * width + fx) as usize];
             // Samples of a pixel on the same surface share its shade, so that only edges are shaded more than once.
             let tone = match last {
@@ -178,10 +176,8 @@ impl KeyLight {
         for dy in -1..=1_i32 {
             for dx in -1..=1_i32 {
                 let (x, y) = ((at.x + dx as f32 * 2.6) as i32, (at.y + dy as f32 * 2.6) as i32);
-                let inside =
-                    (0..SHADOW_MAP_SIZE as i32).contains(&x) && (0..SHADOW_MAP_SIZE as i32).contains(&y);
-                let free =
-                    !inside || shadow.hits[(y * SHADOW_MAP_SIZE as i32 + x) as usize].depth > at.z - 0.25;
+                let inside = (0..SHADOW_MAP_SIZE as i32).contains(&x) && (0..SHADOW_MAP_SIZE as i32).contains(&y);
+                let free = !inside || shadow.hits[(y * SHADOW_MAP_SIZE as i32 + x) as usize].depth > at.z - 0.25;
                 sum += if free { 1.0 } else { 0.0 };
             }
         }
@@ -244,13 +240,8 @@ impl DepthBuffer {
                     let depth = a.z + (b.z - a.z) * wb + (c.z - a.z) * wc;
                     let hit = &mut self.hits[(y * self.width + x) as usize];
                     if depth < hit.depth {
-                        *hit = SurfaceHit {
-                            depth,
-                            triangle: index as u32,
-                            part: part as u32,
-                            weight_b: wb,
-                            weight_c: wc,
-                        };
+                        *hit =
+                            SurfaceHit { depth, triangle: index as u32, part: part as u32, weight_b: wb, weight_c: wc };
                     }
                 }
             }
@@ -260,8 +251,7 @@ impl DepthBuffer {
 
 /// The texture's colour in linear light, interpolated between pixels.
 fn sample_texture(texture: &RgbImage, uv: Vec2) -> Vec3 {
-    let at = (uv * atlas::TEXTURE_SIZE as f32 - 0.5)
-        .clamp(Vec2::ZERO, Vec2::splat(atlas::TEXTURE_SIZE as f32 - 1.001));
+    let at = (uv * atlas::TEXTURE_SIZE as f32 - 0.5).clamp(Vec2::ZERO, Vec2::splat(atlas::TEXTURE_SIZE as f32 - 1.001));
     let (x, y) = (at.x as u32, at.y as u32);
     let fetch = |x: u32, y: u32| {
         let [r, g, b] = texture.get_pixel(x, y).0;

@@ -5,8 +5,7 @@ use glam::{Vec3, vec3};
 
 use super::character::Character;
 use super::maths::{
-    ellipsoid_distance, interpolate_spline, lerp, smooth_subtract, smooth_union, smoothstep,
-    tapered_capsule_distance,
+    ellipsoid_distance, interpolate_spline, lerp, smooth_subtract, smooth_union, smoothstep, tapered_capsule_distance,
 };
 
 /// The distance field of one character's head.
@@ -141,10 +140,7 @@ impl HeadDistanceField {
         let mut d = ellipsoid_distance(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.head_width, 8.5, 9.2));
         d = smooth_union(
             d,
-            ellipsoid_distance(
-                p - vec3(0.0, -3.0, 2.3),
-                vec3(5.9 * who.head_width * who.jaw_width, 7.5, 6.0),
-            ),
+            ellipsoid_distance(p - vec3(0.0, -3.0, 2.3), vec3(5.9 * who.head_width * who.jaw_width, 7.5, 6.0)),
             2.4,
         );
         // Parts too far from the point are skipped: this function takes most of the time.
@@ -152,13 +148,7 @@ impl HeadDistanceField {
             let chin = 1.7 * who.chin_size;
             d = smooth_union(
                 d,
-                tapered_capsule_distance(
-                    p,
-                    vec3(4.3 * who.jaw_width, -4.8, 0.7),
-                    vec3(1.5, -9.0, 6.0),
-                    2.1,
-                    chin,
-                ),
+                tapered_capsule_distance(p, vec3(4.3 * who.jaw_width, -4.8, 0.7), vec3(1.5, -9.0, 6.0), 2.1, chin),
                 2.4,
             );
         }
@@ -191,17 +181,10 @@ impl HeadDistanceField {
     /// Adds the features of the face to the distance `d`.
     fn add_face(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
+        d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin_size), 1.3);
         d = smooth_union(
             d,
-            ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin_size),
-            1.3,
-        );
-        d = smooth_union(
-            d,
-            ellipsoid_distance(
-                p - vec3(4.0, -2.9, 4.9),
-                vec3(2.1, 1.9, 2.1) * lerp(1.0, who.cheek_size, 0.5),
-            ),
+            ellipsoid_distance(p - vec3(4.0, -2.9, 4.9), vec3(2.1, 1.9, 2.1) * lerp(1.0, who.cheek_size, 0.5)),
             2.3,
         );
         if p.y > -4.5 {
@@ -215,11 +198,7 @@ impl HeadDistanceField {
 
     /// Adds brow, eye sockets, and lids over the eyeballs.
     fn add_eye_region(&self, p: Vec3, mut d: f32) -> f32 {
-        d = smooth_union(
-            d,
-            tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9),
-            1.5,
-        );
+        d = smooth_union(d, tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
         d = smooth_subtract(
             d,
             ellipsoid_distance(p - vec3(self.eye_centre.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)),
@@ -239,17 +218,11 @@ impl HeadDistanceField {
             (p - vec3(0.0, -6.22, 8.42)).length() - 0.4 * lips,
             0.3,
         );
-        let lower = tapered_capsule_distance(
-            p,
-            vec3(0.0, -7.05, 8.2),
-            vec3(corner * 0.8, -6.65, 7.4),
-            0.54 * lips,
-            0.2,
-        );
+        let lower =
+            tapered_capsule_distance(p, vec3(0.0, -7.05, 8.2), vec3(corner * 0.8, -6.65, 7.4), 0.54 * lips, 0.2);
         d = smooth_union(d, upper, 0.4);
         d = smooth_union(d, lower, 0.4);
-        let seam =
-            tapered_capsule_distance(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
+        let seam = tapered_capsule_distance(p, vec3(0.0, -6.56, 9.0), vec3(corner * 1.02, -6.35, 7.75), 0.14, 0.1);
         d = smooth_subtract(d, seam, 0.3);
         // Groove above the lip.
         d = smooth_subtract(
@@ -321,13 +294,9 @@ mod tests {
     fn rays_end_on_the_skin_and_the_head_is_symmetric() {
         for seed in 0..4 {
             let it = HeadDistanceField::new(Character::from_seed(seed));
-            for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)]
-            {
+            for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)] {
                 let p = it.skin_surface_point(theta, row);
-                assert!(
-                    it.signed_distance(p).abs() < 0.05,
-                    "seed {seed}: {p} at {theta} {row} is off the skin"
-                );
+                assert!(it.signed_distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
                 let q = it.skin_surface_point(-theta, row);
                 assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
             }

@@ -108,9 +108,7 @@ const fn jaw_motion(name: &'static str, turn: f32, shift: [f32; 3]) -> Blendshap
     }
 }
 
-use FaceLandmark::{
-    BrowInner, BrowOuter, CheekMiddle, ChinTip, MouthCorner, MouthMiddle, NoseWing, UnderEye,
-};
+use FaceLandmark::{BrowInner, BrowOuter, CheekMiddle, ChinTip, MouthCorner, MouthMiddle, NoseWing, UnderEye};
 use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
@@ -143,10 +141,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion("mouthPress", &[round_push(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
     left_right_motion(
         "mouthUpperUp",
-        &[
-            lip_push(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
-            round_push(NoseWing, 1.3, [0.08, 0.16, 0.0]),
-        ],
+        &[lip_push(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth), round_push(NoseWing, 1.3, [0.08, 0.16, 0.0])],
     ),
     left_right_motion("mouthLowerDown", &[lip_push(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)]),
     single_shape_motion(
@@ -161,23 +156,14 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         "mouthPucker",
         &[round_push(MouthCorner, 1.8, [-1.15, 0.0, 0.45]), round_push(MouthMiddle, 1.8, [0.0, 0.0, 0.62])],
     ),
-    single_shape_motion(
-        "mouthLeft",
-        &[lip_push(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
-    ),
-    single_shape_motion(
-        "mouthRight",
-        &[lip_push(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
-    ),
+    single_shape_motion("mouthLeft", &[lip_push(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)]),
+    single_shape_motion("mouthRight", &[lip_push(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)]),
     single_shape_motion("mouthRollUpper", &[lip_push(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)]),
     single_shape_motion("mouthRollLower", &[lip_push(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)]),
     single_shape_motion("mouthShrugUpper", &[lip_push(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)]),
     single_shape_motion(
         "mouthShrugLower",
-        &[
-            lip_push(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
-            round_push(ChinTip, 1.7, [0.0, 0.35, 0.12]),
-        ],
+        &[lip_push(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth), round_push(ChinTip, 1.7, [0.0, 0.35, 0.12])],
     ),
     single_shape_motion(
         "mouthClose",

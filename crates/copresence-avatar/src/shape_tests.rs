@@ -127,9 +127,7 @@ fn blendshapes_move_their_part_in_their_direction() {
 
 #[test]
 fn right_blendshapes_mirror_the_left_ones() {
-    for pair in AVATAR
-        .face_shapes
-        .chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
+    for pair in AVATAR.face_shapes.chunk_by(|a, b| a.name.trim_end_matches("Left") == b.name.trim_end_matches("Right"))
     {
         let [left, right] = pair else { continue };
         let sum = |shape: &Blendshape| shape.changes.iter().map(|(_, by, _)| *by).sum::<Vec3>();
@@ -165,9 +163,7 @@ fn mouth_close_brings_the_lips_of_an_open_jaw_together() {
         let posed = AVATAR.pose_face(weights);
         let lip = |side: f32| {
             let edge = AVATAR.head.vertex_origins.iter().zip(&posed.positions).filter(|(source, _)| {
-                source.layer == VertexLayer::LipRim(0)
-                    && source.edge_side * side > 0.0
-                    && source.theta.abs() < 0.03
+                source.layer == VertexLayer::LipRim(0) && source.edge_side * side > 0.0 && source.theta.abs() < 0.03
             });
             edge.map(|(_, p)| p.y).sum::<f32>()
         };

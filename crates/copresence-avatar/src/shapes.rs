@@ -68,15 +68,7 @@ pub(super) fn build_face_blendshapes(
                 ));
             }
         } else {
-            all.push(build_face_blendshape(
-                sculpt,
-                head,
-                seams,
-                &places,
-                motion,
-                motion.name.to_owned(),
-                0.0,
-            ));
+            all.push(build_face_blendshape(sculpt, head, seams, &places, motion, motion.name.to_owned(), 0.0));
         }
     }
     all
@@ -90,9 +82,8 @@ pub(super) fn build_eye_blendshapes(sculpt: &HeadDistanceField, eyes: &[Mesh; 2]
         let middle = vec3(sculpt.eye_centre.x * side, sculpt.eye_centre.y, sculpt.eye_centre.z);
         for (name, turn) in features::eye_look_rotations(sculpt, side) {
             let places = eye.positions.iter().zip(&eye.normals).enumerate();
-            let changes = places
-                .map(|(i, (&p, &n))| (first + i, turn * (p - middle) + middle - p, turn * n - n))
-                .collect();
+            let changes =
+                places.map(|(i, (&p, &n))| (first + i, turn * (p - middle) + middle - p, turn * n - n)).collect();
             all.push(Blendshape { name: format!("{name}{suffix}"), changes });
         }
         first += eye.positions.len();
@@ -216,9 +207,7 @@ fn lid_displacement(
 /// Share of a push that a vertex takes, 0..=1.
 fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
     match source.layer {
-        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::LipRim(0 | 1) => {
-            push_share_near_eye(sculpt, source)
-        }
+        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::LipRim(0 | 1) => push_share_near_eye(sculpt, source),
         VertexLayer::LipRim(2) => 0.5,
         VertexLayer::LidRim(_)
         | VertexLayer::Lash(_)

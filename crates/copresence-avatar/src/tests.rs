@@ -40,11 +40,7 @@ fn expect_valid<T>(value: &Checked<T>) -> &T {
 }
 
 fn find_blendshape(name: &str) -> &'static Blendshape {
-    AVATAR
-        .face_shapes
-        .iter()
-        .find(|shape| shape.name == name)
-        .unwrap_or_else(|| panic!("no blendshape {name}"))
+    AVATAR.face_shapes.iter().find(|shape| shape.name == name).unwrap_or_else(|| panic!("no blendshape {name}"))
 }
 
 #[test]
@@ -68,8 +64,7 @@ fn accessors_fit_their_views_and_have_correct_bounds() {
     let (root, binary) = parse_glb(&FILES.glb);
     let mut bounded = 0;
     for accessor in &root.accessors {
-        let size =
-            expect_valid(&accessor.type_).multiplicity() * expect_valid(&accessor.component_type).0.size();
+        let size = expect_valid(&accessor.type_).multiplicity() * expect_valid(&accessor.component_type).0.size();
         let Some(view) = accessor.buffer_view else {
             assert!(accessor.sparse.is_some());
             continue;
@@ -128,8 +123,7 @@ fn each_morph_target_has_a_blendshape_name() {
     let (root, _) = parse_glb(&FILES.glb);
     for (mesh, shapes) in root.meshes.iter().zip([&AVATAR.face_shapes, &AVATAR.eye_shapes]) {
         let extras: serde_json::Value = serde_json::from_str(mesh.extras.as_ref().unwrap().get()).unwrap();
-        let names: Vec<&str> =
-            extras["targetNames"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+        let names: Vec<&str> = extras["targetNames"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
         assert_eq!(names, shapes.iter().map(|shape| shape.name.as_str()).collect::<Vec<_>>());
         assert_eq!(names.len(), mesh.primitives[0].targets.as_ref().unwrap().len());
         assert_eq!(names.len(), mesh.weights.as_ref().unwrap().len());
@@ -175,8 +169,7 @@ fn parts_are_not_inside_out() {
 #[test]
 fn jaw_open_lowers_only_the_chin() {
     let rest = &AVATAR.head.mesh.positions;
-    let chin =
-        find_blendshape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
+    let chin = find_blendshape("jawOpen").changes.iter().filter(|(i, ..)| rest[*i].y < -8.5 && rest[*i].z > 6.0);
     let lowered: Vec<f32> = chin.map(|(_, by, _)| by.y).collect();
     assert!(lowered.len() > 50 && lowered.iter().all(|y| *y < -0.5));
     for (i, by, _) in &find_blendshape("jawOpen").changes {
@@ -241,8 +234,7 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is =
-                move |s: &&head::VertexGridOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
+            let is = move |s: &&head::VertexGridOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
             AVATAR.head.vertex_origins.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));

@@ -12,16 +12,11 @@ use super::photo::ProjectedPhoto;
 use super::sculpt::{HeadDistanceField, MOUTH_ROW};
 
 /// Paints the whole texture.
-pub(super) fn paint_texture(
-    sculpt: &HeadDistanceField,
-    head: &HeadMesh,
-    face: Option<&RgbImage>,
-) -> RgbImage {
+pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: Option<&RgbImage>) -> RgbImage {
     let mut image = RgbImage::new(atlas::TEXTURE_SIZE, atlas::TEXTURE_SIZE);
     let photo = face.and_then(ProjectedPhoto::new);
-    let skin_tone = photo
-        .as_ref()
-        .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone(sculpt.character.skin_tone));
+    let skin_tone =
+        photo.as_ref().map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone(sculpt.character.skin_tone));
     let palette = SkinPalette::palette_from_skin_tone(skin_tone, sculpt);
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
     paint_eye(&mut image, sculpt.character.iris_tone);
@@ -45,8 +40,7 @@ impl SkinPalette {
         Self {
             skin: skin_tone,
             blush: skin_tone * vec3(1.02, 0.78, 0.74),
-            lips: (skin_tone * vec3(0.98, 0.66, 0.66))
-                .lerp(tone_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
+            lips: (skin_tone * vec3(0.98, 0.66, 0.66)).lerp(tone_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
             shade: skin_tone * vec3(0.62, 0.46, 0.42),
         }
     }
@@ -66,11 +60,7 @@ struct SkinSample {
 }
 
 /// Computes the values at each vertex of the skin's grid.
-fn sample_skin_at_vertices(
-    sculpt: &HeadDistanceField,
-    head: &HeadMesh,
-    palette: &SkinPalette,
-) -> Vec<SkinSample> {
+fn sample_skin_at_vertices(sculpt: &HeadDistanceField, head: &HeadMesh, palette: &SkinPalette) -> Vec<SkinSample> {
     let who = &sculpt.character;
     let nose_tip = sculpt.skin_surface_point(0.0, -3.3);
     head.vertex_origins[..head.column_angles.len() * head.grid_rows.len()]
@@ -152,9 +142,7 @@ fn paint_skin(
         let (a, b) = (corner(row, column), corner(row, column + 1));
         let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
         let share = [(1.0 - along) * (1.0 - up), along * (1.0 - up), (1.0 - along) * up, along * up];
-        let blend = |f: fn(&SkinSample) -> Vec3| {
-            f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3]
-        };
+        let blend = |f: fn(&SkinSample) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
         let p = blend(|g| g.position);
         let mut tone = blend(|g| g.tone);
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
@@ -195,13 +183,9 @@ fn add_lips_and_freckles(
         let taper = (1.0 - m * m).max(0.0);
         let upper = 0.86 * who.lip_fullness.sqrt() * bow * taper.powf(0.75);
         let lower = 1.16 * who.lip_fullness.sqrt() * taper.powf(0.6);
-        let inside = if d > 0.0 {
-            smoothstep(upper + 0.1, upper - 0.16, d)
-        } else {
-            smoothstep(-lower - 0.12, -lower + 0.2, d)
-        };
-        let crease =
-            if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
+        let inside =
+            if d > 0.0 { smoothstep(upper + 0.1, upper - 0.16, d) } else { smoothstep(-lower - 0.12, -lower + 0.2, d) };
+        let crease = if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
         let lip = palette.lips
             * (1.0 + 0.06 * crease)
             * lerp(1.0, 0.86, gaussian(d / 0.2))
@@ -226,8 +210,7 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
         let out = d.length();
         let turn = d.y.atan2(d.x);
         let (pupil, rim) = (0.1, 0.255);
-        let mut white =
-            tone_from_hex(0x00f6_f1ec).lerp(tone_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
+        let mut white = tone_from_hex(0x00f6_f1ec).lerp(tone_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
         // The shadow of the upper lid.
         white *= lerp(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
         let threads = value_noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
@@ -271,19 +254,11 @@ fn paint_small_parts(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: 
     }
     for (x, y, place) in atlas::MOUTH_PATCH.patch_pixels() {
         let tone = (palette.lips * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
-        image.put_pixel(
-            x,
-            y,
-            tone_to_rgb(tone.lerp(tone_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))),
-        );
+        image.put_pixel(x, y, tone_to_rgb(tone.lerp(tone_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
     }
     for (x, y, place) in atlas::TEETH_PATCH.patch_pixels() {
         let enamel = tone_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
-        image.put_pixel(
-            x,
-            y,
-            tone_to_rgb(tone_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))),
-        );
+        image.put_pixel(x, y, tone_to_rgb(tone_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
     for (x, y, place) in atlas::TONGUE_PATCH.patch_pixels() {
         let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);

@@ -36,11 +36,10 @@ async fn main() -> Result<(), BoxError> {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
     let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.profile_by_name(name)?;
-    let (target, _) = BackendTarget::target_with_found_credentials(
-        &profile,
-        &CredentialStore::keychain_backed_store(),
-        &|name| std::env::var(name).ok(),
-    )?;
+    let (target, _) =
+        BackendTarget::target_with_found_credentials(&profile, &CredentialStore::keychain_backed_store(), &|name| {
+            std::env::var(name).ok()
+        })?;
     let data_store = DataStore::open_data_store(Path::new(data))?;
     let overrides = VisitOverrides { out_dir: Some(PathBuf::from(out)), ..VisitOverrides::default() };
     let asset_base = String::new();
@@ -77,9 +76,7 @@ async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
             Screen::Reveal { .. } => Some("saved".to_owned()),
             Screen::Ended { problem, .. } => Some(problem.code),
             Screen::Invite { .. } if visit.is_multiple_of(LEAVE_AT_CODE_EVERY) => Some("left".to_owned()),
-            Screen::Making { .. } if visit.is_multiple_of(LEAVE_WHILE_MAKING_EVERY) => {
-                Some("walked_away".to_owned())
-            }
+            Screen::Making { .. } if visit.is_multiple_of(LEAVE_WHILE_MAKING_EVERY) => Some("walked_away".to_owned()),
             _ => None,
         };
         if let Some(ended) = ended {

@@ -39,11 +39,7 @@ mod tests {
             (&["den"], "en"),
             (&[], "en"),
         ] {
-            assert_eq!(
-                first_supported_or_english(wanted.iter().map(ToString::to_string)),
-                chosen,
-                "{wanted:?}"
-            );
+            assert_eq!(first_supported_or_english(wanted.iter().map(ToString::to_string)), chosen, "{wanted:?}");
         }
         assert_eq!(default_language(Some("ja")), "ja", "whatever the system speaks");
     }

@@ -39,9 +39,8 @@ impl PinHash {
 
     /// Whether the PIN matches. Takes as long as [`from_pin`](Self::from_pin).
     pub fn matches_pin(&self, pin: &SecretString) -> bool {
-        PasswordHash::new(&self.0).is_ok_and(|hash| {
-            Argon2::default().verify_password(pin.expose_secret().as_bytes(), &hash).is_ok()
-        })
+        PasswordHash::new(&self.0)
+            .is_ok_and(|hash| Argon2::default().verify_password(pin.expose_secret().as_bytes(), &hash).is_ok())
     }
 
     /// Hashes with the cheapest parameters, for tests of the lock.
@@ -89,9 +88,7 @@ mod tests {
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.as_str());
         assert_eq!(format!("{hash:?}"), "PinHash(…)");
         assert_ne!(PinHash::from_pin(&"1234".into()), Ok(hash), "each under a salt of its own");
-        for broken in
-            ["", "1234", "$argon2id$", "$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"]
-        {
+        for broken in ["", "1234", "$argon2id$", "$argon2d$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA"] {
             assert_eq!(PinHash::parse_phc_string(broken), None, "{broken}");
         }
     }
@@ -101,9 +98,7 @@ mod tests {
         for (pin, fits) in [("123", false), ("1234", true), ("äöüß", true), (&"x".repeat(32), true)] {
             assert_eq!(is_valid_pin_length(&pin.into()), fits, "{pin}");
         }
-        assert!(
-            !is_valid_pin_length(&"x".repeat(33).into()) && !is_valid_pin_length(&"x".repeat(1 << 20).into())
-        );
+        assert!(!is_valid_pin_length(&"x".repeat(33).into()) && !is_valid_pin_length(&"x".repeat(1 << 20).into()));
     }
 
     #[test]

@@ -60,15 +60,7 @@ const MAX_STATUS_SAMPLES: usize = 40;
 
 impl VisitScreenState {
     pub(crate) fn new(visit: String) -> Self {
-        Self {
-            visit,
-            shown_code: None,
-            last_status: None,
-            downloads: None,
-            saved: None,
-            trouble: None,
-            ended: None,
-        }
+        Self { visit, shown_code: None, last_status: None, downloads: None, saved: None, trouble: None, ended: None }
     }
 
     /// The link in the QR code, once there is one.
@@ -116,21 +108,14 @@ impl VisitScreenState {
         }
     }
 
-    fn record_status_sample(
-        &mut self,
-        at: Timestamp,
-        word: &str,
-        progress: Option<u8>,
-        queue_position: Option<u32>,
-    ) {
+    fn record_status_sample(&mut self, at: Timestamp, word: &str, progress: Option<u8>, queue_position: Option<u32>) {
         let before = self.last_status.take().filter(|before| before.status_word == word);
         let mut seen = before.map(|before| before.samples).unwrap_or_default();
         if seen.len() == MAX_STATUS_SAMPLES {
             seen.remove(0);
         }
         seen.push(StatusSample { at_ms: at.as_millisecond(), progress, queue_position });
-        self.last_status =
-            Some(LastStatus { status_word: word.to_owned(), progress, queue_position, samples: seen });
+        self.last_status = Some(LastStatus { status_word: word.to_owned(), progress, queue_position, samples: seen });
     }
 
     fn record_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
@@ -166,8 +151,7 @@ impl VisitScreenState {
                 seen: status.samples.clone(),
                 link: invite.link.clone(),
                 qr_svg: invite.qr_svg.clone(),
-                can_play_phone: host.can_play_phone
-                    && status.status_word == CompletionStatus::Failed.as_str(),
+                can_play_phone: host.can_play_phone && status.status_word == CompletionStatus::Failed.as_str(),
                 trouble,
             },
             _ => Screen::Invite {
@@ -186,8 +170,7 @@ impl VisitScreenState {
     /// `no_associated_avatar` and the backend has not failed since.
     fn may_have_visitor(&self) -> bool {
         let nobody = |status: &LastStatus| !status.has_associated_phone() && self.trouble.is_none();
-        self.downloads.is_some()
-            || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(nobody))
+        self.downloads.is_some() || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(nobody))
     }
 
     /// Path of a saved file, if the visit saved one of this name.
@@ -233,11 +216,7 @@ mod tests {
     fn screen_after(events: &[EventKind]) -> Screen {
         let mut screen_state = VisitScreenState::new("v".into());
         for (second, event) in (0..).zip(events) {
-            screen_state.apply_event(&VisitEvent {
-                visit: VisitId::new(),
-                at: at(second),
-                kind: event.clone(),
-            });
+            screen_state.apply_event(&VisitEvent { visit: VisitId::new(), at: at(second), kind: event.clone() });
         }
         screen_state.to_screen(&facts(), at(60))
     }
@@ -260,12 +239,7 @@ mod tests {
     }
 
     fn retrying() -> EventKind {
-        EventKind::Retrying {
-            code: "answer_lost".into(),
-            message: "reset".into(),
-            attempt: 1,
-            next_poll_ms: 9,
-        }
+        EventKind::Retrying { code: "answer_lost".into(), message: "reset".into(), attempt: 1, next_poll_ms: 9 }
     }
 
     #[test]
@@ -320,8 +294,7 @@ mod tests {
 
     #[test]
     fn the_next_good_response_clears_the_trouble() {
-        let screen =
-            screen_after(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
+        let screen = screen_after(&[invited(), status("in_queue", 0, 3), retrying(), status("in_queue", 0, 3)]);
         assert!(matches!(screen, Screen::Making { trouble: None, .. }));
     }
 
@@ -370,16 +343,9 @@ mod tests {
 
     #[test]
     fn the_reveal_screen_has_the_file_urls() {
-        let file = |path: &str| SavedFile {
-            path: path.into(),
-            export_type: "x".into(),
-            bytes: 1,
-            sha256: "00".into(),
-        };
-        let saved = EventKind::Saved {
-            directory: "/out/a".into(),
-            files: vec![file("avatar.glb"), file("avatar.png")],
-        };
+        let file = |path: &str| SavedFile { path: path.into(), export_type: "x".into(), bytes: 1, sha256: "00".into() };
+        let saved =
+            EventKind::Saved { directory: "/out/a".into(), files: vec![file("avatar.glb"), file("avatar.png")] };
         let Screen::Reveal { glb, portrait, .. } = screen_after(&[invited(), saved]) else {
             panic!("reveals");
         };

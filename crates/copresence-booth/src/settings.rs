@@ -1,13 +1,11 @@
-//! The operator's settings, in `settings.toml` in the data folder. [`settings_toml`](copresence_engine::settings_toml)
+//! The operator's settings, in `settings.toml` in the data folder. [`copresence_engine::settings_toml`]
 //! has the format of the file.
 
 use crate::language;
 use crate::pin::PinHash;
 use crate::view::Texts;
 use crate::view::panel::DisplaySettings;
-use copresence_engine::settings_toml::{
-    self, LANGUAGES, LoadedSettingsFile, SettingsToml, SettingsValues, TextValues,
-};
+use copresence_engine::settings_toml::{self, LANGUAGES, LoadedSettingsFile, SettingsToml, SettingsValues, TextValues};
 use copresence_store::{DataDir, OperatorFile, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -126,8 +124,7 @@ impl SettingsFile {
 
 /// Reads and parses the file.
 fn read_settings_state(data: &DataDir) -> SettingsFileState {
-    let LoadedSettingsFile { file, values, load_error, is_unreadable } =
-        settings_toml::read_settings_file(data);
+    let LoadedSettingsFile { file, values, load_error, is_unreadable } = settings_toml::read_settings_file(data);
     SettingsFileState { settings: settings_from_values(values), file, load_error, unreadable: is_unreadable }
 }
 
@@ -250,10 +247,7 @@ mod tests {
             (90, true, 4)
         );
         let load_error = file.load_error().expect("two");
-        assert!(
-            load_error.contains("`keep_hours`") && load_error.contains("[display] `idle_seconds`"),
-            "{load_error}"
-        );
+        assert!(load_error.contains("`keep_hours`") && load_error.contains("[display] `idle_seconds`"), "{load_error}");
         let [kept] = backup_names(&root).try_into().expect("one");
         assert_eq!(std::fs::read_to_string(root.path().join(kept)).expect("there"), text);
     }
@@ -285,11 +279,7 @@ mod tests {
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
         std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
         let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
-        assert_eq!(
-            (settings.keep_hours, file.is_unreadable()),
-            (Some(5), false),
-            "what it held is there again"
-        );
+        assert_eq!((settings.keep_hours, file.is_unreadable()), (Some(5), false), "what it held is there again");
     }
 
     #[test]
@@ -304,9 +294,8 @@ mod tests {
 
     #[test]
     fn a_single_text_is_read_in_the_set_language_and_written_by_language() {
-        let (root, file) = open_settings(
-            "[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n",
-        );
+        let (root, file) =
+            open_settings("[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n");
         let display = file.current_settings().display;
         assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
@@ -327,14 +316,10 @@ mod tests {
 
     #[test]
     fn an_unusable_text_is_ignored_for_its_language_only() {
-        let (root, file) =
-            open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
+        let (root, file) = open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
         assert_eq!(file.current_settings().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
         let load_error = file.load_error().expect("one");
-        assert!(
-            load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"),
-            "{load_error}"
-        );
+        assert!(load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"), "{load_error}");
         file.update_settings(|settings| settings.display.consent = Texts::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
@@ -356,8 +341,8 @@ mod tests {
 
     fn some_settings() -> impl Strategy<Value = Settings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>())
-            .prop_map(|(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
+        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>()).prop_map(
+            |(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
                 monitor,
                 language,
                 idle_seconds,
@@ -365,7 +350,8 @@ mod tests {
                 consent,
                 voice,
                 logo: false,
-            });
+            },
+        );
         let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
         whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| Settings {
             pin: None,

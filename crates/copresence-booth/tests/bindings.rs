@@ -9,8 +9,8 @@ use copresence_booth::view::inspector::{
     ExchangeView, InspectedVisit, InspectorView, RequirementView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    CredentialView, DisplaySettings, FaultView, HealthState, HealthView, KioskModeView, MonitorView,
-    OptionView, PanelAction, PanelView, PastVisit, PinLockView, ProfileChoice, SandboxView,
+    CredentialView, DisplaySettings, FaultView, HealthState, HealthView, KioskModeView, MonitorView, OptionView,
+    PanelAction, PanelView, PastVisit, PinLockView, ProfileChoice, SandboxView,
 };
 use copresence_booth::view::{
     BackendView, BoothView, FileView, ForgettingState, ProblemDeclaration, SavedFileView, Screen, Snapshot,

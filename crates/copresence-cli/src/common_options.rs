@@ -45,8 +45,7 @@ impl CommonOptions {
 
 /// Parses an absolute http or https URL.
 pub(crate) fn parse_http_url(text: &str) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|error| format!("{error}; an http(s) URL is needed, as in https://…"))?;
+    let url = Url::parse(text).map_err(|error| format!("{error}; an http(s) URL is needed, as in https://…"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err("an http(s) URL is needed".to_owned());
     }

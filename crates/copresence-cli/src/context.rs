@@ -47,11 +47,8 @@ pub(crate) fn prepare_output_folder(
     profile: &Profile,
     data_store: &DataStore,
 ) -> Result<PathBuf, CommandFailure> {
-    let out = common
-        .out
-        .clone()
-        .or_else(|| profile.out_dir.clone())
-        .unwrap_or_else(|| data_store.default_avatars_dir());
+    let out =
+        common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
     check_folder_writable(&out).map_err(|error| {
         CommandFailure::usage_error(format!(
@@ -78,8 +75,7 @@ fn check_folder_writable(folder: &Path) -> std::io::Result<()> {
 }
 
 fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
-    std::path::absolute(path)
-        .map_err(|error| CommandFailure::usage_error(format!("{}: {error}", path.display())))
+    std::path::absolute(path).map_err(|error| CommandFailure::usage_error(format!("{}: {error}", path.display())))
 }
 
 pub(crate) fn environment_variable(name: &str) -> Option<String> {

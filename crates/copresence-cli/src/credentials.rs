@@ -52,10 +52,7 @@ fn set_credentials(
     credential_store.check_keychain()?;
     let slots = if which.is_empty() { usable_credential_kinds(profile) } else { which.to_vec() };
     if slots.is_empty() {
-        return Err(CommandFailure::usage_error(format!(
-            "the profile `{}` needs no credentials",
-            profile.name
-        )));
+        return Err(CommandFailure::usage_error(format!("the profile `{}` needs no credentials", profile.name)));
     }
     let values = if std::io::stdin().is_terminal() {
         prompt_for_credentials(profile, &slots)?
@@ -95,8 +92,8 @@ fn prompt_for_credentials(
     ));
     let mut values = Vec::new();
     for slot in slots {
-        let typed = rpassword::prompt_password(format!("  {}: ", slot.as_str()))
-            .map_err(|error| prompt_failure(&error))?;
+        let typed =
+            rpassword::prompt_password(format!("  {}: ", slot.as_str())).map_err(|error| prompt_failure(&error))?;
         let typed = SecretString::from(typed);
         if !typed.expose_secret().trim().is_empty() {
             values.push((*slot, typed));
@@ -119,8 +116,7 @@ fn read_credentials_from_stdin(
 ) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
     let mut values = Vec::new();
     for (number, line) in std::io::stdin().lock().lines().enumerate() {
-        let line =
-            SecretString::from(line.map_err(|error| CommandFailure::usage_error(format!("stdin: {error}")))?);
+        let line = SecretString::from(line.map_err(|error| CommandFailure::usage_error(format!("stdin: {error}")))?);
         let text = line.expose_secret().trim();
         if text.is_empty() {
             continue;
@@ -157,10 +153,7 @@ fn print_credential_status(
             profile.name
         ));
     } else if usable_credential_kinds(profile).is_empty() {
-        output::eprint_user(format_args!(
-            "`{}` needs none: the partner's backend asks for no key.",
-            profile.name
-        ));
+        output::eprint_user(format_args!("`{}` needs none: the partner's backend asks for no key.", profile.name));
         return Ok(0);
     }
     let found = match find_credentials(profile, credential_store, &context::environment_variable) {
@@ -174,9 +167,7 @@ fn print_credential_status(
     let wanted = usable_credential_kinds(profile);
     for slot in CredentialKind::ALL {
         let place = match found.origin_of_credential(slot) {
-            Some(CredentialOrigin::Environment) => {
-                Some(format!("set, in the environment ({})", slot.env_var()))
-            }
+            Some(CredentialOrigin::Environment) => Some(format!("set, in the environment ({})", slot.env_var())),
             Some(CredentialOrigin::ThisRun) => Some("set, for this run".to_owned()),
             Some(CredentialOrigin::Keychain) => Some("set, in the keychain".to_owned()),
             None => None,
@@ -204,17 +195,9 @@ fn remove_credentials(
     let slots = if which.is_empty() { CredentialKind::ALL.to_vec() } else { which.to_vec() };
     for slot in slots {
         if credential_store.remove_credential(&profile.name, slot)? {
-            output::eprint_user(format_args!(
-                "{} of `{}` is out of the keychain.",
-                slot.as_str(),
-                profile.name
-            ));
+            output::eprint_user(format_args!("{} of `{}` is out of the keychain.", slot.as_str(), profile.name));
         } else if !which.is_empty() {
-            output::eprint_user(format_args!(
-                "{} of `{}` was not in the keychain.",
-                slot.as_str(),
-                profile.name
-            ));
+            output::eprint_user(format_args!("{} of `{}` was not in the keychain.", slot.as_str(), profile.name));
         }
     }
     Ok(0)

@@ -25,12 +25,7 @@ impl CommandFailure {
 
     /// Exit 3: credentials are missing.
     pub(crate) fn missing_credentials(message: impl Into<String>) -> Self {
-        Self {
-            exit_code: 3,
-            error_code: "credentials_missing",
-            message: message.into(),
-            remedies: Vec::new(),
-        }
+        Self { exit_code: 3, error_code: "credentials_missing", message: message.into(), remedies: Vec::new() }
     }
 
     /// Exit 130: interrupted before the visit started.
@@ -42,8 +37,7 @@ impl CommandFailure {
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn with_credential_remedy(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {
-            let names: Vec<_> =
-                usable_credential_kinds(profile).into_iter().map(CredentialKind::env_var).collect();
+            let names: Vec<_> = usable_credential_kinds(profile).into_iter().map(CredentialKind::env_var).collect();
             let name = &profile.name;
             self.remedies.push(format!(
                 "the profile `{name}` can use {} from the environment, or the keychain's: \

@@ -13,10 +13,7 @@ use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
 use serde_json::json;
 
-pub(crate) async fn run_history_command(
-    common: &CommonOptions,
-    command: HistoryCommand,
-) -> Result<u8, CommandFailure> {
+pub(crate) async fn run_history_command(common: &CommonOptions, command: HistoryCommand) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
     match command {
         HistoryCommand::List => list_visits(common, &data_store).await?,
@@ -31,9 +28,7 @@ pub(crate) async fn run_history_command(
                 .map_err(|error| CommandFailure::usage_error(format!("--older-than: {error}")))?;
             print_forget_result(common, &forget_visits_before(&data_store, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => {
-            print_forget_result(common, &forget_visits_before(&data_store, None).await?)
-        }
+        HistoryCommand::Forget { .. } => print_forget_result(common, &forget_visits_before(&data_store, None).await?),
     }
     Ok(0)
 }
@@ -93,10 +88,7 @@ async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) ->
     }
     row("files in", display_saved_directory(visit));
     for redeem in &detail.redeems {
-        row(
-            "redeem",
-            format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem_outcome(&redeem.outcome)),
-        );
+        row("redeem", format!("{} {}", format_rfc3339(redeem.intent_at), describe_redeem_outcome(&redeem.outcome)));
     }
     for file in &detail.files {
         row("file", format!("{} ({}) {}", file.name, file.export_type, describe_file_state(&file.state)));
@@ -117,9 +109,9 @@ async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, Co
         (Some(_), Some(_)) => {
             Err(CommandFailure::usage_error(format!("`{text}` matches several visits: give more of the id")))
         }
-        (None, _) => Err(CommandFailure::usage_error(format!(
-            "there is no visit `{text}`; `copresence history` lists them"
-        ))),
+        (None, _) => {
+            Err(CommandFailure::usage_error(format!("there is no visit `{text}`; `copresence history` lists them")))
+        }
     }
 }
 

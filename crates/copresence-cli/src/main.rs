@@ -57,9 +57,7 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
         Command::Sandbox(options) => sandbox::run_sandbox_command(&common, options).await,
         Command::Validate(options) => validate::run_validate_command(&common, options).await,
         Command::Recover => recover::run_recover_command(&common).await,
-        Command::History { command } => {
-            history::run_history_command(&common, command.unwrap_or_default()).await
-        }
+        Command::History { command } => history::run_history_command(&common, command.unwrap_or_default()).await,
         Command::Credentials { command } => credentials::run_credentials_command(&common, &command),
         Command::Profile { command } => profile::run_profile_command(&common, &command),
         Command::Doctor => doctor::run_doctor_command(&common).await,

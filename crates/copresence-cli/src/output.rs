@@ -15,8 +15,7 @@ const LONGEST: usize = 4_000;
 
 /// Makes text from a backend safe for a terminal: replaces control and bidirectional characters and cuts long lines.
 pub(crate) fn sanitize_for_terminal(words: &str) -> String {
-    let turns =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let lines = words.split('\n').map(|line| {
         let tamed = line.chars().map(|c| if c.is_control() || turns(c) { '\u{fffd}' } else { c });
         let mut short: String = tamed.take(LONGEST).collect();

@@ -8,10 +8,7 @@ use copresence_engine::profile::{Profile, default_profiles_path};
 use serde_json::Value;
 use std::path::PathBuf;
 
-pub(crate) fn run_profile_command(
-    common: &CommonOptions,
-    command: &ProfileCommand,
-) -> Result<u8, CommandFailure> {
+pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileCommand) -> Result<u8, CommandFailure> {
     match command {
         ProfileCommand::List => {
             for name in context::load_profiles(common)?.profile_names() {
@@ -42,9 +39,7 @@ pub(crate) fn run_profile_command(
             let path: PathBuf = common.config.clone().unwrap_or_else(default_profiles_path);
             output::print_stdout_line(format_args!("{}", path.display()));
             if !path.exists() {
-                output::eprint_user(format_args!(
-                    "(does not exist yet: the built-in profile `sandbox` needs no file)"
-                ));
+                output::eprint_user(format_args!("(does not exist yet: the built-in profile `sandbox` needs no file)"));
             }
         }
     }
@@ -53,9 +48,7 @@ pub(crate) fn run_profile_command(
 
 fn display_profile_value(profile: &Profile, key: &str, value: &Value) -> String {
     match (key, value) {
-        ("api_url" | "link", Value::Null) if profile.uses_embedded_sandbox() => {
-            "(the embedded sandbox's)".to_owned()
-        }
+        ("api_url" | "link", Value::Null) if profile.uses_embedded_sandbox() => "(the embedded sandbox's)".to_owned(),
         ("polling.usual_processing", Value::Null) => "(learnt from earlier visits, 90s before)".to_owned(),
         ("polling.fixed", Value::Null) => "(adaptive)".to_owned(),
         ("partner.redeem_url", Value::Null) => "(redeemed at Copresence)".to_owned(),

@@ -14,10 +14,7 @@ pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_be
                 vec![link_line, with_qr_colors(&small.to_half_blocks(), lively)]
             }
             small => {
-                vec![
-                    link_line,
-                    TerminalSpace::space_for_code(&small.unwrap_or(code), 1).terminal_too_small_message(),
-                ]
+                vec![link_line, TerminalSpace::space_for_code(&small.unwrap_or(code), 1).terminal_too_small_message()]
             }
         },
         // The visit itself reports a link that no QR code can hold.
@@ -30,8 +27,7 @@ fn with_qr_colors(blocks: &str, lively: bool) -> String {
     if !lively {
         return blocks.to_owned();
     }
-    let lines: Vec<_> =
-        blocks.lines().map(|line| format!("\u{1b}[38;5;231;48;5;16m{line}\u{1b}[0m")).collect();
+    let lines: Vec<_> = blocks.lines().map(|line| format!("\u{1b}[38;5;231;48;5;16m{line}\u{1b}[0m")).collect();
     lines.join("\n")
 }
 
@@ -50,9 +46,8 @@ impl TerminalSpace {
 
     /// True without a terminal (a log, a pipe), where nothing is cut off.
     fn fits_terminal(&self) -> bool {
-        terminal_size::terminal_size_of(std::io::stderr()).is_none_or(|(width, height)| {
-            usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows
-        })
+        terminal_size::terminal_size_of(std::io::stderr())
+            .is_none_or(|(width, height)| usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows)
     }
 
     fn terminal_too_small_message(&self) -> String {

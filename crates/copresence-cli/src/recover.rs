@@ -17,9 +17,8 @@ use std::sync::Arc;
 
 pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
-    let stopping = signals::token_cancelled_by_signal(
-        "stopping … what is not finished stays for the next `copresence recover`",
-    );
+    let stopping =
+        signals::token_cancelled_by_signal("stopping … what is not finished stays for the next `copresence recover`");
     let all = tokio::select! {
         all = recover_and_print_all(common, &data_store) => all?,
         // Dropped in the middle it is what it was before: something to recover.
@@ -44,9 +43,8 @@ pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &Da
 async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let event_sink: EventSink = Arc::new(|_| {});
-    let find_context_for = |unfinished: &UnfinishedVisit| {
-        context_for_recovery(data_store, &profiles, unfinished, event_sink.clone())
-    };
+    let find_context_for =
+        |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
     recover_due_visits(data_store, Clock::default(), &find_context_for, &|_| false)
         .await?
         .iter()
@@ -65,9 +63,8 @@ async fn recover_and_print_all(
             output::print_stdout_line(format_args!("{text}"));
         }
     });
-    let find_context_for = |unfinished: &UnfinishedVisit| {
-        context_for_recovery(data_store, &profiles, unfinished, event_sink.clone())
-    };
+    let find_context_for =
+        |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
     let all = recover_all_visits(data_store, &find_context_for).await?;
     all.iter().for_each(print_recovered_visit);
     Ok(all)
@@ -82,8 +79,7 @@ fn context_for_recovery(
     let start = &unfinished.visit.start;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
     let profile = profiles.profile_by_name(&start.profile);
-    let link =
-        "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
+    let link = "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
     let mut target = BackendTarget {
         api_url: api_url.clone(),
         link,
@@ -102,9 +98,8 @@ fn context_for_recovery(
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
     profile.api_url = Some(api_url);
-    let found =
-        find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::environment_variable)
-            .map_err(|error| error.to_string())?;
+    let found = find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::environment_variable)
+        .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&found);
     let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
     Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_limits(&profile))

@@ -15,8 +15,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Ba
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
-        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &environment_variable)
-        {
+        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &environment_variable) {
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
@@ -31,8 +30,7 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Ba
             other => Ok(other?),
         }
     });
-    let (target, note) =
-        found.await.map_err(|error| CommandFailure::missing_credentials(error.to_string()))??;
+    let (target, note) = found.await.map_err(|error| CommandFailure::missing_credentials(error.to_string()))??;
     if let Some(note) = &note {
         output::eprint_user(format_args!("note: {note}; going on without the keychain"));
     }

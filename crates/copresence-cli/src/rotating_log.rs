@@ -103,9 +103,7 @@ mod tests {
     fn sizes(folder: &Path) -> Vec<(String, u64)> {
         let entries = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("an entry"));
         let mut all: Vec<_> = entries
-            .map(|entry| {
-                (entry.file_name().to_string_lossy().into_owned(), entry.metadata().expect("there").len())
-            })
+            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.metadata().expect("there").len()))
             .collect();
         all.sort();
         all

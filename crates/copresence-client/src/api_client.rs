@@ -11,9 +11,7 @@ use crate::setup_error::SetupError;
 use crate::transport::{ApiRequest, HttpTransport};
 use crate::transport_error::{ConnectError, ConnectErrorKind};
 use bytes::Bytes;
-use copresence_protocol::{
-    DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation,
-};
+use copresence_protocol::{DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation};
 use http::HeaderName;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,11 +73,7 @@ impl ApiClient {
         };
         let known = RwLock::new(plan.redactor.clone());
         Ok(Self {
-            shared: Arc::new(SharedClientState {
-                plan,
-                session_token: Mutex::new(session),
-                known_secrets: known,
-            }),
+            shared: Arc::new(SharedClientState { plan, session_token: Mutex::new(session), known_secrets: known }),
             transport,
         })
     }
@@ -107,9 +101,8 @@ impl ApiClient {
     pub async fn generate_token(&self) -> Result<ExportToken, CallError> {
         match &self.shared.plan.token_route {
             TokenRoute::Partner { generate, token_pointer } => {
-                let answered = self
-                    .send_generate_request(CallKind::Generate, generate.clone(), None, token_pointer)
-                    .await?;
+                let answered =
+                    self.send_generate_request(CallKind::Generate, generate.clone(), None, token_pointer).await?;
                 parse_export_token(&answered, token_pointer)
             }
             TokenRoute::Direct { generate, login, .. } => {
@@ -118,10 +111,7 @@ impl ApiClient {
                     Err(CallError::ErrorResponse(refusal))
                         if refusal.is_session_rejected() && !fresh && login.is_some() =>
                     {
-                        tracing::info!(
-                            status = refusal.status,
-                            "the session token was rejected; logging in again"
-                        );
+                        tracing::info!(status = refusal.status, "the session token was rejected; logging in again");
                         let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;
                         self.generate_token_with_session(generate, &session).await
                     }
@@ -146,12 +136,11 @@ impl ApiClient {
     pub async fn redeem_token(&self, token: &ExportToken) -> Result<ApiResponse, CallError> {
         let shared = &*self.shared;
         let mut route = shared.plan.redeem_route.clone();
-        let value = secret_header_value(token.expose(), "Export Token")
-            .map_err(|error| unsendable_request_error(&error))?;
+        let value =
+            secret_header_value(token.expose(), "Export Token").map_err(|error| unsendable_request_error(&error))?;
         route.headers.insert(HeaderName::from_static(EXPORT_TOKEN_HEADER), value);
         let redactor = shared.known_secrets_redactor().with_secret(token.expose());
-        let outgoing =
-            ApiRequest { call: CallKind::Redeem, route, body: None, token_pointer: None, redactor };
+        let outgoing = ApiRequest { call: CallKind::Redeem, route, body: None, token_pointer: None, redactor };
         self.transport.send_call(outgoing).await
     }
 
@@ -191,8 +180,8 @@ impl ApiClient {
         session: &SessionToken,
     ) -> Result<ExportToken, CallError> {
         let mut route = route.clone();
-        let value = secret_header_value(session.expose(), "session token")
-            .map_err(|error| unsendable_request_error(&error))?;
+        let value =
+            secret_header_value(session.expose(), "session token").map_err(|error| unsendable_request_error(&error))?;
         route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
         let answered = self.send_generate_request(CallKind::Generate, route, Some(session), "/token").await?;
         parse_export_token(&answered, "/token")

@@ -90,11 +90,7 @@ pub struct LoginRoute {
 impl Default for LoginRoute {
     /// As in Parse Server: `POST /login` with the response `{"sessionToken": …}`.
     fn default() -> Self {
-        Self {
-            path: headers::LOGIN_PATH.to_owned(),
-            method: Method::POST,
-            token_pointer: "/sessionToken".to_owned(),
-        }
+        Self { path: headers::LOGIN_PATH.to_owned(), method: Method::POST, token_pointer: "/sessionToken".to_owned() }
     }
 }
 

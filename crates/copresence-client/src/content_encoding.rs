@@ -46,9 +46,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
         ["deflate"] => decode_limited(DeflateDecoder::new(&body[..])),
         _ => DecodedBody {
             body,
-            error: Some(DecodeError::InvalidEncoding(encoded_body_violation(
-                "an unsupported content encoding",
-            ))),
+            error: Some(DecodeError::InvalidEncoding(encoded_body_violation("an unsupported content encoding"))),
         },
     }
 }
@@ -85,9 +83,7 @@ fn decode_limited(decoder: impl Read) -> DecodedBody {
         Some(DecodeError::TooLarge)
     } else {
         whole.is_err().then(|| {
-            DecodeError::InvalidEncoding(encoded_body_violation(
-                "a body that does not conform to its content encoding",
-            ))
+            DecodeError::InvalidEncoding(encoded_body_violation("a body that does not conform to its content encoding"))
         })
     };
     DecodedBody { body: body.into(), error: fault }
@@ -95,11 +91,7 @@ fn decode_limited(decoder: impl Read) -> DecodedBody {
 
 /// The violation by an encoded body.
 fn encoded_body_violation(found: &str) -> SpecViolation {
-    SpecViolation::new(
-        "Content-Encoding",
-        "a body without content encoding (`Accept-Encoding: identity`)",
-        found,
-    )
+    SpecViolation::new("Content-Encoding", "a body without content encoding (`Accept-Encoding: identity`)", found)
 }
 
 #[cfg(test)]
@@ -150,8 +142,7 @@ mod tests {
 
     #[test]
     fn a_truncated_encoded_body_is_decoded_up_to_its_end() {
-        let long: Vec<u8> =
-            (0..200_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_be_bytes()).collect();
+        let long: Vec<u8> = (0..200_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_be_bytes()).collect();
         let packed = gzip(&long);
         let part = unpacked("gzip", packed[..packed.len() / 2].to_vec());
         assert!(matches!(part.error, Some(DecodeError::InvalidEncoding(_))));

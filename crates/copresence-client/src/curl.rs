@@ -84,8 +84,7 @@ impl ShellWord {
         match self.0.as_slice() {
             [ShellWordPart::Text(text)] if text.chars().all(plain) => text.clone(),
             parts
-                if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_)))
-                    && self.fits_double_quotes() =>
+                if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_))) && self.fits_double_quotes() =>
             {
                 self.double_quoted()
             }
@@ -180,15 +179,15 @@ impl CurlCommand {
 
     /// The command for a shell, with one line per header.
     pub fn to_command_line(&self) -> String {
-        let line =
-            |words: &Vec<ShellWord>| words.iter().map(ShellWord::shell_quoted).collect::<Vec<_>>().join(" ");
+        let line = |words: &Vec<ShellWord>| words.iter().map(ShellWord::shell_quoted).collect::<Vec<_>>().join(" ");
         self.shell_words_by_line().iter().map(line).collect::<Vec<_>>().join(" \\\n  ")
     }
 
     /// The words of each line of the command.
     fn shell_words_by_line(&self) -> Vec<Vec<ShellWord>> {
         let mut first: Vec<_> = ["curl", "-sS", "-i"].map(ShellWord::word_from_text).into();
-        let globs = |part: &ShellWordPart| matches!(part, ShellWordPart::Text(text) if text.contains(['[', ']', '{', '}']));
+        let globs =
+            |part: &ShellWordPart| matches!(part, ShellWordPart::Text(text) if text.contains(['[', ']', '{', '}']));
         if self.url.0.iter().any(globs) {
             first.push(ShellWord::word_from_text("--globoff"));
         }
@@ -203,9 +202,7 @@ impl CurlCommand {
         let mut lines = vec![first];
         lines.extend(self.headers.iter().map(|header| vec![ShellWord::word_from_text("-H"), header.clone()]));
         // `-d` would read a file for a body that starts with `@`.
-        lines.extend(
-            self.request_body.iter().map(|body| vec![ShellWord::word_from_text("--data-raw"), body.clone()]),
-        );
+        lines.extend(self.request_body.iter().map(|body| vec![ShellWord::word_from_text("--data-raw"), body.clone()]));
         lines
     }
 }
@@ -280,11 +277,7 @@ fn recorded_url_word(recorded: &str) -> ShellWord {
 
 /// The text itself, or the variable if the text is masked.
 fn text_or_masked_variable(text: &str, variable: &str) -> ShellWord {
-    if text.contains(MASK) {
-        ShellWord::word_from_variable(variable)
-    } else {
-        ShellWord::word_from_text(text)
-    }
+    if text.contains(MASK) { ShellWord::word_from_variable(variable) } else { ShellWord::word_from_text(text) }
 }
 
 /// A body, with a variable in place of each masked string. The variable is named after the JSON member.

@@ -71,13 +71,7 @@ proptest! {
     }
 }
 
-fn exchange(
-    call: CallKind,
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: Option<&str>,
-) -> Exchange {
+fn exchange(call: CallKind, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&str>) -> Exchange {
     Exchange {
         call,
         started_at: "2026-11-22T10:00:00Z".parse().expect("a time"),
@@ -123,19 +117,14 @@ fn credentials_become_readable_variables() {
 #[test]
 fn the_secrets_of_a_login_become_variables() {
     let body = r#"{"username":"…er","password":"…"}"#;
-    let login =
-        exchange(CallKind::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
+    let login = exchange(CallKind::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
     let command = curl_for_exchange(&login, &vendor()).to_command_line();
     assert!(command.starts_with("curl -sS -i -X POST https://api.test/login"), "{command}");
-    assert!(
-        command.contains("$COPRESENCE_USERNAME") && command.contains("$COPRESENCE_PASSWORD"),
-        "{command}"
-    );
+    assert!(command.contains("$COPRESENCE_USERNAME") && command.contains("$COPRESENCE_PASSWORD"), "{command}");
     assert!(!command.contains('…') && !command.contains("content-length"), "{command}");
     #[cfg(unix)]
     {
-        let variables =
-            [("COPRESENCE_USERNAME", "jane".to_owned()), ("COPRESENCE_PASSWORD", "$(x)".to_owned())];
+        let variables = [("COPRESENCE_USERNAME", "jane".to_owned()), ("COPRESENCE_PASSWORD", "$(x)".to_owned())];
         let words = through_a_shell(&command, &variables);
         let sent: Value = serde_json::from_str(words.last().expect("a body")).expect("JSON");
         assert_eq!(sent, serde_json::json!({"username": "jane", "password": "$(x)"}));
@@ -158,8 +147,7 @@ fn a_partner_header_keeps_its_template_and_a_query_its_names() {
 
 #[test]
 fn a_download_url_becomes_a_variable() {
-    let download =
-        exchange(CallKind::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
+    let download = exchange(CallKind::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
     let command = curl_for_exchange(&download, &vendor()).to_command_line();
     assert_eq!(command, "curl -sS -i -X GET \"$DOWNLOAD_URL\" \\\n  -H 'range: bytes=5-'");
 }

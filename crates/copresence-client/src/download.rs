@@ -7,8 +7,7 @@ use crate::exchange::ExchangeOutcome;
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::transport::{
-    HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after,
-    redirect_target,
+    HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after, redirect_target,
 };
 use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind};
 use bytes::Bytes;
@@ -27,9 +26,9 @@ const MAX_REDIRECTS: usize = 5;
 pub struct ResumePoint {
     /// Number of bytes that are already saved. Zero requests the whole file.
     pub offset: u64,
-    /// [`OpenedDownload::if_range_validator`] of the earlier response. It prevents that two versions of a file are combined.
+    /// [`OpenedDownload::validator`] of the earlier response. It prevents that two versions of a file are combined.
     pub validator: Option<String>,
-    /// [`OpenedDownload::total_duration_range`] of the earlier response. A response with another total is invalid.
+    /// [`OpenedDownload::total`] of the earlier response. A response with another total is invalid.
     pub total: Option<u64>,
 }
 
@@ -98,7 +97,7 @@ pub enum DownloadError {
     /// The stream ended before the end of the file.
     #[error("the download was interrupted after {received} bytes{}: {detail}", expected_size_suffix(*expected))]
     Interrupted {
-        /// Number of bytes received, counted from the start of the file (including [`OpenedDownload::resume_offset`]).
+        /// Number of bytes received, counted from the start of the file (including [`OpenedDownload::offset`]).
         received: u64,
         /// Size of the whole file in bytes, if known.
         expected: Option<u64>,
@@ -128,8 +127,7 @@ pub(crate) async fn open_download(
     let mut redactor = known.with_secret(url.expose_url());
     let mut behind: Option<u16> = None;
     for _ in 0..=MAX_REDIRECTS {
-        let route =
-            CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
+        let route = CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
         let request = build_request(&route);
         let mut capture = transport.start_download_capture(&request, &redactor);
         let response = match transport.send_and_await_headers(request, None, &redactor).await {
@@ -224,9 +222,8 @@ fn check_download_response(
 ) -> Result<(u64, Option<u64>), DownloadError> {
     let headers = response.headers();
     let status = response.status().as_u16();
-    let broken = |mismatch| {
-        DownloadError::InvalidResponse(InvalidResponse { status, violation: mismatch, body: Bytes::new() })
-    };
+    let broken =
+        |mismatch| DownloadError::InvalidResponse(InvalidResponse { status, violation: mismatch, body: Bytes::new() });
     if matches!(status, 200 | 206)
         && let Some(mismatch) = content_encoding::find_encoding_violation(headers)
     {
@@ -236,8 +233,7 @@ fn check_download_response(
     match (status, resume) {
         (200, _) => Ok((0, response.content_length())),
         (206, Some(resume)) => {
-            let wrong =
-                |rule: String| broken(SpecViolation::new("Content-Range", rule, "another range or none"));
+            let wrong = |rule: String| broken(SpecViolation::new("Content-Range", rule, "another range or none"));
             let range = range.as_deref().and_then(ContentRange::parse_content_range);
             let from = resume.offset;
             match range {
@@ -245,9 +241,7 @@ fn check_download_response(
                 Some(range) if range.total.is_some_and(|total| range.last >= total) => {
                     Err(wrong("a range within the file".to_owned()))
                 }
-                Some(range)
-                    if resume.total.is_some() && range.total.is_some() && resume.total != range.total =>
-                {
+                Some(range) if resume.total.is_some() && range.total.is_some() && resume.total != range.total => {
                     Err(wrong("a range of the same file (the same total size)".to_owned()))
                 }
                 Some(range) => Ok((from, range.total.or(resume.total))),
@@ -259,14 +253,10 @@ fn check_download_response(
             Err(broken(SpecViolation::new("status", rule, "a partial response (status 206)")))
         }
         (416, Some(_)) => {
-            let total =
-                range.as_deref().and_then(|range| range.strip_prefix("bytes */")?.trim().parse().ok());
+            let total = range.as_deref().and_then(|range| range.strip_prefix("bytes */")?.trim().parse().ok());
             Err(DownloadError::RangeNotSatisfiable { total })
         }
-        _ => Err(DownloadError::ErrorStatus {
-            status,
-            retry_after: parse_retry_after(headers, SystemTime::now()),
-        }),
+        _ => Err(DownloadError::ErrorStatus { status, retry_after: parse_retry_after(headers, SystemTime::now()) }),
     }
 }
 
@@ -312,8 +302,7 @@ fn body_stream(
             }
             Err(_) => (ResponseLossKind::TimedOut, "the file server stopped sending".to_owned()),
         };
-        let error =
-            DownloadError::Interrupted { received: reading.received, expected: reading.total, loss, detail };
+        let error = DownloadError::Interrupted { received: reading.received, expected: reading.total, loss, detail };
         reading.capture.finish_with_error(ExchangeOutcome::ResponseLost, error.to_string());
         Some((Err(error), None))
     })
@@ -393,10 +382,7 @@ mod tests {
         let range = ContentRange { first: 5, last: 9, total: Some(10) };
         assert_eq!(ContentRange::parse_content_range("bytes 5-9/10"), Some(range));
         assert_eq!(ContentRange::parse_content_range("Bytes 5-9/10"), Some(range));
-        assert_eq!(
-            ContentRange::parse_content_range("bytes 5-9/*"),
-            Some(ContentRange { total: None, ..range })
-        );
+        assert_eq!(ContentRange::parse_content_range("bytes 5-9/*"), Some(ContentRange { total: None, ..range }));
         for bad in ["", "bytes", "bytes */10", "bytes 9-5/10", "items 5-9/10", "bytes 5-9", "bytes -9/10"] {
             assert_eq!(ContentRange::parse_content_range(bad), None, "{bad}");
         }
@@ -419,9 +405,7 @@ mod tests {
         };
         assert_eq!(go("http://a.test/", "https://u:p@b.test/x").expect("followed"), "https://b.test/x");
         assert!(go("http://a.test/", "http://b.test/").is_ok());
-        for (from, to) in
-            [("https://a.test/", "http://b.test/s?sig=1"), ("http://a.test/", "file:///etc/passwd")]
-        {
+        for (from, to) in [("https://a.test/", "http://b.test/s?sig=1"), ("http://a.test/", "file:///etc/passwd")] {
             let error = go(from, to).expect_err(to).to_string();
             assert!(!error.contains("sig") && !error.contains("passwd"), "{error}");
         }

@@ -271,10 +271,7 @@ mod tests {
         assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00Z");
         for (part, keys) in [
             ("request", "method url httpVersion cookies headers queryString headersSize bodySize"),
-            (
-                "response",
-                "status statusText httpVersion cookies headers content redirectURL headersSize bodySize",
-            ),
+            ("response", "status statusText httpVersion cookies headers content redirectURL headersSize bodySize"),
             ("timings", "send wait receive"),
         ] {
             for key in keys.split(' ') {
@@ -295,14 +292,10 @@ mod tests {
         for status in [400, 401, 402] {
             recorder.record_exchange(exchange(Some(status)));
         }
-        let kept: Vec<_> =
-            recorder.recorded_exchanges().iter().filter_map(|exchange| exchange.status).collect();
+        let kept: Vec<_> = recorder.recorded_exchanges().iter().filter_map(|exchange| exchange.status).collect();
         assert_eq!(kept, [401, 402]);
         let mut file = Vec::new();
         recorder.write_har(&mut file).expect("written to memory");
-        assert_eq!(
-            serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"),
-            recorder.har_document()
-        );
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"), recorder.har_document());
     }
 }

@@ -38,8 +38,7 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts,
-    TokenSource,
+    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource,
 };
 pub use download::{DownloadError, OpenedDownload, ResumePoint};
 pub use error::{CallError, InvalidResponse};

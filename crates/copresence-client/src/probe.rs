@@ -40,10 +40,7 @@ pub struct ProbeRequest {
 
 impl fmt::Debug for ProbeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe")
-            .field("call", &self.call)
-            .field("method", &self.method)
-            .finish_non_exhaustive()
+        f.debug_struct("Probe").field("call", &self.call).field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -125,9 +122,8 @@ impl Prober {
             Arc::clone(&slot) as Arc<dyn ExchangeRecorder>,
         );
         let reply = self.send_and_capture_response(&probe, request, capture, &redactor).await;
-        let exchange = slot
-            .take_exchange()
-            .ok_or_else(|| SetupError::HttpClient("an exchange was not captured".to_owned()))?;
+        let exchange =
+            slot.take_exchange().ok_or_else(|| SetupError::HttpClient("an exchange was not captured".to_owned()))?;
         Ok(ProbeResult { exchange, response: reply })
     }
 

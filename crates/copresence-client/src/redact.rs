@@ -118,11 +118,7 @@ impl Redactor {
     fn redact_piece(&self, piece: &[u8]) -> Vec<u8> {
         if let Ok(text) = serde_json::from_slice::<String>(piece) {
             let masked = self.redact_text(&text);
-            return if masked == text {
-                piece.to_vec()
-            } else {
-                Value::from(masked).to_string().into_bytes()
-            };
+            return if masked == text { piece.to_vec() } else { Value::from(masked).to_string().into_bytes() };
         }
         let mut piece = piece.to_vec();
         for secret in self.secrets.iter().map(|secret| secret.expose_secret().as_bytes()) {
@@ -139,8 +135,7 @@ impl Redactor {
             Some(token) => Cow::Owned(self.with_secret(&token)),
             None => Cow::Borrowed(self),
         };
-        let sweep =
-            |(name, value): (String, String)| (redactor.redact_text(&name), redactor.redact_text(&value));
+        let sweep = |(name, value): (String, String)| (redactor.redact_text(&name), redactor.redact_text(&value));
         let body = redactor.redact_response_body(raw);
         Exchange {
             call: raw.call,
@@ -150,10 +145,7 @@ impl Redactor {
             method: raw.method.to_string(),
             url: redactor.redact_text(&redact_request_url(raw.call, &raw.url)),
             request_headers: redact_request_headers(&raw.request_headers).map(sweep).collect(),
-            request_body: raw
-                .request_body
-                .as_deref()
-                .map(|body| redactor.redact_request_body(raw.call, body)),
+            request_body: raw.request_body.as_deref().map(|body| redactor.redact_request_body(raw.call, body)),
             status: raw.status,
             response_headers: redact_response_headers(&raw.response_headers).map(sweep).collect(),
             body,
@@ -166,9 +158,7 @@ impl Redactor {
     /// Redacts the body of a request.
     fn redact_request_body(&self, call: CallKind, body: &str) -> String {
         match serde_json::from_str(body) {
-            Ok(json) => {
-                self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string())
-            }
+            Ok(json) => self.redact_and_truncate(&self.redact_json(json, call == CallKind::Login).to_string()),
             Err(_) => omission_note(body.len() as u64, "not JSON"),
         }
     }
@@ -229,13 +219,9 @@ impl Redactor {
         let plain = |text: &str| self.secrets.iter().any(|secret| text.contains(secret.expose_secret()));
         let decoded = |text: &str| {
             plain(&percent_encoding::percent_decode_str(text).decode_utf8_lossy())
-                || plain(&String::from_utf8_lossy(
-                    &percent_encoding::percent_decode_str(text).collect::<Vec<_>>(),
-                ))
+                || plain(&String::from_utf8_lossy(&percent_encoding::percent_decode_str(text).collect::<Vec<_>>()))
         };
-        plain(text)
-            || (text.contains('%') && decoded(text))
-            || (text.contains('+') && decoded(&text.replace('+', " ")))
+        plain(text) || (text.contains('%') && decoded(text)) || (text.contains('+') && decoded(&text.replace('+', " ")))
     }
 }
 
@@ -310,8 +296,7 @@ fn reduce_urls_to_origins(text: &str) -> String {
             from = found + 4;
             continue;
         }
-        let length =
-            rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(rest.len());
+        let length = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>')).unwrap_or(rest.len());
         let url = text[found..found + length].replace("\\/", "/");
         clean.push_str(&text[from..found]);
         clean.push_str(reduce_url_to_origin(&url).as_deref().unwrap_or(MASK));
@@ -335,10 +320,7 @@ fn redact_request_url(call: CallKind, url: &Url) -> String {
 fn redact_request_headers(headers: &HeaderMap) -> impl Iterator<Item = (String, String)> + '_ {
     headers.iter().map(|(name, value)| {
         let secret = value.is_sensitive() || is_secret_name(name.as_str());
-        (
-            name.to_string(),
-            if secret { mask_value(&header_value_text(value)) } else { header_value_text(value) },
-        )
+        (name.to_string(), if secret { mask_value(&header_value_text(value)) } else { header_value_text(value) })
     })
 }
 

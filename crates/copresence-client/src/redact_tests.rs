@@ -34,9 +34,7 @@ fn strings(exchange: &Exchange) -> Vec<&str> {
     let headers = exchange.request_headers.iter().chain(&exchange.response_headers);
     let mut all: Vec<&str> = headers.flat_map(|(name, value)| [name.as_str(), value.as_str()]).collect();
     all.push(&exchange.url);
-    all.extend(
-        [&exchange.request_body, &exchange.body, &exchange.error].into_iter().filter_map(Option::as_deref),
-    );
+    all.extend([&exchange.request_body, &exchange.body, &exchange.error].into_iter().filter_map(Option::as_deref));
     all
 }
 
@@ -55,12 +53,7 @@ fn a_redacted_response_keeps_its_structure() {
     for (call, status, body, kept) in [
         (CallKind::Redeem, 200, ready, kept),
         (CallKind::Redeem, 200, &waiting.to_string(), waiting),
-        (
-            CallKind::Login,
-            200,
-            login,
-            json!({ "sessionToken": "…ef", "email": "…st", "pin": "… (a number)" }),
-        ),
+        (CallKind::Login, 200, login, json!({ "sessionToken": "…ef", "email": "…st", "pin": "… (a number)" })),
         (CallKind::Generate, 201, r#"{"data":{"t":"short-lived-token"}}"#, json!({ "data": { "t": "…en" } })),
         (CallKind::Generate, 400, &refused.to_string(), refused),
     ] {
@@ -73,10 +66,7 @@ fn a_redacted_response_keeps_its_structure() {
 fn a_body_that_cannot_be_parsed_is_kept_only_of_an_error_response() {
     let cut = r#"{"payload_complete":[{"download_URL":"https:\/\/files.test\/a?sig=s3cret"#;
     assert!(!recorded(CallKind::Redeem, 200, cut).contains("s3cret"));
-    assert_eq!(
-        recorded(CallKind::Redeem, 500, cut),
-        r#"{"payload_complete":[{"download_URL":"https://files.test/…"#
-    );
+    assert_eq!(recorded(CallKind::Redeem, 500, cut), r#"{"payload_complete":[{"download_URL":"https://files.test/…"#);
     assert_eq!(recorded(CallKind::Redeem, 502, "<h1>Bad Gateway</h1>"), "<h1>Bad Gateway</h1>");
     assert_eq!(recorded(CallKind::Redeem, 200, ""), "");
 }
@@ -93,8 +83,7 @@ fn a_long_body_is_truncated() {
 
 #[test]
 fn urls_in_a_message_are_reduced_to_their_origins() {
-    let words =
-        Redactor::default().redact_message("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
+    let words = Redactor::default().redact_message("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
     assert_eq!(words, "see https://a.test/… and http://e.test/… not httpd");
 }
 
@@ -113,8 +102,7 @@ fn headers_are_masked_by_name_sensitivity_and_url() {
     let pair = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let expected = [("x-partner", "…ab"), ("authorization", "…"), ("accept", "*/*")].map(pair);
     assert_eq!(exchange.request_headers, expected);
-    let expected =
-        [("set-cookie", "…89"), ("location", "/…"), ("www-authenticate", "Bearer realm=x")].map(pair);
+    let expected = [("set-cookie", "…89"), ("location", "/…"), ("www-authenticate", "Bearer realm=x")].map(pair);
     assert_eq!(exchange.response_headers, expected);
 }
 
@@ -200,10 +188,8 @@ fn secrets_in_a_stored_body_are_masked_except_in_names_and_urls() {
         "x":"…", "download_URL" : "https:\/\/f.test/avatar?k=api-key-0123"}]}"#;
     assert_eq!(std::str::from_utf8(&kept).expect("text"), expected);
     serde_json::from_slice::<Value>(&kept).expect("still JSON");
-    let hidden = redactor.redact_body_for_saving(
-        &Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#),
-        true,
-    );
+    let hidden = redactor
+        .redact_body_for_saving(&Bytes::from_static(br#"["\u0061pi-key-0123", "\u0061ll", "%61pi-key-0123"]"#), true);
     assert_eq!(&hidden[..], "[\"…23\", \"\\u0061ll\", \"…\"]".as_bytes());
     for plain in ["api-key-0123", "\"api-key-0123", "<html>api-key-0123 "] {
         let kept = redactor.redact_body_for_saving(&Bytes::copy_from_slice(plain.as_bytes()), true);
@@ -216,10 +202,8 @@ fn secrets_in_a_stored_body_are_masked_except_in_names_and_urls() {
 #[test]
 fn urls_of_an_error_response_are_masked() {
     let redactor = Redactor::new(["api-key-0123"]);
-    for page in [
-        r#"<a href="http://x.test/?key api-key-0123">no</a>"#,
-        r#"{"error":"https://x.test/?k=api-key-0123"}"#,
-    ] {
+    for page in [r#"<a href="http://x.test/?key api-key-0123">no</a>"#, r#"{"error":"https://x.test/?k=api-key-0123"}"#]
+    {
         let body = Bytes::from_static(page.as_bytes());
         assert_eq!(
             redactor.redact_body_for_saving(&body, true),

@@ -1,8 +1,6 @@
 //! The requests for a backend and its credentials, checked and prepared.
 
-use crate::backend::{
-    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
-};
+use crate::backend::{Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
 use crate::endpoint_url::{check_callable_url, join_endpoint};
 use crate::exchange::CallKind;
 use crate::redact::Redactor;
@@ -47,11 +45,7 @@ pub(crate) struct LoginPlan {
 
 impl RequestPlan {
     /// Checks the backend, credentials and timeouts, and prepares the requests.
-    pub(crate) fn new(
-        backend: Backend,
-        credentials: Credentials,
-        time_outs: &Timeouts,
-    ) -> Result<Self, SetupError> {
+    pub(crate) fn new(backend: Backend, credentials: Credentials, time_outs: &Timeouts) -> Result<Self, SetupError> {
         let Timeouts { connect, read, total } = time_outs;
         if connect.is_zero() || read.is_zero() || connect >= total || (*read).max(*total) > MAX_TIMEOUT {
             return Err(SetupError::InvalidTimeouts);

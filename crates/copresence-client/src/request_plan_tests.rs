@@ -33,9 +33,7 @@ fn endpoints_are_below_the_path_of_the_base_url() {
     let login = Some((Username::new("jane"), Password::new("pass")));
     let plan = plan(&backend, Credentials { login, ..keyed() }).expect("a plan");
     assert_eq!(plan.redeem_route.url.as_str(), "https://api.test/parse/redeemExportToken");
-    let TokenRoute::Direct { generate, login: Some(login), .. } = plan.token_route else {
-        panic!("not direct")
-    };
+    let TokenRoute::Direct { generate, login: Some(login), .. } = plan.token_route else { panic!("not direct") };
     assert_eq!(generate.url.as_str(), "https://api.test/parse/generateExportToken");
     assert_eq!(login.route.url.as_str(), "https://api.test/parse/auth/login?app=1");
 }
@@ -84,10 +82,7 @@ fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
 fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(
-            matches!(
-                problem(&Backend::backend_for_vendor(url(base)), keyed()),
-                SetupError::InvalidUrl { .. }
-            ),
+            matches!(problem(&Backend::backend_for_vendor(url(base)), keyed()), SetupError::InvalidUrl { .. }),
             "{base}"
         );
     }

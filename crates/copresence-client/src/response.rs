@@ -28,13 +28,7 @@ pub struct ApiResponse {
 impl ApiResponse {
     /// A response to a redeem request, as read from a journal.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self {
-            status,
-            body: body.into(),
-            retry_after: None,
-            redirect_host: None,
-            redactor: Redactor::default(),
-        }
+        Self { status, body: body.into(), retry_after: None, redirect_host: None, redactor: Redactor::default() }
     }
 
     /// Classifies a response to a redeem request with a status other than 200. Returns `None` for 200.
@@ -42,8 +36,7 @@ impl ApiResponse {
     /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
     /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
     pub fn classify_redeem_error(&self) -> Option<ErrorResponse> {
-        (self.status != StatusCode::OK.as_u16())
-            .then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
+        (self.status != StatusCode::OK.as_u16()).then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
     }
 }
 

@@ -14,9 +14,7 @@ pub enum SetupError {
         call: CallKind,
     },
     /// [`TokenSource::Direct`](crate::TokenSource::Direct) with neither session token nor login.
-    #[error(
-        "no session token and no user name and password: one of the two is needed to generate Export Tokens"
-    )]
+    #[error("no session token and no user name and password: one of the two is needed to generate Export Tokens")]
     MissingSession,
     /// The user name or the password of the login is empty.
     #[error("the login is incomplete: both the user name and the password are needed")]
@@ -48,9 +46,7 @@ pub enum SetupError {
         why: &'static str,
     },
     /// A string is not a JSON Pointer.
-    #[error(
-        "{pointer:?} is not a JSON Pointer to the {what}: it must start with a slash, for example /data/token"
-    )]
+    #[error("{pointer:?} is not a JSON Pointer to the {what}: it must start with a slash, for example /data/token")]
     InvalidPointer {
         /// The value that the pointer is for.
         what: &'static str,
@@ -61,9 +57,7 @@ pub enum SetupError {
     #[error("the login cannot be a {0} request, because it has no body for the password; use POST")]
     LoginMethodWithoutBody(Method),
     /// The timeouts are out of range, or it could not be determined whether a request was sent.
-    #[error(
-        "the timeouts must be above zero and at most one hour, and the connect timeout must be below the total"
-    )]
+    #[error("the timeouts must be above zero and at most one hour, and the connect timeout must be below the total")]
     InvalidTimeouts,
     /// https is used, and there are no root certificates.
     #[error(

@@ -24,19 +24,18 @@ pub(crate) fn shared_tls_config() -> Result<ClientConfig, String> {
 
 /// A TLS configuration without root certificates. Every handshake fails.
 pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(installed_crypto_provider())
-        .with_safe_default_protocol_versions();
+    let builder =
+        ClientConfig::builder_with_provider(installed_crypto_provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     Ok(with_http1_alpn(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()))
 }
 
 /// Loads the root certificates.
 fn load_tls_config() -> Result<ClientConfig, String> {
-    let verifier =
-        Verifier::new_with_extra_roots(extra_roots_from_environment()?, installed_crypto_provider())
-            .map_err(|error| error.to_string())?;
-    let builder = ClientConfig::builder_with_provider(installed_crypto_provider())
-        .with_safe_default_protocol_versions();
+    let verifier = Verifier::new_with_extra_roots(extra_roots_from_environment()?, installed_crypto_provider())
+        .map_err(|error| error.to_string())?;
+    let builder =
+        ClientConfig::builder_with_provider(installed_crypto_provider()).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     // rustls calls every custom verifier dangerous. This one uses the verifier of the operating system.
     let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));

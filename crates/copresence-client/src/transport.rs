@@ -102,16 +102,10 @@ impl HttpTransport {
             // Some servers and proxies reject a POST without `Content-Length` (411).
             request.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let capture = ExchangeCapture::start_capture(
-            call,
-            &request,
-            token_pointer,
-            redactor.clone(),
-            Arc::clone(&self.recorder),
-        );
+        let capture =
+            ExchangeCapture::start_capture(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
         let deadline = Instant::now() + self.timeouts.total;
-        let (mut response, mut capture) =
-            self.send_and_capture_headers(request, deadline, &redactor, capture).await?;
+        let (mut response, mut capture) = self.send_and_capture_headers(request, deadline, &redactor, capture).await?;
         let status = response.status().as_u16();
         let unpacked = match self.read_response_body(&mut response, deadline, MAX_BODY, &redactor).await {
             Ok(body) => content_encoding::decode_body(response.headers(), body),
@@ -130,11 +124,7 @@ impl HttpTransport {
             None => capture.finish_complete(),
             Some(DecodeError::InvalidEncoding(mismatch)) => {
                 capture.finish_with_error(ExchangeOutcome::InvalidResponse, mismatch.to_string());
-                return Err(CallError::InvalidResponse(InvalidResponse {
-                    status,
-                    violation: mismatch,
-                    body,
-                }));
+                return Err(CallError::InvalidResponse(InvalidResponse { status, violation: mismatch, body }));
             }
             Some(DecodeError::TooLarge) => {
                 let evidence = lost_response_too_large(Some(status), body, MAX_BODY);
@@ -176,18 +166,8 @@ impl HttpTransport {
     }
 
     /// Starts the capture of a download.
-    pub(crate) fn start_download_capture(
-        &self,
-        request: &reqwest::Request,
-        redactor: &Redactor,
-    ) -> ExchangeCapture {
-        ExchangeCapture::start_capture(
-            CallKind::Download,
-            request,
-            None,
-            redactor.clone(),
-            Arc::clone(&self.recorder),
-        )
+    pub(crate) fn start_download_capture(&self, request: &reqwest::Request, redactor: &Redactor) -> ExchangeCapture {
+        ExchangeCapture::start_capture(CallKind::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
     }
 
     /// Sends one request and waits for the response headers.
@@ -202,8 +182,7 @@ impl HttpTransport {
         // missing response.
         let quiet = Instant::now() + connect + read;
         let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
-        let client =
-            if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
+        let client = if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
         match timeout_at(until, client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
@@ -211,12 +190,9 @@ impl HttpTransport {
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
                 Err(NoResponseReason::NeverSent(ConnectError::from_reqwest(&error, redactor)))
             }
-            Ok(Err(error)) => Err(NoResponseReason::ResponseLost(lost_response_from_error(
-                &error,
-                None,
-                Bytes::new(),
-                redactor,
-            ))),
+            Ok(Err(error)) => {
+                Err(NoResponseReason::ResponseLost(lost_response_from_error(&error, None, Bytes::new(), redactor)))
+            }
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
     }
@@ -280,8 +256,7 @@ pub(crate) fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<
         Duration::from_secs(seconds)
     } else {
         // The clock of the backend is used if it sends `Date`, because the clock of this machine may be wrong.
-        let date =
-            headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
+        let date = headers.get(header::DATE).and_then(|date| parse_http_date(date.to_str().ok()?.trim()).ok());
         parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
     };
     Some(pause.min(MAX_RETRY_AFTER))
@@ -312,8 +287,7 @@ pub(crate) fn lost_response_from_error(
 /// Such a body ends with the connection, which looks the same as a lost connection, so the JSON is checked.
 fn is_truncated_json(response: &reqwest::Response, body: &[u8]) -> bool {
     let headers = response.headers();
-    let framed =
-        headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
+    let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
     !framed
         && !body.trim_ascii().is_empty()
         && serde_json::from_slice::<IgnoredAny>(body).is_err_and(|error| error.is_eof())

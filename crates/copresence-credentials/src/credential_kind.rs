@@ -20,8 +20,7 @@ pub enum CredentialKind {
 
 impl CredentialKind {
     /// Every kind, in the order in which they are shown.
-    pub const ALL: [Self; 5] =
-        [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
+    pub const ALL: [Self; 5] = [Self::ApiKey, Self::SessionToken, Self::Username, Self::Password, Self::PartnerKey];
 
     /// The name on the command line and in the keychain.
     pub const fn as_str(self) -> &'static str {

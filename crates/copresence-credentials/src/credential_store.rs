@@ -51,11 +51,7 @@ impl CredentialStore {
     ///
     /// # Errors
     /// The keychain could not be read within the timeout.
-    pub fn get_credential(
-        &self,
-        profile: &str,
-        slot: CredentialKind,
-    ) -> Result<Option<SecretString>, KeychainError> {
+    pub fn get_credential(&self, profile: &str, slot: CredentialKind) -> Result<Option<SecretString>, KeychainError> {
         if let Some(value) = self.remembered_credential(profile, slot) {
             return Ok(Some(value));
         }
@@ -217,10 +213,7 @@ mod tests {
     #[test]
     fn empty_and_too_large_values_are_rejected_without_the_keychain() {
         let vault = CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO);
-        assert_eq!(
-            vault.set_credential("a", CredentialKind::ApiKey, &secret(" \n")),
-            Err(KeychainError::EmptyValue)
-        );
+        assert_eq!(vault.set_credential("a", CredentialKind::ApiKey, &secret(" \n")), Err(KeychainError::EmptyValue));
         let long = secret(&"x".repeat(platform::MAX_ITEM_BYTES + 1));
         let limit = platform::MAX_ITEM_BYTES;
         assert_eq!(

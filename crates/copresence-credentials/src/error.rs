@@ -127,9 +127,7 @@ impl KeychainError {
                 "Check that the value is only the credential, not a whole file. If it is really that long, pass it \
                  in the environment (COPRESENCE_API_KEY, COPRESENCE_SESSION_TOKEN)."
             }
-            Self::EmptyValue => {
-                "Enter a value, or remove the credential with `copresence credentials remove`."
-            }
+            Self::EmptyValue => "Enter a value, or remove the credential with `copresence credentials remove`.",
             Self::ItemNotText { .. } => {
                 "Remove the item in the keychain program of the system, then set the credential again."
             }

@@ -172,9 +172,7 @@ impl EnvCredentials {
     fn excludes_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
             CredentialKind::SessionToken => self.has_complete_login(),
-            CredentialKind::Username | CredentialKind::Password => {
-                self.has_credential(CredentialKind::SessionToken)
-            }
+            CredentialKind::Username | CredentialKind::Password => self.has_credential(CredentialKind::SessionToken),
             CredentialKind::ApiKey | CredentialKind::PartnerKey => false,
         }
     }
@@ -210,17 +208,13 @@ mod tests {
         ] {
             let found = load_credentials(&unanswering(), "p", &env(way)).expect("the environment is enough");
             assert_eq!(found.keychain_error, None, "the keychain was read");
-            assert_eq!(
-                found.origin_of_credential(CredentialKind::ApiKey),
-                Some(CredentialOrigin::Environment)
-            );
+            assert_eq!(found.origin_of_credential(CredentialKind::ApiKey), Some(CredentialOrigin::Environment));
         }
     }
 
     #[test]
     fn a_keychain_failure_is_an_error_only_if_nothing_else_was_found() {
-        let found =
-            load_credentials(&unanswering(), "p", &env(&[("COPRESENCE_API_KEY", "k")])).expect("something");
+        let found = load_credentials(&unanswering(), "p", &env(&[("COPRESENCE_API_KEY", "k")])).expect("something");
         assert!(found.keychain_error.is_some());
         assert_eq!(found.api_key.expect("given").0.expose(), "k");
         assert!(load_credentials(&unanswering(), "p", &env(&[])).is_err());
@@ -261,20 +255,18 @@ mod tests {
     #[test]
     fn only_wanted_credentials_are_read_from_the_keychain() {
         let set = [("COPRESENCE_PARTNER_KEY", "pk")];
-        let found = load_wanted_credentials(&unanswering(), "p", &env(&set), &[CredentialKind::PartnerKey])
-            .expect("given");
+        let found =
+            load_wanted_credentials(&unanswering(), "p", &env(&set), &[CredentialKind::PartnerKey]).expect("given");
         assert_eq!(found.keychain_error, None);
         assert_eq!(found.partner_key.as_ref().expect("given").0.expose(), "pk");
         // The keychain is read if other credentials are wanted.
-        let found =
-            load_wanted_credentials(&unanswering(), "p", &env(&set), &CredentialKind::ALL).expect("given");
+        let found = load_wanted_credentials(&unanswering(), "p", &env(&set), &CredentialKind::ALL).expect("given");
         assert!(found.keychain_error.is_some());
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let vault =
-            stored(&[(CredentialKind::ApiKey, "0123456789abcdef"), (CredentialKind::Password, "hunter2")]);
+        let vault = stored(&[(CredentialKind::ApiKey, "0123456789abcdef"), (CredentialKind::Password, "hunter2")]);
         let text = format!("{:?}", load_credentials(&vault, "p", &env(&[])).expect("found"));
         assert!(!text.contains("0123456789") && !text.contains("hunter2"), "{text}");
     }

@@ -157,12 +157,11 @@ mod tests {
         let (wake, woken) = channel::<()>();
         // Long enough for the call to start on a busy machine.
         let timeout = Duration::from_secs(1);
-        let outcome: Result<(), _> =
-            run_with_timeout(timeout, &AbandonedCallCount::default(), move |guard| {
-                guard.commit()?;
-                let _ = woken.recv();
-                Ok(())
-            });
+        let outcome: Result<(), _> = run_with_timeout(timeout, &AbandonedCallCount::default(), move |guard| {
+            guard.commit()?;
+            let _ = woken.recv();
+            Ok(())
+        });
         assert_eq!(outcome, Err(KeychainError::WriteUnconfirmed { after: timeout * 2 }));
         drop(wake);
     }

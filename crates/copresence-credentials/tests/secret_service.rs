@@ -16,12 +16,12 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Unlocks the login keyring with the password `pw`, as a login does. Creates it on the first run.
-const UNLOCKED: &str =
-    "printf %s pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; offered;";
+const UNLOCKED: &str = "printf %s pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1; offered;";
 /// Starts the daemon without a password, as an automatic login does.
 const NOT_UNLOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1; offered;";
 /// Suspends the daemon, so that it accepts calls and responds to none.
-const SILENCED: &str = "service=$(offered); kill -STOP $service; trap 'kill -KILL $service' EXIT; export service VAULT_PATIENCE_MS=1500;";
+const SILENCED: &str =
+    "service=$(offered); kill -STOP $service; trap 'kill -KILL $service' EXIT; export service VAULT_PATIENCE_MS=1500;";
 /// Defines `offered`, which waits until the daemon has registered its name on the bus, and prints its process id.
 const OFFERED: &str = "offered() { for try in $(seq 500); do \
      dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / \
@@ -35,19 +35,7 @@ fn a_credential_is_set_read_replaced_and_removed() {
                 get q api-key; get p password; remove p api-key; remove p api-key; get p api-key; check";
     assert_eq!(
         session(&home, UNLOCKED, acts),
-        [
-            "none",
-            "set",
-            "value first",
-            "set",
-            "value second",
-            "none",
-            "none",
-            "removed",
-            "nothing",
-            "none",
-            "ok"
-        ]
+        ["none", "set", "value first", "set", "value second", "none", "none", "removed", "nothing", "none", "ok"]
     );
 }
 
@@ -73,8 +61,7 @@ fn a_credential_persists_across_sessions_and_is_visible_to_other_programs() {
 fn the_keyring_file_does_not_contain_the_plain_secret() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set booth api-key findme0123456789"), ["set"]);
-    let keyring =
-        fs::read(home.path().join(".local/share/keyrings/login.keyring")).expect("the login keyring");
+    let keyring = fs::read(home.path().join(".local/share/keyrings/login.keyring")).expect("the login keyring");
     assert!(keyring.windows(16).all(|w| w != b"findme0123456789"));
 }
 
@@ -109,10 +96,7 @@ fn unlock_fails_if_no_prompt_can_be_shown() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set p api-key kept"), ["set"]);
     let outcome = session(&home, NOT_UNLOCKED, "unlock");
-    assert!(
-        matches!(outcome[0].as_str(), "error keychain-refused" | "error keychain-timed-out"),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome[0].as_str(), "error keychain-refused" | "error keychain-timed-out"), "{outcome:?}");
 }
 
 #[test]
@@ -162,10 +146,7 @@ fn a_bus_without_a_keychain_is_reported() {
     let Some(home) = home() else { return };
     let bus = bare_bus(&home);
     let acts = "get p api-key; set p api-key v; remove p api-key; check";
-    assert_eq!(
-        session_on(&home, &["dbus-run-session", &bus, "--"], "", acts),
-        ["error keychain-no-service"; 4]
-    );
+    assert_eq!(session_on(&home, &["dbus-run-session", &bus, "--"], "", acts), ["error keychain-no-service"; 4]);
 }
 
 /// Not a test: the part that the tests run inside a session, configured by `VAULT_ACTS`.
@@ -174,8 +155,8 @@ fn a_bus_without_a_keychain_is_reported() {
 fn actor() {
     let Ok(acts) = std::env::var("VAULT_ACTS") else { return };
     let hurried = std::env::var("VAULT_PATIENCE_MS").ok().and_then(|ms| ms.parse().ok());
-    let vault = CredentialStore::keychain_backed_store()
-        .with_keychain_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
+    let vault =
+        CredentialStore::keychain_backed_store().with_keychain_timeout(hurried.map_or(PATIENCE, Duration::from_millis));
     for act in acts.split(';') {
         println!("outcome: {}", perform(&vault, act));
     }
@@ -213,8 +194,7 @@ fn perform(vault: &CredentialStore, act: &str) -> String {
 }
 
 fn shell(script: &str) -> String {
-    let output =
-        Command::new("bash").args(["-c", &format!("{OFFERED}{script}")]).output().expect("bash starts");
+    let output = Command::new("bash").args(["-c", &format!("{OFFERED}{script}")]).output().expect("bash starts");
     let said = text(&output.stdout);
     said.lines().last().unwrap_or_default().to_owned()
 }
@@ -270,9 +250,7 @@ fn launched(launcher: &[&str], home: &Path, script: &str) -> Command {
     let mut command = Command::new(launcher[0]);
     command.args(&launcher[1..]).args(["bash", "-c", &format!("{OFFERED}{script}")]);
     command.env("HOME", home).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
-    for name in
-        ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GNOME_KEYRING_CONTROL"]
-    {
+    for name in ["XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR", "GNOME_KEYRING_CONTROL"] {
         command.env_remove(name);
     }
     command
@@ -280,10 +258,8 @@ fn launched(launcher: &[&str], home: &Path, script: &str) -> Command {
 
 fn outcomes(output: &Output) -> Vec<String> {
     let out = text(&output.stdout);
-    let found: Vec<String> = out
-        .lines()
-        .filter_map(|line| line.split_once("outcome: ").map(|(_, outcome)| outcome.to_owned()))
-        .collect();
+    let found: Vec<String> =
+        out.lines().filter_map(|line| line.split_once("outcome: ").map(|(_, outcome)| outcome.to_owned())).collect();
     assert!(!found.is_empty(), "nothing came out of the session:\n{out}\n{}", text(&output.stderr));
     found
 }

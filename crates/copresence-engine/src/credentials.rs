@@ -2,9 +2,7 @@
 
 use crate::profile::Profile;
 use copresence_client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
-pub use copresence_credentials::{
-    CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError,
-};
+pub use copresence_credentials::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError};
 
 /// The credentials that a profile's token source and redeem route can use.
 pub fn usable_credential_kinds(profile: &Profile) -> Vec<CredentialKind> {

@@ -162,12 +162,8 @@ mod tests {
 
     #[test]
     fn the_kind_is_the_serde_tag() {
-        let event = EventKind::Ended {
-            code: "saved".into(),
-            exit: 0,
-            message: String::new(),
-            visit_state: "saved".into(),
-        };
+        let event =
+            EventKind::Ended { code: "saved".into(), exit: 0, message: String::new(), visit_state: "saved".into() };
         assert_eq!(serde_json::to_value(&event).expect("plain data")["event"], event.event_name());
     }
 }

@@ -39,12 +39,14 @@ pub async fn forget_visits_before(
     data_store: &DataStore,
     moment: Option<Timestamp>,
 ) -> Result<ForgetResult, StoreError> {
-    forget_matching_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment))
-        .await
+    forget_matching_visits(data_store, |record| moment.is_none_or(|moment| record.start.started_at < moment)).await
 }
 
 /// Forgets every visit for which `is_due` returns true, and removes their files. `is_due` is called right before
 /// each visit is forgotten.
+///
+/// # Errors
+/// As [`forget_visit`]. Returns the first error, after all other visits were forgotten.
 pub async fn forget_matching_visits(
     data_store: &DataStore,
     is_due: impl Fn(&VisitRecord) -> bool,

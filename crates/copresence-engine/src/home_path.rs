@@ -16,9 +16,7 @@ pub fn abbreviate_home(path: &str, home: Option<&Path>) -> String {
 /// Abbreviates every path below the home folder in a text.
 pub fn abbreviate_home_in_text(text: &str, home: Option<&Path>) -> String {
     match home.filter(|home| home.parent().is_some()) {
-        Some(home) => {
-            text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}"))
-        }
+        Some(home) => text.replace(&format!("{}{MAIN_SEPARATOR}", home.display()), &format!("~{MAIN_SEPARATOR}")),
         None => text.to_owned(),
     }
 }

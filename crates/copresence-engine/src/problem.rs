@@ -169,13 +169,7 @@ const MESSAGES: &[MessageRow] = &[
         "Fix what is named, then `copresence history forget` or *Wipe now* removes the rest",
         true,
     ),
-    message_row(
-        "interrupted",
-        "See you!",
-        "Interrupted.",
-        "`copresence recover` finishes what was redeemed",
-        true,
-    ),
+    message_row("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
     message_row(
         "checks_running",
         TELL_STAFF,
@@ -197,13 +191,7 @@ const MESSAGES: &[MessageRow] = &[
         "What was judged by then is kept; start again for the rest",
         true,
     ),
-    message_row(
-        "checks_none",
-        TELL_STAFF,
-        "No run of checks has ended since the program started.",
-        "Start one",
-        false,
-    ),
+    message_row("checks_none", TELL_STAFF, "No run of checks has ended since the program started.", "Start one", false),
     message_row(
         "not_recorded",
         TELL_STAFF,
@@ -233,13 +221,7 @@ const MESSAGES: &[MessageRow] = &[
         "Enter the current PIN, then the new one",
         true,
     ),
-    message_row(
-        "pin_wait",
-        TELL_STAFF,
-        "Too many wrong PINs: the next try has to wait.",
-        "Wait, then try again",
-        true,
-    ),
+    message_row("pin_wait", TELL_STAFF, "Too many wrong PINs: the next try has to wait.", "Wait, then try again", true),
     message_row("pin_length", TELL_STAFF, "A PIN must have 4 to 32 digits.", "Choose another one", true),
     message_row(
         "settings_failed",
@@ -301,13 +283,7 @@ pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
         Some(detail) if !detail.is_empty() => format!("{} ({detail})", operator.trim_end_matches('.')),
         _ => operator.to_owned(),
     };
-    Problem {
-        code: code.to_owned(),
-        visitor: visitor.to_owned(),
-        operator,
-        hint: hint.to_owned(),
-        retry_helps,
-    }
+    Problem { code: code.to_owned(), visitor: visitor.to_owned(), operator, hint: hint.to_owned(), retry_helps }
 }
 
 /// The problem of an outcome.
@@ -389,9 +365,6 @@ mod tests {
         let outcome = Outcome::Unreachable("connection refused".into());
         let problem = problem_for_outcome(&outcome);
         assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
-        assert!(
-            operator_message(&problem)
-                .starts_with("The backend cannot be reached (connection refused). Check")
-        );
+        assert!(operator_message(&problem).starts_with("The backend cannot be reached (connection refused). Check"));
     }
 }

@@ -52,8 +52,7 @@ impl QrCode {
     /// As [`Self::new`].
     pub fn with_fewest_modules(link: &str) -> Result<Self, QrError> {
         let code = Encoder::with_error_correction_level(link.as_bytes(), EcLevel::L);
-        code.map(|code| Self { code })
-            .map_err(|_| QrError::TooLong { bytes: link.len(), capacity: MAX_LINK_BYTES })
+        code.map(|code| Self { code }).map_err(|_| QrError::TooLong { bytes: link.len(), capacity: MAX_LINK_BYTES })
     }
 
     /// Modules per side, without the quiet zone.
@@ -77,8 +76,7 @@ impl QrCode {
     /// # Errors
     /// When the encoder fails, for example for want of memory.
     pub fn to_png(&self, module: u32) -> Result<Vec<u8>, image::ImageError> {
-        let picture =
-            self.code.render::<image::Luma<u8>>().quiet_zone(true).module_dimensions(module, module).build();
+        let picture = self.code.render::<image::Luma<u8>>().quiet_zone(true).module_dimensions(module, module).build();
         let mut bytes = std::io::Cursor::new(Vec::new());
         picture.write_to(&mut bytes, image::ImageFormat::Png)?;
         Ok(bytes.into_inner())
@@ -116,10 +114,7 @@ mod tests {
     #[test]
     fn a_link_that_is_too_long_is_refused_with_both_lengths() {
         let error = QrCode::new(&"x".repeat(MAX_LINK_BYTES + 1)).err();
-        assert_eq!(
-            error.expect("too long"),
-            QrError::TooLong { bytes: MAX_LINK_BYTES + 1, capacity: MAX_LINK_BYTES }
-        );
+        assert_eq!(error.expect("too long"), QrError::TooLong { bytes: MAX_LINK_BYTES + 1, capacity: MAX_LINK_BYTES });
         assert!(QrCode::new(&"x".repeat(MAX_LINK_BYTES)).is_ok());
     }
 
@@ -134,8 +129,7 @@ mod tests {
     #[test]
     fn the_smallest_code_is_smaller_and_is_scanned_the_same() {
         let link = "http://127.0.0.1:41587/phone?exportToken=0Za3BfVAv9pRMUPLSsLN6jlq";
-        let (small, usual) =
-            (QrCode::with_fewest_modules(link).expect("fits"), QrCode::new(link).expect("fits"));
+        let (small, usual) = (QrCode::with_fewest_modules(link).expect("fits"), QrCode::new(link).expect("fits"));
         assert!(small.modules_per_side() < usual.modules_per_side());
         let png = image::load_from_memory(&small.to_png(4).expect("png")).expect("decodes").to_luma8();
         assert_eq!(decode(&png), link);

@@ -303,8 +303,7 @@ impl SettingsToml {
     /// The file's text.
     pub fn to_toml(&self) -> String {
         // Not `Table::try_from`, which turns dates into tables.
-        toml::to_string(self)
-            .unwrap_or_else(|error| unreachable!("strings, numbers and tables are TOML: {error}"))
+        toml::to_string(self).unwrap_or_else(|error| unreachable!("strings, numbers and tables are TOML: {error}"))
     }
 }
 

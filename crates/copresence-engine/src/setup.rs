@@ -5,8 +5,8 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
-    ApiClient, Backend, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
-    SetupError, Timeouts, TokenSource,
+    ApiClient, Backend, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute, SetupError,
+    Timeouts, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
@@ -61,6 +61,9 @@ impl BackendTarget {
 
     /// The backend of a profile that is not the embedded sandbox, without credentials. Does not use the keychain.
     /// No visit can start with it.
+    ///
+    /// # Errors
+    /// The profile has no URL or no link.
     pub fn target_without_credentials(profile: &Profile) -> Result<Self, BackendTargetError> {
         let url = profile.api_url.as_ref().or_else(|| profile.partner_token_url());
         let api_url = url.cloned().ok_or_else(|| BackendTargetError::NoUrl(profile.name.clone()))?;
@@ -84,8 +87,7 @@ impl BackendTarget {
         api_key: ApiKey,
         login: (Username, Password),
     ) -> Result<Self, LinkTemplateError> {
-        let credentials =
-            Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
+        let credentials = Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
         Ok(Self { api_url, link: link_template.parse()?, credentials, target_of_embedded_sandbox: true })
     }
 
@@ -99,11 +101,7 @@ impl BackendTarget {
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
-    pub fn api_client(
-        &self,
-        profile: &Profile,
-        recorder: Arc<dyn ExchangeRecorder>,
-    ) -> Result<ApiClient, SetupError> {
+    pub fn api_client(&self, profile: &Profile, recorder: Arc<dyn ExchangeRecorder>) -> Result<ApiClient, SetupError> {
         ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
 
@@ -175,14 +173,7 @@ impl DataStore {
     /// those of a profile).
     pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
-        VisitContext {
-            api,
-            data: self.data.clone(),
-            journal: self.journal.clone(),
-            clock,
-            event_sink,
-            limits,
-        }
+        VisitContext { api, data: self.data.clone(), journal: self.journal.clone(), clock, event_sink, limits }
     }
 }
 
@@ -216,18 +207,13 @@ const MIN_VISITS_TO_LEARN: usize = 3;
 
 /// Usual processing time of this backend: the median of its latest visits. `None` if too few have a known
 /// processing time.
-async fn median_processing_time(
-    data_store: &DataStore,
-    profile: &Profile,
-    target: &BackendTarget,
-) -> Option<Duration> {
+async fn median_processing_time(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
     let latest = data_store.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
-    let here = latest.iter().filter(|visit| {
-        visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port()
-    });
-    let mut times: Vec<Duration> = here
-        .filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok())
-        .collect();
+    let here = latest
+        .iter()
+        .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port());
+    let mut times: Vec<Duration> =
+        here.filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok()).collect();
     times.sort_unstable();
     (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }

@@ -40,9 +40,8 @@ async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time()
     let data_store = DataStore::open_data_store(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
     let profile = |more: &str| {
-        let text = format!(
-            "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}"
-        );
+        let text =
+            format!("[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}");
         std::fs::write(&file, text).expect("written");
         Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("live")).expect("a profile")
     };

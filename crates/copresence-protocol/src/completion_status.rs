@@ -36,10 +36,7 @@ impl CompletionStatus {
 
 impl From<&str> for CompletionStatus {
     fn from(word: &str) -> Self {
-        Self::KNOWN
-            .into_iter()
-            .find(|known| known.as_str() == word)
-            .unwrap_or_else(|| Self::Other(word.to_owned()))
+        Self::KNOWN.into_iter().find(|known| known.as_str() == word).unwrap_or_else(|| Self::Other(word.to_owned()))
     }
 }
 

@@ -57,9 +57,7 @@ impl RedeemResponse {
             return Err(missing_url_violation(&object, unusable));
         }
         match object.get("payload_incomplete") {
-            Some(Value::Object(progress)) => {
-                Progress::parse(progress, "payload_incomplete").map(Self::NotReady)
-            }
+            Some(Value::Object(progress)) => Progress::parse(progress, "payload_incomplete").map(Self::NotReady),
             other => {
                 let expected = "an object, because `avatar_ready` is false";
                 Err(field_violation("", "payload_incomplete", expected, other))

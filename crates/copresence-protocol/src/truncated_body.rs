@@ -106,9 +106,7 @@ mod tests {
 
     #[test]
     fn complete_entries_are_parsed_and_the_body_is_marked_as_truncated() {
-        let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else {
-            panic!("ready")
-        };
+        let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
         for end in 0..=BODY.len() {
             let Some(part) = Delivery::delivery_from_truncated_body(&BODY.as_bytes()[..end]) else {
                 assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");

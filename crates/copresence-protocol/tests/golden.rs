@@ -1,11 +1,9 @@
 //! Golden JSON, written by hand from the text of the specification. Tests parsing and serializing.
 
-use copresence_protocol::response_body::{
-    ErrorResponseBody, ExportBody, GenerateBody, LoginBody, RedeemBody,
-};
+use copresence_protocol::response_body::{ErrorResponseBody, ExportBody, GenerateBody, LoginBody, RedeemBody};
 use copresence_protocol::{
-    CompletionStatus, ErrorBody, ExportType, GenerateResponse, LoginResponse, Percent, Progress,
-    QueuePosition, RedeemResponse,
+    CompletionStatus, ErrorBody, ExportType, GenerateResponse, LoginResponse, Percent, Progress, QueuePosition,
+    RedeemResponse,
 };
 use serde_json::{Value, json};
 
@@ -18,11 +16,7 @@ const FAILED: &str = r#"{"avatar_ready":false,"payload_incomplete":{"completion_
 const READY: &str = r#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.copresence.test/1","export_type":"glb"},{"download_URL":"https://files.copresence.test/2","export_type":"blend"}]}"#;
 
 fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {
-    Progress {
-        status,
-        completion: percent.and_then(Percent::new),
-        queue_position: place.map(QueuePosition::new),
-    }
+    Progress { status, completion: percent.and_then(Percent::new), queue_position: place.map(QueuePosition::new) }
 }
 
 fn states() -> Vec<(&'static str, Progress)> {
@@ -41,15 +35,10 @@ fn rule_broken(body: &str) -> String {
 #[test]
 fn golden_bodies_are_parsed() {
     assert_eq!(GenerateResponse::parse(GENERATED.as_bytes()).expect("token").token.expose(), "a1B2c3D4");
-    let login =
-        LoginResponse::parse_session_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
+    let login = LoginResponse::parse_session_at_pointer(LOGGED_IN.as_bytes(), "/sessionToken").expect("session");
     assert_eq!(login.session_token.expose(), "r:0123456789abcdef");
     for (golden, expected) in states() {
-        assert_eq!(
-            RedeemResponse::parse(golden.as_bytes()),
-            Ok(RedeemResponse::NotReady(expected)),
-            "{golden}"
-        );
+        assert_eq!(RedeemResponse::parse(golden.as_bytes()), Ok(RedeemResponse::NotReady(expected)), "{golden}");
     }
     let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(READY.as_bytes()) else {
         panic!("the golden ready body is ready");
@@ -128,8 +117,7 @@ fn a_violation_names_its_path() {
     for body in ["", "   ", "[]", "<html>", "{", "null", "{} {}", &"[".repeat(100_000)] {
         assert_eq!(rule_broken(body), "");
     }
-    let at =
-        GenerateResponse::parse_token_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
+    let at = GenerateResponse::parse_token_at_pointer(br#"{"data":{"t":5}}"#, "/data/t").expect_err("a number");
     assert_eq!(at.path(), "data.t");
 }
 

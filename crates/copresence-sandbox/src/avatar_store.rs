@@ -152,10 +152,7 @@ impl AvatarStore {
         }
     }
 
-    async fn generate_files(
-        &self,
-        avatar: &AvatarIdentity,
-    ) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
+    async fn generate_files(&self, avatar: &AvatarIdentity) -> Result<Arc<GeneratedFiles>, tokio::task::JoinError> {
         let (seed, face) = match avatar {
             AvatarIdentity::New { token, seed } => (*seed, self.find_picture(token)),
             AvatarIdentity::Existing { id } => (seed_from_id(id), None),
@@ -218,8 +215,7 @@ fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Ex
 fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
     let unreadable = |source| AssetsError::Unreadable { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths =
-        entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     paths.sort();
     Ok(paths)
 }
@@ -229,10 +225,7 @@ fn export_file_from_path(path: &Path) -> Option<ExportFile> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
-        tracing::warn!(
-            ?path,
-            "file not served: its name may contain only ASCII letters, digits, `.`, `-` and `_`"
-        );
+        tracing::warn!(?path, "file not served: its name may contain only ASCII letters, digits, `.`, `-` and `_`");
         return None;
     }
     let (stem, extension) = file.rsplit_once('.')?;
@@ -264,12 +257,9 @@ mod tests {
     #[test]
     fn each_sub_folder_is_an_avatar() {
         let dir = tempfile::tempdir().expect("a folder");
-        for (folder, file) in [
-            ("Anna Ä", "avatar.GLB"),
-            ("Anna Ä", "body_fbx.zip"),
-            ("new", "a.blend.zip"),
-            ("empty", ".hidden"),
-        ] {
+        for (folder, file) in
+            [("Anna Ä", "avatar.GLB"), ("Anna Ä", "body_fbx.zip"), ("new", "a.blend.zip"), ("empty", ".hidden")]
+        {
             std::fs::create_dir_all(dir.path().join(folder)).expect("a sub-folder");
             std::fs::write(dir.path().join(folder).join(file), b"x").expect("a file");
         }
@@ -320,10 +310,7 @@ mod tests {
     fn folder_that_cannot_be_served_is_named() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = read_assets_folder(dir.path()).expect_err("nothing there").to_string();
-        assert!(
-            error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()),
-            "{error}"
-        );
+        assert!(error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()), "{error}");
         assert!(matches!(read_assets_folder(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
     }
 }

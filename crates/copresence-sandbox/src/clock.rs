@@ -38,9 +38,7 @@ pub struct ClockMove {
 }
 
 /// Rejects `null`: an omitted field is the only way to keep a value.
-fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Option<T>, D::Error> {
+fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
@@ -135,17 +133,10 @@ mod tests {
     fn clock_changes_speed_pauses_and_advances() {
         let mut clock = VirtualClock::new(10.0).expect("a speed");
         assert_eq!(clock.virtual_time_at(SECOND), 10 * SECOND);
-        clock
-            .apply_change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND)
-            .expect("paused");
+        clock.apply_change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
         assert_eq!(clock.virtual_time_at(60 * SECOND), 10 * SECOND);
-        clock
-            .apply_change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND)
-            .expect("moved");
-        assert_eq!(
-            clock.clock_state_at(90 * SECOND),
-            ClockState { now_ms: 10_500, speed: 10.0, paused: true }
-        );
+        clock.apply_change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND).expect("moved");
+        assert_eq!(clock.clock_state_at(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
     }
 
     #[test]

@@ -164,11 +164,7 @@ impl<S: ResettableSocket> FaultyConnection<S> {
 }
 
 impl<S: ResettableSocket> AsyncRead for FaultyConnection<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.fail_if_reset_requested()?;
         Pin::new(&mut self.socket).poll_read(cx, buf)
     }

@@ -58,8 +58,7 @@ fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
 fn best_network_address(interfaces: &[Interface]) -> Option<IpAddr> {
     let rank = |interface: &&Interface| {
         let name = interface.name.to_ascii_lowercase();
-        let is_virtual =
-            interface.is_p2p() || VIRTUAL_INTERFACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let is_virtual = interface.is_p2p() || VIRTUAL_INTERFACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let (family, public) = match &interface.addr {
             IfAddr::V4(v4) => (0, !v4.ip.is_private()),
             IfAddr::V6(_) => (1, false),
@@ -76,12 +75,8 @@ mod tests {
     use if_addrs::{IfOperStatus, Ifv4Addr};
 
     fn interface(name: &str, ip: [u8; 4]) -> Interface {
-        let addr = IfAddr::V4(Ifv4Addr {
-            ip: ip.into(),
-            netmask: [255, 255, 255, 0].into(),
-            prefixlen: 24,
-            broadcast: None,
-        });
+        let addr =
+            IfAddr::V4(Ifv4Addr { ip: ip.into(), netmask: [255, 255, 255, 0].into(), prefixlen: 24, broadcast: None });
         let name = name.to_owned();
         #[cfg(not(windows))]
         return Interface { name, addr, index: None, oper_status: IfOperStatus::Up, is_p2p: false };

@@ -121,9 +121,7 @@ pub(crate) fn select_language(tag: Option<&str>, accept_language: Option<&str>) 
     let find = |tag: &str| {
         // Only the primary subtag counts: for `zh-TW`, simplified Chinese is better than English.
         let primary = tag.split('-').next().unwrap_or_default();
-        LANGUAGES
-            .iter()
-            .find(|texts| texts.tag.split('-').next().is_some_and(|own| own.eq_ignore_ascii_case(primary)))
+        LANGUAGES.iter().find(|texts| texts.tag.split('-').next().is_some_and(|own| own.eq_ignore_ascii_case(primary)))
     };
     if let Some(texts) = tag.and_then(find) {
         return texts;

@@ -14,9 +14,7 @@ const MAX_UPLOAD_SIDE: u32 = 12_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
     /// It is not a JPEG or PNG, damaged, or too large.
-    #[error(
-        "the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_UPLOAD_SIDE} pixels a side"
-    )]
+    #[error("the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_UPLOAD_SIDE} pixels a side")]
     Undecodable,
     /// It is too small to show a face.
     #[error("the picture is too small; a face needs at least 32 pixels a side")]
@@ -71,15 +69,9 @@ mod tests {
     #[test]
     fn unusable_picture_is_refused() {
         assert_eq!(decode_picture(b"GIF89a nothing of use"), Err(PictureError::Undecodable));
-        assert_eq!(
-            decode_picture(&encode_black(100, 100, ImageFormat::Png)[..80]),
-            Err(PictureError::Undecodable)
-        );
+        assert_eq!(decode_picture(&encode_black(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Undecodable));
         assert_eq!(decode_picture(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(
-            decode_picture(&encode_black(12_001, 33, ImageFormat::Png)),
-            Err(PictureError::Undecodable)
-        );
+        assert_eq!(decode_picture(&encode_black(12_001, 33, ImageFormat::Png)), Err(PictureError::Undecodable));
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.
@@ -101,16 +93,8 @@ mod tests {
 
     #[test]
     fn every_exif_orientation_is_rotated_upright() {
-        let upright = [
-            (1, "rgbw"),
-            (2, "grwb"),
-            (3, "wbgr"),
-            (4, "bwrg"),
-            (5, "rbgw"),
-            (6, "brwg"),
-            (7, "wgbr"),
-            (8, "gwrb"),
-        ];
+        let upright =
+            [(1, "rgbw"), (2, "grwb"), (3, "wbgr"), (4, "bwrg"), (5, "rbgw"), (6, "brwg"), (7, "wgbr"), (8, "gwrb")];
         for (orientation, expected) in upright {
             let picture = decode_picture(&jpeg_with_orientation(orientation)).expect("a picture");
             let (width, height) = picture.dimensions();

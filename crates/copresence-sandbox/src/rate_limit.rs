@@ -17,8 +17,7 @@ const MAX_ADDRESSES: usize = 10_000;
 /// Size of a burst, in seconds' worth of requests.
 const BURST_SECONDS: u32 = 4;
 
-type AddressLimiter<C> =
-    RateLimiter<IpAddr, HashMapStateStore<IpAddr>, C, NoOpMiddleware<<C as Clock>::Instant>>;
+type AddressLimiter<C> = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The rate limit of every client address.
 pub(crate) struct ClientRateLimit<C: Clock = MonotonicClock> {
@@ -102,9 +101,8 @@ mod tests {
     #[test]
     fn ipv6_network_counts_as_one_client_and_memory_is_bounded() {
         let (limit, _) = rate_limit(1);
-        let address = |network: u32, host: u16| {
-            IpAddr::from((u128::from(network) << 64 | u128::from(host)).to_be_bytes())
-        };
+        let address =
+            |network: u32, host: u16| IpAddr::from((u128::from(network) << 64 | u128::from(host)).to_be_bytes());
         assert!((1..=4).all(|host| limit.check_rate_limit(address(1, host)).is_ok()));
         assert!(limit.check_rate_limit(address(1, 5)).is_err());
         for network in 2..30_000 {

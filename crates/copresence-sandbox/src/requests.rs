@@ -106,8 +106,7 @@ impl RequestLogFields {
         peer: Option<IpAddr>,
         at_ms: u64,
     ) -> Self {
-        let secret =
-            |name| sent.get(name).map(|value| mask_secret(&String::from_utf8_lossy(value.as_bytes())));
+        let secret = |name| sent.get(name).map(|value| mask_secret(&String::from_utf8_lossy(value.as_bytes())));
         Self {
             at: jiff::Timestamp::now(),
             at_ms,
@@ -123,12 +122,7 @@ impl RequestLogFields {
 
     /// Completes the log line with the status, the duration (milliseconds of real time) and the names of the
     /// applied faults.
-    pub(crate) fn into_log_line(
-        self,
-        status: u16,
-        duration_ms: u64,
-        faults: Vec<&'static str>,
-    ) -> RequestLine {
+    pub(crate) fn into_log_line(self, status: u16, duration_ms: u64, faults: Vec<&'static str>) -> RequestLine {
         RequestLine {
             at: self.at.to_string(),
             at_ms: self.at_ms,
@@ -181,18 +175,12 @@ mod tests {
         let masked = |uri: &'static str| mask_path(&Uri::from_static(uri));
         assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
         assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
-        assert_eq!(
-            masked("/phone?exportToken=abcdefghijklmnop&avatar=new"),
-            "/phone?exportToken=…op&avatar=new"
-        );
+        assert_eq!(masked("/phone?exportToken=abcdefghijklmnop&avatar=new"), "/phone?exportToken=…op&avatar=new");
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line = RequestLogFields::from_request_parts(&Method::GET, &uri, &sent, None, 0).into_log_line(
-            200,
-            1,
-            Vec::new(),
-        );
+        let line =
+            RequestLogFields::from_request_parts(&Method::GET, &uri, &sent, None, 0).into_log_line(200, 1, Vec::new());
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
@@ -203,8 +191,11 @@ mod tests {
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
             log.add_line(
-                RequestLogFields::from_request_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0)
-                    .into_log_line(200, 0, Vec::new()),
+                RequestLogFields::from_request_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0).into_log_line(
+                    200,
+                    0,
+                    Vec::new(),
+                ),
             );
         }
         assert_eq!(log.logged_lines().len(), MAX_LOG_LINES);

@@ -350,8 +350,8 @@ impl Sandbox {
     /// Creates a session token if the login is correct.
     pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
         let known = self.credentials();
-        let is_correct = constant_time_eq(username, known.username.expose())
-            & constant_time_eq(password, known.password.expose());
+        let is_correct =
+            constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
         is_correct.then(|| {
             let session = random_session_token();
             let sessions = &mut self.lock_state().sessions;

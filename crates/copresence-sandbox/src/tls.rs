@@ -55,11 +55,11 @@ impl CertificateSource {
     pub(crate) fn build_server_config(&self, hosts: Vec<String>) -> Result<TlsServerConfig, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {
-                let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| {
-                    TlsError::UnreadablePem { path: path.clone(), problem: error.to_string() }
+                let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| TlsError::UnreadablePem {
+                    path: path.clone(),
+                    problem: error.to_string(),
                 };
-                let chain =
-                    CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+                let chain = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
                 let chain = chain.map_err(|error| unreadable(cert, error))?;
                 (chain, PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?)
             }

@@ -72,11 +72,7 @@ impl PartialAvatarFolder {
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] if the path is a link or a file, or an I/O failure.
-    pub fn reopen_partial_folder(
-        out: &Path,
-        visit: &VisitId,
-        date: Date,
-    ) -> Result<Option<Self>, StoreError> {
+    pub fn reopen_partial_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Option<Self>, StoreError> {
         let out_path = std::path::absolute(out).io_context("find", out)?;
         let (name, path) = partial_folder(&out_path, visit);
         if !out_path.is_dir() {
@@ -170,11 +166,7 @@ impl PartialAvatarFolder {
     ///
     /// # Errors
     /// As [`publish`](Self::publish), but the manifest must be marked incomplete.
-    pub fn move_to_incomplete_folder(
-        self,
-        data: &DataDir,
-        manifest: &Manifest,
-    ) -> Result<PathBuf, StoreError> {
+    pub fn move_to_incomplete_folder(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if manifest.complete {
             return Err(self.content_mismatch_error("it is marked complete".into()));
         }
@@ -219,12 +211,7 @@ impl PartialAvatarFolder {
     }
 
     /// Opens the existing partial folder in `out`.
-    fn open_partial_folder(
-        out: Dir,
-        out_path: PathBuf,
-        visit: &VisitId,
-        date: Date,
-    ) -> Result<Self, StoreError> {
+    fn open_partial_folder(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         let (name, path) = partial_folder(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
         let (names, given) = (FileNames::default(), BTreeMap::new());
@@ -292,9 +279,8 @@ impl PartialAvatarFolder {
         for file in disk::entry_names(&self.dir, &self.path)?.iter().filter(|name| is_own_file(name)) {
             let (from, to) = (self.path.join(file), path.join(file));
             let mut source = disk::open_regular_file(&self.dir, file, &from)?;
-            let mut target = copy
-                .open_with(file, disk::private_file_options().create_new(true))
-                .io_context("make", &to)?;
+            let mut target =
+                copy.open_with(file, disk::private_file_options().create_new(true)).io_context("make", &to)?;
             let mut buffer = vec![0; 64 * 1024];
             loop {
                 let count = source.read(&mut buffer).io_context("read", &from)?;

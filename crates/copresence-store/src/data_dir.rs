@@ -104,14 +104,12 @@ impl DataDir {
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
     pub fn check_writable(&self) -> Result<(), StoreError> {
         let dir = disk::open_folder(&self.path)?;
-        for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE_PREFIX))
-        {
+        for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE_PREFIX)) {
             disk::remove_file_if_exists(&dir, stale, &self.path)?;
         }
         let name = format!("{PROBE_PREFIX}{}", uuid::Uuid::now_v7());
-        let mut file = dir
-            .open_with(&name, disk::private_file_options().create_new(true))
-            .io_context("write in", &self.path)?;
+        let mut file =
+            dir.open_with(&name, disk::private_file_options().create_new(true)).io_context("write in", &self.path)?;
         let written = file.write_all(b"copresence");
         disk::remove_file_if_exists(&dir, &name, &self.path)?;
         written.io_context("write in", &self.path)

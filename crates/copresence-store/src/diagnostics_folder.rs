@@ -61,8 +61,7 @@ impl DataDir {
         ensure_plain_name(name, &parent)?;
         disk::create_folder(&parent)?;
         let dir = disk::open_folder(&parent)?;
-        let names =
-            std::iter::once(name.to_owned()).chain((2..MAX_EQUAL_NAMES).map(|n| format!("{name}-{n}")));
+        let names = std::iter::once(name.to_owned()).chain((2..MAX_EQUAL_NAMES).map(|n| format!("{name}-{n}")));
         for name in names {
             let at = parent.join(&name);
             if disk::entry_exists(&dir, &name, &at)? {
@@ -136,16 +135,14 @@ mod tests {
         let (visit, other) = (VisitId::new(), VisitId::new());
         for (visit, text) in [(&visit, "one"), (&visit, "two"), (&other, "other")] {
             let name = format!("2026-11-22-{visit}.har");
-            let path = data
-                .write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes())
-                .expect("written");
+            let path =
+                data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes()).expect("written");
             assert_eq!(path, root.path().join("inspector").join(name));
             assert_eq!(std::fs::read_to_string(&path).expect("reads"), text);
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt as _;
-                let mode =
-                    |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode();
+                let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").permissions().mode();
                 assert_eq!(mode(&path) & 0o777, 0o600);
                 assert_eq!(mode(path.parent().expect("a folder")) & 0o777, 0o700);
             }
@@ -172,8 +169,7 @@ mod tests {
     fn names_that_are_paths_are_rejected() {
         let (_root, data) = data();
         for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
-            let refused =
-                data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
+            let refused = data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
             assert_eq!(refused.code(), "not_ours", "{name}");
             assert!(data.write_diagnostics_folder(DiagnosticsFolder::Reports, name, &[]).is_err(), "{name}");
         }

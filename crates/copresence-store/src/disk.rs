@@ -18,8 +18,7 @@ pub fn free_space(path: &Path) -> Option<u64> {
 /// Creates a private folder and its missing parents. Each new folder is durable: its parent is fsynced.
 pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     let absolute = std::path::absolute(path).io_context("find", path)?;
-    let missing: Vec<PathBuf> =
-        absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
+    let missing: Vec<PathBuf> = absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
     for folder in missing.iter().rev() {
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
@@ -32,11 +31,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
             sync_folder_path(parent)?;
         }
     }
-    if absolute.is_dir() {
-        Ok(())
-    } else {
-        Err(StoreError::ForeignEntry { path: absolute, why: "it is not a folder" })
-    }
+    if absolute.is_dir() { Ok(()) } else { Err(StoreError::ForeignEntry { path: absolute, why: "it is not a folder" }) }
 }
 
 /// Opens a folder. Operations on it are confined to it.
@@ -48,10 +43,7 @@ pub(crate) fn open_folder(path: &Path) -> Result<Dir, StoreError> {
 pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Dir, StoreError> {
     let found = parent.symlink_metadata(name).io_context("look at", path)?;
     if !found.is_dir() {
-        return Err(StoreError::ForeignEntry {
-            path: path.to_owned(),
-            why: "it is not a folder of this program",
-        });
+        return Err(StoreError::ForeignEntry { path: path.to_owned(), why: "it is not a folder of this program" });
     }
     parent.open_dir_nofollow(name).io_context("open the folder", path)
 }
@@ -141,11 +133,7 @@ pub(crate) fn entry_names(dir: &Dir, path: &Path) -> Result<Vec<String>, StoreEr
 
 /// Makes the entries of a folder durable. Windows cannot fsync a folder and relies on the journal of its file system.
 pub(crate) fn sync_folder(dir: &Dir, path: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) {
-        dir.open(".").and_then(|folder| folder.sync_all()).io_context("flush", path)
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { dir.open(".").and_then(|folder| folder.sync_all()).io_context("flush", path) } else { Ok(()) }
 }
 
 /// As [`sync_folder`], for a path.

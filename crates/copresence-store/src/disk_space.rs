@@ -90,9 +90,6 @@ mod tests {
         room.reserve_space(3, half).expect("the space was released");
         let error = room.reserve_space(4, u64::MAX).expect_err("no disk is that large");
         let words = error.to_string();
-        assert!(
-            words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()),
-            "{words}"
-        );
+        assert!(words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()), "{words}");
     }
 }

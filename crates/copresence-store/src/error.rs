@@ -47,9 +47,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The visit is in use by another process or another part of this process.
-    #[error(
-        "the visit {visit} is in use by another copresence program: wait until it has finished, or close it"
-    )]
+    #[error("the visit {visit} is in use by another copresence program: wait until it has finished, or close it")]
     VisitLocked {
         /// The visit.
         visit: VisitId,
@@ -180,9 +178,7 @@ impl StoreError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::WriteZero => {
                 Self::DiskFull { path, source }
             }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::Permission { path, source }
-            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Permission { path, source },
             _ => Self::Io { doing, path, source },
         }
     }
@@ -192,9 +188,7 @@ impl StoreError {
         use rusqlite::ErrorCode as Code;
         let path = path.to_owned();
         match source.sqlite_error_code() {
-            Some(Code::DiskFull) => {
-                Self::DiskFull { path, source: io::Error::new(io::ErrorKind::StorageFull, source) }
-            }
+            Some(Code::DiskFull) => Self::DiskFull { path, source: io::Error::new(io::ErrorKind::StorageFull, source) },
             Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
                 Self::Permission { path, source: io::Error::new(io::ErrorKind::PermissionDenied, source) }
             }

@@ -91,8 +91,7 @@ fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
     {
         return (format!("avatar{tail}"), extension);
     }
-    let extension =
-        words.iter().find_map(|word| find_known_type(word)).map_or("bin", |(_, _, extension)| extension);
+    let extension = words.iter().find_map(|word| find_known_type(word)).map_or("bin", |(_, _, extension)| extension);
     let mut stem = "avatar".to_owned();
     let joined = words.join("_");
     let joined = joined[..joined.len().min(MAX_TYPE_LENGTH)].trim_end_matches('_');
@@ -118,10 +117,7 @@ fn find_known_type(word: &str) -> Option<(&'static str, &'static str, &'static s
 
 /// The first known word of a type.
 pub(crate) fn first_known_type_word(export_type: &ExportType) -> Option<&'static str> {
-    split_type_words(export_type.as_str())
-        .iter()
-        .find_map(|word| find_known_type(word))
-        .map(|(word, ..)| word)
+    split_type_words(export_type.as_str()).iter().find_map(|word| find_known_type(word)).map(|(word, ..)| word)
 }
 
 #[cfg(test)]
@@ -163,10 +159,7 @@ mod tests {
             .iter()
             .map(|raw| names.next_file_name(&ExportType::new(*raw)))
             .collect();
-        assert_eq!(
-            given,
-            ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]
-        );
+        assert_eq!(given, ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]);
     }
 
     proptest! {
@@ -189,15 +182,8 @@ mod tests {
 
     #[test]
     fn similar_names_are_not_accepted() {
-        for bad in [
-            "avatar",
-            "avatar.",
-            "avatar..",
-            "avatar.glb.part",
-            "Avatar.glb",
-            "manifest.json",
-            "avatar/../x.y",
-        ] {
+        for bad in ["avatar", "avatar.", "avatar..", "avatar.glb.part", "Avatar.glb", "manifest.json", "avatar/../x.y"]
+        {
             assert!(!is_own_file_name(bad), "{bad}");
         }
     }

@@ -231,10 +231,7 @@ mod tests {
             assert_eq!(FileFormat::format_from_name(format.as_str()), *format);
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
         }
-        assert_eq!(
-            serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(),
-            Some(FileFormat::Unknown)
-        );
+        assert_eq!(serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(), Some(FileFormat::Unknown));
     }
 
     #[test]

@@ -42,8 +42,8 @@ pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_len
 pub use journal::{
     AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, Journal, PlannedFile, PollAnswer,
     RedeemNumber, RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem,
-    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase,
-    VisitRecord, VisitStart,
+    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase, VisitRecord,
+    VisitStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;

@@ -97,10 +97,7 @@ impl Manifest {
     pub fn from_json(json: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if manifest.schema_version > SCHEMA_VERSION {
-            return Err(format!(
-                "its schema version {} is newer than {SCHEMA_VERSION}",
-                manifest.schema_version
-            ));
+            return Err(format!("its schema version {} is newer than {SCHEMA_VERSION}", manifest.schema_version));
         }
         Ok(manifest)
     }

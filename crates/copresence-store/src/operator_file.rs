@@ -83,12 +83,7 @@ impl DataDir {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn keep_invalid_copy(
-        &self,
-        file: OperatorFile,
-        bytes: &[u8],
-        mark: &str,
-    ) -> Result<PathBuf, StoreError> {
+    pub fn keep_invalid_copy(&self, file: OperatorFile, bytes: &[u8], mark: &str) -> Result<PathBuf, StoreError> {
         let (stem, extension) = file.file_name().split_once('.').unwrap_or((file.file_name(), "old"));
         let name = format!("{stem}.broken-{mark}.{extension}");
         let path = self.path().join(&name);
@@ -124,16 +119,12 @@ mod tests {
         assert_eq!(data.read_operator_file(OperatorFile::Settings).expect("reads"), None);
         for text in [&b"one"[..], b"another"] {
             data.write_operator_file(OperatorFile::Settings, text).expect("written");
-            assert_eq!(
-                data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(),
-                Some(text)
-            );
+            assert_eq!(data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(), Some(text));
         }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode =
-                std::fs::metadata(root.path().join("settings.toml")).expect("there").permissions().mode();
+            let mode = std::fs::metadata(root.path().join("settings.toml")).expect("there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
         let kept = data.keep_invalid_copy(OperatorFile::Settings, b"broken", "1").expect("kept");
@@ -148,10 +139,7 @@ mod tests {
         let (root, data) = data();
         std::fs::write(root.path().join("settings.toml.part"), "half").expect("written");
         data.write_operator_file(OperatorFile::Settings, b"whole").expect("written");
-        assert_eq!(
-            data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(),
-            Some(&b"whole"[..])
-        );
+        assert_eq!(data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(), Some(&b"whole"[..]));
         assert!(!root.path().join("settings.toml.part").exists());
     }
 
@@ -164,15 +152,9 @@ mod tests {
             data.write_operator_file(OperatorFile::Settings, &large).expect_err("refused").code(),
             "file_too_large"
         );
-        assert_eq!(
-            data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(),
-            Some(&b"old"[..])
-        );
+        assert_eq!(data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(), Some(&b"old"[..]));
         std::fs::write(root.path().join("settings.toml"), large).expect("written by another program");
-        assert_eq!(
-            data.read_operator_file(OperatorFile::Settings).expect_err("refused").code(),
-            "file_too_large"
-        );
+        assert_eq!(data.read_operator_file(OperatorFile::Settings).expect_err("refused").code(), "file_too_large");
     }
 
     #[cfg(unix)]

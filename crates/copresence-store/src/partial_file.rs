@@ -241,11 +241,7 @@ fn read_tail(mut file: &File) -> std::io::Result<Vec<u8>> {
 }
 
 /// Reads a complete file: size, digest and format.
-pub(crate) fn read_complete_file(
-    dir: &Dir,
-    name: &str,
-    path: &std::path::Path,
-) -> Result<CompleteFile, StoreError> {
+pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &std::path::Path) -> Result<CompleteFile, StoreError> {
     let mut file = disk::open_regular_file(dir, name, path)?;
     let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
     let mut buffer = vec![0; 64 * 1024];

@@ -83,10 +83,7 @@ impl SavedAvatars {
         }
         let manifest = read_manifest_file(&dir, folder)?;
         let whole = manifest.files.iter().map(|file| file.path.clone());
-        let rest = manifest
-            .missing
-            .iter()
-            .flat_map(|file| [file.path.clone(), format!("{}{PART_SUFFIX}", file.path)]);
+        let rest = manifest.missing.iter().flat_map(|file| [file.path.clone(), format!("{}{PART_SUFFIX}", file.path)]);
         let mut files = 0;
         for file in whole.chain(rest) {
             // A manifest may have been edited, so other names are ignored.
@@ -116,12 +113,10 @@ impl SavedAvatars {
         }
         let suffix = format!("-{visit}");
         let names = disk::entry_names(&disk::open_folder(parent)?, parent)?;
-        let found = names.into_iter().find(|name| {
-            name.strip_suffix(&suffix).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok())
-        });
-        found
-            .map(|name| std::path::absolute(parent).io_context("find", parent).map(|at| at.join(name)))
-            .transpose()
+        let found = names
+            .into_iter()
+            .find(|name| name.strip_suffix(&suffix).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok()));
+        found.map(|name| std::path::absolute(parent).io_context("find", parent).map(|at| at.join(name))).transpose()
     }
 }
 
@@ -138,10 +133,7 @@ fn was_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError>
 fn read_manifest_file(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST_NAME);
     if !disk::entry_exists(dir, MANIFEST_NAME, &path)? {
-        return Err(StoreError::ForeignEntry {
-            path: folder.to_owned(),
-            why: "it has no manifest of this program",
-        });
+        return Err(StoreError::ForeignEntry { path: folder.to_owned(), why: "it has no manifest of this program" });
     }
     let mut json = Vec::new();
     disk::open_regular_file(dir, MANIFEST_NAME, &path)?

@@ -5,8 +5,8 @@ mod common;
 use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
-    CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
-    SCHEMA_VERSION, SavedAvatars, Sha256, StoreError, VisitId,
+    CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes, SCHEMA_VERSION,
+    SavedAvatars, Sha256, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -37,11 +37,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
 }
 
 fn incomplete_manifest(visit: VisitId, files: &[(&CompleteFile, &str)], missing: &str) -> Manifest {
-    let lost = MissingFile {
-        export_type: "fbx".into(),
-        path: missing.to_owned(),
-        reason: "the URL was spent".into(),
-    };
+    let lost = MissingFile { export_type: "fbx".into(), path: missing.to_owned(), reason: "the URL was spent".into() };
     Manifest { complete: false, missing: vec![lost], ..manifest(visit, files) }
 }
 
@@ -80,10 +76,7 @@ fn an_avatar_is_published_complete_by_one_rename() {
     assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
     assert_eq!(entry_names(&out), [format!("2026-11-22-{visit}")]);
     assert_eq!(entry_names(&saved), ["avatar.glb", "manifest.json"]);
-    assert_eq!(
-        SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked"),
-        Some((saved, manifest))
-    );
+    assert_eq!(SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked"), Some((saved, manifest)));
     assert_eq!(
         PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("saved already").code(),
         "folder_exists"
@@ -100,9 +93,7 @@ async fn everything_is_private() {
         assert_eq!(mode, expected, "{}", path.display());
         *checked += 1;
         if path.is_dir() {
-            std::fs::read_dir(path)
-                .expect("a list")
-                .for_each(|e| walk(&e.expect("an entry").path(), checked));
+            std::fs::read_dir(path).expect("a list").for_each(|e| walk(&e.expect("an entry").path(), checked));
         }
     }
     let root = temp_folder();
@@ -140,10 +131,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
         .expect("left by the crash");
     let whole = folder.reread_complete_file("avatar.glb").expect("read").expect("the file");
     assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert!(
-        folder.reread_complete_file("avatar_fbx.zip").expect("read").is_none(),
-        "a partial file is not complete"
-    );
+    assert!(folder.reread_complete_file("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
     assert_eq!(folder.start_partial_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
     let mut part = folder.resume_partial_file("avatar_fbx.zip", 8).expect("a part");
     assert_eq!(part.resume_offset(), 8);
@@ -158,8 +146,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 #[test]
 fn bytes_over_the_size_limit_are_not_written() {
     let root = temp_folder();
-    let folder =
-        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start_partial_file("avatar.glb").expect("a file").with_size_limit(10);
     file.append_bytes(b"0123456789").expect("just fits");
     let error = file.append_bytes(b"x").expect_err("over");
@@ -173,8 +160,7 @@ fn bytes_over_the_size_limit_are_not_written() {
 #[test]
 fn a_partial_file_can_be_discarded() {
     let root = temp_folder();
-    let folder =
-        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.start_partial_file("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
@@ -187,20 +173,12 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let root = temp_folder();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    let reopen = || {
-        PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
-            .expect("looked")
-            .expect("still there")
-    };
+    let reopen =
+        || PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").expect("still there");
     let good = manifest(visit, &[(&whole, "glb")]);
-    let code = |folder: PartialAvatarFolder, manifest: &Manifest| {
-        folder.publish(manifest).expect_err("refused").code()
-    };
+    let code = |folder: PartialAvatarFolder, manifest: &Manifest| folder.publish(manifest).expect_err("refused").code();
 
-    assert_eq!(
-        code(folder, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip")),
-        "manifest_disagrees"
-    );
+    assert_eq!(code(folder, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip")), "manifest_disagrees");
     assert_eq!(code(reopen(), &manifest(VisitId::new(), &[(&whole, "glb")])), "manifest_disagrees");
     assert_eq!(code(reopen(), &manifest(visit, &[])), "manifest_disagrees", "a file that is not listed");
     let mut short = good.clone();
@@ -234,14 +212,10 @@ fn existing_files_and_folders_are_not_overwritten() {
 
     let kept = data.incomplete_folder_path().join(format!("2026-11-22-{visit}"));
     std::fs::create_dir(&kept).expect("in the way");
-    let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
-        .expect("looked")
-        .expect("still there");
+    let folder =
+        PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").expect("still there");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
-    assert_eq!(
-        folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").code(),
-        "folder_exists"
-    );
+    assert_eq!(folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").code(), "folder_exists");
     assert!(entry_names(&kept).is_empty());
 }
 
@@ -265,10 +239,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let removed = SavedAvatars::remove_avatar(&kept).expect("removed");
     assert_eq!((removed.files, removed.foreign_entries.len()), (3, 0));
     assert!(!kept.exists());
-    assert_eq!(
-        SavedAvatars::remove_avatar(&kept).expect("no error"),
-        copresence_store::AvatarRemoval::default()
-    );
+    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("no error"), copresence_store::AvatarRemoval::default());
 }
 
 #[test]
@@ -314,10 +285,7 @@ fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     for name in ["avatar.glb", copresence_store::MANIFEST_NAME] {
         std::fs::remove_file(saved.join(name)).expect("removed");
     }
-    assert_eq!(
-        SavedAvatars::remove_avatar(&saved).expect("finished"),
-        copresence_store::AvatarRemoval::default()
-    );
+    assert_eq!(SavedAvatars::remove_avatar(&saved).expect("finished"), copresence_store::AvatarRemoval::default());
     assert!(!saved.exists());
 }
 
@@ -380,8 +348,7 @@ fn symlinks_are_not_followed() {
     let listed = manifest(visit, &[(&whole, "glb")]);
     assert_eq!(folder.publish(&listed).expect_err("refused").code(), "folder_exists");
     std::fs::remove_file(out.join(format!("2026-11-22-{visit}"))).expect("removed");
-    let folder =
-        PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("the file");
+    let folder = PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("the file");
     let saved = folder.publish(&listed).expect("published");
 
     let alias = out.join(format!("2026-11-23-{visit}"));
@@ -399,16 +366,10 @@ fn file_names_depend_only_on_types_and_order() {
     let root = temp_folder();
     let types = ["glb", "fbx", "glb", "../x"].map(ExportType::new);
     let named = |folder: &mut PartialAvatarFolder| -> Vec<String> {
-        types
-            .iter()
-            .enumerate()
-            .map(|(index, export_type)| folder.assign_file_name(index, export_type))
-            .collect()
+        types.iter().enumerate().map(|(index, export_type)| folder.assign_file_name(index, export_type)).collect()
     };
-    let mut first =
-        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut second =
-        PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut first = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut second = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let given = named(&mut first);
     assert_eq!(given, ["avatar.glb", "avatar_fbx.zip", "avatar-2.glb", "avatar_x.bin"]);
     assert_eq!(named(&mut first), given, "repeated calls return the same names");
@@ -524,9 +485,7 @@ async fn special_disks() {
     assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
     std::fs::remove_file(disks.join("small/rest")).expect("removed");
-    let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY)
-        .expect("looked")
-        .expect("still there");
+    let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY).expect("looked").expect("still there");
     let mut part = folder.resume_partial_file("avatar.png", received).expect("resumed");
     assert_eq!(part.resume_offset(), received);
     part.append_bytes(b"more").expect("there is space");
@@ -547,13 +506,9 @@ async fn special_disks() {
         .await
         .expect("issued");
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    let error =
-        journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], time_at(3)).await.expect_err("full");
+    let error = journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], time_at(3)).await.expect_err("full");
     assert_eq!(error.code(), "disk_full", "{error}");
-    journal
-        .record_lost_answer(&id, no, "the disk was full", b"", time_at(4))
-        .await
-        .expect("a small note still fits");
+    journal.record_lost_answer(&id, no, "the disk was full", b"", time_at(4)).await.expect("a small note still fits");
     assert_eq!(journal.load_unfinished_visits().await.expect("readable").len(), 1);
 
     // Read-only.

@@ -11,8 +11,7 @@ use copresence_store::{
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-const BODY: &[u8] =
-    br#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.test/SECRET-URL"}]}"#;
+const BODY: &[u8] = br#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.test/SECRET-URL"}]}"#;
 const TOKEN: &str = "SECRET-TOKEN-0123456789";
 
 fn planned_file(index: usize, name: &str) -> PlannedFile {
@@ -29,13 +28,7 @@ async fn visit_with_token(journal: &Journal) -> VisitId {
     let id = VisitId::new();
     journal.record_start(&visit_start(id, false)).await.expect("begun");
     journal
-        .record_token(
-            &id,
-            &export_token(TOKEN),
-            &format!("https://link.test/?token={TOKEN}"),
-            None,
-            time_at(1),
-        )
+        .record_token(&id, &export_token(TOKEN), &format!("https://link.test/?token={TOKEN}"), None, time_at(1))
         .await
         .expect("issued");
     id
@@ -65,11 +58,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
     let left = journal.load_unfinished_visits().await.expect("read").pop().and_then(|left| left.redeem);
     let state = UnfinishedRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
-    assert_eq!(
-        left.map(|redeem| redeem.state),
-        Some(state),
-        "a body without URLs is removed once it was parsed"
-    );
+    assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
     journal.record_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
     journal.record_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
@@ -112,24 +101,16 @@ async fn steps_that_are_not_allowed_are_refused() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
     let id = VisitId::new();
-    assert!(matches!(
-        journal.record_redeem_intent(&id, time_at(0)).await,
-        Err(StoreError::UnknownVisit { .. })
-    ));
+    assert!(matches!(journal.record_redeem_intent(&id, time_at(0)).await, Err(StoreError::UnknownVisit { .. })));
     journal.record_start(&visit_start(id, false)).await.expect("begun");
     assert!(is_refused(journal.record_start(&visit_start(id, false)).await), "started twice");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(1)).await), "no token");
     journal.record_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
-    assert!(is_refused(
-        journal.record_token(&id, &export_token("another-token-123"), "link", None, time_at(1)).await
-    ));
+    assert!(is_refused(journal.record_token(&id, &export_token("another-token-123"), "link", None, time_at(1)).await));
 
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(2)).await), "two in flight");
-    assert!(
-        is_refused(journal.record_answer_kind(&id, no, AnswerKind::Delivery).await),
-        "no response to parse"
-    );
+    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Delivery).await), "no response to parse");
     assert!(is_refused(journal.record_planned_files(&id, &[]).await), "nothing delivered");
     journal.record_lost_answer(&id, no, "reset after 12 bytes", b"", time_at(3)).await.expect("noted");
     assert!(is_refused(journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await), "already recorded");
@@ -143,16 +124,10 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
 
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
-    assert!(
-        is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await),
-        "planned twice"
-    );
+    assert!(is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
     journal.record_complete_file(&id, 0, 1, &Sha256::compute(b"x"), FileFormat::Glb).await.expect("whole");
-    assert!(
-        is_refused(journal.record_file_failure(&id, 0, "late", true).await),
-        "a complete file stays complete"
-    );
+    assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
     journal.record_end(&id, &visit_ending(7)).await.expect("ended");
     assert!(is_refused(journal.record_end(&id, &visit_ending(0)).await), "ended twice");
     assert!(is_refused(journal.reopen_visit(&id).await), "nothing was retained");
@@ -186,24 +161,16 @@ async fn a_raw_response_survives_a_crash() {
         .await
         .expect("planned");
     journal
-        .record_file_progress(
-            &id,
-            0,
-            &FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()) },
-        )
+        .record_file_progress(&id, 0, &FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()) })
         .await
         .expect("noted");
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("noted");
     drop(journal);
 
-    let left =
-        data.open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, None, "spent");
     assert_eq!(left.visit.reopened_count, 1);
-    assert_eq!(
-        left.files[0].url.as_ref().map(DownloadUrl::expose_url),
-        Some("https://files.test/SECRET-URL/0")
-    );
+    assert_eq!(left.files[0].url.as_ref().map(DownloadUrl::expose_url), Some("https://files.test/SECRET-URL/0"));
     assert!(matches!(&left.files[0].record.state, FileState::Requested(progress) if progress.bytes == 9));
     assert_eq!(left.files[1].url, None);
     assert!(!format!("{left:?}").contains("SECRET"), "{left:?}");
@@ -241,11 +208,7 @@ async fn the_ending_decides_what_is_retained() {
         let id = visit_with_token(&journal).await;
         // With 7, the token is retained only if there is no folder.
         let unfiled = copresence_store::VisitEnding { directory: None, ..visit_ending(exit) };
-        assert_eq!(
-            journal.record_end(&id, &unfiled).await.expect("ended"),
-            RetainedData::Token,
-            "exit {exit}"
-        );
+        assert_eq!(journal.record_end(&id, &unfiled).await.expect("ended"), RetainedData::Token, "exit {exit}");
         let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_refused(journal.record_redeem_intent(&id, time_at(9)).await), "only after it is reopened");
@@ -316,13 +279,8 @@ async fn a_response_that_is_received_after_an_interruption_is_recorded() {
 async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
-    let ids = [
-        visit_with_token(&journal).await,
-        visit_with_token(&journal).await,
-        visit_with_token(&journal).await,
-    ];
-    let listed: Vec<_> =
-        journal.all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
+    let ids = [visit_with_token(&journal).await, visit_with_token(&journal).await, visit_with_token(&journal).await];
+    let listed: Vec<_> = journal.all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
 
     let lock = data.lock_visit(&ids[0]).expect("free");
@@ -333,12 +291,7 @@ async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
 }
 
 fn progress_answer(status: &str) -> PollAnswer {
-    PollAnswer {
-        status: 200,
-        body_size: 100,
-        kind: AnswerKind::Progress,
-        completion_status: Some(status.to_owned()),
-    }
+    PollAnswer { status: 200, body_size: 100, kind: AnswerKind::Progress, completion_status: Some(status.to_owned()) }
 }
 
 #[tokio::test]
@@ -349,10 +302,7 @@ async fn a_poll_is_one_step_without_a_body() {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     for kind in [AnswerKind::Truncated, AnswerKind::Delivery] {
         let answer = PollAnswer { kind, ..progress_answer("ready") };
-        assert!(
-            is_refused(journal.record_poll_answer(&id, no, &answer, time_at(3)).await),
-            "its body is needed"
-        );
+        assert!(is_refused(journal.record_poll_answer(&id, no, &answer, time_at(3)).await), "its body is needed");
     }
     journal.record_poll_answer(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
     assert!(
@@ -361,8 +311,7 @@ async fn a_poll_is_one_step_without_a_body() {
     );
     assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Progress).await), "already parsed");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
-    let refused =
-        PollAnswer { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
+    let refused = PollAnswer { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
     journal.record_poll_answer(&id, no, &refused, time_at(5)).await.expect("written");
     let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
     let kinds: Vec<_> = left
@@ -373,10 +322,7 @@ async fn a_poll_is_one_step_without_a_body() {
             _ => panic!("{redeem:?}"),
         })
         .collect();
-    assert_eq!(
-        kinds,
-        [(200, Some(false), Some(AnswerKind::Progress)), (400, Some(false), Some(AnswerKind::Refused))]
-    );
+    assert_eq!(kinds, [(200, Some(false), Some(AnswerKind::Progress)), (400, Some(false), Some(AnswerKind::Refused))]);
     assert_eq!(left.visit.last_status.as_deref(), Some("in_queue"));
     assert!(left.truncated_bodies.is_empty());
 }
@@ -422,16 +368,14 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
 async fn a_cancelled_redeem_is_recorded_without_waiting() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
-    for (was_sent, expected) in
-        [(true, UnfinishedRedeemState::Unanswered), (false, UnfinishedRedeemState::NeverSent)]
-    {
+    for (was_sent, expected) in [(true, UnfinishedRedeemState::Unanswered), (false, UnfinishedRedeemState::NeverSent)] {
         let id = visit_with_token(&journal).await;
         journal.queue_redeem_cancellation(&id, None, true, time_at(2));
         let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
         journal.queue_redeem_cancellation(&id, Some(RedeemNumber::new(9)), true, time_at(2));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                journal.queue_redeem_cancellation(&id, was_sent.then_some(no), was_sent, time_at(3))
+                journal.queue_redeem_cancellation(&id, was_sent.then_some(no), was_sent, time_at(3));
             });
         });
         assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
@@ -450,10 +394,7 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     let list = journal.load_unfinished_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
     assert_eq!((first.id, first.has_token, first.has_answer), (waits, true, false));
-    assert_eq!(
-        (first.attempts, first.next_attempt_at, first.issued_at),
-        (3, Some(time_at(900)), Some(time_at(1)))
-    );
+    assert_eq!((first.attempts, first.next_attempt_at, first.issued_at), (3, Some(time_at(900)), Some(time_at(1))));
     assert_eq!((second.id, second.has_token, second.has_answer), (has_answer, false, true));
     assert_eq!((second.attempts, second.next_attempt_at), (0, None));
     journal.reopen_visit(&waits).await.expect("taken up");
@@ -471,10 +412,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "an unknown content encoding", b"", time_at(3)).await.expect("noted");
-    assert!(
-        is_refused(journal.record_answer_kind(&id, no, AnswerKind::Truncated).await),
-        "there is no body to keep"
-    );
+    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Truncated).await), "there is no body to keep");
     journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await.expect("read");
     assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await), "parsed twice");
     let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
@@ -514,10 +452,7 @@ async fn child_process_with_the_journal() {
     let data = DataDir::open(std::path::Path::new(&path)).expect("opened while in use");
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
     let journal = data.open_journal().expect("readable while in use");
-    assert!(
-        is_refused(journal.record_redeem_intent(&id, time_at(3)).await),
-        "the guard holds across processes"
-    );
+    assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
     assert_eq!(journal.load_unfinished_visits().await.expect("read").len(), 1);
     visit_with_token(&journal).await;
     println!("the child process has finished");
@@ -560,8 +495,7 @@ fn child_process_with_a_lock() {
 fn invalid_and_newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
-    std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40))
-        .expect("written");
+    std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40)).expect("written");
     assert_eq!(data.open_journal().expect_err("refused").code(), "journal_corrupt");
 
     std::fs::remove_file(&path).expect("removed");

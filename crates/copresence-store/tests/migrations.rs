@@ -4,8 +4,8 @@ mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RetainedData, UnfinishedRedeemState, VisitId,
-    VisitLimits, VisitStart,
+    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RetainedData, UnfinishedRedeemState, VisitId, VisitLimits,
+    VisitStart,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -40,17 +40,11 @@ async fn a_journal_with_schema_1_is_migrated_completely() {
         let journal = data.open_journal().expect("opens twice");
         let left = journal.load_unfinished_visits().await.expect("reads");
         assert_eq!(left.len(), 2);
-        assert_eq!(
-            left[0].token.as_ref().map(copresence_protocol::ExportToken::expose),
-            Some("old-token-0123")
-        );
+        assert_eq!(left[0].token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
         assert_eq!((left[0].visit.start.limits, left[0].truncated_bodies.len()), (None, 0));
         let body = left[1].redeem.as_ref().map(|redeem| redeem.state.clone());
-        let expected = UnfinishedRedeemState::Answered {
-            status: 200,
-            body: Some(b"{}".to_vec()),
-            delivered: Some(true),
-        };
+        let expected =
+            UnfinishedRedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
         assert_eq!(body, Some(expected));
     }
     let journal = data.open_journal().expect("opens");
@@ -108,11 +102,7 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     journal.record_poll_answer(&id, no, &response, time_at(2)).await.expect("written");
     assert_eq!(journal.record_end(&id, &visit_ending(4)).await.expect("ended"), RetainedData::Nothing);
     let ended = journal.load_visit(&id).await.expect("reads").expect("a record");
-    assert_eq!(
-        (ended.visit.redeems, ended.redeems.len()),
-        (2, 2),
-        "the row of the old poll, and the new poll folded"
-    );
+    assert_eq!((ended.visit.redeems, ended.redeems.len()), (2, 2), "the row of the old poll, and the new poll folded");
     assert_eq!(ended.visit.last_status.as_deref(), Some("in_queue"));
 }
 
@@ -155,8 +145,7 @@ async fn the_limits_of_a_visit_are_stored() {
         patience: Duration::from_millis(1500),
         min_free_space: 0,
     };
-    let record =
-        VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
+    let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
     data.open_journal().expect("a journal").record_start(&record).await.expect("begun");
     let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, record);

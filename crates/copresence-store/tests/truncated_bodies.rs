@@ -28,13 +28,7 @@ async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNumb
 }
 
 async fn truncated_bodies(journal: &Journal) -> Vec<TruncatedBody> {
-    journal
-        .load_unfinished_visits()
-        .await
-        .expect("reads")
-        .into_iter()
-        .flat_map(|left| left.truncated_bodies)
-        .collect()
+    journal.load_unfinished_visits().await.expect("reads").into_iter().flat_map(|left| left.truncated_bodies).collect()
 }
 
 fn journal_contains_url(root: &std::path::Path) -> bool {
@@ -55,9 +49,7 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
     let journal = data.open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
-    let [truncated] = &truncated_bodies(&data.open_journal().expect("another handle")).await[..] else {
-        panic!("one")
-    };
+    let [truncated] = &truncated_bodies(&data.open_journal().expect("another handle")).await[..] else { panic!("one") };
     assert_eq!(
         (truncated.no, &truncated.body[..], truncated.is_read, truncated.is_used_as_delivery),
         (no, BEGINNING, false, false)

@@ -3,9 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One act. Variants are in the order of a run.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Act {
     /// Logs in with the right and with wrong credentials.
@@ -70,22 +68,13 @@ pub const ACTS: [ActSpec; 16] = [
     with_min_requests(4, default_act_spec(Act::Login, "log in", 0, 0, &[])),
     default_act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
     default_act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
-    with_min_requests(
-        2,
-        default_act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[]),
-    ),
+    with_min_requests(2, default_act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
     with_min_requests(
         2,
         default_act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate]),
     ),
-    with_min_requests(
-        9,
-        default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate]),
-    ),
-    with_min_requests(
-        3,
-        default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate]),
-    ),
+    with_min_requests(9, default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
+    with_min_requests(3, default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
     default_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
     with_waiting_time(with_phone_need(default_act_spec(
         Act::Visit,
@@ -113,13 +102,7 @@ pub const ACTS: [ActSpec; 16] = [
         &[Act::Race],
     ))),
     with_waiting_time(default_act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
-    with_waiting_time(default_act_spec(
-        Act::Expiry,
-        "redeem a token whose time is over",
-        1,
-        0,
-        &[Act::Generate],
-    )),
+    with_waiting_time(default_act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
     with_waiting_time(default_act_spec(
         Act::LostAnswer,
         "redeem while the upstream loses its answer",
@@ -127,24 +110,12 @@ pub const ACTS: [ActSpec; 16] = [
         1,
         &[Act::Generate],
     )),
-    with_waiting_time(default_act_spec(
-        Act::Witness,
-        "compare what the upstream was asked",
-        1,
-        0,
-        &[Act::Generate],
-    )),
+    with_waiting_time(default_act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
 ];
 
 /// Creates the specification of an act that sends one request, needs neither a phone nor waiting time, and cannot
 /// lose an avatar. Other functions change these defaults.
-const fn default_act_spec(
-    act: Act,
-    does: &'static str,
-    tokens: u32,
-    avatars: u32,
-    after: &'static [Act],
-) -> ActSpec {
+const fn default_act_spec(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> ActSpec {
     let (requests, waits) = (1, false);
     ActSpec {
         act,

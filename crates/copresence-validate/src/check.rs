@@ -7,9 +7,7 @@ use crate::response_fields::FieldResult;
 use serde::{Deserialize, Serialize};
 
 /// Verdict of a check.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// The backend fulfils the requirement.
@@ -159,17 +157,11 @@ impl FindingCollector {
     }
 
     /// Adds a finding, with the steps that show it.
-    pub(crate) fn add_finding(
-        &mut self,
-        steps: &[&Step],
-        expected: impl Into<String>,
-        received: impl Into<String>,
-    ) {
+    pub(crate) fn add_finding(&mut self, steps: &[&Step], expected: impl Into<String>, received: impl Into<String>) {
         let steps: Vec<_> = steps.iter().take(MAX_REPORTED).map(|step| step.number).collect();
         let finding = Finding { expected: expected.into(), received: received.into(), steps };
         // The same violation at several steps is one finding.
-        let same =
-            |known: &&mut Finding| known.expected == finding.expected && known.received == finding.received;
+        let same = |known: &&mut Finding| known.expected == finding.expected && known.received == finding.received;
         match self.findings.iter_mut().find(same) {
             Some(known) if known.steps.len() < MAX_REPORTED => known.steps.extend(finding.steps),
             Some(_) => {}
@@ -189,11 +181,7 @@ impl FindingCollector {
 
     /// Ends the check. The result is `Fail` if there are findings, `Inconclusive` with the reason `nothing` if no
     /// step was examined, otherwise `Pass`.
-    pub(crate) fn into_check_result(
-        mut self,
-        passed: impl Into<String>,
-        nothing: impl Into<String>,
-    ) -> CheckResult {
+    pub(crate) fn into_check_result(mut self, passed: impl Into<String>, nothing: impl Into<String>) -> CheckResult {
         if !self.findings.is_empty() {
             self.findings.truncate(MAX_REPORTED);
             return CheckResult::Fail(self.findings);
@@ -215,9 +203,7 @@ mod tests {
     fn documentation_explains_every_verdict() {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/validate.md");
         let docs = std::fs::read_to_string(docs).expect("docs/validate.md");
-        for verdict in
-            [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Inconclusive, Verdict::NotApplicable]
-        {
+        for verdict in [Verdict::Pass, Verdict::Fail, Verdict::Skipped, Verdict::Inconclusive, Verdict::NotApplicable] {
             for level in [Level::Must, Level::Should] {
                 let (word, json) =
                     (verdict.verdict_word_for_level(level), serde_json::to_string(&verdict).expect("a word"));

@@ -74,11 +74,9 @@ pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequi
     }
     let whole = exchange.outcome == ExchangeOutcome::Complete;
     let received = exchange.error.clone().unwrap_or_else(|| "no response".to_owned());
-    collector
-        .add_field_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
+    collector.add_field_result("time.answered", FieldResult::new(STATUS_LOCATION, whole, "a response", received));
     let Some(status) = exchange.status else { return collector.0 };
-    let failed =
-        FieldResult::new(STATUS_LOCATION, status < 500, "a status below 500", format!("status {status}"));
+    let failed = FieldResult::new(STATUS_LOCATION, status < 500, "a status below 500", format!("status {status}"));
     collector.add_field_result("http.no-5xx", failed);
     if !whole || status >= 500 {
         return collector.0;
@@ -108,12 +106,7 @@ impl RequirementCollector {
         // Always found: a test compares both tables.
         let Some(requirement) = requirement else { return };
         let received = (!point.is_ok).then_some(point.received);
-        self.0.push(JudgedRequirement {
-            requirement,
-            location: point.location,
-            is_kept: point.is_ok,
-            received,
-        });
+        self.0.push(JudgedRequirement { requirement, location: point.location, is_kept: point.is_ok, received });
     }
 }
 
@@ -160,8 +153,7 @@ impl<'a> JudgedResponse<'a> {
 
     fn judge_login_response(&self, collector: &mut RequirementCollector) {
         if self.has_success_status() && self.has_whole_body {
-            let point =
-                response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
+            let point = response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
             collector.add_field_result("login.gives-session", point);
         }
     }
@@ -182,8 +174,7 @@ impl<'a> JudgedResponse<'a> {
                 response_fields::judge_content_type(self.response_header("content-type").as_deref()),
             );
             if self.has_whole_body {
-                let point =
-                    response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
+                let point = response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
                 collector.add_field_result("generate.token-string", point);
             }
         }
@@ -216,10 +207,7 @@ impl<'a> JudgedResponse<'a> {
                     .body
                     .as_ref()
                     .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value(Some(b)));
-                collector.add_field_result(
-                    "redeem.active-200",
-                    FieldResult::new("", false, "a JSON object", received),
-                );
+                collector.add_field_result("redeem.active-200", FieldResult::new("", false, "a JSON object", received));
             }
             return;
         };
@@ -227,8 +215,7 @@ impl<'a> JudgedResponse<'a> {
             judge_delivery_body(collector, body);
         } else {
             collector.add_field_result("redeem.flag", response_fields::judge_ready_flag(body, false));
-            collector
-                .add_field_result("redeem.either-or", response_fields::judge_status_report_present(body));
+            collector.add_field_result("redeem.either-or", response_fields::judge_status_report_present(body));
             if let Some(Value::Object(progress)) = body.get("payload_incomplete") {
                 self.judge_status_report(collector, progress);
             }
@@ -254,13 +241,11 @@ impl<'a> JudgedResponse<'a> {
                 );
             }
             Some("in_queue") => {
-                collector
-                    .add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
+                collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
                 collector.add_field_result("progress.queue", response_fields::judge_queue_position(progress));
             }
             Some("processing" | "failed") => {
-                collector
-                    .add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
+                collector.add_field_result("progress.percent", response_fields::judge_progress_percent(progress));
                 let place = response_fields::judge_field_minus_one(
                     progress,
                     "queue_position",
@@ -277,12 +262,8 @@ impl<'a> JudgedResponse<'a> {
         // A refusal may be right: the URL may have been used before.
         if self.has_success_status() {
             let received = "an empty body";
-            let point = FieldResult::new(
-                STATUS_LOCATION,
-                self.exchange.body_size > 0,
-                "2xx and the complete file",
-                received,
-            );
+            let point =
+                FieldResult::new(STATUS_LOCATION, self.exchange.body_size > 0, "2xx and the complete file", received);
             collector.add_field_result("files.download", point);
             collector.add_field_result(
                 "files.no-store",
@@ -315,8 +296,7 @@ impl<'a> JudgedResponse<'a> {
                 response_fields::judge_no_internals(self.exchange.body.as_deref().unwrap_or_default()),
             );
             if self.has_whole_body {
-                collector
-                    .add_field_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
+                collector.add_field_result("errors.form", response_fields::judge_error_format(self.body.as_ref()));
             }
         }
     }
@@ -334,14 +314,12 @@ fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
         }
     }
     let types = response_fields::judge_export_types(body);
-    let texts: Vec<_> =
-        types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
+    let texts: Vec<_> = types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
     for point in types {
         collector.add_field_result("delivery.types", point);
     }
-    for point in response_fields::judge_export_type_extensions(body)
-        .into_iter()
-        .filter(|point| texts.contains(&point.location))
+    for point in
+        response_fields::judge_export_type_extensions(body).into_iter().filter(|point| texts.contains(&point.location))
     {
         collector.add_field_result("delivery.extension", point);
     }
@@ -361,9 +339,7 @@ fn replace_masks(value: Value) -> Value {
         Value::String(text) if text == MASKED_NUMBER => Value::from(0),
         Value::String(text) if text.contains(MASK) => text.replace(MASK, "x").into(),
         Value::Array(items) => items.into_iter().map(replace_masks).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(key, value)| (key, replace_masks(value))).collect()
-        }
+        Value::Object(members) => members.into_iter().map(|(key, value)| (key, replace_masks(value))).collect(),
         other => other,
     }
 }

@@ -160,8 +160,7 @@ fn each_wrong_response_violates_only_its_own_requirement() {
     };
     let redeem = || build_exchange(CallKind::Redeem, 200, &status_report_body("processing", 40, -1));
     let generate = |body: Value| build_exchange(CallKind::Generate, 200, &body);
-    let no_json =
-        |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
+    let no_json = |exchange: Exchange| Exchange { body: Some("[9 bytes left out: not whole JSON]".into()), ..exchange };
     let lost = Exchange {
         outcome: ExchangeOutcome::ResponseLost,
         status: None,
@@ -183,11 +182,7 @@ fn each_wrong_response_violates_only_its_own_requirement() {
         (with_header("content-type", Some("text/html"), redeem()), "RED-24", "content-type"),
         (with_header("cache-control", None, redeem()), "SAFE-2", "cache-control"),
         (with_header("strict-transport-security", None, redeem()), "SAFE-1", "strict-transport-security"),
-        (
-            with_header("access-control-allow-origin", Some("*"), redeem()),
-            "SAFE-4",
-            "access-control-allow-origin",
-        ),
+        (with_header("access-control-allow-origin", Some("*"), redeem()), "SAFE-4", "access-control-allow-origin"),
         (build_exchange(CallKind::Login, 200, &json!({ "session": "…" })), "AUTH-1", "/sessionToken"),
         (build_exchange(CallKind::Login, 200, &json!({ "sessionToken": "" })), "AUTH-1", "/sessionToken"),
         (generate(json!({ "token": MASKED_NUMBER })), "GEN-3", "/token"),
@@ -195,11 +190,7 @@ fn each_wrong_response_violates_only_its_own_requirement() {
         (generate(json!({})), "GEN-3", "/token"),
         (build_exchange(CallKind::Generate, 404, &error), "GEN-1", "status"),
         (with_header("content-type", None, generate(json!({ "token": "…" }))), "GEN-8", "content-type"),
-        (
-            Exchange { body_size: 0, ..build_exchange(CallKind::Download, 200, &Value::Null) },
-            "EX-4",
-            "status",
-        ),
+        (Exchange { body_size: 0, ..build_exchange(CallKind::Download, 200, &Value::Null) }, "EX-4", "status"),
         (
             with_header("cache-control", None, build_exchange(CallKind::Download, 200, &Value::Null)),
             "SAFE-3",
@@ -236,8 +227,7 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         token_pointer: "/data/t".to_owned(),
         ..copresence_client::PartnerTokenSource::new("https://relay.test/".parse().expect("a URL"))
     };
-    let relay =
-        Backend { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
+    let relay = Backend { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
     let good = build_exchange(CallKind::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(judge_exchange(&good, &relay).iter().all(|rule| rule.is_kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);

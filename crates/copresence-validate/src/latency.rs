@@ -17,11 +17,9 @@ pub(crate) struct LatencyPercentiles {
 pub(crate) fn compute_percentiles(times: &[Duration]) -> Option<LatencyPercentiles> {
     let mut sorted = times.to_vec();
     sorted.sort();
-    let rounded = |time: Duration| {
-        Duration::from_micros(u64::try_from(time.as_micros() / 100 * 100).unwrap_or(u64::MAX))
-    };
-    let at =
-        |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied().map(rounded);
+    let rounded =
+        |time: Duration| Duration::from_micros(u64::try_from(time.as_micros() / 100 * 100).unwrap_or(u64::MAX));
+    let at = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).max(1) - 1).copied().map(rounded);
     Some(LatencyPercentiles { p50: at(50)?, p95: at(95)?, max: at(100)? })
 }
 

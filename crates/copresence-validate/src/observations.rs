@@ -184,8 +184,7 @@ impl Step {
 
     /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
     pub fn is_delivery(&self) -> bool {
-        self.has_success_status()
-            && self.json_body().is_some_and(|body| response_fields::is_delivery_body(&body))
+        self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_delivery_body(&body))
     }
 
     /// The object `payload_incomplete`, if there is one.
@@ -275,18 +274,11 @@ impl Observations {
 
     /// Every redeem of a token that was active when it was sent, including the one that delivered URLs.
     pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &Step> {
-        use StepRole::{
-            Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh,
-        };
+        use StepRole::{Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh};
         let is_active = |step: &&Step| {
             matches!(
                 step.role,
-                RedeemFresh
-                    | RedeemAfterRefusals
-                    | RedeemCrossOrigin
-                    | Poll
-                    | PollFailing
-                    | RedeemAfterFailure
+                RedeemFresh | RedeemAfterRefusals | RedeemCrossOrigin | Poll | PollFailing | RedeemAfterFailure
             )
         };
         self.steps.iter().filter(is_active)

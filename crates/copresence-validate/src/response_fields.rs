@@ -48,8 +48,7 @@ pub(crate) fn describe_value(value: Option<&Value>) -> String {
         Some(Value::Bool(flag)) => flag.to_string(),
         Some(Value::Null) => "null".to_owned(),
         Some(Value::String(text))
-            if text.len() <= 40
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
+            if text.len() <= 40 && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) =>
         {
             format!("{text:?}")
         }
@@ -81,12 +80,7 @@ pub(crate) fn judge_hsts(sent: Option<&str>) -> FieldResult {
     let sent = sent.unwrap_or_default();
     let ends = sent.replace(' ', "").to_ascii_lowercase().contains("max-age=0");
     let received = if sent.is_empty() { "none" } else { "max-age=0" };
-    FieldResult::new(
-        "strict-transport-security",
-        !sent.is_empty() && !ends,
-        "Strict-Transport-Security",
-        received,
-    )
+    FieldResult::new("strict-transport-security", !sent.is_empty() && !ends, "Strict-Transport-Security", received)
 }
 
 /// Origin of a site that no backend should trust: the top-level domain `invalid` is reserved (RFC 2606).
@@ -211,17 +205,8 @@ pub(crate) fn judge_progress_percent(progress: &Map<String, Value>) -> FieldResu
 }
 
 /// Judges a field that has to be -1. `because` continues the sentence of what was expected.
-pub(crate) fn judge_field_minus_one(
-    progress: &Map<String, Value>,
-    field: &str,
-    because: &str,
-) -> FieldResult {
-    judge_numeric_report_field(
-        progress,
-        field,
-        |number| number == Some(-1),
-        format!("`{field}`: -1{because}"),
-    )
+pub(crate) fn judge_field_minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> FieldResult {
+    judge_numeric_report_field(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
 }
 
 /// Judges `queue_position` of a queued avatar: an integer from 0.
@@ -247,12 +232,7 @@ pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
         let url = entry.get("download_URL");
         let good = url.and_then(Value::as_str).is_some_and(|url| DownloadUrl::new(url).is_some());
         let expected = format!("`payload_complete[{index}].download_URL`: an absolute http(s) URL");
-        FieldResult::new(
-            format!("/payload_complete/{index}/download_URL"),
-            good,
-            expected,
-            describe_value(url),
-        )
+        FieldResult::new(format!("/payload_complete/{index}/download_URL"), good, expected, describe_value(url))
     }));
     all
 }
@@ -263,12 +243,7 @@ pub(crate) fn judge_export_types(body: &Value) -> Vec<FieldResult> {
         let kind = entry.get("export_type");
         let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
         let expected = format!("`payload_complete[{index}].export_type`: a string");
-        FieldResult::new(
-            format!("/payload_complete/{index}/export_type"),
-            good,
-            expected,
-            describe_value(kind),
-        )
+        FieldResult::new(format!("/payload_complete/{index}/export_type"), good, expected, describe_value(kind))
     };
     payload_entries(body).iter().enumerate().map(read).collect()
 }
@@ -280,12 +255,7 @@ pub(crate) fn judge_export_type_extensions(body: &Value) -> Vec<FieldResult> {
         let word = extension_for_export_type(kind);
         let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
         let at = format!("/payload_complete/{index}/export_type");
-        Some(FieldResult::new(
-            at,
-            good,
-            "a file extension, as in glb",
-            describe_value(Some(&Value::from(kind))),
-        ))
+        Some(FieldResult::new(at, good, "a file extension, as in glb", describe_value(Some(&Value::from(kind)))))
     };
     payload_entries(body).iter().enumerate().filter_map(read).collect()
 }

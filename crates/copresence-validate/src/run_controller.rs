@@ -232,20 +232,13 @@ impl RunController {
         match player {
             PhoneMode::NoPhone => PhoneDriver::Unavailable,
             PhoneMode::Sandbox(tester) => PhoneDriver::Sandbox(tester),
-            PhoneMode::SnapshotViewer => PhoneDriver::Person(Arc::new(SnapshotInvitationDisplay {
-                controller: self.clone(),
-                signals: running,
-            })),
+            PhoneMode::SnapshotViewer => {
+                PhoneDriver::Person(Arc::new(SnapshotInvitationDisplay { controller: self.clone(), signals: running }))
+            }
         }
     }
 
-    async fn execute_run(
-        &self,
-        target: &CheckTarget,
-        options: &RunOptions,
-        phone: &PhoneDriver,
-        running: &RunSignals,
-    ) {
+    async fn execute_run(&self, target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver, running: &RunSignals) {
         let plan = RunPlan::new(target, options, phone);
         self.update_snapshot(|view| view.notes.extend(plan.describe_plan()));
         let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));

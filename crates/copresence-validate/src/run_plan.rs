@@ -56,8 +56,7 @@ impl RunPlan {
     /// Cost and omitted acts, in sentences.
     pub fn describe_plan(&self) -> Vec<String> {
         let paid = if self.is_free { "simulated and free of charge" } else { "which the account pays for" };
-        let (tokens, avatars) =
-            (count_with_noun(self.tokens, "Export Token"), count_with_noun(self.avatars, "avatar"));
+        let (tokens, avatars) = (count_with_noun(self.tokens, "Export Token"), count_with_noun(self.avatars, "avatar"));
         let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
         if self.tokens_at_risk > 0 && !self.is_free {
             sentences.push(format!(
@@ -146,9 +145,7 @@ fn omission_reason(
         Act::Plain if !info.uses_https => not_applicable("the API is not reached over TLS"),
         Act::Failure | Act::Expiry if !sandbox => skipped("only a sandbox can be made to do this"),
         Act::LostAnswer | Act::Witness if !relay => not_applicable("there is no relay"),
-        Act::LostAnswer | Act::Witness if !info.relays_redeems => {
-            not_applicable("redeems do not go through the relay")
-        }
+        Act::LostAnswer | Act::Witness if !info.relays_redeems => not_applicable("redeems do not go through the relay"),
         Act::LostAnswer | Act::Witness if !sandbox => {
             skipped("the relay's upstream must be a sandbox that can be asked: name it with --upstream")
         }

@@ -31,8 +31,7 @@ impl SandboxControl {
         let tester = Self { base_url: base, operator_key: operator, prober };
         let scenarios = tester.send_request(Method::GET, &["scenarios"], None).await.ok();
         let is_scenario = |row: &Value| row.get("name").is_some() && row.get("does").is_some();
-        let is_one =
-            scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
+        let is_one = scenarios.is_some_and(|list| list.as_array().is_some_and(|list| list.iter().all(is_scenario)));
         Ok(is_one.then_some(tester))
     }
 
@@ -41,10 +40,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub async fn detect_backend_sandbox(
-        base: &Url,
-        operator: Option<ApiKey>,
-    ) -> Result<Option<Self>, SetupError> {
+    pub async fn detect_backend_sandbox(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         if !is_loopback_url(base) && operator.is_none() {
             return Ok(None);
         }
@@ -77,9 +73,7 @@ impl SandboxControl {
     /// If the sandbox does not respond, or responds with an error status.
     pub async fn advance_clock(&self, time: Duration) -> Result<(), String> {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.send_request(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds })))
-            .await
-            .map(drop)
+        self.send_request(Method::POST, &["clock"], Some(json!({ "advance_ms": milliseconds }))).await.map(drop)
     }
 
     /// Speed of the sandbox's clock: its seconds per real second, more than 0.
@@ -101,8 +95,7 @@ impl SandboxControl {
     pub async fn fetch_token_record(&self, token: &str) -> Result<Value, String> {
         let state = self.send_request(Method::GET, &["state"], None).await?;
         let all = state.get("tokens").and_then(Value::as_array);
-        let this =
-            all.into_iter().flatten().find(|row| row.get("token").and_then(Value::as_str) == Some(token));
+        let this = all.into_iter().flatten().find(|row| row.get("token").and_then(Value::as_str) == Some(token));
         this.cloned().ok_or_else(|| "the sandbox does not know this token".to_owned())
     }
 
@@ -112,9 +105,7 @@ impl SandboxControl {
     /// If the sandbox does not respond, or does not know the token.
     pub async fn redeem_count(&self, token: &str) -> Result<u64, String> {
         let row = self.fetch_token_record(token).await?;
-        row.get("redeems")
-            .and_then(Value::as_u64)
-            .ok_or_else(|| "the sandbox reports no redeem count".to_owned())
+        row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
     /// Makes the sandbox reset the next redeem's connection after it has spent the token.
@@ -134,12 +125,7 @@ impl SandboxControl {
         self.send_request(Method::DELETE, &["faults"], None).await.map(drop)
     }
 
-    async fn send_request(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: Option<Value>,
-    ) -> Result<Value, String> {
+    async fn send_request(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value, String> {
         let mut url = self.base_url.clone();
         url.path_segments_mut()
             .map_err(|()| "the sandbox's URL has no path")?
@@ -155,15 +141,8 @@ impl SandboxControl {
         }
         let body = body.map(|body| body.to_string());
         let limit = 16 * 1024 * 1024;
-        let probe = ProbeRequest {
-            call: CallKind::Redeem,
-            method,
-            url,
-            headers,
-            body,
-            token_pointer: None,
-            max_body: limit,
-        };
+        let probe =
+            ProbeRequest { call: CallKind::Redeem, method, url, headers, body, token_pointer: None, max_body: limit };
         let probed = self.prober.send_probe(probe).await.map_err(|error| error.to_string())?;
         let ProbeResponse { status, body, .. } = probed.response.map_err(|error| error.to_string())?;
         if !(200..300).contains(&status) {
@@ -171,10 +150,6 @@ impl SandboxControl {
             let why = why.get("error").and_then(Value::as_str).unwrap_or("it is not a sandbox").to_owned();
             return Err(format!("the sandbox responded with {status}: {why}"));
         }
-        if body.is_empty() {
-            Ok(Value::Null)
-        } else {
-            serde_json::from_slice(&body).map_err(|error| error.to_string())
-        }
+        if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(&body).map_err(|error| error.to_string()) }
     }
 }

@@ -90,9 +90,8 @@ impl TargetTraits {
     /// Derives the facts from the configured routes.
     pub(crate) fn traits_from_backend(backend: &Backend) -> Self {
         let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
-        let has_partner_key = |headers: &[(String, String)]| {
-            headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER))
-        };
+        let has_partner_key =
+            |headers: &[(String, String)]| headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER));
         let mut info = TargetTraits {
             uses_https: base_url.scheme() == "https",
             is_loopback: is_loopback_url(base_url),

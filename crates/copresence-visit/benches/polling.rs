@@ -63,10 +63,7 @@ fn main() -> ExitCode {
     println!("\nTargets:\n");
     for (load, target) in &verdicts {
         let verdict = if target.is_met() { "PASS" } else { "MISS" };
-        println!(
-            "- {verdict} {load}: {} {:.2}, at most {:.2}",
-            target.measure, target.measured, target.limit
-        );
+        println!("- {verdict} {load}: {} {:.2}, at most {:.2}", target.measure, target.measured, target.limit);
     }
 
     println!("\nLoads without targets:\n");
@@ -117,11 +114,6 @@ fn print_row(load: &Load, strategy: PollingStrategy, outcome: &Outcome) {
     let [unassociated, queue, processing] = outcome.phases;
     println!(
         "| {} | {strategy} | {:.2} | {:.2} | {:.2} | {:.2} | {:.1} ({unassociated:.1} + {queue:.1} + {processing:.1}) |",
-        load.name,
-        outcome.ready_median,
-        outcome.ready_p95,
-        outcome.ready_max,
-        outcome.associated_p95,
-        outcome.polls,
+        load.name, outcome.ready_median, outcome.ready_p95, outcome.ready_max, outcome.associated_p95, outcome.polls,
     );
 }

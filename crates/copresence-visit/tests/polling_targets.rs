@@ -19,11 +19,8 @@ const EVERY_SECOND: PollingStrategy = PollingStrategy::Fixed(Duration::from_secs
 fn check_targets(load: &Load) {
     for seed in SEEDS {
         let adaptive = simulate_visits(load, PollingStrategy::Adaptive, VISITS, seed);
-        let load_targets = targets::targets_of_load(
-            load.name,
-            &adaptive,
-            &simulate_visits(load, EVERY_SECOND, VISITS, seed),
-        );
+        let load_targets =
+            targets::targets_of_load(load.name, &adaptive, &simulate_visits(load, EVERY_SECOND, VISITS, seed));
         assert!(!load_targets.is_empty());
         for target in load_targets {
             let (what, measured, limit) = (target.measure, target.measured, target.limit);
@@ -69,12 +66,8 @@ fn loads_without_targets_stay_within_limits() {
 
 #[test]
 fn the_reference_strategies_behave_as_described() {
-    let minute = simulate_visits(
-        &LOADS_WITH_TARGETS[0],
-        PollingStrategy::Fixed(Duration::from_mins(1)),
-        VISITS,
-        SEEDS[0],
-    );
+    let minute =
+        simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Fixed(Duration::from_mins(1)), VISITS, SEEDS[0]);
     assert!((25.0..35.0).contains(&minute.ready_median), "{minute:?}");
     let clairvoyant = simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Clairvoyant, VISITS, SEEDS[0]);
     assert!(clairvoyant.ready_max < 0.01 && (1.9..=2.0).contains(&clairvoyant.polls), "{clairvoyant:?}");
@@ -84,8 +77,7 @@ fn the_reference_strategies_behave_as_described() {
 
 #[test]
 fn the_same_seed_simulates_the_same_visits() {
-    let simulate =
-        |seed| format!("{:?}", simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Adaptive, 20, seed));
+    let simulate = |seed| format!("{:?}", simulate_visits(&LOADS_WITH_TARGETS[0], PollingStrategy::Adaptive, 20, seed));
     assert_eq!(simulate(1), simulate(1));
     assert_ne!(simulate(1), simulate(2));
 }

@@ -29,9 +29,7 @@ pub(crate) async fn inspect(
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
-            .stream_views(visit, Arc::new(judge_exchange_requirements), until, |view| {
-                channel.send(view).is_ok()
-            })
+            .stream_views(visit, Arc::new(judge_exchange_requirements), until, |view| channel.send(view).is_ok())
             .await;
     });
     Ok(())

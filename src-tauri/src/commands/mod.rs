@@ -18,9 +18,7 @@ use copresence_engine::problem::problem_for_code;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
-use tauri::{
-    AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, State, WebviewUrl, WebviewWindowBuilder,
-};
+use tauri::{AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, State, WebviewUrl, WebviewWindowBuilder};
 use tokio_util::sync::CancellationToken;
 
 /// Label of the window with the sandbox's phone page.
@@ -74,9 +72,7 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
 }
 
 /// Saves something off the runtime's threads; returns its path for people.
-async fn save_off_thread(
-    save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static,
-) -> Result<String, Problem> {
+async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send + 'static) -> Result<String, Problem> {
     let saved = tokio::task::spawn_blocking(save).await;
     let saved = saved.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))??;
     Ok(copresence_engine::display_path(&saved))
@@ -113,32 +109,19 @@ async fn subscribe(
 // Without these arguments, a command acts on whatever is shown.
 
 #[tauri::command]
-async fn start_visit(
-    kiosk: State<'_, Kiosk>,
-    visit: Option<String>,
-    revision: Option<u64>,
-) -> Result<(), ()> {
+async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn agree(
-    kiosk: State<'_, Kiosk>,
-    to: String,
-    visit: Option<String>,
-    revision: Option<u64>,
-) -> Result<(), ()> {
+async fn agree(kiosk: State<'_, Kiosk>, to: String, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn cancel_visit(
-    kiosk: State<'_, Kiosk>,
-    visit: Option<String>,
-    revision: Option<u64>,
-) -> Result<(), ()> {
+async fn cancel_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
     Ok(())
 }

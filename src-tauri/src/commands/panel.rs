@@ -12,10 +12,7 @@ use tauri::{AppHandle, Runtime, State};
 
 /// The state of the PIN lock.
 #[tauri::command]
-pub(crate) async fn panel_gate(
-    pin_lock: State<'_, PinLock>,
-    clock: State<'_, Clock>,
-) -> Result<PinLockView, Problem> {
+pub(crate) async fn panel_gate(pin_lock: State<'_, PinLock>, clock: State<'_, Clock>) -> Result<PinLockView, Problem> {
     Ok(pin_lock.lock_status(clock.elapsed_millis()))
 }
 
@@ -84,10 +81,7 @@ pub(crate) async fn panel_health<R: Runtime>(
 
 /// The past visits, the newest first.
 #[tauri::command]
-pub(crate) async fn panel_history(
-    panel: State<'_, Panel>,
-    clock: State<'_, Clock>,
-) -> Result<Vec<PastVisit>, Problem> {
+pub(crate) async fn panel_history(panel: State<'_, Panel>, clock: State<'_, Clock>) -> Result<Vec<PastVisit>, Problem> {
     panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
     panel.past_visits().await
 }
@@ -99,9 +93,7 @@ fn display_and_webview_health<R: Runtime>(app: &AppHandle<R>, wanted: Option<&st
     let seen = there.collect::<Vec<_>>().join(", ");
     let missing = wanted.filter(|wanted| monitors.iter().all(|one| one.name != *wanted));
     let display = match missing {
-        _ if monitors.is_empty() => {
-            health::unknown_part_health(health::part::DISPLAY, "the system names no monitor")
-        }
+        _ if monitors.is_empty() => health::unknown_part_health(health::part::DISPLAY, "the system names no monitor"),
         Some(wanted) => health::doubtful_part_health(
             health::part::DISPLAY,
             format_args!("the monitor `{wanted}` is not there: {seen}"),

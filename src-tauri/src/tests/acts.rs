@@ -42,11 +42,7 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     assert_eq!(slots, unset);
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"));
     booth.kiosk.start_visit();
-    assert_eq!(
-        booth.kiosk.current_snapshot().screen,
-        copresence_booth::view::Screen::Attract,
-        "no visit begins"
-    );
+    assert_eq!(booth.kiosk.current_snapshot().screen, copresence_booth::view::Screen::Attract, "no visit begins");
 
     booth.act_and_view(set_credential("api-key", "planted-api-key-3f")).await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "a session is missing");
@@ -62,9 +58,7 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     assert_eq!(booth.closed_code(), None);
     booth.act_and_view(remove_credential("api-key")).await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"));
-    for wrong in
-        [set_credential("partner-key", "x"), set_credential("nonsense", "x"), remove_credential("nonsense")]
-    {
+    for wrong in [set_credential("partner-key", "x"), set_credential("nonsense", "x"), remove_credential("nonsense")] {
         assert_eq!(booth.act_error_code(wrong).await, "setting_unfit");
     }
     assert_eq!(booth.act_error_code(set_credential("api-key", " \n")).await, "credential_empty");
@@ -96,10 +90,7 @@ async fn credentials_set_elsewhere_reopen_the_booth() {
     booth.panel.reopen_booth_if_possible().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
-        booth
-            .credential_store
-            .set_credential("live", slot.parse().expect("a slot"), &secret(value))
-            .expect("memory");
+        booth.credential_store.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
     }
     booth.panel.reopen_booth_if_possible().await;
     assert_eq!(booth.closed_code(), None);
@@ -135,15 +126,10 @@ async fn the_sandbox_can_be_changed_while_it_runs() {
     booth.act_and_view(add_fault("generate", "reset", false)).await;
     let set = booth.act_and_view(add_fault("file", "slow_body", true)).await;
     let faults = set.sandbox.expect("in use").faults;
-    let views: Vec<_> =
-        faults.iter().map(|one| (one.on.as_str(), one.kind.as_str(), one.when.as_str())).collect();
+    let views: Vec<_> = faults.iter().map(|one| (one.on.as_str(), one.kind.as_str(), one.when.as_str())).collect();
     assert_eq!(views, [("generate", "reset", "the next request"), ("file", "slow_body", "every request")]);
     booth.show_code().await;
-    assert_eq!(
-        booth.panel_view().await.sandbox.expect("in use").faults[0].struck,
-        1,
-        "and the visit went on"
-    );
+    assert_eq!(booth.panel_view().await.sandbox.expect("in use").faults[0].struck, 1, "and the visit went on");
     let set = booth.act_and_view(PanelAction::EndFaults).await.sandbox.expect("in use");
     assert!(set.faults.is_empty());
     assert!(set.scenarios.len() > 10 && set.fault_kinds.len() > 10 && set.endpoints.len() == 4);
@@ -244,11 +230,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let booth = Booth::new();
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, false));
     let switch = |on| PanelAction::SetKioskMode { on };
-    assert_eq!(
-        booth.act(switch(true)).await,
-        Ok(ActionFollowUp::UpdateWindow),
-        "the host makes the window so"
-    );
+    assert_eq!(booth.act(switch(true)).await, Ok(ActionFollowUp::UpdateWindow), "the host makes the window so");
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false));
     let booth = booth.restart().await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false), "kept");
@@ -316,8 +298,7 @@ async fn lock_quit_and_change_pin() {
     let now = booth.clock.elapsed_millis();
     booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
     assert_eq!(booth.act(PanelAction::Quit).await, Ok(ActionFollowUp::Quit));
-    let change =
-        |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
+    let change = |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");
     booth.act_and_view(change("4711", "0815")).await;
     booth.act_and_view(PanelAction::Lock).await;

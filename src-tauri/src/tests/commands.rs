@@ -27,11 +27,9 @@ const UNLOCKED_COMMANDS: [&str; 12] = [
 
 /// Commands behind the PIN: all others that the page may call.
 fn operator_commands() -> Vec<String> {
-    let capability: Value =
-        serde_json::from_str(include_str!("../../capabilities/kiosk.json")).expect("JSON");
+    let capability: Value = serde_json::from_str(include_str!("../../capabilities/kiosk.json")).expect("JSON");
     let permissions = capability["permissions"].as_array().expect("a list");
-    let names =
-        permissions.iter().filter_map(|one| Some(one.as_str()?.strip_prefix("allow-")?.replace('-', "_")));
+    let names = permissions.iter().filter_map(|one| Some(one.as_str()?.strip_prefix("allow-")?.replace('-', "_")));
     names.filter(|name| !UNLOCKED_COMMANDS.contains(&name.as_str())).collect()
 }
 
@@ -54,13 +52,9 @@ pub(super) async fn call_command(
         cmd: command.to_owned(),
         callback: CallbackFn(0),
         error: CallbackFn(1),
-        url: if cfg!(any(windows, target_os = "android")) {
-            "http://tauri.localhost"
-        } else {
-            "tauri://localhost"
-        }
-        .parse()
-        .expect("a URL"),
+        url: if cfg!(any(windows, target_os = "android")) { "http://tauri.localhost" } else { "tauri://localhost" }
+            .parse()
+            .expect("a URL"),
         body: InvokeBody::Json(body),
         headers: tauri::http::HeaderMap::new(),
         invoke_key: INVOKE_KEY.to_owned(),
@@ -111,10 +105,7 @@ async fn a_reloaded_page_is_locked() {
     call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     call_command(&window, "panel_history", json!({})).await.expect("open");
     call_command(&window, "subscribe", json!({"channel": "__CHANNEL__:7"})).await.expect("subscribed");
-    assert_eq!(
-        call_command(&window, "panel_history", json!({})).await.expect_err("closed")["code"],
-        "panel_locked"
-    );
+    assert_eq!(call_command(&window, "panel_history", json!({})).await.expect_err("closed")["code"], "panel_locked");
     let gate = call_command(&window, "panel_gate", json!({})).await.expect("a response");
     assert_eq!((&gate["pin_set"], &gate["open"]), (&json!(true), &json!(false)));
     let wrong = call_command(&window, "panel_enter", json!({"pin": "0000"})).await.expect("an answer");
@@ -150,15 +141,12 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
     for command in ["cancel_visit", "new_code", "again", "forget", "play_phone"] {
-        for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})]
-        {
+        for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})] {
             call_command(&window, command, target).await.expect("ignored");
         }
     }
     assert_eq!(booth.kiosk.current_snapshot().screen.visit_id(), Some(visit.as_str()));
-    call_command(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision}))
-        .await
-        .expect("left");
+    call_command(&window, "cancel_visit", json!({"visit": visit, "revision": invite.revision})).await.expect("left");
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract);
     call_command(&window, "start_visit", json!({})).await.expect("as before");
     assert!(booth.kiosk.current_snapshot().screen.visit_id().is_some());

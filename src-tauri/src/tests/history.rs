@@ -20,8 +20,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     assert_eq!((one.visit.as_str(), one.ended.as_deref(), one.live), (visit.as_str(), Some("saved"), false));
     assert!(one.bytes > 1000 && one.words.contains("saved") && one.directory.is_some(), "{one:?}");
     let url = one.portrait.clone().expect("a portrait");
-    let name =
-        url.strip_prefix(&format!("avatar://localhost/past/{visit}/")).expect("its address").to_owned();
+    let name = url.strip_prefix(&format!("avatar://localhost/past/{visit}/")).expect("its address").to_owned();
 
     let app = mock_builder()
         .manage(booth.kiosk.clone())
@@ -31,9 +30,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
         let asked = RequestedFile::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
-        read_requested_file(app.handle(), &asked)
-            .await
-            .map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
+        read_requested_file(app.handle(), &asked).await.map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<copresence_engine::clock::Clock>().elapsed_millis();

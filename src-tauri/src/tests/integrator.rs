@@ -27,10 +27,7 @@ fn follow_checks(checks: &CheckRunner, booth: &Booth) -> UnboundedReceiver<Check
     views
 }
 
-async fn wait_for_view(
-    views: &mut UnboundedReceiver<ChecksView>,
-    wanted: impl Fn(&ChecksView) -> bool,
-) -> ChecksView {
+async fn wait_for_view(views: &mut UnboundedReceiver<ChecksView>, wanted: impl Fn(&ChecksView) -> bool) -> ChecksView {
     let found = async {
         loop {
             let view = views.recv().await.expect("it tells");
@@ -74,8 +71,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
         assert!(text.len() > 1_000, "{name}");
         assert!(secrets.iter().all(|secret| !text.contains(secret)), "{name}");
     }
-    wait_for_view(&mut views, |view| view.saved.as_ref().is_some_and(|saved| saved.contains("reports")))
-        .await;
+    wait_for_view(&mut views, |view| view.saved.as_ref().is_some_and(|saved| saved.contains("reports"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,9 +113,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
         call_command(&window, command, json!({})).await.expect("nothing to do");
     }
     for command in ["inspect", "follow_checks"] {
-        call_command(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"}))
-            .await
-            .expect(command);
+        call_command(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
     }
     // Slow enough to be stopped before its end.
     set_real_time(&booth);
@@ -171,8 +165,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
     booth.kiosk.stop_visits().await;
-    let shown =
-        booth.kiosk.inspector().inspector_view(None, &judge_exchange_requirements).shown.expect("the visit");
+    let shown = booth.kiosk.inspector().inspector_view(None, &judge_exchange_requirements).shown.expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {
         let TimelineEntry::Exchange { exchange } = entry else { continue };

@@ -70,8 +70,7 @@ impl Booth {
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
         let pin_lock = PinLock::new(file.clone(), clock.elapsed_millis());
-        let panel =
-            Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
+        let panel = Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, credential_store, simulator, clock, kiosk, panel }
     }
 
@@ -128,8 +127,7 @@ impl Booth {
     /// Starts a visit. Returns its id and the token in its link.
     pub(crate) async fn show_code(&self) -> (String, String) {
         self.kiosk.start_visit();
-        let snapshot =
-            self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
+        let snapshot = self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
         let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
         let (_, token) = link.split_once("exportToken=").expect("a token in the link");
         (visit, token.to_owned())
@@ -138,9 +136,7 @@ impl Booth {
     /// Completes a visit and leaves its screen. Returns its id.
     pub(crate) async fn complete_visit(&self) -> String {
         let (visit, token) = self.show_code().await;
-        self.sandbox()
-            .associate_avatar(&token, &copresence_sandbox::AvatarChoice::New, None)
-            .expect("scanned");
+        self.sandbox().associate_avatar(&token, &copresence_sandbox::AvatarChoice::New, None).expect("scanned");
         self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Reveal { .. })).await;
         self.kiosk.return_to_start();
         while !self.kiosk.running_visits().is_empty() {

@@ -8,9 +8,7 @@ use super::monitors::{self, MonitorArea};
 use copresence_booth::panel::Panel;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tauri::{
-    AppHandle, Manager, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow, Window, WindowEvent,
-};
+use tauri::{AppHandle, Manager, PhysicalPosition, PhysicalSize, Runtime, WebviewWindow, Window, WindowEvent};
 use tokio::sync::Notify;
 
 /// How the window is placed, how it is restored, and whether it refuses to close.
@@ -70,10 +68,8 @@ pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -
     } else {
         None
     };
-    placement_state.apply_placement(
-        &window,
-        WindowPlacement { full_screen: whole, always_on_top: kiosk_mode, monitor: on },
-    )
+    placement_state
+        .apply_placement(&window, WindowPlacement { full_screen: whole, always_on_top: kiosk_mode, monitor: on })
 }
 
 /// Places the window again whenever monitors are added, removed or resized.
@@ -109,11 +105,7 @@ pub(crate) fn refuse_window_close<R: Runtime>(window: &Window<R>, event: &Window
 }
 
 impl PlacementState {
-    fn apply_placement<R: Runtime>(
-        &mut self,
-        window: &WebviewWindow<R>,
-        wanted: WindowPlacement,
-    ) -> tauri::Result<()> {
+    fn apply_placement<R: Runtime>(&mut self, window: &WebviewWindow<R>, wanted: WindowPlacement) -> tauri::Result<()> {
         if wanted == self.current {
             return Ok(());
         }

@@ -63,10 +63,6 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
 /// Logs a request that was refused, and returns false. Omits the path and the query of the URL, which can contain a
 /// token.
 fn log_refused_request(what: &str, to: &url::Url) -> bool {
-    tracing::info!(
-        scheme = to.scheme(),
-        host = to.host_str(),
-        "refused: the page wanted to {what} an address"
-    );
+    tracing::info!(scheme = to.scheme(), host = to.host_str(), "refused: the page wanted to {what} an address");
     false
 }

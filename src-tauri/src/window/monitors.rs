@@ -15,8 +15,7 @@ pub(super) struct MonitorArea {
 /// The connected monitors.
 pub(crate) fn list_monitors<R: Runtime>(app: &AppHandle<R>) -> Vec<MonitorView> {
     let Some(window) = app.get_webview_window(super::KIOSK_WINDOW) else { return Vec::new() };
-    let view =
-        |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
+    let view = |spot: MonitorArea| MonitorView { name: spot.name, width: spot.size.width, height: spot.size.height };
     sorted_monitor_areas(&window).unwrap_or_default().into_iter().map(view).collect()
 }
 
@@ -94,8 +93,7 @@ pub(super) fn is_wayland<R: Runtime>(_: &WebviewWindow<R>) -> tauri::Result<bool
 
 /// Numbers monitors of the same name, including those without a name.
 fn unique_monitor_names<'a>(given: impl Iterator<Item = Option<&'a str>>) -> Vec<String> {
-    let given: Vec<&str> =
-        given.map(|name| name.filter(|name| !name.is_empty()).unwrap_or("Monitor")).collect();
+    let given: Vec<&str> = given.map(|name| name.filter(|name| !name.is_empty()).unwrap_or("Monitor")).collect();
     let mut seen: HashMap<&str, u32> = HashMap::new();
     given
         .iter()

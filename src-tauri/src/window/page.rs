@@ -82,10 +82,7 @@ mod linux {
     }
 
     /// Shows the fallback text in place of the page, or the page again.
-    pub(crate) fn set_fallback_visible<R: Runtime>(
-        window: &WebviewWindow<R>,
-        visible: bool,
-    ) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.with_webview(move |view| {
             let view = view.inner();
             if view.is_visible() == visible {
@@ -151,10 +148,7 @@ mod other {
         window.navigate(home.clone())
     }
 
-    pub(crate) fn set_fallback_visible<R: Runtime>(
-        window: &WebviewWindow<R>,
-        visible: bool,
-    ) -> tauri::Result<()> {
+    pub(crate) fn set_fallback_visible<R: Runtime>(window: &WebviewWindow<R>, visible: bool) -> tauri::Result<()> {
         window.set_title(if visible { FALLBACK_TEXT } else { super::super::WINDOW_TITLE })
     }
 }

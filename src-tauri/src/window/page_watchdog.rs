@@ -32,8 +32,7 @@ impl PageWatchdog {
     /// Records a heartbeat of the page, which says whether it is hidden.
     pub(crate) fn record_heartbeat(&self, hidden: bool) {
         let now = self.time_since_start();
-        let first =
-            self.lock_watchdog_state().as_mut().is_some_and(|pulse| pulse.record_heartbeat(now, hidden));
+        let first = self.lock_watchdog_state().as_mut().is_some_and(|pulse| pulse.record_heartbeat(now, hidden));
         if first {
             tracing::info!("the page lives");
             self.0.wake.notify_one();

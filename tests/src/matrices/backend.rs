@@ -375,14 +375,12 @@ impl Shared {
         if from > 0 {
             headers.push(("Content-Range", &range));
         }
-        stream
-            .write_all(response_head(if from > 0 { 206 } else { 200 }, &headers, bytes.len()).as_bytes())?;
+        stream.write_all(response_head(if from > 0 { 206 } else { 200 }, &headers, bytes.len()).as_bytes())?;
         let (first, second) = bytes.split_at(bytes.len() / 2);
         stream.write_all(first)?;
         self.reach_stage(RequestStage::FileHalfSent);
         stream.write_all(second)?;
-        lock(&self.events)
-            .push(Event { at: SystemTime::now(), kind: EventKind::FileSent { token, file: index } });
+        lock(&self.events).push(Event { at: SystemTime::now(), kind: EventKind::FileSent { token, file: index } });
         self.reach_stage(RequestStage::FileSent);
         Ok(())
     }
@@ -441,8 +439,7 @@ fn response_head(status: u16, headers: &[(&str, &str)], length: usize) -> String
 }
 
 fn write_response(mut stream: &TcpStream, status: u16, body: &[u8]) -> std::io::Result<()> {
-    stream
-        .write_all(response_head(status, &[("Content-Type", "application/json")], body.len()).as_bytes())?;
+    stream.write_all(response_head(status, &[("Content-Type", "application/json")], body.len()).as_bytes())?;
     stream.write_all(body)
 }
 

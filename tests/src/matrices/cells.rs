@@ -5,11 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs each cell on one of `jobs` threads. The results have the order of the cells.
-pub(crate) fn run_cells<C: Sync, R: Send>(
-    jobs: usize,
-    cells: &[C],
-    run_cell: impl Fn(&C) -> R + Sync,
-) -> Vec<R> {
+pub(crate) fn run_cells<C: Sync, R: Send>(jobs: usize, cells: &[C], run_cell: impl Fn(&C) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let results: Vec<Mutex<Option<R>>> = cells.iter().map(|_| Mutex::new(None)).collect();

@@ -96,8 +96,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     violations.extend(check_disk_after_forgetting(home)?);
     violations.extend(home.foreign_file_changes());
     let reproduce = options.reproduce_command("endurance", "");
-    let violation =
-        |description| Violation { cell: "endurance".to_owned(), description, reproduce: reproduce.clone() };
+    let violation = |description| Violation { cell: "endurance".to_owned(), description, reproduce: reproduce.clone() };
     Ok(Report {
         title: "Endurance".to_owned(),
         about: format!(
@@ -119,11 +118,8 @@ fn find_day_program(program: &Path) -> Result<PathBuf, HarnessError> {
     if day.is_file() {
         return Ok(day);
     }
-    Err(format!(
-        "{} does not exist. Build it with `cargo build -p copresence-booth --example day`",
-        day.display()
-    )
-    .into())
+    Err(format!("{} does not exist. Build it with `cargo build -p copresence-booth --example day`", day.display())
+        .into())
 }
 
 /// Runs the `day` program and parses its output.
@@ -165,8 +161,7 @@ fn count_ends(past: &BTreeMap<String, String>) -> BTreeMap<String, u32> {
 }
 
 /// The measured fields of the output, with their labels.
-const MEASURED: [(&str, &str); 3] =
-    [("resident_kib", "memory, KiB"), ("open_files", "open files"), ("tasks", "tasks")];
+const MEASURED: [(&str, &str); 3] = [("resident_kib", "memory, KiB"), ("open_files", "open files"), ("tasks", "tasks")];
 
 /// The mean of a field in one part of the run; parts are counted from 0.
 fn mean_usage(output: &DayOutput, field: &str, part: usize) -> f64 {
@@ -177,12 +172,7 @@ fn mean_usage(output: &DayOutput, field: &str, part: usize) -> f64 {
     part.iter().sum::<f64>() / f64::from(count)
 }
 
-fn check_day(
-    output: &DayOutput,
-    past: &BTreeMap<String, u32>,
-    sandbox: &Sandbox,
-    visitors: u32,
-) -> Vec<String> {
+fn check_day(output: &DayOutput, past: &BTreeMap<String, u32>, sandbox: &Sandbox, visitors: u32) -> Vec<String> {
     let mut violations = Vec::new();
     if !output.is_complete || output.stderr.contains("panicked") {
         violations.push(format!("the `day` program failed: {}", output.stderr));
@@ -204,9 +194,7 @@ fn check_day(
     let spent = tokens.iter().filter(|token| token.state == TokenPhase::Spent).count();
     let accounted = count(&["saved", "saved_in_part", "possibly_consumed"]);
     if usize::try_from(accounted).ok() != Some(spent) {
-        violations.push(format!(
-            "the backend delivered {spent} avatars, but {accounted} are accounted for: {past:?}"
-        ));
+        violations.push(format!("the backend delivered {spent} avatars, but {accounted} are accounted for: {past:?}"));
     }
     if count(&["saved"]) < visitors / 2 {
         violations.push(format!("fewer than half of {visitors} visitors got an avatar: {past:?}"));

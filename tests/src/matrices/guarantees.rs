@@ -25,11 +25,7 @@ pub(crate) struct CrashState {
 const MAX_RECOVER_RUNS: usize = 8;
 
 impl CrashState {
-    pub(crate) fn capture(
-        home: &TestHome,
-        backend: &Backend,
-        run: FinishedRun,
-    ) -> Result<Self, HarnessError> {
+    pub(crate) fn capture(home: &TestHome, backend: &Backend, run: FinishedRun) -> Result<Self, HarnessError> {
         backend.await_requests()?;
         Ok(Self { events: backend.events(), journal: JournalContent::read_copy(&home.data())?, run })
     }
@@ -55,8 +51,7 @@ impl CrashState {
         }
         if self.journal.has_delivered_response(&visit.id) {
             // A one-time URL is invalid once its bytes were sent, even if the crash lost them.
-            let is_durable =
-                |index| self.journal.files.iter().any(|file| file.index == index && file.is_durable);
+            let is_durable = |index| self.journal.files.iter().any(|file| file.index == index && file.is_durable);
             let lost = script.has_one_time_urls
                 && self
                     .events
@@ -73,11 +68,7 @@ impl CrashState {
 }
 
 /// Checks the guarantees on the state after a crash and on the result of `recover`.
-pub(crate) fn check_recovery(
-    home: &TestHome,
-    backend: &Backend,
-    crash: &CrashState,
-) -> Result<Verdict, HarnessError> {
+pub(crate) fn check_recovery(home: &TestHome, backend: &Backend, crash: &CrashState) -> Result<Verdict, HarnessError> {
     let mut violations = check_before_recovery(home, backend, crash);
     let (runs, extra) = recover_until_done(home)?;
     violations.extend(extra);
@@ -116,8 +107,7 @@ fn check_before_recovery(home: &TestHome, backend: &Backend, crash: &CrashState)
     let redeems: usize = tokens.iter().map(|token| backend::count_redeems(&crash.events, token)).sum();
     let intents = crash.journal.redeem_intents();
     if redeems > intents {
-        violations
-            .push(format!("the backend received {redeems} redeems, but the journal has {intents} intents"));
+        violations.push(format!("the backend received {redeems} redeems, but the journal has {intents} intents"));
     }
     let requested = crash.events.iter().filter_map(|event| match event.kind {
         EventKind::FileRequested { file, .. } => Some(file),
@@ -155,8 +145,7 @@ fn recover_until_done(home: &TestHome) -> Result<(Vec<FinishedRun>, Vec<String>)
             violations.push(format!("recover printed nothing and did not exit with 0: {}", ran.describe()));
         }
         if done && !is_silent {
-            violations
-                .push(format!("recover still has work after {MAX_RECOVER_RUNS} runs: {}", ran.describe()));
+            violations.push(format!("recover still has work after {MAX_RECOVER_RUNS} runs: {}", ran.describe()));
         }
         if !is_silent {
             runs.push(ran);
@@ -197,17 +186,13 @@ fn check_recover_output(crash: &CrashState, runs: &[FinishedRun], outcome: Visit
     };
     let ended: Vec<Value> = last.json_lines().into_iter().filter(|line| line["event"] == "ended").collect();
     let [ended] = ended.as_slice() else {
-        violations
-            .push(format!("the last run of recover did not print exactly one `ended`: {}", last.describe()));
+        violations.push(format!("the last run of recover did not print exactly one `ended`: {}", last.describe()));
         return violations;
     };
     // A visit without a token ends as interrupted, which is no failure of `recover`.
     let line_exit = if outcome == VisitOutcome::ClosedWithoutToken { 130 } else { exit };
     if last.exit != Some(exit) || ended["exit"] != line_exit {
-        violations.push(format!(
-            "the exit code and `ended` of recover do not match {outcome:?}: {}",
-            last.describe()
-        ));
+        violations.push(format!("the exit code and `ended` of recover do not match {outcome:?}: {}", last.describe()));
     }
     violations
 }
@@ -224,10 +209,7 @@ fn check_folders(home: &TestHome, backend: &Backend, outcome: VisitOutcome) -> V
     let incomplete = home.data().join("incomplete");
     let found = (count(&home.out()), count(&incomplete));
     if found != expected {
-        violations.push(format!(
-            "{} avatars in OUT and {} incomplete ones, expected {expected:?}",
-            found.0, found.1
-        ));
+        violations.push(format!("{} avatars in OUT and {} incomplete ones, expected {expected:?}", found.0, found.1));
     }
     for folder in own_entries(home, &incomplete) {
         violations.extend(check_avatar_folder(&folder, backend, false));
@@ -303,15 +285,11 @@ fn check_backend_requests(backend: &Backend, crash: &CrashState) -> Vec<String> 
     }
     let on_disk = crash.summary().on_disk;
     let redeems = after.iter().filter(|event| {
-        matches!(
-            event.kind,
-            EventKind::NotReady { .. } | EventKind::Delivered { .. } | EventKind::Refused { .. }
-        )
+        matches!(event.kind, EventKind::NotReady { .. } | EventKind::Delivered { .. } | EventKind::Refused { .. })
     });
     let redeems = redeems.count();
     if on_disk && redeems > 0 {
-        violations
-            .push(format!("the response was on the disk, but its token was redeemed {redeems} more times"));
+        violations.push(format!("the response was on the disk, but its token was redeemed {redeems} more times"));
     }
     let refused = events.iter().filter(|event| matches!(event.kind, EventKind::Refused { .. })).count();
     if refused > 1 {
@@ -358,8 +336,7 @@ fn check_file_modes(home: &TestHome) -> Result<Vec<String>, HarnessError> {
                 continue;
             }
             let about = path.symlink_metadata()?;
-            let (mode, expected) =
-                (about.permissions().mode() & 0o777, if about.is_dir() { 0o700 } else { 0o600 });
+            let (mode, expected) = (about.permissions().mode() & 0o777, if about.is_dir() { 0o700 } else { 0o600 });
             if mode != expected {
                 violations.push(format!("{} has mode {mode:o}, expected {expected:o}", path.display()));
             }
@@ -410,8 +387,7 @@ pub(crate) fn check_forgetting(
         violations.push(format!("forgetting again failed: {}", again.describe()));
     }
     for parent in [home.out(), home.data().join("incomplete"), home.data().join("live")] {
-        violations
-            .extend(own_entries(home, &parent).iter().map(|path| format!("left behind: {}", path.display())));
+        violations.extend(own_entries(home, &parent).iter().map(|path| format!("left behind: {}", path.display())));
     }
     let after = JournalContent::read_copy(&home.data())?;
     if !after.visits.is_empty() {

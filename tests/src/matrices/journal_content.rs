@@ -93,9 +93,8 @@ impl JournalContent {
                  body IS NOT NULL
              FROM redeems ORDER BY visit, no",
         )?;
-        let redeems = redeems.query_map([], |row| {
-            Ok(RedeemRow { visit: row.get(0)?, delivered: row.get(1)?, has_body: row.get(2)? })
-        })?;
+        let redeems = redeems
+            .query_map([], |row| Ok(RedeemRow { visit: row.get(0)?, delivered: row.get(1)?, has_body: row.get(2)? }))?;
         let folded_redeems: i64 =
             journal.query_row("SELECT coalesce(sum(poll_count), 0) FROM visits", [], |row| row.get(0))?;
         let mut files = journal.prepare(

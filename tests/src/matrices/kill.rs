@@ -51,9 +51,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let crash_points = list_crash_points(&program)?;
     let workloads: Vec<&Workload> =
         WORKLOADS.iter().filter(|workload| !workload.uses_two_disks || second_disk().is_some()).collect();
-    let reached = cells::run_cells(options.job_count(), &workloads, |workload| {
-        record_reached_points(&program, workload)
-    });
+    let reached =
+        cells::run_cells(options.job_count(), &workloads, |workload| record_reached_points(&program, workload));
     let reached = reached.into_iter().collect::<Result<Vec<_>, _>>()?;
 
     let mut violations = Vec::new();
@@ -83,14 +82,11 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
             Err(error) => vec![format!("the cell could not run: {error}")],
         };
         let reproduce = options.reproduce_command("kill", &cell.name);
-        let violation =
-            |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
+        let violation = |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
         violations.extend(descriptions.into_iter().map(violation));
     }
-    let tables = workloads
-        .iter()
-        .filter_map(|workload| workload_table(workload, &crash_points, &all, &verdicts))
-        .collect();
+    let tables =
+        workloads.iter().filter_map(|workload| workload_table(workload, &crash_points, &all, &verdicts)).collect();
     Ok(Report {
         title: "Kill matrix".to_owned(),
         about: "`copresence` is killed by SIGKILL after each step; then `copresence recover` runs until nothing is left to \
@@ -150,9 +146,8 @@ fn record_reached_points(program: &Path, workload: &Workload) -> Result<ReachedP
 /// The cells of the crash points and stages that a workload reaches.
 fn crash_point_cells<'a>(workload: &'a Workload, reached: &ReachedPoints, long: bool) -> Vec<Cell<'a>> {
     let mut cells = Vec::new();
-    let is_selected = |name: &str| {
-        workload.crash_points.is_empty() || workload.crash_points.iter().any(|part| name.contains(part))
-    };
+    let is_selected =
+        |name: &str| workload.crash_points.is_empty() || workload.crash_points.iter().any(|part| name.contains(part));
     for (point, count) in reached.crash_points.iter().filter(|(point, _)| is_selected(point)) {
         for nth in occurrences(*count, long) {
             let name = format!("{}/{point}:{nth}", workload.name);
@@ -186,11 +181,7 @@ fn random_instant_cells<'a>(
     let count = if long { RANDOM_INSTANTS.1 } else { RANDOM_INSTANTS.0 };
     let cell = |number| {
         let after = duration.mul_f64(rng.random_range(0.0..1.1));
-        Cell {
-            workload,
-            trigger: KillTrigger::Timer(after),
-            name: format!("{}/instant:{number}", workload.name),
-        }
+        Cell { workload, trigger: KillTrigger::Timer(after), name: format!("{}/instant:{number}", workload.name) }
     };
     (1..=count).map(cell).collect()
 }
@@ -273,8 +264,7 @@ fn workload_table(
     verdicts: &[Result<Verdict, HarnessError>],
 ) -> Option<Table> {
     let mut rows: BTreeMap<usize, (String, OutcomeCounts)> = BTreeMap::new();
-    for (cell, verdict) in cells.iter().zip(verdicts).filter(|(cell, _)| cell.workload.name == workload.name)
-    {
+    for (cell, verdict) in cells.iter().zip(verdicts).filter(|(cell, _)| cell.workload.name == workload.name) {
         let (order, label) = match &cell.trigger {
             KillTrigger::CrashPoint(point, _) => {
                 let order = crash_points.iter().position(|(name, _)| name == point).unwrap_or(usize::MAX - 9);

@@ -50,10 +50,8 @@ impl SandboxHome {
         let server = runtime.block_on(Server::start(settings, any_port))?;
         let config = home.root().join("profiles.toml");
         let link = "https://app.test/scan?exportToken={token}";
-        let profile = format!(
-            "[profiles.{PROFILE}]\napi_url = \"{}\"\nlink = \"{link}\"{PROFILE_LIMITS}",
-            server.local_url()
-        );
+        let profile =
+            format!("[profiles.{PROFILE}]\napi_url = \"{}\"\nlink = \"{link}\"{PROFILE_LIMITS}", server.local_url());
         std::fs::write(&config, profile)?;
         Ok(Self { home, config, server })
     }

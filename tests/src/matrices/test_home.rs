@@ -92,9 +92,7 @@ impl TestHome {
             if let Ok(now) = now
                 && now != mode
             {
-                changes.push(format!(
-                    "the mode of the foreign file {name} was changed from {mode:o} to {now:o}"
-                ));
+                changes.push(format!("the mode of the foreign file {name} was changed from {mode:o} to {now:o}"));
             }
         }
         changes
@@ -206,9 +204,8 @@ pub(crate) struct RunningProgram {
 impl RunningProgram {
     pub(crate) fn start(mut command: Command) -> Result<Self, HarnessError> {
         let began = Instant::now();
-        let mut child = command
-            .spawn()
-            .map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
+        let mut child =
+            command.spawn().map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
         let (closed_sender, closed) = channel();
         let out = child.stdout.take().ok_or("no pipe")?;
         let err = child.stderr.take().ok_or("no pipe")?;
@@ -238,16 +235,9 @@ impl RunningProgram {
         }
         let exit = self.child.wait().ok().and_then(|status| status.code());
         let duration = self.began.elapsed();
-        let join = |thread: Option<JoinHandle<String>>| {
-            thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
-        };
-        FinishedRun {
-            exit,
-            timed_out,
-            stdout: join(self.stdout.take()),
-            stderr: join(self.stderr.take()),
-            duration,
-        }
+        let join =
+            |thread: Option<JoinHandle<String>>| thread.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        FinishedRun { exit, timed_out, stdout: join(self.stdout.take()), stderr: join(self.stderr.take()), duration }
     }
 }
 

@@ -185,11 +185,7 @@ impl Workload {
                 Asset { export_type: "png", name: "avatar.png", bytes: png_file(900), is_refused: false },
             ],
         };
-        Ok(Backend::start(BackendScript {
-            files,
-            not_ready_count: 3,
-            has_one_time_urls: self.has_one_time_urls,
-        })?)
+        Ok(Backend::start(BackendScript { files, not_ready_count: 3, has_one_time_urls: self.has_one_time_urls })?)
     }
 
     /// Runs the earlier run, if there is one.

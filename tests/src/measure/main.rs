@@ -31,10 +31,7 @@ async fn main() -> Result<(), HarnessError> {
     if let Some(count) = args.next() {
         let count = count.to_str().and_then(|count| count.parse().ok()).ok_or("VISITS must be a number")?;
         println!("{}\n", describe_machine());
-        return measure_visits(&program, &logs, count, |visit| {
-            visit == 1 || visit % 10 == 0 || visit == count
-        })
-        .await;
+        return measure_visits(&program, &logs, count, |visit| visit == 1 || visit % 10 == 0 || visit == count).await;
     }
     println!("{}\n", describe_machine());
     println!("| what | measured |\n|---|---:|");
@@ -133,11 +130,7 @@ fn describe_machine() -> String {
     let cpu = field(&read("/proc/cpuinfo"), "model name");
     let load = read("/proc/loadavg").split_whitespace().next().unwrap_or("?").to_owned();
     let system = read("/etc/os-release");
-    let system = system
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
-        .unwrap_or("Linux")
-        .trim_matches('"');
+    let system = system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).unwrap_or("Linux").trim_matches('"');
     format!(
         "{system}, {cores} cores ({cpu}), load {load} at the beginning; Xvfb, 1280 × 720, rendered in software, under \
          WebDriver."

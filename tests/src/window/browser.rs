@@ -46,21 +46,14 @@ impl App {
         env: &[(&str, &str)],
     ) -> Result<Self, HarnessError> {
         if !program.is_file() {
-            let what = format!(
-                "{} does not exist. Build it with `cargo build --package copresence-kiosk`",
-                program.display()
-            );
+            let what =
+                format!("{} does not exist. Build it with `cargo build --package copresence-kiosk`", program.display());
             return Err(what.into());
         }
         let (port, native) = (free_port()?, free_port()?);
         let name = std::env::var_os("TAURI_DRIVER").unwrap_or_else(|| "tauri-driver".into());
         let mut command = desktop.command(name);
-        command.args([
-            "--port",
-            &port.port_number().to_string(),
-            "--native-port",
-            &native.port_number().to_string(),
-        ]);
+        command.args(["--port", &port.port_number().to_string(), "--native-port", &native.port_number().to_string()]);
         // tauri-driver starts the native driver, which starts the app; both inherit this environment.
         command.env("DISPLAY", screen.display()).envs(env.iter().copied());
         // tauri-driver listens before the native driver does, and would refuse the first request.
@@ -72,20 +65,14 @@ impl App {
     }
 
     /// The rectangle of an element in a screenshot. The page must fill the screen, as in kiosk mode.
-    pub async fn element_rect(
-        &self,
-        element: &WebElement,
-        screen: &VirtualScreen,
-    ) -> Result<PixelRect, HarnessError> {
+    pub async fn element_rect(&self, element: &WebElement, screen: &VirtualScreen) -> Result<PixelRect, HarnessError> {
         let script = "return [window.innerWidth, window.innerHeight, window.devicePixelRatio]";
         let (width, height, ratio): (f64, f64, f64) = self.page().execute(script, vec![]).await?.convert()?;
-        let fills =
-            (width * ratio, height * ratio) == (f64::from(screen.width()), f64::from(screen.height()));
+        let fills = (width * ratio, height * ratio) == (f64::from(screen.width()), f64::from(screen.height()));
         if !fills {
             let (whole, high) = (screen.width(), screen.height());
-            let what = format!(
-                "the page has {width} × {height} pixels at ratio {ratio}, the screen has {whole} × {high}"
-            );
+            let what =
+                format!("the page has {width} × {height} pixels at ratio {ratio}, the screen has {whole} × {high}");
             return Err(what.into());
         }
         let rect = element.rect().await?;

@@ -121,9 +121,7 @@ impl DesktopSession {
             .map(|line| line.replace('\0', " ").trim().to_owned())
             // Services that the bus starts by itself (settings, accessibility) end with the bus.
             .filter(|line| {
-                !["dbus-daemon", "gnome-keyring-daemon", "dconf-service", "at-spi"]
-                    .iter()
-                    .any(|own| line.contains(own))
+                !["dbus-daemon", "gnome-keyring-daemon", "dconf-service", "at-spi"].iter().any(|own| line.contains(own))
             })
             .filter(|line| !line.is_empty())
             .collect()
@@ -141,12 +139,7 @@ pub struct VirtualScreen {
 
 impl VirtualScreen {
     /// Starts a screen of this size in pixels. `name` is the name of its log.
-    pub fn switch_on(
-        desktop: &DesktopSession,
-        name: &str,
-        width: u32,
-        height: u32,
-    ) -> Result<Self, HarnessError> {
+    pub fn switch_on(desktop: &DesktopSession, name: &str, width: u32, height: u32) -> Result<Self, HarnessError> {
         let mut server = desktop.command("Xvfb");
         // It chooses a free display number and prints it when it is ready.
         server.args(["-displayfd", "1", "-nolisten", "tcp", "-noreset", "-screen", "0"]);
@@ -177,12 +170,7 @@ impl VirtualScreen {
     }
 
     /// Changes the position and size of a monitor, as if it was reconnected with another mode.
-    pub fn change_monitor(
-        &self,
-        desktop: &DesktopSession,
-        name: &str,
-        area: PixelRect,
-    ) -> Result<(), HarnessError> {
+    pub fn change_monitor(&self, desktop: &DesktopSession, name: &str, area: PixelRect) -> Result<(), HarnessError> {
         self.run_xrandr(desktop, &["--delmonitor", name])?;
         self.run_xrandr(desktop, &["--setmonitor", name, &xrandr_geometry(area), "screen"])?;
         // GTK reads its monitors again when the screen changes.
@@ -222,11 +210,8 @@ fn command_in_home(home: &Path, program: impl Into<OsString>) -> Command {
     let mut command = Command::new(program.into());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        let is_of_desktop =
-            text.starts_with("XDG_") || text.starts_with("DBUS_") || text.starts_with("COPRESENCE_");
-        if is_of_desktop
-            || ["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL", "XAUTHORITY"].contains(&&*text)
-        {
+        let is_of_desktop = text.starts_with("XDG_") || text.starts_with("DBUS_") || text.starts_with("COPRESENCE_");
+        if is_of_desktop || ["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL", "XAUTHORITY"].contains(&&*text) {
             command.env_remove(&name);
         }
     }

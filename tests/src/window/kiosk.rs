@@ -162,11 +162,7 @@ impl Backend {
     }
 
     /// Writes a profile for this backend, and returns the app's arguments.
-    fn app_arguments(
-        &self,
-        desktop: &DesktopSession,
-        setup: KioskSetup<'_>,
-    ) -> Result<Vec<String>, HarnessError> {
+    fn app_arguments(&self, desktop: &DesktopSession, setup: KioskSetup<'_>) -> Result<Vec<String>, HarnessError> {
         let profiles = desktop.data().join("profiles.toml");
         let (url, link, more) = (self.server.local_url(), self.server.qr_link_template(), setup.profile);
         fs::write(
@@ -200,16 +196,14 @@ impl DrivenKiosk {
     pub async fn open(program: &Path, logs: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
         let desktop = DesktopSession::set_up(logs)?;
         let screen = setup.start_screen(&desktop)?;
-        let manager =
-            setup.has_window_manager.then(|| WindowManager::start(&desktop, &screen)).transpose()?;
+        let manager = setup.has_window_manager.then(|| WindowManager::start(&desktop, &screen)).transpose()?;
         if !setup.has_animations {
             desktop.disable_motion()?;
         }
         let backend = Backend::start().await?;
         let args = backend.app_arguments(&desktop, setup)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let app =
-            App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
+        let app = App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
         Ok(Self { app, _manager: manager, screen, desktop, backend })
     }
 
@@ -219,17 +213,13 @@ impl DrivenKiosk {
         app.close().await?;
         let args = backend.app_arguments(&desktop, setup)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let app =
-            App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
+        let app = App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
         Ok(Self { app, _manager: manager, screen, desktop, backend })
     }
 
     /// Waits for a visitor's screen of this kind.
     pub async fn await_screen(&self, kind: &str) -> Result<(), HarnessError> {
-        self.app
-            .await_element(&format!("[data-testid=screen][data-screen={kind}]"), RENDER_TIMEOUT)
-            .await
-            .map(drop)
+        self.app.await_element(&format!("[data-testid=screen][data-screen={kind}]"), RENDER_TIMEOUT).await.map(drop)
     }
 
     /// Waits until the avatar is rendered on the reveal screen. Requests the avatar if the screen asks for it first, which it
@@ -240,10 +230,7 @@ impl DrivenKiosk {
         if shown.attr("data-testid").await?.as_deref() == Some("show-me") {
             self.app.click_element("[data-testid=show-me]", RENDER_TIMEOUT).await?;
         }
-        self.app
-            .await_element("[data-testid=turntable][data-ready=true]", Duration::from_mins(5))
-            .await
-            .map(drop)
+        self.app.await_element("[data-testid=turntable][data-ready=true]", Duration::from_mins(5)).await.map(drop)
     }
 
     /// Waits for a screen, reloads the page, and checks that the same screen shows the same text at `css`.

@@ -20,10 +20,8 @@ impl DesktopSession {
         let app = self.app_process(program)?;
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            let renderers: Vec<i32> = child_processes(app)
-                .into_iter()
-                .filter(|pid| process_name(*pid) == "WebKitWebProces")
-                .collect();
+            let renderers: Vec<i32> =
+                child_processes(app).into_iter().filter(|pid| process_name(*pid) == "WebKitWebProces").collect();
             match renderers.as_slice() {
                 [only] => return Ok(*only),
                 _ if Instant::now() > deadline => {
@@ -77,16 +75,11 @@ pub fn cpu_ticks(pid: i32) -> u64 {
 
 /// Start time of a process in milliseconds since 1970, with a resolution of 10 ms.
 pub fn process_start_ms(pid: i32) -> Result<f64, HarnessError> {
-    let uptime: f64 =
-        fs::read_to_string("/proc/uptime")?.split_whitespace().next().ok_or("no uptime")?.parse()?;
+    let uptime: f64 = fs::read_to_string("/proc/uptime")?.split_whitespace().next().ok_or("no uptime")?.parse()?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let after: f64 = stat
-        .rsplit(')')
-        .next()
-        .and_then(|rest| rest.split_whitespace().nth(19))
-        .ok_or("no start")?
-        .parse()?;
+    let after: f64 =
+        stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)).ok_or("no start")?.parse()?;
     Ok((now - uptime + after / 100.0) * 1000.0)
 }
 
@@ -96,11 +89,8 @@ fn send_signal(pid: i32, signal: Signal) -> Result<(), HarnessError> {
 
 fn child_processes(of: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{of}/task")) else { return Vec::new() };
-    let lists =
-        threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists
-        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect()
+    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
 }
 
 fn process_name(pid: i32) -> String {

@@ -5,14 +5,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 /// Takes a screenshot of the whole screen, independent of any page.
-pub fn take_screenshot(
-    desktop: &DesktopSession,
-    screen: &VirtualScreen,
-    file: &Path,
-) -> Result<(), HarnessError> {
+pub fn take_screenshot(desktop: &DesktopSession, screen: &VirtualScreen, file: &Path) -> Result<(), HarnessError> {
     let mut import = desktop.command("import");
-    let output =
-        import.args(["-display", screen.display(), "-window", "root", "-silent"]).arg(file).output()?;
+    let output = import.args(["-display", screen.display(), "-window", "root", "-silent"]).arg(file).output()?;
     if output.status.success() {
         return Ok(());
     }
@@ -22,10 +17,7 @@ pub fn take_screenshot(
 /// Decodes the QR codes in a picture, as a phone's camera would.
 pub fn decode_qr_codes(desktop: &DesktopSession, picture: &Path) -> Result<Vec<String>, HarnessError> {
     let mut reader = desktop.command("zbarimg");
-    let output = reader
-        .args(["--quiet", "--nodbus", "--raw", "-Sdisable", "-Sqrcode.enable"])
-        .arg(picture)
-        .output()?;
+    let output = reader.args(["--quiet", "--nodbus", "--raw", "-Sdisable", "-Sqrcode.enable"]).arg(picture).output()?;
     // Exit code 4: the picture has no QR code.
     match output.status.code() {
         Some(0 | 4) => Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect()),
@@ -52,8 +44,7 @@ pub fn text_similarity(first: &Path, second: &Path, area: PixelRect) -> Result<f
         Ok(view.pixels().map(|pixel| pixel.0[0] > 220).collect())
     };
     let (first, second) = (bright(first)?, bright(second)?);
-    let count =
-        |both: fn(bool, bool) -> bool| first.iter().zip(&second).filter(|(a, b)| both(**a, **b)).count();
+    let count = |both: fn(bool, bool) -> bool| first.iter().zip(&second).filter(|(a, b)| both(**a, **b)).count();
     let (common, all) = (count(|a, b| a && b), count(|a, b| a || b));
     #[expect(clippy::cast_precision_loss, reason = "pixels of a screen")]
     Ok(if all == 0 { 0.0 } else { common as f64 / all as f64 })

@@ -44,16 +44,8 @@ impl VirtualScreen {
     }
 
     /// Moves the X pointer and presses a button: 1 is the primary one, 3 the secondary one, 4 and 5 the wheel.
-    pub fn click_at(
-        &self,
-        desktop: &DesktopSession,
-        (x, y): (u32, u32),
-        button: u8,
-    ) -> Result<(), HarnessError> {
-        self.run_xdotool(
-            desktop,
-            &["mousemove", &x.to_string(), &y.to_string(), "click", &button.to_string()],
-        )
+    pub fn click_at(&self, desktop: &DesktopSession, (x, y): (u32, u32), button: u8) -> Result<(), HarnessError> {
+        self.run_xdotool(desktop, &["mousemove", &x.to_string(), &y.to_string(), "click", &button.to_string()])
     }
 
     /// Controls keyboard and pointer with arguments of `xdotool`.
@@ -115,8 +107,7 @@ impl VirtualScreen {
 }
 
 fn parse_window_state(properties: &str, geometry: &str) -> Option<WindowState> {
-    let number =
-        |name: &str| geometry.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
+    let number = |name: &str| geometry.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().parse().ok());
     let area = PixelRect {
         x: number("Absolute upper-left X:")?,
         y: number("Absolute upper-left Y:")?,

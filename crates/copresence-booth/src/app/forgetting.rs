@@ -86,10 +86,7 @@ impl Kiosk {
             if matches!(&forgotten, Ok(forgotten) if forgotten.locked.is_empty()) {
                 kiosk.lock_state().to_forget.remove(&id);
             }
-            kiosk.show_forget_result(
-                id,
-                incomplete_forget_problem(forgotten.map_err(|error| error.to_string())),
-            );
+            kiosk.show_forget_result(id, incomplete_forget_problem(forgotten.map_err(|error| error.to_string())));
         });
     }
 

@@ -184,7 +184,7 @@ impl Kiosk {
     }
 
     /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
-    /// that has not ended is shown or the booth is closed, and after [`stop`](Self::stop_embedded_sandbox). Needs a tokio runtime.
+    /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio runtime.
     pub fn start_visit(&self) {
         self.run_visitor_command(VisitorCommand::Start, &ExpectedScreen::default());
     }
@@ -240,10 +240,8 @@ impl Kiosk {
     }
 
     fn matches_expected_screen(&self, state: &KioskState, target: &ExpectedScreen) -> bool {
-        let is_visit =
-            |visit: &String| state.shown_visit_id().is_some_and(|shown| shown.to_string() == *visit);
-        let is_revision =
-            |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
+        let is_visit = |visit: &String| state.shown_visit_id().is_some_and(|shown| shown.to_string() == *visit);
+        let is_revision = |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
         target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
     }
 
@@ -374,11 +372,7 @@ impl Kiosk {
             let _ending = ending;
             // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
             if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
-                let event = ended_event_for_code(
-                    "internal",
-                    2,
-                    "the program failed in this visit; the log says where",
-                );
+                let event = ended_event_for_code("internal", 2, "the program failed in this visit; the log says where");
                 kiosk.record_and_show_event(&VisitEvent { visit: id, at: kiosk.clock.now(), kind: event });
             }
         });
@@ -387,8 +381,7 @@ impl Kiosk {
     async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
-        let config =
-            VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
+        let config = VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
         let build = {
             let at = at.clone();
             move || at.get_or_build_api()
@@ -400,8 +393,7 @@ impl Kiosk {
         match api {
             Ok(api) => {
                 let api = self.inspector.start_recording_visit(id, &api, target, profile);
-                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave)
-                    .await;
+                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave).await;
             }
             Err(error) => {
                 self.record_and_show_event(&VisitEvent {
@@ -427,9 +419,8 @@ impl Kiosk {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());
         };
         let api = api.map_err(|error| error.to_string())?;
-        let event_sink: EventSink = Arc::new(
-            |event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()),
-        );
+        let event_sink: EventSink =
+            Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()));
         Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_limits(profile))
     }
 

@@ -99,24 +99,18 @@ impl Inspector {
                 if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
                     visit.redactor = Redactor::new([percent_decode_token(token).as_str(), token]);
                 }
-                let shown = |link: &LinkTemplate| {
-                    link.as_str().replace(TOKEN_PLACEHOLDER, copresence_client::redact::MASK)
-                };
+                let shown =
+                    |link: &LinkTemplate| link.as_str().replace(TOKEN_PLACEHOLDER, copresence_client::redact::MASK);
                 *filled = template.map_or_else(|| copresence_client::redact::MASK.to_owned(), shown);
             }
             EventKind::Ended { code, .. } => visit.end_code = Some(code.clone()),
             _ => {}
         }
         let text = masked_event_json(&event, &visit.redactor);
-        let step = RecordedEvent {
-            at: event.at,
-            instant: Instant::now(),
-            kind: event.kind.event_name(),
-            json: text.into(),
-        };
+        let step =
+            RecordedEvent { at: event.at, instant: Instant::now(), kind: event.kind.event_name(), json: text.into() };
         // Of a download, only the latest progress is kept.
-        let goes_on =
-            |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
+        let goes_on = |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
         memory.record_event(event.visit, step, goes_on);
         drop(memory);
         self.notify_changed();
@@ -150,8 +144,7 @@ impl Inspector {
                 changes.mark_unchanged();
                 let (inspector, visit, rules) = (self.clone(), visit.clone(), rules.clone());
                 let began = Instant::now();
-                let made =
-                    tokio::task::spawn_blocking(move || inspector.inspector_view(visit.as_deref(), &*rules));
+                let made = tokio::task::spawn_blocking(move || inspector.inspector_view(visit.as_deref(), &*rules));
                 let Ok(view) = made.await else { return };
                 if !send(view) {
                     return;
@@ -174,15 +167,13 @@ impl Inspector {
     /// # Errors
     /// `not_recorded` if the visit is not remembered; `storage_failed` if the file cannot be written.
     pub fn save_har(&self, data_store: &DataStore, visit: &str) -> Result<PathBuf, Problem> {
-        let taken =
-            self.lock_recordings().recorded_visits().find(|known| known.id.to_string() == visit).cloned();
+        let taken = self.lock_recordings().recorded_visits().find(|known| known.id.to_string() == visit).cloned();
         let taken = taken.ok_or_else(|| problem_for_code("not_recorded", None))?;
         let archive = har::har_from_exchanges(taken.exchanges.iter().map(|kept| &kept.exchange));
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
         let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
-        let path =
-            data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
+        let path = data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 

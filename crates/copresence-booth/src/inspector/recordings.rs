@@ -72,14 +72,7 @@ pub(super) struct RecordedExchange {
 
 impl Recordings {
     pub(super) fn new(bounds: RecordingBounds) -> Self {
-        Self {
-            bounds,
-            recorded_visits: VecDeque::new(),
-            exchanges: 0,
-            bytes: 0,
-            dropped_exchange_count: 0,
-            next_id: 1,
-        }
+        Self { bounds, recorded_visits: VecDeque::new(), exchanges: 0, bytes: 0, dropped_exchange_count: 0, next_id: 1 }
     }
 
     pub(super) fn recorded_visits(&self) -> impl DoubleEndedIterator<Item = &RecordedVisit> {
@@ -113,12 +106,7 @@ impl Recordings {
     }
 
     /// Records an event. Replaces the last one if `replaces` returns true for it.
-    pub(super) fn record_event(
-        &mut self,
-        id: VisitId,
-        step: RecordedEvent,
-        replaces: impl Fn(&RecordedEvent) -> bool,
-    ) {
+    pub(super) fn record_event(&mut self, id: VisitId, step: RecordedEvent, replaces: impl Fn(&RecordedEvent) -> bool) {
         let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         if visit.events.back().is_some_and(replaces)
             && let Some(old) = visit.events.pop_back()
@@ -135,13 +123,7 @@ impl Recordings {
         let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
         let size = exchange_size(&exchange);
-        let kept = RecordedExchange {
-            id: self.next_id,
-            instant: moment,
-            exchange,
-            violations: OnceLock::new(),
-            size,
-        };
+        let kept = RecordedExchange { id: self.next_id, instant: moment, exchange, violations: OnceLock::new(), size };
         self.next_id = self.next_id.wrapping_add(1);
         visit.exchanges.push_back(Arc::new(kept));
         self.exchanges += 1;
@@ -166,8 +148,7 @@ impl Recordings {
     /// Drops the oldest exchange. Returns whether there was one.
     fn drop_oldest_exchange(&mut self) -> bool {
         let oldest = |visit: &&mut RecordedVisit| visit.exchanges.front().map(|kept| kept.id);
-        let visit =
-            self.recorded_visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
+        let visit = self.recorded_visits.iter_mut().filter(|visit| !visit.exchanges.is_empty()).min_by_key(oldest);
         let Some(kept) = visit.and_then(|visit| visit.exchanges.pop_front()) else { return false };
         self.bytes -= kept.size;
         self.exchanges -= 1;
@@ -247,19 +228,11 @@ mod tests {
 
     /// Asserts that the counters match the content.
     fn assert_counters_match(memory: &Recordings) {
-        let bytes: usize =
-            memory.recorded_visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
-        let steps: usize = memory
-            .recorded_visits
-            .iter()
-            .flat_map(|visit| visit.events.iter())
-            .map(RecordedEvent::event_size)
-            .sum();
+        let bytes: usize = memory.recorded_visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
+        let steps: usize =
+            memory.recorded_visits.iter().flat_map(|visit| visit.events.iter()).map(RecordedEvent::event_size).sum();
         assert_eq!(memory.bytes, bytes + steps);
-        assert_eq!(
-            memory.exchanges,
-            memory.recorded_visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>()
-        );
+        assert_eq!(memory.exchanges, memory.recorded_visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>());
         assert!(memory.bytes <= memory.bounds.bytes && memory.exchanges <= memory.bounds.exchanges);
         assert!(memory.recorded_visits.len() <= memory.bounds.visits);
     }
@@ -295,15 +268,10 @@ mod tests {
             memory.get_or_insert_visit(id, Timestamp::UNIX_EPOCH);
         }
         for turn in 0..20 {
-            memory.record_exchange(
-                if turn % 2 == 0 { first } else { second },
-                sample_exchange(2_000),
-                Instant::now(),
-            );
+            memory.record_exchange(if turn % 2 == 0 { first } else { second }, sample_exchange(2_000), Instant::now());
             assert_counters_match(&memory);
         }
-        let left: Vec<_> =
-            memory.recorded_visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
+        let left: Vec<_> = memory.recorded_visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
         assert_eq!(left, [17, 19, 18, 20]);
         assert_eq!(memory.dropped_exchange_count, 16);
         memory.record_exchange(first, sample_exchange(50_000), Instant::now());

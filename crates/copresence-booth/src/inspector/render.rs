@@ -35,8 +35,7 @@ impl RecordingsCopy {
 }
 
 fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectedVisit {
-    let broken =
-        visit.exchanges.iter().map(|kept| count_violations(kept, visit.backend.as_deref(), rules)).sum();
+    let broken = visit.exchanges.iter().map(|kept| count_violations(kept, visit.backend.as_deref(), rules)).sum();
     InspectedVisit {
         visit: visit.id.to_string(),
         started_ms: visit.started_at.as_millisecond(),
@@ -48,16 +47,14 @@ fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspec
 
 fn count_violations(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> u32 {
     *kept.violations.get_or_init(|| {
-        let broken =
-            backend.map_or(0, |at| rules(&kept.exchange, at).iter().filter(|rule| !rule.kept).count());
+        let broken = backend.map_or(0, |at| rules(&kept.exchange, at).iter().filter(|rule| !rule.kept).count());
         u32::try_from(broken).unwrap_or(u32::MAX)
     })
 }
 
 /// Events and exchanges in the order in which they began.
 fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<TimelineEntry> {
-    let mut all: Vec<(Instant, TimelineEntry)> =
-        Vec::with_capacity(visit.events.len() + visit.exchanges.len());
+    let mut all: Vec<(Instant, TimelineEntry)> = Vec::with_capacity(visit.events.len() + visit.exchanges.len());
     for step in &visit.events {
         let entry = TimelineEntry::Step {
             at_ms: step.at.as_millisecond(),
@@ -74,11 +71,7 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
     all.into_iter().map(|(_, entry)| entry).collect()
 }
 
-fn exchange_view(
-    kept: &RecordedExchange,
-    backend: Option<&Backend>,
-    rules: &RequirementJudge,
-) -> ExchangeView {
+fn exchange_view(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> ExchangeView {
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
     let exchange = &kept.exchange;
     ExchangeView {

@@ -97,8 +97,7 @@ fn an_event_that_is_too_long_is_replaced() {
 fn entries_are_sorted_by_start_and_violations_are_counted() {
     let inspector = Inspector::default();
     let (visit, recorder) = record_new_visit(&inspector);
-    inspector
-        .record_event(&visit_event(visit, EventKind::Started { profile: "p".into(), api_url: "u".into() }));
+    inspector.record_event(&visit_event(visit, EventKind::Started { profile: "p".into(), api_url: "u".into() }));
     let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
     recorder.record_exchange(sample_exchange(CallKind::Generate));
     recorder.record_exchange(slow);
@@ -163,8 +162,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
             while views.recv().await.expect("on change").visits[0].exchanges < 20 {}
         }
     }
-    let allowed =
-        usize::try_from(began.elapsed().as_millis() / MIN_VIEW_INTERVAL.as_millis()).expect("small") + 2;
+    let allowed = usize::try_from(began.elapsed().as_millis() / MIN_VIEW_INTERVAL.as_millis()).expect("small") + 2;
     assert!((2..=allowed).contains(&told.load(Ordering::SeqCst)), "{told:?} of {allowed}");
     stop.send(()).expect("it runs");
     task.await.expect("it ends");

@@ -40,11 +40,7 @@ impl Panel {
     ///
     /// # Errors
     /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
-    pub async fn run_action(
-        &self,
-        act: PanelAction,
-        now: MillisSinceOrigin,
-    ) -> Result<ActionFollowUp, Problem> {
+    pub async fn run_action(&self, act: PanelAction, now: MillisSinceOrigin) -> Result<ActionFollowUp, Problem> {
         match act {
             PanelAction::Lock => {
                 self.0.pin_lock.lock_panel();
@@ -76,8 +72,7 @@ impl Panel {
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_usable_credential_kind(&slot)?;
-                let removed =
-                    sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
+                let removed = sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
                 self.reload_credentials()?;
                 removed.map_err(|error| problem_for_keychain_error(&error))?;
@@ -96,9 +91,7 @@ impl Panel {
                 let bounds = format!("`speed` must be {} to {}", SPEED_RANGE.start(), SPEED_RANGE.end());
                 return Err(problem_for_code("setting_unfit", Some(&bounds)));
             }
-            PanelAction::SetSpeed { speed } => {
-                self.run_on_simulator(|sandbox| sandbox.set_clock_speed(speed))?
-            }
+            PanelAction::SetSpeed { speed } => self.run_on_simulator(|sandbox| sandbox.set_clock_speed(speed))?,
             PanelAction::AddFault { on, fault, every } => {
                 self.run_on_simulator(|sandbox| sandbox.add_fault(&on, &fault, every))?;
             }
@@ -258,8 +251,7 @@ impl Panel {
         if kiosk.running_visits().contains(&id) {
             return Err(problem_for_code("visit_goes_on", None));
         }
-        let forgotten =
-            history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
+        let forgotten = history::forget_visit(kiosk.data_store(), &id).await.map_err(|error| error.to_string());
         match forgotten.transpose() {
             None => Err(unknown()),
             Some(forgotten) => incomplete_forget_problem(forgotten).map_or(Ok(()), Err),

@@ -46,27 +46,21 @@ impl BackendSources {
         if profile.uses_embedded_sandbox() {
             return self.open_sandbox_backend(profile, phones);
         }
-        let unusable =
-            |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
+        let unusable = |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
         let target = BackendTarget::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
-        let (target, closed) =
-            match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
-                Ok(found) => {
-                    let target =
-                        BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
-                    let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
-                    let closed = missing.map(|error| match &found.keychain_error {
-                        Some(keychain) => missing_credentials_problem(keychain),
-                        None => problem_for_setup_error(&error),
-                    });
-                    (target, closed)
-                }
-                Err(error) => (target, Some(missing_credentials_problem(&error))),
-            };
-        Ok(OpenedBackend {
-            backend: BackendConfig { profile, target, phone_address: None },
-            closed_reason: closed,
-        })
+        let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
+            Ok(found) => {
+                let target = BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
+                let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
+                let closed = missing.map(|error| match &found.keychain_error {
+                    Some(keychain) => missing_credentials_problem(keychain),
+                    None => problem_for_setup_error(&error),
+                });
+                (target, closed)
+            }
+            Err(error) => (target, Some(missing_credentials_problem(&error))),
+        };
+        Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: None }, closed_reason: closed })
     }
 
     /// As [`open_backend`](Self::open_backend). If the profile cannot be used, falls back to the embedded sandbox with
@@ -77,16 +71,15 @@ impl BackendSources {
     pub fn open_backend_or_sandbox(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         self.open_backend(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
-            let sandbox =
-                Profiles::default().profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
+            let sandbox = Profiles::default().profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
             Ok(OpenedBackend { closed_reason: Some(problem), ..self.open_sandbox_backend(sandbox, false)? })
         })
     }
 
     /// Loads a profile from the file as it is now.
     pub(super) fn load_profile(&self, name: &str) -> Result<Profile, Problem> {
-        let profile = Profiles::load_profiles(self.config.as_deref())
-            .and_then(|profiles| profiles.profile_by_name(name));
+        let profile =
+            Profiles::load_profiles(self.config.as_deref()).and_then(|profiles| profiles.profile_by_name(name));
         profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))
     }
 
@@ -101,10 +94,7 @@ impl BackendSources {
                 Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
         }
-        Ok(OpenedBackend {
-            backend: BackendConfig { profile, target, phone_address: phones_at },
-            closed_reason: None,
-        })
+        Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: phones_at }, closed_reason: None })
     }
 }
 

@@ -114,8 +114,7 @@ impl Panel {
     /// The journal cannot be read.
     pub async fn past_visits(&self) -> Result<Vec<PastVisit>, Problem> {
         let PanelInner { kiosk, asset_base, .. } = &*self.0;
-        let past =
-            panel_data::load_past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
+        let past = panel_data::load_past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
         past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
@@ -171,17 +170,12 @@ impl Panel {
                         backend_config.profile.limits.min_free_space,
                     ),
                     health::check_keychain(&sources.credential_store, &backend_config.profile),
-                    health::check_credentials(
-                        &backend_config.profile,
-                        &sources.credential_store,
-                        &*sources.env,
-                    ),
+                    health::check_credentials(&backend_config.profile, &sources.credential_store, &*sources.env),
                 ]
             })
         };
         let clock = copresence_engine::clock::Clock::default();
-        let there =
-            health::check_backend_and_clock(&backend_config.profile, &backend_config.target, || clock.now());
+        let there = health::check_backend_and_clock(&backend_config.profile, &backend_config.target, || clock.now());
         let (here, there) = futures_util::future::join(here, there).await;
         let mut views = here.unwrap_or_else(|problem| {
             vec![health::bad_part_health(health::part::SETTINGS, problem.operator, problem.hint)]
@@ -217,10 +211,7 @@ impl Panel {
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
         if opened.closed_reason.is_none() || another {
-            tracing::info!(
-                profile = opened.backend.profile.name,
-                "the closed booth's backend can be opened now"
-            );
+            tracing::info!(profile = opened.backend.profile.name, "the closed booth's backend can be opened now");
             self.activate_backend(opened);
         }
     }
@@ -262,13 +253,9 @@ impl Panel {
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
-        let (profiles, profiles_file) =
-            panel_data::list_profile_choices(sources, &backend_config.profile.name);
-        let sandbox = if backend_config.target.target_of_embedded_sandbox {
-            sources.simulator.sandbox_view()
-        } else {
-            None
-        };
+        let (profiles, profiles_file) = panel_data::list_profile_choices(sources, &backend_config.profile.name);
+        let sandbox =
+            if backend_config.target.target_of_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),
@@ -297,7 +284,5 @@ impl Panel {
 
 /// Runs blocking disk or keychain work outside the async worker threads.
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| problem_for_code("internal", Some(&error.to_string())))
+    tokio::task::spawn_blocking(work).await.map_err(|error| problem_for_code("internal", Some(&error.to_string())))
 }

@@ -23,17 +23,12 @@ const MAX_CONSENT_CHARS: usize = 600;
 pub(super) fn list_profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
     match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
-            let choices =
-                profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
-            (
-                choices,
-                abbreviate_home(&profiles.profiles_path().display().to_string(), dirs::home_dir().as_deref()),
-            )
+            let choices = profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
+            (choices, abbreviate_home(&profiles.profiles_path().display().to_string(), dirs::home_dir().as_deref()))
         }
         Err(error) => {
             let name = in_use.to_owned();
-            let path =
-                sources.config.clone().unwrap_or_else(copresence_engine::profile::default_profiles_path);
+            let path = sources.config.clone().unwrap_or_else(copresence_engine::profile::default_profiles_path);
             let home = dirs::home_dir();
             let flaw = Some(abbreviate_home_in_text(&error.to_string(), home.as_deref()));
             let path = abbreviate_home(&path.display().to_string(), home.as_deref());
@@ -67,14 +62,13 @@ pub(super) fn credential_views(
     if profile.uses_embedded_sandbox() {
         return (Vec::new(), None);
     }
-    let (found, trouble) =
-        match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
-            Ok(found) => {
-                let note = found.keychain_error.as_ref().map(problem_for_keychain_error);
-                (found, note)
-            }
-            Err(error) => (FoundCredentials::default(), Some(problem_for_keychain_error(&error))),
-        };
+    let (found, trouble) = match credentials::find_credentials(profile, &sources.credential_store, &*sources.env) {
+        Ok(found) => {
+            let note = found.keychain_error.as_ref().map(problem_for_keychain_error);
+            (found, note)
+        }
+        Err(error) => (FoundCredentials::default(), Some(problem_for_keychain_error(&error))),
+    };
     let view = |slot: CredentialKind| {
         let origin = found.origin_of_credential(slot).map(|origin| match origin {
             CredentialOrigin::Environment => "environment",
@@ -100,8 +94,7 @@ pub(super) fn validate_display_settings(display: DisplaySettings) -> Result<Disp
     let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
-    let (attract_text, consent) =
-        (display.attract_text.trim_and_drop_empty(), display.consent.trim_and_drop_empty());
+    let (attract_text, consent) = (display.attract_text.trim_and_drop_empty(), display.consent.trim_and_drop_empty());
     for (what, texts, most) in
         [("attract_text", &attract_text, MAX_ATTRACT_CHARS), ("consent", &consent, MAX_CONSENT_CHARS)]
     {
@@ -197,35 +190,22 @@ mod tests {
         let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
         let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
         let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
-        let fitted =
-            validate_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+        let fitted = validate_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
         assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
         for (unfit, says) in [
             (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
             (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
             (DisplaySettings { language: text("xx"), ..base() }, "zh-Hans"),
-            (
-                DisplaySettings { attract_text: texts("de", &"ä".repeat(121)), ..base() },
-                "`attract_text` in `de`",
-            ),
-            (
-                DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() },
-                "`consent` in `zh-Hans`",
-            ),
-            (
-                DisplaySettings { consent: texts("it", "Sì"), ..base() },
-                "the language of `consent` must be one of de",
-            ),
+            (DisplaySettings { attract_text: texts("de", &"ä".repeat(121)), ..base() }, "`attract_text` in `de`"),
+            (DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() }, "`consent` in `zh-Hans`"),
+            (DisplaySettings { consent: texts("it", "Sì"), ..base() }, "the language of `consent` must be one of de"),
         ] {
             let refused = validate_display_settings(unfit).expect_err("refused");
             assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
         }
         assert!(
-            validate_display_settings(DisplaySettings {
-                attract_text: texts("de", &"ä".repeat(120)),
-                ..base()
-            })
-            .is_ok()
+            validate_display_settings(DisplaySettings { attract_text: texts("de", &"ä".repeat(120)), ..base() })
+                .is_ok()
         );
     }
 }

@@ -50,13 +50,7 @@ impl PinLock {
     pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
         let wrong = file.current_settings().failed_pin_attempts;
         let blocked_until = now + delay_after_failed_attempts(wrong);
-        let door = LockState {
-            unlocked: None,
-            failed_attempts: wrong,
-            blocked_until,
-            latest_time: now,
-            lock_count: 0,
-        };
+        let door = LockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
         Self(Arc::new(PinLockInner {
             settings_file: file,
             state: Mutex::new(door),
@@ -73,11 +67,7 @@ impl PinLock {
     ///
     /// # Errors
     /// The settings cannot be read, so the PIN is unknown.
-    pub async fn try_unlock(
-        &self,
-        pin: SecretString,
-        now: MillisSinceOrigin,
-    ) -> Result<PinLockView, Problem> {
+    pub async fn try_unlock(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
         let tried = self.check_pin(pin, now).await?;
@@ -91,11 +81,7 @@ impl PinLock {
     ///
     /// # Errors
     /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
-    pub async fn set_first_pin(
-        &self,
-        pin: SecretString,
-        now: MillisSinceOrigin,
-    ) -> Result<PinLockView, Problem> {
+    pub async fn set_first_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
         if self.settings_if_readable()?.pin.is_some() {
@@ -254,8 +240,7 @@ impl PinLock {
         let now = door.advance_time_and_autolock(now);
         let wait = door.blocked_until.duration_since(now);
         PinLockView {
-            pin_set: self.0.settings_file.is_unreadable()
-                || self.0.settings_file.current_settings().pin.is_some(),
+            pin_set: self.0.settings_file.is_unreadable() || self.0.settings_file.current_settings().pin.is_some(),
             open: door.unlocked.is_some(),
             wrong,
             wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
@@ -272,11 +257,7 @@ impl LockState {
     /// Advances the time, and locks after the idle time. Returns the current time.
     fn advance_time_and_autolock(&mut self, now: MillisSinceOrigin) -> MillisSinceOrigin {
         self.latest_time = self.latest_time.max(now);
-        if self
-            .unlocked
-            .as_ref()
-            .is_some_and(|(used, _)| self.latest_time.duration_since(*used) >= AUTO_LOCK_AFTER)
-        {
+        if self.unlocked.as_ref().is_some_and(|(used, _)| self.latest_time.duration_since(*used) >= AUTO_LOCK_AFTER) {
             self.lock_panel();
         }
         self.latest_time

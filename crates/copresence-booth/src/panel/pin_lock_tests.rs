@@ -75,10 +75,7 @@ async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let closing = booth.pin_lock.lock_cancellation_token();
     assert_eq!(booth.pin_lock.require_unlocked(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
-    assert!(
-        booth.pin_lock.require_unlocked(after(1200)).is_err(),
-        "and time that goes back does not open it"
-    );
+    assert!(booth.pin_lock.require_unlocked(after(1200)).is_err(), "and time that goes back does not open it");
 }
 
 #[tokio::test]
@@ -195,10 +192,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     assert!(booth.pin_lock.lock_status(START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
-    assert_eq!(
-        booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code,
-        "settings_failed"
-    );
+    assert_eq!(booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
 }
 
 proptest! {

@@ -40,8 +40,7 @@ impl Texts {
 /// Trims every text, and removes empty ones.
 impl<L: Into<String>, T: AsRef<str>> FromIterator<(L, T)> for Texts {
     fn from_iter<I: IntoIterator<Item = (L, T)>>(texts: I) -> Self {
-        let tidied =
-            texts.into_iter().map(|(language, text)| (language.into(), text.as_ref().trim().to_owned()));
+        let tidied = texts.into_iter().map(|(language, text)| (language.into(), text.as_ref().trim().to_owned()));
         Self(tidied.filter(|(_, text)| !text.is_empty()).collect())
     }
 }

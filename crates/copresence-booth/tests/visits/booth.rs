@@ -47,10 +47,7 @@ async fn revealed(kiosk: &Kiosk) -> String {
 }
 
 async fn kept(fixture: &Fixture) -> (usize, usize) {
-    (
-        file_names(&fixture.out_dir()).len(),
-        fixture.data_store.journal.all_visits().await.expect("reads").len(),
-    )
+    (file_names(&fixture.out_dir()).len(), fixture.data_store.journal.all_visits().await.expect("reads").len())
 }
 
 #[tokio::test]
@@ -80,10 +77,7 @@ async fn a_consent_in_any_language_has_everybody_asked() {
     kiosk.start_visit();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
     kiosk.set_booth_settings(BoothView::default(), Texts::default());
-    assert!(
-        matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }),
-        "who stands there is asked still"
-    );
+    assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
     kiosk.leave_visit();
     kiosk.start_visit();
     until(&kiosk, is_invite).await;
@@ -180,7 +174,8 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     .await;
     let kiosk = kiosk(&fixture);
     kiosk.start_visit();
-    let one_is_whole = |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
+    let one_is_whole =
+        |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
     until(&kiosk, one_is_whole).await;
     fixture.backend.wait_for_requests("/files/three", 1).await;
     assert_eq!(kept(&fixture).await, (1, 1), "what came lies in a folder in the making");
@@ -194,11 +189,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     kiosk.recover_earlier_visits();
     kiosk.stop_visits().await;
     assert_nothing_is_kept(&fixture).await;
-    assert_eq!(
-        fixture.backend.count_requests("/files/two"),
-        1,
-        "a one-time URL of somebody who is forgotten"
-    );
+    assert_eq!(fixture.backend.count_requests("/files/two"), 1, "a one-time URL of somebody who is forgotten");
 }
 
 #[tokio::test]
@@ -233,10 +224,8 @@ async fn what_cannot_be_removed_is_said() {
     let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);
     std::fs::write(folder.join("holiday.jpg"), "not ours").expect("written");
     kiosk.forget_shown_visit();
-    let failed =
-        |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Failed { .. }, .. });
-    let Screen::Forgetting { stand: ForgettingState::Failed { problem }, .. } =
-        until(&kiosk, failed).await.screen
+    let failed = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Failed { .. }, .. });
+    let Screen::Forgetting { stand: ForgettingState::Failed { problem }, .. } = until(&kiosk, failed).await.screen
     else {
         unreachable!("waited for")
     };
@@ -289,9 +278,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), one_left)
-        .await
-        .expect("the earlier run's visitor has left");
+    tokio::time::timeout(Duration::from_secs(20), one_left).await.expect("the earlier run's visitor has left");
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Reveal { .. }), "this one stands there");
     kiosk.set_booth_settings(keeping(None), Texts::default());
     kiosk.stop_visits().await;
@@ -313,10 +300,7 @@ async fn another_backend_is_for_the_next_visitor() {
     assert_eq!(kiosk.current_snapshot().backend.host, host(&second));
     kiosk.start_visit();
     until(&kiosk, is_invite).await;
-    assert_eq!(
-        (first.backend.count_requests(GENERATE_PATH), second.backend.count_requests(GENERATE_PATH)),
-        (1, 1)
-    );
+    assert_eq!((first.backend.count_requests(GENERATE_PATH), second.backend.count_requests(GENERATE_PATH)), (1, 1));
     kiosk.stop_visits().await;
 }
 
@@ -355,13 +339,10 @@ async fn a_command_for_another_screen_is_ignored() {
 
     // Pressed while the scan came in: the avatar is being made, and a second token would be paid for.
     assert!(!kiosk.is_command_current(&on_code));
-    for command in
-        [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget]
-    {
+    for command in [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget] {
         kiosk.run_visitor_command(command, &on_code);
     }
-    let another =
-        ExpectedScreen { visit: Some(copresence_store::VisitId::new().to_string()), revision: None };
+    let another = ExpectedScreen { visit: Some(copresence_store::VisitId::new().to_string()), revision: None };
     let of_attract = ExpectedScreen { visit: None, revision: Some(attract) };
     let of_the_last_run = ExpectedScreen { visit: None, revision: Some(u64::MAX) };
     for target in [&another, &of_attract, &of_the_last_run] {
@@ -375,8 +356,7 @@ async fn a_command_for_another_screen_is_ignored() {
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     // A second press on the same button finds the first screen.
     kiosk.run_visitor_command(VisitorCommand::Again, &right);
-    kiosk
-        .run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
+    kiosk.run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "it was another attract screen");
     kiosk.stop_visits().await;
 }
@@ -394,10 +374,7 @@ async fn a_button_counts_as_long_as_its_screen_stays() {
     let queued = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     let later = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "processing");
     assert!(until(&kiosk, later).await.revision > queued.revision);
-    let target = ExpectedScreen {
-        visit: queued.screen.visit_id().map(str::to_owned),
-        revision: Some(queued.revision),
-    };
+    let target = ExpectedScreen { visit: queued.screen.visit_id().map(str::to_owned), revision: Some(queued.revision) };
     kiosk.run_visitor_command(VisitorCommand::Cancel, &target);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
@@ -450,11 +427,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     drop(lock);
     kiosk.recover_earlier_visits();
     kiosk.stop_visits().await;
-    assert_eq!(
-        fixture.backend.count_requests(REDEEM_PATH),
-        before,
-        "the token of a person who left is not used"
-    );
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "the token of a person who left is not used");
     assert_eq!(kept(&fixture).await, (0, 0));
     assert_eq!(kiosk.last_problem(), None);
 }

@@ -42,10 +42,7 @@ async fn fixture() -> Fixture {
         profile,
         target,
         data_store,
-        overrides: VisitOverrides {
-            poll_interval: Some(Duration::from_millis(50)),
-            ..VisitOverrides::default()
-        },
+        overrides: VisitOverrides { poll_interval: Some(Duration::from_millis(50)), ..VisitOverrides::default() },
         phone_address: None,
         asset_base: "avatar://localhost".into(),
     });
@@ -154,8 +151,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
     assert_eq!(of_second.iter().filter_map(delivers).count(), 0);
 
     let views = [&first, &second].map(|visit| {
-        serde_json::to_string(&fixture.kiosk.inspector().inspector_view(Some(visit), &no_rules))
-            .expect("plain data")
+        serde_json::to_string(&fixture.kiosk.inspector().inspector_view(Some(visit), &no_rules)).expect("plain data")
     });
     let hars = [&first, &second].map(|visit| fixture.har(visit));
     let known = sandbox.credentials();
@@ -176,26 +172,14 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
         // Of an address only what anybody may know.
         for (at, _) in text.match_indices(&host) {
             let path = &text[at + host.len()..];
-            let shown = [
-                "…",
-                "login",
-                "generateExportToken",
-                "redeemExportToken",
-                "phone?exportToken=…",
-                "\"",
-                "\\\"",
-            ];
+            let shown = ["…", "login", "generateExportToken", "redeemExportToken", "phone?exportToken=…", "\"", "\\\""];
             assert!(shown.iter().any(|known| path.starts_with(known)), "{}", &path[..80.min(path.len())]);
         }
     }
     let curls: Vec<_> = of_first.iter().map(|exchange| exchange.curl.as_str()).collect();
-    for variable in [
-        "$COPRESENCE_API_KEY",
-        "$COPRESENCE_PASSWORD",
-        "$COPRESENCE_SESSION_TOKEN",
-        "$EXPORT_TOKEN",
-        "$DOWNLOAD_URL",
-    ] {
+    for variable in
+        ["$COPRESENCE_API_KEY", "$COPRESENCE_PASSWORD", "$COPRESENCE_SESSION_TOKEN", "$EXPORT_TOKEN", "$DOWNLOAD_URL"]
+    {
         assert!(curls.iter().any(|curl| curl.contains(variable)), "{variable}");
     }
     assert!(curls.iter().all(|curl| !curl.contains('…')), "{curls:?}");
@@ -215,7 +199,6 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
 #[tokio::test]
 async fn an_unknown_visit_has_no_har() {
     let fixture = fixture().await;
-    let refused =
-        fixture.kiosk.inspector().save_har(fixture.kiosk.data_store(), "nobody").expect_err("refused");
+    let refused = fixture.kiosk.inspector().save_har(fixture.kiosk.data_store(), "nobody").expect_err("refused");
     assert_eq!(refused.code, "not_recorded");
 }

@@ -81,9 +81,7 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
 
     let file = kiosk.shown_visit_file_path(&visit, "avatar.glb").expect("shown");
     assert_eq!(std::fs::read(file).expect("read"), glb(500));
-    for (visit, name) in
-        [(visit.as_str(), "manifest.json"), (visit.as_str(), "../x"), ("another", "avatar.glb")]
-    {
+    for (visit, name) in [(visit.as_str(), "manifest.json"), (visit.as_str(), "../x"), ("another", "avatar.glb")] {
         assert_eq!(kiosk.shown_visit_file_path(visit, name), None, "{name}");
     }
     assert_eq!(kiosk.shown_link(), None, "the code is not on the screen any more");
@@ -123,17 +121,16 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
 async fn an_avatar_on_its_way_is_saved_behind_the_next_visitors_back() {
     let ready = Arc::new(AtomicBool::new(false));
     let is_ready = ready.clone();
-    let fixture =
-        Fixture::new(move |_, ask| match (ask.path.as_str(), ask.header("x-copresence-export-token")) {
-            (REDEEM_PATH, Some("export-token-1")) if is_ready.load(Ordering::SeqCst) => {
-                ask.ready_response(&[("glb", "one")])
-            }
-            (REDEEM_PATH, Some("export-token-1")) => Response::not_ready("processing"),
-            (REDEEM_PATH, _) => Response::not_ready("no_associated_avatar"),
-            ("/files/one", _) => Response::file(&glb(500)),
-            _ => Response::default(),
-        })
-        .await;
+    let fixture = Fixture::new(move |_, ask| match (ask.path.as_str(), ask.header("x-copresence-export-token")) {
+        (REDEEM_PATH, Some("export-token-1")) if is_ready.load(Ordering::SeqCst) => {
+            ask.ready_response(&[("glb", "one")])
+        }
+        (REDEEM_PATH, Some("export-token-1")) => Response::not_ready("processing"),
+        (REDEEM_PATH, _) => Response::not_ready("no_associated_avatar"),
+        ("/files/one", _) => Response::file(&glb(500)),
+        _ => Response::default(),
+    })
+    .await;
     let kiosk = kiosk(&fixture);
     kiosk.start_visit();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
@@ -225,10 +222,7 @@ async fn many_visits_log_in_once() {
         until(&kiosk, is_invite).await;
         kiosk.return_to_start();
     }
-    assert_eq!(
-        (fixture.backend.count_requests("/login"), fixture.backend.count_requests(GENERATE_PATH)),
-        (1, 3)
-    );
+    assert_eq!((fixture.backend.count_requests("/login"), fixture.backend.count_requests(GENERATE_PATH)), (1, 3));
     kiosk.stop_visits().await;
 }
 
@@ -328,9 +322,7 @@ async fn no_screen_shows_a_credential_that_the_backend_repeats() {
     let said = echo.clone();
     let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, 1) => Response::not_ready(&said),
-        (REDEEM_PATH, 2) => {
-            Response::json(&serde_json::json!({ "error": said })).with_header("x-said", said.as_str())
-        }
+        (REDEEM_PATH, 2) => Response::json(&serde_json::json!({ "error": said })).with_header("x-said", said.as_str()),
         (REDEEM_PATH, _) => ask.ready_response(&[(said.as_str(), "one")]),
         ("/files/one", _) => Response::file(&glb(500)),
         _ => Response::default(),

@@ -1,9 +1,7 @@
 //! Checks whether the kiosk window could open, as far as a program without a GUI toolkit can tell. `copresence` itself
 //! needs no window, so the worst result is a warning.
 
-use copresence_engine::health::{
-    PartHealth, doubtful_part_health, good_part_health, part, unknown_part_health,
-};
+use copresence_engine::health::{PartHealth, doubtful_part_health, good_part_health, part, unknown_part_health};
 use std::path::{Path, PathBuf};
 
 /// Library that renders the kiosk's pages.
@@ -36,10 +34,7 @@ pub(super) fn check_web_view_library(env: EnvLookup<'_>) -> PartHealth {
         return good_part_health(part::WEB_VIEW, "part of the system");
     }
     if !cfg!(target_os = "linux") {
-        return unknown_part_health(
-            part::WEB_VIEW,
-            "`copresence-kiosk` says at its start when WebView2 is missing",
-        );
+        return unknown_part_health(part::WEB_VIEW, "`copresence-kiosk` says at its start when WebView2 is missing");
     }
     match find_webkit_library(&library_search_folders(env)) {
         Some(path) => good_part_health(part::WEB_VIEW, path.display()),

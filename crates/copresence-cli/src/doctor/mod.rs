@@ -16,8 +16,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
-    let settings =
-        data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
+    let settings = data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
     let common = &with_window_profile(common, settings.as_ref());
     let profiles = health::check_profiles(common.config.as_deref(), common.selected_profile_name());
     let usable = profiles.stand != HealthState::Bad;
@@ -53,16 +52,12 @@ fn check_disk(
     let data_store = match data_store {
         Ok(data_store) => data_store,
         Err(failure) => {
-            let remedy =
-                "Free some space, check the folder's access rights, or choose another one with --data-dir";
+            let remedy = "Free some space, check the folder's access rights, or choose another one with --data-dir";
             return bad_part_health(part::DISK, failure.message(), remedy);
         }
     };
-    let out = common
-        .out
-        .clone()
-        .or_else(|| profile?.out_dir.clone())
-        .unwrap_or_else(|| data_store.default_avatars_dir());
+    let out =
+        common.out.clone().or_else(|| profile?.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
     let least = profile.map_or(0, |profile| profile.limits.min_free_space);
     health::check_disk(&data_store, &out, least)
 }
@@ -136,11 +131,7 @@ fn print_health_check(view: &PartHealth, json: bool) {
     let line = output::sanitize_for_terminal(&format!("{stand:<9} {:<12} {}", view.part, view.seen));
     output::print_stdout_line(format_args!("{line}"));
     if let Some(remedy) = &view.remedy {
-        output::print_stdout_line(format_args!(
-            "{:<22} what to do: {}",
-            "",
-            output::sanitize_for_terminal(remedy)
-        ));
+        output::print_stdout_line(format_args!("{:<22} what to do: {}", "", output::sanitize_for_terminal(remedy)));
     }
 }
 

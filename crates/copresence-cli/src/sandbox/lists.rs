@@ -8,10 +8,7 @@ use serde_json::json;
 pub(super) fn list_scenarios(common: &CommonOptions) {
     for entry in copresence_sandbox::scenario::CATALOGUE {
         if common.json {
-            output::print_stdout_line(format_args!(
-                "{}",
-                json!({"scenario": entry.name, "does": entry.does})
-            ));
+            output::print_stdout_line(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
         } else {
             output::print_stdout_line(format_args!("{:<18} {}", entry.name, entry.does));
         }

@@ -12,10 +12,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use tokio::sync::broadcast::error::RecvError;
 
-pub(crate) async fn run_sandbox_command(
-    common: &CommonOptions,
-    options: SandboxOptions,
-) -> Result<u8, CommandFailure> {
+pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
         lists::list_scenarios(common);
         return Ok(0);
@@ -82,9 +79,8 @@ pub(crate) fn sandbox_settings(world: &SimulationOptions) -> Result<Settings, Co
 
 fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     let shown = path.display();
-    let json = std::fs::read(path).map_err(|error| {
-        CommandFailure::usage_error(format!("the faults in {shown} cannot be read: {error}"))
-    })?;
+    let json = std::fs::read(path)
+        .map_err(|error| CommandFailure::usage_error(format!("the faults in {shown} cannot be read: {error}")))?;
     faults::parse_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
 }
 
@@ -111,9 +107,7 @@ fn print_listening_info(server: &Server) {
     let accepted = server.sandbox().credentials();
     let url = without_trailing_slash(server.local_url().as_str()).to_owned();
     let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());
-    output::print_stdout_line(format_args!(
-        "Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"
-    ));
+    output::print_stdout_line(format_args!("Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"));
     if server.is_open_to_network() {
         output::print_stdout_line(format_args!(
             "  Phones and anybody else on this network reach it at {}\n",
@@ -121,9 +115,7 @@ fn print_listening_info(server: &Server) {
         ));
     }
     if let Some(fingerprint) = server.certificate_fingerprint() {
-        output::print_stdout_line(format_args!(
-            "  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"
-        ));
+        output::print_stdout_line(format_args!("  certificate    SHA-256 {fingerprint}   (curl: -k, or --cacert)"));
     }
     output::print_stdout_line(format_args!("  REST API key   {key}"));
     output::print_stdout_line(format_args!("  session token  {session}"));
@@ -133,8 +125,7 @@ fn print_listening_info(server: &Server) {
         accepted.password.expose()
     ));
     output::print_stdout_line(format_args!("  operator key   {}\n", accepted.operator_key.expose()));
-    let (api_key, session_token) =
-        (copresence_engine::headers::API_KEY, copresence_engine::headers::SESSION_TOKEN);
+    let (api_key, session_token) = (copresence_engine::headers::API_KEY, copresence_engine::headers::SESSION_TOKEN);
     output::print_stdout_line(format_args!(
         "Log in:\n  curl -X POST {url}/login -H '{api_key}: {key}' -H 'Content-Type: application/json' \\\n    -d '{{\"username\":\"{}\",\"password\":\"{}\"}}'",
         accepted.username.expose(),
@@ -163,8 +154,7 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
         return;
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
-    let faults =
-        if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
+    let faults = if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
     output::eprint_user(format_args!(
         "{} {:<4} {} → {status} ({} ms{faults})",
         line.at, line.method, line.path, line.duration_ms

@@ -30,12 +30,8 @@ pub(super) async fn compare_two_backends(
         if renderer.is_json_output() {
             print_json_line(&json!({"event": "difference", "difference": difference}));
         } else {
-            let copresence_validate::report::shape::ShapeDifference {
-                asked,
-                what,
-                first: at_one,
-                second: at_other,
-            } = difference;
+            let copresence_validate::report::shape::ShapeDifference { asked, what, first: at_one, second: at_other } =
+                difference;
             let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
             renderer.print_line_for_people(&output::sanitize_for_terminal(&words));
         }
@@ -74,8 +70,7 @@ async fn load_or_run_report(
         return read_report_file(path);
     }
     // --api-url and --link would apply to both backends.
-    let common =
-        CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
+    let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         renderer.print_line_for_people(&format!("{which}: {}\n", report.summary()));

@@ -24,9 +24,8 @@ struct OpenReportFile {
 
 impl ReportFiles {
     pub(super) fn create_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {
-        let open = |path: &Option<PathBuf>, flag: &str| {
-            path.as_deref().map(|path| create_report_file(path, flag)).transpose()
-        };
+        let open =
+            |path: &Option<PathBuf>, flag: &str| path.as_deref().map(|path| create_report_file(path, flag)).transpose();
         Ok(Self {
             report: open(&options.report, "--report")?,
             html: open(&options.html, "--html")?,
@@ -65,8 +64,7 @@ fn create_report_file(path: &Path, flag: &str) -> Result<OpenReportFile, Command
 impl OpenReportFile {
     fn write_report(mut self, text: Result<String, String>) {
         let path = self.path.display();
-        let written =
-            text.and_then(|text| self.file.write_all(text.as_bytes()).map_err(|error| error.to_string()));
+        let written = text.and_then(|text| self.file.write_all(text.as_bytes()).map_err(|error| error.to_string()));
         match written {
             Ok(()) => output::eprint_user(format_args!("Wrote {path}")),
             Err(error) => output::eprint_user(format_args!("warning: {path} could not be written: {error}")),

@@ -95,8 +95,7 @@ fn confirm_costs(plan: &RunPlan, options: &ValidateOptions) -> Result<(), Comman
 }
 
 fn read_report_file(path: &Path) -> Result<Report, CommandFailure> {
-    let failed =
-        |why: &dyn std::fmt::Display| CommandFailure::usage_error(format!("{}: {why}", path.display()));
+    let failed = |why: &dyn std::fmt::Display| CommandFailure::usage_error(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     Report::from_json(&text).map_err(|error| failed(&error))
 }

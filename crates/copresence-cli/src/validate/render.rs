@@ -22,16 +22,14 @@ pub(super) struct ValidateRenderer {
 
 impl ValidateRenderer {
     pub(super) fn new(common: &CommonOptions) -> Self {
-        let colours =
-            !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colours = !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Self { json: common.json, colours }
     }
 
     /// Prints what the run will cost, before it starts.
     pub(super) fn print_plan(&self, target: &CheckTarget, plan: &RunPlan, sandbox: bool) {
         if self.json {
-            let left_out: Vec<_> =
-                plan.skipped_acts().map(|(act, why)| json!({"act": act, "why": why})).collect();
+            let left_out: Vec<_> = plan.skipped_acts().map(|(act, why)| json!({"act": act, "why": why})).collect();
             return print_json_line(&json!({
                 "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
                 "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
@@ -39,10 +37,7 @@ impl ValidateRenderer {
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
-        self.print_line_for_people(&format!(
-            "Checking {} (profile {}{kind})",
-            target.backend.base_url, target.name
-        ));
+        self.print_line_for_people(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
         plan.describe_plan().iter().for_each(|words| self.print_line_for_people(words));
         self.print_line_for_people("");
     }
@@ -158,9 +153,7 @@ impl ValidateRenderer {
                 self.print_line_for_people("Since the baseline:");
                 for change in changes {
                     let words = format!("  {}", change.describe_change());
-                    self.print_line_for_people(
-                        &self.colored(&words, if change.is_new_failure() { "31" } else { "0" }),
-                    );
+                    self.print_line_for_people(&self.colored(&words, if change.is_new_failure() { "31" } else { "0" }));
                 }
             }
         }
@@ -194,8 +187,8 @@ fn verdict_detail(judged: &CheckResult) -> String {
         | CheckResult::Skipped(words)
         | CheckResult::Inconclusive(words)
         | CheckResult::NotApplicable(words) => words.clone(),
-        CheckResult::Fail(findings) => findings.first().map_or_else(String::new, |finding| {
-            format!("expected {}, came {}", finding.expected, finding.received)
-        }),
+        CheckResult::Fail(findings) => findings
+            .first()
+            .map_or_else(String::new, |finding| format!("expected {}, came {}", finding.expected, finding.received)),
     }
 }

@@ -9,9 +9,7 @@ use crate::remote_target::load_target_with_credentials;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};
-use copresence_validate::{
-    ApiKey, Backend, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
-};
+use copresence_validate::{ApiKey, Backend, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken};
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -41,9 +39,8 @@ impl BackendUnderTest {
         if profile.uses_embedded_sandbox() {
             return Self::open_embedded_sandbox(&profile).await;
         }
-        let found = load_target_with_credentials(&profile)
-            .await
-            .map_err(|failure| failure.with_credential_remedy(&profile))?;
+        let found =
+            load_target_with_credentials(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
         let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials(&mut target.credentials);
         let phone_driver = choose_phone_driver(&target, options, common).await?;
@@ -53,9 +50,8 @@ impl BackendUnderTest {
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = Server::start(Settings::default(), anywhere).await;
-        let server = server.map_err(|error| {
-            CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}"))
-        })?;
+        let server = server
+            .map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))?;
         let accepted = server.sandbox().credentials();
         let credentials = Credentials {
             api_key: Some(accepted.api_key.clone()),
@@ -63,13 +59,11 @@ impl BackendUnderTest {
             ..Credentials::default()
         };
         let link = server.qr_link_template().parse();
-        let link = link.map_err(|error: copresence_engine::LinkTemplateError| {
-            CommandFailure::usage_error(error.to_string())
-        })?;
+        let link =
+            link.map_err(|error: copresence_engine::LinkTemplateError| CommandFailure::usage_error(error.to_string()))?;
         let target = target_of_profile(profile, server.local_url(), link, credentials);
         let tester = find_sandbox_control(server.local_url(), None).await?;
-        let tester =
-            tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
+        let tester = tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
         Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
     }
 
@@ -88,9 +82,8 @@ impl BackendUnderTest {
 /// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
 /// holds credentials that its console does not have.
 fn add_environment_credentials(credentials: &mut Credentials) {
-    let named = |slot: CredentialKind| {
-        context::environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
-    };
+    let named =
+        |slot: CredentialKind| context::environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty());
     let Credentials { api_key, session_token, .. } = credentials;
     if api_key.is_none() {
         *api_key = named(CredentialKind::ApiKey).map(ApiKey::new);
@@ -134,8 +127,7 @@ async fn choose_phone_driver(
             ))
         });
     }
-    let tester =
-        SandboxControl::detect_backend_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
+    let tester = SandboxControl::detect_backend_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
     if let Some(tester) = tester.map_err(|error| CommandFailure::usage_error(error.to_string()))? {
         return Ok(PhoneDriver::Sandbox(tester));
     }
@@ -146,12 +138,7 @@ async fn choose_phone_driver(
     Ok(PhoneDriver::Unavailable)
 }
 
-async fn find_sandbox_control(
-    url: Url,
-    operator: Option<String>,
-) -> Result<Option<SandboxControl>, CommandFailure> {
+async fn find_sandbox_control(url: Url, operator: Option<String>) -> Result<Option<SandboxControl>, CommandFailure> {
     let operator = operator.map(ApiKey::new);
-    SandboxControl::find_sandbox(url, operator)
-        .await
-        .map_err(|error| CommandFailure::usage_error(error.to_string()))
+    SandboxControl::find_sandbox(url, operator).await.map_err(|error| CommandFailure::usage_error(error.to_string()))
 }

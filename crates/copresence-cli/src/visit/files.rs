@@ -82,9 +82,7 @@ impl HarFile {
     pub(super) fn write_har_archive(self) {
         if let Err(error) = self.har_recorder.write_har(std::io::BufWriter::new(&self.file)) {
             let path = self.path.display();
-            output::eprint_user(format_args!(
-                "warning: the exchanges could not be written to {path}: {error}"
-            ));
+            output::eprint_user(format_args!("warning: the exchanges could not be written to {path}: {error}"));
         }
     }
 }

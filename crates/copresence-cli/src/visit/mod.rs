@@ -24,10 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) async fn run_visit_command(
-    common: &CommonOptions,
-    options: VisitOptions,
-) -> Result<u8, CommandFailure> {
+pub(crate) async fn run_visit_command(common: &CommonOptions, options: VisitOptions) -> Result<u8, CommandFailure> {
     let renderer = Arc::new(VisitRenderer::new(common));
     let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
@@ -58,8 +55,7 @@ async fn prepare_and_run_visit(
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start()),
     }
 
-    let embedded =
-        if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
+    let embedded = if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
     let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
     // Some scenarios simulate that the code is never scanned.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned_by_autoplay());
@@ -107,12 +103,9 @@ async fn run_prepared_visit(
     };
     let config = visit_config(profile, &target, data_store, &overrides).await;
     let event_sink = terminal_event_sink(&surroundings);
-    let ended = run_visit(
-        config,
-        data_store.visit_context(api, Clock::default(), event_sink),
-        surroundings.stopping.clone(),
-    )
-    .await;
+    let ended =
+        run_visit(config, data_store.visit_context(api, Clock::default(), event_sink), surroundings.stopping.clone())
+            .await;
     if let Some(har) = surroundings.har {
         har.write_har_archive();
     }
@@ -120,8 +113,7 @@ async fn run_prepared_visit(
 }
 
 fn terminal_event_sink(surroundings: &VisitResources) -> EventSink {
-    let (renderer, qr, phone) =
-        (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
+    let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
         renderer.show_event(&event);
         if let EventKind::Invited { link, .. } = &event.kind {

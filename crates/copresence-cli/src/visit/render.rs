@@ -138,9 +138,7 @@ impl VisitRenderer {
         }
         let bar = moving.files.entry(file.to_owned()).or_insert_with(|| {
             let bar = self.bars.add(ProgressBar::new(0));
-            bar.set_style(progress_style(
-                "  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}",
-            ));
+            bar.set_style(progress_style("  {prefix:<20} {bar:32.cyan/dim} {bytes:>10}/{total_bytes:<10} {eta:.dim}"));
             bar.set_prefix(file.to_owned());
             bar
         });
@@ -199,9 +197,7 @@ fn describe_status(status: &str, progress: i64, queue: i64) -> String {
         "in_queue" if queue >= 0 => format!("In the queue, place {queue}"),
         "in_queue" => "In the queue".to_owned(),
         "processing" => format!("The avatar is being made: {progress} %"),
-        "failed" => {
-            "The avatar could not be made; the visitor may record again with the same code".to_owned()
-        }
+        "failed" => "The avatar could not be made; the visitor may record again with the same code".to_owned(),
         other if progress >= 0 => format!("{other}: {progress} %"),
         other => other.to_owned(),
     }

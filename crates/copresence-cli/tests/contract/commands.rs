@@ -12,9 +12,8 @@ fn help_names_every_command_and_every_exit_code() {
         assert!(help.contains(&format!("\n  {word} ")), "{word}: {help}");
     }
     for code in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "130"] {
-        let row = |line: &str| {
-            line.split_once("  ").is_some_and(|_| line.trim_start().starts_with(&format!("{code}  ")))
-        };
+        let row =
+            |line: &str| line.split_once("  ").is_some_and(|_| line.trim_start().starts_with(&format!("{code}  ")));
         assert!(help.lines().any(row), "{code}: {help}");
     }
     let visit = home.run_program(&["visit", "--help"]).expect_exit(0).stdout;
@@ -60,19 +59,13 @@ fn profiles_are_listed_shown_and_found() {
     let config = config.to_str().expect("UTF-8");
     let list = home.run_program(&["profile", "list", "--config", config, "--json"]).expect_exit(0).stdout;
     assert_eq!(list, "{\"profile\":\"live\"}\n{\"profile\":\"sandbox\"}\n");
-    let shown =
-        home.run_program(&["profile", "show", "live", "--config", config, "--json"]).expect_exit(0).stdout;
+    let shown = home.run_program(&["profile", "show", "live", "--config", config, "--json"]).expect_exit(0).stdout;
     let shown: Value = serde_json::from_str(&shown).expect("one object");
     assert_eq!((&shown["api_url"], &shown["timeout"]), (&"https://api.test/v1".into(), &"5m".into()));
     let people = home.run_program(&["profile", "show", "live", "--config", config]).expect_exit(0).stdout;
     assert!(people.contains("https://app.test/?t={token}"), "{people}");
-    assert_eq!(
-        home.run_program(&["profile", "path", "--config", config]).expect_exit(0).stdout.trim_end(),
-        config
-    );
-    assert!(
-        home.run_program(&["profile", "path"]).expect_exit(0).stdout.trim_end().ends_with("profiles.toml")
-    );
+    assert_eq!(home.run_program(&["profile", "path", "--config", config]).expect_exit(0).stdout.trim_end(), config);
+    assert!(home.run_program(&["profile", "path"]).expect_exit(0).stdout.trim_end().ends_with("profiles.toml"));
     let run = home.run_program(&["profile", "show", "nope"]).expect_exit(2);
     assert!(run.stderr.contains("sandbox"), "{}", run.stderr);
 }
@@ -91,8 +84,7 @@ fn credentials_are_shown_by_source_and_never_by_value() {
     command.env("COPRESENCE_API_KEY", API_KEY);
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     let json = RunningProgram::start(command).wait().expect_exit(0);
-    let rows: Vec<Value> =
-        json.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let rows: Vec<Value> = json.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let set = |slot: &str| rows.iter().find(|row| row["credential"] == slot).map(|row| row["set"].clone());
     assert_eq!((set("password"), set("session-token")), (Some(true.into()), Some(false.into())));
     for run in [run, json] {
@@ -115,14 +107,8 @@ fn the_scenarios_are_those_of_the_catalogue() {
 #[test]
 fn the_sandbox_prints_its_credentials_and_its_requests() {
     let home = TestHome::new();
-    let mut program = RunningProgram::start(home.command(&[
-        "sandbox",
-        "--json",
-        "--listen",
-        "127.0.0.1:0",
-        "--speed",
-        "60",
-    ]));
+    let mut program =
+        RunningProgram::start(home.command(&["sandbox", "--json", "--listen", "127.0.0.1:0", "--speed", "60"]));
     let first: Value = serde_json::from_str(&program.next_line()).expect("JSON");
     assert_eq!(first["event"], "listening");
     let fields = ["url", "api_key", "session_token", "username", "password", "operator_key"];
@@ -130,8 +116,7 @@ fn the_sandbox_prints_its_credentials_and_its_requests() {
         assert!(first[field].as_str().is_some_and(|value| !value.is_empty()), "{field}: {first}");
     }
     let text = |word: &str| first[word].as_str().expect("checked").to_owned();
-    let mut command =
-        home.command(&["visit", "--json", "--auto", "--poll", "60ms", "--api-url", &text("url")]);
+    let mut command = home.command(&["visit", "--json", "--auto", "--poll", "60ms", "--api-url", &text("url")]);
     command.env("COPRESENCE_API_KEY", text("api_key")).env("COPRESENCE_SESSION_TOKEN", text("session_token"));
     RunningProgram::start(command).wait().expect_end(0, "saved", "saved");
     let generate = program.wait_for_line(|line| line["path"] == "/generateExportToken");
@@ -154,9 +139,7 @@ fn the_sandbox_prints_a_curl_line_for_each_endpoint() {
     while !text.contains("/associate") {
         text.push_str(&program.next_line());
     }
-    for word in
-        ["curl -X POST", "/login", "/generateExportToken", "/redeemExportToken", "/phone?exportToken="]
-    {
+    for word in ["curl -X POST", "/login", "/generateExportToken", "/redeemExportToken", "/phone?exportToken="] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

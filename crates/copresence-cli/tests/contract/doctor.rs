@@ -29,17 +29,7 @@ fn a_new_machine_is_ready_for_the_sandbox() {
     let run = home.run_program(&["doctor", "--json"]).expect_exit(0);
     let parts = parse_parts(&run);
     let names: Vec<_> = parts.iter().filter_map(|view| view["part"].as_str()).collect();
-    let all = [
-        "profiles",
-        "settings",
-        "disk",
-        "keychain",
-        "credentials",
-        "backend",
-        "clock",
-        "display",
-        "web_view",
-    ];
+    let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "display", "web_view"];
     assert_eq!(names, all);
     for part in ["profiles", "settings", "disk", "credentials", "backend"] {
         assert_eq!(part_state(&parts, part), "good", "{part}: {parts:?}");
@@ -83,9 +73,7 @@ fn without_a_profile_the_one_of_the_window_is_checked() {
     let home = TestHome::new();
     let config = home.root().join("p.toml");
     let unused_port = ReservedPort::reserve_port().expect("a port");
-    let text = format!(
-        "[profiles.booth]\napi_url = \"http://{unused_port}\"\nlink = \"https://b.test/{{token}}\"\n"
-    );
+    let text = format!("[profiles.booth]\napi_url = \"http://{unused_port}\"\nlink = \"https://b.test/{{token}}\"\n");
     std::fs::write(&config, text).expect("written");
     let config = config.to_str().expect("UTF-8");
     std::fs::create_dir_all(home.data()).expect("made");
@@ -102,14 +90,12 @@ fn an_invalid_configuration_is_2_and_all_other_parts_are_checked() {
     let home = TestHome::new();
     let config = home.root().join("p.toml");
     std::fs::write(&config, "[profiles.live\n").expect("written");
-    let run =
-        home.run_program(&["doctor", "--json", "--config", config.to_str().expect("UTF-8")]).expect_exit(2);
+    let run = home.run_program(&["doctor", "--json", "--config", config.to_str().expect("UTF-8")]).expect_exit(2);
     let all_parts = parse_parts(&run);
     assert_eq!((part_state(&all_parts, "profiles"), part_state(&all_parts, "disk")), ("bad", "good"));
 
     let file = home.root().join("file");
     std::fs::write(&file, "no folder").expect("written");
-    let run =
-        home.run_program(&["doctor", "--json", "--data-dir", file.to_str().expect("UTF-8")]).expect_exit(2);
+    let run = home.run_program(&["doctor", "--json", "--data-dir", file.to_str().expect("UTF-8")]).expect_exit(2);
     assert_eq!(part_state(&parse_parts(&run), "disk"), "bad");
 }

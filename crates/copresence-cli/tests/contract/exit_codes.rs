@@ -41,11 +41,8 @@ fn invalid_usage_is_2_without_a_request() {
     // An invalid output folder is reported before a token is requested.
     let home = TestHome::new();
     std::fs::write(home.out(), "a file").expect("written");
-    let message = RunningProgram::start(home.visit_command(&backend, &[])).wait().expect_end(
-        2,
-        "configuration",
-        "issuing",
-    );
+    let message =
+        RunningProgram::start(home.visit_command(&backend, &[])).wait().expect_end(2, "configuration", "issuing");
     assert!(message.contains("--out"), "{message}");
     assert!(backend.requests().is_empty(), "{:?}", backend.requests());
 }
@@ -106,8 +103,7 @@ fn a_token_that_is_refused_immediately_is_4() {
 fn a_token_that_expires_is_4() {
     let backend = Backend::with_redeems(vec![Reply::unscanned(), Reply::no_such_token()]);
     run_visit(&backend, &[]).expect_end(4, "token_expired", "inviting");
-    let backend =
-        Backend::with_redeems(vec![Reply::queued(1), Reply::processing(30), Reply::no_such_token()]);
+    let backend = Backend::with_redeems(vec![Reply::queued(1), Reply::processing(30), Reply::no_such_token()]);
     run_visit(&backend, &[]).expect_end(4, "token_expired", "making");
 }
 
@@ -143,8 +139,7 @@ fn a_backend_that_keeps_failing_is_6() {
     let config = home.root().join("profiles.toml");
     std::fs::write(&config, "[profiles.sandbox]\npatience = \"1s\"\n").expect("written");
     let run =
-        RunningProgram::start(home.visit_command(&backend, &["--config", config.to_str().expect("UTF-8")]))
-            .wait();
+        RunningProgram::start(home.visit_command(&backend, &["--config", config.to_str().expect("UTF-8")])).wait();
     run.expect_end(6, "backend_failing", "inviting");
     let run = run_visit(&backend, &["--timeout", "5s"]);
     assert_eq!(run.exit, Some(6), "{}", run.stdout);

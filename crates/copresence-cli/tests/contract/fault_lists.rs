@@ -16,8 +16,7 @@ fn the_faults_of_a_file_are_applied() {
     let visit = |json: &str| {
         let file = write_fault_list(&home, json);
         let out = out.to_str().expect("UTF-8");
-        let args =
-            ["visit", "--auto", "--json", "--scenario", "existing-avatar", "--poll", "60ms", "--out", out];
+        let args = ["visit", "--auto", "--json", "--scenario", "existing-avatar", "--poll", "60ms", "--out", out];
         let run = home.run_program(&[&args[..], &["--faults", &file]].concat());
         let last: Value = serde_json::from_str(run.stdout.lines().last().expect("a line")).expect("JSON");
         (last["exit"].clone(), run.stdout)

@@ -67,24 +67,16 @@ fn a_disk_that_fills_up_is_reported_and_the_download_is_resumed() {
             Asset::new("fbx", crate::support::reply::zip()),
             Asset::new("glb", glb(9 << 20)).with_url_behavior(url_behavior),
         ];
-        let backend =
-            Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+        let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
         let home = TestHome::new();
         let Some(run) = run_on_small_disk(&home, &backend, "downloads.min_free_space = \"0B\"") else {
             return;
         };
         assert_eq!(run.exit, Some(7), "{url_behavior:?} {}", run.stderr);
         let ended = ended_lines(&run);
-        assert_eq!(
-            (&ended[0]["code"], &ended[0]["exit"]),
-            (&"disk_full".into(), &7.into()),
-            "{url_behavior:?}"
-        );
+        assert_eq!((&ended[0]["code"], &ended[0]["exit"]), (&"disk_full".into(), &7.into()), "{url_behavior:?}");
         let message = ended[0]["message"].as_str().expect("a message");
-        assert!(
-            message.contains("avatar.glb: disk full") && message.contains("copresence recover"),
-            "{message}"
-        );
+        assert!(message.contains("avatar.glb: disk full") && message.contains("copresence recover"), "{message}");
         assert!(
             run.stderr.lines().any(|name| name.ends_with(".partial")),
             "the partial folder stays in OUT: {}",

@@ -29,8 +29,7 @@ fn a_visit_interrupted_while_waiting_is_saved_later() {
 #[test]
 fn a_visit_interrupted_while_downloading_is_finished_later() {
     let assets = vec![Asset::new("glb", glb(3 << 20)).with_url_behavior(UrlBehavior::StallsAfter(1 << 20))];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let program = RunningProgram::start(home.visit_command(&backend, &[]));
     backend.wait_for_sent_bytes(1 << 20);

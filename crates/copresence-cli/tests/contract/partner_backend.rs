@@ -67,10 +67,7 @@ fn a_partners_backend_needs_no_copresence_credential() {
     assert_eq!(home.saved_folders().len(), 1);
     let requests = partner.requests.lock().expect("alive");
     assert_eq!(requests[0].method, "POST");
-    assert_eq!(
-        (requests[1].path.as_str(), requests[1].header("x-copresence-export-token")),
-        ("/api/avatar", TOKEN)
-    );
+    assert_eq!((requests[1].path.as_str(), requests[1].header("x-copresence-export-token")), ("/api/avatar", TOKEN));
     for request in requests.iter() {
         assert_eq!(request.header("x-copresence-rest-api-key"), "");
         assert_eq!(request.header("x-copresence-session-token"), "");
@@ -93,10 +90,7 @@ fn a_partner_key_of_the_environment_is_sent_only_to_the_partner() {
     let run = RunningProgram::start(command).wait();
     run.expect_end(0, "saved", "saved");
     let requests = partner.requests.lock().expect("alive");
-    assert!(
-        requests.iter().all(|request| request.header("authorization") == "Bearer PLANTED-partner"),
-        "{requests:?}"
-    );
+    assert!(requests.iter().all(|request| request.header("authorization") == "Bearer PLANTED-partner"), "{requests:?}");
     assert!(files.requests().iter().all(|request| request.header("authorization").is_empty()));
     assert!(!run.stdout.contains("PLANTED-partner") && !run.stderr.contains("PLANTED-partner"));
 }
@@ -107,23 +101,15 @@ fn a_missing_token_is_9() {
     let partner = PartnerServer::start(&files);
     let home = TestHome::new();
     let profile = partner.profile("").replace("/data/copresence/exportToken", "/data/token");
-    let message = RunningProgram::start(visit_command(&home, &profile)).wait().expect_end(
-        9,
-        "protocol_broken",
-        "issuing",
-    );
+    let message =
+        RunningProgram::start(visit_command(&home, &profile)).wait().expect_end(9, "protocol_broken", "issuing");
     assert!(message.contains("/data/token") || message.contains("data.token"), "{message}");
 }
 
 #[test]
 fn an_error_in_the_file_is_reported_with_its_line() {
     let home = TestHome::new();
-    let run = RunningProgram::start(visit_command(&home, "[profiles.game]\nlink = \"x\"\napi_key = \"k\"\n"))
-        .wait();
+    let run = RunningProgram::start(visit_command(&home, "[profiles.game]\nlink = \"x\"\napi_key = \"k\"\n")).wait();
     assert_eq!(run.exit, Some(2));
-    assert!(
-        run.stderr.contains("line 3") && run.stderr.contains("copresence credentials set"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("line 3") && run.stderr.contains("copresence credentials set"), "{}", run.stderr);
 }

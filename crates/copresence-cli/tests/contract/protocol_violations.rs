@@ -25,18 +25,9 @@ fn expect_violation(reply: Reply, field: &str) {
 
 #[test]
 fn progress_is_a_percentage() {
-    expect_violation(
-        not_ready_reply("completion_progress", json!(150)),
-        "payload_incomplete.completion_progress",
-    );
-    expect_violation(
-        not_ready_reply("completion_progress", json!("50")),
-        "payload_incomplete.completion_progress",
-    );
-    expect_violation(
-        not_ready_reply("completion_progress", json!(-2)),
-        "payload_incomplete.completion_progress",
-    );
+    expect_violation(not_ready_reply("completion_progress", json!(150)), "payload_incomplete.completion_progress");
+    expect_violation(not_ready_reply("completion_progress", json!("50")), "payload_incomplete.completion_progress");
+    expect_violation(not_ready_reply("completion_progress", json!(-2)), "payload_incomplete.completion_progress");
 }
 
 #[test]
@@ -64,10 +55,7 @@ fn the_flag_is_a_boolean() {
 fn a_payload_is_required() {
     expect_violation(Reply::json(200, &json!({"avatar_ready": false})), "payload_incomplete");
     expect_violation(Reply::json(200, &json!({"avatar_ready": true})), "payload_complete");
-    expect_violation(
-        Reply::json(200, &json!({"avatar_ready": true, "payload_complete": []})),
-        "payload_complete",
-    );
+    expect_violation(Reply::json(200, &json!({"avatar_ready": true, "payload_complete": []})), "payload_complete");
     let entry = json!({"download_URL": "file:///etc/passwd", "export_type": "glb"});
     let body = json!({"avatar_ready": true, "payload_complete": [entry]});
     expect_violation(Reply::json(200, &body), "payload_complete[0].download_URL");

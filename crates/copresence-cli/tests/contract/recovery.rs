@@ -113,11 +113,8 @@ fn recover_uses_the_size_limit_of_the_profile() {
 fn recover_uses_the_size_limit_of_the_visit() {
     let backend = Backend::with_redeems(vec![Reply::unscanned()]);
     let home = TestHome::new();
-    let mut program = RunningProgram::start(home.visit_command_with_poll(
-        "1h",
-        backend.url(),
-        &["--max-file-size", "1KiB"],
-    ));
+    let mut program =
+        RunningProgram::start(home.visit_command_with_poll("1h", backend.url(), &["--max-file-size", "1KiB"]));
     program.wait_for_event("invited");
     program.kill();
     backend.respond_to_redeems_with(Reply::Urls);
@@ -148,8 +145,7 @@ fn killed_while_downloading_resumes_with_a_range() {
         Asset::new("fbx", zip()),
         Asset::new("glb", bytes.clone()).with_url_behavior(UrlBehavior::StallsAfter(20 << 20)),
     ];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let program = RunningProgram::start(home.visit_command(&backend, &[]));
     backend.wait_for_sent_bytes((20 << 20) + zip().len());
@@ -163,15 +159,10 @@ fn killed_while_downloading_resumes_with_a_range() {
     assert!(saved == bytes, "equal bytes");
     let digest = sha256(&bytes);
     let lines = run.lines();
-    let file = lines.only_event("saved")["files"]
-        .as_array()
-        .and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
+    let file = lines.only_event("saved")["files"].as_array().and_then(|f| f.iter().find(|f| f["path"] == "avatar.glb"));
     assert_eq!(file.and_then(|file| file["sha256"].as_str()), Some(digest.as_str()));
     let ranges: Vec<_> = backend.requests_to("/dl/1").iter().filter_map(Request::range_start).collect();
-    assert!(
-        ranges.len() == 1 && ranges[0] >= 16 << 20,
-        "the download resumes at the recorded offset: {ranges:?}"
-    );
+    assert!(ranges.len() == 1 && ranges[0] >= 16 << 20, "the download resumes at the recorded offset: {ranges:?}");
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "the journal has the URLs");
     check_nothing_to_recover(&home);
 }
@@ -179,12 +170,10 @@ fn killed_while_downloading_resumes_with_a_range() {
 #[test]
 fn downloads_are_recovered_without_profile_and_credentials() {
     let assets = vec![Asset::new("glb", glb(3 << 20)).with_url_behavior(UrlBehavior::StallsAfter(1 << 20))];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let config = home.root().join("profiles.toml");
-    let profile =
-        format!("[profiles.mine]\napi_url = \"{}\"\nlink = \"https://app.test/{{token}}\"\n", backend.url());
+    let profile = format!("[profiles.mine]\napi_url = \"{}\"\nlink = \"https://app.test/{{token}}\"\n", backend.url());
     std::fs::write(&config, profile).expect("written");
     let mut command = home.visit_command(&backend, &["--profile", "mine", "--config"]);
     command.arg(&config);
@@ -201,8 +190,7 @@ fn downloads_are_recovered_without_profile_and_credentials() {
 fn killed_early_in_a_small_file_resumes_with_a_range() {
     let bytes = glb(3 << 20);
     let assets = vec![Asset::new("glb", bytes.clone()).with_url_behavior(UrlBehavior::StallsAfter(1 << 20))];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let program = RunningProgram::start(home.visit_command(&backend, &[]));
     backend.wait_for_sent_bytes(1 << 20);
@@ -222,8 +210,7 @@ fn killed_while_downloading_and_a_refused_url_is_saved_in_part() {
         Asset::new("fbx", zip()),
         Asset::new("glb", glb(3 << 20)).with_url_behavior(UrlBehavior::StallsThenRefuses(2 << 20)),
     ];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let program = RunningProgram::start(home.visit_command(&backend, &[]));
     backend.wait_for_sent_bytes((2 << 20) + zip().len());
@@ -260,8 +247,7 @@ fn the_next_visit_recovers_the_last_one_and_prints_only_its_own_lines() {
 fn a_relative_out_is_resolved_in_the_folder_of_the_visit() {
     let backend = Backend::with_redeems(vec![Reply::unscanned()]);
     let home = TestHome::new();
-    let mut command =
-        home.command(&["visit", "--json", "--poll", "1h", "--out", "out", "--api-url", backend.url()]);
+    let mut command = home.command(&["visit", "--json", "--poll", "1h", "--out", "out", "--api-url", backend.url()]);
     command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
     let mut program = RunningProgram::start(command);
     program.wait_for_event("invited");
@@ -286,9 +272,8 @@ pub(crate) fn wait_for_file_state(home: &TestHome, file: &str, is_wanted: impl F
     let visits = home.run_program(&["history", "--json"]).expect_exit(0).stdout;
     let visit: Value = serde_json::from_str(visits.trim_end()).expect("one visit");
     loop {
-        let shown = home
-            .run_program(&["history", "show", visit["visit"].as_str().expect("an id"), "--json"])
-            .expect_exit(0);
+        let shown =
+            home.run_program(&["history", "show", visit["visit"].as_str().expect("an id"), "--json"]).expect_exit(0);
         let shown: Value = serde_json::from_str(&shown.stdout).expect("one object");
         let files = shown["files"].as_array().expect("a list");
         let state = files.iter().find(|it| it["path"] == file).and_then(|it| it["state"].as_str());
@@ -301,8 +286,7 @@ pub(crate) fn wait_for_file_state(home: &TestHome, file: &str, is_wanted: impl F
 
 /// The folders in OUT that are not hidden.
 pub(crate) fn visible_folders(home: &TestHome) -> Vec<std::path::PathBuf> {
-    let hidden = |path: &std::path::PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
-    };
+    let hidden =
+        |path: &std::path::PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     home.saved_folders().into_iter().filter(|path| !hidden(path)).collect()
 }

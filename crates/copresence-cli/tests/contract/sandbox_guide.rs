@@ -63,9 +63,8 @@ fn every_command_of_the_guide_prints_what_the_guide_shows() {
     for ((commands, expected), output) in command_blocks().iter().zip(outputs) {
         let mut rest = output;
         for part in expected.iter().flat_map(|line| line.split('…')) {
-            let start = rest
-                .find(part)
-                .unwrap_or_else(|| panic!("{part:?} of\n{commands}\nis not in\n{output}\n{err}"));
+            let start =
+                rest.find(part).unwrap_or_else(|| panic!("{part:?} of\n{commands}\nis not in\n{output}\n{err}"));
             rest = &rest[start + part.len()..];
             checked += 1;
         }

@@ -60,8 +60,7 @@ fn an_error_page_is_not_an_avatar() {
 
 #[test]
 fn a_required_export_must_be_delivered() {
-    let (_, manifest, message) =
-        run_until_saved_in_part(vec![Asset::glb()], &["--export", "fbx", "--export", "glb"]);
+    let (_, manifest, message) = run_until_saved_in_part(vec![Asset::glb()], &["--export", "fbx", "--export", "glb"]);
     assert_eq!(manifest["missing"].as_array().map(Vec::len), Some(1), "{manifest}");
     assert_eq!(manifest["missing"][0]["export_type"], "fbx");
     assert!(manifest["has_glb"] == true && message.contains("fbx"), "{message}");
@@ -79,17 +78,15 @@ fn a_file_over_the_size_limit_is_not_saved() {
 fn a_delivered_required_export_is_complete() {
     let backend = backend_with_assets(vec![Asset::new("GLB", glb(4_000)), Asset::new("fbx", zip())]);
     let home = TestHome::new();
-    let run =
-        RunningProgram::start(home.visit_command(&backend, &["--export", "fbx", "--export", "glb"])).wait();
+    let run = RunningProgram::start(home.visit_command(&backend, &["--export", "fbx", "--export", "glb"])).wait();
     run.expect_end(0, "saved", "saved");
     check_saved_folder(&home.saved_folders()[0], &run.lines());
 }
 
 #[test]
 fn an_interrupted_download_resumes_with_a_range() {
-    let backend = backend_with_assets(vec![
-        Asset::new("glb", glb(400_000)).with_url_behavior(UrlBehavior::CutAfter(150_000)),
-    ]);
+    let backend =
+        backend_with_assets(vec![Asset::new("glb", glb(400_000)).with_url_behavior(UrlBehavior::CutAfter(150_000))]);
     let home = TestHome::new();
     let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
     run.expect_end(0, "saved", "saved");

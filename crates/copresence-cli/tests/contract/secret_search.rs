@@ -18,8 +18,7 @@ fn encodings(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let quoted = json!(secret).to_string();
     let percent: String = url::form_urlencoded::byte_serialize(bytes).collect();
-    let map_bytes =
-        |form: &dyn Fn(u8) -> String| bytes.iter().map(|byte| form(*byte)).collect::<Vec<_>>().concat();
+    let map_bytes = |form: &dyn Fn(u8) -> String| bytes.iter().map(|byte| form(*byte)).collect::<Vec<_>>().concat();
     let all_percent = map_bytes(&|byte| format!("%{byte:02X}"));
     let hex = map_bytes(&|byte| format!("{byte:02x}"));
     let list = bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
@@ -55,8 +54,7 @@ fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte))
-            << (8 * (3 - chunk.len()));
+        let bits = chunk.iter().fold(0_usize, |bits, byte| bits << 8 | usize::from(*byte)) << (8 * (3 - chunk.len()));
         let digits = (0..=chunk.len()).map(|n| char::from(DIGITS[bits >> (18 - 6 * n) & 63]));
         text.extend(digits);
         text.push_str(&"=".repeat(3 - chunk.len()));
@@ -88,9 +86,7 @@ impl RunTraces {
             // File names are searched like contents.
             all.push(("a file's name".to_owned(), path.as_os_str().as_encoded_bytes().to_vec()));
             if path.is_dir() {
-                todo.extend(
-                    std::fs::read_dir(&path).expect("readable").map(|entry| entry.expect("an entry").path()),
-                );
+                todo.extend(std::fs::read_dir(&path).expect("readable").map(|entry| entry.expect("an entry").path()));
             } else {
                 all.push((path.display().to_string(), std::fs::read(&path).expect("readable")));
             }
@@ -122,9 +118,7 @@ impl RunTraces {
         let unexpected: Vec<_> = places
             .iter()
             .filter(|place| {
-                let name = Path::new(place)
-                    .file_name()
-                    .map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+                let name = Path::new(place).file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
                 !allowed.iter().any(|allowed| {
                     name == *allowed || name.strip_prefix(allowed).is_some_and(|end| end.starts_with('-'))
                 })
@@ -154,11 +148,7 @@ fn echo_replies(text: &str) -> Vec<Reply> {
         Reply::json(500, &json!({"code": 1, "error": text, text: {"nested": [text]}})),
         Reply::Complete(503, format!("<html><a href=\"http://x.test/?{plain}\">{text}</a>").into_bytes()),
         Reply::WithHeader(500, ("X-Debug", plain.clone()), text.as_bytes().to_vec()),
-        Reply::WithHeader(
-            302,
-            ("Location", format!("http://x.test/{}", plain.replace(' ', "%20"))),
-            Vec::new(),
-        ),
+        Reply::WithHeader(302, ("Location", format!("http://x.test/{}", plain.replace(' ', "%20"))), Vec::new()),
         Reply::json(
             200,
             &json!({"avatar_ready": false, "payload_incomplete":
@@ -231,10 +221,8 @@ fn what_a_crash_leaves_holds_the_token_in_the_journal_alone_and_no_credential() 
     traces.expect_none_of(&CREDENTIALS);
     traces.expect_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
     // The same for `recover`, with a backend that echoes.
-    backend.respond_to_redeems_with(Reply::json(
-        400,
-        &json!({"code": 101, "error": format!("no token for {API_KEY}")}),
-    ));
+    backend
+        .respond_to_redeems_with(Reply::json(400, &json!({"code": 101, "error": format!("no token for {API_KEY}")})));
     let run = run_verbose_recover(&home);
     assert!(matches!(run.exit, Some(4 | 9 | 10)), "{}\n{}", run.stdout, run.stderr);
     let traces = RunTraces::collect(&home, &run);
@@ -247,8 +235,7 @@ fn what_a_crash_leaves_holds_the_token_in_the_journal_alone_and_no_credential() 
 fn after_a_crash_during_a_download_only_the_journal_has_the_urls() {
     let kind = format!("glb {API_KEY}");
     let assets = vec![Asset::new(&kind, glb(3 << 20)).with_url_behavior(UrlBehavior::StallsAfter(1 << 20))];
-    let backend =
-        Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
+    let backend = Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() });
     let home = TestHome::new();
     let program = RunningProgram::start(verbose_visit_command(&home, &backend, &[]));
     backend.wait_for_sent_bytes(1 << 20);
@@ -260,11 +247,7 @@ fn after_a_crash_during_a_download_only_the_journal_has_the_urls() {
     // The token is spent; the next checkpoint overwrites pages that had it.
     traces.expect_only_in(TOKEN, &["stdout", "stderr", "journal.sqlite"]);
     let run = run_verbose_recover(&home);
-    expect_recovered(
-        &FinishedRun { exit: run.exit, stdout: run.stdout.clone(), stderr: String::new() },
-        0,
-        "saved",
-    );
+    expect_recovered(&FinishedRun { exit: run.exit, stdout: run.stdout.clone(), stderr: String::new() }, 0, "saved");
     let traces = RunTraces::collect(&home, &run);
     traces.expect_none_of(&CREDENTIALS);
     traces.expect_none_of(&[SIGNATURE, TOKEN]);
@@ -273,8 +256,7 @@ fn after_a_crash_during_a_download_only_the_journal_has_the_urls() {
 #[test]
 fn after_a_lost_response_only_the_journal_has_the_urls_until_recovery() {
     let redeem = vec![Reply::processing(9), Reply::UrlsTruncated, Reply::Hangs];
-    let assets =
-        vec![Asset::glb(), Asset::new("fbx", zip()), Asset::new("zip", zip()), Asset::new("zip", zip())];
+    let assets = vec![Asset::glb(), Asset::new("fbx", zip()), Asset::new("zip", zip()), Asset::new("zip", zip())];
     let backend = Backend::start(BackendScript { redeem, assets, ..BackendScript::default() });
     let home = TestHome::new();
     let mut program = RunningProgram::start(verbose_visit_command(&home, &backend, &[]));

@@ -76,8 +76,7 @@ fn no_secret_is_written_anywhere() {
         // Download URLs give access to the files while they are valid.
         let logs = std::fs::read_dir(home.data().join("logs")).expect("logs");
         let logs = logs.map(|entry| std::fs::read_to_string(entry.expect("readable").path()).expect("text"));
-        let manifest =
-            std::fs::read_to_string(home.saved_folders()[0].join("manifest.json")).expect("a manifest");
+        let manifest = std::fs::read_to_string(home.saved_folders()[0].join("manifest.json")).expect("a manifest");
         let texts = [run.stdout, run.stderr, har.clone(), manifest];
         assert!(
             texts.into_iter().chain(logs).all(|text| !text.contains("PLANTED-sig")),
@@ -141,10 +140,8 @@ fn a_url_with_credentials_is_refused_and_not_printed() {
 fn run_in_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Option<i32>, String) {
     use std::io::{Read, Write};
     let arguments = std::iter::once(visit.get_program()).chain(visit.get_args());
-    let line = arguments
-        .map(|argument| format!("'{}'", argument.to_str().expect("text")))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let line =
+        arguments.map(|argument| format!("'{}'", argument.to_str().expect("text"))).collect::<Vec<_>>().join(" ");
     let mut terminal = std::process::Command::new("script");
     terminal.args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"]).env_clear();
     for (name, value) in visit.get_envs() {
@@ -181,12 +178,8 @@ fn run_in_terminal(visit: &std::process::Command, typed: &[(&str, &str)]) -> (Op
 fn typed_credentials_are_used_for_one_run_and_not_saved() {
     let backend = Backend::start(BackendScript::default());
     let home = TestHome::new();
-    let typed = [
-        ("  api-key: ", API_KEY),
-        ("  session-token: ", SESSION_TOKEN),
-        ("  username: ", ""),
-        ("  password: ", ""),
-    ];
+    let typed =
+        [("  api-key: ", API_KEY), ("  session-token: ", SESSION_TOKEN), ("  username: ", ""), ("  password: ", "")];
     let (exit, shown) = run_in_terminal(&home.anonymous_visit_command(backend.url(), &["-vv"]), &typed);
     assert_eq!(exit, Some(0), "{shown}");
     assert_eq!(home.saved_folders().len(), 1, "{shown}");
@@ -206,10 +199,8 @@ fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
     let backend = Backend::start(BackendScript::default());
     let home = TestHome::new();
     let all = format!("{API_KEY}\n{SESSION_TOKEN}\n\n");
-    let (exit, shown) = run_in_terminal(
-        &home.anonymous_visit_command(backend.url(), &[]),
-        &[("Credentials of", all.as_str())],
-    );
+    let (exit, shown) =
+        run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &[("Credentials of", all.as_str())]);
     assert_eq!(exit, Some(0), "{shown}");
     expect_no_secret("the terminal", shown.as_bytes());
 }
@@ -219,8 +210,7 @@ fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
 fn ctrl_c_at_a_credential_prompt_exits_130_and_sends_nothing() {
     let backend = Backend::start(BackendScript::default());
     let home = TestHome::new();
-    let (exit, shown) =
-        run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
+    let (exit, shown) = run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
     assert_eq!(exit, Some(130), "{shown}");
     assert_eq!(backend.requests().len(), 0);
 }

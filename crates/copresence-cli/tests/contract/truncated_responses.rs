@@ -8,8 +8,7 @@ use serde_json::Value;
 
 /// Starts a backend that truncates the response with the URLs.
 fn backend_with_truncated_urls(more: Vec<Reply>) -> Backend {
-    let assets =
-        vec![Asset::glb(), Asset::new("fbx", zip()), Asset::new("zip", zip()), Asset::new("zip", zip())];
+    let assets = vec![Asset::glb(), Asset::new("fbx", zip()), Asset::new("zip", zip()), Asset::new("zip", zip())];
     let redeem = [vec![Reply::processing(99), Reply::UrlsTruncated], more].concat();
     Backend::start(BackendScript { redeem, assets, ..BackendScript::default() })
 }
@@ -35,9 +34,8 @@ fn half_of_the_urls_are_saved_as_incomplete() {
     assert_eq!(run.lines().with_event("retrying")[0]["code"], "answer_lost");
     assert_eq!(run.lines().with_event("redeemed").len(), 1);
     check_first_half(&home);
-    let shown = home
-        .run_program(&["history", "show", run.lines().0[0]["visit"].as_str().expect("an id")])
-        .expect_exit(0);
+    let shown =
+        home.run_program(&["history", "show", run.lines().0[0]["visit"].as_str().expect("an id")]).expect_exit(0);
     assert!(shown.stdout.contains("what came was taken for the answer"), "{}", shown.stdout);
     check_nothing_to_recover(&home);
 }

@@ -13,9 +13,8 @@ struct Sandbox {
 }
 
 fn start_sandbox(home: &TestHome, more: &[&str]) -> Sandbox {
-    let mut program = RunningProgram::start(
-        home.command(&[&["sandbox", "--json", "--listen", "127.0.0.1:0"], more].concat()),
-    );
+    let mut program =
+        RunningProgram::start(home.command(&[&["sandbox", "--json", "--listen", "127.0.0.1:0"], more].concat()));
     let listening = program.wait_for_event("listening");
     let text = |field: &str| listening[field].as_str().expect("a text").to_owned();
     let environment = vec![
@@ -62,9 +61,7 @@ fn the_embedded_sandbox_passes_and_every_report_is_written() {
     let har: Value = serde_json::from_str(&read(har)).expect("JSON");
     assert!(har["log"]["entries"].as_array().is_some_and(|entries| entries.len() > 50));
 
-    let run = home
-        .run_program(&["validate", "--baseline", &json_name, "--max-tokens", "1", "--json"])
-        .expect_exit(0);
+    let run = home.run_program(&["validate", "--baseline", &json_name, "--max-tokens", "1", "--json"]).expect_exit(0);
     let lines = parse_lines(&run);
     assert_eq!((&lines[0]["event"], &lines[0]["tokens"]), (&"planned".into(), &1.into()));
     let changes = &lines[lines.len() - 2]["changes"];
@@ -127,8 +124,7 @@ fn ctrl_c_ends_a_run_with_130_and_reports_finished_checks() {
     let home = TestHome::new();
     let (path, faults) = file_path(&home, "slow.json");
     // Slow enough to be interrupted, and fast enough to stop quickly.
-    std::fs::write(path, r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#)
-        .expect("written");
+    std::fs::write(path, r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#).expect("written");
     let slow = start_sandbox(&home, &["--faults", &faults]);
     let (json, json_name) = file_path(&home, "report.json");
     let mut command = home.command(&["validate", "--json", "--api-url", &slow.url, "--report", &json_name]);
@@ -146,10 +142,7 @@ fn ctrl_c_ends_a_run_with_130_and_reports_finished_checks() {
         let checks = report["checks"].as_array().expect("a list");
         checks.iter().find(|check| check["id"] == id).expect("a check")["verdict"].clone()
     };
-    assert_eq!(
-        (verdict("login.gives-session"), verdict("generate.distinct")),
-        ("pass".into(), "pass".into())
-    );
+    assert_eq!((verdict("login.gives-session"), verdict("generate.distinct")), ("pass".into(), "pass".into()));
     assert_eq!(verdict("visit.delivered"), "skipped");
     assert_eq!(report["exit"], 130);
 }

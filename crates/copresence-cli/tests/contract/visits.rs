@@ -13,17 +13,11 @@ fn a_visit_runs_from_the_qr_code_to_the_saved_files() {
     let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
     run.expect_end(0, "saved", "saved");
     let lines = run.lines();
-    assert_eq!(
-        lines.event_order(),
-        ["started", "invited", "status", "redeemed", "progress", "saved", "ended"]
-    );
+    assert_eq!(lines.event_order(), ["started", "invited", "status", "redeemed", "progress", "saved", "ended"]);
     assert_eq!(lines.completion_statuses(), ["no_associated_avatar", "in_queue", "processing"]);
     let queued = lines.with_event("status")[1];
     assert_eq!((&queued["queue_position"], &queued["completion_progress"]), (&json!(2), &json!(0)));
-    assert_eq!(
-        lines.only_event("invited")["link"],
-        "https://app.test/scan?exportToken=exp%2Btok%2F1%3D%26%3F"
-    );
+    assert_eq!(lines.only_event("invited")["link"], "https://app.test/scan?exportToken=exp%2Btok%2F1%3D%26%3F");
     assert_eq!(lines.only_event("invited")["expires_at"], json!(null));
     assert_eq!(lines.only_event("redeemed")["exports"], json!(["glb"]));
     check_saved_folder(&home.saved_folders()[0], &lines);
@@ -64,10 +58,7 @@ fn a_login_returns_the_session_token() {
     command.env("COPRESENCE_USERNAME", USERNAME).env("COPRESENCE_PASSWORD", PASSWORD);
     RunningProgram::start(command).wait().expect_end(0, "saved", "saved");
     assert_eq!(backend.requests_to("/login").len(), 1);
-    assert_eq!(
-        backend.requests_to("/generateExportToken")[0].header("x-copresence-session-token"),
-        SESSION_TOKEN
-    );
+    assert_eq!(backend.requests_to("/generateExportToken")[0].header("x-copresence-session-token"), SESSION_TOKEN);
 }
 
 #[test]
@@ -101,12 +92,8 @@ fn unknown_fields_and_types_are_accepted() {
         ),
         Reply::Urls,
     ];
-    let backend = Backend::start(BackendScript {
-        assets,
-        redeem,
-        adds_unknown_fields: true,
-        ..BackendScript::default()
-    });
+    let backend =
+        Backend::start(BackendScript { assets, redeem, adds_unknown_fields: true, ..BackendScript::default() });
     let home = TestHome::new();
     let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
     run.expect_end(0, "saved", "saved");
@@ -159,11 +146,9 @@ fn a_lost_response_is_reported_and_the_redeem_is_retried() {
     let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
     run.expect_end(0, "saved", "saved");
     let lines = run.lines();
-    let codes: Vec<_> =
-        lines.with_event("retrying").iter().filter_map(|line| line["code"].as_str()).collect();
+    let codes: Vec<_> = lines.with_event("retrying").iter().filter_map(|line| line["code"].as_str()).collect();
     assert_eq!(codes, ["answer_lost", "backend_failing"]);
-    let attempts: Vec<_> =
-        lines.with_event("retrying").iter().filter_map(|line| line["attempt"].as_u64()).collect();
+    let attempts: Vec<_> = lines.with_event("retrying").iter().filter_map(|line| line["attempt"].as_u64()).collect();
     assert_eq!(attempts, [1, 2]);
     assert_eq!(backend.max_redeems_in_flight(), 1);
     assert_eq!(backend.requests_to("/redeemExportToken").len(), 4, "no request without a line");
@@ -172,10 +157,8 @@ fn a_lost_response_is_reported_and_the_redeem_is_retried() {
 #[test]
 fn connections_that_close_without_notice_do_not_lose_a_redeem() {
     for requests in [1, 2, 100] {
-        let backend = Backend::start(BackendScript {
-            requests_per_connection: Some(requests),
-            ..BackendScript::default()
-        });
+        let backend =
+            Backend::start(BackendScript { requests_per_connection: Some(requests), ..BackendScript::default() });
         let home = TestHome::new();
         let run = RunningProgram::start(home.visit_command(&backend, &[])).wait();
         run.expect_end(0, "saved", "saved");
@@ -189,8 +172,7 @@ fn connections_that_close_without_notice_do_not_lose_a_redeem() {
 #[test]
 fn no_credential_follows_a_redirect() {
     let other = Backend::start(BackendScript::default());
-    let redirect_to =
-        |path| Reply::WithHeader(302, ("Location", format!("{}{path}", other.url())), Vec::new());
+    let redirect_to = |path| Reply::WithHeader(302, ("Location", format!("{}{path}", other.url())), Vec::new());
     let generate = vec![redirect_to("/generateExportToken")];
     let backend = Backend::start(BackendScript { generate, ..BackendScript::default() });
     let home = TestHome::new();

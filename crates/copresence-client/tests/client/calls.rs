@@ -2,8 +2,8 @@
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use copresence_client::{
-    Backend, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource,
-    RedeemRoute, TokenSource,
+    Backend, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource, RedeemRoute,
+    TokenSource,
 };
 use copresence_protocol::{PartnerKey, RedeemResponse};
 use serde_json::json;
@@ -99,14 +99,7 @@ async fn a_rejected_session_is_renewed_once() {
 async fn rejected_credentials_are_not_retried() {
     let server = MockServer::start().await;
     mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
-    mount_response(
-        &server,
-        generate_request("r:new"),
-        403,
-        json!({ "error": "no business account r:new" }),
-        1,
-    )
-    .await;
+    mount_response(&server, generate_request("r:new"), 403, json!({ "error": "no business account r:new" }), 1).await;
     let error = api(server_url(&server, ""), with_login()).generate_token().await.expect_err("refused");
     let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
     assert_eq!((refusal.call, &refusal.class), (CallKind::Generate, &ErrorClass::CredentialsRejected));
@@ -115,11 +108,9 @@ async fn rejected_credentials_are_not_retried() {
 
 #[tokio::test]
 async fn other_errors_of_generate_are_not_retried() {
-    for (status, class) in [
-        (400, ErrorClass::CredentialsRejected),
-        (429, ErrorClass::RateLimited),
-        (500, ErrorClass::ServerError),
-    ] {
+    for (status, class) in
+        [(400, ErrorClass::CredentialsRejected), (429, ErrorClass::RateLimited), (500, ErrorClass::ServerError)]
+    {
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(status).insert_header("retry-after", "9");
         generate_request(SESSION).respond_with(reply).expect(1).mount(&server).await;
@@ -134,14 +125,8 @@ async fn other_errors_of_generate_are_not_retried() {
 #[tokio::test]
 async fn a_rejected_login_is_reported_as_such() {
     let server = MockServer::start().await;
-    mount_response(
-        &server,
-        login_request(),
-        404,
-        json!({ "code": 101, "error": "Invalid username/password." }),
-        1,
-    )
-    .await;
+    mount_response(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
+        .await;
     let error = api(server_url(&server, ""), with_login()).generate_token().await.expect_err("refused");
     let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
     assert_eq!((refusal.call, &refusal.class), (CallKind::Login, &ErrorClass::CredentialsRejected));
@@ -153,8 +138,7 @@ async fn the_login_uses_the_configured_route() {
     let server = MockServer::start().await;
     let login = Mock::given(method("PUT")).and(path("/api/v2/sessions"));
     mount_response(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
-    let generate =
-        Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
+    let generate = Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
     mount_response(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
     let mut backend = Backend::backend_for_vendor(server_url(&server, "/api"));
     backend.login_route = LoginRoute {
@@ -194,8 +178,7 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .expect(1)
             .mount(&server)
             .await;
-        let response =
-            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
         assert_eq!((response.status, &response.body[..]), (status, body.as_bytes()));
         let class = response.classify_redeem_error().map(|refusal| refusal.class);
         let expected = match status {
@@ -213,11 +196,9 @@ async fn redeem_returns_every_complete_response_unchanged() {
 #[tokio::test]
 async fn an_error_response_shows_no_token() {
     let server = MockServer::start().await;
-    let body =
-        json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
+    let body = json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
     mount_response(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
-    let response =
-        api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+    let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
     let refusal = response.classify_redeem_error().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
@@ -232,14 +213,8 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
             .and(NoHeader("x-copresence-rest-api-key"))
             .and(NoHeader("x-copresence-session-token"))
     };
-    mount_response(
-        &server,
-        partner("/kiosk/token", "PUT"),
-        200,
-        json!({ "data": [{ "exportToken": TOKEN }] }),
-        1,
-    )
-    .await;
+    mount_response(&server, partner("/kiosk/token", "PUT"), 200, json!({ "data": [{ "exportToken": TOKEN }] }), 1)
+        .await;
     mount_response(
         &server,
         partner("/kiosk/redeem", "GET").and(header("x-copresence-export-token", TOKEN)),
@@ -260,10 +235,8 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
         redeem_route: RedeemRoute::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
         ..Backend::backend_for_vendor(server_url(&server, ""))
     };
-    let credentials = Credentials {
-        partner_key: Some(PartnerKey::new("partner-key-0123456789")),
-        ..Credentials::default()
-    };
+    let credentials =
+        Credentials { partner_key: Some(PartnerKey::new("partner-key-0123456789")), ..Credentials::default() };
     let api = recorded_api(backend, credentials, Arc::new(NoRecorder));
     let made = api.generate_token().await.expect("a token");
     assert_eq!(made, token());
@@ -277,11 +250,9 @@ const GZIP_BODY: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x4a\
 async fn a_compressed_response_is_decoded() {
     for coding in ["gzip", "identity"] {
         let server = MockServer::start().await;
-        let reply =
-            ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(GZIP_BODY);
+        let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(GZIP_BODY);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let response =
-            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
+        let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
         assert_eq!(&response.body[..], b"{\"avatar_ready\":false}");
     }
 }
@@ -293,8 +264,7 @@ async fn a_response_that_cannot_be_decoded_is_invalid_and_keeps_the_decoded_part
         let server = MockServer::start().await;
         let reply = ResponseTemplate::new(200).insert_header("content-encoding", coding).set_body_bytes(sent);
         Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
-        let error =
-            api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
+        let error = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect_err("broken");
         let CallError::InvalidResponse(broken) = error else { panic!("{error}") };
         assert_eq!(broken.violation.path(), "Content-Encoding");
         assert!(broken.body.starts_with(kept), "{coding} {:?}", broken.body);

@@ -54,8 +54,7 @@ async fn read_download(download: OpenedDownload) -> (Vec<u8>, Option<DownloadErr
 #[tokio::test]
 async fn a_whole_file_is_downloaded_with_its_metadata_and_without_credentials() {
     let headers = ["ETag: \"v1\"", "Content-Type: model/gltf-binary"];
-    let opened =
-        open_download(vec![ServerAction::Send(response_bytes("200 OK", &headers, "0123456789"))], None).await;
+    let opened = open_download(vec![ServerAction::Send(response_bytes("200 OK", &headers, "0123456789"))], None).await;
     let download = opened.result.expect("a download");
     assert_eq!((download.status, download.offset, download.total), (200, 0, Some(10)));
     assert_eq!(download.validator.as_deref(), Some("\"v1\""));
@@ -82,11 +81,9 @@ async fn a_range_is_requested_and_received() {
 
 #[tokio::test]
 async fn a_whole_file_instead_of_the_range_starts_at_offset_zero() {
-    let opened = open_download(
-        vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))],
-        Some(resume_point(4)),
-    )
-    .await;
+    let opened =
+        open_download(vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))], Some(resume_point(4)))
+            .await;
     assert_eq!(opened.result.expect("a download").offset, 0);
 }
 
@@ -118,17 +115,11 @@ async fn another_range_than_the_requested_one_is_rejected() {
 async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
     let reply = response_bytes("206 Partial Content", &["Content-Range: bytes 4-5/10"], "45");
     let (bytes, error) = read_download(
-        open_download(vec![ServerAction::Send(reply)], Some(resume_point(4)))
-            .await
-            .result
-            .expect("a download"),
+        open_download(vec![ServerAction::Send(reply)], Some(resume_point(4))).await.result.expect("a download"),
     )
     .await;
     assert_eq!(bytes, b"45");
-    assert!(
-        matches!(error, Some(DownloadError::Interrupted { received: 6, expected: Some(10), .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, Some(DownloadError::Interrupted { received: 6, expected: Some(10), .. })), "{error:?}");
 }
 
 #[tokio::test]
@@ -140,12 +131,9 @@ async fn a_416_has_its_own_error() {
 
 #[tokio::test]
 async fn an_error_status_may_have_spent_the_url() {
-    for (status, code) in
-        [("410 Gone", 410), ("403 Forbidden", 403), ("204 No Content", 204), ("500 Oops", 500)]
-    {
+    for (status, code) in [("410 Gone", 410), ("403 Forbidden", 403), ("204 No Content", 204), ("500 Oops", 500)] {
         let opened =
-            open_download(vec![ServerAction::Send(response_bytes(status, &["Retry-After: 3"], ""))], None)
-                .await;
+            open_download(vec![ServerAction::Send(response_bytes(status, &["Retry-After: 3"], ""))], None).await;
         let error = opened.result.expect_err("refused");
         let DownloadError::ErrorStatus { status, retry_after } = &error else { panic!("{error}") };
         assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
@@ -182,10 +170,7 @@ async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
     assert_eq!(download.total, None);
     let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
-    assert!(
-        matches!(error, Some(DownloadError::Interrupted { received: 4, expected: None, .. })),
-        "{error:?}"
-    );
+    assert!(matches!(error, Some(DownloadError::Interrupted { received: 4, expected: None, .. })), "{error:?}");
 }
 
 #[tokio::test]
@@ -198,12 +183,8 @@ async fn a_file_that_stops_arriving_times_out() {
     let download = api.open_download(&download_url(&server), None).await.expect("a download");
     let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
-    let Some(DownloadError::Interrupted {
-        received: 4,
-        expected: Some(10),
-        loss: ResponseLossKind::TimedOut,
-        ..
-    }) = error
+    let Some(DownloadError::Interrupted { received: 4, expected: Some(10), loss: ResponseLossKind::TimedOut, .. }) =
+        error
     else {
         panic!("{error:?}")
     };
@@ -218,11 +199,9 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
     ))])
     .await;
     let location = format!("Location: http://jane:pass@localhost:{}/real", files.port);
-    let opened = open_download(
-        vec![ServerAction::Send(response_bytes("302 Found", &[&location], ""))],
-        Some(resume_point(4)),
-    )
-    .await;
+    let opened =
+        open_download(vec![ServerAction::Send(response_bytes("302 Found", &[&location], ""))], Some(resume_point(4)))
+            .await;
     assert_eq!(read_download(opened.result.expect("a download")).await.0, b"456789");
     let head = &files.heads()[0];
     assert!(head.starts_with("get /real ") && head.contains("range: bytes=4-"), "{head}");
@@ -233,18 +212,13 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
 
 #[tokio::test]
 async fn endless_redirects_and_other_schemes_are_not_followed() {
-    let again =
-        ServerAction::Send(response_bytes("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
+    let again = ServerAction::Send(response_bytes("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
     let opened = open_download(vec![again], None).await;
     assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 307, .. })));
     assert_eq!(opened.server.heads().len(), 6);
     for headers in [vec!["Location: file:///etc/passwd"], vec![]] {
-        let opened =
-            open_download(vec![ServerAction::Send(response_bytes("302 Found", &headers, ""))], None).await;
-        assert!(
-            matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 302, .. })),
-            "{headers:?}"
-        );
+        let opened = open_download(vec![ServerAction::Send(response_bytes("302 Found", &headers, ""))], None).await;
+        assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 302, .. })), "{headers:?}");
     }
 }
 
@@ -267,23 +241,17 @@ async fn an_unsent_request_and_a_lost_response_are_distinguished() {
     let url = DownloadUrl::new(&format!("http://{unused_port}{PATH}")).expect("a URL");
     let error = download_client().open_download(&url, None).await.expect_err("no server");
     assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_url(), "{error}");
-    let error =
-        open_download(vec![ServerAction::Send(Vec::new())], None).await.result.expect_err("no response");
+    let error = open_download(vec![ServerAction::Send(Vec::new())], None).await.result.expect_err("no response");
     assert!(matches!(error, DownloadError::ResponseLost(_)) && error.may_have_spent_url(), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoded_file_is_rejected() {
-    let opened = open_download(
-        vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: br"], "xx"))],
-        None,
-    )
-    .await;
+    let opened =
+        open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
     assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
-    let opened = open_download(
-        vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: identity"], "xx"))],
-        None,
-    )
-    .await;
+    let opened =
+        open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: identity"], "xx"))], None)
+            .await;
     assert!(opened.result.is_ok());
 }

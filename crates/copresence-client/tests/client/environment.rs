@@ -128,8 +128,7 @@ async fn a_proxy_that_refuses_the_tunnel_gets_no_credential() {
     let roots = folder.path().join("roots.pem");
     std::fs::write(&roots, new_issuer().pem()).expect("written");
     let proxy = RawServer::start(vec![ServerAction::Send(response_bytes("403 Forbidden", &[], ""))]).await;
-    let environment =
-        [("HTTPS_PROXY", proxy.url("/").to_string()), ("SSL_CERT_FILE", path_str(&roots).to_owned())];
+    let environment = [("HTTPS_PROXY", proxy.url("/").to_string()), ("SSL_CERT_FILE", path_str(&roots).to_owned())];
     let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
     let refused = redeem_in_child_process("https://copresence.invalid/", &environment).await;
     assert_eq!(refused, "never sent: Proxy");
@@ -141,8 +140,7 @@ async fn a_proxy_that_refuses_the_tunnel_gets_no_credential() {
 #[tokio::test]
 async fn loopback_addresses_do_not_use_the_proxy() {
     let (server, proxy) = (json_server().await, json_server().await);
-    let direct =
-        redeem_in_child_process(server.url("/").as_str(), &[("ALL_PROXY", proxy.url("/").as_str())]).await;
+    let direct = redeem_in_child_process(server.url("/").as_str(), &[("ALL_PROXY", proxy.url("/").as_str())]).await;
     assert_eq!(direct, "status 200");
     assert_eq!((server.heads().len(), proxy.heads().len()), (1, 0));
 }

@@ -1,11 +1,9 @@
 //! Network failures. Each redeem sends one request, whatever fails.
 
-use crate::support::{
-    RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session,
-};
+use crate::support::{RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY,
-    NoRecorder, ResponseLossKind, Timeouts,
+    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY, NoRecorder,
+    ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +15,7 @@ use url::Url;
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
 
 fn short_timeouts() -> Timeouts {
-    Timeouts {
-        connect: Duration::from_secs(1),
-        read: Duration::from_millis(300),
-        total: Duration::from_secs(3),
-    }
+    Timeouts { connect: Duration::from_secs(1), read: Duration::from_millis(300), total: Duration::from_secs(3) }
 }
 
 fn truncated_response(body: &str) -> Vec<u8> {
@@ -64,8 +58,7 @@ async fn a_connection_reset_before_and_during_the_response() {
 #[tokio::test]
 async fn a_truncated_body() {
     let evidence =
-        redeem_and_lose(ServerAction::Send(truncated_response("{\"avatar_ready\"")), Timeouts::default())
-            .await;
+        redeem_and_lose(ServerAction::Send(truncated_response("{\"avatar_ready\"")), Timeouts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, Some(200)));
     assert_eq!(&evidence.body[..], b"{\"avatar_ready\"");
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n".to_vec();
@@ -105,8 +98,7 @@ async fn a_timeout_before_and_during_the_response() {
 #[tokio::test]
 async fn a_response_that_is_not_http() {
     let evidence =
-        redeem_and_lose(ServerAction::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Timeouts::default())
-            .await;
+        redeem_and_lose(ServerAction::Send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), Timeouts::default()).await;
     assert_eq!((evidence.loss, evidence.status), (ResponseLossKind::ConnectionLost, None));
 }
 
@@ -120,9 +112,7 @@ async fn an_endless_body_is_read_only_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_accepted() {
-    let server =
-        RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], &" ".repeat(MAX_BODY)))])
-            .await;
+    let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], &" ".repeat(MAX_BODY)))]).await;
     let response = api(server.url("/"), with_session()).redeem_token(&token()).await.expect("a response");
     assert_eq!(response.body.len(), MAX_BODY);
 }
@@ -146,11 +136,9 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
     let elsewhere = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "{}"))]).await;
     for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
-        let server =
-            RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
+        let server = RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
-        let refusal =
-            api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("a refusal");
+        let refusal = api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("a refusal");
         assert_eq!(refusal.class, ErrorClass::Redirect { to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
         assert!(matches!(api.generate_token().await, Err(CallError::ErrorResponse(_))));
@@ -198,9 +186,8 @@ async fn a_server_without_tls_is_reported_as_never_sent() {
 
 async fn failed_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
-    let api =
-        ApiClient::new(Backend::backend_for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
-            .expect("an API");
+    let api = ApiClient::new(Backend::backend_for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
+        .expect("an API");
     match api.redeem_token(&token()).await {
         Err(CallError::NeverSent(cause)) => cause,
         other => panic!("{other:?}"),

@@ -23,21 +23,13 @@ fn calls(exchanges: &[Exchange]) -> Vec<(CallKind, Option<u16>)> {
 
 #[tokio::test]
 async fn the_archive_of_a_visit_contains_no_secret() {
-    let files = RawServer::start(vec![ServerAction::Send(response_bytes(
-        "200 OK",
-        &["X-Face: yes"],
-        "the face itself",
-    ))])
-    .await;
+    let files =
+        RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &["X-Face: yes"], "the face itself"))]).await;
     let file = files.url(&format!("/{SIGNED}/avatar?sig={SIGNED}"));
     let ready = serde_json::json!({ "avatar_ready": true, "payload_complete": [{ "download_URL": file, "export_type": "glb" }] });
     let refused = format!("{{\"code\":209,\"error\":\"unknown session {SESSION}\"}}");
     let backend = RawServer::start(vec![
-        ServerAction::Send(response_bytes(
-            "400 Bad Request",
-            &["Set-Cookie: sid=cookie-0123456789"],
-            &refused,
-        )),
+        ServerAction::Send(response_bytes("400 Bad Request", &["Set-Cookie: sid=cookie-0123456789"], &refused)),
         ServerAction::Send(response_bytes(
             "200 OK",
             &[],
@@ -52,8 +44,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     ])
     .await;
     let recorder = recorder();
-    let credentials =
-        copresence_client::Credentials { session_token: with_session().session_token, ..with_login() };
+    let credentials = copresence_client::Credentials { session_token: with_session().session_token, ..with_login() };
     let api = recorded_api(Backend::backend_for_vendor(backend.url("/")), credentials, recorder.clone());
     let made = api.generate_token().await.expect("a token");
     api.redeem_token(&made).await.expect("a response");
@@ -72,23 +63,13 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     assert_eq!(calls(&exchanges), expected);
     assert!(exchanges.iter().all(|exchange| exchange.error.is_none()), "{exchanges:?}");
     let archive = har::har_from_exchanges(&exchanges).to_string();
-    let secrets = [
-        API_KEY,
-        SESSION,
-        FRESH,
-        TOKEN,
-        SIGNED,
-        "jane@partner.test",
-        "pass \\\"word",
-        "cookie-0123",
-        "the face",
-    ];
+    let secrets =
+        [API_KEY, SESSION, FRESH, TOKEN, SIGNED, "jane@partner.test", "pass \\\"word", "cookie-0123", "the face"];
     for secret in secrets {
         assert!(!archive.contains(secret), "{secret} in {archive}");
     }
     // The other parts are kept.
-    for shown in ["unknown session …89", "avatar_ready", "x-copresence-export-token", "\"username\\\":\\\"…"]
-    {
+    for shown in ["unknown session …89", "avatar_ready", "x-copresence-export-token", "\"username\\\":\\\"…"] {
         assert!(archive.contains(shown), "no {shown} in {archive}");
     }
     assert_eq!(exchanges[4].body_size, "the face itself".len() as u64);
@@ -97,18 +78,14 @@ async fn the_archive_of_a_visit_contains_no_secret() {
 
 #[tokio::test]
 async fn a_failed_exchange_is_recorded_with_the_received_part() {
-    let cut =
-        format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
+    let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
     let server = RawServer::start(vec![ServerAction::Send(cut.clone().into_bytes())]).await;
     let recorder = recorder();
     let api = recorded_api(Backend::backend_for_vendor(server.url("/")), with_session(), recorder.clone());
     api.redeem_token(&token()).await.expect_err("cut");
     let [exchange] = &recorder.recorded_exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (CallKind::Redeem, Some(200)));
-    assert!(
-        exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")),
-        "{exchange:?}"
-    );
+    assert!(exchange.error.as_ref().is_some_and(|error| error.starts_with("response lost: ")), "{exchange:?}");
     assert!(exchange.body_size > 0 && !format!("{exchange:?}").contains(SIGNED), "{exchange:?}");
 }
 
@@ -145,9 +122,8 @@ async fn each_handle_records_its_own_calls_and_shares_the_login() {
     let (one, two) = (api.with_recorder(first.clone()), api.with_recorder(second.clone()));
     let (made, more) = tokio::join!(one.generate_token(), two.generate_token());
     assert!(made.is_ok() && more.is_ok());
-    let count = |recorder: &HarRecorder, call| {
-        calls(&recorder.recorded_exchanges()).iter().filter(|c| c.0 == call).count()
-    };
+    let count =
+        |recorder: &HarRecorder, call| calls(&recorder.recorded_exchanges()).iter().filter(|c| c.0 == call).count();
     assert_eq!((count(&first, CallKind::Generate), count(&second, CallKind::Generate)), (1, 1));
     assert_eq!(count(&first, CallKind::Login) + count(&second, CallKind::Login), 1, "one login for both");
 }

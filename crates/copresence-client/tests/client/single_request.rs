@@ -144,9 +144,7 @@ async fn statuses_that_suggest_a_retry() {
     for status in [301, 302, 303, 305, 307, 308, 401, 407, 408, 409, 421, 425, 429, 500, 502, 503, 504] {
         for more in ["Retry-After: 0\r\nLocation: /redeemExportToken\r\n", "Connection: close\r\n"] {
             let head = format!("HTTP/1.1 {status} X\r\n{more}");
-            for peer in
-                [Peer::Responds(with_length(&head, "{}")), Peer::RespondsAndWaits(with_length(&head, "{}"))]
-            {
+            for peer in [Peer::Responds(with_length(&head, "{}")), Peer::RespondsAndWaits(with_length(&head, "{}"))] {
                 assert_eq!(redeem_once(peer).await.expect("a response").status, status);
             }
         }
@@ -157,9 +155,7 @@ async fn statuses_that_suggest_a_retry() {
 async fn responses_with_and_without_keep_alive() {
     for more in ["Connection: close\r\n", "Connection: keep-alive\r\nKeep-Alive: timeout=600\r\n", ""] {
         let head = format!("HTTP/1.1 200 OK\r\n{more}");
-        for peer in
-            [Peer::Responds(with_length(&head, "{}")), Peer::RespondsAndWaits(with_length(&head, "{}"))]
-        {
+        for peer in [Peer::Responds(with_length(&head, "{}")), Peer::RespondsAndWaits(with_length(&head, "{}"))] {
             assert_eq!(redeem_once(peer).await.expect("a response").status, 200);
         }
     }
@@ -172,24 +168,17 @@ async fn interim_responses() {
     for interim in ["100 Continue", "102 Processing", "103 Early Hints"] {
         let head = format!("HTTP/1.1 {interim}\r\nLink: </x>\r\n\r\n").repeat(3);
         let whole = format!("{head}HTTP/1.1 200 OK\r\n");
-        assert_eq!(
-            redeem_once(Peer::Responds(with_length(&whole, "{}"))).await.expect("a response").status,
-            200
-        );
+        assert_eq!(redeem_once(Peer::Responds(with_length(&whole, "{}"))).await.expect("a response").status, 200);
         let error = redeem_once(Peer::Responds(head.clone().into_bytes())).await.expect_err("and no more");
         assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
-        let error = redeem_with_client(impatient_client, Peer::Repeats(head.into_bytes()))
-            .await
-            .expect_err("without end");
+        let error =
+            redeem_with_client(impatient_client, Peer::Repeats(head.into_bytes())).await.expect_err("without end");
         assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
     }
     // No other protocol was requested.
     let upgrade = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".to_vec();
     let result = redeem_with_client(impatient_client, Peer::RespondsAndWaits(upgrade)).await;
-    assert!(
-        !matches!(result, Ok(ApiResponse { status: 200, .. }) | Err(CallError::NeverSent(_))),
-        "{result:?}"
-    );
+    assert!(!matches!(result, Ok(ApiResponse { status: 200, .. }) | Err(CallError::NeverSent(_))), "{result:?}");
 }
 
 #[tokio::test]
@@ -197,8 +186,7 @@ async fn a_peer_that_speaks_only_http_2() {
     // SETTINGS, and GOAWAY with REFUSED_STREAM, which asks an HTTP/2 client to retry.
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let go_away = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
-    let error =
-        redeem_once(Peer::Responds([&settings[..], &go_away[..]].concat())).await.expect_err("no HTTP/1");
+    let error = redeem_once(Peer::Responds([&settings[..], &go_away[..]].concat())).await.expect_err("no HTTP/1");
     assert!(matches!(error, CallError::ResponseLost(_)), "{error}");
 }
 
@@ -229,9 +217,7 @@ async fn a_tls_peer_that_offers_only_http_2_gets_no_request() {
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 
-fn rustls_key(
-    made: &rcgen::CertifiedKey<rcgen::KeyPair>,
-) -> tokio_rustls::rustls::pki_types::PrivateKeyDer<'static> {
+fn rustls_key(made: &rcgen::CertifiedKey<rcgen::KeyPair>) -> tokio_rustls::rustls::pki_types::PrivateKeyDer<'static> {
     tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into()
 }
 

@@ -95,8 +95,7 @@ async fn serve_request(
         record.push(String::from_utf8_lossy(&bytes).to_ascii_lowercase());
         actions[(record.len() - 1).min(actions.len() - 1)].clone()
     };
-    let (ServerAction::Send(reply) | ServerAction::SendAndHang(reply) | ServerAction::SendAndReset(reply)) =
-        &action;
+    let (ServerAction::Send(reply) | ServerAction::SendAndHang(reply) | ServerAction::SendAndReset(reply)) = &action;
     // Fails if the client stops reading a body that is too large.
     let _ = stream.write_all(reply).await;
     let _ = stream.flush().await;

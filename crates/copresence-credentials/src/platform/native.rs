@@ -94,9 +94,7 @@ fn read_credential(profile: &str, slot: CredentialKind) -> Result<Option<SecretS
 fn convert_error(error: Error) -> KeychainError {
     match error {
         Error::NoStorageAccess(cause) => KeychainError::AccessRefused { detail: cause.to_string() },
-        Error::TooLong(_, limit) => {
-            KeychainError::ValueTooLarge { bytes: limit as usize + 1, limit: limit as usize }
-        }
+        Error::TooLong(_, limit) => KeychainError::ValueTooLarge { bytes: limit as usize + 1, limit: limit as usize },
         Error::PlatformFailure(cause) => KeychainError::PlatformFailure { detail: cause.to_string() },
         // These contain the bytes of the item, which must not be shown.
         Error::BadEncoding(bytes) | Error::BadDataFormat(bytes, _) => {

@@ -99,15 +99,11 @@ fn connect() -> Result<SecretService<'static>, KeychainError> {
 }
 
 /// The value of the item with this user name.
-fn read_credential(
-    service: &SecretService<'static>,
-    user: &str,
-) -> Result<Option<SecretString>, KeychainError> {
+fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, KeychainError> {
     let found = service.search_items(item_attributes(user)).map_err(convert_secret_service_error)?;
     if let Some(item) = found.unlocked.first() {
         let bytes = Zeroizing::new(item.get_secret().map_err(convert_secret_service_error)?);
-        let text =
-            std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
     }
     if !found.locked.is_empty() {
@@ -134,9 +130,7 @@ fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection
 }
 
 /// The default keyring, if it is unlocked.
-fn unlocked_default_keyring<'a>(
-    service: &'a SecretService<'static>,
-) -> Result<Collection<'a>, KeychainError> {
+fn unlocked_default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     let collection = default_keyring(service)?;
     if collection.is_locked().map_err(convert_secret_service_error)? {
         Err(KeychainError::Locked)
@@ -187,9 +181,7 @@ fn convert_standard_dbus_error(error: &zbus::fdo::Error, detail: String) -> Keyc
         | Standard::SpawnChildSignaled(_)
         | Standard::SpawnFailed(_)
         | Standard::SpawnServiceNotFound(_) => KeychainError::NoService { detail },
-        Standard::NoServer(_) | Standard::BadAddress(_) | Standard::AuthFailed(_) => {
-            KeychainError::NoBus { detail }
-        }
+        Standard::NoServer(_) | Standard::BadAddress(_) | Standard::AuthFailed(_) => KeychainError::NoBus { detail },
         Standard::AccessDenied(_) => KeychainError::AccessRefused { detail },
         _ => KeychainError::PlatformFailure { detail },
     }

@@ -14,11 +14,8 @@ use url::Url;
 /// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
 const MAX_CLOCK_OFFSET: Duration = Duration::from_mins(2);
 /// Timeouts of a probe. Short, because the operator is waiting.
-const PROBE_TIMEOUTS: Timeouts = Timeouts {
-    connect: Duration::from_secs(5),
-    read: Duration::from_secs(5),
-    total: Duration::from_secs(10),
-};
+const PROBE_TIMEOUTS: Timeouts =
+    Timeouts { connect: Duration::from_secs(5), read: Duration::from_secs(5), total: Duration::from_secs(10) };
 
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
 /// credentials.
@@ -66,8 +63,7 @@ async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
     let never = |words: String| {
         CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
     };
-    let prober =
-        Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
+    let prober = Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
     let probe = ProbeRequest {
         call: CallKind::Login,
         method: Method::HEAD,
@@ -219,8 +215,7 @@ mod tests {
         let path = root.path().join("profiles.toml");
         let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
         std::fs::write(&path, text).expect("written");
-        let profile =
-            Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
+        let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
         let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         (profile, target)
     }
@@ -236,15 +231,10 @@ mod tests {
 
     #[tokio::test]
     async fn any_response_proves_reachability_and_no_secret_is_sent() {
-        let response =
-            b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
+        let response = b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
         let (address, asked) = serve_once(response).await;
         let views = check_url(&format!("http://{address}/parse")).await;
-        assert_eq!(
-            part_states(&views),
-            [("backend", HealthState::Good), ("clock", HealthState::Good)],
-            "{views:?}"
-        );
+        assert_eq!(part_states(&views), [("backend", HealthState::Good), ("clock", HealthState::Good)], "{views:?}");
         let asked = asked.await.expect("asked").to_lowercase();
         assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
     }
@@ -301,14 +291,10 @@ mod tests {
         let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\
                     [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
         std::fs::write(&path, text).expect("written");
-        let profile =
-            Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("game")).expect("usable");
+        let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("game")).expect("usable");
         let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
-        assert_eq!(
-            hosts,
-            [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]
-        );
+        assert_eq!(hosts, [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]);
     }
 }

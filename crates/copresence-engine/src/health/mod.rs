@@ -92,21 +92,14 @@ pub fn unknown_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Unknown, seen, None)
 }
 
-fn part_health(
-    part: &str,
-    stand: HealthState,
-    seen: impl fmt::Display,
-    remedy: Option<String>,
-) -> PartHealth {
+fn part_health(part: &str, stand: HealthState, seen: impl fmt::Display, remedy: Option<String>) -> PartHealth {
     let seen = abbreviate_home_in_text(&seen.to_string(), dirs::home_dir().as_deref());
     PartHealth { part: part.to_owned(), stand, seen, remedy }
 }
 
 /// Checks the profiles file and the profile `name`.
 pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
-    match Profiles::load_profiles(config)
-        .and_then(|profiles| profiles.profile_by_name(name).map(|_| profiles))
-    {
+    match Profiles::load_profiles(config).and_then(|profiles| profiles.profile_by_name(name).map(|_| profiles)) {
         Ok(profiles) => {
             let unusable: Vec<String> = profiles
                 .profile_names()
@@ -140,9 +133,7 @@ pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHeal
             load_error,
             "Check the file's owner and access rights, or move it away and restart",
         ),
-        Some(load_error) => {
-            doubtful_part_health(part::SETTINGS, load_error, "Set what is named again in the panel")
-        }
+        Some(load_error) => doubtful_part_health(part::SETTINGS, load_error, "Set what is named again in the panel"),
     }
 }
 
@@ -156,8 +147,7 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
         );
     }
     let folders = [data_store.data.path(), out_dir];
-    let free =
-        folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
+    let free = folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
         return unknown_part_health(part::DISK, "the system does not report the free space");
     };
@@ -218,10 +208,8 @@ pub fn check_credentials(
     match target.api_client(profile, Arc::new(NoRecorder)) {
         Ok(_) => good_part_health(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
         Err(error) => {
-            let remedy = format!(
-                "Set them in the panel, or with `copresence credentials set --profile {}`",
-                profile.name
-            );
+            let remedy =
+                format!("Set them in the panel, or with `copresence credentials set --profile {}`", profile.name);
             bad_part_health(part::CREDENTIALS, error, remedy)
         }
     }
@@ -290,9 +278,7 @@ mod tests {
         let missing = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!(missing.stand, HealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
-        credential_store
-            .set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into())
-            .expect("memory");
+        credential_store.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
         assert_eq!(
             check_credentials(&live, &credential_store, &empty_env).stand,
             HealthState::Bad,
@@ -303,10 +289,7 @@ mod tests {
             .expect("memory");
         let whole = check_credentials(&live, &credential_store, &empty_env);
         assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
-        assert_eq!(
-            check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand,
-            HealthState::Good
-        );
+        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, HealthState::Good);
         assert_eq!(check_keychain(&credential_store, &live).stand, HealthState::Good);
     }
 
@@ -336,16 +319,9 @@ mod tests {
         assert_eq!(check_file().stand, HealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
         let doubtful = check_file();
-        assert!(
-            doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"),
-            "{doubtful:?}"
-        );
+        assert!(doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"), "{doubtful:?}");
         assert_eq!(health_of_last_problem(None).stand, HealthState::Good);
         let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
-        assert!(
-            health_of_last_problem(Some(&last))
-                .seen
-                .starts_with("1970-01-01 00:00:00 UTC: No avatar arrived")
-        );
+        assert!(health_of_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived"));
     }
 }

@@ -116,12 +116,7 @@ impl Profiles {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
             let message = error.message().to_owned();
-            ProfileError::Invalid {
-                path: path.clone(),
-                line,
-                hint: misplaced_credential_hint(&message),
-                message,
-            }
+            ProfileError::Invalid { path: path.clone(), line, hint: misplaced_credential_hint(&message), message }
         })?;
         Ok(Self { profiles_path: path, written: document.profiles })
     }
@@ -191,8 +186,7 @@ fn profile_with_defaults(name: &str, written: ProfileToml) -> Result<Profile, St
         }
         url => url,
     };
-    let link =
-        written.link.map(|text| text.parse().map_err(|error| format!("`link`: {error}"))).transpose()?;
+    let link = written.link.map(|text| text.parse().map_err(|error| format!("`link`: {error}"))).transpose()?;
     let relayed = written.partner.as_ref().is_some_and(|partner| partner.redeem_url.is_some());
     if name != SANDBOX_PROFILE && api_url.is_none() && !relayed {
         return Err("`api_url` is missing: the backend's URL".to_owned());
@@ -275,9 +269,7 @@ fn login_route(written: LoginToml) -> Result<LoginRoute, String> {
     let defaults = LoginRoute::default();
     Ok(LoginRoute {
         path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
-        method: written
-            .method
-            .map_or(Ok(defaults.method), |word| parse_http_method(&word, "login.method"))?,
+        method: written.method.map_or(Ok(defaults.method), |word| parse_http_method(&word, "login.method"))?,
         token_pointer: json_pointer_or_default(written.token, defaults.token_pointer, "login.token")?,
     })
 }

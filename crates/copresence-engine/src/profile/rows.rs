@@ -71,11 +71,8 @@ mod tests {
     fn a_shown_profile_can_be_written_back() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("profiles.toml");
-        std::fs::write(
-            &file,
-            "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n",
-        )
-        .expect("written");
+        std::fs::write(&file, "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n")
+            .expect("written");
         let shown = Profiles::load_profiles(Some(&file))
             .and_then(|all| all.profile_by_name("a"))
             .expect("a profile")
@@ -84,8 +81,7 @@ mod tests {
         let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
         let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
         std::fs::write(&file, &again).expect("written");
-        let read =
-            Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("a")).expect(&again);
+        let read = Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("a")).expect(&again);
         assert_eq!(read.to_key_value_rows(), shown);
     }
 }

@@ -1,6 +1,6 @@
 //! Finishes the visits that a crash, a power cut or an interruption left unfinished.
 //!
-//! A visit is rebuilt from the journal ([`copresence_visit::RecordedVisit::restore_visit`]) and run by the same runner and the same machine as a live
+//! A visit is rebuilt from the journal (`RecordedVisit::restore_visit`) and run by the same runner and the same machine as a live
 //! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
 //! not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
@@ -22,9 +22,7 @@ use crate::runner::{ExitSignals, FirstStep, RunnerResult, VisitContext, VisitRun
 use crate::setup::DataStore;
 pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, VisitId, VisitLock};
-use copresence_visit::{
-    MachineEvent, Outcome, RedeemResult, Visit, VisitFailure, VisitFailureKind, VisitPlan,
-};
+use copresence_visit::{MachineEvent, Outcome, RedeemResult, Visit, VisitFailure, VisitFailureKind, VisitPlan};
 use jiff::Timestamp;
 use past::JournalledRedeems;
 use std::collections::HashMap;
@@ -82,7 +80,7 @@ impl RecoveryOutcome {
 }
 
 /// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
-/// while [`UnfinishedVisit::find_response_token`] is there.
+/// while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
 /// Recovers every unfinished visit that no running program holds, the oldest first.
@@ -127,9 +125,7 @@ pub async fn recover_due_visits(
 ) -> Result<Vec<RecoveredVisit>, StoreError> {
     let mut recovery = RecoveryRun::new(data_store, clock, find_context_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in
-        schedule::due_visits(data_store.journal.load_unfinished_summaries().await?, clock.now())
-    {
+    for (id, needs_redeem) in schedule::due_visits(data_store.journal.load_unfinished_summaries().await?, clock.now()) {
         if skip(&id) {
             continue;
         }
@@ -181,11 +177,7 @@ impl<'a> RecoveryRun<'a> {
         Ok(Some(RecoveredVisit { visit: *id, started_at, outcome }))
     }
 
-    async fn resume_visit(
-        &mut self,
-        mut unfinished: UnfinishedVisit,
-        visit_lock: VisitLock,
-    ) -> RecoveryOutcome {
+    async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
         let journalled = JournalledRedeems::from_unfinished_visit(&unfinished);
         if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
@@ -213,8 +205,7 @@ impl<'a> RecoveryRun<'a> {
         let why_closed = closed_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
-        let (api_url, expires_at) =
-            (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
+        let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore_visit(VisitPlan::plan_for_recovery(is_too_old), past);
         let runner = VisitRunner::resume_visit(unfinished, visit, context, visit_lock);
@@ -239,8 +230,7 @@ impl<'a> RecoveryRun<'a> {
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
             let next = schedule::next_attempt_time(now, attempts, &outcome, expires_at);
-            let postponed =
-                self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
+            let postponed = self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }

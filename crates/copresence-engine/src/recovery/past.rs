@@ -4,8 +4,8 @@ use crate::runner::{VisitContext, answer_kind_of_result, mask_export_types, read
 use copresence_client::ApiResponse;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use copresence_store::{
-    AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord, StoreError, UnfinishedRedeem,
-    UnfinishedRedeemState, UnfinishedVisit,
+    AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord, StoreError, UnfinishedRedeem, UnfinishedRedeemState,
+    UnfinishedVisit,
 };
 use copresence_visit::{EarlierRedeem, JournaledVisit, PartialDelivery, RedeemResult, StoredDelivery};
 
@@ -98,8 +98,7 @@ impl JournalledRedeems {
             context.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
         }
         let times = &unfinished.visit.times;
-        let redeems =
-            unfinished.redeems.iter().map(|redeem| self.to_earlier_redeem(redeem, unfinished)).collect();
+        let redeems = unfinished.redeems.iter().map(|redeem| self.to_earlier_redeem(redeem, unfinished)).collect();
         if let Some(
             StoredDelivery::Delivery(delivery)
             | StoredDelivery::UsedPartial(delivery)
@@ -136,9 +135,7 @@ impl JournalledRedeems {
                         let how = format!("a gateway lost the backend's response (status {status})");
                         EarlierRedeem::NotReceived(how)
                     }
-                    AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => {
-                        EarlierRedeem::Inconclusive
-                    }
+                    AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
                 }
             }
         }

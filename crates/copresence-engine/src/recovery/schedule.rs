@@ -34,8 +34,7 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
     let age = clock.steady_time_of_day().duration_since(issued);
-    age > MAX_TOKEN_AGE
-        && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
+    age > MAX_TOKEN_AGE && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
 }
 
 /// When a visit that could not be finished is recovered again. `attempts` counts those before this one.
@@ -46,8 +45,7 @@ pub(super) fn next_attempt_time(
     expires_at: Option<Timestamp>,
 ) -> Timestamp {
     let doubled = FIRST_PAUSE.saturating_mul(1 << attempts.min(16));
-    let is_making =
-        matches!(outcome, RecoveryOutcome::StillActive { status } if is_avatar_in_progress(status));
+    let is_making = matches!(outcome, RecoveryOutcome::StillActive { status } if is_avatar_in_progress(status));
     let pause = if is_making {
         doubled.min(MAX_PAUSE_WHILE_MAKING)
     } else if expires_at.is_some_and(|expires_at| expires_at < now) {

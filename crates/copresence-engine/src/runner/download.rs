@@ -6,8 +6,8 @@ use copresence_client::{DownloadError, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, SpaceReservations,
-    StoreError, VisitId, VisitLimits,
+    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, SpaceReservations, StoreError,
+    VisitId, VisitLimits,
 };
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -102,8 +102,8 @@ pub(crate) async fn download_file(
         // Bytes that the journal does not know may be wrong.
         _ => 0,
     };
-    let mut partial = block_in_place(|| folder.resume_partial_file(file.name, durable))?
-        .with_size_limit(file.limits.max_file_size);
+    let mut partial =
+        block_in_place(|| folder.resume_partial_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -133,10 +133,7 @@ fn check_file_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(
 }
 
 /// Refuses a file whose own structure says that it is incomplete.
-fn check_file_integrity(
-    file: &DownloadRequest<'_>,
-    whole: CompleteFile,
-) -> Result<CompleteFile, FileFailure> {
+fn check_file_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
     check_file_format(file, whole.format)?;
     match whole.integrity_defect {
         Some(flaw) => Err(FileFailure::failure_with_spent_url(flaw)),
@@ -147,9 +144,7 @@ fn check_file_integrity(
 /// Whether a retry of the same URL may help.
 fn is_retryable(failure: &DownloadError) -> bool {
     match failure {
-        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => {
-            true
-        }
+        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => true,
         DownloadError::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
         DownloadError::RangeNotSatisfiable { .. }
         | DownloadError::RedirectNotFollowed { .. }
@@ -242,12 +237,8 @@ impl FileDownload<'_> {
                     let why = format!("too slow: {bytes} bytes received within {patience:?}");
                     return Err(FileFailure::failure_with_usable_url(why));
                 }
-                Err(AttemptError::Download(failure)) => {
-                    (failure.to_string(), requested_retry_delay(&failure))
-                }
-                Err(AttemptError::Changed) => {
-                    ("the file changed on the server during the download".to_owned(), None)
-                }
+                Err(AttemptError::Download(failure)) => (failure.to_string(), requested_retry_delay(&failure)),
+                Err(AttemptError::Changed) => ("the file changed on the server during the download".to_owned(), None),
             };
             fruitless = if partial.resume_offset() > furthest { 0 } else { fruitless + 1 };
             furthest = furthest.max(partial.resume_offset());
@@ -269,12 +260,8 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download = self
-            .context
-            .api
-            .open_download(self.file.url, resume.as_ref())
-            .await
-            .map_err(AttemptError::Download)?;
+        let download =
+            self.context.api.open_download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
         self.receive_response(download, partial).await
     }
@@ -285,9 +272,7 @@ impl FileDownload<'_> {
         mut download: OpenedDownload,
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
-        if download.offset > 0
-            && is_other_version(self.known.validator.as_deref(), download.validator.as_deref())
-        {
+        if download.offset > 0 && is_other_version(self.known.validator.as_deref(), download.validator.as_deref()) {
             self.known = FileProgress::default();
             self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
@@ -423,10 +408,6 @@ impl FileDownload<'_> {
     }
 
     fn emit_event(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent {
-            visit: self.file.id,
-            at: self.context.clock.now(),
-            kind: event,
-        });
+        (self.context.event_sink)(VisitEvent { visit: self.file.id, at: self.context.clock.now(), kind: event });
     }
 }

@@ -8,9 +8,7 @@ use copresence_visit::{Outcome, VisitFailure, VisitFailureKind};
 pub(crate) fn failure_of_call_error(error: &CallError) -> VisitFailure {
     match error {
         CallError::NeverSent(cause) => VisitFailure::new(VisitFailureKind::NeverSent, cause.to_string()),
-        CallError::ResponseLost(evidence) => {
-            VisitFailure::new(VisitFailureKind::Unanswered, evidence.to_string())
-        }
+        CallError::ResponseLost(evidence) => VisitFailure::new(VisitFailureKind::Unanswered, evidence.to_string()),
         CallError::InvalidResponse(broken) => {
             VisitFailure::new(VisitFailureKind::ProtocolViolation, broken.to_string())
         }

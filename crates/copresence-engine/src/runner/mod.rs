@@ -39,11 +39,7 @@ impl From<CancellationToken> for ExitSignals {
 /// Runs one visit to its end.
 ///
 /// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
-pub async fn run_visit(
-    config: VisitConfig,
-    context: VisitContext,
-    leave: impl Into<ExitSignals>,
-) -> VisitResult {
+pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl Into<ExitSignals>) -> VisitResult {
     let leave = leave.into();
     let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
     let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
@@ -64,11 +60,7 @@ pub async fn run_visit(
 }
 
 /// The last event of a visit, and its message.
-fn ended_event_and_message(
-    outcome: &Outcome,
-    state: &str,
-    directory: Option<&std::path::Path>,
-) -> (String, EventKind) {
+fn ended_event_and_message(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
     let mut message = problem::operator_message(&problem::problem_for_outcome(outcome));
     if let Some(directory) = directory {
         message = format!("{} The files are in {}", message.trim_end(), directory.display());

@@ -44,11 +44,7 @@ impl PendingJournalWrite {
     ///
     /// # Errors
     /// When the journal cannot be written; calling it again continues where it stopped.
-    pub(crate) async fn write_to_journal(
-        &mut self,
-        journal: &Journal,
-        id: VisitId,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn write_to_journal(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         let (no, kind, at) = (self.no, self.kind, self.at);
         match &self.response {
             JournalledResponse::NeverSent { why } => journal.record_redeem_never_sent(&id, no, why, at).await,
@@ -97,8 +93,7 @@ pub(crate) async fn redeem_and_journal(
     before: Option<PendingJournalWrite>,
     space: RequiredSpace<'_>,
 ) -> CompletedRedeem {
-    let unsent =
-        |failure, pending_write| CompletedRedeem { result: RedeemResult::Failed(failure), pending_write };
+    let unsent = |failure, pending_write| CompletedRedeem { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
         && let Err(error) = before.write_to_journal(&context.journal, id).await
     {
@@ -145,13 +140,8 @@ pub(crate) async fn redeem_and_journal(
         }
     };
     crash_point::reach_crash_point(CrashPoint::AnswerParsed);
-    let mut write = PendingJournalWrite {
-        no,
-        response,
-        kind: answer_kind_of_result(&result),
-        at,
-        body_is_written: false,
-    };
+    let mut write =
+        PendingJournalWrite { no, response, kind: answer_kind_of_result(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
     let pending_write = match write.write_to_journal(&context.journal, id).await {
         Ok(()) => None,
@@ -197,9 +187,7 @@ pub(crate) fn read_redeem_response(response: &ApiResponse, no: RedeemNumber) -> 
 /// A failure, with the files that the received part of the body names.
 fn failure_with_partial_delivery(failure: VisitFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
     match Delivery::delivery_from_truncated_body(received) {
-        Some(delivery) => {
-            RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number(), delivery })
-        }
+        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number(), delivery }),
         None => RedeemResult::Failed(failure),
     }
 }
@@ -211,9 +199,7 @@ pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
         RedeemResult::Truncated(..) => AnswerKind::Truncated,
         RedeemResult::Refused => AnswerKind::Refused,
-        RedeemResult::Failed(failure) if failure.kind == VisitFailureKind::ProtocolViolation => {
-            AnswerKind::Unreadable
-        }
+        RedeemResult::Failed(failure) if failure.kind == VisitFailureKind::ProtocolViolation => AnswerKind::Unreadable,
         RedeemResult::Failed(_) => AnswerKind::Failed,
     }
 }
@@ -245,12 +231,7 @@ pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
 /// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
 /// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
 /// finds the same URLs in any case.
-fn masked_body_to_journal(
-    api: &ApiClient,
-    status: Option<u16>,
-    body: &Bytes,
-    result: &RedeemResult,
-) -> Bytes {
+fn masked_body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
     let masked = api.redact_body_for_saving(status, body);
     let (delivery, is_whole) = match result {
         RedeemResult::Delivered(delivery) => (delivery, true),
@@ -283,8 +264,7 @@ fn delivery_to_json_body(delivery: &Delivery, is_whole: bool) -> Bytes {
     });
     // Entries that cannot be used stay so.
     let unusable = delivery.unusable_entries.iter().map(|_| serde_json::Value::Null);
-    let list: Vec<serde_json::Value> =
-        if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
+    let list: Vec<serde_json::Value> = if is_whole { exports.chain(unusable).collect() } else { exports.collect() };
     let ready = delivery.contradiction.is_none();
     let mut body = serde_json::json!({ "avatar_ready": ready, "payload_complete": list }).to_string();
     if !is_whole {
@@ -320,8 +300,7 @@ mod tests {
     fn a_rewritten_body_is_read_as_the_same_delivery() {
         let body = br#"{"avatar_ready":false,"payload_complete":[{"export_type":"glb","download_URL":"https://f.test/1?k=true"},7]}"#;
         let Ok(RedeemResponse::Ready(delivery)) = RedeemResponse::parse(body) else { panic!("a delivery") };
-        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&delivery_to_json_body(&delivery, true))
-        else {
+        let Ok(RedeemResponse::Ready(again)) = RedeemResponse::parse(&delivery_to_json_body(&delivery, true)) else {
             panic!("still a delivery")
         };
         assert_eq!(again.exports, delivery.exports);

@@ -5,9 +5,8 @@ use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};
 use copresence_store::{
-    CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, PartialAvatarFolder,
-    PhaseTimes, PlannedFile, SavedAvatars, SpaceReservations, StoreError, VisitLimits, VisitPhase,
-    VisitStart,
+    CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
+    PlannedFile, SavedAvatars, SpaceReservations, StoreError, VisitLimits, VisitPhase, VisitStart,
 };
 use futures_util::StreamExt;
 use std::path::PathBuf;
@@ -50,11 +49,9 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
     }
     match try_save_delivery(context, &job, delivery).await {
         Ok(saved) => saved,
-        Err(error) => SaveResult {
-            missing: vec![error.to_string()],
-            is_disk_full: error.is_disk_full(),
-            ..SaveResult::default()
-        },
+        Err(error) => {
+            SaveResult { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..SaveResult::default() }
+        }
     }
 }
 
@@ -64,11 +61,8 @@ async fn try_save_delivery(
     delivery: Delivery,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
-    let mut folder = PartialAvatarFolder::create_or_reopen_folder(
-        &start.out_dir,
-        &start.id,
-        folder_date(start.started_at),
-    )?;
+    let mut folder =
+        PartialAvatarFolder::create_or_reopen_folder(&start.out_dir, &start.id, folder_date(start.started_at))?;
     let names: Vec<String> = delivery
         .exports
         .iter()
@@ -99,11 +93,7 @@ async fn try_save_delivery(
     let mut missing: Vec<MissingFile> = delivery
         .unusable_entries
         .iter()
-        .map(|mismatch| MissingFile {
-            export_type: String::new(),
-            path: String::new(),
-            reason: mismatch.to_string(),
-        })
+        .map(|mismatch| MissingFile { export_type: String::new(), path: String::new(), reason: mismatch.to_string() })
         .collect();
     for ((export, name), result) in delivery.exports.iter().zip(&names).zip(results) {
         let export_type = export.export_type.as_str().to_owned();
@@ -122,8 +112,7 @@ async fn try_save_delivery(
     }
     for required in &start.required_exports {
         let required = required.as_str();
-        let is_delivered =
-            delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
+        let is_delivered = delivery.exports.iter().any(|e| e.export_type.as_str().eq_ignore_ascii_case(required));
         if !is_delivered {
             missing.push(MissingFile {
                 export_type: required.to_owned(),
@@ -167,14 +156,10 @@ async fn download_all_files(
         .iter()
         .zip(names)
         .enumerate()
-        .map(|(index, (export, name))| {
-            download_and_journal_file(context, job, (folder, &room), index, export, name)
-        })
+        .map(|(index, (export, name))| download_and_journal_file(context, job, (folder, &room), index, export, name))
         .collect();
-    let mut results: Vec<_> = futures_util::stream::iter(downloads)
-        .buffer_unordered(job.limits.parallel_downloads.max(1))
-        .collect()
-        .await;
+    let mut results: Vec<_> =
+        futures_util::stream::iter(downloads).buffer_unordered(job.limits.parallel_downloads.max(1)).collect().await;
     results.sort_by_key(|(index, _)| *index);
     results.into_iter().map(|(_, result)| result).collect()
 }
@@ -206,14 +191,10 @@ async fn download_and_journal_file(
     let result = download_file(context, folder, &request).await;
     room.release_reservation(index);
     let journalled = match &result {
-        Ok(whole) => {
-            context.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await
-        }
+        Ok(whole) => context.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await,
         // The journal keeps the number of received bytes: the download continues there when there is space.
         Err(failure) if failure.is_disk_full => Ok(()),
-        Err(failure) => {
-            context.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await
-        }
+        Err(failure) => context.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await,
     };
     if let Err(error) = journalled {
         tracing::error!(%error, file = name, "cannot journal the end of the download");
@@ -228,7 +209,8 @@ fn verify_saved_file(
     earlier: Option<&FileState>,
 ) -> Result<CompleteFile, FileFailure> {
     let whole = block_in_place(|| folder.reread_complete_file(name))?;
-    let same = |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
+    let same =
+        |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
         why: "it was complete, and its content on the disk has changed since".to_owned(),
         url_is_spent: true,
@@ -257,18 +239,13 @@ async fn publish_avatar(
         files,
         missing,
     };
-    if complete && let Err(error) = context.journal.record_phase(&job.start.id, VisitPhase::Saved, now).await
-    {
+    if complete && let Err(error) = context.journal.record_phase(&job.start.id, VisitPhase::Saved, now).await {
         // The avatar is complete, so it is published all the same.
         tracing::error!(%error, "cannot journal that the avatar is saved");
     }
     // Without an await: a visit that is dropped must not rename a folder after it released its lock.
     let directory = block_in_place(|| {
-        if complete {
-            folder.publish(&manifest)
-        } else {
-            folder.move_to_incomplete_folder(&context.data, &manifest)
-        }
+        if complete { folder.publish(&manifest) } else { folder.move_to_incomplete_folder(&context.data, &manifest) }
     })?;
     Ok(save_result_from_manifest(directory, &manifest))
 }
@@ -284,8 +261,7 @@ fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveRes
             sha256: file.sha256.to_string(),
         })
         .collect();
-    let missing =
-        manifest.missing.iter().map(|m| format!("{}: {}", missing_file_label(m), m.reason)).collect();
+    let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_file_label(m), m.reason)).collect();
     SaveResult { directory: Some(directory), files, missing, is_disk_full: false }
 }
 
@@ -296,9 +272,8 @@ fn missing_file_label(missing: &MissingFile) -> &str {
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
 fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
     let parents = [start.out_dir.clone(), context.data.incomplete_folder_path()];
-    let (folder, manifest) = parents
-        .iter()
-        .find_map(|parent| SavedAvatars::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
+    let (folder, manifest) =
+        parents.iter().find_map(|parent| SavedAvatars::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
     Some(save_result_from_manifest(folder, &manifest))
@@ -306,8 +281,7 @@ fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveR
 
 /// Removes the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitStart) {
-    let folder =
-        PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
+    let folder = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
     if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), PartialAvatarFolder::discard)) {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
     }

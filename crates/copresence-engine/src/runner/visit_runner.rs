@@ -9,13 +9,13 @@ use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
 use copresence_store::{
-    FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding,
-    VisitId, VisitLimits, VisitLock, VisitPhase, VisitStart,
+    FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
+    VisitLimits, VisitLock, VisitPhase, VisitStart,
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollMode, RedeemResult, Visit, VisitFailure,
-    VisitNotice, VisitPlan, apply_event_to_visit,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollMode, RedeemResult, Visit, VisitFailure, VisitNotice,
+    VisitPlan, apply_event_to_visit,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -118,11 +118,7 @@ impl VisitRunner {
     }
 
     fn emit_event(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent {
-            visit: self.start.id,
-            at: self.context.clock.now(),
-            kind: event,
-        });
+        (self.context.event_sink)(VisitEvent { visit: self.start.id, at: self.context.clock.now(), kind: event });
     }
 
     /// Runs the visit to its end.
@@ -160,8 +156,7 @@ impl VisitRunner {
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
     async fn handle_machine_event(&mut self, event: MachineEvent) -> Option<Outcome> {
-        let (visit, effects) =
-            apply_event_to_visit(self.visit.clone(), event, self.context.clock.elapsed_millis());
+        let (visit, effects) = apply_event_to_visit(self.visit.clone(), event, self.context.clock.elapsed_millis());
         self.visit = visit;
         self.perform_effects(effects).await
     }
@@ -188,7 +183,7 @@ impl VisitRunner {
                 }
                 MachineEffect::UsePartial { redeem } => self.journal_partial_delivery(redeem).await,
                 MachineEffect::Save { delivery } | MachineEffect::SavePartial { delivery } => {
-                    self.start_saving(delivery)
+                    self.start_saving(delivery);
                 }
                 MachineEffect::Wait { until } => self.wake_at = Some(until),
                 MachineEffect::Notify(notice) => self.emit_notice(notice),
@@ -212,8 +207,7 @@ impl VisitRunner {
             is_resumed: self.is_resumed,
         };
         let context = self.context.clone();
-        self.in_flight =
-            Some(Box::pin(async move { TaskOutput::Saved(save_delivery(&context, job, delivery).await) }));
+        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save_delivery(&context, job, delivery).await) }));
     }
 
     /// Journals that a truncated response is used as the delivery.
@@ -285,7 +279,7 @@ impl VisitRunner {
         match status {
             CompletionStatus::InQueue => reached.push((VisitPhase::Queued, &mut self.times.queued)),
             CompletionStatus::Processing => {
-                reached.push((VisitPhase::Processing, &mut self.times.processing))
+                reached.push((VisitPhase::Processing, &mut self.times.processing));
             }
             _ => {}
         }

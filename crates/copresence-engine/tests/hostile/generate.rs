@@ -63,11 +63,7 @@ pub(crate) fn random_case(seed: u64, number: usize, base: &str) -> Case {
     }
     for _ in 0..rng.random_range(1..4) {
         let file = glb(rng.random_range(12..3000));
-        case.files.push(if rng.random_bool(0.5) {
-            ScriptedAct::response(200, file)
-        } else {
-            random_act(rng, &file)
-        });
+        case.files.push(if rng.random_bool(0.5) { ScriptedAct::response(200, file) } else { random_act(rng, &file) });
     }
     case
 }
@@ -127,10 +123,7 @@ fn random_url(rng: &mut Rng, number: usize, base: &str) -> String {
         6 => format!("/case-{number}/{file}"),
         7 => {
             "http://".to_owned()
-                + pick_one(
-                    rng,
-                    &["", "[", "[::1", "%00", "a b", "\u{202e}", "..", "256.256.256.256", "0x7f.1:1"],
-                )
+                + pick_one(rng, &["", "[", "[::1", "%00", "a b", "\u{202e}", "..", "256.256.256.256", "0x7f.1:1"])
         }
         8 => format!("{base}case-{number}/{}", "x".repeat(rng.random_range(1..30_000))),
         9 => format!("{base}case-{number}/../../{file}?a=b\r\nX-Injected: 1#fragment"),
@@ -147,11 +140,8 @@ fn random_token_body(rng: &mut Rng) -> Vec<u8> {
         0 => "t".repeat(rng.random_range(1..1_100_000)),
         _ => random_text(rng),
     };
-    let json = format!(
-        "{{{}:{}}}",
-        pick_one(rng, &["\"token\"", "\"Token\"", "\"token\":1,\"token\""]),
-        json_string(&token)
-    );
+    let json =
+        format!("{{{}:{}}}", pick_one(rng, &["\"token\"", "\"Token\"", "\"token\":1,\"token\""]), json_string(&token));
     corrupt_body(rng, json.into_bytes())
 }
 
@@ -170,8 +160,7 @@ fn random_redeem_body(rng: &mut Rng, number_of: usize, base: &str) -> Vec<u8> {
         _ => {
             let entries: Vec<String> = (0..rng.random_range(0..6))
                 .map(|_| {
-                    let (url, kind) =
-                        (json_string(&random_url(rng, number_of, base)), json_string(&random_text(rng)));
+                    let (url, kind) = (json_string(&random_url(rng, number_of, base)), json_string(&random_text(rng)));
                     match rng.random_range(0..8) {
                         0 => format!("{{\"download_URL\":{url}}}"),
                         1 => format!("{{\"download_URL\":{url},\"download_URL\":{url},\"export_type\":7}}"),

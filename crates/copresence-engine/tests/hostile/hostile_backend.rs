@@ -100,17 +100,16 @@ async fn serve_connection(mut stream: TcpStream, cases: Arc<Mutex<HashMap<usize,
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
     // The number stands in the session token, in the Export Token, and in the path of a file.
-    let number =
-        head.split("case-").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
+    let number = head.split("case-").nth(1).map(|rest| rest.chars().take_while(char::is_ascii_digit).collect());
     let Some(number) = number.and_then(|number: String| number.parse::<usize>().ok()) else { return };
     let act = {
         let mut cases = cases.lock().expect("no panic");
         let Some((case, counts)) = cases.get_mut(&number) else { return };
         if head.starts_with("post /generateexporttoken") {
             counts.generates += 1;
-            case.generate.clone().unwrap_or_else(|| {
-                ScriptedAct::json(&serde_json::json!({"token": format!("case-{number}-token")}))
-            })
+            case.generate
+                .clone()
+                .unwrap_or_else(|| ScriptedAct::json(&serde_json::json!({"token": format!("case-{number}-token")})))
         } else if head.starts_with("get /redeemexporttoken") {
             counts.redeems += 1;
             case.redeems.get(counts.redeems - 1).cloned().unwrap_or_else(|| ScriptedAct::response(400, "{}"))

@@ -96,8 +96,7 @@ impl Fixture {
             self.data_store.visit_context(api, Clock::default(), event_sink),
             CancellationToken::new(),
         ));
-        let ended =
-            tokio::time::timeout(CASE_TIMEOUT, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));
+        let ended = tokio::time::timeout(CASE_TIMEOUT, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));
         let ended = ended.unwrap_or_else(|error| panic!("case {number} panicked: {error}"));
         let events = events.lock().expect("no panic").clone();
         CaseResult { ended, events, counts: self.peer.request_counts(number) }
@@ -145,29 +144,20 @@ fn file_names(folder: &Path) -> Vec<String> {
 fn assert_avatar_is_sound(folder: &Path, complete: bool) {
     let json = std::fs::read(folder.join("manifest.json")).expect("a manifest");
     let manifest: Manifest = serde_json::from_slice(&json).expect("reads");
-    assert_eq!(
-        (manifest.complete, manifest.missing.is_empty()),
-        (complete, complete),
-        "{}",
-        folder.display()
-    );
+    assert_eq!((manifest.complete, manifest.missing.is_empty()), (complete, complete), "{}", folder.display());
     let mut due: HashSet<String> = manifest.files.iter().map(|file| file.path.clone()).collect();
     for file in &manifest.files {
         let bytes = std::fs::read(folder.join(&file.path)).expect("it stands there");
-        assert_eq!(
-            (bytes.len() as u64, copresence_store::Sha256::compute(&bytes)),
-            (file.bytes, file.sha256)
-        );
+        assert_eq!((bytes.len() as u64, copresence_store::Sha256::compute(&bytes)), (file.bytes, file.sha256));
         assert!(file.bytes <= MAX_FILE_SIZE);
     }
     due.insert("manifest.json".to_owned());
     for name in file_names(folder) {
-        let of_a_missing_one = !complete
-            && manifest.missing.iter().any(|file| name == file.path || name == format!("{}.part", file.path));
+        let of_a_missing_one =
+            !complete && manifest.missing.iter().any(|file| name == file.path || name == format!("{}.part", file.path));
         assert!(due.contains(&name) || of_a_missing_one, "{name} in {}", folder.display());
         assert!(
-            name == "manifest.json"
-                || copresence_store::is_own_file_name(name.strip_suffix(".part").unwrap_or(&name)),
+            name == "manifest.json" || copresence_store::is_own_file_name(name.strip_suffix(".part").unwrap_or(&name)),
             "{name}"
         );
     }
@@ -181,11 +171,7 @@ fn assert_case_ended_well(what: &str, result: &CaseResult) {
     let words: Vec<_> = events.iter().map(|event| event.kind.event_name()).collect();
     assert_eq!((words.first(), words.last()), (Some(&"started"), Some(&"ended")), "{what}");
     assert_eq!(words.iter().filter(|word| **word == "ended").count(), 1, "{what}");
-    assert_eq!(
-        words.contains(&"saved"),
-        exit == 0 || words.contains(&"saved") && exit == 9,
-        "{what}: {ended:?}"
-    );
+    assert_eq!(words.contains(&"saved"), exit == 0 || words.contains(&"saved") && exit == 9, "{what}: {ended:?}");
     // A refusal (429, 5xx) makes no token, so it may be asked again; a lost answer may have made one.
     assert!(counts.generates <= 40, "{what}: tokens are not asked for without end: {counts:?}");
     assert!(words.iter().filter(|word| **word == "redeemed").count() <= 1, "{what}");
@@ -204,16 +190,12 @@ fn progress_body(progress: &str) -> ScriptedAct {
 
 /// What an attack on a head does to any answer.
 fn malformed_heads() -> Vec<(&'static str, ScriptedAct)> {
-    let head =
-        |events: &str| ScriptedAct::Say(format!("HTTP/1.1 200 OK\r\n{events}\r\n\r\n{{}}").into_bytes());
+    let head = |events: &str| ScriptedAct::Say(format!("HTTP/1.1 200 OK\r\n{events}\r\n\r\n{{}}").into_bytes());
     let chunked = |size: &str| head(&format!("Transfer-Encoding: chunked\r\n\r\n{size}"));
     vec![
         ("a head without end", ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\n".to_vec(), b"X: y\r\n".to_vec())),
         ("one header without end", ScriptedAct::Repeat(b"HTTP/1.1 200 OK\r\nX: ".to_vec(), b"y".to_vec())),
-        (
-            "interim answers without end",
-            ScriptedAct::Repeat(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec()),
-        ),
+        ("interim answers without end", ScriptedAct::Repeat(Vec::new(), b"HTTP/1.1 103 Early Hints\r\n\r\n".to_vec())),
         ("a negative length", head("Content-Length: -1")),
         ("two lengths", head("Content-Length: 2\r\nContent-Length: 3")),
         ("a length beyond numbers", head("Content-Length: 99999999999999999999999")),
@@ -237,9 +219,8 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     let mut add = |name: &str, case: Case, exits| all.push((name.to_owned(), case, exits));
     let generate = |act| Case { generate: Some(act), ..Case::default() };
     let redeem = |act| Case { redeems: vec![act], ..Case::default() };
-    let spaces = |start: &str| {
-        ScriptedAct::Repeat(format!("HTTP/1.1 200 OK\r\n\r\n{start}").into_bytes(), b" ".to_vec())
-    };
+    let spaces =
+        |start: &str| ScriptedAct::Repeat(format!("HTTP/1.1 200 OK\r\n\r\n{start}").into_bytes(), b" ".to_vec());
 
     for (name, token) in [
         ("a line end", "two\nlines"),
@@ -251,11 +232,7 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
         ("an injected header", "x\r\nX-Evil: 1"),
         ("right to left", "\u{202e}nekot"),
     ] {
-        add(
-            &format!("a token with {name}"),
-            generate(ScriptedAct::json(&serde_json::json!({"token": token}))),
-            &[9],
-        );
+        add(&format!("a token with {name}"), generate(ScriptedAct::json(&serde_json::json!({"token": token}))), &[9]);
     }
     add(
         "a token of a megabyte",
@@ -283,28 +260,17 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     ] {
         add(&format!("an answer of {name}"), redeem(ScriptedAct::response(200, body)), &[9]);
     }
-    for progress in [
-        "1e400",
-        "-1e400",
-        "1e308",
-        "99999999999999999999",
-        "101",
-        "-2",
-        "0.5",
-        "\"50\"",
-        "null",
-        "[]",
-        "true",
-    ] {
+    for progress in
+        ["1e400", "-1e400", "1e308", "99999999999999999999", "101", "-2", "0.5", "\"50\"", "null", "[]", "true"]
+    {
         add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[9]);
     }
-    let good = |kind: &str, path: &str| serde_json::json!({"download_URL": format!("{base}{path}"), "export_type": kind});
+    let good =
+        |kind: &str, path: &str| serde_json::json!({"download_URL": format!("{base}{path}"), "export_type": kind});
     let case = || number(0);
     let mut bom = b"\xef\xbb\xbf".to_vec();
     bom.extend(
-        serde_json::json!({"avatar_ready": true, "payload_complete": [good("glb", &case())]})
-            .to_string()
-            .bytes(),
+        serde_json::json!({"avatar_ready": true, "payload_complete": [good("glb", &case())]}).to_string().bytes(),
     );
     add("an answer with a BOM", redeem(ScriptedAct::response(200, bom)), &[0]);
     let twice = format!(
@@ -390,9 +356,7 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     );
     add(
         "a file that drips",
-        file(vec![ScriptedAct::Drip(
-            [b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n", &glb(3000)[..]].concat(),
-        )]),
+        file(vec![ScriptedAct::Drip([b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n", &glb(3000)[..]].concat())]),
         &[7],
     );
     add("a file of a petabyte", file(vec![body("Content-Length: 1125899906842624", &glb(500))]), &[7]);
@@ -421,8 +385,7 @@ async fn every_known_attack_ends_as_expected() {
     let base = fixture.peer.url.to_string();
     let count = known_attacks(&base, &|_| String::new()).len();
     let play = async |number: usize, case_number: usize| {
-        let (name, case, exits) =
-            known_attacks(&base, &|_| format!("case-{case_number}")).swap_remove(number);
+        let (name, case, exits) = known_attacks(&base, &|_| format!("case-{case_number}")).swap_remove(number);
         let result = fixture.visit(case_number, case).await;
         assert_case_ended_well(&name, &result);
         let wrong = !exits.contains(&result.ended.outcome.exit_code());
@@ -446,9 +409,8 @@ async fn every_export_becomes_a_file() {
     let many = usize::try_from(number_from_environment("HOSTILE_EXPORTS", 500)).expect("few");
     let fixture = Fixture::new().await;
     let base = fixture.peer.url.to_string();
-    let list: Vec<_> = (0..many)
-        .map(|_| serde_json::json!({"download_URL": format!("{base}case-0"), "export_type": "x"}))
-        .collect();
+    let list: Vec<_> =
+        (0..many).map(|_| serde_json::json!({"download_URL": format!("{base}case-0"), "export_type": "x"})).collect();
     let refused = ScriptedAct::response(410, "");
     let case = Case { redeems: vec![ready_body(&list.into())], files: vec![refused], ..Case::default() };
     let result = fixture.visit(0, case).await;
@@ -462,8 +424,7 @@ fn number_from_environment(name: &str, default: u64) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_hostile_responses_leave_nothing_behind() {
-    let (seed, cases) =
-        (number_from_environment("HOSTILE_SEED", 1), number_from_environment("HOSTILE_CASES", 150));
+    let (seed, cases) = (number_from_environment("HOSTILE_SEED", 1), number_from_environment("HOSTILE_CASES", 150));
     let fixture = Fixture::new().await;
     let base = fixture.peer.url.to_string();
     let visits = (0..usize::try_from(cases).expect("few")).map(|number| {
@@ -477,8 +438,7 @@ async fn random_hostile_responses_leave_nothing_behind() {
     let exits: Vec<u8> = futures_util::stream::iter(visits).buffer_unordered(PARALLEL_CASES).collect().await;
     fixture.assert_no_leftovers();
     // A generator of harmless answers would prove nothing, and one of noise alone would not get far.
-    let count =
-        |exit: u8| exits.iter().copied().map(u32::from).filter(|seen| *seen == u32::from(exit)).count();
+    let count = |exit: u8| exits.iter().copied().map(u32::from).filter(|seen| *seen == u32::from(exit)).count();
     eprintln!("seed {seed}: {:?}", [0, 3, 4, 5, 6, 7, 8, 9, 10].map(|exit| (exit, count(exit))));
     assert!([0, 7, 9, 10].iter().all(|exit| count(*exit) > 0), "seed {seed}: {exits:?}");
 }

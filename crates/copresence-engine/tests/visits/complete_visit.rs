@@ -44,18 +44,12 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
     let detail = fixture.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(
-        fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(),
-        "no secret is left"
-    );
+    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(), "no secret is left");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
 
     let words = fixture.event_names();
     let without_progress: Vec<_> = words.iter().copied().filter(|word| *word != "progress").collect();
-    assert_eq!(
-        without_progress,
-        ["started", "invited", "status", "status", "status", "redeemed", "saved", "ended"]
-    );
+    assert_eq!(without_progress, ["started", "invited", "status", "status", "status", "redeemed", "saved", "ended"]);
     assert_eq!(words.iter().filter(|word| **word == "progress").count(), 3, "one when a file is whole");
 }
 
@@ -77,10 +71,7 @@ async fn concurrent_visits_on_several_threads_do_not_interfere() {
         assert_eq!(visit.await.expect("no panic").outcome, Outcome::Saved);
     }
     assert_eq!(file_names(&fixture.out_dir()).len(), 4);
-    assert_eq!(
-        (fixture.backend.count_requests(GENERATE_PATH), fixture.backend.count_requests(REDEEM_PATH)),
-        (4, 4)
-    );
+    assert_eq!((fixture.backend.count_requests(GENERATE_PATH), fixture.backend.count_requests(REDEEM_PATH)), (4, 4));
 }
 
 #[cfg(unix)]
@@ -176,17 +167,11 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
         _ => Response::default(),
     })
     .await;
-    let overrides = VisitOverrides {
-        required_exports: vec![copresence_engine::ExportType::new("fbx")],
-        ..fixture.overrides()
-    };
-    let config = copresence_engine::setup::visit_config(
-        &fixture.profile,
-        &fixture.target,
-        &fixture.data_store,
-        &overrides,
-    )
-    .await;
+    let overrides =
+        VisitOverrides { required_exports: vec![copresence_engine::ExportType::new("fbx")], ..fixture.overrides() };
+    let config =
+        copresence_engine::setup::visit_config(&fixture.profile, &fixture.target, &fixture.data_store, &overrides)
+            .await;
     let ended = copresence_engine::runner::run_visit(
         config,
         fixture.visit_context(),

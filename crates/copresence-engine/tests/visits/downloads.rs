@@ -47,9 +47,7 @@ fn incomplete(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult)
 async fn an_interrupted_download_resumes_at_its_offset() {
     let (fixture, ended) = visit("glb", |nth, ask| match nth {
         1 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
-        2 => Response::range_response(&glb(1000), ask.range_start())
-            .with_header(ETAG, "\"1\"")
-            .breaking_at(300),
+        2 => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "\"1\"").breaking_at(300),
         _ => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "\"1\""),
     })
     .await;
@@ -170,9 +168,7 @@ async fn a_file_over_the_size_limit_is_refused() {
 async fn a_range_beyond_the_announced_size_is_refused() {
     let (fixture, ended) = visit("png", |nth, ask| match nth {
         1 => Response::file(&png(1000)).breaking_at(400),
-        _ => Response::file(&png(1300)[ask.range_start()..])
-            .with_content_range(ask.range_start(), 1000)
-            .chunked(),
+        _ => Response::file(&png(1300)[ask.range_start()..]).with_content_range(ask.range_start(), 1000).chunked(),
     })
     .await;
     let (_, why) = incomplete(&fixture, &ended);
@@ -183,8 +179,7 @@ async fn a_range_beyond_the_announced_size_is_refused() {
 async fn a_connection_that_keeps_breaking_ends_the_download() {
     // The range is ignored, and each answer breaks off, now sooner, now later.
     let (fixture, ended) =
-        visit("glb", |nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 }))
-            .await;
+        visit("glb", |nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 })).await;
     incomplete(&fixture, &ended);
     assert!(asked(&fixture).len() < 20, "{}", asked(&fixture).len());
 }
@@ -206,8 +201,7 @@ async fn a_body_that_is_too_slow_ends_with_patience() {
 
 #[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
-    let (fixture, ended) =
-        visit("glb", |_, _| Response::status(302).with_header("location", "/elsewhere")).await;
+    let (fixture, ended) = visit("glb", |_, _| Response::status(302).with_header("location", "/elsewhere")).await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
     let all = fixture.backend.requests();
     let elsewhere = all.iter().find(|ask| ask.path == "/elsewhere").expect("followed");

@@ -7,9 +7,7 @@ use copresence_store::{VisitId, VisitStart};
 use jiff::Timestamp;
 
 pub(crate) async fn recover_fixture_visits(fixture: &Fixture) -> Vec<RecoveredVisit> {
-    recover_all_visits(&fixture.data_store, &|_| Ok(fixture.visit_context()))
-        .await
-        .expect("the journal reads")
+    recover_all_visits(&fixture.data_store, &|_| Ok(fixture.visit_context())).await.expect("the journal reads")
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -32,12 +30,7 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
     };
     fixture.data_store.journal.record_start(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    fixture
-        .data_store
-        .journal
-        .record_token(&id, &token, "https://app.test/", None, now())
-        .await
-        .expect("issued");
+    fixture.data_store.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
     id
 }
 
@@ -45,12 +38,7 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
 pub(crate) async fn journal_unread_answer(fixture: &Fixture, status: u16, body: &str) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
     let no = fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
-    fixture
-        .data_store
-        .journal
-        .record_raw_answer(&id, no, status, body.as_bytes(), now())
-        .await
-        .expect("answered");
+    fixture.data_store.journal.record_raw_answer(&id, no, status, body.as_bytes(), now()).await.expect("answered");
     id
 }
 

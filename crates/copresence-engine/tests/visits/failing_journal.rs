@@ -20,9 +20,7 @@ fn open_database(data: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(data.join("journal.sqlite")).expect("opens")
 }
 
-async fn fixture_with_data(
-    script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static,
-) -> Fixture {
+async fn fixture_with_data(script: impl Fn(&Path, &str, usize) -> Option<Response> + Send + Sync + 'static) -> Fixture {
     let root = tempfile::tempdir().expect("a folder");
     let data = root.path().join("data");
     let backend = super::backend::Backend::start(move |nth, ask| {
@@ -37,8 +35,7 @@ async fn fixture_with_data(
 
 #[tokio::test]
 async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
-    for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"]
-    {
+    for what in ["UPDATE ON redeems WHEN NEW.state = 'answered'", "UPDATE ON redeems WHEN NEW.delivered = 0"] {
         let fixture = fixture_with_data(move |data, path, nth| match (path, nth) {
             (REDEEM_PATH, 1) => {
                 make_journal_refuse(data, what);

@@ -116,10 +116,7 @@ impl Fixture {
     /// A visit in a task of its own, and what interrupts it.
     pub(crate) async fn spawn_visit(&self) -> (tokio::task::JoinHandle<VisitResult>, CancellationToken) {
         let interrupt = CancellationToken::new();
-        (
-            tokio::spawn(run_visit(self.visit_config().await, self.visit_context(), interrupt.clone())),
-            interrupt,
-        )
+        (tokio::spawn(run_visit(self.visit_config().await, self.visit_context(), interrupt.clone())), interrupt)
     }
 
     pub(crate) fn events(&self) -> Vec<EventKind> {
@@ -163,9 +160,8 @@ pub(crate) fn manifest(directory: &Path) -> Manifest {
 /// Names in a folder, sorted; none when it is not there.
 pub(crate) fn file_names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let name = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.expect("an entry").file_name().into_string().expect("a name")
-    };
+    let name =
+        |entry: std::io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name().into_string().expect("a name");
     let mut names: Vec<_> = entries.map(name).collect();
     names.sort();
     names

@@ -72,10 +72,7 @@ async fn a_file_without_free_space_is_continued_later() {
     let ended = fixture.run_visit_with_limits(|limits| limits.max_file_size = u64::MAX).await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code(), &ended.directory), (7, "disk_full", &None));
     let words = last_message(&fixture);
-    assert!(
-        words.contains("avatar.png: disk full: needs") && words.contains("copresence recover"),
-        "{words}"
-    );
+    assert!(words.contains("avatar.png: disk full: needs") && words.contains("copresence recover"), "{words}");
     assert!(!fixture.event_names().contains(&"saved"));
     assert!(
         file_names(&fixture.out_dir()).iter().all(|name| name.starts_with('.')),
@@ -84,8 +81,7 @@ async fn a_file_without_free_space_is_continued_later() {
     );
     // Somebody made room.
     let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
-    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome
-    else {
+    let RecoveryOutcome::Finished { outcome: Outcome::Saved, directory: Some(directory) } = &all[0].outcome else {
         panic!("{all:?}")
     };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);

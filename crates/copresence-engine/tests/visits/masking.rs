@@ -63,8 +63,7 @@ async fn a_visitor_who_leaves_ends_a_visit_of_the_account_avatar() {
 #[tokio::test]
 async fn the_urls_in_the_journal_are_usable_after_a_crash_whatever_is_masked() {
     // The journal has the masked body alone while the file is requested.
-    for (login, password) in
-        [("avatar", "true"), ("payload", "files"), ("http", "download_URL"), ("complete", "glb,")]
+    for (login, password) in [("avatar", "true"), ("payload", "files"), ("http", "download_URL"), ("complete", "glb,")]
     {
         let fixture = fixture(login, password, |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, _) => ask.ready_response(&[("glb", "true-avatar")]),

@@ -46,9 +46,7 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         // A proxy that cuts, and states the length of what it lets through.
         |ask| truncated_response(ask, IN_THE_THIRD).with_matching_length(),
         // All of it but the last bracket.
-        |ask| {
-            ask.ready_response(&[("glb", "one"), ("png", "two")]).without_last_bytes(1).with_matching_length()
-        },
+        |ask| ask.ready_response(&[("glb", "one"), ("png", "two")]).without_last_bytes(1).with_matching_length(),
     ];
     for (case, broken) in broken.into_iter().enumerate() {
         let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
@@ -156,9 +154,7 @@ async fn an_interruption_after_a_truncated_response_loses_nothing() {
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
-    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
-        panic!("{all:?}")
-    };
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "one more, and it decided");
     assert_no_secret_is_left(&fixture).await;
@@ -170,10 +166,7 @@ async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) ->
     let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
-    journal
-        .record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now())
-        .await
-        .expect("noted");
+    journal.record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
     if let Some(kind) = kind {
         journal.record_answer_kind(&id, no, kind).await.expect("read");
     }
@@ -184,10 +177,7 @@ async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) ->
 async fn recovery_saves_the_files_of_a_truncated_response() {
     for kind in [None, Some(AnswerKind::Truncated)] {
         let fixture =
-            Fixture::new(
-                |_, ask| if ask.path == REDEEM_PATH { Response::status(400) } else { serve_file(ask) },
-            )
-            .await;
+            Fixture::new(|_, ask| if ask.path == REDEEM_PATH { Response::status(400) } else { serve_file(ask) }).await;
         journal_truncated_visit(&fixture, kind).await;
         let all = recover_fixture_visits(&fixture).await;
         let RecoveryOutcome::Finished { outcome: Outcome::SavedInPart(_), directory: Some(directory) } =
@@ -224,8 +214,7 @@ async fn recovery_drops_a_partial_delivery_of_an_active_token() {
 
 #[tokio::test]
 async fn recovery_without_a_single_file_is_possibly_consumed() {
-    let fixture =
-        Fixture::new(|_, ask| Response::status(if ask.path == REDEEM_PATH { 400 } else { 403 })).await;
+    let fixture = Fixture::new(|_, ask| Response::status(if ask.path == REDEEM_PATH { 400 } else { 403 })).await;
     journal_truncated_visit(&fixture, None).await;
     assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 10);
     assert_no_secret_is_left(&fixture).await;

@@ -1,9 +1,7 @@
 //! Recovery from each state in which a crash can leave the journal.
 
 use super::backend::{Request, Response, glb, png};
-use super::earlier_visits::{
-    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits,
-};
+use super::earlier_visits::{delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits};
@@ -36,8 +34,7 @@ async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, Part
     };
     journal.record_planned_files(&id, &[file]).await.expect("planned");
     let day = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let mut folder =
-        PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("a folder");
+    let mut folder = PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("a folder");
     assert_eq!(folder.assign_file_name(0, &ExportType::new("glb")), "avatar.glb");
     (id, folder)
 }
@@ -106,10 +103,7 @@ async fn an_open_intent_is_redeemed_once_more() {
     let id = journal_issued_visit(&fixture, false).await;
     fixture.data_store.journal.record_redeem_intent(&id, now()).await.expect("intent");
     for _ in 0..2 {
-        assert_eq!(
-            recover_only_visit(&fixture).await,
-            RecoveryOutcome::StillActive { status: "processing".into() }
-        );
+        assert_eq!(recover_only_visit(&fixture).await, RecoveryOutcome::StillActive { status: "processing".into() });
     }
 
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
@@ -175,10 +169,7 @@ async fn a_backend_that_does_not_decide_keeps_the_token() {
 #[tokio::test]
 async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let fixture =
-        Fixture::new(
-            |_, ask| if ask.path == REDEEM_PATH { Response::no_response() } else { serve_files(ask) },
-        )
-        .await;
+        Fixture::new(|_, ask| if ask.path == REDEEM_PATH { Response::no_response() } else { serve_files(ask) }).await;
     journal_issued_visit(&fixture, false).await;
     journal_issued_visit(&fixture, false).await;
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
@@ -228,10 +219,7 @@ async fn complete_files_are_not_downloaded_again() {
         panic!("saved");
     };
     assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-    assert_eq!(
-        (fixture.backend.count_requests("/files/one"), fixture.backend.count_requests("/files/two")),
-        (1, 2)
-    );
+    assert_eq!((fixture.backend.count_requests("/files/one"), fixture.backend.count_requests("/files/two")), (1, 2));
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
 }
 
@@ -257,8 +245,7 @@ async fn bytes_that_the_journal_does_not_know_are_not_used() {
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
     fixture.data_store.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
-    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&fixture).await
-    else {
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&fixture).await else {
         panic!("saved")
     };
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));

@@ -24,11 +24,9 @@ async fn the_next_response_resolves_a_lost_answer() {
 
 #[tokio::test]
 async fn a_lost_answer_and_then_400_is_possibly_consumed() {
-    for lost in [
-        Response::no_response,
-        || Response::json(&"x".repeat(400).into()).breaking_at(100),
-        || Response::status(504),
-    ] {
+    for lost in
+        [Response::no_response, || Response::json(&"x".repeat(400).into()).breaking_at(100), || Response::status(504)]
+    {
         let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1) => Response::not_ready("processing"),
             (REDEEM_PATH, 2) => lost(),
@@ -91,19 +89,16 @@ async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar()
     let moment = std::sync::Mutex::new(Some(moment));
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
-        "/files/one" => Response::file(&glb(500))
-            .delayed_until(moment.lock().expect("no panic").take().expect("asked once")),
+        "/files/one" => {
+            Response::file(&glb(500)).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
+        }
         _ => Response::default(),
     })
     .await;
     let mut config = fixture.visit_config().await;
     config.ephemeral = true;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit = tokio::spawn(copresence_engine::runner::run_visit(
-        config,
-        fixture.visit_context(),
-        interrupt.clone(),
-    ));
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);

@@ -71,8 +71,7 @@ async fn an_automatic_recovery_waits_before_it_redeems_a_token_again() {
     // A person who asks for it does not wait.
     assert_eq!(recover_fixture_visits(&fixture).await.len(), 1);
     let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
-    let one =
-        recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
+    let one = recover_visit(&fixture.data_store, Clock::default(), &id, &find_context_for).await.expect("reads");
     assert!(matches!(one.expect("unfinished").outcome, RecoveryOutcome::StillActive { .. }));
     assert_eq!(fixture.only_visit().await.visit.recovery_attempts, 3);
     let none = recover_visit(&fixture.data_store, Clock::default(), &VisitId::new(), &find_context_for).await;

@@ -1,9 +1,7 @@
 //! What is kept for recovery, and how long: limits, tokens, and words of the backend.
 
 use super::backend::{Response, glb};
-use super::earlier_visits::{
-    delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits,
-};
+use super::earlier_visits::{delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits};
 use super::fixture::{API_KEY, Fixture, REDEEM_PATH, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::{MAX_TOKEN_AGE, RecoveryOutcome, UnfinishedVisit, recover_all_visits};
@@ -73,10 +71,7 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
         let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
         assert_eq!(outcome.exit_code() == 4, gone, "{outcome:?}");
-        assert_eq!(
-            fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(),
-            gone
-        );
+        assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(), gone);
     }
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
@@ -101,8 +96,9 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     let moment = std::sync::Mutex::new(Some(moment));
     let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
         (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
-        ("/files/one", 1) => Response::file(&glb(500))
-            .delayed_until(moment.lock().expect("no panic").take().expect("asked once")),
+        ("/files/one", 1) => {
+            Response::file(&glb(500)).delayed_until(moment.lock().expect("no panic").take().expect("asked once"))
+        }
         ("/files/one", _) => Response::file(&glb(500)),
         _ => Response::default(),
     })
@@ -111,11 +107,7 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     let mut config = fixture.visit_config().await;
     config.limits.max_file_size = 499;
     let interrupt = tokio_util::sync::CancellationToken::new();
-    let visit = tokio::spawn(copresence_engine::runner::run_visit(
-        config,
-        fixture.visit_context(),
-        interrupt.clone(),
-    ));
+    let visit = tokio::spawn(copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt.clone()));
     fixture.backend.wait_for_requests("/files/one", 1).await;
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
@@ -135,9 +127,7 @@ async fn a_credential_in_a_response_is_masked_by_recovery() {
     let body = delivery_body(&fixture, true, &[(&format!("glb {API_KEY}"), "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
     let all = recover_fixture_visits(&fixture).await;
-    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else {
-        panic!("{all:?}")
-    };
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
     let written = std::fs::read_to_string(directory.join("manifest.json")).expect("reads");
     assert!(!written.contains(API_KEY), "{written}");
     assert!(!format!("{:?} {:?}", fixture.events(), fixture.only_visit().await).contains(API_KEY));

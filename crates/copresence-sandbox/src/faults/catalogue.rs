@@ -153,10 +153,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sends the body slowly.",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter(
-            "bytes_per_second",
-            "the speed, in bytes per second of real time, from 1",
-        )],
+        parameters: &[fault_parameter("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
         example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
     },
     FaultEntry {
@@ -183,10 +180,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sends random bytes in place of the body, with unchanged status and headers.",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter(
-            "bytes",
-            "their number, at most 1 GiB; by default the length of the body",
-        )],
+        parameters: &[fault_parameter("bytes", "their number, at most 1 GiB; by default the length of the body")],
         example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
     },
     FaultEntry {
@@ -227,10 +221,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sets or removes headers of the response (without Content-Length, the body is chunked).",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[
-            fault_parameter("set", "{\"name\":\"value\"}"),
-            fault_parameter("remove", "a list of names"),
-        ],
+        parameters: &[fault_parameter("set", "{\"name\":\"value\"}"), fault_parameter("remove", "a list of names")],
         example: r#"{"on":"file","do":{"headers":{"remove":["Content-Length","ETag"]}}}"#,
     },
     FaultEntry {
@@ -254,10 +245,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Responds to a range request with 206 and another range, as its Content-Range states.",
         timing: FaultTiming::After,
         endpoints: FILE_ENDPOINT,
-        parameters: &[fault_parameter(
-            "by",
-            "how many bytes later the range begins than requested; below 0, earlier",
-        )],
+        parameters: &[fault_parameter("by", "how many bytes later the range begins than requested; below 0, earlier")],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":{"wrong_range":{"by":-100}}}"#,
     },
     FaultEntry {

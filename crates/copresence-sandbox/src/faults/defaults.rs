@@ -14,9 +14,7 @@ pub fn fault_with_defaults(name: &str, on: Endpoint, nth: NthRequests) -> Option
     let example: Fault = serde_json::from_str(entry.example).ok()?;
     let same_endpoint = example.on == on;
     let effect = match example.effect {
-        Effect::CutBody { by, .. } if on != Endpoint::File => {
-            Effect::CutBody { after: CUT_JSON_AFTER_BYTES, by }
-        }
+        Effect::CutBody { by, .. } if on != Endpoint::File => Effect::CutBody { after: CUT_JSON_AFTER_BYTES, by },
         Effect::SlowBody { .. } if on != Endpoint::File => {
             Effect::SlowBody { bytes_per_second: SLOW_JSON_BYTES_PER_SECOND }
         }

@@ -233,8 +233,7 @@ impl Endpoint {
     /// The endpoint that a request goes to.
     pub(crate) fn endpoint_of_request(method: &str, path: &str) -> Option<Self> {
         let matches = |(endpoint, _, known, prefix): &(Self, &str, &str, &str)| {
-            let path_matches =
-                if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
+            let path_matches = if *endpoint == Self::File { path.starts_with(prefix) } else { path == *prefix };
             *known == method && path_matches
         };
         Self::ALL.iter().find(|row| matches(row)).map(|row| row.0)
@@ -343,8 +342,7 @@ impl<'de> Deserialize<'de> for NthRequests {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NthRequests, A::Error> {
-                Rate::deserialize(MapAccessDeserializer::new(map))
-                    .map(|written| NthRequests::Rate(written.rate))
+                Rate::deserialize(MapAccessDeserializer::new(map)).map(|written| NthRequests::Rate(written.rate))
             }
         }
 

@@ -47,9 +47,7 @@ pub enum FaultListError {
         problem: String,
     },
     /// The list is too long.
-    #[error(
-        "a list holds at most {MAX_FAULTS} faults, not {0}; use \"every\", a rate, or several numbers in `nth`"
-    )]
+    #[error("a list holds at most {MAX_FAULTS} faults, not {0}; use \"every\", a rate, or several numbers in `nth`")]
     TooMany(usize),
 }
 
@@ -77,10 +75,7 @@ pub fn parse_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError> {
         };
         FaultListError::InvalidJson { at, problem: error.into_inner().to_string() }
     })?;
-    from.end().map_err(|error| FaultListError::InvalidJson {
-        at: "its end".to_owned(),
-        problem: error.to_string(),
-    })?;
+    from.end().map_err(|error| FaultListError::InvalidJson { at: "its end".to_owned(), problem: error.to_string() })?;
     check_faults(&faults)?;
     Ok(faults)
 }
@@ -163,10 +158,7 @@ impl FaultSet {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn count_and_select_faults(
-        &mut self,
-        attributes: &RequestAttributes<'_>,
-    ) -> Vec<AppliedFault> {
+    pub(crate) fn count_and_select_faults(&mut self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
         let mut selected = Vec::new();
         for (index, counted) in self.faults.iter_mut().enumerate() {
             if !counted.fault.matches_request(attributes) {
@@ -212,9 +204,7 @@ impl Fault {
         }
         match &self.nth {
             NthRequests::Numbers(numbers) if numbers.is_empty() => {
-                return Err(
-                    "`nth` is an empty list, so the fault never applies; add a number from 1".to_owned()
-                );
+                return Err("`nth` is an empty list, so the fault never applies; add a number from 1".to_owned());
             }
             NthRequests::Numbers(numbers) if numbers.contains(&0) => {
                 return Err("`nth` counts from 1; there is no request 0".to_owned());
@@ -250,18 +240,14 @@ impl Effect {
             Self::SlowBody { bytes_per_second: 0 } => {
                 Err("`bytes_per_second` is at least 1; to send nothing, use cut_body by silence".to_owned())
             }
-            Self::WrongLength { by: 0 } => {
-                Err("`by` 0 leaves the length correct; use another number".to_owned())
-            }
+            Self::WrongLength { by: 0 } => Err("`by` 0 leaves the length correct; use another number".to_owned()),
             Self::WrongLength { by } if *by < -MAX_EXCESS_BYTES => {
                 Err(format!("`by` is at least -{MAX_EXCESS_BYTES}, not {by}"))
             }
-            Self::WrongRange { by: 0 } => {
-                Err("`by` 0 leaves the range correct; use another number".to_owned())
+            Self::WrongRange { by: 0 } => Err("`by` 0 leaves the range correct; use another number".to_owned()),
+            Self::Garbage { bytes: Some(bytes) } if *bytes > MAX_GARBAGE_BYTES => {
+                Err(format!("`bytes` is at most {MAX_GARBAGE_BYTES}, not {bytes}; for an endless body, use huge"))
             }
-            Self::Garbage { bytes: Some(bytes) } if *bytes > MAX_GARBAGE_BYTES => Err(format!(
-                "`bytes` is at most {MAX_GARBAGE_BYTES}, not {bytes}; for an endless body, use huge"
-            )),
             Self::Coded { coding, .. } => check_header_value("coding", coding),
             Self::Headers { set, remove } => {
                 if set.is_empty() && remove.is_empty() {
@@ -316,12 +302,7 @@ fn check_header_value(what: &str, text: &str) -> Result<(), String> {
 }
 
 /// (comment in the body, names a function that does not exist) `check_delay` rules out every other sigma.
-pub(crate) fn draw_delay_ms(
-    ms: Option<u64>,
-    median_ms: Option<u64>,
-    sigma: Option<f64>,
-    rng: &mut ChaCha8Rng,
-) -> u64 {
+pub(crate) fn draw_delay_ms(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) -> u64 {
     let Some(median) = median_ms else { return ms.unwrap_or(0) };
     #[expect(clippy::cast_precision_loss, reason = "at most an hour in milliseconds")]
     let logarithm = (median.max(1) as f64).ln();
@@ -338,13 +319,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    const REDEEM: RequestAttributes<'static> = RequestAttributes {
-        endpoint: Endpoint::Redeem,
-        ready: false,
-        file: None,
-        export_type: None,
-        ranged: false,
-    };
+    const REDEEM: RequestAttributes<'static> =
+        RequestAttributes { endpoint: Endpoint::Redeem, ready: false, file: None, export_type: None, ranged: false };
 
     fn fault_set(json: &str) -> FaultSet {
         let mut set = FaultSet::new(7);
@@ -375,15 +351,10 @@ mod tests {
         let variants = schema["oneOf"].as_array().expect("an enum");
         assert_eq!(variants.len(), CATALOGUE.len());
         for variant in variants {
-            let (name, body) =
-                variant["properties"].as_object().expect("tagged").iter().next().expect("a name");
+            let (name, body) = variant["properties"].as_object().expect("tagged").iter().next().expect("a name");
             let entry = CATALOGUE.iter().find(|entry| entry.name == name).expect(name);
-            let fields: BTreeSet<&str> = body["properties"]
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(field, _)| field.as_str())
-                .collect();
+            let fields: BTreeSet<&str> =
+                body["properties"].as_object().into_iter().flatten().map(|(field, _)| field.as_str()).collect();
             let lines: BTreeSet<&str> = entry.parameters.iter().map(|parameter| parameter.name).collect();
             assert_eq!(fields, lines, "{name}");
         }
@@ -418,8 +389,7 @@ mod tests {
 
     #[test]
     fn each_fault_counts_its_own_requests() {
-        let mut set =
-            fault_set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
+        let mut set = fault_set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
         assert_eq!(applied_counts(&mut set, 4), [1, 0, 1, 0]);
         let state = set.fault_states();
         assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
@@ -429,9 +399,8 @@ mod tests {
     fn adding_a_fault_keeps_the_counts_of_others() {
         let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(applied_counts(&mut set, 2), [1, 0]);
-        let next =
-            crate::faults::fault_with_defaults("hang", Endpoint::Redeem, NthRequests::Numbers(vec![1]))
-                .expect("a fault");
+        let next = crate::faults::fault_with_defaults("hang", Endpoint::Redeem, NthRequests::Numbers(vec![1]))
+            .expect("a fault");
         set.add_fault(next).expect("a valid fault");
         assert_eq!(
             applied_counts(&mut set, 2),

@@ -62,9 +62,7 @@ fn collect_json_pointers(value: &Value, at: &str, into: &mut Vec<String>) {
 fn remove_field(body: &mut Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
     match body.pointer_mut(parent) {
-        Some(Value::Object(fields)) => {
-            fields.shift_remove(&name.replace("~1", "/").replace("~0", "~")).is_some()
-        }
+        Some(Value::Object(fields)) => fields.shift_remove(&name.replace("~1", "/").replace("~0", "~")).is_some(),
         Some(Value::Array(elements)) => match name.parse::<usize>() {
             Ok(index) if index < elements.len() => {
                 elements.remove(index);
@@ -111,10 +109,7 @@ mod tests {
 
     fn changed(field: &str, becomes: &FieldChange) -> Value {
         let mut body = example_body();
-        assert!(
-            change_field(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)),
-            "{field}"
-        );
+        assert!(change_field(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
         body
     }
 

@@ -95,12 +95,10 @@ async fn download_file(
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let delivery_id = sandbox
-        .with_locked_world(|world, now| world.begin_delivery(&id, &file, now))
-        .map_err(refusal_response)?;
+    let delivery_id =
+        sandbox.with_locked_world(|world, now| world.begin_delivery(&id, &file, now)).map_err(refusal_response)?;
     if opened.length == 0 {
-        sandbox
-            .with_locked_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
+        sandbox.with_locked_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
     }
     let body = Body::from_stream(stream_delivery(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
@@ -114,17 +112,13 @@ fn refusal_response(refusal: DownloadRefusal) -> ErrorResponse {
     ErrorResponse::new(status, OBJECT_NOT_FOUND, refusal.to_string())
 }
 
-/// Opens the content of a file with its length and ETag. With `large`, a GLB in memory is padded.
+/// Opens the content of a file with its length and `ETag`. With `large`, a GLB in memory is padded.
 async fn open_file_content(content: FileContent, large: bool) -> io::Result<OpenFile> {
     match content {
         FileContent::Memory { bytes, etag } if large && glb_padding::can_pad_glb(&bytes) => {
             let head = glb_padding::padded_glb_head(&bytes, LARGE_FILE_PADDING);
             let etag = format!("\"large-{}\"", etag.trim_matches('"'));
-            Ok(OpenFile {
-                length: head.len() as u64 + LARGE_FILE_PADDING,
-                source: FileSource::Padded(head),
-                etag,
-            })
+            Ok(OpenFile { length: head.len() as u64 + LARGE_FILE_PADDING, source: FileSource::Padded(head), etag })
         }
         FileContent::Memory { bytes, etag } => {
             Ok(OpenFile { length: bytes.len() as u64, source: FileSource::Memory(bytes), etag })
@@ -182,8 +176,7 @@ fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRan
 
 fn range_not_satisfiable_response(length: u64) -> Response {
     let error = "the range is outside the file";
-    let mut response =
-        ErrorResponse::new(StatusCode::RANGE_NOT_SATISFIABLE, OBJECT_NOT_FOUND, error).into_response();
+    let mut response = ErrorResponse::new(StatusCode::RANGE_NOT_SATISFIABLE, OBJECT_NOT_FOUND, error).into_response();
     if let Ok(value) = HeaderValue::from_str(&format!("bytes */{length}")) {
         response.headers_mut().insert(header::CONTENT_RANGE, value);
     }

@@ -43,11 +43,9 @@ pub(super) async fn require_local_or_operator(
 fn is_local_same_origin(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());
-    let named =
-        host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback_url(&u)));
-    let same_origin = text(header::ORIGIN.as_str()).is_none_or(|origin| {
-        host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")))
-    });
+    let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback_url(&u)));
+    let same_origin = text(header::ORIGIN.as_str())
+        .is_none_or(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}"))));
     let same_site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
     named && same_origin && same_site
 }

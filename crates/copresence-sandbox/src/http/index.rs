@@ -43,18 +43,9 @@ const TESTER_CALLS: [ExampleCall; 10] = [
         does: "Play the phone",
         curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/associate -d '{\"avatar\":\"new\"}'",
     },
-    ExampleCall {
-        does: "Make the avatar ready now",
-        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete",
-    },
-    ExampleCall {
-        does: "Make the avatar fail now",
-        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail",
-    },
-    ExampleCall {
-        does: "Expire the token now",
-        curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire",
-    },
+    ExampleCall { does: "Make the avatar ready now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/complete" },
+    ExampleCall { does: "Make the avatar fail now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/fail" },
+    ExampleCall { does: "Expire the token now", curl: "curl -X POST BASE/sandbox/tokens/$EXPORT_TOKEN/expire" },
     ExampleCall {
         does: "Advance the clock by a minute",
         curl: "curl -X POST BASE/sandbox/clock -d '{\"advance_ms\":60000}'",

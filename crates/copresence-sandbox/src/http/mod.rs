@@ -44,8 +44,7 @@ pub fn build_router(sandbox: Sandbox) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
-            ErrorResponse::internal_error("the sandbox failed to handle this request; see its log")
-                .into_response()
+            ErrorResponse::internal_error("the sandbox failed to handle this request; see its log").into_response()
         }))
         .layer(middleware::from_fn_with_state(sandbox.clone(), fault_layer::apply_faults))
         .layer(middleware::from_fn_with_state(sandbox.clone(), rate_limit::enforce_rate_limit))
@@ -70,17 +69,14 @@ pub fn openapi_document() -> OpenApi {
 }
 
 fn documented_routes(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
-    let guarded = tester::routes()
-        .layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_local_or_operator));
+    let guarded =
+        tester::routes().layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_local_or_operator));
     let api = vendor::routes().layer(middleware::from_fn(refuse_head));
     OpenApiRouter::with_openapi(openapi_document()).merge(api).merge(guarded)
 }
 
 /// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
-async fn refuse_head(
-    request: axum::extract::Request,
-    next: middleware::Next,
-) -> Result<Response, ErrorResponse> {
+async fn refuse_head(request: axum::extract::Request, next: middleware::Next) -> Result<Response, ErrorResponse> {
     if request.method() == Method::HEAD {
         Err(ErrorResponse::method_not_allowed())
     } else {
@@ -90,11 +86,7 @@ async fn refuse_head(
 
 async fn refuse_unknown_path(uri: Uri) -> ErrorResponse {
     let path: String = uri.path().chars().take(100).collect();
-    ErrorResponse::new(
-        StatusCode::NOT_FOUND,
-        error::COMMAND_UNAVAILABLE,
-        format!("there is no endpoint at {path}"),
-    )
+    ErrorResponse::new(StatusCode::NOT_FOUND, error::COMMAND_UNAVAILABLE, format!("there is no endpoint at {path}"))
 }
 
 async fn refuse_method() -> ErrorResponse {

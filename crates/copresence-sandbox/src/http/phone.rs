@@ -154,11 +154,8 @@ async fn serve_avatar_portrait(
     let avatars = sandbox.existing_avatars();
     let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(no_portrait)?;
     let file = existing.portrait_file().ok_or_else(no_portrait)?;
-    let content = sandbox
-        .avatar_store()
-        .export_content(&AvatarIdentity::Existing { id }, file)
-        .await
-        .ok_or_else(no_portrait)?;
+    let content =
+        sandbox.avatar_store().export_content(&AvatarIdentity::Existing { id }, file).await.ok_or_else(no_portrait)?;
     let body = files::stream_complete_file(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
         no_portrait()

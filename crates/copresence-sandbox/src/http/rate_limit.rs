@@ -8,17 +8,11 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-pub(super) async fn enforce_rate_limit(
-    State(sandbox): State<Sandbox>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let denied =
-        client_address(&request).and_then(|address| sandbox.rate_limit().check_rate_limit(address).err());
+pub(super) async fn enforce_rate_limit(State(sandbox): State<Sandbox>, request: Request, next: Next) -> Response {
+    let denied = client_address(&request).and_then(|address| sandbox.rate_limit().check_rate_limit(address).err());
     let Some(wait) = denied else { return next.run(request).await };
     let error = "too many requests from this address; wait as long as the header Retry-After says";
-    let mut response =
-        ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error).into_response();
+    let mut response = ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error).into_response();
     // Rounded up to whole seconds, at least one.
     let seconds = wait.as_millis().div_ceil(1_000).max(1);
     let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);

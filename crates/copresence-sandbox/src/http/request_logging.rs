@@ -43,11 +43,7 @@ struct PendingLogLine {
 /// Sent by the index page, which polls `/sandbox/…` once a second. These requests are not logged.
 const WATCH_HEADER: &str = "X-Sandbox-Watch";
 
-pub(super) async fn log_request(
-    State(sandbox): State<Sandbox>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn log_request(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH_HEADER) {
         return next.run(request).await;
@@ -61,13 +57,8 @@ pub(super) async fn log_request(
     );
     let applied_faults = AppliedFaultNames::default();
     request.extensions_mut().insert(applied_faults.clone());
-    let mut pending = PendingLogLine {
-        sandbox,
-        request: Some(logged),
-        applied_faults,
-        started_at: Instant::now(),
-        status: 0,
-    };
+    let mut pending =
+        PendingLogLine { sandbox, request: Some(logged), applied_faults, started_at: Instant::now(), status: 0 };
     let response = next.run(request).await;
     if response.extensions().get::<UnsentResponseMarker>().is_none() {
         pending.status = response.status().as_u16();

@@ -48,9 +48,9 @@ async fn log_in(
         ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
     };
     let login: LoginRequest = serde_json::from_slice(&body?).map_err(|_| broken())?;
-    let session_token = sandbox.log_in(&login.username, &login.password).ok_or_else(|| {
-        ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password.")
-    })?;
+    let session_token = sandbox
+        .log_in(&login.username, &login.password)
+        .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;
     Ok(NoStoreJson(LoginBody { session_token }))
 }
 
@@ -81,9 +81,9 @@ async fn generate_export_token(
     if !sandbox.is_valid_session(session) {
         return Err(ErrorResponse::invalid_session());
     }
-    let token = sandbox.with_locked_world(crate::world::World::generate_token).map_err(|full| {
-        ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string())
-    })?;
+    let token = sandbox
+        .with_locked_world(crate::world::World::generate_token)
+        .map_err(|full| ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, INVALID_JSON, full.to_string()))?;
     Ok(NoStoreJson(GenerateBody { token }))
 }
 
@@ -113,10 +113,9 @@ async fn redeem_export_token(
     check_api_key(&sandbox, &headers)?;
     // A missing token matches no active token either.
     let token = header_text(&headers, EXPORT_TOKEN).unwrap_or_default();
-    let redeemed =
-        sandbox.with_locked_world(|world, now| world.redeem_token(token, now)).map_err(|not_active| {
-            ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string())
-        })?;
+    let redeemed = sandbox
+        .with_locked_world(|world, now| world.redeem_token(token, now))
+        .map_err(|not_active| ErrorResponse::new(StatusCode::BAD_REQUEST, OBJECT_NOT_FOUND, not_active.to_string()))?;
     Ok(NoStoreJson(match redeemed {
         RedeemResult::NotReady(progress) => RedeemBody::not_ready_redeem_body(&progress),
         RedeemResult::Ready(offers) => {

@@ -100,12 +100,10 @@ impl AvatarCatalog {
     }
 }
 
-const BUILT_IN_AVATARS: [(&str, &str); 4] =
-    [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
+const BUILT_IN_AVATARS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
 fn generated_exports() -> Vec<ExportFile> {
-    let export =
-        |(file, kind): (&str, &str)| ExportFile { file: file.to_owned(), export_type: kind.to_owned() };
+    let export = |(file, kind): (&str, &str)| ExportFile { file: file.to_owned(), export_type: kind.to_owned() };
     GENERATED_EXPORTS.map(export).to_vec()
 }
 

@@ -89,8 +89,7 @@ impl DownloadRegistry {
         file: &str,
         now: Duration,
     ) -> Result<&Download, DownloadRefusal> {
-        let download =
-            self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
+        let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
             UrlUsage::Used => Err(DownloadRefusal::Used),
             _ if now >= download.expires_at => Err(DownloadRefusal::Expired),

@@ -15,9 +15,7 @@ mod tests;
 use crate::scenario::{DeliveredFiles, Scenario};
 use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFile};
 use copresence_protocol::Progress;
-use downloads::{
-    DeliveryId, Download, DownloadRefusal, DownloadRegistry, DownloadSource, URL_LIFETIME, UrlUsage,
-};
+use downloads::{DeliveryId, Download, DownloadRefusal, DownloadRegistry, DownloadSource, URL_LIFETIME, UrlUsage};
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
@@ -81,9 +79,7 @@ pub struct TokenNotActive;
 
 /// The maximum number of active tokens is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it"
-)]
+#[error("the sandbox has {MAX_TOKENS} active Export Tokens, which is its maximum; expire some, or restart it")]
 pub struct TooManyTokens;
 
 /// Why an avatar is not associated.
@@ -192,8 +188,7 @@ impl World {
         self.generated_count += 1;
         self.by_name.insert(name.clone(), self.generated_count);
         let life = self.token_lifetime(self.scenario);
-        self.token_states
-            .insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
+        self.token_states.insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
         Ok(name)
     }
 
@@ -202,8 +197,7 @@ impl World {
     /// # Errors
     /// The token is unknown, spent or expired.
     pub fn redeem_token(&mut self, name: &str, now: Duration) -> Result<RedeemResult, TokenNotActive> {
-        let token =
-            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(TokenNotActive)?;
+        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(TokenNotActive)?;
         token.redeems += 1;
         token.last_redeem_at = Some(now);
         if let Some(progress) = token.progress_at(now) {
@@ -225,8 +219,7 @@ impl World {
             let expired = delivers == DeliveredFiles::AllButFirstExpired && index > 0;
             let expires_at = if expired { now } else { now.saturating_add(life) };
             let avatar = avatar.clone();
-            self.downloads
-                .add_download(id, Download { avatar, export, source, expires_at, state: UrlUsage::Unused });
+            self.downloads.add_download(id, Download { avatar, export, source, expires_at, state: UrlUsage::Unused });
         }
         Ok(RedeemResult::Ready(offers))
     }
@@ -245,16 +238,14 @@ impl World {
     ) -> Result<AvatarIdentity, AssociateError> {
         let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
         let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
-        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
-            .ok_or(AssociateError::NoSuchToken)?;
+        let token =
+            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(AssociateError::NoSuchToken)?;
         let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
         match token.phase {
             TokenLifecycle::Waiting | TokenLifecycle::Failed { .. } => {}
             // The visitor records again before the scenario does.
             TokenLifecycle::InProgress { .. } if failed => {}
-            TokenLifecycle::InProgress { .. }
-            | TokenLifecycle::Ready { .. }
-            | TokenLifecycle::Spent { .. } => {
+            TokenLifecycle::InProgress { .. } | TokenLifecycle::Ready { .. } | TokenLifecycle::Spent { .. } => {
                 return Err(AssociateError::HasAvatar);
             }
             TokenLifecycle::Expired { .. } => return Err(AssociateError::NotActive),
@@ -299,14 +290,9 @@ impl World {
     ///
     /// # Errors
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
-    pub fn force_token_state(
-        &mut self,
-        name: &str,
-        force: ForcedState,
-        now: Duration,
-    ) -> Result<(), ForceError> {
-        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)
-            .ok_or(ForceError::NoSuchToken)?;
+    pub fn force_token_state(&mut self, name: &str, force: ForcedState, now: Duration) -> Result<(), ForceError> {
+        let token =
+            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(ForceError::NoSuchToken)?;
         if !token.is_active() {
             return Err(ForceError::NotActive);
         }
@@ -387,9 +373,7 @@ impl World {
             return false;
         };
         match token.phase {
-            TokenLifecycle::InProgress { .. }
-            | TokenLifecycle::Failed { .. }
-            | TokenLifecycle::Ready { .. } => true,
+            TokenLifecycle::InProgress { .. } | TokenLifecycle::Failed { .. } | TokenLifecycle::Ready { .. } => true,
             TokenLifecycle::Spent { .. } => self.downloads.has_usable_url(&token.urls, now),
             TokenLifecycle::Waiting | TokenLifecycle::Expired { .. } => false,
         }
@@ -410,11 +394,7 @@ impl World {
     }
 
     fn build_token_state(&self, token: &SimulatedToken, now: Duration) -> TokenState {
-        TokenState::state_of_token(
-            token,
-            token.urls.iter().filter_map(|id| self.downloads.find_download(id)),
-            now,
-        )
+        TokenState::state_of_token(token, token.urls.iter().filter_map(|id| self.downloads.find_download(id)), now)
     }
 
     /// Lifetime of new tokens of a scenario, in virtual time: at least [`MIN_TOKEN_LIFETIME`] of real time unless

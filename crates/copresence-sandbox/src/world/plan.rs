@@ -34,8 +34,8 @@ impl ProcessingPlan {
     ) -> Self {
         let making = if existing { &entry.existing_avatar } else { &entry.new_avatar };
         let mut plan = Self::default();
-        let fails = entry.failure_mode == FailureMode::Always
-            || (entry.failure_mode == FailureMode::Once && earlier == 0);
+        let fails =
+            entry.failure_mode == FailureMode::Always || (entry.failure_mode == FailureMode::Once && earlier == 0);
         plan.push_queue_and_processing(making, entry.progress_pattern, fails, rng);
         if fails && entry.failure_mode == FailureMode::Once {
             let percent = plan.fails_at.take().unwrap_or_default();
@@ -76,10 +76,7 @@ impl ProcessingPlan {
         for place in (1..=places).rev() {
             self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place });
             if course == ProgressPattern::Backwards && place > 1 {
-                self.push_stage(
-                    draw_duration(making.per_position, rng),
-                    ProcessingStage::InQueue { place: place + 1 },
-                );
+                self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place: place + 1 });
             }
         }
         let processing = draw_duration(making.processing, rng);
@@ -102,10 +99,7 @@ impl ProcessingPlan {
         for (index, (share, next)) in steps.into_iter().enumerate() {
             self.push_stage(processing.mul_f64(share - reached), ProcessingStage::Processing { percent });
             if course == ProgressPattern::Backwards && index == middle {
-                self.push_stage(
-                    draw_duration(making.per_position, rng),
-                    ProcessingStage::InQueue { place: 2 },
-                );
+                self.push_stage(draw_duration(making.per_position, rng), ProcessingStage::InQueue { place: 2 });
             }
             (percent, reached) = (next, share);
         }

@@ -128,12 +128,8 @@ impl TokenState {
             token: token.name.clone(),
             scenario: token.scenario,
             state: TokenPhase::phase_of_token(token, now),
-            completion_progress: progress
-                .as_ref()
-                .map_or(-1, copresence_protocol::Progress::completion_wire_value),
-            queue_position: progress
-                .as_ref()
-                .map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
+            completion_progress: progress.as_ref().map_or(-1, copresence_protocol::Progress::completion_wire_value),
+            queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
             avatar: token.avatar().map(|avatar| match avatar {
                 AvatarIdentity::New { .. } => "new".to_owned(),
                 AvatarIdentity::Existing { id } => id.clone(),

@@ -21,12 +21,7 @@ fn any_avatar_choice() -> impl Strategy<Value = AvatarChoice> {
 }
 
 /// Redeems at an interval until the token ends or `limit` has passed. Returns each response with its time.
-fn redeem_until_end(
-    world: &mut World,
-    token: &str,
-    every: Duration,
-    limit: Duration,
-) -> Vec<(Duration, RedeemResult)> {
+fn redeem_until_end(world: &mut World, token: &str, every: Duration, limit: Duration) -> Vec<(Duration, RedeemResult)> {
     let mut seen = Vec::new();
     let mut now = Duration::ZERO;
     while now < limit {
@@ -152,9 +147,7 @@ fn long_queue_counts_down_from_position_twelve() {
     let mut places: Vec<i64> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
-            RedeemResult::NotReady(progress) => {
-                progress.queue_position.map(|place| i64::from(place.position()))
-            }
+            RedeemResult::NotReady(progress) => progress.queue_position.map(|place| i64::from(place.position())),
             RedeemResult::Ready(_) => None,
         })
         .collect();
@@ -167,21 +160,14 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
     let mut world = new_world(Scenario::Fails, 5);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
-    assert_eq!(
-        world.associate_avatar(&token, &AvatarChoice::New, None, MINUTE / 60),
-        Err(AssociateError::HasAvatar)
-    );
-    let Ok(RedeemResult::NotReady(failed)) = world.redeem_token(&token, MINUTE) else {
-        panic!("still active")
-    };
+    assert_eq!(world.associate_avatar(&token, &AvatarChoice::New, None, MINUTE / 60), Err(AssociateError::HasAvatar));
+    let Ok(RedeemResult::NotReady(failed)) = world.redeem_token(&token, MINUTE) else { panic!("still active") };
     assert_eq!(failed.status, CompletionStatus::Failed);
     assert!((20..100).contains(&failed.completion_wire_value()), "{failed:?}");
     assert_eq!(failed.queue_position_wire_value(), -1);
     let again = world.associate_avatar(&token, &AvatarChoice::New, Some(Scenario::ExistingAvatar), MINUTE);
     assert!(again.is_ok());
-    assert!(
-        matches!(world.redeem_token(&token, MINUTE), Ok(RedeemResult::Ready(offers)) if offers.len() == 3)
-    );
+    assert!(matches!(world.redeem_token(&token, MINUTE), Ok(RedeemResult::Ready(offers)) if offers.len() == 3));
 }
 
 #[test]
@@ -201,10 +187,7 @@ fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
         world.begin_delivery(&offers[1].id, &offers[1].file, 6 * MINUTE).expect_err("late"),
         DownloadRefusal::Expired
     );
-    assert_eq!(
-        world.begin_delivery(&offers[1].id, file, MINUTE).expect_err("other name"),
-        DownloadRefusal::Unknown
-    );
+    assert_eq!(world.begin_delivery(&offers[1].id, file, MINUTE).expect_err("other name"), DownloadRefusal::Unknown);
     assert!(!world.needs_avatar(&token, 6 * MINUTE));
 }
 

@@ -72,9 +72,7 @@ impl SimulatedToken {
             let end = since.saturating_add(plan.end_time());
             if end <= now.min(self.expires_at) {
                 self.phase = match plan.stage_at(plan.end_time()) {
-                    ProcessingStage::Failed { percent } => {
-                        TokenLifecycle::Failed { avatar: avatar.clone(), percent }
-                    }
+                    ProcessingStage::Failed { percent } => TokenLifecycle::Failed { avatar: avatar.clone(), percent },
                     _ => TokenLifecycle::Ready { avatar: avatar.clone() },
                 };
             }

@@ -23,10 +23,7 @@ async fn other_machines_need_the_operator_key() {
     assert_eq!(clock_status(&test, stranger, &[("X-Forwarded-For", "127.0.0.1")]).await, 403);
     assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, "wrong")]).await, 403);
     assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, &key)]).await, 200);
-    assert_eq!(
-        clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, &key), ("Host", "booth.test")]).await,
-        200
-    );
+    assert_eq!(clock_status(&test, stranger, &[(OPERATOR_KEY_HEADER, &key), ("Host", "booth.test")]).await, 200);
 }
 
 #[tokio::test]
@@ -40,11 +37,7 @@ async fn programs_on_this_machine_need_no_key() {
     ] {
         assert_eq!(clock_status(&test, peer, &[("Host", host)]).await, 200, "{peer} {host}");
         let origin = format!("http://{host}");
-        assert_eq!(
-            clock_status(&test, peer, &[("Host", host), ("Origin", &origin)]).await,
-            200,
-            "its own page"
-        );
+        assert_eq!(clock_status(&test, peer, &[("Host", host), ("Origin", &origin)]).await, 200, "its own page");
     }
     assert_eq!(test.get("/sandbox/state", &[]).await.status, 200, "within the process");
 }
@@ -76,9 +69,7 @@ async fn every_tester_endpoint_is_guarded() {
         for method in methods.as_object().expect("methods").keys().filter(|_| path.starts_with("/sandbox/")) {
             let method: Method = method.to_uppercase().parse().expect("a method");
             let mut asked = request(method, &path.replace("{token}", "x"), &[], Body::empty());
-            asked
-                .extensions_mut()
-                .insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
+            asked.extensions_mut().insert(ConnectInfo("10.0.0.1:1".parse::<SocketAddr>().expect("an address")));
             assert_eq!(test.send(asked).await.status_and_code(), (403, 119), "{path}");
             calls += 1;
         }

@@ -22,10 +22,7 @@ async fn status_replaces_the_backends_response_with_its_headers() {
     let raw = RawServer::start(READY, list).await;
     let token = raw.ready_token().await;
     let first = raw.redeem(&token).await;
-    assert_eq!(
-        (first.status(), first.header("retry-after"), first.header("x-a")),
-        (503, Some("7"), Some("b"))
-    );
+    assert_eq!((first.status(), first.header("retry-after"), first.header("x-a")), (503, Some("7"), Some("b")));
     assert_eq!(first.json()["code"], 503);
     let second = raw.redeem(&token).await;
     assert_eq!((second.status(), second.body()), (429, &b"slow down"[..]));
@@ -38,8 +35,7 @@ async fn status_replaces_the_backends_response_with_its_headers() {
 
 #[tokio::test]
 async fn status_that_spends_uses_the_token() {
-    let raw =
-        RawServer::start(READY, r#"[{"on":"redeem","do":{"status":{"code":502,"spends":true}}}]"#).await;
+    let raw = RawServer::start(READY, r#"[{"on":"redeem","do":{"status":{"code":502,"spends":true}}}]"#).await;
     let token = raw.ready_token().await;
     assert_eq!(raw.redeem(&token).await.status(), 502);
     assert_eq!(token_phase(&raw, &token), TokenPhase::Spent);
@@ -69,8 +65,7 @@ async fn redirect_has_its_location_and_spends_only_if_configured() {
 
 #[tokio::test]
 async fn delay_waits_and_combines_with_other_faults() {
-    let list =
-        r#"[{"on":"generate","do":{"delay":{"ms":120}}},{"on":"generate","do":{"status":{"code":500}}}]"#;
+    let list = r#"[{"on":"generate","do":{"delay":{"ms":120}}},{"on":"generate","do":{"status":{"code":500}}}]"#;
     let raw = RawServer::start(READY, list).await;
     let began = Instant::now();
     assert_eq!(raw.generate_raw().await.status(), 500);
@@ -82,8 +77,7 @@ async fn delay_waits_and_combines_with_other_faults() {
 async fn hang_never_responds_and_is_logged_on_disconnect() {
     for (spends, left) in [(false, TokenPhase::Ready), (true, TokenPhase::Spent)] {
         let raw =
-            RawServer::start(READY, &format!(r#"[{{"on":"redeem","do":{{"hang":{{"spends":{spends}}}}}}}]"#))
-                .await;
+            RawServer::start(READY, &format!(r#"[{{"on":"redeem","do":{{"hang":{{"spends":{spends}}}}}}}]"#)).await;
         let token = raw.ready_token().await;
         let mut lines = raw.server.subscribe_requests();
         let socket = raw.send_redeem(&token);
@@ -101,11 +95,9 @@ async fn hang_never_responds_and_is_logged_on_disconnect() {
 
 #[tokio::test]
 async fn reset_breaks_the_connection_before_any_effect() {
-    let raw = RawServer::start(
-        READY,
-        r#"[{"on":"redeem","nth":1,"do":"reset"},{"on":"generate","nth":2,"do":"reset"}]"#,
-    )
-    .await;
+    let raw =
+        RawServer::start(READY, r#"[{"on":"redeem","nth":1,"do":"reset"},{"on":"generate","nth":2,"do":"reset"}]"#)
+            .await;
     let token = raw.ready_token().await;
     let received = raw.redeem(&token).await;
     assert_eq!((received.ended, received.bytes.len()), (ConnectionEnd::Reset, 0));
@@ -168,18 +160,13 @@ async fn cut_body_sends_its_bytes_and_ends_as_configured() {
         assert_eq!((bare.status(), bare.body().len(), bare.ended), (200, 0, ended));
         let beyond = raw.generate_raw().await;
         assert!(beyond.body().ends_with(b"\"}"));
-        assert_eq!(
-            (beyond.header("content-length"), beyond.ended),
-            (Some("5001"), ended),
-            "always short of it"
-        );
+        assert_eq!((beyond.header("content-length"), beyond.ended), (Some("5001"), ended), "always short of it");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_by_silence_leaves_the_connection_open() {
-    let raw =
-        RawServer::start(READY, r#"[{"on":"redeem","do":{"cut_body":{"after":5,"by":"silence"}}}]"#).await;
+    let raw = RawServer::start(READY, r#"[{"on":"redeem","do":{"cut_body":{"after":5,"by":"silence"}}}]"#).await;
     let token = raw.ready_token().await;
     let socket = raw.send_redeem(&token);
     socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a limit");
@@ -200,8 +187,7 @@ async fn cut_by_silence_leaves_the_connection_open() {
 
 #[tokio::test]
 async fn slow_body_is_complete_and_slow() {
-    let raw =
-        RawServer::start(READY, r#"[{"on":"generate","do":{"slow_body":{"bytes_per_second":200}}}]"#).await;
+    let raw = RawServer::start(READY, r#"[{"on":"generate","do":{"slow_body":{"bytes_per_second":200}}}]"#).await;
     let began = Instant::now();
     let received = raw.generate_raw().await;
     assert_eq!(received.json()["token"].as_str().expect("a token").len(), 24);
@@ -216,8 +202,7 @@ async fn wrong_length_promises_more_or_less_than_is_sent() {
                    {"on":"generate","nth":3,"do":{"wrong_length":{"by":-5000}}},
                    {"on":"file","nth":1,"do":{"wrong_length":{"by":-100000}}}]"#;
     let raw = RawServer::start(READY, list).await;
-    let promised =
-        |received: &crate::raw::RawResponse| received.header("content-length").map(str::parse::<usize>);
+    let promised = |received: &crate::raw::RawResponse| received.header("content-length").map(str::parse::<usize>);
     for by in [10_isize, -10] {
         let received = raw.generate_raw().await;
         assert_eq!(received.json()["token"].as_str().expect("a token").len(), 24, "the true body comes");
@@ -273,13 +258,9 @@ async fn huge_never_ends() {
     let token = raw.generate().await;
     let key = raw.sandbox().credentials().api_key.expose().to_owned();
     let most = 20 * 1024 * 1024;
-    let received =
-        raw.read_at_most("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)], most).await;
+    let received = raw.read_at_most("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)], most).await;
     assert!(received.bytes.len() >= most);
-    assert_eq!(
-        (received.header("content-length"), received.header("transfer-encoding")),
-        (None, Some("chunked"))
-    );
+    assert_eq!((received.header("content-length"), received.header("transfer-encoding")), (None, Some("chunked")));
 }
 
 #[tokio::test]
@@ -294,15 +275,10 @@ async fn coded_bodies_are_encoded_or_only_claimed() {
     flate2::read::GzDecoder::new(&*decode_chunked(gzip.body())).read_to_string(&mut text).expect("gzip");
     assert!(text.starts_with("{\"token\":"), "{text}");
     text.clear();
-    flate2::read::ZlibDecoder::new(&*decode_chunked(deflate.body()))
-        .read_to_string(&mut text)
-        .expect("deflate");
+    flate2::read::ZlibDecoder::new(&*decode_chunked(deflate.body())).read_to_string(&mut text).expect("deflate");
     assert!(text.starts_with("{\"token\":"), "{text}");
     let claimed = raw.generate_raw().await;
-    assert_eq!(
-        (claimed.header("content-encoding"), claimed.json()["token"].is_string()),
-        (Some("gzip"), true)
-    );
+    assert_eq!((claimed.header("content-encoding"), claimed.json()["token"].is_string()), (Some("gzip"), true));
     let file = raw.get_file(&raw.redeemed_portrait_path().await, &[]).await;
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(&*decode_chunked(file.body())).read_to_end(&mut bytes).expect("gzip");
@@ -311,7 +287,8 @@ async fn coded_bodies_are_encoded_or_only_claimed() {
 
 #[tokio::test]
 async fn headers_are_set_and_removed() {
-    let list = r#"[{"on":"file","do":{"headers":{"remove":["content-length","ETag"],"set":{"Content-Type":"text/html"}}}}]"#;
+    let list =
+        r#"[{"on":"file","do":{"headers":{"remove":["content-length","ETag"],"set":{"Content-Type":"text/html"}}}}]"#;
     let raw = RawServer::start(READY, list).await;
     let received = raw.get_file(&raw.redeemed_portrait_path().await, &[]).await;
     assert_eq!((received.header("content-length"), received.header("etag")), (None, None));
@@ -322,8 +299,7 @@ async fn headers_are_set_and_removed() {
 
 #[tokio::test]
 async fn range_faults_prevent_a_resume() {
-    for (what, by) in
-        [("ignore_range", ""), ("refuse_range", ""), ("wrong_range", r#""by":-20"#), ("changed_etag", "")]
+    for (what, by) in [("ignore_range", ""), ("refuse_range", ""), ("wrong_range", r#""by":-20"#), ("changed_etag", "")]
     {
         let list = format!(r#"[{{"on":"file","ranged":true,"nth":1,"do":{{"{what}":{{{by}}}}}}}]"#);
         let raw = RawServer::start(READY, &list).await;
@@ -338,23 +314,15 @@ async fn range_faults_prevent_a_resume() {
             }
             "wrong_range" => {
                 assert_eq!(first.status(), 206);
-                raw.sandbox()
-                    .set_faults(faults::parse_faults(list.as_bytes()).expect("a list"))
-                    .expect("in force");
+                raw.sandbox().set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("in force");
                 let moved = raw.get_file(&path, &[("Range", "bytes=100-199")]).await;
                 assert!(moved.header("content-range").expect("a range").starts_with("bytes 80-199/"));
             }
             _ => {
-                let etag = raw
-                    .get_file(&path, &[("Range", "bytes=0-99")])
-                    .await
-                    .header("etag")
-                    .expect("one")
-                    .to_owned();
+                let etag =
+                    raw.get_file(&path, &[("Range", "bytes=0-99")]).await.header("etag").expect("one").to_owned();
                 assert_ne!(first.header("etag"), Some(etag.as_str()));
-                raw.sandbox()
-                    .set_faults(faults::parse_faults(list.as_bytes()).expect("a list"))
-                    .expect("in force");
+                raw.sandbox().set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("in force");
                 let headers = [("Range", "bytes=100-"), ("If-Range", etag.as_str())];
                 let whole = raw.get_file(&path, &headers).await;
                 assert_eq!(whole.status(), 200, "another version: the whole");
@@ -366,11 +334,9 @@ async fn range_faults_prevent_a_resume() {
 
 #[tokio::test]
 async fn faults_apply_only_to_matching_methods_and_files() {
-    let raw = RawServer::start(
-        READY,
-        r#"[{"on":"file","file":"avatar.glb","do":"reset"},{"on":"login","do":"reset"}]"#,
-    )
-    .await;
+    let raw =
+        RawServer::start(READY, r#"[{"on":"file","file":"avatar.glb","do":"reset"},{"on":"login","do":"reset"}]"#)
+            .await;
     let path = raw.redeemed_portrait_path().await;
     assert_eq!(raw.send_request(&format!("HEAD {path}"), &[]).await.status(), 200);
     assert_eq!(raw.get_file(&path, &[]).await.status(), 200, "another file");
@@ -385,8 +351,7 @@ async fn tester_sets_lists_and_clears_faults() {
     assert_eq!(test.get("/sandbox/faults", &[]).await.text(), "[]");
     let put = async |list: &'static str| test.send_request(Method::PUT, "/sandbox/faults", &[], list).await;
     let set = put(r#"[{"on":"generate","nth":1,"do":{"status":{"code":500}}}]"#).await;
-    let expected =
-        r#"[{"fault":{"on":"generate","nth":[1],"do":{"status":{"code":500}}},"seen":0,"struck":0}]"#;
+    let expected = r#"[{"fault":{"on":"generate","nth":[1],"do":{"status":{"code":500}}},"seen":0,"struck":0}]"#;
     assert_eq!((set.status.as_u16(), set.text()), (200, expected));
     assert_eq!(test.send_request(Method::POST, "/generateExportToken", &[], Body::empty()).await.status, 500);
     assert_eq!(test.send_request(Method::POST, "/generateExportToken", &[], Body::empty()).await.status, 403);
@@ -394,11 +359,7 @@ async fn tester_sets_lists_and_clears_faults() {
     assert_eq!((&counted[0]["seen"], &counted[0]["struck"]), (&2.into(), &1.into()));
     let bad = put(r#"[{"on":"redeem","do":{"status":{"code":"x"}}}]"#).await;
     assert_eq!(bad.status_and_code(), (400, 107));
-    assert!(
-        bad.text().contains("[0].do.status.code") && bad.text().contains("--list-faults"),
-        "{}",
-        bad.text()
-    );
+    assert!(bad.text().contains("[0].do.status.code") && bad.text().contains("--list-faults"), "{}", bad.text());
     assert_eq!(test.get("/sandbox/faults", &[]).await.json(), counted, "nothing changed");
     assert_eq!(test.send_request(Method::DELETE, "/sandbox/faults", &[], Body::empty()).await.status, 204);
     assert_eq!(test.get("/sandbox/faults", &[]).await.text(), "[]");

@@ -40,11 +40,9 @@ async fn url_expires_after_five_minutes() {
 async fn unfinished_delivery_resumes_with_range() {
     let test = TestSandbox::new(Scenario::ExistingAvatar);
     let path = &test.redeem_new_avatar().await[0].1;
-    let response =
-        test.app.clone().oneshot(request(Method::GET, path, &[], Body::empty())).await.expect("infallible");
+    let response = test.app.clone().oneshot(request(Method::GET, path, &[], Body::empty())).await.expect("infallible");
     let etag = response.headers()["etag"].to_str().expect("visible").to_owned();
-    let whole: usize =
-        response.headers()["content-length"].to_str().expect("visible").parse().expect("a number");
+    let whole: usize = response.headers()["content-length"].to_str().expect("visible").parse().expect("a number");
     let mut body = response.into_body().into_data_stream();
     let first = body.next().await.expect("a chunk").expect("bytes");
     drop(body);
@@ -63,11 +61,7 @@ async fn unfinished_delivery_resumes_with_range() {
     assert_eq!(rest.status, 206);
     assert_eq!(rest.header("content-range"), format!("bytes {}-{}/{whole}", first.len(), whole - 1));
     assert_eq!(first.len() + rest.body.len(), whole);
-    assert_eq!(
-        test.get(path, &[("Range", &range)]).await.status_and_code(),
-        (410, 101),
-        "used up by its last byte"
-    );
+    assert_eq!(test.get(path, &[("Range", &range)]).await.status_and_code(), (410, 101), "used up by its last byte");
 }
 
 #[tokio::test]
@@ -89,11 +83,8 @@ async fn files_of_a_partner_are_served_unchanged() {
     std::fs::write(dir.path().join("anna/avatar.blend"), &big).expect("a file");
     std::fs::write(dir.path().join("anna/avatar_fbx.zip"), b"").expect("an empty file");
     let assets = Some(dir.path().to_owned());
-    let test = TestSandbox::with_settings(Settings {
-        scenario: Scenario::ExistingAvatar,
-        assets,
-        ..Settings::default()
-    });
+    let test =
+        TestSandbox::with_settings(Settings { scenario: Scenario::ExistingAvatar, assets, ..Settings::default() });
     let files = test.redeem_new_avatar().await;
     let types: Vec<_> = files.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(types, ["blend", "fbx"]);
@@ -114,11 +105,8 @@ async fn huge_file_of_a_partner_is_streamed_from_the_requested_offset() {
     // A sparse file takes no disk space.
     std::fs::File::create(anna.join("body.glb")).and_then(|file| file.set_len(SIZE)).expect("a file");
     let assets = Some(dir.path().to_owned());
-    let test = TestSandbox::with_settings(Settings {
-        scenario: Scenario::ExistingAvatar,
-        assets,
-        ..Settings::default()
-    });
+    let test =
+        TestSandbox::with_settings(Settings { scenario: Scenario::ExistingAvatar, assets, ..Settings::default() });
     let path = &test.redeem_new_avatar().await[0].1;
     let tail = test.get(path, &[("Range", &format!("bytes={}-{}", SIZE - 5, SIZE - 2))]).await;
     assert_eq!((tail.status.as_u16(), tail.body.len()), (206, 4));

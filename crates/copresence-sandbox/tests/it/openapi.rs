@@ -23,10 +23,11 @@ async fn committed_openapi_document_is_the_served_one() {
 async fn every_endpoint_of_faults_is_documented() {
     let served = TestSandbox::new(Scenario::Happy).get("/openapi.json", &[]).await.json();
     for (_, word, method, path) in Endpoint::ALL {
-        let documented =
-            served["paths"].as_object().expect("paths").iter().any(|(known, methods)| {
-                known.starts_with(path) && methods.get(method.to_lowercase()).is_some()
-            });
+        let documented = served["paths"]
+            .as_object()
+            .expect("paths")
+            .iter()
+            .any(|(known, methods)| known.starts_with(path) && methods.get(method.to_lowercase()).is_some());
         assert!(documented, "{word}: {method} {path}");
     }
 }

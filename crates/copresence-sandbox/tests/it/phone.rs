@@ -23,11 +23,7 @@ async fn page_has_ids_for_tests_and_nothing_inline() {
     assert!(page.text().contains("not the Copresence app"));
     let policy = page.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert!(
-        !page.text().contains("<style")
-            && !page.text().contains("style=")
-            && !page.text().contains("onclick")
-    );
+    assert!(!page.text().contains("<style") && !page.text().contains("style=") && !page.text().contains("onclick"));
     assert_eq!(page.header("referrer-policy"), "no-referrer");
     for file in ["/static/phone.js", "/static/phone-crop.js", "/static/phone.css", "/static/index.css"] {
         assert_eq!(test.get(file, &[]).await.status, 200, "{file}");
@@ -103,9 +99,7 @@ async fn page_uses_the_browsers_language_or_the_selected_one() {
     // Each language link keeps the token, with its characters escaped.
     let page = test.get("/phone?exportToken=%22%3E%3Cb%3E%26x%3D1&lang=fr", &[]).await;
     assert_eq!(page.status, 404);
-    assert!(
-        !page.text().contains("<b>") && page.text().contains("exportToken=%22%3E%3Cb%3E%26x%3D1&amp;lang=ja")
-    );
+    assert!(!page.text().contains("<b>") && page.text().contains("exportToken=%22%3E%3Cb%3E%26x%3D1&amp;lang=ja"));
 }
 
 #[tokio::test]
@@ -113,8 +107,7 @@ async fn avatar_without_portrait_is_shown_by_its_initial() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(dir.path().join("Özil")).expect("a sub-folder");
     std::fs::write(dir.path().join("Özil/avatar.glb"), b"glTF").expect("a file");
-    let test =
-        TestSandbox::with_settings(Settings { assets: Some(dir.path().to_owned()), ..Settings::default() });
+    let test = TestSandbox::with_settings(Settings { assets: Some(dir.path().to_owned()), ..Settings::default() });
     let token = test.generate().await;
     let page = test.get(&format!("/phone?exportToken={token}"), &[]).await;
     assert!(page.text().contains(">Ö</span>") && !page.text().contains("/portrait"), "{}", page.text());

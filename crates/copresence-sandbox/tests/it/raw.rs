@@ -75,12 +75,7 @@ impl RawServer {
     }
 
     /// Like [`RawServer::send_request`], but stops reading after `most` bytes.
-    pub(crate) async fn read_at_most(
-        &self,
-        line: &str,
-        headers: &[(&str, &str)],
-        most: usize,
-    ) -> RawResponse {
+    pub(crate) async fn read_at_most(&self, line: &str, headers: &[(&str, &str)], most: usize) -> RawResponse {
         let mut socket = self.send(line, headers);
         tokio::task::spawn_blocking(move || read_until_end(&mut socket, most)).await.expect("received")
     }

@@ -22,10 +22,9 @@ async fn schemathesis_finds_no_error_in_the_api() {
         command.args(["--config-file", concat!(env!("CARGO_MANIFEST_DIR"), "/schemathesis.toml")]);
         command.args(["run", server.local_url().join("openapi.json").expect("a URL").as_str()]);
         // The sandbox's own credentials, generated for this test.
-        for (name, value) in [
-            (crate::support::API_KEY, known.api_key.expose()),
-            (crate::support::SESSION, known.session_token.expose()),
-        ] {
+        for (name, value) in
+            [(crate::support::API_KEY, known.api_key.expose()), (crate::support::SESSION, known.session_token.expose())]
+        {
             command.args(["--header", &format!("{name}: {value}")]);
         }
         command.args(round).args(["--max-examples", "25", "--seed", "1", "--no-color"]);

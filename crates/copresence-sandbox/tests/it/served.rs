@@ -33,24 +33,18 @@ async fn visit_over_http_from_token_to_files() {
     let body: serde_json::Value = generated.await.expect("a response").json().await.expect("JSON");
     let token = body["token"].as_str().expect("a token");
     assert_eq!(server.qr_link_template(), format!("{base}phone?exportToken={{token}}"));
-    let page =
-        http.get(server.qr_link_template().replace("{token}", token)).send().await.expect("a response");
+    let page = http.get(server.qr_link_template().replace("{token}", token)).send().await.expect("a response");
     assert_eq!(page.status(), 200);
     server.sandbox().associate_avatar(token, &AvatarChoice::New, None).expect("free");
-    let redeem = || {
-        http.get(url("/redeemExportToken"))
-            .header(API_KEY, known.api_key.expose())
-            .header(TOKEN, token)
-            .send()
-    };
+    let redeem =
+        || http.get(url("/redeemExportToken")).header(API_KEY, known.api_key.expose()).header(TOKEN, token).send();
     let ready: serde_json::Value = redeem().await.expect("a response").json().await.expect("JSON");
     for entry in ready["payload_complete"].as_array().expect("ready") {
         let file = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
         assert_eq!(file.status(), 200);
         let length = file.content_length().expect("a length");
         assert_eq!(file.bytes().await.expect("a whole body").len() as u64, length);
-        let again =
-            http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
+        let again = http.get(entry["download_URL"].as_str().expect("a URL")).send().await.expect("a response");
         assert_eq!(again.status(), 410);
     }
     assert_eq!(redeem().await.expect("a response").status(), 400);
@@ -82,8 +76,7 @@ async fn server_on_all_addresses_has_a_phone_url() {
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
     assert!(server.qr_link_template().starts_with(phones.as_str()));
     server.stop().await;
-    let settings =
-        Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
+    let settings = Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.qr_link_template(), "https://booth.test/s/phone?exportToken={token}");
     server.stop().await;
@@ -91,8 +84,7 @@ async fn server_on_all_addresses_has_a_phone_url() {
 
 #[tokio::test]
 async fn invalid_settings_are_refused() {
-    let start =
-        async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
+    let start = async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
     assert!(start(Settings { speed: 0.0, ..Settings::default() }).await.contains("speed"));
     assert!(start(Settings { api_key: " ".into(), ..Settings::default() }).await.contains("API key"));
     let gone = Settings { assets: Some("no/such/folder".into()), ..Settings::default() };
@@ -101,8 +93,7 @@ async fn invalid_settings_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn https_serves_the_api_and_applies_faults() {
-    let list =
-        br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
+    let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_faults(list).expect("a list");
     let scenario = Scenario::ExistingAvatar;
     let settings = Settings {
@@ -117,8 +108,7 @@ async fn https_serves_the_api_and_applies_faults() {
     assert_eq!(server.certificate_fingerprint().expect("a certificate").split(':').count(), 32);
     // Fails if another test of this process has installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let http =
-        reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
+    let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
     let known = server.sandbox().credentials();
     let url = |path: &str| server.local_url().join(path).expect("a URL");
     let generate = http
@@ -127,12 +117,8 @@ async fn https_serves_the_api_and_applies_faults() {
         .header(SESSION, known.session_token.expose());
     let body: serde_json::Value = generate.send().await.expect("a response").json().await.expect("JSON");
     let token = body["token"].as_str().expect("a token");
-    let redeem = || {
-        http.get(url("/redeemExportToken"))
-            .header(API_KEY, known.api_key.expose())
-            .header(TOKEN, token)
-            .send()
-    };
+    let redeem =
+        || http.get(url("/redeemExportToken")).header(API_KEY, known.api_key.expose()).header(TOKEN, token).send();
     assert_eq!(redeem().await.expect("a response").status(), 200);
     assert!(redeem().await.is_err(), "reset");
     assert!(redeem().await.expect("a head").bytes().await.is_err(), "cut");

@@ -9,9 +9,7 @@ use copresence_sandbox::{AvatarChoice, Scenario};
 async fn tester_associates_avatars_and_forces_states() {
     let test = TestSandbox::new(Scenario::Happy);
     let token = test.generate().await;
-    let call = async |what: &str, body: &'static str| {
-        test.post(&format!("/sandbox/tokens/{token}/{what}"), body).await
-    };
+    let call = async |what: &str, body: &'static str| test.post(&format!("/sandbox/tokens/{token}/{what}"), body).await;
     assert_eq!(call("complete", "").await.status_and_code(), (409, 119), "no avatar yet");
     assert_eq!(call("associate", r#"{"avatar":"nobody"}"#).await.status_and_code(), (400, 107));
     let unknown = call("associate", r#"{"avatar":"new","scenario":"sunny"}"#).await;
@@ -45,9 +43,7 @@ async fn watcher_runs_between_a_response_and_the_next_request() {
     });
     let token = test.generate().await;
     let status = async || {
-        test.redeem(&token).await.json()["payload_incomplete"]["completion_status"]
-            .as_str()
-            .map(str::to_owned)
+        test.redeem(&token).await.json()["payload_incomplete"]["completion_status"].as_str().map(str::to_owned)
     };
     assert_eq!(status().await.as_deref(), Some("no_associated_avatar"));
     assert_eq!(status().await.as_deref(), Some("in_queue"));
@@ -97,15 +93,11 @@ async fn request_log_contains_no_secret_and_is_cleared() {
         assert!(!log.text().contains(secret), "{}", log.text());
     }
     let lines = log.json();
-    let paths: Vec<_> =
-        lines.as_array().expect("a list").iter().map(|l| l["path"].as_str().expect("a path")).collect();
+    let paths: Vec<_> = lines.as_array().expect("a list").iter().map(|l| l["path"].as_str().expect("a path")).collect();
     assert_eq!(paths[..2], ["/generateExportToken", "/redeemExportToken"]);
     assert!(paths[2].starts_with("/phone/status?exportToken=…"));
     let first = live.recv().await.expect("a line");
-    assert_eq!(
-        (first.method.as_str(), first.path.as_str(), first.status),
-        ("POST", "/generateExportToken", 200)
-    );
+    assert_eq!((first.method.as_str(), first.path.as_str(), first.status), ("POST", "/generateExportToken", 200));
     assert_eq!(test.send_request(Method::DELETE, "/sandbox/requests", &[], Body::empty()).await.status, 204);
     assert_eq!(test.get("/sandbox/state", &[("X-Sandbox-Watch", "1")]).await.status, 200);
     assert_eq!(test.get("/sandbox/requests", &[]).await.json().as_array().expect("a list").len(), 1);

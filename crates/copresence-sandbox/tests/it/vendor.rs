@@ -26,9 +26,7 @@ async fn token_goes_through_the_queue_to_files_and_is_spent() {
     let types: Vec<_> = body["payload_complete"].as_array().expect("a list").iter().collect();
     let kinds: Vec<_> = types.iter().map(|entry| entry["export_type"].as_str().expect("a type")).collect();
     assert_eq!(kinds, ["glb", "obj", "png"]);
-    assert!(
-        types.iter().all(|entry| entry["download_URL"].as_str().is_some_and(|u| u.starts_with("http://")))
-    );
+    assert!(types.iter().all(|entry| entry["download_URL"].as_str().is_some_and(|u| u.starts_with("http://"))));
     assert_eq!(test.redeem(&token).await.status_and_code(), (400, 101), "spent");
 }
 
@@ -38,17 +36,14 @@ async fn wrong_credentials_are_refused() {
     let known = test.sandbox.credentials();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let generate = async |headers: &[(&str, &str)]| {
-        test.send_request(Method::POST, "/generateExportToken", headers, Body::empty())
-            .await
-            .status_and_code()
+        test.send_request(Method::POST, "/generateExportToken", headers, Body::empty()).await.status_and_code()
     };
     assert_eq!(generate(&[(SESSION, session)]).await, (403, 119));
     assert_eq!(generate(&[(API_KEY, "wrong"), (SESSION, session)]).await, (403, 119));
     assert_eq!(generate(&[(API_KEY, key)]).await, (401, 209));
     assert_eq!(generate(&[(API_KEY, key), (SESSION, "r:wrong")]).await, (401, 209));
     let token = test.generate().await;
-    let redeem =
-        async |headers: &[(&str, &str)]| test.get("/redeemExportToken", headers).await.status_and_code();
+    let redeem = async |headers: &[(&str, &str)]| test.get("/redeemExportToken", headers).await.status_and_code();
     assert_eq!(redeem(&[(TOKEN, &token)]).await, (403, 119));
     assert_eq!(redeem(&[(API_KEY, key)]).await, (400, 101));
     assert_eq!(redeem(&[(API_KEY, key), (TOKEN, "unknown")]).await, (400, 101));
@@ -60,24 +55,17 @@ async fn login_returns_a_valid_session_token() {
     let known = test.sandbox.credentials();
     let key = known.api_key.expose();
     let login = async |body: String| test.send_request(Method::POST, "/login", &[(API_KEY, key)], body).await;
-    let body = |password: &str| {
-        serde_json::json!({"username": known.username.expose(), "password": password}).to_string()
-    };
+    let body =
+        |password: &str| serde_json::json!({"username": known.username.expose(), "password": password}).to_string();
     let response = login(body(known.password.expose())).await.json();
     let session = response["sessionToken"].as_str().expect("a session token");
     assert!(session.starts_with("r:") && session != known.session_token.expose());
     let headers = [(API_KEY, key), (SESSION, session)];
-    assert_eq!(
-        test.send_request(Method::POST, "/generateExportToken", &headers, Body::empty()).await.status,
-        200
-    );
+    assert_eq!(test.send_request(Method::POST, "/generateExportToken", &headers, Body::empty()).await.status, 200);
     assert_eq!(login(body("wrong")).await.status_and_code(), (401, 101));
     assert_eq!(login("{".into()).await.status_and_code(), (400, 107));
     assert_eq!(login("x".repeat(70_000)).await.status, 413);
-    assert_eq!(
-        test.send_request(Method::POST, "/login", &[], body("wrong")).await.status_and_code(),
-        (403, 119)
-    );
+    assert_eq!(test.send_request(Method::POST, "/login", &[], body("wrong")).await.status_and_code(), (403, 119));
 }
 
 #[tokio::test]
@@ -122,11 +110,8 @@ async fn one_of_many_concurrent_redeems_gets_the_urls() {
     test.sandbox.associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
     let key = test.sandbox.credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
-        let (test, token, key) = (
-            TestSandbox { sandbox: test.sandbox.clone(), app: test.app.clone() },
-            token.clone(),
-            key.clone(),
-        );
+        let (test, token, key) =
+            (TestSandbox { sandbox: test.sandbox.clone(), app: test.app.clone() }, token.clone(), key.clone());
         tokio::spawn(async move {
             test.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)]).await.status.as_u16()
         })
@@ -166,9 +151,7 @@ async fn openapi_document_names_the_response_fields() {
     let test = TestSandbox::new(Scenario::Happy);
     let api = test.get("/openapi.json", &[]).await.json();
     assert_eq!(api["openapi"], "3.1.0");
-    for path in
-        ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"]
-    {
+    for path in ["/login", "/generateExportToken", "/redeemExportToken", "/files/{id}/{file}", "/sandbox/state"] {
         assert!(api["paths"].get(path).is_some(), "{path}");
     }
     let fields = |schema: &str| -> Vec<String> {
@@ -195,8 +178,5 @@ async fn index_page_explains_the_calls_and_contains_no_secret() {
     }
     assert!(page.text().contains("/redeemExportToken") && page.text().contains("never-scanned"));
     assert!(page.text().contains("reset_after_spending") && page.text().contains("src=\"/static/index.js\""));
-    assert_eq!(
-        test.get("/static/index.js", &[]).await.header("content-type"),
-        "text/javascript; charset=utf-8"
-    );
+    assert_eq!(test.get("/static/index.js", &[]).await.header("content-type"), "text/javascript; charset=utf-8");
 }

@@ -30,10 +30,7 @@ pub(super) fn duration_to_millis(span: Duration) -> i64 {
 }
 
 /// A path as text if it is UTF-8, otherwise as its raw bytes.
-#[cfg_attr(
-    unix,
-    expect(clippy::unnecessary_wraps, reason = "on other systems a path may not be representable")
-)]
+#[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "on other systems a path may not be representable"))]
 pub(super) fn path_to_value(path: &Path) -> Result<Value, StoreError> {
     if let Some(text) = path.to_str() {
         return Ok(Value::Text(text.to_owned()));
@@ -64,9 +61,8 @@ pub(super) fn path_from_value(value: Value) -> PathBuf {
 /// # Errors
 /// A conversion failure when the text does not have the form of `T`: the journal is damaged.
 pub(super) fn parse_text<T: std::str::FromStr>(column: usize, text: &str) -> rusqlite::Result<T> {
-    text.parse().map_err(|_| {
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, "not in the expected format".into())
-    })
+    text.parse()
+        .map_err(|_| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, "not in the expected format".into()))
 }
 
 #[cfg(test)]

@@ -22,11 +22,10 @@ impl Journal {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
             ensure_step_allowed(visit.has_delivery, id, "no answer with URLs was read")?;
-            let planned: bool = tx.query_row(
-                "SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)",
-                [id.to_string()],
-                |row| row.get(0),
-            )?;
+            let planned: bool =
+                tx.query_row("SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)", [id.to_string()], |row| {
+                    row.get(0)
+                })?;
             ensure_step_allowed(!planned, id, "its files are planned already")?;
             let mut insert = tx.prepare(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
@@ -57,10 +56,7 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute(
-                    "UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2",
-                    params![visit, index],
-                )
+                tx.execute("UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2", params![visit, index])
             },
         )
         .await
@@ -114,14 +110,19 @@ impl Journal {
         format: FileFormat,
     ) -> Result<(), StoreError> {
         let sha256 = sha256.to_string();
-        self.update_unfinished_file(CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten), *id, index, move |tx, visit, index| {
-            tx.execute(
-                "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
+        self.update_unfinished_file(
+            CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten),
+            *id,
+            index,
+            move |tx, visit, index| {
+                tx.execute(
+                    "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL
                  WHERE visit = ?1 AND idx = ?2",
-                params![visit, index, column::size_to_integer(bytes), sha256, format.as_str()],
-            )
-        })
+                    params![visit, index, column::size_to_integer(bytes), sha256, format.as_str()],
+                )
+            },
+        )
         .await
     }
 
@@ -138,13 +139,18 @@ impl Journal {
         spent: bool,
     ) -> Result<(), StoreError> {
         let why = why.to_owned();
-        self.update_unfinished_file(CommitCrashPoints(CrashPoint::FailureWriting, CrashPoint::FailureWritten), *id, index, move |tx, visit, index| {
-            tx.execute(
+        self.update_unfinished_file(
+            CommitCrashPoints(CrashPoint::FailureWriting, CrashPoint::FailureWritten),
+            *id,
+            index,
+            move |tx, visit, index| {
+                tx.execute(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
                 params![visit, index, why, spent],
             )
-        })
+            },
+        )
         .await
     }
 

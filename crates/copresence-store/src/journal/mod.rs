@@ -7,27 +7,27 @@
 //!
 //! # The order of calls
 //! ```text
-//! begin → token_issued → { redeem_intent → [request] → redeem_never_sent
-//!                                                    | redeem_answered_and_read           no URLs: one transaction
-//!                                                    | redeem_answered   → [use it] → redeem_read
-//!                                                    | redeem_unanswered → [use it] → redeem_read }*
-//!       → (redeem_salvaged) → files_planned → { file_requested → [GET] → file_progress* → file_whole | file_failed }*
-//!       → [AvatarFolder::publish] → ended
+//! record_start → record_token → { record_redeem_intent → [request] → record_redeem_never_sent
+//!                                                    | record_poll_answer           no URLs: one transaction
+//!                                                    | record_raw_answer   → [use it] → record_answer_kind
+//!                                                    | record_lost_answer → [use it] → record_answer_kind }*
+//!       → (record_partial_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
+//!       → [PartialAvatarFolder::publish] → record_end
 //! ```
 //!
 //! # What the guards refuse ([`StoreError::StepRefused`])
 //! | call | refused |
 //! |---|---|
-//! | `redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
-//! | `redeem_never_sent`, `redeem_unanswered`, `redeem_answered`, `redeem_answered_and_read` | when that redeem is not open |
-//! | `redeem_answered_and_read` | for an answer whose body is to be kept |
-//! | `redeem_read` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
-//! | `redeem_salvaged` | when no body of that redeem is kept; after an answer with URLs; after the end |
-//! | `files_planned` | before an answer with URLs; a second time; after the end |
-//! | `file_…` | for a file that is not planned, or is whole; after the end |
-//! | `token_issued` | a second time; after the end |
-//! | `ended` | a second time |
-//! | `reopen` | when the ending retained nothing |
+//! | `record_redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
+//! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_poll_answer` | when that redeem is not open |
+//! | `record_poll_answer` | for an answer whose body is to be kept |
+//! | `record_answer_kind` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
+//! | `record_partial_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
+//! | `record_planned_files` | before an answer with URLs; a second time; after the end |
+//! | `record_file_…` | for a file that is not planned, or is whole; after the end |
+//! | `record_token` | a second time; after the end |
+//! | `record_end` | a second time |
+//! | `reopen_visit` | when the ending retained nothing |
 //!
 //! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
 //! answer is worth more than the order of calls.
@@ -45,7 +45,7 @@
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
 //!
-//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`JournalFailed::load_unfinished_visits`]
+//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`Journal::load_unfinished_visits`]
 //! gives what is retained. Erased means: overwritten in the database (`secure_delete`), and the WAL truncated. The body
 //! of an answer without URLs is not stored, or erased once it was read. The partial body of a lost or unreadable answer
 //! is kept if it names files: until an answer shows that the token is active, or as long as the token itself.
@@ -62,10 +62,9 @@ mod redeem;
 mod writer;
 
 pub use record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, PlannedFile, PollAnswer,
-    RedeemNumber, RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem,
-    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase,
-    VisitRecord, VisitStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, PlannedFile, PollAnswer, RedeemNumber,
+    RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState,
+    UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase, VisitRecord, VisitStart,
 };
 
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -102,8 +101,7 @@ impl Journal {
         let open = || -> rusqlite::Result<(Connection, i64)> {
             let mut connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            let mode: String =
-                connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+            let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
             if mode != "wal" {
                 // Some network disks do not support it: as durable, but readers wait while another program writes.
                 tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
@@ -142,14 +140,11 @@ impl Journal {
     pub async fn record_start(&self, start: &VisitStart) -> Result<(), StoreError> {
         let start = start.clone();
         let out_dir = column::path_to_value(&start.out_dir)?;
-        let required: Vec<&str> =
-            start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
+        let required: Vec<&str> = start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
         let required = serde_json::to_string(&required).unwrap_or_default();
         let limits = start.limits;
-        self.queue_write_transaction(
-            CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten),
-            move |tx| {
-                let made = tx.execute(
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
+            let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
                      started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
@@ -168,9 +163,8 @@ impl Journal {
                     limits.map(|limits| column::size_to_integer(limits.min_free_space))
                 ],
             )?;
-                ensure_step_allowed(made == 1, start.id, "it began already")
-            },
-        )
+            ensure_step_allowed(made == 1, start.id, "it began already")
+        })
         .await
     }
 
@@ -188,25 +182,22 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, token, link) = (*id, token.clone(), link.to_owned());
-        self.queue_write_transaction(
-            CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten),
-            move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
-                visit.require_not_ended()?;
-                ensure_step_allowed(!visit.has_been_issued, id, "it has a token already")?;
-                tx.execute(
-                    "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
-                    params![
-                        id.to_string(),
-                        token.expose(),
-                        link,
-                        expires_at.map(column::timestamp_to_micros),
-                        column::timestamp_to_micros(at)
-                    ],
-                )?;
-                Ok(())
-            },
-        )
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
+            let visit = VisitRowState::load_row_state(tx, &id)?;
+            visit.require_not_ended()?;
+            ensure_step_allowed(!visit.has_been_issued, id, "it has a token already")?;
+            tx.execute(
+                "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
+                params![
+                    id.to_string(),
+                    token.expose(),
+                    link,
+                    expires_at.map(column::timestamp_to_micros),
+                    column::timestamp_to_micros(at)
+                ],
+            )?;
+            Ok(())
+        })
         .await
     }
 
@@ -214,12 +205,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_phase(
-        &self,
-        id: &VisitId,
-        phase: VisitPhase,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn record_phase(&self, id: &VisitId, phase: VisitPhase, at: Timestamp) -> Result<(), StoreError> {
         let column = match phase {
             VisitPhase::Associated => "associated_at",
             VisitPhase::Queued => "queued_at",
@@ -228,15 +214,12 @@ impl Journal {
             VisitPhase::Saved => "saved_at",
         };
         let id = *id;
-        self.queue_write_transaction(
-            CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten),
-            move |tx| {
-                VisitRowState::load_row_state(tx, &id)?;
-                let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
-                tx.execute(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
-                Ok(())
-            },
-        )
+        self.queue_write_transaction(CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
+            VisitRowState::load_row_state(tx, &id)?;
+            let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
+            tx.execute(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
+            Ok(())
+        })
         .await
     }
 
@@ -250,36 +233,32 @@ impl Journal {
     pub async fn record_end(&self, id: &VisitId, ending: &VisitEnding) -> Result<RetainedData, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
-        self.write_and_truncate_wal(
-            CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
-            move |tx| {
-                let visit = VisitRowState::load_row_state(tx, &id)?;
-                ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
-                let open = is_recoverable_ending(&ending)
-                    || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
-                let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
-                tx.execute(
-                    "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
+        self.write_and_truncate_wal(CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
+            let visit = VisitRowState::load_row_state(tx, &id)?;
+            ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
+            let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
+            let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
+            tx.execute(
+                "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
                  WHERE id = ?1",
-                    params![
-                        id.to_string(),
-                        column::timestamp_to_micros(ending.at),
-                        ending.code,
-                        ending.exit,
-                        ending.message,
-                        ending.visit_state,
-                        directory,
-                        kept != RetainedData::Nothing
-                    ],
-                )?;
-                if kept == RetainedData::Nothing {
-                    forget::erase_secrets(tx, &id)?;
-                    polls::fold_polls(tx, &id)?;
-                }
-                Ok(kept)
-            },
-        )
+                params![
+                    id.to_string(),
+                    column::timestamp_to_micros(ending.at),
+                    ending.code,
+                    ending.exit,
+                    ending.message,
+                    ending.visit_state,
+                    directory,
+                    kept != RetainedData::Nothing
+                ],
+            )?;
+            if kept == RetainedData::Nothing {
+                forget::erase_secrets(tx, &id)?;
+                polls::fold_polls(tx, &id)?;
+            }
+            Ok(kept)
+        })
         .await
     }
 
@@ -291,17 +270,24 @@ impl Journal {
     /// an I/O or database failure.
     pub async fn reopen_visit(&self, id: &VisitId) -> Result<(), StoreError> {
         let id = *id;
-        self.queue_write_transaction(CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
-            ensure_step_allowed(!visit.has_ended || visit.is_recoverable, id, "it ended, and nothing was kept of it")?;
-            tx.execute(
-                "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                ensure_step_allowed(
+                    !visit.has_ended || visit.is_recoverable,
+                    id,
+                    "it ended, and nothing was kept of it",
+                )?;
+                tx.execute(
+                    "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
                      ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
                  WHERE id = ?1",
-                params![id.to_string()],
-            )?;
-            Ok(())
-        })
+                    params![id.to_string()],
+                )?;
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -426,11 +412,7 @@ impl VisitRowState {
     }
 
     /// What `recover` could use.
-    fn retained_for_recovery(
-        &self,
-        tx: &Transaction<'_>,
-        id: &VisitId,
-    ) -> Result<RetainedData, TransactionError> {
+    fn retained_for_recovery(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<RetainedData, TransactionError> {
         if self.is_ephemeral {
             return Ok(RetainedData::Nothing);
         }

@@ -1,9 +1,9 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, RedeemNumber, RedeemOutcome,
-    RedeemRecord, TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState, UnfinishedSummary,
-    UnfinishedVisit, VisitEnding, VisitLimits, VisitRecord, VisitStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, RedeemNumber, RedeemOutcome, RedeemRecord,
+    TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit,
+    VisitEnding, VisitLimits, VisitRecord, VisitStart,
 };
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
@@ -43,10 +43,7 @@ impl Journal {
     /// # Errors
     /// Failures of the disk or the database.
     pub async fn count_visits(&self) -> Result<u32, StoreError> {
-        self.queue_read_transaction(|tx| {
-            Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)
-        })
-        .await
+        self.queue_read_transaction(|tx| Ok(tx.query_row("SELECT count(*) FROM visits", [], |row| row.get(0))?)).await
     }
 
     /// One visit with its redeems and files, without secrets; `None` when there is none of that id.
@@ -57,11 +54,7 @@ impl Journal {
         let id = *id;
         self.queue_read_transaction(move |tx| {
             let Some(visit) = load_visit_record(tx, &id)? else { return Ok(None) };
-            Ok(Some(DetailedVisitRecord {
-                visit,
-                redeems: load_redeems(tx, &id)?,
-                files: load_file_records(tx, &id)?,
-            }))
+            Ok(Some(DetailedVisitRecord { visit, redeems: load_redeems(tx, &id)?, files: load_file_records(tx, &id)? }))
         })
         .await
     }
@@ -74,8 +67,7 @@ impl Journal {
     /// An I/O or database failure.
     pub async fn load_unfinished_visits(&self) -> Result<Vec<UnfinishedVisit>, StoreError> {
         self.queue_read_transaction(|tx| {
-            let mut query =
-                tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
+            let mut query = tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
             visits.into_iter().map(|visit| load_unfinished_details(tx, visit)).collect()
         })
@@ -130,10 +122,7 @@ impl Journal {
 }
 
 /// Loads one visit's record.
-pub(super) fn load_visit_record(
-    tx: &Transaction<'_>,
-    id: &VisitId,
-) -> Result<Option<VisitRecord>, TransactionError> {
+pub(super) fn load_visit_record(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<VisitRecord>, TransactionError> {
     Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
 }
 
@@ -217,8 +206,7 @@ fn unfinished_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSumm
 }
 
 fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
-    let figure =
-        |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
+    let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
     else {
@@ -259,10 +247,7 @@ fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
 }
 
 /// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
-fn load_unfinished_details(
-    tx: &Transaction<'_>,
-    visit: VisitRecord,
-) -> Result<UnfinishedVisit, TransactionError> {
+fn load_unfinished_details(tx: &Transaction<'_>, visit: VisitRecord) -> Result<UnfinishedVisit, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -333,10 +318,7 @@ fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecor
     Ok(load_unfinished_files(tx, id)?.into_iter().map(|file| file.record).collect())
 }
 
-fn load_unfinished_files(
-    tx: &Transaction<'_>,
-    id: &VisitId,
-) -> Result<Vec<UnfinishedFile>, TransactionError> {
+fn load_unfinished_files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
          FROM files WHERE visit = ?1 ORDER BY idx",

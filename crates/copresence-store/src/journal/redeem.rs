@@ -29,11 +29,7 @@ impl Journal {
     /// [`StoreError::StepRefused`] if the visit has no token, another redeem is in flight, the last response was
     /// not read, a response with URLs was read, or the visit has ended; [`StoreError::UnknownVisit`]; an I/O or
     /// database failure.
-    pub async fn record_redeem_intent(
-        &self,
-        id: &VisitId,
-        at: Timestamp,
-    ) -> Result<RedeemNumber, StoreError> {
+    pub async fn record_redeem_intent(&self, id: &VisitId, at: Timestamp) -> Result<RedeemNumber, StoreError> {
         let id = *id;
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::IntentWriting, CrashPoint::IntentWritten),
@@ -48,11 +44,7 @@ impl Journal {
                     [id.to_string()],
                     |row| row.get(0),
                 )?;
-                ensure_step_allowed(
-                    find_open_intent(tx, &id)?.is_none(),
-                    id,
-                    "another redeem of it is in flight",
-                )?;
+                ensure_step_allowed(find_open_intent(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
                 tx.execute(
                     "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
                     params![id.to_string(), last + 1, column::timestamp_to_micros(at)],
@@ -104,13 +96,7 @@ impl Journal {
     /// Queues the end of a redeem whose future was dropped. Does not wait, so it can be called from `Drop` and
     /// outside of a runtime. Ends the redeem `no`, or the one in flight, as unanswered if the request was sent,
     /// otherwise as never sent. Does nothing if no redeem is in flight. A failure is logged.
-    pub fn queue_redeem_cancellation(
-        &self,
-        id: &VisitId,
-        no: Option<RedeemNumber>,
-        was_sent: bool,
-        at: Timestamp,
-    ) {
+    pub fn queue_redeem_cancellation(&self, id: &VisitId, no: Option<RedeemNumber>, was_sent: bool, at: Timestamp) {
         let id = *id;
         self.thread.queue_request(move |database| {
             let written = database.run_write_transaction(LOSS_STEP, move |tx| {
@@ -149,17 +135,17 @@ impl Journal {
             move |tx| {
                 require_open_intent(tx, &id, no)?;
                 tx.execute(
-                "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
+                    "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
                  WHERE visit = ?1 AND no = ?2",
-                params![
-                    id.to_string(),
-                    no.redeem_number(),
-                    column::timestamp_to_micros(at),
-                    status,
-                    body,
-                    column::size_to_integer(body.len() as u64)
-                ],
-            )?;
+                    params![
+                        id.to_string(),
+                        no.redeem_number(),
+                        column::timestamp_to_micros(at),
+                        status,
+                        body,
+                        column::size_to_integer(body.len() as u64)
+                    ],
+                )?;
                 Ok(())
             },
         )
@@ -209,12 +195,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is in flight, was never sent or was already read, or if a body
     /// that must be kept is missing; [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_answer_kind(
-        &self,
-        id: &VisitId,
-        no: RedeemNumber,
-        kind: AnswerKind,
-    ) -> Result<(), StoreError> {
+    pub async fn record_answer_kind(&self, id: &VisitId, no: RedeemNumber, kind: AnswerKind) -> Result<(), StoreError> {
         let id = *id;
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
@@ -247,17 +228,20 @@ impl Journal {
     /// visit has ended; [`StoreError::UnknownVisit`]; an I/O or database failure.
     pub async fn record_partial_as_delivery(&self, id: &VisitId, no: RedeemNumber) -> Result<(), StoreError> {
         let id = *id;
-        self.queue_write_transaction(CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
-            visit.require_not_ended()?;
-            ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
-            let used = tx.execute(
+        self.queue_write_transaction(
+            CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                visit.require_not_ended()?;
+                ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+                let used = tx.execute(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
                 params![id.to_string(), no.redeem_number()],
             )?;
-            ensure_step_allowed(used == 1, id, "nothing is kept of that redeem's answer")?;
-            erase_spent_token(tx, &id, no)
-        })
+                ensure_step_allowed(used == 1, id, "nothing is kept of that redeem's answer")?;
+                erase_spent_token(tx, &id, no)
+            },
+        )
         .await
     }
 
@@ -271,8 +255,7 @@ impl Journal {
     }
 }
 
-const LOSS_STEP: CommitCrashPoints =
-    CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
+const LOSS_STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
 fn write_unanswered_redeem(
     tx: &Transaction<'_>,
@@ -339,21 +322,15 @@ fn erase_partial_bodies(
 
 /// The redeem that is in flight, as far as the journal knows.
 fn find_open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
-    let open = tx.query_row(
-        "SELECT no FROM redeems WHERE visit = ?1 AND state = 'intent'",
-        [id.to_string()],
-        |row| Ok(RedeemNumber(row.get(0)?)),
-    );
+    let open = tx.query_row("SELECT no FROM redeems WHERE visit = ?1 AND state = 'intent'", [id.to_string()], |row| {
+        Ok(RedeemNumber(row.get(0)?))
+    });
     Ok(open.optional()?)
 }
 
 /// Refuses to record the end of a redeem that is not in flight, or of a visit that has ended and retained nothing.
 fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
     let visit = VisitRowState::load_row_state(tx, id)?;
-    ensure_step_allowed(
-        !visit.has_ended || visit.is_recoverable,
-        *id,
-        "it ended, and nothing of it is kept",
-    )?;
+    ensure_step_allowed(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
     ensure_step_allowed(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
 }

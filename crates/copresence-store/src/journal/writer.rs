@@ -129,8 +129,7 @@ impl JournalDatabase {
     /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
     /// is left to the next time.
     pub(super) fn truncate_wal(&self) {
-        let busy =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         if !matches!(busy, Ok(false)) {
             tracing::debug!(?busy, "the journal's WAL is truncated next time");
         }

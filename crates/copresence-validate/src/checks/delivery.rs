@@ -46,11 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
         judge: |observations| {
-            check_delivery_fields(
-                observations,
-                response_fields::judge_export_type_extensions,
-                "file extensions",
-            )
+            check_delivery_fields(observations, response_fields::judge_export_type_extensions, "file extensions")
         },
     },
     Check {
@@ -83,9 +79,7 @@ fn check_urls_delivered(observations: &Observations) -> CheckResult {
         return CheckResult::Pass("delivered".to_owned(), vec![step.number]);
     }
     let mut collector = FindingCollector::default();
-    if let (true, Some(last)) =
-        (observations.is_avatar_ready, observations.steps_with_role(StepRole::Poll).last())
-    {
+    if let (true, Some(last)) = (observations.is_avatar_ready, observations.steps_with_role(StepRole::Poll).last()) {
         collector.add_finding(&[last], "the URLs, because the avatar is ready", "no URLs");
     }
     collector.into_check_result("", "the avatar was not ready within the time limit")
@@ -94,10 +88,7 @@ fn check_urls_delivered(observations: &Observations) -> CheckResult {
 fn check_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        collector.examine_field(
-            step,
-            response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), true),
-        );
+        collector.examine_field(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), true));
     }
     collector.into_check_result("true", NO_DELIVERY)
 }
@@ -119,10 +110,8 @@ fn check_delivery_fields(
 
 fn check_concurrent_redeems(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    let all: Vec<_> = observations
-        .steps_with_role(StepRole::ConcurrentRedeem)
-        .filter(|step| step.reply.is_some())
-        .collect();
+    let all: Vec<_> =
+        observations.steps_with_role(StepRole::ConcurrentRedeem).filter(|step| step.reply.is_some()).collect();
     let delivering: Vec<_> = all.iter().copied().filter(|step| step.is_delivery()).collect();
     if delivering.is_empty() {
         return CheckResult::Inconclusive(NO_DELIVERY.to_owned());

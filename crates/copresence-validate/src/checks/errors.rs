@@ -76,12 +76,9 @@ fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
 
 fn check_error_format(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, _) in
-        error_responses(observations).filter(|(step, _)| step.exchange.call != CallKind::Download)
-    {
+    for (step, _) in error_responses(observations).filter(|(step, _)| step.exchange.call != CallKind::Download) {
         // Responses to preflights and over plain HTTP need no JSON body.
-        if matches!(step.role, StepRole::PreflightGenerate | StepRole::PreflightRedeem | StepRole::PlainHttp)
-        {
+        if matches!(step.role, StepRole::PreflightGenerate | StepRole::PreflightRedeem | StepRole::PlainHttp) {
             continue;
         }
         let point = response_fields::judge_error_format(step.json_body().as_ref());
@@ -98,12 +95,10 @@ fn check_error_format(observations: &Observations) -> CheckResult {
 fn check_errors_repeatable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for role in [StepRole::RedeemUnknown, StepRole::RedeemSpent] {
-        let answered: Vec<_> =
-            observations.steps_with_role(role).filter(|step| step.reply.is_some()).collect();
+        let answered: Vec<_> = observations.steps_with_role(role).filter(|step| step.reply.is_some()).collect();
         for pair in answered.windows(2) {
             let code = |step: &Step| step.json_body().and_then(|body| body.get("code").cloned());
-            let same =
-                pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);
+            let same = pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);
             collector.mark_step_examined(pair[0]);
             collector.examine_step(
                 pair[1],

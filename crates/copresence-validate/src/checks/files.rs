@@ -67,11 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Export with blendshapes, with ARKit's names in `targetNames`: without them the face does not move.",
         judge: |observations| {
-            check_glb_property(
-                observations,
-                "the ARKit names, except gaze and tongue",
-                judge_arkit_blendshapes,
-            )
+            check_glb_property(observations, "the ARKit names, except gaze and tongue", judge_arkit_blendshapes)
         },
     },
     Check {
@@ -152,17 +148,9 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download) {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
-        let received = if empty {
-            format!("{} and an empty body", step.describe_response())
-        } else {
-            step.describe_response()
-        };
-        collector.examine_step(
-            step,
-            step.has_success_status() && !empty,
-            "2xx and the complete file",
-            received,
-        );
+        let received =
+            if empty { format!("{} and an empty body", step.describe_response()) } else { step.describe_response() };
+        collector.examine_step(step, step.has_success_status() && !empty, "2xx and the complete file", received);
     }
     collector.into_check_result("each file was complete", NO_DOWNLOAD)
 }
@@ -188,12 +176,7 @@ fn check_urls_expire(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::LateDownload).filter(|step| step.reply.is_some()) {
         let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.examine_step(
-            step,
-            good,
-            "a refusal (4xx), because the URL has expired",
-            step.describe_response(),
-        );
+        collector.examine_step(step, good, "a refusal (4xx), because the URL has expired", step.describe_response());
     }
     collector.into_check_result("expired", "there was no unused URL")
 }
@@ -235,20 +218,14 @@ fn check_glb_offered(observations: &Observations) -> CheckResult {
         let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         if !kinds.is_empty() {
             let received = format!("{} exports of other types", kinds.len());
-            collector.examine_step(
-                step,
-                kinds.iter().any(|kind| kind == "glb"),
-                "an export of the type glb",
-                received,
-            );
+            collector.examine_step(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", received);
         }
     }
     collector.into_check_result("offered", "no URLs were delivered")
 }
 
 fn judge_arkit_blendshapes(glb: &GlbFacts) -> (bool, String) {
-    let missing: Vec<_> =
-        ARKIT_BLENDSHAPES.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
+    let missing: Vec<_> = ARKIT_BLENDSHAPES.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
     let some = missing.iter().take(4).copied().collect::<Vec<_>>().join(", ");
     (missing.is_empty(), format!("{} are missing, for example {some}", missing.len()))
 }
@@ -261,8 +238,7 @@ fn check_glb_property(
 ) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (index, file) in observations.files.iter().enumerate() {
-        let step =
-            observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
+        let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
         if let (Some(FileInspection::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
             let (good, received) = good(facts);
             collector.examine_step(step, good, expected, received);

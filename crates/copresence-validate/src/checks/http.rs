@@ -104,12 +104,7 @@ fn check_tls(observations: &Observations) -> CheckResult {
         .into_iter()
         .flat_map(|step| step.delivered_urls().into_iter().map(move |u| (step, u)))
     {
-        collector.examine_step(
-            step,
-            url.starts_with("https://"),
-            "download URLs over https",
-            "a URL over http",
-        );
+        collector.examine_step(step, url.starts_with("https://"), "download URLs over https", "a URL over http");
     }
     collector.into_check_result("https", "no response was received")
 }
@@ -146,9 +141,7 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
 
 fn check_api_uncacheable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong())
-    {
+    for step in api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong()) {
         collector.examine_field(
             step,
             response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
@@ -174,9 +167,7 @@ fn check_cors(observations: &Observations) -> CheckResult {
 
 fn check_no_server_errors(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer)
-    {
+    for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer) {
         let good = step.response_status().is_some_and(|status| status < 500);
         collector.examine_step(step, good, "a status below 500", step.describe_response());
     }
@@ -201,8 +192,7 @@ fn check_latency(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     collector.mark_step_examined(steps[0]);
     if times.p95 > LATENCY_LIMIT {
-        let slow: Vec<_> =
-            steps.iter().copied().filter(|step| step.exchange.duration > LATENCY_LIMIT).collect();
+        let slow: Vec<_> = steps.iter().copied().filter(|step| step.exchange.duration > LATENCY_LIMIT).collect();
         collector.add_finding(&slow, "95 % within 2 s", summary.clone());
     }
     collector.into_check_result(summary, "no response was received")
@@ -216,15 +206,10 @@ mod tests {
     use copresence_client::Exchange;
     use copresence_client::probe::ProbeResponse;
 
-    fn build_step(
-        role: StepRole,
-        status: u16,
-        header: Option<(&'static str, &'static str)>,
-        took: Duration,
-    ) -> Step {
-        let headers = header.into_iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
-        });
+    fn build_step(role: StepRole, status: u16, header: Option<(&'static str, &'static str)>, took: Duration) -> Step {
+        let headers = header
+            .into_iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
         Step {
             number: 1,
             act: Act::Fresh,
@@ -274,12 +259,8 @@ mod tests {
     #[test]
     fn hsts_is_required_over_tls_with_a_max_age() {
         let judged = |header| {
-            check_hsts(&observe(
-                true,
-                false,
-                vec![build_step(StepRole::RedeemFresh, 200, header, FAST_RESPONSE)],
-            ))
-            .verdict()
+            check_hsts(&observe(true, false, vec![build_step(StepRole::RedeemFresh, 200, header, FAST_RESPONSE)]))
+                .verdict()
         };
         assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
         assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);

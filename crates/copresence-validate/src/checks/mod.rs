@@ -71,9 +71,8 @@ fn find_repeated_tokens(observations: &Observations, expected: &str) -> (Finding
     let mut collector = FindingCollector::default();
     let mut earlier = BTreeMap::new();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
-        let token = step
-            .json_body()
-            .and_then(|body| Some(body.pointer(&observations.target_info.token_pointer)?.to_string()));
+        let token =
+            step.json_body().and_then(|body| Some(body.pointer(&observations.target_info.token_pointer)?.to_string()));
         let Some(token) = token else { continue };
         collector.mark_step_examined(step);
         if let Some(first) = earlier.insert(token, step) {
@@ -93,11 +92,7 @@ mod tests {
     #[test]
     fn every_check_has_an_id_a_title_and_a_remedy() {
         for check in CHECKS.iter() {
-            assert!(
-                check.title.ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '`'),
-                "{}",
-                check.id
-            );
+            assert!(check.title.ends_with(|c: char| c.is_alphanumeric() || c == ')' || c == '`'), "{}", check.id);
             assert!(check.remedy.ends_with('.') && check.remedy.len() > 20, "{}", check.id);
             assert!(check.id.contains('.') && check.id.is_ascii(), "{}", check.id);
         }

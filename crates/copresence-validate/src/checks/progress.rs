@@ -165,8 +165,7 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
 /// Values of a field of the status reports, in order, without negative numbers. Other checks judge values that are
 /// not integers.
 fn progress_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
-    let read =
-        |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
+    let read = |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
     progress_reports(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
@@ -204,8 +203,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in failed_avatar_reports(observations) {
         collector.examine_field(step, response_fields::judge_progress_percent(&progress));
-        collector
-            .examine_field(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
+        collector.examine_field(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
     }
     if let (Some(last), true) =
         (observations.steps_with_role(StepRole::PollFailing).last(), collector.has_examined_nothing())
@@ -223,8 +221,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
 fn check_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some())
-    {
+    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some()) {
         collector.examine_step(
             step,
             step.response_status() == Some(200),

@@ -111,9 +111,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "POST does not redeem",
         required_acts: &[Act::Refused],
         remedy: "Answer all methods except GET at /redeemExportToken with 405.",
-        judge: |observations| {
-            check_request_refused(observations, StepRole::RedeemByPost, "POST instead of GET")
-        },
+        judge: |observations| check_request_refused(observations, StepRole::RedeemByPost, "POST instead of GET"),
     },
     Check {
         id: "redeem.untouched",
@@ -145,13 +143,9 @@ fn check_active_token_status(observations: &Observations) -> CheckResult {
     for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
         // Other checks judge these redeems.
         if step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
-            let good =
-                step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
-            let body = if step.json_body().is_some_and(|body| body.is_object()) {
-                ""
-            } else {
-                " without a JSON object"
-            };
+            let good = step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
+            let body =
+                if step.json_body().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
             collector.examine_step(
                 step,
                 good,
@@ -166,10 +160,8 @@ fn check_active_token_status(observations: &Observations) -> CheckResult {
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.redeems_of_active_tokens().filter(|step| step.has_success_status()) {
-        collector.examine_field(
-            step,
-            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
-        );
+        collector
+            .examine_field(step, response_fields::judge_content_type(step.response_header("content-type").as_deref()));
     }
     collector.into_check_result("application/json", "no response was received")
 }
@@ -177,10 +169,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 fn check_not_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in redeems_before_delivery(observations) {
-        collector.examine_field(
-            step,
-            response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false),
-        );
+        collector.examine_field(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
     }
     collector.into_check_result("false in every response before the URLs", "no response was received")
 }
@@ -188,24 +177,18 @@ fn check_not_ready_flag(observations: &Observations) -> CheckResult {
 fn check_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in redeems_before_delivery(observations) {
-        collector.examine_field(
-            step,
-            response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),
-        );
+        collector
+            .examine_field(step, response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()));
     }
     if let Some(step) = observations.delivery_step() {
-        collector.examine_field(
-            step,
-            response_fields::judge_status_report_absent(&step.json_body().unwrap_or_default()),
-        );
+        collector
+            .examine_field(step, response_fields::judge_status_report_absent(&step.json_body().unwrap_or_default()));
     }
     collector.into_check_result("one of the two in every response", "no response was received")
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh_token_reports(
-    observations: &Observations,
-) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
+fn fresh_token_reports(observations: &Observations) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
 }
 
@@ -214,12 +197,7 @@ fn check_fresh_token_status(observations: &Observations) -> CheckResult {
     for (step, progress) in fresh_token_reports(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        collector.examine_step(
-            step,
-            good,
-            "`completion_status`: \"no_associated_avatar\"",
-            describe_value(status),
-        );
+        collector.examine_step(step, good, "`completion_status`: \"no_associated_avatar\"", describe_value(status));
     }
     collector.into_check_result("no_associated_avatar", "no status report was received")
 }
@@ -237,8 +215,7 @@ fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
         observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();
     let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
-        let same = pair[0].response_status() == pair[1].response_status()
-            && pair[0].json_body() == pair[1].json_body();
+        let same = pair[0].response_status() == pair[1].response_status() && pair[0].json_body() == pair[1].json_body();
         collector.mark_step_examined(pair[0]);
         collector.examine_step(pair[1], same, "the same response as before", "a different one");
     }
@@ -248,18 +225,11 @@ fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
 /// Judges the redeem after the refused requests: status 200, and the same `completion_status` as before them.
 fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some())
-    {
+    for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some()) {
         let status = step.completion_status();
         let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(Step::completion_status);
         let good = step.response_status() == Some(200) && status == was;
-        collector.examine_step(
-            step,
-            good,
-            "status 200 and the same status report as before",
-            step.describe_response(),
-        );
+        collector.examine_step(step, good, "status 200 and the same status report as before", step.describe_response());
     }
     collector.into_check_result("unchanged", "no response was received")
 }

@@ -82,10 +82,7 @@ fn worst_result(judged: impl IntoIterator<Item = CheckResult>) -> CheckResult {
         CheckResult::Inconclusive(_) | CheckResult::Skipped(_) => 2,
         CheckResult::NotApplicable(_) => 3,
     };
-    judged
-        .into_iter()
-        .min_by_key(rank)
-        .unwrap_or_else(|| CheckResult::Inconclusive("no request was sent".to_owned()))
+    judged.into_iter().min_by_key(rank).unwrap_or_else(|| CheckResult::Inconclusive("no request was sent".to_owned()))
 }
 
 fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
@@ -118,8 +115,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
         if count.upstream_redeems < count.relay_redeems
             && let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last()
         {
-            let expected =
-                format!("{} redeems at Copresence, one for each request of the run", count.relay_redeems);
+            let expected = format!("{} redeems at Copresence, one for each request of the run", count.relay_redeems);
             collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
@@ -169,17 +165,12 @@ fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last() {
         collector.mark_step_examined(step);
-        for count in
-            observations.upstream_counts.iter().filter(|count| count.upstream_redeems > count.relay_redeems)
-        {
+        for count in observations.upstream_counts.iter().filter(|count| count.upstream_redeems > count.relay_redeems) {
             let expected = format!("{} redeems at Copresence, as many as the run sent", count.relay_redeems);
             collector.add_finding(&[step], expected, format!("{} ({})", count.upstream_redeems, count.when));
         }
     }
-    collector.into_check_result(
-        "as many redeems at the upstream as the run sent",
-        "the upstream reported no count",
-    )
+    collector.into_check_result("as many redeems at the upstream as the run sent", "the upstream reported no count")
 }
 
 fn check_no_redeem_retry(observations: &Observations) -> CheckResult {

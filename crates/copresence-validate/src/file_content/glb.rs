@@ -66,11 +66,7 @@ fn split_chunks(bytes: &[u8]) -> Result<(&[u8], &[u8]), String> {
     }
     let stated = read_u32(bytes, 8).map(|length| length as usize);
     if stated != Some(bytes.len()) {
-        return Err(format!(
-            "its header says {} bytes, but the file has {}",
-            stated.unwrap_or_default(),
-            bytes.len()
-        ));
+        return Err(format!("its header says {} bytes, but the file has {}", stated.unwrap_or_default(), bytes.len()));
     }
     let (document, rest) =
         take_chunk_of_type(&bytes[HEADER_LEN..], JSON_CHUNK_TYPE)?.ok_or("its first chunk is not JSON")?;
@@ -220,8 +216,7 @@ impl GlbModel<'_> {
         for (number, mesh) in self.root.meshes.iter().enumerate() {
             let mut targets = 0;
             for primitive in &mesh.primitives {
-                let vertices =
-                    self.validate_primitive(primitive).map_err(|why| format!("mesh {number}: {why}"))?;
+                let vertices = self.validate_primitive(primitive).map_err(|why| format!("mesh {number}: {why}"))?;
                 let positions = primitive.attributes.get(&Checked::Valid(Semantic::Positions));
                 if positions.is_some_and(|positions| counted.insert(positions.value())) {
                     facts.vertices += vertices;
@@ -229,9 +224,11 @@ impl GlbModel<'_> {
                 targets = targets.max(primitive.targets.as_ref().map_or(0, Vec::len));
             }
             let named = blendshape_names(mesh);
-            facts.blendshapes.extend((0..targets).map(|index| {
-                named.get(index).cloned().unwrap_or_else(|| format!("mesh {number}, target {index}"))
-            }));
+            facts
+                .blendshapes
+                .extend((0..targets).map(|index| {
+                    named.get(index).cloned().unwrap_or_else(|| format!("mesh {number}, target {index}"))
+                }));
         }
         if facts.vertices == 0 {
             return Err("it has no vertices".to_owned());
@@ -245,10 +242,7 @@ impl GlbModel<'_> {
         let positions = primitive.attributes.get(&Checked::Valid(Semantic::Positions));
         let positions = positions.ok_or("a primitive has no positions")?.value();
         let accessor = &self.root.accessors[positions];
-        if !matches!(accessor.type_, Checked::Valid(Type::Vec3))
-            || accessor.min.is_none()
-            || accessor.max.is_none()
-        {
+        if !matches!(accessor.type_, Checked::Valid(Type::Vec3)) || accessor.min.is_none() || accessor.max.is_none() {
             return Err("its positions are not vectors with bounds".to_owned());
         }
         let vertices = count(positions);
@@ -289,7 +283,6 @@ fn blendshape_names(mesh: &json::Mesh) -> Vec<String> {
         #[serde(rename = "targetNames")]
         target_names: Vec<String>,
     }
-    let extras =
-        mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<MeshExtras>(extras.get()).ok());
+    let extras = mesh.extras.as_ref().and_then(|extras| serde_json::from_str::<MeshExtras>(extras.get()).ok());
     extras.map(|extras| extras.target_names).unwrap_or_default()
 }

@@ -34,10 +34,7 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: Option<&str>) -> Result<ZipFacts
     if let Some(ending) = wanted
         && !names.iter().any(|name| name.to_ascii_lowercase().ends_with(ending))
     {
-        return Err(format!(
-            "the zip archive holds no file with the extension {ending}: {}",
-            names.join(", ")
-        ));
+        return Err(format!("the zip archive holds no file with the extension {ending}: {}", names.join(", ")));
     }
     Ok(ZipFacts { entry_names: names })
 }

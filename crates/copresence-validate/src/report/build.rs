@@ -40,10 +40,7 @@ impl Report {
             started_at: format_whole_second(started_at),
             ended_at: format_whole_second(ended_at),
             target: build_target_report(target, plan),
-            environment: Environment {
-                os: std::env::consts::OS.to_owned(),
-                arch: std::env::consts::ARCH.to_owned(),
-            },
+            environment: Environment { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
             budget: Budget {
                 tokens_planned: plan.tokens,
                 tokens_made: ended.tokens_made,
@@ -137,11 +134,9 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
 }
 
 fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
-    let verdicts: BTreeMap<&str, Verdict> =
-        checks.iter().map(|check| (check.id.as_str(), check.verdict)).collect();
+    let verdicts: BTreeMap<&str, Verdict> = checks.iter().map(|check| (check.id.as_str(), check.verdict)).collect();
     let report = |row: &crate::requirement::Requirement| {
-        let row_verdicts: Vec<_> =
-            row.checks.iter().filter_map(|id| verdicts.get(id.as_str()).copied()).collect();
+        let row_verdicts: Vec<_> = row.checks.iter().filter_map(|id| verdicts.get(id.as_str()).copied()).collect();
         RequirementReport {
             id: row.id.clone(),
             place: row.place.clone(),
@@ -158,8 +153,7 @@ fn build_requirement_reports(checks: &[CheckReport]) -> Vec<RequirementReport> {
 /// Combines the verdicts of the checks of one requirement. `Fail` wins, then undecided verdicts, then `Pass`;
 /// `NotApplicable` counts only if all are.
 fn combine_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
-    let order =
-        [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
+    let order = [Verdict::Fail, Verdict::Inconclusive, Verdict::Skipped, Verdict::Pass, Verdict::NotApplicable];
     order.into_iter().find(|verdict| verdicts.contains(verdict))
 }
 
@@ -205,8 +199,7 @@ fn build_act_reports(observations: &Observations) -> Vec<ActReport> {
 
 fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
     let of_call = |call: CallKind| {
-        let answered =
-            observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
+        let answered = observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
         let times: Vec<_> = answered.map(|step| step.exchange.duration).collect();
         let result = compute_percentiles(&times)?;
         Some(LatencyReport {

@@ -37,11 +37,7 @@ impl VerdictChange {
 /// Returns every check whose verdict changed, those that fail now first.
 pub fn compare_verdicts(before: &Report, now: &Report) -> Vec<VerdictChange> {
     let verdicts = |report: &Report| {
-        report
-            .checks
-            .iter()
-            .map(|check| (check.id.clone(), (check.level, check.verdict)))
-            .collect::<BTreeMap<_, _>>()
+        report.checks.iter().map(|check| (check.id.clone(), (check.level, check.verdict))).collect::<BTreeMap<_, _>>()
     };
     let (old, new) = (verdicts(before), verdicts(now));
     let ids: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();

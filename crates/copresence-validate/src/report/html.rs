@@ -104,10 +104,7 @@ impl HtmlReport<'_> {
     /// Indents a body if it is JSON.
     fn pretty_json(body: &str) -> String {
         let value: Result<serde_json::Value, _> = serde_json::from_str(body);
-        value
-            .ok()
-            .and_then(|value| serde_json::to_string_pretty(&value).ok())
-            .unwrap_or_else(|| body.to_owned())
+        value.ok().and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| body.to_owned())
     }
 
     /// Splits a text at its backticks. The flag says whether the part is code.

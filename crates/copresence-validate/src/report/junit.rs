@@ -39,9 +39,7 @@ fn build_test_case(check: &CheckReport) -> TestCase {
     let describe = || {
         let mut text = check.detail.clone();
         for finding in &check.findings {
-            text.push_str(
-                &format_args!("\nexpected {}\nreceived {}", finding.expected, finding.came).to_string(),
-            );
+            text.push_str(&format_args!("\nexpected {}\nreceived {}", finding.expected, finding.came).to_string());
         }
         text.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));
         text

@@ -17,9 +17,7 @@ pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<S
         let Some(reply) = &step.reply else { continue };
         let shape = shapes.entry(response_shape_key(step)).or_default();
         shape.statuses.insert(reply.status);
-        shape
-            .content_types
-            .extend(step.response_header("content-type").map(|kind| kind.to_ascii_lowercase()));
+        shape.content_types.extend(step.response_header("content-type").map(|kind| kind.to_ascii_lowercase()));
         let names = reply.headers.keys().map(|name| name.as_str().to_owned());
         shape.headers.extend(names.filter(|name| !IGNORED_HEADERS.contains(&name.as_str())));
         if let Some(body) = step.json_body() {
@@ -99,21 +97,15 @@ pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>,
             }
         };
         differ("status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
-        differ(
-            "Content-Type",
-            join_alternatives(&one.content_types),
-            join_alternatives(&other.content_types),
-        );
+        differ("Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {
-            let presence =
-                |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
+            let presence = |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
             differ(&format!("header {header}"), presence(one), presence(other));
         }
         let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
         for location in locations {
-            let kinds = |shape: &Shape| {
-                shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
-            };
+            let kinds =
+                |shape: &Shape| shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives);
             differ(location, kinds(one), kinds(other));
         }
     }
@@ -141,12 +133,10 @@ mod tests {
 
     #[test]
     fn a_shape_contains_types_but_no_values() {
-        let body =
-            serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
+        let body = serde_json::json!({"token": "secret", "code": 209, "list": [{"n": 1}, {"n": null}], "x": 1.5});
         let mut fields = BTreeMap::new();
         collect_field_types(&body, "", &mut fields);
-        let found: Vec<_> =
-            fields.iter().map(|(at, kinds)| format!("{at}: {}", join_alternatives(kinds))).collect();
+        let found: Vec<_> = fields.iter().map(|(at, kinds)| format!("{at}: {}", join_alternatives(kinds))).collect();
         assert_eq!(
             found,
             [

@@ -27,22 +27,12 @@ impl CheckRun<'_> {
         self.store_session_token(right);
         let wrong = [
             (StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid),
-            (
-                StepRole::LoginUnknownUser,
-                Some("nobody-on-purpose"),
-                Some(WRONG_CREDENTIAL),
-                CredentialMode::Valid,
-            ),
+            (StepRole::LoginUnknownUser, Some("nobody-on-purpose"), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
             (StepRole::LoginNoKey, None, None, CredentialMode::Missing),
         ];
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let step = self
-                .send_step(
-                    Act::Login,
-                    role,
-                    StepSubject::default(),
-                    wire.build_login_request(user, password, key)?,
-                )
+                .send_step(Act::Login, role, StepSubject::default(), wire.build_login_request(user, password, key)?)
                 .await?;
             if self.observations.steps[step].has_success_status() {
                 self.mask_session_token(step);
@@ -114,12 +104,7 @@ impl CheckRun<'_> {
             vec![
                 (
                     StepRole::RelayTokenNoKey,
-                    wire.build_generate_request(
-                        CredentialMode::Missing,
-                        CredentialMode::Missing,
-                        None,
-                        None,
-                    )?,
+                    wire.build_generate_request(CredentialMode::Missing, CredentialMode::Missing, None, None)?,
                 ),
                 (
                     StepRole::RelayTokenWrongKey,
@@ -131,14 +116,8 @@ impl CheckRun<'_> {
             // Without a session token these cases are the same as the one without a session.
             let with = if session.is_some() { CredentialMode::Valid } else { CredentialMode::Missing };
             vec![
-                (
-                    StepRole::GenerateNoKey,
-                    wire.build_generate_request(CredentialMode::Missing, with, session, None)?,
-                ),
-                (
-                    StepRole::GenerateWrongKey,
-                    wire.build_generate_request(CredentialMode::Wrong, with, session, None)?,
-                ),
+                (StepRole::GenerateNoKey, wire.build_generate_request(CredentialMode::Missing, with, session, None)?),
+                (StepRole::GenerateWrongKey, wire.build_generate_request(CredentialMode::Wrong, with, session, None)?),
                 (
                     StepRole::GenerateNoSession,
                     wire.build_generate_request(CredentialMode::Valid, CredentialMode::Missing, None, None)?,
@@ -147,10 +126,7 @@ impl CheckRun<'_> {
                     StepRole::GenerateWrongSession,
                     wire.build_generate_request(CredentialMode::Valid, CredentialMode::Wrong, None, None)?,
                 ),
-                (
-                    StepRole::GenerateByGet,
-                    wire.build_generate_request(CredentialMode::Valid, with, session, get)?,
-                ),
+                (StepRole::GenerateByGet, wire.build_generate_request(CredentialMode::Valid, with, session, get)?),
             ]
         };
         for (role, request) in cases {

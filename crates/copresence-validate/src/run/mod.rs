@@ -213,8 +213,7 @@ impl<'a> CheckRun<'a> {
             self.judge_finished_checks();
         }
         self.judge_remaining_checks();
-        let verdicts =
-            CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
+        let verdicts = CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
         let avatars = self.observations.steps.iter().filter(|step| step.is_delivery()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.known_secrets_redactor();
@@ -234,14 +233,12 @@ impl<'a> CheckRun<'a> {
 
     /// The reason why a prerequisite of the act was not completed; `None` if all were.
     fn unmet_prerequisite_reason(&self, act: Act) -> Option<String> {
-        act.spec().prerequisites.iter().find_map(|earlier| {
-            match self.observations.act_outcomes.get(earlier) {
-                Some(ActOutcome::Done) => None,
-                Some(
-                    ActOutcome::Incomplete(why) | ActOutcome::Skipped(why) | ActOutcome::NotApplicable(why),
-                ) => Some(why.clone()),
-                None => Some("an act that it needs was not run".to_owned()),
+        act.spec().prerequisites.iter().find_map(|earlier| match self.observations.act_outcomes.get(earlier) {
+            Some(ActOutcome::Done) => None,
+            Some(ActOutcome::Incomplete(why) | ActOutcome::Skipped(why) | ActOutcome::NotApplicable(why)) => {
+                Some(why.clone())
             }
+            None => Some("an act that it needs was not run".to_owned()),
         })
     }
 
@@ -367,8 +364,7 @@ impl<'a> CheckRun<'a> {
     /// Judges every check whose acts have all ended. Checks that examine every step are judged at the end.
     fn judge_finished_checks(&mut self) {
         for check in CHECKS.iter().filter(|check| !check.required_acts.is_empty()) {
-            let have_ended =
-                check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
+            let have_ended = check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
             // These checks also examine steps of later acts.
             let is_late = LATE_CHECKS.contains(&check.id);
             if have_ended && !is_late {
@@ -401,9 +397,8 @@ const LATE_CHECKS: [&str; 5] =
 
 /// Masks every secret in a recorded exchange.
 fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copresence_client::Exchange) {
-    let copresence_client::Exchange {
-        url, request_headers, request_body, response_headers, body, error, ..
-    } = exchange;
+    let copresence_client::Exchange { url, request_headers, request_body, response_headers, body, error, .. } =
+        exchange;
     let mask = |text: &mut String| *text = redactor.redact_text(text);
     mask(url);
     [request_body, body, error].into_iter().flatten().for_each(mask);
@@ -443,9 +438,7 @@ fn evaluate_check(check: &Check, observations: &Observations) -> CheckResult {
         _ => None,
     });
     match (judged, incomplete) {
-        (CheckResult::Inconclusive(_) | CheckResult::NotApplicable(_), Some(why)) => {
-            CheckResult::Inconclusive(why)
-        }
+        (CheckResult::Inconclusive(_) | CheckResult::NotApplicable(_), Some(why)) => CheckResult::Inconclusive(why),
         (judged, _) => judged,
     }
 }

@@ -66,8 +66,7 @@ impl CheckRun<'_> {
         }
         for (role, token, key, method) in cases {
             let about = if token == own { StepSubject::token_index(0) } else { StepSubject::default() };
-            self.send_step(Act::Refused, role, about, wire.build_redeem_request(token, key, method, None)?)
-                .await?;
+            self.send_step(Act::Refused, role, about, wire.build_redeem_request(token, key, method, None)?).await?;
         }
         self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
@@ -83,10 +82,8 @@ impl CheckRun<'_> {
         let index = self.find_unscanned_token()?;
         let token = self.export_tokens[index].clone();
         let token = Some((token.as_str(), Some(export_token_variable(index))));
-        let redeem =
-            wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
-        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem)
-            .await?;
+        let redeem = wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
+        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem).await?;
         Ok(())
     }
 
@@ -99,11 +96,7 @@ impl CheckRun<'_> {
 
     /// Lets the sandbox expire a token, then redeems it.
     pub(super) async fn run_token_expiry_act(&mut self) -> ActResult {
-        let tester = self
-            .phone
-            .sandbox_control()
-            .cloned()
-            .ok_or_else(|| abort_as_incomplete("there is no sandbox"))?;
+        let tester = self.phone.sandbox_control().cloned().ok_or_else(|| abort_as_incomplete("there is no sandbox"))?;
         let token = self.generate_token_for_act(Act::Expiry).await?;
         tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(abort_as_incomplete)?;
         self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
@@ -135,12 +128,8 @@ impl CheckRun<'_> {
     ) -> Result<usize, super::ActAbort> {
         let value = self.export_tokens[token].clone();
         let token_word = Some((value.as_str(), Some(export_token_variable(token))));
-        let request = self.request_builder().build_redeem_request(
-            token_word,
-            CredentialMode::Valid,
-            Method::GET,
-            None,
-        )?;
+        let request =
+            self.request_builder().build_redeem_request(token_word, CredentialMode::Valid, Method::GET, None)?;
         self.send_step(act, role, StepSubject::token_index(token), request).await
     }
 }
@@ -165,8 +154,7 @@ mod tests {
 
     #[test]
     fn a_mangled_token_differs_in_its_last_character() {
-        for (token, other) in [("abcz", "abca"), ("abc9", "abc0"), ("ab_", "ab0"), ("aZ", "aA"), ("a1", "a2")]
-        {
+        for (token, other) in [("abcz", "abca"), ("abc9", "abc0"), ("ab_", "ab0"), ("aZ", "aA"), ("a1", "a2")] {
             assert_eq!(mangle_token(token), other);
         }
     }

@@ -27,10 +27,7 @@ impl CheckRun<'_> {
         let upstream = self.upstream_sandbox()?;
         let token = self.generate_token_for_act(Act::LostAnswer).await?;
         upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(abort_as_incomplete)?;
-        upstream
-            .force_token_state(&self.export_tokens[token], "complete")
-            .await
-            .map_err(abort_as_incomplete)?;
+        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_as_incomplete)?;
         let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
         upstream.drop_next_response().await.map_err(abort_as_incomplete)?;
         let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
@@ -40,20 +37,14 @@ impl CheckRun<'_> {
         cleared.map_err(abort_as_incomplete)?;
         let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
         let redeems = after.saturating_sub(before);
-        self.observations.lost_answer_count = Some(RedeemCounts {
-            when: "after the response was lost",
-            relay_redeems: 1,
-            upstream_redeems: redeems,
-        });
+        self.observations.lost_answer_count =
+            Some(RedeemCounts { when: "after the response was lost", relay_redeems: 1, upstream_redeems: redeems });
         Ok(())
     }
 
     /// The control of the upstream sandbox.
     fn upstream_sandbox(&self) -> Result<SandboxControl, super::ActAbort> {
-        self.phone
-            .sandbox_control()
-            .cloned()
-            .ok_or_else(|| abort_as_incomplete("the relay's upstream is not known"))
+        self.phone.sandbox_control().cloned().ok_or_else(|| abort_as_incomplete("the relay's upstream is not known"))
     }
 
     /// Advances the upstream's clock, waits, and records how many redeems it counted.
@@ -67,11 +58,7 @@ impl CheckRun<'_> {
         upstream.advance_clock(POLLING_WINDOW).await.map_err(abort_as_incomplete)?;
         tokio::time::sleep(self.options.upstream_watch).await;
         let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
-        self.observations.upstream_counts.push(RedeemCounts {
-            when,
-            relay_redeems: ours,
-            upstream_redeems: redeems,
-        });
+        self.observations.upstream_counts.push(RedeemCounts { when, relay_redeems: ours, upstream_redeems: redeems });
         Ok(())
     }
 }

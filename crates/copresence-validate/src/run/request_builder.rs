@@ -100,14 +100,7 @@ impl RequestBuilder<'_> {
             let headers = self.resolve_partner_headers(&partner.headers, key)?;
             let method = method.unwrap_or_else(|| partner.method.clone());
             let pointer = Some(partner.token_pointer.clone());
-            return Ok(prepare_request(
-                CallKind::Generate,
-                method,
-                partner.url.clone(),
-                headers,
-                None,
-                pointer,
-            ));
+            return Ok(prepare_request(CallKind::Generate, method, partner.url.clone(), headers, None, pointer));
         }
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Generate)?.into_iter().collect();
         match (session, held) {
@@ -149,18 +142,12 @@ impl RequestBuilder<'_> {
     }
 
     /// Builds the CORS preflight that a browser sends for a page of another site.
-    pub(super) fn build_preflight_request(
-        &self,
-        call: CallKind,
-        origin: &str,
-    ) -> Result<PreparedRequest, SetupError> {
+    pub(super) fn build_preflight_request(&self, call: CallKind, origin: &str) -> Result<PreparedRequest, SetupError> {
         let (url, method, names) = if call == CallKind::Redeem {
             (self.redeem_url_and_headers(CredentialMode::Missing)?.0, "GET", headers::EXPORT_TOKEN.to_owned())
         } else {
-            let url = self
-                .build_generate_request(CredentialMode::Missing, CredentialMode::Missing, None, None)?
-                .probe
-                .url;
+            let url =
+                self.build_generate_request(CredentialMode::Missing, CredentialMode::Missing, None, None)?.probe.url;
             (url, "POST", format!("{}, {}", headers::API_KEY, headers::SESSION_TOKEN))
         };
         let headers = vec![
@@ -183,13 +170,11 @@ impl RequestBuilder<'_> {
 
     /// Builds the download of a one-time URL, without credentials. `number` from 1.
     pub(super) fn build_download_request(url: &Url, number: usize) -> PreparedRequest {
-        let mut request =
-            prepare_request(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
+        let mut request = prepare_request(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
         request.probe.max_body = MAX_FILE_SIZE;
         let url_variable = ShellWord::word_from_variable(&format!("{}_{number}", curl::DOWNLOAD_URL_VAR));
-        request.curl = CurlCommand::new("GET", url_variable)
-            .with_output_file(&format!("file-{number}"))
-            .to_command_line();
+        request.curl =
+            CurlCommand::new("GET", url_variable).with_output_file(&format!("file-{number}")).to_command_line();
         request
     }
 
@@ -201,22 +186,15 @@ impl RequestBuilder<'_> {
                 let headers = self.api_key_header(key, CallKind::Redeem)?.into_iter().collect();
                 Ok((backend.endpoint_url(headers::REDEEM_PATH)?, headers))
             }
-            RedeemRoute::Partner { url, headers } => {
-                Ok((url.clone(), self.resolve_partner_headers(headers, key)?))
-            }
+            RedeemRoute::Partner { url, headers } => Ok((url.clone(), self.resolve_partner_headers(headers, key)?)),
         }
     }
 
     /// The API key header.
-    fn api_key_header(
-        &self,
-        key: CredentialMode,
-        call: CallKind,
-    ) -> Result<Option<RequestHeader>, SetupError> {
+    fn api_key_header(&self, key: CredentialMode, call: CallKind) -> Result<Option<RequestHeader>, SetupError> {
         Ok(match key {
             CredentialMode::Valid => {
-                let key =
-                    self.target.credentials.api_key.as_ref().ok_or(SetupError::MissingApiKey { call })?;
+                let key = self.target.credentials.api_key.as_ref().ok_or(SetupError::MissingApiKey { call })?;
                 Some(RequestHeader::masked_header(
                     headers::API_KEY,
                     key.expose(),
@@ -246,11 +224,7 @@ impl RequestBuilder<'_> {
             match key {
                 CredentialMode::Valid => {
                     let value = template.replace(PARTNER_KEY_PLACEHOLDER, own.expose());
-                    let shown = ShellWord::word_from_template(
-                        template,
-                        PARTNER_KEY_PLACEHOLDER,
-                        curl::PARTNER_KEY_VAR,
-                    );
+                    let shown = ShellWord::word_from_template(template, PARTNER_KEY_PLACEHOLDER, curl::PARTNER_KEY_VAR);
                     all.push(RequestHeader::masked_header(name, &value, shown));
                 }
                 CredentialMode::Wrong => {

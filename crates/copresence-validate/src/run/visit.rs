@@ -53,15 +53,13 @@ impl CheckRun<'_> {
             }
             PollingOutcome::Skipped => Err(abort_as_skipped()),
             PollingOutcome::AvatarFailed => Err(abort_as_incomplete("the avatar failed")),
-            PollingOutcome::TokenLost => Err(abort_as_incomplete(
-                "the token was refused, or got no response, before its URLs were delivered",
-            )),
+            PollingOutcome::TokenLost => {
+                Err(abort_as_incomplete("the token was refused, or got no response, before its URLs were delivered"))
+            }
             PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
-                    let row = tester
-                        .fetch_token_record(&self.export_tokens[token])
-                        .await
-                        .map_err(abort_as_incomplete)?;
+                    let row =
+                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
                     self.observations.is_avatar_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
@@ -98,23 +96,14 @@ impl CheckRun<'_> {
     /// Redeems one avatar with concurrent requests, and keeps the delivered URLs unused.
     pub(super) async fn run_concurrent_redeems_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token()?;
-        self.request_scan(
-            token,
-            "an avatar that may be lost: it is redeemed with several concurrent requests",
-            None,
-        )
-        .await?;
+        self.request_scan(token, "an avatar that may be lost: it is redeemed with several concurrent requests", None)
+            .await?;
         if let Some(tester) = self.phone.sandbox_control() {
-            tester
-                .force_token_state(&self.export_tokens[token], "complete")
-                .await
-                .map_err(abort_as_incomplete)?;
+            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_as_incomplete)?;
         }
-        let watched =
-            self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
+        let watched = self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
         self.hide_invitation();
-        let delivered =
-            self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_delivery());
+        let delivered = self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_delivery());
         let urls = delivered.map(Step::delivered_urls).unwrap_or_default();
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
@@ -131,8 +120,7 @@ impl CheckRun<'_> {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
                 let speed = tester.clock_speed().await.map_err(abort_as_incomplete)?;
-                let real =
-                    Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
+                let real = Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
                 tester.advance_clock(life.max(real)).await.map_err(abort_as_incomplete)?;
             }
             PhoneDriver::Person(person) => {
@@ -187,37 +175,23 @@ impl CheckRun<'_> {
                     )
             });
             // Never redeemed, or not scanned at the last redeem. A polled token belongs to another act.
-            let was_polled = self
-                .observations
-                .steps
-                .iter()
-                .any(|step| step.token_number == about && step.role == StepRole::Poll);
+            let was_polled =
+                self.observations.steps.iter().any(|step| step.token_number == about && step.role == StepRole::Poll);
             !was_polled && last.is_none_or(|step| step.response_status() == Some(200))
         });
         found.ok_or_else(|| abort_as_incomplete("every token of this run was scanned already"))
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
-    pub(super) async fn request_scan(
-        &self,
-        token: usize,
-        purpose: &'static str,
-        scenario: Option<&str>,
-    ) -> ActResult {
+    pub(super) async fn request_scan(&self, token: usize, purpose: &'static str, scenario: Option<&str>) -> ActResult {
         let value = &self.export_tokens[token];
         match self.phone {
-            PhoneDriver::Sandbox(tester) => {
-                tester.associate_avatar(value, scenario).await.map_err(abort_as_incomplete)
-            }
+            PhoneDriver::Sandbox(tester) => tester.associate_avatar(value, scenario).await.map_err(abort_as_incomplete),
             PhoneDriver::Person(person) => {
-                let token = ExportToken::new(value)
-                    .map_err(|_| abort_as_incomplete("the token is not valid in a link"))?;
+                let token =
+                    ExportToken::new(value).map_err(|_| abort_as_incomplete("the token is not valid in a link"))?;
                 let link = self.target.link_template.link_for_token(&token);
-                person.show_invitation(&ScanInvitation {
-                    link,
-                    purpose,
-                    timeout: self.options.avatar_timeout,
-                });
+                person.show_invitation(&ScanInvitation { link, purpose, timeout: self.options.avatar_timeout });
                 Ok(())
             }
             PhoneDriver::Unavailable => Err(abort_as_incomplete("no phone is available")),
@@ -246,8 +220,7 @@ impl CheckRun<'_> {
         token: usize,
         at_once: usize,
     ) -> Result<PollingOutcome, ActAbort> {
-        let interval =
-            if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
+        let interval = if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
         let (mut waited, mut failures) = (Duration::ZERO, 0);
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
@@ -270,8 +243,7 @@ impl CheckRun<'_> {
             if waited >= self.options.avatar_timeout {
                 return Ok(PollingOutcome::TimedOut);
             }
-            if let (PhoneDriver::Person(person), Some(status)) =
-                (self.phone, steps().find_map(Step::completion_status))
+            if let (PhoneDriver::Person(person), Some(status)) = (self.phone, steps().find_map(Step::completion_status))
             {
                 person.show_avatar_status(&status);
             }
@@ -321,19 +293,12 @@ impl CheckRun<'_> {
     }
 
     /// Downloads a URL and follows redirects. Records the last exchange, and returns the index of its step.
-    async fn download_file(
-        &mut self,
-        act: Act,
-        role: StepRole,
-        url: &Url,
-        number: usize,
-    ) -> Result<usize, ActAbort> {
+    async fn download_file(&mut self, act: Act, role: StepRole, url: &Url, number: usize) -> Result<usize, ActAbort> {
         let mut at = url.clone();
         let about = StepSubject { token_index: None, file_index: Some(number) };
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
-            let probed =
-                self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
+            let probed = self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
             let next = probed
                 .response
                 .as_ref()

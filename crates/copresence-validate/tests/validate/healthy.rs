@@ -18,8 +18,7 @@ async fn the_healthy_sandbox_passes_every_applicable_check() {
             Verdict::Pass => false,
             // The test has neither TLS nor a relay.
             Verdict::NotApplicable => {
-                !check.id.starts_with("relay.")
-                    && !["http.tls", "http.hsts", "http.plain-refused"].contains(&check.id)
+                !check.id.starts_with("relay.") && !["http.tls", "http.hsts", "http.plain-refused"].contains(&check.id)
             }
             _ => true,
         };

@@ -140,10 +140,7 @@ pub(crate) fn change_reports(
 }
 
 /// Changes the response that delivers the URLs.
-pub(crate) fn change_delivery(
-    app: Router,
-    change: impl Fn(&mut Value) + Clone + Send + Sync + 'static,
-) -> Router {
+pub(crate) fn change_delivery(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
     change_redeems(app, move |response| {
         if response.is_delivery() {
             response.edit(|body| change(body));
@@ -165,10 +162,7 @@ pub(crate) fn change_files(
 }
 
 /// Changes requests before the sandbox gets them.
-pub(crate) fn change_requests(
-    app: Router,
-    change: impl Fn(&mut Request) + Clone + Send + Sync + 'static,
-) -> Router {
+pub(crate) fn change_requests(app: Router, change: impl Fn(&mut Request) + Clone + Send + Sync + 'static) -> Router {
     app.layer(from_fn(move |mut request: Request, next: Next| {
         change(&mut request);
         next.run(request)
@@ -205,10 +199,7 @@ pub(crate) enum HeaderFault {
 }
 
 /// Changes the body of logins.
-pub(crate) fn change_logins(
-    app: Router,
-    change: impl Fn(&mut Value) + Clone + Send + Sync + 'static,
-) -> Router {
+pub(crate) fn change_logins(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
     app.layer(from_fn(move |request: Request, next: Next| {
         let change = change.clone();
         async move {

@@ -10,8 +10,7 @@ async fn start_sandbox() -> (Serving, CheckTarget, SandboxControl) {
     let sandbox = new_sandbox();
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let tester =
-        SandboxControl::detect_backend_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
+    let tester = SandboxControl::detect_backend_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
     (backend, target, tester)
 }
 
@@ -66,15 +65,9 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
 async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
-    let restricted = RunOptions {
-        allow_wrong_requests: false,
-        allow_avatars: false,
-        max_tokens: Some(2),
-        ..run_options()
-    };
-    live.start_run(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
-        .expect("no run in progress")
-        .await;
+    let restricted =
+        RunOptions { allow_wrong_requests: false, allow_avatars: false, max_tokens: Some(2), ..run_options() };
+    live.start_run(target.clone(), restricted, PhoneMode::Sandbox(tester.clone())).expect("no run in progress").await;
     let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true }, "{:?}", view.summary);
     let steps = live.last_report_bundle().expect("a report").report.steps;
@@ -101,11 +94,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .start_run(
-            target,
-            RunOptions { allow_destructive: false, ..run_options() },
-            PhoneMode::SnapshotViewer,
-        )
+        .start_run(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
@@ -134,11 +123,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .start_run(
-            target,
-            RunOptions { allow_destructive: false, ..run_options() },
-            PhoneMode::SnapshotViewer,
-        )
+        .start_run(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     wait_until(&live, |view| view.invitation.is_some()).await;

@@ -62,8 +62,7 @@ impl Relay {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let url = self.upstream.join(path).expect("a URL");
         let call = CallKind::Redeem;
-        let probe =
-            ProbeRequest { call, method, url, headers, body: None, token_pointer: None, max_body: 1_000_000 };
+        let probe = ProbeRequest { call, method, url, headers, body: None, token_pointer: None, max_body: 1_000_000 };
         self.prober.send_probe(probe).await.expect("sent").response.ok()
     }
 
@@ -74,15 +73,12 @@ impl Relay {
 }
 
 fn has_own_key(headers: &HeaderMap) -> bool {
-    headers
-        .get("authorization")
-        .is_some_and(|value| value.as_bytes() == format!("Bearer {OWN_KEY}").as_bytes())
+    headers.get("authorization").is_some_and(|value| value.as_bytes() == format!("Bearer {OWN_KEY}").as_bytes())
 }
 
 fn error_response(status: u16, error: &str) -> Response {
     let status = StatusCode::from_u16(status).expect("a status");
-    (status, [("cache-control", "no-store")], axum::Json(serde_json::json!({ "error": error })))
-        .into_response()
+    (status, [("cache-control", "no-store")], axum::Json(serde_json::json!({ "error": error }))).into_response()
 }
 
 fn json_response(status: u16, body: Vec<u8>) -> Response {
@@ -99,9 +95,7 @@ async fn handle_token(State(relay): State<Relay>, headers: HeaderMap) -> Respons
     }
     let known = relay.sandbox.credentials().clone();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
-    let Some(reply) =
-        relay.send(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await
-    else {
+    let Some(reply) = relay.send(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await else {
         return error_response(502, "Copresence does not respond");
     };
     relay.token.put("", reply.body.to_vec());
@@ -194,8 +188,7 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         },
         ..crate::support::vendor_target(&relay.url, Credentials::default())
     };
-    let tester =
-        SandboxControl::find_sandbox(upstream.local_url(), None).await.expect("HTTP").expect("a sandbox");
+    let tester = SandboxControl::find_sandbox(upstream.local_url(), None).await.expect("HTTP").expect("a sandbox");
     let (_, ended) = run_checks(&target, &run_options(), &PhoneDriver::Sandbox(tester)).await;
     assert_eq!(ended.error, None);
     CheckedRelay { _relay: relay, _upstream: upstream, ended }
@@ -211,8 +204,7 @@ fn ids_with_verdict(ended: &RunResult, verdict: Verdict) -> Vec<&'static str> {
 #[tokio::test]
 async fn a_correct_relay_passes_every_relay_check() {
     let checked = check_relay(Fault::None, &Assets::make()).await;
-    let failed: Vec<_> =
-        checked.ended.check_results.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
+    let failed: Vec<_> = checked.ended.check_results.iter().filter(|(_, j)| j.verdict() == Verdict::Fail).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     let passed = ids_with_verdict(&checked.ended, Verdict::Pass);
     let relay: Vec<_> = passed.into_iter().filter(|id| id.starts_with("relay.")).collect();

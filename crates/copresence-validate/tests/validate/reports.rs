@@ -24,11 +24,8 @@ async fn run(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) ->
 /// Every secret of a sandbox: its credentials, its tokens, and the ids in its URLs.
 fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
     let known = sandbox.credentials();
-    let mut secrets = vec![
-        known.api_key.expose().to_owned(),
-        known.username.expose().to_owned(),
-        known.password.expose().to_owned(),
-    ];
+    let mut secrets =
+        vec![known.api_key.expose().to_owned(), known.username.expose().to_owned(), known.password.expose().to_owned()];
     secrets.extend(sandbox.sandbox_state().tokens.into_iter().map(|token| token.token));
     for step in &ended.observations.steps {
         for (url, _) in step.delivered_urls() {
@@ -45,30 +42,24 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
     let sandbox = new_sandbox();
     let known = sandbox.credentials().clone();
     // Repeats the request's secrets, and its own, in headers, errors and fields.
-    let app =
-        change_responses(copresence_sandbox::build_router(sandbox.clone()), move |request, response| {
-            let echo =
-                format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
-            response.set_header("x-echo", &echo);
-            if request.path == REDEEM && response.status() == 200 {
-                response.edit(|body| {
-                    body["echo"] = echo.clone().into();
-                    if body["avatar_ready"] == false {
-                        body["avatar_ready"] = request.header(TOKEN).into();
-                    }
-                });
-            } else if response.status() >= 400 {
-                response.edit(|body| body["error"] = echo.clone().into());
-            }
-        });
+    let app = change_responses(copresence_sandbox::build_router(sandbox.clone()), move |request, response| {
+        let echo = format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());
+        response.set_header("x-echo", &echo);
+        if request.path == REDEEM && response.status() == 200 {
+            response.edit(|body| {
+                body["echo"] = echo.clone().into();
+                if body["avatar_ready"] == false {
+                    body["avatar_ready"] = request.header(TOKEN).into();
+                }
+            });
+        } else if response.status() >= 400 {
+            response.edit(|body| body["error"] = echo.clone().into());
+        }
+    });
     let backend = serve_router(app).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
-    assert!(
-        report.failed_checks().iter().any(|check| check.id == "errors.no-secret"),
-        "{:?}",
-        report.summary()
-    );
+    assert!(report.failed_checks().iter().any(|check| check.id == "errors.no-secret"), "{:?}", report.summary());
     let changes = change::compare_verdicts(&report, &report);
     let written = [
         report.to_json(),
@@ -81,11 +72,7 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
     for (index, text) in written.iter().enumerate() {
         assert!(text.len() > 2_000, "report {index} is empty");
         for secret in &secrets {
-            assert!(
-                !text.contains(secret.as_str()),
-                "report {index} contains a secret of {} characters",
-                secret.len()
-            );
+            assert!(!text.contains(secret.as_str()), "report {index} contains a secret of {} characters", secret.len());
         }
     }
 }
@@ -151,14 +138,9 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
     assert!(xml.contains("404") && xml.contains("SHOULD: expected Cache-Control: no-store"), "{xml}");
 
     let page = html::render_html(&report, Some(&changes)).expect("a page");
-    for word in [
-        "Failed",
-        "To be fixed",
-        "Since the baseline",
-        "What to do:",
-        "curl -sS -i -X GET",
-        "$COPRESENCE_API_KEY",
-    ] {
+    for word in
+        ["Failed", "To be fixed", "Since the baseline", "What to do:", "curl -sS -i -X GET", "$COPRESENCE_API_KEY"]
+    {
         assert!(page.contains(word), "{word}");
     }
     assert!(!page.contains("<script") && !page.contains("src="), "the page is self-contained");
@@ -214,8 +196,7 @@ async fn refused_credentials_and_an_unreachable_backend_give_no_verdict() {
     refused.credentials.login = refused.credentials.login.map(|(user, _)| (user, password));
     let (report, _) = run(&refused, &run_options(), &PhoneDriver::Unavailable).await;
     assert_eq!(report.exit, 3, "{}", report.summary());
-    let unreachable =
-        vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
+    let unreachable = vendor_target(&"http://127.0.0.1:9/".parse().expect("a URL"), sandbox_credentials(&sandbox));
     let (report, _) = run(&unreachable, &run_options(), &PhoneDriver::Unavailable).await;
     assert_eq!(report.exit, 6, "{}", report.summary());
     assert!(report.checks.iter().all(|check| check.verdict != Verdict::Pass), "{:#?}", report.score);

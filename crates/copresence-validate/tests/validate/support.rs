@@ -64,8 +64,7 @@ pub(crate) fn new_sandbox() -> Sandbox {
 fn paused_sandbox(settings: Settings) -> Sandbox {
     let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
-    let paused =
-        copresence_sandbox::ClockMove { paused: Some(true), ..copresence_sandbox::ClockMove::default() };
+    let paused = copresence_sandbox::ClockMove { paused: Some(true), ..copresence_sandbox::ClockMove::default() };
     sandbox.change_clock(&paused).expect("paused");
     sandbox
 }
@@ -104,9 +103,7 @@ pub(crate) fn run_options() -> RunOptions {
 }
 
 pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
-    PhoneDriver::Sandbox(
-        SandboxControl::find_sandbox(url.clone(), None).await.expect("HTTP").expect("a sandbox"),
-    )
+    PhoneDriver::Sandbox(SandboxControl::find_sandbox(url.clone(), None).await.expect("HTTP").expect("a sandbox"))
 }
 
 /// Runs all checks against a backend.
@@ -117,7 +114,6 @@ pub(crate) async fn run_checks(
 ) -> (RunPlan, RunResult) {
     let plan = RunPlan::new(target, options, phone);
     let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
-    let ended =
-        CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
+    let ended = CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
     (plan, ended)
 }

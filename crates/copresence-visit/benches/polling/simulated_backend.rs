@@ -158,10 +158,7 @@ impl SimulatedVisit {
         };
         let share = 0.5 * takes / f64::from(count.max(1));
         let mut stalls: Vec<_> = (0..count)
-            .map(|_| Stall {
-                at: rng.random_range(0.02..0.98),
-                lasts: rng.random_range(10.0_f64..40.0).min(share),
-            })
+            .map(|_| Stall { at: rng.random_range(0.02..0.98), lasts: rng.random_range(10.0_f64..40.0).min(share) })
             .collect();
         stalls.sort_by(|a, b| a.at.total_cmp(&b.at));
         let error = if reporting == ProgressReporting::Noise { 0.05 } else { 0.02 };

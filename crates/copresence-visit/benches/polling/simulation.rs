@@ -96,9 +96,7 @@ enum Poller<'a> {
 impl<'a> Poller<'a> {
     fn new(strategy: PollingStrategy, visit: &'a SimulatedVisit, seed: u64) -> Self {
         match strategy {
-            PollingStrategy::Adaptive => {
-                Self::Policy(Box::new(PollSchedule::new(PollingConfig::default(), seed)))
-            }
+            PollingStrategy::Adaptive => Self::Policy(Box::new(PollSchedule::new(PollingConfig::default(), seed))),
             PollingStrategy::Fixed(every) => {
                 let config = PollingConfig { fixed: Some(every), ..PollingConfig::default() };
                 Self::Policy(Box::new(PollSchedule::new(config, seed)))
@@ -152,8 +150,7 @@ fn summarize_delays(delays: &[VisitDelays]) -> Outcome {
     };
     let visits = f64::from(u32::try_from(delays.len()).expect("fewer than 2^32 visits"));
     let (ready, associated) = (sorted_by(|n| n.ready), sorted_by(|n| n.associated));
-    let phases =
-        [0, 1, 2].map(|phase| delays.iter().map(|n| f64::from(n.phases[phase])).sum::<f64>() / visits);
+    let phases = [0, 1, 2].map(|phase| delays.iter().map(|n| f64::from(n.phases[phase])).sum::<f64>() / visits);
     Outcome {
         ready_median: quantile(&ready, 50),
         ready_p95: quantile(&ready, 95),

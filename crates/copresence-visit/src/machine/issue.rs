@@ -29,8 +29,7 @@ pub(super) fn start_token_request(request: TokenRequest, plan: &VisitPlan) -> Tr
 }
 
 fn send_token_request(state: TokenRequestState, plan: &VisitPlan) -> Transition {
-    let effects =
-        vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
+    let effects = vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
     (State::Issuing(state), effects)
 }
 

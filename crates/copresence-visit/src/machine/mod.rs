@@ -215,23 +215,14 @@ impl ActiveTokenState {
 
 /// Applies an event at `now`, and returns the visit with what is to be done.
 #[must_use]
-pub fn apply_event_to_visit(
-    visit: Visit,
-    event: MachineEvent,
-    now: MillisSinceOrigin,
-) -> (Visit, Vec<MachineEffect>) {
+pub fn apply_event_to_visit(visit: Visit, event: MachineEvent, now: MillisSinceOrigin) -> (Visit, Vec<MachineEffect>) {
     let Visit { plan, state } = visit;
     let (state, effects) = transition_state(&plan, state, event, now);
     (Visit { plan, state }, effects)
 }
 
 /// Computes the next state and its effects. An event that does not fit the state changes nothing.
-fn transition_state(
-    plan: &VisitPlan,
-    state: State,
-    event: MachineEvent,
-    now: MillisSinceOrigin,
-) -> Transition {
+fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: MillisSinceOrigin) -> Transition {
     match (state, event) {
         (State::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
         (State::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
@@ -259,14 +250,9 @@ fn transition_state(
         (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
             redeem::exit_after_response(token, PendingExitReason::TimedOut, now)
         }
-        (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => {
-            redeem::exit_without_response(token, exit)
-        }
+        (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => redeem::exit_without_response(token, exit),
         (
-            State::Redeeming(
-                token,
-                None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft),
-            ),
+            State::Redeeming(token, None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft)),
             MachineEvent::Interrupted,
         ) => redeem::exit_after_response(token, PendingExitReason::Interrupted, now),
         (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
@@ -345,9 +331,9 @@ impl FailureStreak {
             VisitFailureKind::Storage => Outcome::StorageFailed(detail),
             VisitFailureKind::DiskFull => Outcome::DiskFull(detail),
             VisitFailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
-            VisitFailureKind::Busy
-            | VisitFailureKind::BackendFailing
-            | VisitFailureKind::GatewayLostAnswer => Outcome::BackendFailing(detail),
+            VisitFailureKind::Busy | VisitFailureKind::BackendFailing | VisitFailureKind::GatewayLostAnswer => {
+                Outcome::BackendFailing(detail)
+            }
         }
     }
 }

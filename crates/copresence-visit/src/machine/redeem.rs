@@ -1,8 +1,7 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollMode, State, Transition, VisitPlan,
-    end_visit,
+    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollMode, State, Transition, VisitPlan, end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitFailure, VisitFailureKind, VisitNotice};
 use crate::outcome::Outcome;
@@ -40,10 +39,8 @@ pub(super) fn wait_for_next_poll(
 }
 
 pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitPlan) -> Transition {
-    let effects = vec![
-        MachineEffect::Redeem { token: token.token.clone() },
-        MachineEffect::Wait { until: plan.give_up_at },
-    ];
+    let effects =
+        vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (State::Redeeming(token, None), effects)
 }
 
@@ -82,21 +79,15 @@ pub(super) fn handle_redeem_result(
         RedeemResult::Delivered(_) if interrupted => token.end_with(Outcome::Interrupted),
         RedeemResult::Delivered(delivery) => start_saving(delivery),
         RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
-        RedeemResult::Refused if token.partial.is_some() && interrupted => {
-            token.end_with(Outcome::Interrupted)
-        }
+        RedeemResult::Refused if token.partial.is_some() && interrupted => token.end_with(Outcome::Interrupted),
         RedeemResult::Refused => {
             let outcome = outcome_of_refusal(&token);
             end_or_save_partial(token, outcome)
         }
         RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
-        RedeemResult::Truncated(failure, partial) => handle_redeem_failure(
-            ActiveTokenState { partial: Some(partial), ..token },
-            exit,
-            failure,
-            plan,
-            now,
-        ),
+        RedeemResult::Truncated(failure, partial) => {
+            handle_redeem_failure(ActiveTokenState { partial: Some(partial), ..token }, exit, failure, plan, now)
+        }
     }
 }
 
@@ -150,9 +141,7 @@ fn handle_not_ready(
     match exit {
         Some(PendingExitReason::Interrupted) => token.end_with(Outcome::Interrupted),
         Some(PendingExitReason::TimedOut) => give_up_polling(token),
-        Some(PendingExitReason::VisitorLeft) | None
-            if token.visitor_left && !token.is_avatar_in_progress() =>
-        {
+        Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
             token.end_with(Outcome::Interrupted)
         }
         Some(PendingExitReason::VisitorLeft) | None => {
@@ -190,9 +179,7 @@ fn handle_redeem_failure(
     let failures = FailureStreak::streak_with_failure(token.failures.take(), failure, now);
     if failures.violations >= MAX_VIOLATIONS {
         return match exit {
-            Some(PendingExitReason::Interrupted) if token.partial.is_some() => {
-                token.end_with(Outcome::Interrupted)
-            }
+            Some(PendingExitReason::Interrupted) if token.partial.is_some() => token.end_with(Outcome::Interrupted),
             _ => end_or_save_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
         };
     }
@@ -200,9 +187,7 @@ fn handle_redeem_failure(
     let notice = failures.retry_notice(until, now);
     token.failures = Some(failures);
     match exit {
-        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
-            token.end_with(Outcome::Interrupted)
-        }
+        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
         Some(PendingExitReason::TimedOut) => give_up_polling(token),
         None if out_of_patience => give_up_polling(token),
         None => wait_for_next_poll(token, until, vec![notice], plan),

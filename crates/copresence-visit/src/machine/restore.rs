@@ -80,9 +80,8 @@ fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
     } else {
         was_active.then_some(CompletionStatus::NoAssociatedAvatar)
     };
-    let progress = past
-        .progress
-        .or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
+    let progress =
+        past.progress.or_else(|| status.map(|status| Progress { status, completion: None, queue_position: None }));
 
     let partial = match past.response {
         Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),

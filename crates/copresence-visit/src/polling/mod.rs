@@ -222,9 +222,7 @@ impl Phase {
             Self::Unassociated { since } => unassociated::next_interval(at - since),
             Self::Queued(queued) => queued.next_interval(at),
             Self::Processing(estimate) => estimate.next_interval(at),
-            Self::Failed { since } => {
-                FAILED_INTERVAL_AND_GROWTH.0 + FAILED_INTERVAL_AND_GROWTH.1 * (at - since)
-            }
+            Self::Failed { since } => FAILED_INTERVAL_AND_GROWTH.0 + FAILED_INTERVAL_AND_GROWTH.1 * (at - since),
         }
     }
 }
@@ -236,11 +234,7 @@ fn ceil_millis(duration: Duration) -> u64 {
 
 /// Whole milliseconds of a time in seconds, rounded up; 0 for NaN.
 fn millis_of_seconds(seconds: f64) -> u64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, as is wanted"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, as is wanted")]
     {
         (seconds * 1000.0).ceil() as u64
     }

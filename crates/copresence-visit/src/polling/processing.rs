@@ -157,8 +157,7 @@ mod tests {
             let polls = polls_of_even_progress(takes, usual);
             let (_, last) = polls[polls.len() - 1];
             assert!(last < 1.5, "{takes} s: {last} s before the end");
-            let widest =
-                polls.iter().filter(|poll| poll.0 < takes / 2.0).map(|poll| poll.1).fold(0.0, f64::max);
+            let widest = polls.iter().filter(|poll| poll.0 < takes / 2.0).map(|poll| poll.1).fold(0.0, f64::max);
             assert!(widest > 2.0 * last, "{takes} s: at most {widest} s at first, {last} s at the end");
         }
     }

@@ -54,12 +54,7 @@ fn any_response() -> impl Strategy<Value = SimulatedResponse> {
 
 fn extreme_config() -> impl Strategy<Value = PollingConfig> {
     (any_duration(), any_duration(), proptest::option::of(any_duration()), any_duration()).prop_map(
-        |(fastest, slowest, fixed, usual_processing)| PollingConfig {
-            fastest,
-            slowest,
-            fixed,
-            usual_processing,
-        },
+        |(fastest, slowest, fixed, usual_processing)| PollingConfig { fastest, slowest, fixed, usual_processing },
     )
 }
 
@@ -163,9 +158,7 @@ fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
         let mut polling = PollSchedule::new(config.clone(), seed);
         for sum in &mut sums {
             *sum += seconds_of_millis(
-                polling
-                    .next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default())
-                    .as_millis(),
+                polling.next_poll(&PollResult::Failed { retry_after: None }, MillisSinceOrigin::default()).as_millis(),
             );
         }
     }
@@ -174,10 +167,9 @@ fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
 
 #[test]
 fn failures_back_off_to_the_slowest_interval() {
-    for config in [
-        PollingConfig::default(),
-        PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() },
-    ] {
+    for config in
+        [PollingConfig::default(), PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() }]
+    {
         let means = mean_backoff(&config);
         // Equal means are both at the limit.
         assert!(means.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 30.0), "{means:?}");
@@ -200,10 +192,8 @@ fn retry_after_is_honoured_to_five_minutes() {
 fn a_fleet_does_not_poll_in_step() {
     let first: std::collections::BTreeSet<_> = (0..100)
         .map(|seed| {
-            PollSchedule::new(PollingConfig::default(), seed).next_poll(
-                &PollResult::Progress(&Progress::progress_without_avatar()),
-                MillisSinceOrigin::default(),
-            )
+            PollSchedule::new(PollingConfig::default(), seed)
+                .next_poll(&PollResult::Progress(&Progress::progress_without_avatar()), MillisSinceOrigin::default())
         })
         .collect();
     assert!(first.len() > 50, "{} different times", first.len());
@@ -219,9 +209,6 @@ fn failed_is_polled_slowly_and_a_new_recording_quickly() {
         assert!((7..=30).contains(&due.duration_since(now).as_secs()));
         now = due;
     }
-    let nearly =
-        Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue_position: None };
-    assert!(
-        polling.next_poll(&PollResult::Progress(&nearly), now).duration_since(now) < Duration::from_secs(4)
-    );
+    let nearly = Progress { status: CompletionStatus::Processing, completion: Percent::new(97), queue_position: None };
+    assert!(polling.next_poll(&PollResult::Progress(&nearly), now).duration_since(now) < Duration::from_secs(4));
 }

@@ -32,14 +32,7 @@ impl QueueEstimate {
     /// First seen in the queue at `now`.
     pub(super) fn new(now: f64, position: Option<u32>, usual_processing: f64) -> Self {
         let guessed_seconds = TIME_PER_POSITION * usual_processing;
-        Self {
-            guessed_seconds,
-            since: now,
-            first_position: position,
-            position_since: now,
-            position,
-            last_poll: now,
-        }
+        Self { guessed_seconds, since: now, first_position: position, position_since: now, position, last_poll: now }
     }
 
     /// Takes the position reported at `now`.
@@ -61,8 +54,7 @@ impl QueueEstimate {
     pub(super) fn next_interval(&self, now: f64) -> f64 {
         let passed = self.first_position.unwrap_or(0).saturating_sub(self.position.unwrap_or(0));
         // The guess counts as one observed move.
-        let per_position =
-            (self.position_since - self.since + self.guessed_seconds) / (f64::from(passed) + 1.0);
+        let per_position = (self.position_since - self.since + self.guessed_seconds) / (f64::from(passed) + 1.0);
         let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
         let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
         let spent = now - self.position_since;
@@ -108,9 +100,7 @@ mod tests {
     #[test]
     fn a_queue_that_moves_back_or_hides_positions_is_tolerated() {
         let mut queued = QueueEstimate::new(0.0, None, 90.0);
-        for (now, place) in
-            [(10.0, Some(4)), (20.0, Some(7)), (30.0, None), (40.0, Some(u32::MAX)), (50.0, Some(0))]
-        {
+        for (now, place) in [(10.0, Some(4)), (20.0, Some(7)), (30.0, None), (40.0, Some(u32::MAX)), (50.0, Some(0))] {
             queued.update_position(now, place);
             let next = queued.next_interval(now);
             assert!(next > 0.0 && next <= MAX_INTERVAL, "{next} after {place:?}");

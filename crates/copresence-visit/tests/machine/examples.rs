@@ -2,9 +2,7 @@
 
 use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{
-    MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitFailureKind, VisitNotice,
-};
+use copresence_visit::{MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitFailureKind, VisitNotice};
 use std::time::Duration;
 
 /// A host whose first redeem is in flight.
@@ -98,11 +96,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
                     fire_timer(&mut host);
                 }
                 respond(&mut host, RedeemResult::Refused);
-                assert_eq!(
-                    (host.in_flight, host.end.as_ref()),
-                    (InFlight::SavePartial, None),
-                    "{kind:?} {later:?}"
-                );
+                assert_eq!((host.in_flight, host.end.as_ref()), (InFlight::SavePartial, None), "{kind:?} {later:?}");
                 host
             };
             let mut host = refused();
@@ -116,8 +110,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             host.feed(MachineEvent::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
             assert!(
-                matches!(end.exit_code(), 9 | 10)
-                    && end.detail_for_operator().is_some_and(|d| d.contains("410")),
+                matches!(end.exit_code(), 9 | 10) && end.detail_for_operator().is_some_and(|d| d.contains("410")),
                 "{end:?}"
             );
         }

@@ -2,13 +2,12 @@
 
 use super::turns::{Saving, Turn};
 use copresence_protocol::{
-    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent,
-    Progress, QueuePosition,
+    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent, Progress,
+    QueuePosition,
 };
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollMode, PollingConfig,
-    RedeemResult, State, TokenRequest, Visit, VisitFailure, VisitFailureKind, VisitNotice, VisitPlan,
-    apply_event_to_visit,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollMode, PollingConfig, RedeemResult,
+    State, TokenRequest, Visit, VisitFailure, VisitFailureKind, VisitNotice, VisitPlan, apply_event_to_visit,
 };
 use std::time::Duration;
 
@@ -45,11 +44,7 @@ pub(crate) fn partial() -> PartialDelivery {
 }
 
 pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {
-    Progress {
-        status,
-        completion: percent.and_then(Percent::new),
-        queue_position: place.map(QueuePosition::new),
-    }
+    Progress { status, completion: percent.and_then(Percent::new), queue_position: place.map(QueuePosition::new) }
 }
 
 pub(crate) fn failure(kind: VisitFailureKind) -> VisitFailure {

@@ -3,8 +3,8 @@
 use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
-    EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery,
-    Visit, VisitFailureKind, VisitPlan,
+    EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery, Visit,
+    VisitFailureKind, VisitPlan,
 };
 use proptest::prelude::*;
 
@@ -13,12 +13,8 @@ fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
 }
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
-    let has_partial =
-        matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
-    Host::from_restored(
-        Visit::restore_visit(VisitPlan::plan_for_recovery(token_is_too_old), past),
-        has_partial,
-    )
+    let has_partial = matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
+    Host::from_restored(Visit::restore_visit(VisitPlan::plan_for_recovery(token_is_too_old), past), has_partial)
 }
 
 fn end_after_redeem(past: JournaledVisit, result: RedeemResult) -> Outcome {
@@ -48,10 +44,7 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
         (past_visit(vec![lost(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
         (past_visit(vec![garbage(), EarlierRedeem::Inconclusive]), "protocol_broken"),
         (past_visit(vec![lost(), EarlierRedeem::Active]), "token_expired"),
-        (
-            visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]),
-            "possibly_consumed",
-        ),
+        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]), "possibly_consumed"),
     ];
     for (past, code) in cases {
         assert_eq!(end_after_redeem(past.clone(), RedeemResult::Refused).code(), code, "{past:?}");
@@ -110,10 +103,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
     host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
 
-    let lost = JournaledVisit {
-        redeems: vec![EarlierRedeem::NotReceived("cut".into())],
-        ..JournaledVisit::default()
-    };
+    let lost = JournaledVisit { redeems: vec![EarlierRedeem::NotReceived("cut".into())], ..JournaledVisit::default() };
     let used = JournaledVisit { response: Some(StoredDelivery::UsedPartial(delivery())), ..lost };
     let mut host = recover_host(used, false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::SavePartial, 0));
@@ -161,9 +151,7 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
             VisitFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
             _ => EarlierRedeem::Inconclusive,
         },
-        RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => {
-            EarlierRedeem::Inconclusive
-        }
+        RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
     }
 }
 

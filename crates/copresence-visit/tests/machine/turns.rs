@@ -18,16 +18,13 @@ pub(crate) fn any_failure() -> impl Strategy<Value = VisitFailure> {
         1 => Just(VisitFailureKind::Storage),
         1 => Just(VisitFailureKind::DiskFull),
     ];
-    (kinds, proptest::option::of(0u64..10_000)).prop_map(|(kind, after)| VisitFailure {
-        retry_after: after.map(Duration::from_secs),
-        ..failure(kind)
-    })
+    (kinds, proptest::option::of(0u64..10_000))
+        .prop_map(|(kind, after)| VisitFailure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
 }
 
 /// A failure after which a part of the response is known.
 pub(crate) fn any_truncation() -> impl Strategy<Value = VisitFailure> {
-    prop::sample::select(vec![VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation])
-        .prop_map(failure)
+    prop::sample::select(vec![VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation]).prop_map(failure)
 }
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {

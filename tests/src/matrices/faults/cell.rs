@@ -44,12 +44,7 @@ impl Verdict {
 }
 
 impl FaultCell {
-    pub(crate) fn new(
-        on: Endpoint,
-        position: RequestPosition,
-        variant: &'static Variant,
-        expected_exit: u8,
-    ) -> Self {
+    pub(crate) fn new(on: Endpoint, position: RequestPosition, variant: &'static Variant, expected_exit: u8) -> Self {
         let endpoint = Endpoint::ALL.iter().find(|row| row.0 == on).map_or("?", |row| row.1);
         let name = format!("{endpoint}/{}/{}", variant.name, position.label());
         Self { on, variant, name, position, expected_exit }
@@ -168,13 +163,7 @@ fn check_recovery(
     let spent = is_any_token_spent(sandbox);
     let (complete, partial) = (own_folders(&home.out()), own_folders(&home.data().join("incomplete")));
     let exited_with = |code: i32| [visit.exit, recover.exit].contains(&Some(code));
-    if spent
-        && complete.is_empty()
-        && partial.is_empty()
-        && !exited_with(10)
-        && !exited_with(9)
-        && !exited_with(4)
-    {
+    if spent && complete.is_empty() && partial.is_empty() && !exited_with(10) && !exited_with(9) && !exited_with(4) {
         violations.push(format!(
             "the backend delivered, but nothing was saved and no loss was reported: {}; {}",
             visit.describe(),
@@ -190,10 +179,8 @@ fn check_recovery(
         violations.push(format!("the avatar is ready, but recover did not save it: {}", recover.describe()));
     }
     if lost && !spent {
-        violations.push(format!(
-            "possibly consumed is reported, but the token was never spent: {}",
-            recover.describe()
-        ));
+        violations
+            .push(format!("possibly consumed is reported, but the token was never spent: {}", recover.describe()));
     }
     for folder in &complete {
         violations.extend(check_complete_avatar(folder));

@@ -19,8 +19,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
     let program = test_home::find_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let all: Vec<FaultCell> =
-        all_cells().into_iter().filter(|cell| options.selects_cell(&cell.name)).collect();
+    let all: Vec<FaultCell> = all_cells().into_iter().filter(|cell| options.selects_cell(&cell.name)).collect();
     let run_cell = |cell: &FaultCell| cell.run(&program, runtime.handle());
     let mut verdicts = cells::run_cells(options.job_count() * CELLS_PER_JOB, &all, run_cell);
     // Under load, responses may exceed the timeouts of a cell, so failed cells run once more alone.
@@ -40,20 +39,18 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
             Err(error) => vec![format!("the cell could not run: {error}")],
         };
         let reproduce = options.reproduce_command("faults", &cell.name);
-        let violation =
-            |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
+        let violation = |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
         violations.extend(descriptions.into_iter().map(violation));
     }
-    let tables = POSITIONS
-        .iter()
-        .filter_map(|(on, positions)| endpoint_table(*on, positions, &all, &verdicts))
-        .collect();
+    let tables =
+        POSITIONS.iter().filter_map(|(on, positions)| endpoint_table(*on, positions, &all, &verdicts)).collect();
     Ok(Report {
         title: "Fault matrix".to_owned(),
-        about: "A visit with three files and a sandbox that injects one fault, at the first, a middle, the last, or every \
+        about:
+            "A visit with three files and a sandbox that injects one fault, at the first, a middle, the last, or every \
                 request of one endpoint. A cell is the exit code of the visit. After an arrow: the exit code of \
                 `copresence recover` without the fault, if the visit was not finished."
-            .to_owned(),
+                .to_owned(),
         tables,
         violations,
         cells: all.len(),
@@ -66,8 +63,7 @@ fn untested_faults(options: &Options) -> Vec<Violation> {
     if options.only.is_some() {
         return Vec::new();
     }
-    let is_tested =
-        |name: &str| VARIANTS.iter().any(|variant| variant.effect.contains(&format!("\"{name}\"")));
+    let is_tested = |name: &str| VARIANTS.iter().any(|variant| variant.effect.contains(&format!("\"{name}\"")));
     let missing = copresence_sandbox::faults::CATALOGUE.iter().filter(|entry| !is_tested(entry.name));
     missing
         .map(|entry| Violation {

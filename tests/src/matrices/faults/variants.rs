@@ -34,10 +34,7 @@ pub(crate) const POSITIONS: [(Endpoint, &[RequestPosition]); 4] = [
         Endpoint::Redeem,
         &[RequestPosition::First, RequestPosition::Middle, RequestPosition::Last, RequestPosition::Every],
     ),
-    (
-        Endpoint::File,
-        &[RequestPosition::First, RequestPosition::Middle, RequestPosition::Last, RequestPosition::Every],
-    ),
+    (Endpoint::File, &[RequestPosition::First, RequestPosition::Middle, RequestPosition::Last, RequestPosition::Every]),
 ];
 
 /// A fault and its expected exit codes, in the order of [`POSITIONS`].
@@ -149,23 +146,9 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [7, 7, 7, 7],
     ),
     on_all_endpoints("silence", r#""hang""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    on_all_endpoints(
-        "done, then silence",
-        r#"{"hang":{"spends":true}}"#,
-        [0, 6],
-        [0, 6],
-        [0, 0, 10, 6],
-        [7, 7, 7, 7],
-    ),
+    on_all_endpoints("done, then silence", r#"{"hang":{"spends":true}}"#, [0, 6], [0, 6], [0, 0, 10, 6], [7, 7, 7, 7]),
     on_all_endpoints("reset", r#""reset""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 7]),
-    on_all_endpoints(
-        "done, then reset",
-        r#""reset_after_spending""#,
-        [0, 6],
-        [0, 6],
-        [0, 0, 10, 6],
-        [7, 7, 7, 7],
-    ),
+    on_all_endpoints("done, then reset", r#""reset_after_spending""#, [0, 6], [0, 6], [0, 0, 10, 6], [7, 7, 7, 7]),
     on_all_endpoints(
         "done, then 502",
         r#"{"status":{"code":502,"spends":true}}"#,
@@ -198,14 +181,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 6],
         [0, 0, 0, 7],
     ),
-    on_all_endpoints(
-        "slow body",
-        r#"{"slow_body":{"bytes_per_second":{slow}}}"#,
-        [0, 0],
-        [0, 0],
-        [0; 4],
-        [0; 4],
-    ),
+    on_all_endpoints("slow body", r#"{"slow_body":{"bytes_per_second":{slow}}}"#, [0, 0], [0, 0], [0; 4], [0; 4]),
     on_all_endpoints(
         "100 bytes more promised",
         r#"{"wrong_length":{"by":100}}"#,
@@ -248,13 +224,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [9, 9],
         [0, 0, 9, 9],
     ),
-    on_json(
-        "a field null",
-        r#"{"wrong_shape":{"field":"{field}","becomes":"null"}}"#,
-        [9, 9],
-        [9, 9],
-        [0, 0, 9, 9],
-    ),
+    on_json("a field null", r#"{"wrong_shape":{"field":"{field}","becomes":"null"}}"#, [9, 9], [9, 9], [0, 0, 9, 9]),
     on_json(
         "a field of another type",
         r#"{"wrong_shape":{"field":"{field}","becomes":"other_type"}}"#,

@@ -65,9 +65,8 @@ impl DiskModel {
         let mut now = self.start.clone();
         for call in calls {
             let description = describe_effect(&call.effect);
-            for change in now
-                .changes_of_effect(call.effect, self.umask)
-                .map_err(|why| format!("{description}: {why}"))?
+            for change in
+                now.changes_of_effect(call.effect, self.umask).map_err(|why| format!("{description}: {why}"))?
             {
                 let number = self.steps.len();
                 if let Change::Sync = change.0 {
@@ -131,8 +130,7 @@ impl DiskModel {
             Loss::Random(seed) | Loss::Torn(seed) => ChaCha8Rng::seed_from_u64(seed ^ (cut as u64) << 20),
             _ => ChaCha8Rng::seed_from_u64(0),
         };
-        let torn =
-            if matches!(loss, Loss::Torn(_)) { self.torn_writes(cut, &mut rng) } else { BTreeMap::new() };
+        let torn = if matches!(loss, Loss::Torn(_)) { self.torn_writes(cut, &mut rng) } else { BTreeMap::new() };
         for (number, step) in self.steps[..cut].iter().enumerate() {
             let durable = step.durable_at < cut;
             let survives = match loss {
@@ -269,11 +267,7 @@ mod tests {
     fn unflushed_changes_are_lost() {
         let ExampleDisk { disk, .. } = example_disk();
         let after = |cut, loss| list_files(&disk.state_after_cut(cut, loss));
-        assert_eq!(
-            after(4, Loss::AllUnflushed),
-            expected_files(&[("old", 3)]),
-            "the file is flushed, its name is not"
-        );
+        assert_eq!(after(4, Loss::AllUnflushed), expected_files(&[("old", 3)]), "the file is flushed, its name is not");
         assert_eq!(after(5, Loss::AllUnflushed), expected_files(&[("old", 3)]));
         assert_eq!(after(6, Loss::AllUnflushed), expected_files(&[("a", 1200), ("old", 3)]));
         assert_eq!(
@@ -287,14 +281,8 @@ mod tests {
     #[test]
     fn names_may_survive_without_their_bytes() {
         let ExampleDisk { disk, .. } = example_disk();
-        assert_eq!(
-            list_files(&disk.state_after_cut(3, Loss::BytesOnly)),
-            expected_files(&[("a.part", 0), ("old", 3)])
-        );
-        assert_eq!(
-            list_files(&disk.state_after_cut(5, Loss::BytesOnly)),
-            expected_files(&[("a", 1200), ("old", 3)])
-        );
+        assert_eq!(list_files(&disk.state_after_cut(3, Loss::BytesOnly)), expected_files(&[("a.part", 0), ("old", 3)]));
+        assert_eq!(list_files(&disk.state_after_cut(5, Loss::BytesOnly)), expected_files(&[("a", 1200), ("old", 3)]));
     }
 
     #[test]
@@ -305,8 +293,7 @@ mod tests {
             let length = torn.newest_file_bytes().len();
             assert!([0, 512, 600, 1112].contains(&length), "{length}");
             assert!(
-                list_files(&disk.state_after_cut(6, Loss::Random(seed)))
-                    == expected_files(&[("a", 1200), ("old", 3)])
+                list_files(&disk.state_after_cut(6, Loss::Random(seed))) == expected_files(&[("a", 1200), ("old", 3)])
             );
         }
     }

@@ -55,12 +55,13 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
     let mut report = Report {
         title: "Power cut".to_owned(),
-        about: "The power fails after each step that changes a file, and unflushed data is lost in one of four ways; then \
+        about:
+            "The power fails after each step that changes a file, and unflushed data is lost in one of four ways; then \
                 `copresence recover` runs until nothing is left to do. *All unflushed*: nothing unflushed survives, \
                 not even names. *Bytes only*: names survive, unflushed bytes do not. *Random*: each unflushed write \
                 and each change of a folder survives at random. *Torn*: some unflushed writes of each file survive, \
                 the last one partially. Equal states are tested once."
-            .to_owned(),
+                .to_owned(),
         tables: Vec::new(),
         violations: Vec::new(),
         cells: 0,
@@ -79,9 +80,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
         .iter()
         .filter(|workload| workload.in_power_matrix && options.selects_workload(workload.name))
         .collect();
-    let results = cells::run_cells(options.job_count(), &workloads, |workload| {
-        run_workload(&program, workload, options)
-    });
+    let results =
+        cells::run_cells(options.job_count(), &workloads, |workload| run_workload(&program, workload, options));
     let mut all = Vec::new();
     for (workload, result) in workloads.iter().zip(results) {
         let outcomes = result.map_err(|error| format!("the workload `{}`: {error}", workload.name))?;
@@ -152,8 +152,7 @@ impl RecordedRun {
         let mut seen = BTreeSet::new();
         let mut cuts = Vec::new();
         // Right before a flush, most data is unflushed.
-        let flushes: Vec<usize> =
-            (0..self.disk.step_count()).filter(|step| self.disk.is_flush(*step)).collect();
+        let flushes: Vec<usize> = (0..self.disk.step_count()).filter(|step| self.disk.is_flush(*step)).collect();
         let interval = (flushes.len() / MIN_RANDOM_CUTS).max(1);
         let random_steps: BTreeSet<usize> = flushes.into_iter().step_by(interval).collect();
         for step in 0..=self.disk.step_count() {
@@ -194,14 +193,11 @@ impl RecordedRun {
             && options.keep
             && !verdict.violations.is_empty()
         {
-            let kept =
-                std::env::temp_dir().join(format!("copresence-cut-{}", self.cut_name(cut).replace('/', "-")));
+            let kept = std::env::temp_dir().join(format!("copresence-cut-{}", self.cut_name(cut).replace('/', "-")));
             let restored = self.restore_cut(cut).and_then(|()| Ok(std::fs::rename(self.home.root(), &kept)?));
             // The next cut needs the folders of the home.
             let copied = restored.and_then(|()| copy_folder(&kept, self.home.root()));
-            verdict
-                .violations
-                .push(format!("the state after the cut is kept in {}: {copied:?}", kept.display()));
+            verdict.violations.push(format!("the state after the cut is kept in {}: {copied:?}", kept.display()));
         }
         CutResult {
             name: self.cut_name(cut),

@@ -49,9 +49,7 @@ impl Change {
     pub(super) fn is_flushed_by(&self, flushed: Node) -> bool {
         match self {
             Self::Make { folder, .. } | Self::Remove { folder, .. } => *folder == flushed,
-            Self::Write { node, .. } | Self::Resize { node, .. } | Self::SetMode { node, .. } => {
-                *node == flushed
-            }
+            Self::Write { node, .. } | Self::Resize { node, .. } | Self::SetMode { node, .. } => *node == flushed,
             Self::Rename { from, to, .. } => from.0 == flushed || to.0 == flushed,
             Self::Sync | Self::Stdout(_) => false,
         }
@@ -210,8 +208,7 @@ impl State {
     }
 
     fn folder_and_name(&self, path: &Path) -> Result<(Node, String), HarnessError> {
-        let folder =
-            path.parent().and_then(|parent| self.find_node(parent)).ok_or("its folder is unknown")?;
+        let folder = path.parent().and_then(|parent| self.find_node(parent)).ok_or("its folder is unknown")?;
         let name = path.file_name().and_then(|name| name.to_str()).ok_or("it has no name")?;
         Ok((folder, name.to_owned()))
     }
@@ -274,12 +271,7 @@ impl State {
             Some((Some(bytes), mode)) => format!("{} bytes {mode:o}", bytes.len()),
         };
         let describe_difference = |name: &PathBuf| {
-            format!(
-                "{} ({}; in the model {})",
-                name.display(),
-                describe(real.get(name)),
-                describe(model.get(name))
-            )
+            format!("{} ({}; in the model {})", name.display(), describe(real.get(name)), describe(model.get(name)))
         };
         Ok(names.into_iter().filter(differs).map(describe_difference).collect())
     }

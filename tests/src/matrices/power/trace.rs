@@ -132,9 +132,7 @@ fn truncate_line(line: &str) -> String {
 
 fn parse_time(text: &str) -> Result<SystemTime, HarnessError> {
     let (seconds, micros) = text.split_once('.').ok_or("a time without a point")?;
-    Ok(SystemTime::UNIX_EPOCH
-        + Duration::from_secs(seconds.parse()?)
-        + Duration::from_micros(micros.parse()?))
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.parse()?) + Duration::from_micros(micros.parse()?))
 }
 
 /// Parses one complete call: `name(arguments) = value <duration>`.
@@ -215,9 +213,7 @@ fn parse_call(line: &str, below: &[PathBuf]) -> Result<Option<(Effect, Duration)
             mode: parse_octal(argument(1)),
         },
         "fchmodat" => Effect::SetMode { path: path_at(0, 1)?, mode: parse_octal(argument(2)) },
-        "fsync" | "fdatasync" => {
-            Effect::Sync { path: descriptor_path(argument(0)).ok_or("a file without its name")? }
-        }
+        "fsync" | "fdatasync" => Effect::Sync { path: descriptor_path(argument(0)).ok_or("a file without its name")? },
         _ => return Err(format!("the model does not know {name}").into()),
     };
     let is_relevant = match &effect {
@@ -287,8 +283,7 @@ fn written_bytes(argument: &str, value: &str) -> Result<Vec<u8>, HarnessError> {
 }
 
 fn parse_quoted(argument: &str) -> Result<Vec<u8>, HarnessError> {
-    let inner =
-        argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("no whole string")?;
+    let inner = argument.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or("no whole string")?;
     unescape_bytes(inner)
 }
 

@@ -250,9 +250,7 @@ impl Shared {
     fn send_reply(&self, connection: &mut Connection, reply: &Reply) -> std::io::Result<()> {
         match reply {
             Reply::Complete(status, body) => write_response(connection, *status, None, body),
-            Reply::WithHeader(status, header, body) => {
-                write_response(connection, *status, Some(header.clone()), body)
-            }
+            Reply::WithHeader(status, header, body) => write_response(connection, *status, Some(header.clone()), body),
             Reply::Urls => write_response(connection, 200, None, &self.delivery_body()),
             Reply::UrlsTruncated => {
                 let body = self.delivery_body();
@@ -296,12 +294,7 @@ impl Shared {
         match asset.url_behavior {
             UrlBehavior::Refuses(status) => return write_error(connection, status, 1, "gone"),
             UrlBehavior::ErrorPage => {
-                return write_response(
-                    connection,
-                    200,
-                    Some(("Content-Type", "text/html".into())),
-                    error_page,
-                );
+                return write_response(connection, 200, Some(("Content-Type", "text/html".into())), error_page);
             }
             UrlBehavior::StallsThenRefuses(_) if !is_first => return write_error(connection, 410, 1, "gone"),
             _ if !is_first && request.range_start().is_none() => {

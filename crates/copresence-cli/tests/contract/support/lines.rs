@@ -18,12 +18,7 @@ const EVENT_FIELDS: &[(&str, &[(&str, FieldCheck)])] = &[
     ),
     (
         "retrying",
-        &[
-            ("code", is_text),
-            ("message", is_text),
-            ("attempt", Value::is_u64),
-            ("next_poll_ms", Value::is_u64),
-        ],
+        &[("code", is_text), ("message", is_text), ("attempt", Value::is_u64), ("next_poll_ms", Value::is_u64)],
     ),
     ("redeemed", &[("exports", is_text_array)]),
     ("progress", &[("file", is_text), ("bytes", Value::is_u64), ("total", is_u64_or_null)]),

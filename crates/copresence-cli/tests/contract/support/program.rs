@@ -81,8 +81,7 @@ impl TestHome {
 
     fn base_visit_command(&self, poll: &str, url: &str, more: &[&str]) -> Command {
         let link = "https://app.test/scan?exportToken={token}";
-        let mut command =
-            self.command(&["visit", "--json", "--poll", poll, "--api-url", url, "--link", link]);
+        let mut command = self.command(&["visit", "--json", "--poll", poll, "--api-url", url, "--link", link]);
         command.arg("--out").arg(self.out()).args(more);
         command
     }

@@ -59,23 +59,14 @@ impl Connection {
     }
 
     /// Writes the status line and headers of a response.
-    pub(crate) fn write_head(
-        &mut self,
-        status: u16,
-        headers: &[(&str, String)],
-        length: usize,
-    ) -> std::io::Result<()> {
+    pub(crate) fn write_head(&mut self, status: u16, headers: &[(&str, String)], length: usize) -> std::io::Result<()> {
         let mut headers = headers.to_vec();
         headers.push(("Content-Length", length.to_string()));
         self.write_head_without_length(status, &headers)
     }
 
     /// Like [`write_head`](Self::write_head), without `Content-Length`: the body ends with the connection.
-    pub(crate) fn write_head_without_length(
-        &mut self,
-        status: u16,
-        headers: &[(&str, String)],
-    ) -> std::io::Result<()> {
+    pub(crate) fn write_head_without_length(&mut self, status: u16, headers: &[(&str, String)]) -> std::io::Result<()> {
         let mut text = format!("HTTP/1.1 {status} Status\r\n");
         for (name, value) in headers {
             text.extend([name, ": ", value, "\r\n"]);

@@ -101,8 +101,7 @@ pub(super) fn with_endless_body(response: Response) -> Response {
     let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let filler = Bytes::from(vec![if json { b' ' } else { 0 }; CHUNK_BYTES]);
     replace_body(response, None, |body| {
-        body.map(|chunk| chunk.map_err(io::Error::other))
-            .chain(stream::repeat_with(move || Ok(filler.clone())))
+        body.map(|chunk| chunk.map_err(io::Error::other)).chain(stream::repeat_with(move || Ok(filler.clone())))
     })
 }
 
@@ -112,9 +111,7 @@ pub(super) async fn with_garbage_body(response: Response, bytes: Option<u64>, rn
         let whole = body_length(&response);
         return replace_body(response, whole, |body| {
             let mut rng = rng;
-            body.map(move |chunk| {
-                chunk.map(|chunk| random_bytes(chunk.len(), &mut rng)).map_err(io::Error::other)
-            })
+            body.map(move |chunk| chunk.map(|chunk| random_bytes(chunk.len(), &mut rng)).map_err(io::Error::other))
         });
     };
     let (head, body) = response.into_parts();
@@ -135,9 +132,7 @@ pub(super) fn with_content_encoding(mut response: Response, coding: &str, only_c
     }
     let encoder = match coding {
         "gzip" if !only_claimed => ContentEncoder::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
-        "deflate" if !only_claimed => {
-            ContentEncoder::Deflate(ZlibEncoder::new(Vec::new(), Compression::fast()))
-        }
+        "deflate" if !only_claimed => ContentEncoder::Deflate(ZlibEncoder::new(Vec::new(), Compression::fast())),
         _ => return response,
     };
     replace_body(response, None, |body| {
@@ -200,11 +195,7 @@ async fn end_connection_early(by: CutMethod, control: Option<&ConnectionControl>
 }
 
 /// Replaces the body, and sets its Content-Length (chunked if `None`).
-fn replace_body<S>(
-    response: Response,
-    promised: Option<u64>,
-    change: impl FnOnce(BodyDataStream) -> S,
-) -> Response
+fn replace_body<S>(response: Response, promised: Option<u64>, change: impl FnOnce(BodyDataStream) -> S) -> Response
 where
     S: Stream<Item = io::Result<Bytes>> + Send + 'static,
 {

@@ -18,20 +18,14 @@ use std::future::pending;
 use std::time::Duration;
 
 /// Middleware: selects the faults for a request, and applies them before and after the backend.
-pub(super) async fn apply_faults(
-    State(sandbox): State<Sandbox>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
     let mut applied_faults =
         if sandbox.has_faults() { select_faults_for_request(&sandbox, &request) } else { Vec::new() };
     if applied_faults.is_empty() {
         return next.run(request).await;
     }
     if let Some(names) = request.extensions().get::<AppliedFaultNames>() {
-        names.record_fault_names(
-            applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect(),
-        );
+        names.record_fault_names(applied_faults.iter().map(|applied| applied.fault.effect.effect_name()).collect());
     }
     let control = request.extensions().get::<ConnectionControl>().cloned();
     let mut early_response = None;
@@ -154,9 +148,7 @@ async fn apply_after_backend(
         Effect::WrongShape { field, becomes } => {
             response::with_changed_field(response, field.as_deref(), becomes.as_ref(), &mut rng).await
         }
-        Effect::Coded { coding, only_claimed } => {
-            body::with_content_encoding(response, coding, *only_claimed)
-        }
+        Effect::Coded { coding, only_claimed } => body::with_content_encoding(response, coding, *only_claimed),
         Effect::Headers { set, remove } => response::with_changed_headers(response, set, remove),
         Effect::ChangedEtag {} => response::with_changed_etag(response, &mut rng),
         _ => response,

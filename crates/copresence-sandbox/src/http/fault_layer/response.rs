@@ -31,9 +31,7 @@ pub(super) fn status_response(
         }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
-    if let Some(value) =
-        retry_after.and_then(|after| HeaderValue::from_str(&after.retry_after_header_value()).ok())
-    {
+    if let Some(value) = retry_after.and_then(|after| HeaderValue::from_str(&after.retry_after_header_value()).ok()) {
         response.headers_mut().insert(header::RETRY_AFTER, value);
     }
     insert_headers(response.headers_mut(), headers);

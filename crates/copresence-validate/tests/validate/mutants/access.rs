@@ -2,9 +2,7 @@
 
 use super::Mutation::Layer;
 use super::{Mutant, change_requests_before_routing, mutant, sandbox_api_key, sandbox_session_token};
-use crate::layers::{
-    GENERATE, HeaderFault, KEY, Memory, SESSION, change_logins, change_responses, ignore_header,
-};
+use crate::layers::{GENERATE, HeaderFault, KEY, Memory, SESSION, change_logins, change_responses, ignore_header};
 use axum::Router;
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -31,8 +29,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 let known = sandbox.credentials().clone();
                 change_logins(app, move |body| {
                     if body["username"] != known.username.expose() {
-                        *body =
-                            json!({"username": known.username.expose(), "password": known.password.expose()});
+                        *body = json!({"username": known.username.expose(), "password": known.password.expose()});
                     }
                 })
             }),
@@ -40,9 +37,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "login requires no API key",
             &["login.needs-key"],
-            Layer(|sandbox, app| {
-                ignore_header(app, "/login", KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
-            }),
+            Layer(|sandbox, app| ignore_header(app, "/login", KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)),
         ),
         mutant(
             "the session token has another name",
@@ -58,16 +53,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a token without the API key",
             &["generate.no-key"],
-            Layer(|sandbox, app| {
-                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
-            }),
+            Layer(|sandbox, app| ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)),
         ),
         mutant(
             "a token for any API key",
             &["generate.wrong-key"],
-            Layer(|sandbox, app| {
-                ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
-            }),
+            Layer(|sandbox, app| ignore_header(app, GENERATE, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)),
         ),
         mutant(
             "a token without a session token",

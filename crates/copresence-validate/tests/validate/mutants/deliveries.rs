@@ -2,9 +2,7 @@
 
 use super::Mutation::Layer;
 use super::{Mutant, mutant};
-use crate::layers::{
-    Memory, REDEEM, TOKEN, WholeResponse, change_delivery, change_responses, sandbox_tokens,
-};
+use crate::layers::{Memory, REDEEM, TOKEN, WholeResponse, change_delivery, change_responses, sandbox_tokens};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -104,9 +102,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                     }
                     if response.is_delivery() {
                         delivered.put(request.header(TOKEN), response.body.clone());
-                    } else if let (400, Some(body)) =
-                        (response.status(), delivered.get(request.header(TOKEN)))
-                    {
+                    } else if let (400, Some(body)) = (response.status(), delivered.get(request.header(TOKEN))) {
                         response.set_status(200);
                         response.body = body;
                     }
@@ -127,10 +123,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                     let over = |(token, phase): &(String, TokenPhase)| {
                         token == request.header(TOKEN) && *phase == TokenPhase::Expired
                     };
-                    if request.path == REDEEM
-                        && response.status() == 400
-                        && sandbox_tokens(&sandbox).iter().any(over)
-                    {
+                    if request.path == REDEEM && response.status() == 400 && sandbox_tokens(&sandbox).iter().any(over) {
                         response.become_fresh();
                     }
                 })

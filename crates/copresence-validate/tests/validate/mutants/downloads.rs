@@ -54,9 +54,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a web page in place of the GLB",
             &["files.content"],
-            Layer(|_, app| {
-                change_files(app, ".glb", |response| response.body = b"<!doctype html><p>Sorry!".to_vec())
-            }),
+            Layer(|_, app| change_files(app, ".glb", |response| response.body = b"<!doctype html><p>Sorry!".to_vec())),
         ),
         mutant(
             "a GLB of another version",
@@ -83,8 +81,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["files.content"],
             Layer(|_, app| {
                 change_glb(app, |document| {
-                    document["images"][0]["bufferView"] =
-                        document["meshes"][0]["primitives"][0]["indices"].clone();
+                    document["images"][0]["bufferView"] = document["meshes"][0]["primitives"][0]["indices"].clone();
                 })
             }),
         ),
@@ -108,8 +105,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["avatar.blendshapes"],
             Layer(|_, app| {
                 change_glb(app, |document| {
-                    for name in document["meshes"][0]["extras"]["targetNames"].as_array_mut().expect("names")
-                    {
+                    for name in document["meshes"][0]["extras"]["targetNames"].as_array_mut().expect("names") {
                         *name = json!(format!("shape_{}", name.as_str().expect("a name")));
                     }
                 })

@@ -22,9 +22,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "-1 replaced by 0 in the queue",
             &["fresh.queue"],
-            Layer(|_, app| {
-                change_reports(app, FRESH, |body| body["payload_incomplete"]["queue_position"] = json!(0))
-            }),
+            Layer(|_, app| change_reports(app, FRESH, |body| body["payload_incomplete"]["queue_position"] = json!(0))),
         ),
         mutant(
             "-1 as a string",

@@ -10,10 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(super) fn mutants() -> Vec<Mutant> {
-    fn errors(
-        app: Router,
-        change: impl Fn(&str, &mut WholeResponse) + Clone + Send + Sync + 'static,
-    ) -> Router {
+    fn errors(app: Router, change: impl Fn(&str, &mut WholeResponse) + Clone + Send + Sync + 'static) -> Router {
         change_responses(app, move |request, response| {
             if request.path == REDEEM && response.status() == 400 {
                 change(request.header(TOKEN), response);

@@ -66,9 +66,9 @@ impl Running {
 
 async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
     match mutant.mutation {
-        Mutation::Layer(layer) => Running::Wrapped(
-            serve_router(layer(sandbox, copresence_sandbox::build_router(sandbox.clone()))).await,
-        ),
+        Mutation::Layer(layer) => {
+            Running::Wrapped(serve_router(layer(sandbox, copresence_sandbox::build_router(sandbox.clone()))).await)
+        }
         Mutation::Faults(list) => {
             sandbox.set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("faults");
             let anywhere = ([127, 0, 0, 1], 0).into();

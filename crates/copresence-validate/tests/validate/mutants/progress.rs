@@ -120,8 +120,7 @@ fn never_ready(sandbox: &Sandbox, app: Router) -> Router {
             if request.uri().path() != REDEEM || !held {
                 return next.run(request).await;
             }
-            let report =
-                json!({"completion_progress": 99, "completion_status": "processing", "queue_position": -1});
+            let report = json!({"completion_progress": 99, "completion_status": "processing", "queue_position": -1});
             let body = json!({"avatar_ready": false, "payload_incomplete": report});
             ([("cache-control", "no-store")], axum::Json(body)).into_response()
         }

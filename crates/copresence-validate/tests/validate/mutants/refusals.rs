@@ -36,9 +36,8 @@ pub(super) fn mutants() -> Vec<Mutant> {
                 let sandbox = sandbox.clone();
                 change_responses(app, move |request, response| {
                     let sent = request.header(TOKEN);
-                    let known = sandbox_tokens(&sandbox)
-                        .iter()
-                        .any(|(token, _)| token[..5] == sent[..sent.len().min(5)]);
+                    let known =
+                        sandbox_tokens(&sandbox).iter().any(|(token, _)| token[..5] == sent[..sent.len().min(5)]);
                     if request.path == REDEEM && response.status() == 400 && !sent.is_empty() && !known {
                         response.become_fresh();
                     }
@@ -51,15 +50,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
                 change_requests(app, move |request| {
-                    let sent =
-                        request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
+                    let sent = request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
                     let Some(sent) = sent else { return };
                     let like = |token: &String| {
                         token.len() == sent.len() && token[..token.len() - 1] == sent[..sent.len() - 1]
                     };
-                    if let Some((token, _)) =
-                        sandbox_tokens(&sandbox).into_iter().find(|(token, _)| like(token))
-                    {
+                    if let Some((token, _)) = sandbox_tokens(&sandbox).into_iter().find(|(token, _)| like(token)) {
                         request.headers_mut().insert(TOKEN, token.parse().expect("a value"));
                     }
                 })
@@ -71,12 +67,10 @@ pub(super) fn mutants() -> Vec<Mutant> {
             Layer(|sandbox, app| {
                 let sandbox = sandbox.clone();
                 change_requests(app, move |request| {
-                    let sent =
-                        request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
+                    let sent = request.headers().get(TOKEN).map(|value| value.to_str().expect("visible").to_owned());
                     let Some(sent) = sent else { return };
-                    if let Some((token, _)) = sandbox_tokens(&sandbox)
-                        .into_iter()
-                        .find(|(token, _)| sent.starts_with(token.as_str()))
+                    if let Some((token, _)) =
+                        sandbox_tokens(&sandbox).into_iter().find(|(token, _)| sent.starts_with(token.as_str()))
                     {
                         request.headers_mut().insert(TOKEN, token.parse().expect("a value"));
                     }
@@ -88,8 +82,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["http.no-5xx", "redeem.missing-400"],
             Layer(|_, app| {
                 change_responses(app, |request, response| {
-                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400
-                    {
+                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400 {
                         response.set_status(500);
                     }
                 })
@@ -100,8 +93,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["redeem.missing-400"],
             Layer(|_, app| {
                 change_responses(app, |request, response| {
-                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400
-                    {
+                    if request.path == REDEEM && request.header(TOKEN).is_empty() && response.status() == 400 {
                         response.become_fresh();
                     }
                 })
@@ -110,16 +102,12 @@ pub(super) fn mutants() -> Vec<Mutant> {
         mutant(
             "a redeem without the API key",
             &["redeem.no-key"],
-            Layer(|sandbox, app| {
-                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)
-            }),
+            Layer(|sandbox, app| ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Missing)),
         ),
         mutant(
             "a redeem for any API key",
             &["redeem.wrong-key"],
-            Layer(|sandbox, app| {
-                ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)
-            }),
+            Layer(|sandbox, app| ignore_header(app, REDEEM, KEY, &sandbox_api_key(sandbox), HeaderFault::Wrong)),
         ),
         mutant(
             "a redeem by POST",
