@@ -120,7 +120,7 @@ async fn expired_urls_of_a_truncated_response_leave_the_evidence() {
     let ended = fixture.run_visit().await;
     assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (10, "possibly_consumed"), "{ended:?}");
     let why = ended.outcome.detail_for_operator().expect("evidence");
-    assert!(why.contains("bytes of the body came") && why.contains("410"), "{why}");
+    assert!(why.contains("bytes of the body") && why.contains("410"), "{why}");
     assert_no_secret_is_left(&fixture).await;
 }
 

@@ -350,7 +350,7 @@ impl<'de> Deserialize<'de> for NthRequests {
     }
 }
 
-/// The JSON form of [`NthRequests`], for the OpenAPI document. (after the rename of `Nth`)
+/// The JSON form of [`NthRequests`], for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = Nth)]
 #[serde(untagged)]
