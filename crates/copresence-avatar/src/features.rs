@@ -52,8 +52,7 @@ pub(super) fn eye_look_rotations(sculpt: &HeadDistanceField, side: f32) -> [(&'s
     ]
 }
 
-/// (comment in the body, after the rename of `add_grid`) `add_grid_triangles` expects rows that go upwards. These
-/// rows go sideways, which reverses the winding.
+/// Builds one eyebrow as a curved strip. `side` is -1 or 1.
 pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (along, around) = (26_u32, 8_u32);
     let who = &sculpt.character;

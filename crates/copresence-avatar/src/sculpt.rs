@@ -265,7 +265,7 @@ fn shortened_neck_height(y: f32) -> f32 {
     y + NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM, y)
 }
 
-/// The inverse of [`shortened_neck_height`]. (after the rename of `shorten_neck`)
+/// The inverse of [`shortened_neck_height`].
 fn unshortened_neck_height(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;

@@ -301,7 +301,7 @@ fn check_header_value(what: &str, text: &str) -> Result<(), String> {
     known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
 }
 
-/// (comment in the body, names a function that does not exist) `check_delay` rules out every other sigma.
+/// Draws a delay in milliseconds: fixed, or log-normal around a median.
 pub(crate) fn draw_delay_ms(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) -> u64 {
     let Some(median) = median_ms else { return ms.unwrap_or(0) };
     #[expect(clippy::cast_precision_loss, reason = "at most an hour in milliseconds")]
