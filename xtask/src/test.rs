@@ -165,7 +165,7 @@ pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
 fn add_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
     let mut matrices = Command::new(project::built_program_path("matrices"));
     matrices.args(words).arg("--write").arg(project::target_dir().join("matrices"));
-    plan.add_program_step("the matrices", matrices, "each broken claim above says how to reproduce it");
+    plan.add_program_step("the matrices", matrices, "each violation above says how to reproduce it");
 }
 
 /// Sets `TAURI_DRIVER` in the environment of a test. Searches for the driver when the test starts, because an
