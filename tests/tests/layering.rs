@@ -270,7 +270,8 @@ fn reachable_packages<'a>(workspace: &Metadata, locked: &'a [LockedPackage], mem
     reached.into_iter().map(|(name, _)| name).collect()
 }
 
-/// The source files of one crate by their module paths (empty for the root, `panel::pin_lock`), without comments and tests.
+/// The source files of one crate by their module paths (empty for the root, `panel::pin_lock`), without comments and
+/// tests.
 struct Modules(BTreeMap<String, String>);
 
 /// For each module the modules that it imports, each with the path by which it does.

@@ -1,7 +1,7 @@
 //! A complete visit in the real window with a phone's browser. Run by `cargo xtask test`.
 //!
-//! The screenshots are written to the folder that `COPRESENCE_SCREENS` names (for the documentation: `docs/screens`), or
-//! to `target/window-test` beside the output of the app and the drivers.
+//! The screenshots are written to the folder that `COPRESENCE_SCREENS` names (for the documentation: `docs/screens`),
+//! or to `target/window-test` beside the output of the app and the drivers.
 #![cfg(target_os = "linux")]
 
 use product_tests::window::{
@@ -32,7 +32,8 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
     take_named_screenshot(&desktop, &screen, "attract")?;
     app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
 
-    // Phones of visitors cannot reach the demo backend: the screen offers a simulated phone, and only operators see the code.
+    // Phones of visitors cannot reach the demo backend: the screen offers a simulated phone, and only operators see the
+    // code.
     app.await_element("[data-screen=invite] [data-testid=play-phone]", RENDER_TIMEOUT).await?;
     app.await_animations().await?;
     let invite = take_named_screenshot(&desktop, &screen, "invite")?;

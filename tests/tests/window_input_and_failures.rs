@@ -1,5 +1,5 @@
-//! Visits in the real window by keyboard, by pointer and by gamepad alone; reloads in every state; every kind of failure
-//! that visitors can see. Run by `cargo xtask test`.
+//! Visits in the real window by keyboard, by pointer and by gamepad alone; reloads in every state; every kind of
+//! failure that visitors can see. Run by `cargo xtask test`.
 #![cfg(target_os = "linux")]
 
 mod paths;

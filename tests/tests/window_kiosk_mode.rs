@@ -1,5 +1,5 @@
-//! Kiosk mode with a window manager: turned on and off in the panel or by the command line, on the chosen monitor, and not
-//! closed without the PIN. Run by `cargo xtask test`.
+//! Kiosk mode with a window manager: turned on and off in the panel or by the command line, on the chosen monitor, and
+//! not closed without the PIN. Run by `cargo xtask test`.
 #![cfg(target_os = "linux")]
 
 mod paths;
@@ -113,8 +113,8 @@ async fn check_close_ends_app(kiosk: DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.close_after_quit().await
 }
 
-/// Presses Alt+F4 until it has the effect that `description` names. The window manager drops keys while no window has the
-/// focus, for some seconds after a change of the window on a busy machine.
+/// Presses Alt+F4 until it has the effect that `description` names. The window manager drops keys while no window has
+/// the focus, for some seconds after a change of the window on a busy machine.
 async fn ask_to_close(
     kiosk: &DrivenKiosk,
     description: &str,

@@ -283,8 +283,8 @@ impl EscapeAttempts {
         self.record_changes("permissions").await
     }
 
-    /// Checks that nothing appeared late, no file was saved, and no request was sent. Finally reloads the page to verify that
-    /// the test would notice another page.
+    /// Checks that nothing appeared late, no file was saved, and no request was sent. Finally reloads the page to
+    /// verify that the test would notice another page.
     async fn finish(mut self) -> Result<(), HarnessError> {
         self.record_changes("at the end").await?;
         self.escapes.extend(downloaded_files(self.kiosk.desktop.home())?);
@@ -299,7 +299,8 @@ impl EscapeAttempts {
         self.kiosk.close().await
     }
 
-    /// Waits until all earlier input is processed: keys are processed in order, and F9 shows and hides the operator's detail.
+    /// Waits until all earlier input is processed: keys are processed in order, and F9 shows and hides the operator's
+    /// detail.
     async fn await_input(&mut self, attempt: &str) -> Result<(), HarnessError> {
         for is_shown in [true, false] {
             self.kiosk.screen.press_keys(&self.kiosk.desktop, "F9")?;

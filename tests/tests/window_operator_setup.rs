@@ -1,5 +1,5 @@
-//! A kiosk in the real window from its first start until the operator quits it: setup behind the PIN, consent, *forget me*,
-//! wiping after a visitor left, and quitting. Run by `cargo xtask test`.
+//! A kiosk in the real window from its first start until the operator quits it: setup behind the PIN, consent, *forget
+//! me*, wiping after a visitor left, and quitting. Run by `cargo xtask test`.
 #![cfg(target_os = "linux")]
 
 mod paths;
@@ -46,8 +46,8 @@ async fn set_credentials_in_keychain(kiosk: &DrivenKiosk) -> Result<(), HarnessE
     set_credentials(kiosk, "keychain").await
 }
 
-/// Sets each credential in the panel, and checks the state that the panel shows. Neither the page nor any file may have a
-/// credential.
+/// Sets each credential in the panel, and checks the state that the panel shows. Neither the page nor any file may have
+/// a credential.
 async fn set_credentials(kiosk: &DrivenKiosk, expected_state: &str) -> Result<(), HarnessError> {
     kiosk.app.click_element("[data-testid=section-credentials]", RENDER_TIMEOUT).await?;
     for (slot, secret) in ["api-key", "username", "password"].iter().zip(Backend::credentials()) {

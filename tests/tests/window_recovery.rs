@@ -1,5 +1,5 @@
-//! The page's process is killed or freezes in the real window, in each state of a visit: the same screen returns, and the
-//! visit continues. In kiosk mode under a window manager. Run by `cargo xtask test`.
+//! The page's process is killed or freezes in the real window, in each state of a visit: the same screen returns, and
+//! the visit continues. In kiosk mode under a window manager. Run by `cargo xtask test`.
 //!
 //! No driver survives the process of the page, so the tests press real keys and compare the text in screenshots.
 #![cfg(target_os = "linux")]

@@ -45,7 +45,8 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     command
 }
 
-/// The first program of that name on the PATH, among the programs that cargo installed, or among the project's own tools.
+/// The first program of that name on the PATH, among the programs that cargo installed, or among the project's own
+/// tools.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();

@@ -39,8 +39,8 @@ const HAIR_STYLES: [HairStyle; 8] = [
     HairStyle::Bun,
 ];
 
-/// Everything that distinguishes one head from another. Lengths are in centimetres; sizes and widths are factors of about
-/// 1.
+/// Everything that distinguishes one head from another. Lengths are in centimetres; sizes and widths are factors of
+/// about 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Character {
     pub(super) head_width: f32,

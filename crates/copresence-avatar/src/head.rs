@@ -1,5 +1,5 @@
-//! Builds the skin as a grid around the spine: columns are angles, rows go up from the shoulders to the crown. The rows at
-//! the eyes and at the mouth are doubled; their two edges separate into lids and lips.
+//! Builds the skin as a grid around the spine: columns are angles, rows go up from the shoulders to the crown. The rows
+//! at the eyes and at the mouth are doubled; their two edges separate into lids and lips.
 
 use glam::{Vec2, Vec3, vec2, vec3};
 

@@ -90,8 +90,8 @@ fn obj_geometry_text(avatar: &Avatar) -> String {
     text
 }
 
-/// Appends a line of small numbers with fixed decimals. An avatar has tens of thousands of lines, for which `write!` takes
-/// five times as long.
+/// Appends a line of small numbers with fixed decimals. An avatar has tens of thousands of lines, for which `write!`
+/// takes five times as long.
 fn push_number_line(text: &mut String, word: &str, numbers: &[f32], decimals: u32) {
     text.push_str(word);
     let scale = 10_u32.pow(decimals);

@@ -1,4 +1,5 @@
-//! Tests that all 52 blendshapes of `ARKit` exist, and that each moves the right part of the face in the right direction.
+//! Tests that all 52 blendshapes of `ARKit` exist, and that each moves the right part of the face in the right
+//! direction.
 
 use super::*;
 use glam::vec3;
@@ -35,7 +36,8 @@ const BACK: Vec3 = Vec3::NEG_Z;
 const OUT: Vec3 = Vec3::X;
 const IN: Vec3 = Vec3::NEG_X;
 
-/// The names in Apple's order, without the side; whether they have sides; which part moves most, and in which direction.
+/// The names in Apple's order, without the side; whether they have sides; which part moves most, and in which
+/// direction.
 const ARKIT: [(&str, bool, &str, Vec3); 32] = [
     ("eyeBlink", true, "eye", DOWN),
     ("eyeLookDown", true, "eye", DOWN),

@@ -1,4 +1,5 @@
-//! Computes blendshapes with their `ARKit` names. Each moves a part of the face by lids, jaw, and soft pushes at landmarks.
+//! Computes blendshapes with their `ARKit` names. Each moves a part of the face by lids, jaw, and soft pushes at
+//! landmarks.
 
 use std::collections::BTreeSet;
 

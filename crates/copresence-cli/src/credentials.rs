@@ -16,7 +16,8 @@ use std::io::{BufRead, IsTerminal};
 pub(crate) enum CredentialsCommand {
     /// Store credentials in the keychain; values come from a prompt, or from stdin as `NAME=value` lines
     Set {
-        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password, partner-key
+        /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password,
+        /// partner-key
         #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
         which: Vec<CredentialKind>,
     },

@@ -1,7 +1,7 @@
 //! Hides typed credentials on the terminal, also between two prompts.
 //!
-//! The prompt library hides typing only from the prompt to the end of the line. Text that is pasted as several lines, or
-//! typed before the next prompt is read, would be visible.
+//! The prompt library hides typing only from the prompt to the end of the line. Text that is pasted as several lines,
+//! or typed before the next prompt is read, would be visible.
 
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};

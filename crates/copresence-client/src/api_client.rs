@@ -126,8 +126,8 @@ impl ApiClient {
     /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
     ///
     /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
-    /// [`ApiResponse::classify_redeem_error`] classifies a status other than 200, and [`copresence_protocol::RedeemResponse::parse`] parses
-    /// the body of a 200.
+    /// [`ApiResponse::classify_redeem_error`] classifies a status other than 200, and
+    /// [`copresence_protocol::RedeemResponse::parse`] parses the body of a 200.
     ///
     /// # Errors
     /// [`CallError::NeverSent`], [`CallError::ResponseLost`] (also for a body that is truncated or longer than

@@ -23,7 +23,8 @@ impl Clock {
         Timestamp::now()
     }
 
-    /// The time of day at which this clock was made plus the time since: not affected by a change of the system's clock.
+    /// The time of day at which this clock was made plus the time since: not affected by a change of the system's
+    /// clock.
     pub fn steady_time_of_day(&self) -> Timestamp {
         self.started_at.saturating_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }

@@ -45,8 +45,8 @@ impl QrCode {
         code.map(|code| Self { code }).ok_or(QrError::TooLong { bytes: link.len(), capacity: MAX_LINK_BYTES })
     }
 
-    /// Encodes a link in as few modules as possible, with the weakest error correction: for a terminal that is too small
-    /// for [`Self::new`]'s code, and for a screen, where a code is never damaged.
+    /// Encodes a link in as few modules as possible, with the weakest error correction: for a terminal that is too
+    /// small for [`Self::new`]'s code, and for a screen, where a code is never damaged.
     ///
     /// # Errors
     /// As [`Self::new`].

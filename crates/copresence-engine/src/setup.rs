@@ -43,8 +43,8 @@ pub enum BackendTargetError {
 }
 
 impl BackendTarget {
-    /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error of
-    /// the keychain, if the environment had credentials all the same. Blocks on the keychain.
+    /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error
+    /// of the keychain, if the environment had credentials all the same. Blocks on the keychain.
     ///
     /// # Errors
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.

@@ -1,4 +1,5 @@
-//! Starts a sandbox on a port (default 8787), prints its URL, API key and session token, and serves until Ctrl-C: `cargo run -p copresence-sandbox --example listen`.
+//! Starts a sandbox on a port (default 8787), prints its URL, API key and session token, and serves until Ctrl-C:
+//! `cargo run -p copresence-sandbox --example listen`.
 
 use copresence_sandbox::{Server, Settings};
 use std::error::Error;

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 
-/// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and its
-/// avatar gets a generated face.
+/// Maximum number of visitors' pictures in memory (each at most 512 × 512 pixels). Beyond it, the oldest is dropped and
+/// its avatar gets a generated face.
 const MAX_PICTURES: usize = 128;
 
 /// Maximum number of cached avatars. Beyond it, the oldest is dropped, and generated again on demand.
@@ -237,7 +237,8 @@ fn export_file_from_path(path: &Path) -> Option<ExportFile> {
     Some(ExportFile { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
 }
 
-/// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a number.
+/// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a
+/// number.
 fn unique_avatar_id(name: &str, taken: &HashMap<String, PathBuf>) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let slug: String = name.chars().map(plain).collect();

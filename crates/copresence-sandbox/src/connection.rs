@@ -1,9 +1,9 @@
-//! Controls the TCP connection under a request, for faults below HTTP: a reset, an end in the middle of a response, and bytes
-//! after its end.
+//! Controls the TCP connection under a request, for faults below HTTP: a reset, an end in the middle of a response, and
+//! bytes after its end.
 //!
-//! The HTTP stack has no such operations. So each connection is wrapped in a [`FaultyConnection`], and each request carries a
-//! [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An orderly end waits
-//! until everything before it has been sent.
+//! The HTTP stack has no such operations. So each connection is wrapped in a [`FaultyConnection`], and each request
+//! carries a [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An
+//! orderly end waits until everything before it has been sent.
 
 use axum::Extension;
 use axum::middleware::AddExtension;

@@ -53,8 +53,8 @@ fn build_url(ip: IpAddr, port: u16, scheme: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{}/", SocketAddr::new(ip, port))).ok()
 }
 
-/// Selects an address: IPv4 before IPv6 (shorter in a QR code), private before public, physical interfaces before virtual
-/// ones. Never loopback or link-local.
+/// Selects an address: IPv4 before IPv6 (shorter in a QR code), private before public, physical interfaces before
+/// virtual ones. Never loopback or link-local.
 fn best_network_address(interfaces: &[Interface]) -> Option<IpAddr> {
     let rank = |interface: &&Interface| {
         let name = interface.name.to_ascii_lowercase();

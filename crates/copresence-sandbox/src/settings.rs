@@ -36,7 +36,8 @@ pub struct Settings {
     pub assets: Option<PathBuf>,
     /// The initial faults. See [`crate::faults`].
     pub faults: Vec<Fault>,
-    /// Requests per second that one client address may send, with bursts of four seconds' worth. Beyond it, the response is
+    /// Requests per second that one client address may send, with bursts of four seconds' worth. Beyond it, the
+    /// response is
     /// 429. `None` sets no limit. Loopback is never limited.
     pub rate_limit: Option<NonZeroU32>,
     /// Serves HTTPS instead of HTTP.

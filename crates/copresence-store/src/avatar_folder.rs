@@ -8,8 +8,8 @@
 //! 3. `manifest.json` is written in the same way.
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
-//! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a complete folder,
-//! which [`crate::SavedAvatars::find_avatar_with_manifest`] finds.
+//! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a
+//! complete folder, which [`crate::SavedAvatars::find_avatar_with_manifest`] finds.
 
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
@@ -101,8 +101,8 @@ impl PartialAvatarFolder {
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file) after a crash, because bytes that were
-    /// not fsynced may be lost or wrong.
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file) after a crash, because bytes that
+    /// were not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
@@ -127,7 +127,8 @@ impl PartialAvatarFolder {
     /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::assign_file_name) never assigns, or an I/O failure.
+    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::assign_file_name) never assigns, or an I/O
+    /// failure.
     pub fn reread_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.own_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {

@@ -64,8 +64,8 @@ impl DataDir {
     /// Opens the journal. Blocks on the disk, and while another process opens it.
     ///
     /// # Errors
-    /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the disk
-    /// or the database.
+    /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the
+    /// disk or the database.
     pub fn open_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
         let lock = lock_file_options().open(&path).io_context("open", &path)?;

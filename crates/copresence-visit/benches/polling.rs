@@ -1,13 +1,15 @@
 //! Delay and number of polls: compares the polling policy with fixed intervals, exponential backoff and a clairvoyant
-//! strategy on simulated visits, and prints a Markdown table. `cargo bench -p copresence-visit --bench polling [-- --seed N | --fresh] [--visits N]`
+//! strategy on simulated visits, and prints a Markdown table. `cargo bench -p copresence-visit --bench polling [--
+//! --seed N | --fresh] [--visits N]`
 //!
 //! It fails if a target is missed. `tests/polling_targets.rs` runs the same loads with fewer visits.
 //!
-//! The parameters of the policy were optimised on the loads with targets, with round trips and with noisier progress, on
-//! a few seeds including 2 (use others to evaluate), and rounded. The other loads were not used. The parameters for queue
-//! and processing are robust: with one of them multiplied by 0.7 or 1.4, *record new* keeps a p95 of 0.6–1.0 s at 69–74
-//! polls, and only a `SCALE` multiplied by 0.7 misses a target, by 0.04 s. The parameters for the invitation have less
-//! tolerance, because four targets limit them: the two of *existing avatar*, the association and the fifth of the polls.
+//! The parameters of the policy were optimised on the loads with targets, with round trips and with noisier progress,
+//! on a few seeds including 2 (use others to evaluate), and rounded. The other loads were not used. The parameters for
+//! queue and processing are robust: with one of them multiplied by 0.7 or 1.4, *record new* keeps a p95 of 0.6–1.0 s at
+//! 69–74 polls, and only a `SCALE` multiplied by 0.7 misses a target, by 0.04 s. The parameters for the invitation have
+//! less tolerance, because four targets limit them: the two of *existing avatar*, the association and the fifth of the
+//! polls.
 
 #[path = "polling/simulated_backend.rs"]
 mod simulated_backend;

@@ -1,11 +1,11 @@
 //! A visit as a pure state machine, and the polling policy: no clock, no HTTP, no disk, no tokio.
 //!
-//! A *visit* is one person's use of the kiosk, from the first button to the saved avatar. [`apply_event_to_visit`] takes a
-//! visit, an event and the time, and returns the visit with the effects to perform. The states own the Export Token and
-//! the delivery, and each effect carries what it acts on, so the runner keeps no copy of them.
+//! A *visit* is one person's use of the kiosk, from the first button to the saved avatar. [`apply_event_to_visit`]
+//! takes a visit, an event and the time, and returns the visit with the effects to perform. The states own the Export
+//! Token and the delivery, and each effect carries what it acts on, so the runner keeps no copy of them.
 //!
-//! A visit begins with [`Visit::new`], or continues from the journal with `RecordedVisit::restore_visit`. Both are driven by the same
-//! [`apply_event_to_visit`]: what a status means is decided here and nowhere else.
+//! A visit begins with [`Visit::new`], or continues from the journal with `RecordedVisit::restore_visit`. Both are
+//! driven by the same [`apply_event_to_visit`]: what a status means is decided here and nowhere else.
 
 pub mod event;
 pub mod machine;

@@ -1,5 +1,5 @@
-//! The commands of the web view: a few lines each over `copresence_booth`. All are asynchronous, because a visit's task needs a
-//! runtime.
+//! The commands of the web view: a few lines each over `copresence_booth`. All are asynchronous, because a visit's task
+//! needs a runtime.
 
 mod checks;
 mod desk;
@@ -78,8 +78,8 @@ async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send 
     Ok(copresence_engine::display_path(&saved))
 }
 
-/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Locks the panel: the page was
-/// reloaded.
+/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Locks the panel: the page
+/// was reloaded.
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
@@ -105,8 +105,8 @@ async fn subscribe(
     Ok(())
 }
 
-// A visitor's command names the visit and the revision of the snapshot in which its button was. A stale command is ignored.
-// Without these arguments, a command acts on whatever is shown.
+// A visitor's command names the visit and the revision of the snapshot in which its button was. A stale command is
+// ignored. Without these arguments, a command acts on whatever is shown.
 
 #[tauri::command]
 async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {

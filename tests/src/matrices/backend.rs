@@ -1,7 +1,7 @@
 //! A backend that outlives the program and records every request.
 //!
-//! Its only state is the list of [`Event`]s, so that it can be reset to any earlier time ([`Backend::rewind`]). It shares
-//! no code with the product.
+//! Its only state is the list of [`Event`]s, so that it can be reset to any earlier time ([`Backend::rewind`]). It
+//! shares no code with the product.
 
 use serde_json::json;
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
-//! Endurance: one process serves many visitors with a backend that fails at random. Its memory, open files and tasks must
-//! not grow, and every delivered avatar must be accounted for.
+//! Endurance: one process serves many visitors with a backend that fails at random. Its memory, open files and tasks
+//! must not grow, and every delivered avatar must be accounted for.
 
 use crate::report::{Report, Table, Violation};
 use crate::sandbox_home::{PROFILE, SandboxHome, associate_avatars};
@@ -22,8 +22,8 @@ const PARTS: usize = 5;
 
 /// Allowed growth of memory in KiB: in total, and in addition per visitor.
 const MEMORY_SLACK_KIB: (f64, f64) = (4_096.0, 1.0);
-/// Allowed growth of open files and of tasks. Each running visit has about ten files, and slow machines have more running
-/// visits. A leak per visitor exceeds this by far in the long form.
+/// Allowed growth of open files and of tasks. Each running visit has about ten files, and slow machines have more
+/// running visits. A leak per visitor exceeds this by far in the long form.
 const COUNT_SLACK: f64 = 24.0;
 /// Maximum bytes on the disk after all visits are forgotten: journal, lock files, logs.
 const MAX_BYTES_LEFT: u64 = 4 << 20;

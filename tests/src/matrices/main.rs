@@ -1,8 +1,8 @@
 //! The matrices: what happens to avatars when the program is killed, the power fails, or the backend misbehaves.
 //!
-//! Each matrix runs the real `copresence` in its own folders, disturbs it at many points, runs `copresence recover`, and
-//! checks the guarantees on the result. It prints a table of steps and outcomes. The exit code is 1 if a guarantee was
-//! violated; each violation is printed with the command line that reproduces it.
+//! Each matrix runs the real `copresence` in its own folders, disturbs it at many points, runs `copresence recover`,
+//! and checks the guarantees on the result. It prints a table of steps and outcomes. The exit code is 1 if a guarantee
+//! was violated; each violation is printed with the command line that reproduces it.
 
 mod asset_files;
 mod backend;

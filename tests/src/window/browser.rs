@@ -109,8 +109,8 @@ impl Phone {
         Ok(Self { browser: Browser::open(&port, wanted).await?, driver, screen })
     }
 
-    /// Resizes the browser to the size of the phone, because no window manager does. Screenshots of a page by the driver are
-    /// blank afterwards.
+    /// Resizes the browser to the size of the phone, because no window manager does. Screenshots of a page by the
+    /// driver are blank afterwards.
     pub async fn fill_screen(&self) -> Result<(), HarnessError> {
         self.browser.page.set_window_rect(0, 0, self.screen.width(), self.screen.height()).await?;
         Ok(())

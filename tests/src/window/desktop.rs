@@ -88,8 +88,8 @@ impl DesktopSession {
         command
     }
 
-    /// The command lines of processes that the app and the drivers left running in this home. Waits for processes that are
-    /// ending.
+    /// The command lines of processes that the app and the drivers left running in this home. Waits for processes that
+    /// are ending.
     pub fn leftovers(&self) -> Vec<String> {
         let deadline = Instant::now() + Duration::from_mins(2);
         loop {
@@ -148,9 +148,9 @@ impl VirtualScreen {
         Ok(Self { _server: server, display: format!(":{number}"), width, height })
     }
 
-    /// Starts a screen with several monitors from left to right: name, width and height in pixels. The server has one output,
-    /// which belongs to the last monitor, and GTK ignores monitors without an output. So the app can use only the last
-    /// one, and a window on another one is an error.
+    /// Starts a screen with several monitors from left to right: name, width and height in pixels. The server has one
+    /// output, which belongs to the last monitor, and GTK ignores monitors without an output. So the app can use only
+    /// the last one, and a window on another one is an error.
     pub fn switch_on_monitors(
         desktop: &DesktopSession,
         name: &str,

@@ -35,8 +35,8 @@ pub struct DrivenKiosk {
     backend: Backend,
 }
 
-/// The app without a driver, because no driver survives the process of the page: under a window manager, with real keys,
-/// and observed by screenshots and the log.
+/// The app without a driver, because no driver survives the process of the page: under a window manager, with real
+/// keys, and observed by screenshots and the log.
 pub struct UndrivenKiosk {
     program: PathBuf,
     app: ChildProgram,
@@ -64,8 +64,8 @@ pub struct KioskSetup<'a> {
     pub has_animations: bool,
     /// Whether a window manager runs. Most kiosks have none.
     pub has_window_manager: bool,
-    /// The monitors from left to right: name, width and height in pixels. Empty for a single one. Only the last is visible to
-    /// the app.
+    /// The monitors from left to right: name, width and height in pixels. Empty for a single one. Only the last is
+    /// visible to the app.
     pub monitors: &'a [(&'a str, u32, u32)],
 }
 
@@ -222,8 +222,8 @@ impl DrivenKiosk {
         self.app.await_element(&format!("[data-testid=screen][data-screen={kind}]"), RENDER_TIMEOUT).await.map(drop)
     }
 
-    /// Waits until the avatar is rendered on the reveal screen. Requests the avatar if the screen asks for it first, which it
-    /// does after a long wait without input, as on slow machines.
+    /// Waits until the avatar is rendered on the reveal screen. Requests the avatar if the screen asks for it first,
+    /// which it does after a long wait without input, as on slow machines.
     pub async fn await_reveal(&self) -> Result<(), HarnessError> {
         let shown_or_request = "[data-testid=this-is-me], [data-testid=show-me]";
         let shown = self.app.await_element(shown_or_request, Duration::from_mins(5)).await?;

@@ -2,8 +2,8 @@
 //! screenshots.
 //!
 //! Every program runs in a process group that ends when its value is dropped, and in one temporary home, by which
-//! [`DesktopSession::leftovers`] finds processes that were left running. The output of the programs goes to files beside
-//! the screenshots.
+//! [`DesktopSession::leftovers`] finds processes that were left running. The output of the programs goes to files
+//! beside the screenshots.
 
 #![expect(clippy::missing_errors_doc, reason = "every error of the harness fails the test that called it")]
 

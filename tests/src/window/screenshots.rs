@@ -35,8 +35,8 @@ pub fn count_colours(picture: &Path, area: PixelRect) -> Result<usize, HarnessEr
     Ok(view.pixels().map(|pixel| pixel.0).collect::<HashSet<_>>().len())
 }
 
-/// The similarity of the text in two pictures, 0.0..=1.0: the share of bright pixels that are bright in both. Only text is
-/// that bright; the background is animated.
+/// The similarity of the text in two pictures, 0.0..=1.0: the share of bright pixels that are bright in both. Only text
+/// is that bright; the background is animated.
 pub fn text_similarity(first: &Path, second: &Path, area: PixelRect) -> Result<f64, HarnessError> {
     let bright = |picture: &Path| -> Result<Vec<bool>, HarnessError> {
         let whole = image::open(picture)?.to_luma8();

@@ -184,7 +184,8 @@ impl Kiosk {
     }
 
     /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
-    /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio runtime.
+    /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio
+    /// runtime.
     pub fn start_visit(&self) {
         self.run_visitor_command(VisitorCommand::Start, &ExpectedScreen::default());
     }

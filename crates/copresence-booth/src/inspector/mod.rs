@@ -1,7 +1,7 @@
 //! The inspector for integrators: events and exchanges of the latest visits, kept in memory while the program runs.
 //!
-//! Each visit uses its own [`ApiClient`] with its own recorder, so that concurrent visits are kept apart. Recording only
-//! appends; everything else is computed when the inspector is viewed.
+//! Each visit uses its own [`ApiClient`] with its own recorder, so that concurrent visits are kept apart. Recording
+//! only appends; everything else is computed when the inspector is viewed.
 
 mod recordings;
 mod render;

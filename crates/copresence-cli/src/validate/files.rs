@@ -1,4 +1,5 @@
-//! Report files of `copresence validate`. Created at the start, so that a wrong path is reported before a token is spent.
+//! Report files of `copresence validate`. Created at the start, so that a wrong path is reported before a token is
+//! spent.
 
 use super::options::ValidateOptions;
 use crate::failure::CommandFailure;

@@ -7,8 +7,8 @@ use crate::support::reply::{Asset, Reply, UrlBehavior, glb};
 use crate::support::wire::Request;
 use std::process::{Command, Stdio};
 
-/// Runs a visit with OUT on a disk of 3 MiB, and then `recover` after the disk was resized to 64 MiB. Returns the lines of
-/// both, with the exit code of the visit. `None` if no disk can be mounted.
+/// Runs a visit with OUT on a disk of 3 MiB, and then `recover` after the disk was resized to 64 MiB. Returns the lines
+/// of both, with the exit code of the visit. `None` if no disk can be mounted.
 fn run_on_small_disk(home: &TestHome, backend: &Backend, config: &str) -> Option<FinishedRun> {
     std::fs::create_dir_all(home.out()).expect("made");
     let file = home.root().join("profiles.toml");

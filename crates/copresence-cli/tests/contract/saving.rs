@@ -11,8 +11,8 @@ fn backend_with_assets(assets: Vec<Asset>) -> Backend {
     Backend::start(BackendScript { assets, redeem: vec![Reply::Urls], ..BackendScript::default() })
 }
 
-/// Checks that a visit ends with 7, OUT is empty, and one incomplete folder exists. Returns the folder, its manifest and
-/// the message. The manifest gets a field `has_glb`, because the files are removed on return.
+/// Checks that a visit ends with 7, OUT is empty, and one incomplete folder exists. Returns the folder, its manifest
+/// and the message. The manifest gets a field `has_glb`, because the files are removed on return.
 #[track_caller]
 fn run_until_saved_in_part(assets: Vec<Asset>, more: &[&str]) -> (PathBuf, Value, String) {
     let backend = backend_with_assets(assets);

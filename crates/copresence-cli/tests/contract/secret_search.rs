@@ -1,5 +1,5 @@
-//! Searches everything that the program writes for every planted secret in every encoding: with the most verbose log, over
-//! crashes and recoveries, and with backends that echo what they receive.
+//! Searches everything that the program writes for every planted secret in every encoding: with the most verbose log,
+//! over crashes and recoveries, and with backends that echo what they receive.
 
 use crate::recovery::{check_nothing_to_recover, expect_recovered, wait_for_file_state};
 use crate::support::backend::{API_KEY, Backend, BackendScript, PASSWORD, SESSION_TOKEN, TOKEN, USERNAME};
@@ -111,7 +111,8 @@ impl RunTraces {
         }
     }
 
-    /// Checks that a secret is only at allowed places: in the journal while it is needed, and where it is shown to people.
+    /// Checks that a secret is only at allowed places: in the journal while it is needed, and where it is shown to
+    /// people.
     #[track_caller]
     fn expect_only_in(&self, secret: &str, allowed: &[&str]) {
         let places = self.places_with(secret);

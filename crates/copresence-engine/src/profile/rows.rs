@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 impl Profile {
-    /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because a
-    /// value may be a secret.
+    /// Each key with its value; null if it is not set and has no default. Only the names of headers are listed, because
+    /// a value may be a secret.
     pub fn to_key_value_rows(&self) -> Vec<(&'static str, Value)> {
         let url = |url: Option<&url::Url>| url.map_or(Value::Null, |url| url.as_str().into());
         let time = |duration: Option<Duration>| duration.map_or(Value::Null, duration_to_json);

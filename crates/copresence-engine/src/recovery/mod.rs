@@ -1,16 +1,16 @@
 //! Finishes the visits that a crash, a power cut or an interruption left unfinished.
 //!
-//! A visit is rebuilt from the journal (`RecordedVisit::restore_visit`) and run by the same runner and the same machine as a live
-//! one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once. If that does
-//! not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
+//! A visit is rebuilt from the journal (`RecordedVisit::restore_visit`) and run by the same runner and the same machine
+//! as a live one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once.
+//! If that does not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
-//! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once the
-//! token is refused.
+//! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once
+//! the token is refused.
 //!
 //! # When
-//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_due_visits`] runs by itself, so it is bounded:
-//! a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are
-//! redeemed in one run, the newest first.
+//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_due_visits`] runs by
+//! itself, so it is bounded: a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most
+//! [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest first.
 
 mod past;
 mod schedule;
@@ -79,8 +79,8 @@ impl RecoveryOutcome {
     }
 }
 
-/// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed only
-/// while [`UnfinishedVisit::token`] is there.
+/// Returns what a visit needs to run, by its profile and URL; the error says what is missing. Credentials are needed
+/// only while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
 /// Recovers every unfinished visit that no running program holds, the oldest first.
@@ -112,8 +112,9 @@ pub async fn recover_visit(
     RecoveryRun::new(data_store, clock, find_context_for).lock_and_recover_visit(id).await
 }
 
-/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`]
-/// tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
+/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most
+/// [`MAX_REDEEMS_PER_RUN`] tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right
+/// before a visit is locked.
 ///
 /// # Errors
 /// When the journal cannot be read.

@@ -142,8 +142,8 @@ impl JournalledRedeems {
     }
 }
 
-/// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable responses
-/// ended (exit code 9) had some.
+/// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable
+/// responses ended (exit code 9) had some.
 fn answer_kind_by_status(status: u16, unfinished: &UnfinishedVisit) -> AnswerKind {
     let ending = unfinished.visit.ending.as_ref();
     match status {

@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use copresence_store::{UnfinishedSummary, VisitId, VisitRecord};
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a token is kept for a backend that does not decide, or for a scan, counted from its issue. The specification
-/// calls tokens "temporary"; a week is far beyond any such lifetime.
+/// How long a token is kept for a backend that does not decide, or for a scan, counted from its issue. The
+/// specification calls tokens "temporary"; a week is far beyond any such lifetime.
 pub const MAX_TOKEN_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Maximum tokens redeemed in one automatic run. Further visits wait for the next run.
@@ -23,14 +23,16 @@ const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(6);
 /// Maximum pause while the avatar is being made.
 const MAX_PAUSE_WHILE_MAKING: SignedDuration = SignedDuration::from_mins(5);
-/// Pause once the token is past its stated lifetime. It is redeemed all the same, because a profile may state too little.
+/// Pause once the token is past its stated lifetime. It is redeemed all the same, because a profile may state too
+/// little.
 const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Whether a token was kept for as long as it can be of use.
 ///
-/// Age is measured against the time at which this process started plus the time since, so that a clock that is set ahead
-/// while the program runs makes no token old. A token may also have been issued before a machine without a clock battery
-/// learnt the time; then its age is implausible, and it is abandoned only after [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
+/// Age is measured against the time at which this process started plus the time since, so that a clock that is set
+/// ahead while the program runs makes no token old. A token may also have been issued before a machine without a clock
+/// battery learnt the time; then its age is implausible, and it is abandoned only after
+/// [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
 pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
     let age = clock.steady_time_of_day().duration_since(issued);

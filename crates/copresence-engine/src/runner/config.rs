@@ -81,7 +81,8 @@ pub struct VisitContext {
     pub clock: Clock,
     /// Receives the visit's events.
     pub event_sink: EventSink,
-    /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in [`VisitConfig`].
+    /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in
+    /// [`VisitConfig`].
     pub limits: VisitLimits,
 }
 

@@ -1,4 +1,5 @@
-//! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent URL.
+//! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent
+//! URL.
 
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
@@ -18,8 +19,8 @@ const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// Bytes after which received data is flushed and journalled.
 const FLUSH_BYTES: u64 = 8 << 20;
-/// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL that
-/// continues by range is useful only with a known offset.
+/// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
+/// that continues by range is useful only with a known offset.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
 /// Minimum bytes a second, averaged over `patience`. At this rate 3 MB take an hour.
 const MIN_RATE: u64 = 1024;

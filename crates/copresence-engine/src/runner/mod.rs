@@ -84,8 +84,8 @@ fn duration_as_millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Runs blocking work (an fsync, the digest of a large file) without delaying the other visits on this thread. A runtime
-/// with one thread cannot move them, so there it just blocks.
+/// Runs blocking work (an fsync, the digest of a large file) without delaying the other visits on this thread. A
+/// runtime with one thread cannot move them, so there it just blocks.
 fn block_in_place<T>(work: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {

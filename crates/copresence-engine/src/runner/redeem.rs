@@ -229,8 +229,8 @@ pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
 /// The copy of a body that goes to the journal: without known secrets, and with every URL of the result.
 ///
 /// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
-/// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a recovery
-/// finds the same URLs in any case.
+/// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a
+/// recovery finds the same URLs in any case.
 fn masked_body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
     let masked = api.redact_body_for_saving(status, body);
     let (delivery, is_whole) = match result {

@@ -1,4 +1,5 @@
-//! A backend that lies, stalls and attacks: every visit ends in time, with the right exit code, and leaves nothing behind.
+//! A backend that lies, stalls and attacks: every visit ends in time, with the right exit code, and leaves nothing
+//! behind.
 //!
 //! `HOSTILE_CASES` and `HOSTILE_SEED` set the number of random cases and their seed; a failing case prints its seed.
 

@@ -2,8 +2,8 @@
 
 use super::fault::{Effect, Endpoint};
 
-/// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the URL
-/// of a file is used).
+/// When a fault acts, relative to the effect of the request (a token is issued, spent or a session token created; the
+/// URL of a file is used).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultTiming {
     /// In place of the effect: nothing is issued, spent or used.

@@ -84,8 +84,8 @@ fn value_of_other_type(value: &Value) -> Value {
     }
 }
 
-/// A value of the same type that the specification does not allow: a negative number, a text that is no header value, URL
-/// or known word, an empty list or object. A boolean has no range and becomes a number.
+/// A value of the same type that the specification does not allow: a negative number, a text that is no header value,
+/// URL or known word, an empty list or object. A boolean has no range and becomes a number.
 fn out_of_range_value(value: &Value) -> Value {
     match value {
         Value::Number(_) => json!(-250),

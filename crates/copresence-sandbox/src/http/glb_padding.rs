@@ -1,7 +1,7 @@
 //! Pads a GLB to a large file. The padding is computed as it is sent, and takes no memory.
 //!
-//! The padding is a chunk of its own type after the two of glTF: "client implementations MUST ignore chunks with unknown
-//! types". It is pseudo-random, so that compression on the way does not shrink it.
+//! The padding is a chunk of its own type after the two of glTF: "client implementations MUST ignore chunks with
+//! unknown types". It is pseudo-random, so that compression on the way does not shrink it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 

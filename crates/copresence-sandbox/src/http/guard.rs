@@ -1,7 +1,7 @@
 //! Restricts `/sandbox/…` to loopback clients and holders of the operator key.
 //!
-//! A browser on this machine is a loopback client, whatever page it shows. So a loopback request without the key must name
-//! this machine in its `Host` header (against DNS rebinding), and must not come from another site.
+//! A browser on this machine is a loopback client, whatever page it shows. So a loopback request without the key must
+//! name this machine in its `Host` header (against DNS rebinding), and must not come from another site.
 
 use super::error::{ErrorResponse, OPERATION_FORBIDDEN};
 use super::request_logging::client_address;

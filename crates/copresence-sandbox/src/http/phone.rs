@@ -1,5 +1,5 @@
-//! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a client
-//! may associate an avatar and follow its progress, and nothing else.
+//! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a
+//! client may associate an avatar and follow its progress, and nothing else.
 
 use super::error::{ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
 use super::files;

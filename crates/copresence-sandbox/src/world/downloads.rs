@@ -1,8 +1,8 @@
 //! One-time download URLs. Spec: "The provided URLs are also invalidated after a short while."
 //!
 //! A URL is used up when its last byte is handed to the connection. Until then, and while it has not expired, it can be
-//! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte is
-//! delivered only once.
+//! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte
+//! is delivered only once.
 
 use crate::world::avatar::{AvatarIdentity, ExportFile};
 use std::collections::HashMap;

@@ -224,8 +224,8 @@ impl World {
         Ok(RedeemResult::Ready(offers))
     }
 
-    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the token's
-    /// own scenario, and its lifetime then counts from now if that ends sooner.
+    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the
+    /// token's own scenario, and its lifetime then counts from now if that ends sooner.
     ///
     /// # Errors
     /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.

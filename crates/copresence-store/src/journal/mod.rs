@@ -45,10 +45,11 @@
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
 //!
-//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending. [`Journal::load_unfinished_visits`]
-//! gives what is retained. Erased means: overwritten in the database (`secure_delete`), and the WAL truncated. The body
-//! of an answer without URLs is not stored, or erased once it was read. The partial body of a lost or unreadable answer
-//! is kept if it names files: until an answer shows that the token is active, or as long as the token itself.
+//! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending.
+//! [`Journal::load_unfinished_visits`] gives what is retained. Erased means: overwritten in the database
+//! (`secure_delete`), and the WAL truncated. The body of an answer without URLs is not stored, or erased once it was
+//! read. The partial body of a lost or unreadable answer is kept if it names files: until an answer shows that the
+//! token is active, or as long as the token itself.
 //!
 //! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
 
@@ -422,7 +423,8 @@ impl VisitRowState {
         if !self.has_delivery {
             return Ok(if self.has_token { RetainedData::Token } else { RetainedData::Nothing });
         }
-        // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish count.
+        // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish
+        // count.
         let (planned, open): (i64, i64) = tx.query_row(
             "SELECT count(*), count(*) FILTER (WHERE state <> 'failed' OR NOT spent) FROM files WHERE visit = ?1",
             [id.to_string()],

@@ -29,7 +29,8 @@ pub struct VisitStart {
     pub required_exports: Vec<ExportType>,
     /// When it began.
     pub started_at: Timestamp,
-    /// Limits of its downloads, also when recovery finishes them; `None` for a visit that a version with schema 1 began.
+    /// Limits of its downloads, also when recovery finishes them; `None` for a visit that a version with schema 1
+    /// began.
     pub limits: Option<VisitLimits>,
 }
 
@@ -229,8 +230,8 @@ pub struct VisitRecord {
     pub complete_files: u32,
     /// Number of planned files.
     pub planned_files: u32,
-    /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an earlier
-    /// version.
+    /// `completion_status` of the last "not ready" answer, as sent; `None` if there was none, or of a visit of an
+    /// earlier version.
     pub last_status: Option<String>,
     /// How often `recover` has tried to finish it.
     pub recovery_attempts: u32,

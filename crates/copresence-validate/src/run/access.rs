@@ -193,7 +193,8 @@ impl CheckRun<'_> {
     }
 }
 
-/// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse sends.
+/// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse
+/// sends.
 fn is_credential_refusal(step: &Step) -> bool {
     let code = step.json_body().and_then(|body| body.get("code").and_then(Value::as_i64));
     match step.response_status() {

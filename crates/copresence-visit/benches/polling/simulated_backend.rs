@@ -1,5 +1,5 @@
-//! Simulated visitors and a simulated backend, drawn from the loads. They do not depend on the policy, and the policy sees
-//! only the responses of its polls.
+//! Simulated visitors and a simulated backend, drawn from the loads. They do not depend on the policy, and the policy
+//! sees only the responses of its polls.
 //!
 //! Assumptions:
 //! - An avatar is associated "after recording or selection": a token has no avatar for scan + recording, or, with an

@@ -7,8 +7,8 @@ use crate::polling::{PollResult, PollSchedule};
 use crate::time::MillisSinceOrigin;
 use std::time::Duration;
 
-/// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any time
-/// yet.
+/// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any
+/// time yet.
 const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
 /// Maximum requests for a token that may have been issued without our receiving it. Each may be billed.
 const MAX_UNANSWERED: u32 = 3;

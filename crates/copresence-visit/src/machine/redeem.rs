@@ -194,8 +194,8 @@ fn handle_redeem_failure(
     }
 }
 
-/// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the visit
-/// ends with an outcome that keeps it.
+/// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the
+/// visit ends with an outcome that keeps it.
 fn end_keeping_token(
     token: ActiveTokenState,
     failure: VisitFailure,

@@ -53,8 +53,8 @@ pub enum StoredDelivery {
 impl Visit {
     /// Rebuilds a visit from what the journal knows, and returns it with what is to be done first.
     ///
-    /// The result is in the state in which the same events would have left a live visit, so [`super::apply_event_to_visit`] treats both
-    /// alike. What cannot be continued is ended.
+    /// The result is in the state in which the same events would have left a live visit, so
+    /// [`super::apply_event_to_visit`] treats both alike. What cannot be continued is ended.
     #[must_use]
     pub fn restore_visit(plan: VisitPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
         let (state, effects) = restore_state(&plan, past);

@@ -2,9 +2,9 @@
 
 /// Seconds from now until the expected unnoticed waiting time reaches `budget` seconds, at most `longest`.
 ///
-/// `happened(ahead)` is the probability that the event happens within `ahead` seconds, given that it had not at the last
-/// poll. Its integral is the expected time that the event goes unnoticed, so the poll comes before a peak of probability,
-/// not after it. With a constant hazard h it comes every √(2·budget/h) seconds.
+/// `happened(ahead)` is the probability that the event happens within `ahead` seconds, given that it had not at the
+/// last poll. Its integral is the expected time that the event goes unnoticed, so the poll comes before a peak of
+/// probability, not after it. With a constant hazard h it comes every √(2·budget/h) seconds.
 pub(super) fn poll_interval_within_budget(happened: impl Fn(f64) -> f64, budget: f64, longest: f64) -> f64 {
     let (mut ahead, mut unnoticed, mut before) = (0.0_f64, 0.0, happened(0.0));
     while ahead < longest {

@@ -1,9 +1,9 @@
 //! The adaptive polling policy: when to poll next.
 //!
 //! It is pure: it maps the results of the polls to the time of the next one. It treats polling as the inspection of a
-//! machine that fails at an unknown time: the next poll is due when the *expected unnoticed waiting time* (the probability
-//! that the event has happened, integrated since the last poll) reaches a small budget. Polls are rare while readiness is
-//! unlikely, and frequent near the expected end; uncertainty spreads them.
+//! machine that fails at an unknown time: the next poll is due when the *expected unnoticed waiting time* (the
+//! probability that the event has happened, integrated since the last poll) reaches a small budget. Polls are rare
+//! while readiness is unlikely, and frequent near the expected end; uncertainty spreads them.
 //!
 //! - **`no_associated_avatar`**: a scan cannot be predicted. Polls are evenly spaced while a scan is likely, rarer later,
 //!   and few once a scan has become unlikely.
@@ -15,8 +15,9 @@
 //!   [`PollingConfig::slowest`], reset by the first usable response. `Retry-After` is honoured up to five minutes, because a
 //!   visitor is waiting.
 //!
-//! Every interval is jittered, and lies between [`PollingConfig::fastest`] and [`PollingConfig::slowest`]. The same seed and
-//! the same responses give the same times. `benches/polling.rs` measures the policy against other ways of polling.
+//! Every interval is jittered, and lies between [`PollingConfig::fastest`] and [`PollingConfig::slowest`]. The same
+//! seed and the same responses give the same times. `benches/polling.rs` measures the policy against other ways of
+//! polling.
 
 mod inspection;
 mod jitter;
@@ -62,8 +63,8 @@ pub struct PollingConfig {
     pub fastest: Duration,
     /// Maximum time between a response and the next poll, except for a longer `Retry-After`.
     pub slowest: Duration,
-    /// `--poll`: a fixed interval after each response instead of the adaptive policy. Failures back off from it. It may be
-    /// longer than `slowest`, not shorter than `fastest`.
+    /// `--poll`: a fixed interval after each response instead of the adaptive policy. Failures back off from it. It may
+    /// be longer than `slowest`, not shorter than `fastest`.
     pub fixed: Option<Duration>,
     /// Usual processing time of this backend, learnt from earlier visits.
     pub usual_processing: Duration,

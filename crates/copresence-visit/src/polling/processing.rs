@@ -1,9 +1,9 @@
 //! Intervals while the avatar is processed: an estimate of when it will be ready.
 //!
-//! The end is extrapolated from the remaining work at a speed that blends the usual processing time with the progress so
-//! far, each weighted by its certainty. Stalls do not count towards the speed and push the end back. A small share of
-//! visits is always expected to end against the estimate, and more the longer progress does not change. All times are
-//! fractions of the usual time, so that backends of any speed are polled alike.
+//! The end is extrapolated from the remaining work at a speed that blends the usual processing time with the progress
+//! so far, each weighted by its certainty. Stalls do not count towards the speed and push the end back. A small share
+//! of visits is always expected to end against the estimate, and more the longer progress does not change. All times
+//! are fractions of the usual time, so that backends of any speed are polled alike.
 
 use super::inspection::poll_interval_within_budget;
 

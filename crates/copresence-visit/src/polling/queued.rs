@@ -1,4 +1,5 @@
-//! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be current.
+//! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be
+//! current.
 
 use super::inspection::poll_interval_within_budget;
 

@@ -1,5 +1,5 @@
-//! Properties of the state machine over arbitrary sequences of turns: effects end in any way, mixed with early, late and
-//! stale timers and with unexpected events.
+//! Properties of the state machine over arbitrary sequences of turns: effects end in any way, mixed with early, late
+//! and stale timers and with unexpected events.
 
 mod examples;
 mod host;

@@ -26,7 +26,8 @@ pub(crate) enum Loss {
     BytesOnly,
     /// Each unflushed write and each unflushed change of a folder at random. With the seed.
     Random(u64),
-    /// As `AllUnflushed`, but the first unflushed writes of each file survive, the last of them partially. With the seed.
+    /// As `AllUnflushed`, but the first unflushed writes of each file survive, the last of them partially. With the
+    /// seed.
     Torn(u64),
 }
 

@@ -1,7 +1,7 @@
 //! The power matrix: a power cut loses data that was not flushed.
 //!
-//! The real program runs once under `strace`, which reports each call that changes a file, in order. From that a model of
-//! the disk ([`disk`]) computes what is durable after every step and what a power cut leaves. The real folders are
+//! The real program runs once under `strace`, which reports each call that changes a file, in order. From that a model
+//! of the disk ([`disk`]) computes what is durable after every step and what a power cut leaves. The real folders are
 //! changed to that state, the backend is reset to the requests until then, and `recover` runs on the result. The
 //! guarantees are the same as after a kill. "On the disk" means what `SQLite` finds in the journal that the power cut
 //! left.
@@ -94,7 +94,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
             let violation = |description| Violation {
                 cell: result.name.clone(),
                 description: format!("{description}\n({:?}, after: {})", result.loss, result.last_step),
-                // The order of the steps of parallel threads differs between recordings, so all cuts of this loss are selected.
+                // The order of the steps of parallel threads differs between recordings, so all cuts of this loss are
+                // selected.
                 reproduce: options
                     .reproduce_command("power", result.name.split_inclusive(':').next().unwrap_or_default()),
             };
