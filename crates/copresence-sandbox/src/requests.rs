@@ -145,8 +145,8 @@ fn mask_secret(value: &str) -> String {
     ApiKey::new(value).masked()
 }
 
-/// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query
-/// parameter except `avatar`.
+/// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query parameter
+/// except `avatar`.
 fn mask_path(uri: &Uri) -> String {
     let mut masked = String::new();
     let mut opens = false;
