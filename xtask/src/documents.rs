@@ -106,6 +106,44 @@ mod tests {
         }
     }
 
+    /// Appends the text of all source files below a folder.
+    fn append_sources(folder: &Path, sources: &mut String) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if path.is_dir() && !["node_modules", "target", "dist"].contains(&name) {
+                append_sources(&path, sources);
+            } else if ["rs", "ts", "svelte", "toml", "json", "sql"].iter().any(|end| name.ends_with(&format!(".{end}")))
+            {
+                sources.push_str(&fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+
+    /// Whether a word of a document is the name of something in the code: `snake_case` or `CamelCase`.
+    fn is_identifier(word: &str) -> bool {
+        let inner_capital = word.chars().skip(1).any(char::is_uppercase) && word.chars().any(char::is_lowercase);
+        word.chars().all(|c| c.is_alphanumeric() || c == '_')
+            && (word.trim_matches('_').contains('_') || word.starts_with(char::is_uppercase) && inner_capital)
+    }
+
+    #[test]
+    fn identifiers_in_the_developers_documents_exist() {
+        let mut sources = String::new();
+        for folder in ["crates", "src-tauri", "ui", "tests", "xtask"] {
+            append_sources(&repository_root().join(folder), &mut sources);
+        }
+        let known: BTreeSet<&str> = sources.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+        let mut unknown = Vec::new();
+        for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+            let text = fs::read_to_string(repository_root().join(document)).expect("text");
+            let spans = text.split("```").step_by(2).flat_map(|part| part.split('`').skip(1).step_by(2));
+            let words = spans.flat_map(|span| span.split(|c: char| !c.is_alphanumeric() && c != '_'));
+            unknown.extend(words.filter(|word| is_identifier(word) && !known.contains(word)).map(str::to_owned));
+        }
+        assert_eq!(unknown, Vec::<String>::new(), "these names in the documents are not in the sources");
+    }
+
     #[test]
     fn packaged_documents_link_only_to_packaged_documents() {
         let packaged = packaged_documents();

@@ -4,7 +4,7 @@
 //! takes a visit, an event and the time, and returns the visit with the effects to perform. The states own the Export
 //! Token and the delivery, and each effect carries what it acts on, so the runner keeps no copy of them.
 //!
-//! A visit begins with [`Visit::new`], or continues from the journal with `RecordedVisit::restore_visit`. Both are
+//! A visit begins with [`Visit::new`], or continues from the journal with [`Visit::restore_visit`]. Both are
 //! driven by the same [`apply_event_to_visit`]: what a status means is decided here and nowhere else.
 
 pub mod event;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Maximum attempts to forget a visit that another task or program has locked. After them the visitor is told, and
-/// the next sweep tries again. (and the message in `forget_problem`: "another program has the visit {id} in hand" →
-/// "visit {id} is in use by another program")
+/// the next sweep tries again.
 const MAX_LOCKED_TRIES: u32 = 20;
 /// The delay between two of them.
 const LOCKED_RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -132,7 +131,7 @@ pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>)
             let folders = left.iter().map(|(folder, names)| {
                 format!("{} holds files that are not ours: {}", folder.display(), names.join(", "))
             });
-            let held = held.iter().map(|id| format!("another program has the visit {id} in hand"));
+            let held = held.iter().map(|id| format!("visit {id} is in use by another program"));
             folders.chain(held).collect::<Vec<_>>().join("; ")
         }
         Err(error) => error,

@@ -1,6 +1,6 @@
 //! Finishes the visits that a crash, a power cut or an interruption left unfinished.
 //!
-//! A visit is rebuilt from the journal (`RecordedVisit::restore_visit`) and run by the same runner and the same machine
+//! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore_visit`]) and run by the same runner and the same machine
 //! as a live one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once.
 //! If that does not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
