@@ -3,14 +3,14 @@
 //! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`build_router`]).
 //!
 //! ```
-//! use sandbox::{AvatarChoice, Sandbox, Scenario, Settings};
+//! use copresence_sandbox::{AvatarChoice, Sandbox, Scenario, Settings};
 //!
 //! let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
 //! let sandbox = Sandbox::new(settings)?;
-//! let router = sandbox::app(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
+//! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
 //! # drop(router);
-//! # Ok::<(), sandbox::SetupError>(())
+//! # Ok::<(), copresence_sandbox::SetupError>(())
 //! ```
 //!
 //! A server on a port, for the test of a client (needs a tokio runtime):
@@ -18,11 +18,11 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use sandbox::{Server, Settings, faults};
+//! use copresence_sandbox::{Server, Settings, faults};
 //!
 //! let server = Server::start(Settings::default(), "127.0.0.1:0".parse()?).await?;
 //! let known = server.sandbox().credentials();
-//! println!("{} accepts the key {}", server.url(), known.api_key.expose());
+//! println!("{} accepts the key {}", server.local_url(), known.api_key.expose());
 //! let list = faults::parse_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
 //! server.sandbox().set_faults(list)?;
 //! // … send requests, then:
@@ -36,11 +36,11 @@
 //!
 //! ```
 //! use axum::Router;
-//! use sandbox::{Sandbox, Settings};
+//! use copresence_sandbox::{Sandbox, Settings};
 //!
 //! let public_url = Some("http://127.0.0.1:8080/copresence".parse()?);
 //! let sandbox = Sandbox::new(Settings { public_url, ..Settings::default() })?;
-//! let router: Router = Router::new().nest("/copresence", sandbox::app(sandbox));
+//! let router: Router = Router::new().nest("/copresence", copresence_sandbox::build_router(sandbox));
 //! # drop(router);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -12,7 +12,7 @@
 //!     {"on": "generate", "nth": {"rate": 0.1}, "do": "reset"}
 //! ]"#;
 //! sandbox.set_faults(faults::parse_faults(list)?)?;
-//! assert_eq!(sandbox.faults()[0].struck, 0);
+//! assert_eq!(sandbox.fault_states()[0].struck, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
