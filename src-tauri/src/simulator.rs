@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The embedded sandbox, started on first use.
 pub(crate) struct EmbeddedSandbox {
     settings: Settings,
-    lock_running: Mutex<Option<RunningSandbox>>,
+    running: Mutex<Option<RunningSandbox>>,
 }
 
 struct RunningSandbox {
@@ -37,7 +37,7 @@ impl EmbeddedSandbox {
     }
 
     pub(crate) fn sandbox_with_settings(settings: Settings) -> Self {
-        Self { settings, lock_running: Mutex::default() }
+        Self { settings, running: Mutex::default() }
     }
 
     /// Stops the sandbox. Requests in flight are completed.
@@ -57,7 +57,7 @@ impl EmbeddedSandbox {
     }
 
     fn lock_running(&self) -> MutexGuard<'_, Option<RunningSandbox>> {
-        self.lock_running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn with_sandbox<T>(&self, act: impl FnOnce(&Sandbox) -> Result<T, String>) -> Result<T, String> {

@@ -6,8 +6,7 @@ pub use copresence_store::{DetailedVisitRecord, FileRecord, FileState, RedeemOut
 use jiff::Timestamp;
 use std::path::PathBuf;
 
-/// (field docs) `locked`: Visits that were not forgotten, because another program uses them. `foreign_files`:
-/// Folders that were not removed, because they contain files of others, with the names of these files.
+/// Result of forgetting visits.
 #[derive(Debug, Clone, Default)]
 pub struct ForgetResult {
     /// The forgotten visits.

@@ -52,7 +52,7 @@ pub(crate) enum FileContent {
 /// Generates, caches and finds the files of avatars.
 pub(crate) struct AvatarStore {
     assets: Option<HashMap<String, PathBuf>>,
-    lock_cache: Mutex<AvatarCache>,
+    cache: Mutex<AvatarCache>,
     /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     generation_permits: Semaphore,
 }
@@ -82,7 +82,7 @@ impl AvatarStore {
                 (Some(folders), AvatarCatalog { existing, new_is_existing: true })
             }
         };
-        Ok((Self { assets, lock_cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
+        Ok((Self { assets, cache: Mutex::default(), generation_permits: Semaphore::new(2) }, catalog))
     }
 
     /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
@@ -172,7 +172,7 @@ impl AvatarStore {
     }
 
     fn lock_cache(&self) -> std::sync::MutexGuard<'_, AvatarCache> {
-        self.lock_cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -32,12 +32,12 @@ impl BackendConfig {
 /// A backend in use: its visits share one session token.
 pub(super) struct ActiveBackend {
     pub(super) config: BackendConfig,
-    get_or_build_api: OnceLock<ApiClient>,
+    api: OnceLock<ApiClient>,
 }
 
 impl ActiveBackend {
     pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
-        Arc::new(Self { config: backend_config, get_or_build_api: OnceLock::new() })
+        Arc::new(Self { config: backend_config, api: OnceLock::new() })
     }
 
     /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.
@@ -45,10 +45,10 @@ impl ActiveBackend {
     /// # Errors
     /// [`SetupError`] when a credential is missing or unusable.
     pub(super) fn get_or_build_api(&self) -> Result<ApiClient, SetupError> {
-        if let Some(api) = self.get_or_build_api.get() {
+        if let Some(api) = self.api.get() {
             return Ok(api.clone());
         }
         let api = self.config.target.api_client(&self.config.profile, Arc::new(NoRecorder))?;
-        Ok(self.get_or_build_api.get_or_init(|| api).clone())
+        Ok(self.api.get_or_init(|| api).clone())
     }
 }

@@ -15,12 +15,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use url::Url;
 
-/// (field) `open_embedded_sandbox: Option<Server>` was renamed by mistake with the function: call it
-/// `embedded_sandbox`, with the doc "The embedded sandbox, if this run started it."
+/// The backend to check, with its phone driver.
 pub(super) struct BackendUnderTest {
     pub(super) target: CheckTarget,
     pub(super) phone_driver: PhoneDriver,
-    open_embedded_sandbox: Option<Server>,
+    /// The embedded sandbox, if this run started it.
+    embedded_sandbox: Option<Server>,
 }
 
 /// Environment variable with the operator key, which gives access to the tester API of a sandbox on another machine.
@@ -44,7 +44,7 @@ impl BackendUnderTest {
         let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials(&mut target.credentials);
         let phone_driver = choose_phone_driver(&target, options, common).await?;
-        Ok(Self { target, phone_driver, open_embedded_sandbox: None })
+        Ok(Self { target, phone_driver, embedded_sandbox: None })
     }
 
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
@@ -64,7 +64,7 @@ impl BackendUnderTest {
         let target = target_of_profile(profile, server.local_url(), link, credentials);
         let tester = find_sandbox_control(server.local_url(), None).await?;
         let tester = tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
-        Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), open_embedded_sandbox: Some(server) })
+        Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), embedded_sandbox: Some(server) })
     }
 
     /// Whether the backend is a sandbox, where tokens and avatars are free.
@@ -73,7 +73,7 @@ impl BackendUnderTest {
     }
 
     pub(super) async fn stop_embedded_sandbox(self) {
-        if let Some(server) = self.open_embedded_sandbox {
+        if let Some(server) = self.embedded_sandbox {
             server.stop().await;
         }
     }

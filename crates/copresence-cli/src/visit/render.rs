@@ -8,12 +8,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// (field) `lock_live_lines: Mutex<LiveLines>` was renamed by mistake with the function: call it `live_lines`.
+/// Prints the events of a visit, with animated lines on a terminal.
 pub(super) struct VisitRenderer {
     json: bool,
     lively: bool,
     bars: MultiProgress,
-    lock_live_lines: Mutex<LiveLines>,
+    live_lines: Mutex<LiveLines>,
 }
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl VisitRenderer {
             json: common.json,
             lively,
             bars: MultiProgress::with_draw_target(target),
-            lock_live_lines: Mutex::default(),
+            live_lines: Mutex::default(),
         }
     }
 
@@ -172,7 +172,7 @@ impl VisitRenderer {
     }
 
     fn lock_live_lines(&self) -> std::sync::MutexGuard<'_, LiveLines> {
-        self.lock_live_lines.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live_lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
