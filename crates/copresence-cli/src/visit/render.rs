@@ -28,12 +28,7 @@ impl VisitRenderer {
     pub(super) fn new(common: &CommonOptions) -> Self {
         let lively = output::can_animate_stderr(common.no_color);
         let target = if lively { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self {
-            json: common.json,
-            lively,
-            bars: MultiProgress::with_draw_target(target),
-            live_lines: Mutex::default(),
-        }
+        Self { json: common.json, lively, bars: MultiProgress::with_draw_target(target), live_lines: Mutex::default() }
     }
 
     /// Prints an event as JSON (with `--json`) and for people.
