@@ -191,7 +191,7 @@ impl Kiosk {
     }
 
     /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
-    /// shown now: nobody agreed to those. Needs a tokio runtime.
+    /// shown now: the visitor did not agree to those. Needs a tokio runtime.
     pub fn accept_consent_text(&self, to: &str) {
         self.run_visitor_command(VisitorCommand::Agree { to }, &ExpectedScreen::default());
     }
@@ -407,7 +407,7 @@ impl Kiosk {
     }
 
     /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
-    /// last: nobody stands at the booth for it.
+    /// last: no visitor waits at the booth for it.
     fn recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
         let setup = &self.setup;
         let in_use = self.lock_state().active_backend.clone();
