@@ -209,8 +209,15 @@ fn pasted_lines_answer_the_prompts_in_order_and_are_not_shown() {
 #[test]
 fn ctrl_c_at_a_credential_prompt_exits_130_and_sends_nothing() {
     let backend = Backend::start(BackendScript::default());
-    let home = TestHome::new();
-    let (exit, shown) = run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &[("  api-key: ", "\u{3}")]);
-    assert_eq!(exit, Some(130), "{shown}");
-    assert_eq!(backend.requests().len(), 0);
+    // The first text is written before the prompt reads from the terminal.
+    for text in ["Credentials of", "  api-key: ", "  session-token: "] {
+        let home = TestHome::new();
+        let mut typed = vec![(text, "\u{3}")];
+        if text == "  session-token: " {
+            typed.insert(0, ("  api-key: ", API_KEY));
+        }
+        let (exit, shown) = run_in_terminal(&home.anonymous_visit_command(backend.url(), &[]), &typed);
+        assert_eq!(exit, Some(130), "after {text:?}: {shown}");
+        assert_eq!(backend.requests().len(), 0);
+    }
 }
