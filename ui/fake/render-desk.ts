@@ -2,7 +2,7 @@
 import { render, screen, waitFor } from '@testing-library/svelte';
 import { expect, onTestFinished } from 'vitest';
 import type { Section } from '../src/desk/sections';
-import { DeskLock } from '../src/state/desk-lock.svelte';
+import { DeskOverlay } from '../src/state/desk-lock.svelte';
 import DeskInContext from './DeskInContext.svelte';
 import type { FakeDesk } from './desk';
 import { screens } from './fixtures';
@@ -11,7 +11,7 @@ import { FakeHost } from './host';
 /** What a test gets. */
 export interface RenderedDesk {
   desk: FakeDesk;
-  deskLock: DeskLock;
+  deskLock: DeskOverlay;
 }
 
 /** The element with a test id. */
@@ -28,7 +28,7 @@ export async function renderDesk(
   const { desk } = host;
   desk.isOpen = true;
   prepare(desk);
-  const deskLock = new DeskLock();
+  const deskLock = new DeskOverlay();
   deskLock.openDesk();
   forwardKeysToLock(deskLock);
   render(DeskInContext, { host, deskLock });
@@ -41,7 +41,7 @@ export async function renderDesk(
 }
 
 /** As in the app: the lock sees every key first and last. */
-function forwardKeysToLock(deskLock: DeskLock): void {
+function forwardKeysToLock(deskLock: DeskOverlay): void {
   const first = () => deskLock.captureEventOwner();
   const last = (event: KeyboardEvent) => deskLock.handleKeydown(event);
   document.addEventListener('keydown', first, true);

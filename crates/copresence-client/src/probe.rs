@@ -182,6 +182,7 @@ impl SingleExchangeRecorder {
 }
 
 impl ExchangeRecorder for SingleExchangeRecorder {
+    /// Keeps the exchange until it is taken. A later one replaces it.
     fn record_exchange(&self, exchange: Exchange) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange);
     }

@@ -28,10 +28,10 @@ async fn visit(data_store: &DataStore, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    data_store.journal.record_start(&start).await.expect("begun");
-    data_store.journal.record_phase(&id, VisitPhase::Processing, began).await.expect("noted");
+    data_store.journal.record_visit_start(&start).await.expect("begun");
+    data_store.journal.record_visit_phase(&id, VisitPhase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    data_store.journal.record_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
+    data_store.journal.record_visit_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 // What keys, buttons and touches do on the visitor's screens.
-import type { DeskLock } from '../state/desk-lock.svelte';
+import type { DeskOverlay } from '../state/desk-lock.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
@@ -25,7 +25,7 @@ export interface StageActions {
   /** Shows or hides the operator's detail. */
   toggleDetail(): void;
   /** The lock of the desk, which receives the input while it is open. */
-  deskLock: DeskLock;
+  deskLock: DeskOverlay;
 }
 
 const ARROW_DIRECTIONS: Record<string, Direction> = {

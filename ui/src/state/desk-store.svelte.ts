@@ -3,7 +3,7 @@
 import type { Section } from '../desk/sections';
 import type { HealthView, PanelAction, PanelView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
-import type { DeskLock } from './desk-lock.svelte';
+import type { DeskOverlay } from './desk-lock.svelte';
 import { toProblem } from './snapshot-store.svelte';
 
 /** Milliseconds without input after which the desk and the PIN pad close. */
@@ -61,13 +61,13 @@ export class DeskStore {
   sectionKeyHandler: ((event: KeyboardEvent) => boolean) | null = null;
 
   readonly desk: DeskHost;
-  readonly #deskLock: DeskLock;
+  readonly #deskLock: DeskOverlay;
   #lastActivity = performance.now();
   #lastActivityReport = performance.now();
   #panelRequest = 0;
   #healthRequest = 0;
 
-  constructor(desk: DeskHost, deskLock: DeskLock) {
+  constructor(desk: DeskHost, deskLock: DeskOverlay) {
     this.desk = desk;
     this.#deskLock = deskLock;
   }

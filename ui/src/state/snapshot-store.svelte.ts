@@ -195,6 +195,7 @@ export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'
   return { code, visitor: '', operator, hint: '', retry_helps: true };
 }
 
+/** Whether a value has the fields of a `Problem`. */
 function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   return ['code', 'visitor', 'operator', 'hint'].every(
