@@ -50,7 +50,7 @@ impl SharedClientState {
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.shared.plan.redeem_route.url.origin().ascii_serialization();
-        f.debug_struct("Api").field("redeems_at", &origin).finish_non_exhaustive()
+        f.debug_struct("ApiClient").field("redeems_at", &origin).finish_non_exhaustive()
     }
 }
 

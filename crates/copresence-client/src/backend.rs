@@ -130,7 +130,7 @@ impl PartnerTokenSource {
 
 impl fmt::Debug for PartnerTokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartnerSource")
+        f.debug_struct("PartnerTokenSource")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("method", &self.method)
             .field("headers", &names_of_headers(&self.headers))

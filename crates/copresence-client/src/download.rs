@@ -50,7 +50,7 @@ pub struct OpenedDownload {
 
 impl fmt::Debug for OpenedDownload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download")
+        f.debug_struct("OpenedDownload")
             .field("status", &self.status)
             .field("offset", &self.offset)
             .field("total", &self.total)

@@ -1,7 +1,7 @@
 // What components get from the component above them instead of from props: typed Svelte contexts.
 import { createContext } from 'svelte';
 import type { Host } from '../host/host';
-import type { DeskOverlay } from './desk-lock.svelte';
+import type { DeskOverlay } from './desk-overlay.svelte';
 import type { DeskStore } from './desk-store.svelte';
 import type { LanguageStore } from './language-store.svelte';
 import type { SnapshotStore } from './snapshot-store.svelte';

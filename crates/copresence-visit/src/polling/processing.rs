@@ -5,7 +5,7 @@
 //! of visits is always expected to end against the estimate, and more the longer progress does not change. All times
 //! are fractions of the usual time, so that backends of any speed are polled alike.
 
-use super::inspection::poll_interval_for_delay_budget;
+use super::delay_budget::poll_interval_for_delay_budget;
 
 /// Expected seconds that a ready avatar may go unnoticed.
 const UNNOTICED_BUDGET: f64 = 0.06;

@@ -1,7 +1,7 @@
 //! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be
 //! current.
 
-use super::inspection::poll_interval_for_delay_budget;
+use super::delay_budget::poll_interval_for_delay_budget;
 
 /// Time per position as a fraction of the usual processing time, before a move was observed. Several avatars are
 /// processed at a time.

@@ -32,7 +32,7 @@ export class VisitorPresenceTimer {
 }
 
 /** The timer of this page. */
-export const attendanceTimer = new VisitorPresenceTimer();
+export const visitorPresenceTimer = new VisitorPresenceTimer();
 
 /** Whether this screen changes without a person: while the avatar is made or its files are saved. */
 function isAutomaticScreen(screen: Screen): boolean {
