@@ -84,7 +84,7 @@ fn context_for_recovery(
         api_url: api_url.clone(),
         link,
         credentials: copresence_engine::Credentials::default(),
-        target_of_embedded_sandbox: false,
+        is_embedded_sandbox: false,
     };
     if unfinished.token.is_none() {
         // A delivered avatar needs no credentials, and its profile may have been removed.

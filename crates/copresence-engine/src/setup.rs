@@ -25,7 +25,7 @@ pub struct BackendTarget {
     /// In memory only.
     pub credentials: Credentials,
     /// Whether it is the embedded sandbox, which ends with this process.
-    pub target_of_embedded_sandbox: bool,
+    pub is_embedded_sandbox: bool,
 }
 
 /// Why a profile has no usable backend.
@@ -74,7 +74,7 @@ impl BackendTarget {
             let base = api_url.as_str().trim_end_matches('/');
             format!("{base}/phone?exportToken={{token}}").parse()?
         };
-        Ok(Self { api_url, link, credentials: Credentials::default(), target_of_embedded_sandbox: false })
+        Ok(Self { api_url, link, credentials: Credentials::default(), is_embedded_sandbox: false })
     }
 
     /// The sandbox that a host embeds, with the credentials that it accepts.
@@ -88,7 +88,7 @@ impl BackendTarget {
         login: (Username, Password),
     ) -> Result<Self, LinkTemplateError> {
         let credentials = Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
-        Ok(Self { api_url, link: link_template.parse()?, credentials, target_of_embedded_sandbox: true })
+        Ok(Self { api_url, link: link_template.parse()?, credentials, is_embedded_sandbox: true })
     }
 
     /// Host and port, for people and manifests.
@@ -236,7 +236,7 @@ pub async fn visit_config(
     if let Some(usual_processing) = usual_processing {
         polling.usual_processing = usual_processing;
     }
-    if target.target_of_embedded_sandbox {
+    if target.is_embedded_sandbox {
         // It is fast and on this machine, so polls are cheap.
         polling.slowest = polling.slowest.min(SANDBOX_SLOWEST).max(polling.fastest);
         polling.usual_processing = polling.usual_processing.min(SANDBOX_PROCESSING);
@@ -263,6 +263,6 @@ pub async fn visit_config(
         required_exports: overrides.required_exports.clone(),
         limits,
         download_pause: DEFAULT_DOWNLOAD_PAUSE,
-        ephemeral: target.target_of_embedded_sandbox,
+        ephemeral: target.is_embedded_sandbox,
     }
 }

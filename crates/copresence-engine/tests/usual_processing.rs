@@ -11,7 +11,7 @@ fn target(host: &str) -> BackendTarget {
         api_url: format!("https://{host}/").parse().expect("a URL"),
         link: "https://app.test/?t={token}".parse().expect("a template"),
         credentials: copresence_engine::Credentials::default(),
-        target_of_embedded_sandbox: false,
+        is_embedded_sandbox: false,
     }
 }
 

@@ -150,7 +150,7 @@ impl KioskState {
             ShownScreen::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = HostScreenOptions {
                     asset_base: asset_base.to_owned(),
-                    can_play_phone: active_visit.backend.config.target.target_of_embedded_sandbox,
+                    can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
                     home,
                 };
                 active_visit.screen_state.to_screen(&facts, now)
@@ -179,7 +179,7 @@ mod tests {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
             credentials: copresence_client::Credentials::default(),
-            target_of_embedded_sandbox: true,
+            is_embedded_sandbox: true,
         };
         KioskState::new(ActiveBackend::new(BackendConfig { profile, target, phone_address: None }))
     }

@@ -177,7 +177,7 @@ impl Panel {
         &self,
         act: impl FnOnce(&dyn super::EmbeddedSandboxControl) -> Result<(), String>,
     ) -> Result<(), Problem> {
-        if !self.0.kiosk.backend_config().target.target_of_embedded_sandbox {
+        if !self.0.kiosk.backend_config().target.is_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         act(&*self.0.sources.simulator).map_err(|words| problem_for_code("setting_unfit", Some(&words)))
@@ -185,7 +185,7 @@ impl Panel {
 
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
         let mut backend_config = self.0.kiosk.backend_config();
-        if !backend_config.target.target_of_embedded_sandbox {
+        if !backend_config.target.is_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         // Saved before it is done: what the act reports as refused must not be open.

@@ -255,8 +255,7 @@ impl Panel {
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
         let (profiles, profiles_file) = panel_data::list_profile_choices(sources, &backend_config.profile.name);
-        let sandbox =
-            if backend_config.target.target_of_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let sandbox = if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),

@@ -107,7 +107,7 @@ async fn a_cancelled_call_is_recorded() {
 #[tokio::test]
 async fn debug_of_an_api_client_shows_no_secret() {
     let api = api("https://api.test/".parse().expect("a URL"), with_login());
-    assert_eq!(format!("{api:?}"), "Api { redeems_at: \"https://api.test\", .. }");
+    assert_eq!(format!("{api:?}"), "ApiClient { redeems_at: \"https://api.test\", .. }");
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub async fn check_backend_and_clock(
         }
         views.push(health_of_probe(part, &url, &result));
     }
-    views.push(health_of_clock(&dates, target.target_of_embedded_sandbox));
+    views.push(health_of_clock(&dates, target.is_embedded_sandbox));
     views
 }
 

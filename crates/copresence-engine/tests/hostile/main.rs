@@ -77,7 +77,7 @@ impl Fixture {
                 session_token: Some(SessionToken::new(format!("case-{number}"))),
                 ..Credentials::default()
             },
-            target_of_embedded_sandbox: false,
+            is_embedded_sandbox: false,
         };
         let overrides = VisitOverrides {
             out_dir: Some(self.out()),

@@ -57,7 +57,7 @@ impl Fixture {
             api_url: backend.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials,
-            target_of_embedded_sandbox: false,
+            is_embedded_sandbox: false,
         };
         Self {
             root,
