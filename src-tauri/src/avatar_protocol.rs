@@ -45,6 +45,7 @@ pub(crate) enum RequestedFile {
     Logo,
 }
 
+/// What a path asks for; `None` if it is none of the known forms.
 fn parse_request_path(path: &str) -> Option<RequestedFile> {
     let (place, rest) = path.strip_prefix('/')?.split_once('/')?;
     let decoded = |text: &str| Some(percent_decode_str(text).decode_utf8().ok()?.into_owned());
@@ -67,7 +68,7 @@ pub(crate) async fn read_requested_file<R: Runtime>(
         RequestedFile::ShownVisit { visit, name } => app.state::<Kiosk>().shown_visit_file_path(visit, name)?,
         RequestedFile::PastPortrait { visit, name } => {
             let panel = app.state::<Panel>();
-            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().elapsed_millis());
+            let open = panel.pin_lock().is_unlocked(app.state::<Clock>().millis_since_clock_creation());
             if !open {
                 return None;
             }
@@ -82,10 +83,12 @@ pub(crate) async fn read_requested_file<R: Runtime>(
     Some((kind, read_off_thread(move || std::fs::read(&path).ok()).await?))
 }
 
+/// Reads a file on a thread that may block.
 async fn read_off_thread(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Option<Vec<u8>> {
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
+/// The file as a response, or status 404.
 fn build_file_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
     let (status, kind, body) = match file {
         Some((kind, body)) => (StatusCode::OK, kind, body),
@@ -102,6 +105,7 @@ fn build_file_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8
     response
 }
 
+/// The content type, by the file's extension.
 fn content_type_of_file(file: &std::path::Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("glb") => "model/gltf-binary",

@@ -3,7 +3,7 @@
 use crate::StartError;
 use crate::args::Args;
 use copresence_booth::panel::{BackendSources, OpenedBackend, SettingsFile};
-use copresence_engine::problem::operator_message;
+use copresence_engine::problem::operator_message_with_hint;
 use copresence_engine::profile::SANDBOX_PROFILE;
 
 /// Opens the backend, and returns it with its profile's name. If a profile chosen in an earlier run cannot be used, the
@@ -26,12 +26,14 @@ pub(crate) async fn open_backend(
             return sources.open_backend(&name, phones).map(|opened| (name, opened));
         }
         let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
-        sources.open_backend_or_sandbox(&name, phones).map(|opened| (name, opened))
+        sources.open_backend_with_sandbox_fallback(&name, phones).map(|opened| (name, opened))
     });
-    let (name, opened) =
-        opened.await.map_err(StartError::usage)?.map_err(|problem| StartError::usage(operator_message(&problem)))?;
+    let (name, opened) = opened
+        .await
+        .map_err(StartError::usage)?
+        .map_err(|problem| StartError::usage(operator_message_with_hint(&problem)))?;
     if let Some(closed) = &opened.closed_reason {
-        eprintln!("the booth is closed: {}", operator_message(closed));
+        eprintln!("the booth is closed: {}", operator_message_with_hint(closed));
     }
     Ok((name, opened))
 }

@@ -21,8 +21,8 @@ use tokio::sync::watch;
 /// Minimum interval between two views.
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Judges which requirements an exchange meets or violates.
-pub(crate) fn judge_exchange_requirements(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
+/// Judges which requirements an exchange meets or violates, for the inspector.
+pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
     let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
     let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementView {
         level: rule.requirement_level_word().to_owned(),
@@ -82,7 +82,7 @@ impl CheckRunner {
         if plan.disturbs > 0 && !ask.despite_visits {
             return Err(problem_for_code("checks_disturb", None));
         }
-        let run = self.live.start_run(target, options, player);
+        let run = self.live.create_run_future(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
         self.run_info.send_replace(RunViewExtras {
             target_host: Some(backend_config.target.host_and_port()),
@@ -112,7 +112,7 @@ impl CheckRunner {
         let files = documents.render_report_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
         let saved = data_store
-            .save_report(&documents.report_folder_name(), &files)
+            .write_report_folder(&documents.report_folder_name(), &files)
             .map_err(|error| failed(&error.to_string()))?;
         self.run_info.send_modify(|about| about.report_folder = Some(saved.clone()));
         Ok(saved)
@@ -161,7 +161,7 @@ async fn prepare_run(
     let (target, profile) = (&backend_config.target, &backend_config.profile);
     let unusable = |error: SetupError| problem_for_setup_error(&error);
     target.api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
-    let tester = SandboxControl::detect_backend_sandbox(&target.api_url, None).await.map_err(unusable)?;
+    let tester = SandboxControl::find_controllable_sandbox(&target.api_url, None).await.map_err(unusable)?;
     let options = RunOptions {
         max_tokens: Some(ask.most_tokens),
         // A sandbox has nothing that anyone could lose.
@@ -180,6 +180,7 @@ async fn prepare_run(
     Ok((checked, options, tester.map_or(PhoneMode::SnapshotViewer, PhoneMode::Sandbox)))
 }
 
+/// The plan as the desk shows it; `visits` is the number of visits in progress.
 fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
     let act = |cost: &ActSpec| PlannedStep {
         does: cost.description.to_owned(),
@@ -229,6 +230,7 @@ fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> Che
     }
 }
 
+/// The problem that the operator sees when a run has failed.
 fn problem_for_run_error(error: &RunError) -> Problem {
     match error {
         RunError::CredentialsRefused(why) => problem_for_code("credentials_refused", Some(why)),

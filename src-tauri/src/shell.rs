@@ -45,13 +45,13 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         asset_base: avatar_protocol::AVATAR_BASE_URL.to_owned(),
     });
     let clock = Clock::default();
-    let pin_lock = PinLock::new(settings.clone(), clock.elapsed_millis());
+    let pin_lock = PinLock::new(settings.clone(), clock.millis_since_clock_creation());
     let asset_base = avatar_protocol::AVATAR_BASE_URL.to_owned();
     let panel = Panel::new(kiosk.clone(), pin_lock, settings, sources, asset_base, profile, closed);
     if args.kiosk {
-        panel.force_kiosk_mode();
+        panel.force_kiosk_mode_on();
     }
-    if panel.kiosk_mode_view().on && !panel.pin_lock().lock_status(clock.elapsed_millis()).pin_set {
+    if panel.kiosk_mode_view().on && !panel.pin_lock().lock_status(clock.millis_since_clock_creation()).pin_set {
         tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
     }
     let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)
@@ -97,6 +97,7 @@ pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     Ok(0)
 }
 
+/// Opens the data folder of the command line, or the default one.
 fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
     let data_dir = args.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
     DataStore::open_data_store(&data_dir).map_err(StartError::usage)
@@ -109,7 +110,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
         .manage(panel.pin_lock().clone())
         .manage(panel)
         .manage(clock)
-        .manage(commands::SnapshotListener::default())
+        .manage(commands::SnapshotSubscription::default())
         .manage(commands::InspectorSubscription::default())
         .manage(commands::ChecksSubscription::default())
         .manage(CheckRunner::default())

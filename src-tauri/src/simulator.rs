@@ -2,7 +2,7 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use copresence_booth::panel::{EmbeddedSandboxControl, SimulatedBackend};
+use copresence_booth::panel::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 use copresence_booth::view::panel::{FaultView, OptionView, SandboxView};
 use copresence_engine::setup::BackendTarget;
 use copresence_sandbox::faults::{self, Endpoint, FaultState, NthRequests};
@@ -36,6 +36,7 @@ impl EmbeddedSandbox {
         })
     }
 
+    /// A sandbox that starts on first use with these settings.
     pub(crate) fn sandbox_with_settings(settings: Settings) -> Self {
         Self { settings, running: Mutex::default() }
     }
@@ -68,7 +69,7 @@ impl EmbeddedSandbox {
 }
 
 impl EmbeddedSandboxControl for EmbeddedSandbox {
-    fn start_sandbox(&self) -> Result<SimulatedBackend, String> {
+    fn start_sandbox(&self) -> Result<EmbeddedSandboxTarget, String> {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
@@ -78,7 +79,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandbox::to_backend)
     }
 
-    fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String> {
+    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxTarget, String> {
         self.start_sandbox()?;
         let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
@@ -124,7 +125,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         let scenario: Scenario =
             name.parse().map_err(|error: copresence_sandbox::UnknownScenario| error.to_string())?;
         self.with_sandbox(|sandbox| {
-            sandbox.set_scenario(scenario);
+            sandbox.set_new_token_scenario(scenario);
             Ok(())
         })
     }
@@ -153,7 +154,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
 
 impl RunningSandbox {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
-    fn to_backend(&self) -> Result<SimulatedBackend, String> {
+    fn to_backend(&self) -> Result<EmbeddedSandboxTarget, String> {
         let known = self.local_server.sandbox().credentials();
         let link = self.phone_server.as_ref().unwrap_or(&self.local_server).qr_link_template();
         let login = (known.username.clone(), known.password.clone());
@@ -163,7 +164,7 @@ impl RunningSandbox {
             known.api_key.clone(),
             login,
         );
-        Ok(SimulatedBackend {
+        Ok(EmbeddedSandboxTarget {
             target: target.map_err(|error| error.to_string())?,
             phone_url: self.phone_server.as_ref().map(|open| open.phone_url().to_string()),
         })
@@ -172,7 +173,7 @@ impl RunningSandbox {
 
 fn start_server(sandbox: &Sandbox, address: Ipv4Addr) -> Result<Server, String> {
     let listen = SocketAddr::new(IpAddr::V4(address), 0);
-    Server::serve_sandbox(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
+    Server::start_with_sandbox(sandbox.clone(), listen).map_err(|error| format!("the sandbox cannot listen: {error}"))
 }
 
 /// Whether the server is only reachable from this machine, although it listens on all addresses.
@@ -191,7 +192,7 @@ fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OptionView {
 fn fault_view(state: &FaultState) -> FaultView {
     let when = match &state.fault.nth {
         NthRequests::Every => "every request".to_owned(),
-        NthRequests::Rate(rate) => format!("{:.0} % of the requests", rate * 100.0),
+        NthRequests::RequestProbability(rate) => format!("{:.0} % of the requests", rate * 100.0),
         NthRequests::Numbers(numbers) if *numbers == [1] && state.struck > 0 => {
             "the next request (has happened)".to_owned()
         }

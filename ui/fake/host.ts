@@ -3,8 +3,8 @@ import { flushSync } from 'svelte';
 import type { BackendView, BoothView, Screen, Snapshot, StatusSample } from '../src/generated/view';
 import type { CommandTarget, Host, HostAction } from '../src/host/host';
 import type { Locale } from '../src/language/locales';
-import { attendanceTimer } from '../src/state/attendance-timer';
 import { languageStore } from '../src/state/language-store.svelte';
+import { visitorPresenceTimer } from '../src/state/visitor-presence-timer';
 import { FakeDesk } from './desk';
 import { createPastVisits } from './desk-fixtures';
 import {
@@ -183,8 +183,8 @@ export async function createFakeHostFromUrl(address: { search: string }): Promis
 
 /** Sets whether a visitor is present. */
 function setAttendance(name: string): void {
-  if (name === 'reveal-gate') attendanceTimer.markAbsent();
-  else attendanceTimer.noteActivity();
+  if (name === 'reveal-gate') visitorPresenceTimer.markAbsent();
+  else visitorPresenceTimer.noteActivity();
 }
 
 function prepareFakeDesk(desk: FakeDesk, how: string | null, portraits: readonly string[]): void {

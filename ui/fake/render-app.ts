@@ -3,8 +3,8 @@ import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect, vi } from 'vitest';
 import App from '../src/App.svelte';
 import type { Screen } from '../src/generated/view';
-import { attendanceTimer } from '../src/state/attendance-timer';
 import { languageStore } from '../src/state/language-store.svelte';
+import { visitorPresenceTimer } from '../src/state/visitor-presence-timer';
 import { FakeHost } from './host';
 
 /** The element with a test id. */
@@ -18,7 +18,7 @@ export async function renderScreen(
   host = new FakeHost(first),
   attended = true,
 ): Promise<FakeHost> {
-  if (attended) attendanceTimer.noteActivity();
+  if (attended) visitorPresenceTimer.noteActivity();
   render(App, { host });
   await waitFor(() => expect(byTestId('screen').dataset.screen).toBe(first.kind));
   await waitFor(() => expect(focusedTestId()).toBeTruthy());

@@ -2,7 +2,7 @@
 import { render, screen, waitFor } from '@testing-library/svelte';
 import { expect, onTestFinished } from 'vitest';
 import type { Section } from '../src/desk/sections';
-import { DeskLock } from '../src/state/desk-lock.svelte';
+import { DeskOverlay } from '../src/state/desk-overlay.svelte';
 import DeskInContext from './DeskInContext.svelte';
 import type { FakeDesk } from './desk';
 import { screens } from './fixtures';
@@ -11,7 +11,7 @@ import { FakeHost } from './host';
 /** What a test gets. */
 export interface RenderedDesk {
   desk: FakeDesk;
-  deskLock: DeskLock;
+  deskOverlay: DeskOverlay;
 }
 
 /** The element with a test id. */
@@ -28,22 +28,22 @@ export async function renderDesk(
   const { desk } = host;
   desk.isOpen = true;
   prepare(desk);
-  const deskLock = new DeskLock();
-  deskLock.openDesk();
-  forwardKeysToLock(deskLock);
-  render(DeskInContext, { host, deskLock });
+  const deskOverlay = new DeskOverlay();
+  deskOverlay.openDesk();
+  forwardKeysToLock(deskOverlay);
+  render(DeskInContext, { host, deskOverlay });
   await waitFor(() => expect(screen.queryByTestId(desk.isOpen ? 'section' : 'pad')).not.toBeNull());
   if (section) {
     byTestId(`section-${section}`).click();
     await waitFor(() => expect(byTestId('section').dataset.section).toBe(section));
   }
-  return { desk, deskLock };
+  return { desk, deskOverlay };
 }
 
 /** As in the app: the lock sees every key first and last. */
-function forwardKeysToLock(deskLock: DeskLock): void {
-  const first = () => deskLock.captureEventOwner();
-  const last = (event: KeyboardEvent) => deskLock.handleKeydown(event);
+function forwardKeysToLock(deskOverlay: DeskOverlay): void {
+  const first = () => deskOverlay.captureEventOwner();
+  const last = (event: KeyboardEvent) => deskOverlay.handleKeydown(event);
   document.addEventListener('keydown', first, true);
   document.addEventListener('keydown', last);
   onTestFinished(() => {

@@ -24,6 +24,7 @@ export interface AvatarPictureSpec {
 }
 
 declare global {
+  /** What the page offers to the test that draws the avatars. */
   interface Window {
     drawHeads(shots: AvatarPictureSpec[], columns: number, width: number, height: number): Promise<void>;
   }
@@ -36,7 +37,7 @@ const light = loadStudioEnvironment();
 const known = new Map<string, Object3D>();
 
 /** Loads a GLB, centred and scaled to two units. Each file is loaded once. */
-async function loadNormalisedAvatar(file: string): Promise<Object3D> {
+async function loadNormalizedAvatar(file: string): Promise<Object3D> {
   const there = known.get(file);
   if (there) return there;
   const { scene } = await new GLTFLoader().loadAsync(file);
@@ -58,7 +59,7 @@ window.drawHeads = async (shots, columns, width, height) => {
   renderer.setPixelRatio(2);
   renderer.setSize(width, height);
   for (const shot of shots) {
-    const model = await loadNormalisedAvatar(shot.file);
+    const model = await loadNormalizedAvatar(shot.file);
     const scene = new Scene();
     scene.background = new Color('#1a2038');
     scene.environment = await light;

@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
 import { LANGUAGES, PHONES, type PhoneOptions, SimulatedPhone } from './phone';
-import { fourColourJpeg, withExifOrientation } from './picture';
+import { fourColorJpeg, withExifOrientation } from './picture';
 import { Sandbox } from './sandbox';
 
 let browser: Browser;
@@ -57,7 +57,7 @@ async function quarterColours(phone: SimulatedPhone): Promise<string[]> {
 test('a photo is taken, cropped and becomes an avatar with visible progress', async () => {
   const { phone, token } = await openScannedPhone();
   await phone.waitForScreen('start');
-  await phone.uploadPhoto(await fourColourJpeg(phone.page));
+  await phone.uploadPhoto(await fourColorJpeg(phone.page));
   await phone.waitForScreen('preview');
   expect(await quarterColours(phone)).toEqual(['red', 'green', 'blue', 'white']);
 
@@ -97,7 +97,7 @@ test('a photo is taken, cropped and becomes an avatar with visible progress', as
 
 test('every camera orientation is shown upright', async () => {
   const { phone } = await openScannedPhone();
-  const plain = await fourColourJpeg(phone.page);
+  const plain = await fourColorJpeg(phone.page);
   // The quadrants as the camera wrote them by EXIF orientation, all showing the same scene.
   const upright: Record<number, string[]> = {
     1: ['red', 'green', 'blue', 'white'],
@@ -120,7 +120,7 @@ test('every camera orientation is shown upright', async () => {
 
 test('the photo is moved by mouse, two fingers and keys', async () => {
   const { phone } = await openScannedPhone();
-  await phone.uploadPhoto(await fourColourJpeg(phone.page));
+  await phone.uploadPhoto(await fourColorJpeg(phone.page));
   await phone.waitForScreen('preview');
   const area = phone.page.getByTestId('crop');
   const box = await area.boundingBox();
@@ -290,7 +290,7 @@ test.each(LANGUAGES)('in %s nothing is clipped, on a common phone and on a small
     wrong.choose = await layoutFaultsOf(phone);
     await phone.clickTestId('choose-back');
     await phone.waitForScreen('start');
-    await phone.uploadPhoto(await fourColourJpeg(phone.page));
+    await phone.uploadPhoto(await fourColorJpeg(phone.page));
     await phone.waitForScreen('preview');
     wrong.preview = await layoutFaultsOf(phone);
     await phone.clickTestId('use-picture');
@@ -319,7 +319,7 @@ test('axe finds nothing on any screen', async () => {
   await check('choose');
   await phone.clickTestId('choose-back');
   await phone.waitForScreen('start');
-  await phone.uploadPhoto(await fourColourJpeg(phone.page));
+  await phone.uploadPhoto(await fourColorJpeg(phone.page));
   await phone.waitForScreen('preview');
   await check('preview');
   await phone.clickTestId('use-picture');

@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 
 /** Red top left, green top right, blue bottom left, white bottom right: a JPEG of 400 × 300 pixels. */
-export async function fourColourJpeg(page: Page): Promise<Buffer> {
+export async function fourColorJpeg(page: Page): Promise<Buffer> {
   const bytes = await page.evaluate(async () => {
     const canvas = document.createElement('canvas');
     canvas.width = 400;

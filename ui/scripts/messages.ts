@@ -8,14 +8,14 @@ const here = dirname(fileURLToPath(import.meta.url));
 const locales = join(here, '../../locales');
 const typesFile = join(here, '../src/generated/messages.ts');
 
-/** The content of a catalogue: the variables of each message and attribute, and unreadable entries. */
-export interface Catalogue {
+/** For each message and attribute of a catalog the variables that it uses, and the entries that cannot be read. */
+export interface CatalogVariables {
   messages: Map<string, string[]>;
   junk: string[];
 }
 
 /** The languages that have a catalogue. */
-export function catalogueLanguages(): string[] {
+export function catalogLanguages(): string[] {
   return readdirSync(locales)
     .filter((name) => name.endsWith('.ftl'))
     .map((name) => name.replace('.ftl', ''))
@@ -23,13 +23,13 @@ export function catalogueLanguages(): string[] {
 }
 
 /** Reads the catalogue of a language. */
-export function readCatalogue(language: string): Catalogue {
+export function readCatalogVariables(language: string): CatalogVariables {
   const messages = new Map<string, string[]>();
   const junk: string[] = [];
   for (const entry of parse(readFileSync(join(locales, `${language}.ftl`), 'utf8'), {}).body) {
     if (entry.type === 'Junk') junk.push(entry.content);
     if (entry.type !== 'Message') continue;
-    for (const [key, pattern] of messagePatterns(entry)) {
+    for (const [key, pattern] of messageAndAttributePatterns(entry)) {
       if (messages.has(key)) junk.push(`${key} stands twice`);
       messages.set(key, patternVariables(pattern));
     }
@@ -39,7 +39,7 @@ export function readCatalogue(language: string): Catalogue {
 
 /** The expected content of `ui/src/generated/messages.ts`. */
 export function generateMessageTypes(): string {
-  const lines = [...readCatalogue('en').messages].map(([key, names]) => {
+  const lines = [...readCatalogVariables('en').messages].map(([key, names]) => {
     const args = names.map((name) => `${name}: string | number`).join('; ');
     return `  '${key}': ${args ? `{ ${args} }` : 'null'};`;
   });
@@ -61,11 +61,12 @@ export function readCommittedMessageTypes(): string {
 }
 
 /** The patterns of a message and of its attributes, each with its key. */
-function messagePatterns({ id, value, attributes }: Message): [string, Pattern][] {
+function messageAndAttributePatterns({ id, value, attributes }: Message): [string, Pattern][] {
   const own: [string, Pattern][] = value ? [[id.name, value]] : [];
   return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];
 }
 
+/** The names of the variables in a pattern, each once. */
 function patternVariables(pattern: Pattern): string[] {
   const names = new Set<string>();
   const visitor = new (class extends Visitor {

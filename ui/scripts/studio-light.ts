@@ -58,12 +58,13 @@ interface MirrorLevel {
   shares: Float64Array;
 }
 
+/** Computes the finest level: the direction, softened radiance and solid angle of each texel. */
 function renderMirrorLevel(): MirrorLevel {
   const side = LEVEL_SIZES[0] ?? 1;
   const all = [...texelDirections(side)];
   return {
     towards: Float64Array.from(all.flat()),
-    seen: Float64Array.from(all.flatMap(blurredRadiance)),
+    seen: Float64Array.from(all.flatMap(gaussianBlurredRadiance)),
     shares: Float64Array.from(solidAngleShares(side)),
   };
 }
@@ -128,7 +129,7 @@ const BLUR_SAMPLES = 128;
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 
 /** The radiance around a direction, weighted by a Gaussian. */
-function blurredRadiance(direction: Vector): Vector {
+function gaussianBlurredRadiance(direction: Vector): Vector {
   const aside = normalise(crossProduct(Math.abs(direction[2]) < 0.999 ? [0, 0, 1] : [1, 0, 0], direction));
   const beyond = crossProduct(direction, aside);
   const sum: Vector = [0, 0, 0];

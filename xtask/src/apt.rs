@@ -1,7 +1,7 @@
 //! Installs packages on Debian and Ubuntu.
 
 use crate::project::{command_output, find_program};
-use crate::steps::{StepFailure, StepOutcome, run_program_in_foreground};
+use crate::steps::{StepFailure, StepSuccess, run_program_in_foreground};
 use std::process::Command;
 
 /// Whether this system has apt.
@@ -10,7 +10,7 @@ pub(crate) fn is_apt_available() -> bool {
 }
 
 /// Installs packages, as root or through `sudo`.
-pub(crate) fn install_packages(packages: &[&str]) -> Result<StepOutcome, StepFailure> {
+pub(crate) fn install_packages(packages: &[&str]) -> Result<StepSuccess, StepFailure> {
     let by_hand = format!("as root: apt-get update && apt-get install --no-install-recommends {}", packages.join(" "));
     let Some(prefix) = root_command_prefix() else {
         let what = "packages are missing, this user is not root, and `sudo` was not found";

@@ -88,22 +88,26 @@ fn wait_for_source_change(
     }
 }
 
+/// The files and folders whose change makes the app build again.
 fn watched_sources() -> Vec<PathBuf> {
     ["crates", "src-tauri/src", "src-tauri/tauri.conf.json", "Cargo.toml", "Cargo.lock"]
         .map(|name| project::repository_root().join(name))
         .to_vec()
 }
 
+/// Starts a program in its own group; a failure names the command.
 fn spawn_program(command: &mut Command, remedy: &str) -> Result<ProcessGroup, StepFailure> {
     ProcessGroup::spawn_in_new_group(command).map_err(|error| {
         StepFailure::new(format!("`{}` could not be started: {error}", shell_command_line(command)), remedy)
     })
 }
 
+/// Whether the program has ended, or its status cannot be read.
 fn has_program_ended(program: &mut ProcessGroup) -> bool {
     !matches!(program.try_wait_for_program(), Ok(None))
 }
 
+/// Waits until the development server accepts connections.
 fn wait_for_dev_server(server: &mut ProcessGroup, port: u16) -> Result<(), StepFailure> {
     let deadline = Instant::now() + SERVER_START_TIMEOUT;
     // The name and not an address: the system decides whether the server listens on IPv4 or IPv6.

@@ -10,6 +10,7 @@ pub(crate) fn missing_display_reason() -> Option<String> {
     diagnose_display(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &|file| file.exists())
 }
 
+/// Why no window can be opened; `None` when a display is found. Environment and files are passed in for tests.
 fn diagnose_display(env: &dyn Fn(&str) -> Option<String>, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
     let wayland = env("WAYLAND_DISPLAY")
         .is_some_and(|name| exists(&PathBuf::from(env("XDG_RUNTIME_DIR").unwrap_or_default()).join(name)));

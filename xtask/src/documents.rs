@@ -20,7 +20,7 @@ pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
         if path.extension().is_some_and(|extension| extension == "md") {
             let text = fs::read_to_string(repository_root().join(&path)).unwrap_or_default();
             let targets = relative_link_targets(&text).filter_map(|link| resolve_link(&path, link));
-            pending.extend(targets.filter(|target| is_document(target)));
+            pending.extend(targets.filter(|target| is_file_except_rust_source(target)));
         }
         found.insert(path);
     }
@@ -54,7 +54,7 @@ pub(crate) fn replace_unpackaged_links(from: &Path, text: &str, packaged: &BTree
 }
 
 /// Whether the path is a file that people or other programs read: not a folder, and not Rust source.
-fn is_document(path: &Path) -> bool {
+fn is_file_except_rust_source(path: &Path) -> bool {
     repository_root().join(path).is_file() && path.extension().is_none_or(|extension| extension != "rs")
 }
 

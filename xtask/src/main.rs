@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         Task::Soak(matrices) => test::run_soak_tests(&options, &matrices.args),
         Task::Screenshots => ui::take_screenshots(&options),
         Task::Package => package::build_package_and_archive(&options),
-        Task::Measure => test::run_measurements(&options),
+        Task::Measure => test::measure_packaged_app(&options),
     };
     process_group::end_all_groups();
     match outcome {

@@ -2,7 +2,7 @@
 
 use crate::prerequisites::{self, Purpose};
 use crate::project::{cargo_command, command_output, find_program, repository_root, target_dir};
-use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
+use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, documents, ui};
 use std::fs;
 use std::io::Write;
@@ -34,7 +34,7 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
         let remedy = "on Windows and macOS, run `cargo build --release` and follow docs/kiosk.md";
         return Err(StepFailure::new("packages are built on Linux only", remedy));
     }
-    let build = PackageBuild::package_for_this_machine();
+    let build = PackageBuild::package_build_for_machine();
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
@@ -49,7 +49,7 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
     plan.add_step("the archive", || build.write_tar_archive());
     plan.add_step("the Debian package", || build.write_debian_package());
     plan.run_steps()?;
-    println!("{}", build.artifact_summary());
+    println!("{}", build.artifact_install_instructions());
     Ok(())
 }
 
@@ -65,7 +65,8 @@ struct PackageBuild {
 }
 
 impl PackageBuild {
-    fn package_for_this_machine() -> Self {
+    /// The name and folder of the package for this machine's architecture. Builds nothing.
+    fn package_build_for_machine() -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let architecture =
             command_output("dpkg", &["--print-architecture"]).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
@@ -73,16 +74,18 @@ impl PackageBuild {
         Self { name, version, architecture, folder: target_dir().join("package") }
     }
 
+    /// The folder that contains the package's files as they are installed.
     fn package_tree_dir(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
+    /// The path of the artifact with this extension.
     fn artifact_path(&self, extension: &str) -> PathBuf {
         self.folder.join(format!("{}.{extension}", self.name))
     }
 
     /// The paths of the artifacts that exist, and how to install them on the booth's machine.
-    fn artifact_summary(&self) -> String {
+    fn artifact_install_instructions(&self) -> String {
         let files = ARTIFACT_EXTENSIONS
             .map(|extension| self.artifact_path(extension))
             .into_iter()
@@ -95,7 +98,7 @@ impl PackageBuild {
     }
 
     /// Lays out the tree anew, and removes the artifacts of an earlier run.
-    fn lay_out_package_tree(&self) -> Result<StepOutcome, StepFailure> {
+    fn lay_out_package_tree(&self) -> Result<StepSuccess, StepFailure> {
         let tree = self.package_tree_dir();
         if tree.exists() {
             fs::remove_dir_all(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
@@ -122,19 +125,20 @@ impl PackageBuild {
             }
         }
         allow_folder_access(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
-        Ok(StepOutcome::Ran)
+        Ok(StepSuccess::Ran)
     }
 
-    fn write_tar_archive(&self) -> Result<StepOutcome, StepFailure> {
+    fn write_tar_archive(&self) -> Result<StepSuccess, StepFailure> {
         let mut tar = Command::new("tar");
         tar.args(["--create", "--gzip", "--owner=root:0", "--group=root:0", "--sort=name", "--file"]);
         tar.arg(self.artifact_path("tar.gz")).arg("--directory").arg(&self.folder).arg(&self.name);
         run_program(&mut tar, "install GNU tar")
     }
 
-    fn write_debian_package(&self) -> Result<StepOutcome, StepFailure> {
+    /// Builds the `.deb` from the tree; skipped without `dpkg-deb`.
+    fn write_debian_package(&self) -> Result<StepSuccess, StepFailure> {
         if find_program("dpkg-deb").is_none() {
-            return Ok(StepOutcome::Skipped("dpkg-deb is not installed; the archive holds the same files".to_owned()));
+            return Ok(StepSuccess::Skipped("dpkg-deb is not installed; the archive holds the same files".to_owned()));
         }
         let debian = self.package_tree_dir().join("DEBIAN");
         fs::create_dir_all(&debian)
@@ -150,6 +154,7 @@ impl PackageBuild {
         run_program(&mut build, "read the output of dpkg-deb above")
     }
 
+    /// The text of the Debian package's `control` file.
     fn debian_control_file(&self, kibibytes: u64) -> String {
         let libc = command_output("getconf", &["GNU_LIBC_VERSION"])
             .and_then(|line| line.split(' ').nth(1).map(|version| format!("libc6 (>= {version})")))
@@ -174,6 +179,7 @@ impl PackageBuild {
     }
 }
 
+/// Copies a file to its place in the tree, with these permissions.
 fn install_file(from: &Path, to: &Path, mode: u32) -> Result<(), StepFailure> {
     let folder = to.parent().unwrap_or(to);
     fs::create_dir_all(folder).map_err(|error| step_failure_for_file(folder, &error))?;
@@ -209,6 +215,7 @@ fn tree_size_in_bytes(path: &Path) -> u64 {
     entries.flatten().map(|entry| tree_size_in_bytes(&entry.path())).sum()
 }
 
+/// The failure of a step that could not read or write this path.
 fn step_failure_for_file(path: &Path, error: &std::io::Error) -> StepFailure {
     StepFailure::new(
         format!("{}: {error}", path.display()),
@@ -274,11 +281,11 @@ mod tests {
     fn summary_lists_only_existing_artifacts() {
         let folder = std::env::temp_dir().join(format!("copresence-made-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("made");
-        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::package_for_this_machine() };
+        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::package_build_for_machine() };
         fs::write(build.artifact_path("tar.gz"), "").expect("written");
-        let without = build.artifact_summary();
+        let without = build.artifact_install_instructions();
         fs::write(build.artifact_path("deb"), "").expect("written");
-        let with = build.artifact_summary();
+        let with = build.artifact_install_instructions();
         fs::remove_dir_all(&folder).expect("removed");
         assert!(without.ends_with(".tar.gz") && !without.contains(".deb"), "{without}");
         assert!(with.contains(".tar.gz\nOn the booth's machine") && with.contains("install ./"), "{with}");
@@ -286,7 +293,7 @@ mod tests {
 
     #[test]
     fn control_file_ends_with_one_line_break() {
-        let control = PackageBuild::package_for_this_machine().debian_control_file(7);
+        let control = PackageBuild::package_build_for_machine().debian_control_file(7);
         assert!(control.ends_with(".\n") && !control.contains("\n\n"), "{control}");
     }
 }

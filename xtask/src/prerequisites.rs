@@ -1,7 +1,7 @@
 //! Checks for what the machine needs beside Rust, and installs it.
 
 use crate::project::{cargo_command, command_output, find_program, tools_dir};
-use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
+use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, apt};
 
 /// What something is needed for. Each purpose includes those before it.
@@ -75,6 +75,7 @@ const PREREQUISITES: &[Prerequisite] = &[
     },
 ];
 
+/// A package that counts as present when all these programs are found.
 const fn prerequisite_with_programs(
     purpose: Purpose,
     package: &'static str,
@@ -99,16 +100,17 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
     }
 }
 
-fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutcome, StepFailure> {
+/// Installs the system packages that are missing for `purpose`, or fails if that is not allowed.
+fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepSuccess, StepFailure> {
     if !cfg!(target_os = "linux") {
-        return Ok(StepOutcome::Skipped("this system includes a web view, a display and a keychain".to_owned()));
+        return Ok(StepSuccess::Skipped("this system includes a web view, a display and a keychain".to_owned()));
     }
     let missing: Vec<&Prerequisite> = PREREQUISITES
         .iter()
         .filter(|candidate| candidate.purpose <= purpose && !candidate.is_prerequisite_present())
         .collect();
     if missing.is_empty() {
-        return Ok(StepOutcome::Skipped("all are installed".to_owned()));
+        return Ok(StepSuccess::Skipped("all are installed".to_owned()));
     }
     for absent in &missing {
         eprintln!("        missing: {:<22} {}", absent.package, absent.reason);
@@ -127,7 +129,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
         names.iter().flat_map(|name| if *name == "gcc" { vec!["gcc", "libc6-dev"] } else { vec![*name] }).collect();
     apt::install_packages(&with_headers)?;
     match missing.iter().find(|candidate| !candidate.is_prerequisite_present()) {
-        None => Ok(StepOutcome::Ran),
+        None => Ok(StepSuccess::Ran),
         Some(absent) => Err(StepFailure::new(
             format!("{} was installed, but its programs or files are not found", absent.package),
             "read the output of apt-get above",
@@ -136,6 +138,7 @@ fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepOutco
 }
 
 impl Prerequisite {
+    /// Whether this system has it.
     fn is_prerequisite_present(&self) -> bool {
         match self.probe {
             PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
@@ -149,7 +152,8 @@ impl Prerequisite {
     }
 }
 
-fn check_node() -> Result<StepOutcome, StepFailure> {
+/// Fails if Node is missing or too old, or npm is missing.
+fn check_node() -> Result<StepSuccess, StepFailure> {
     let (major, minor) = MIN_NODE_VERSION;
     let remedy = format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");
     let Some(version) = command_output("node", &["--version"]) else {
@@ -159,7 +163,7 @@ fn check_node() -> Result<StepOutcome, StepFailure> {
         return Err(StepFailure::new("npm is missing; Node without npm cannot build the UI", remedy));
     }
     match parse_node_version(&version) {
-        Some(found) if found >= MIN_NODE_VERSION => Ok(StepOutcome::Skipped(format!("{version} is installed"))),
+        Some(found) if found >= MIN_NODE_VERSION => Ok(StepSuccess::Skipped(format!("{version} is installed"))),
         _ => Err(StepFailure::new(format!("Node {version} is too old for the UI's tools"), remedy)),
     }
 }
@@ -170,9 +174,9 @@ fn parse_node_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn install_tauri_driver(install: bool) -> Result<StepOutcome, StepFailure> {
+fn install_tauri_driver(install: bool) -> Result<StepSuccess, StepFailure> {
     if let Some(program) = find_program("tauri-driver") {
-        return Ok(StepOutcome::Skipped(format!("{} is installed", program.display())));
+        return Ok(StepSuccess::Skipped(format!("{} is installed", program.display())));
     }
     let remedy = "cargo install tauri-driver --locked";
     if !install {

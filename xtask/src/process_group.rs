@@ -48,7 +48,7 @@ pub(crate) fn run_in_own_group(command: &mut Command) -> io::Result<ExitStatus> 
 ///
 /// # Errors
 /// If the program cannot be started.
-pub(crate) fn run_in_foreground(command: &mut Command) -> io::Result<ExitStatus> {
+pub(crate) fn run_in_current_group(command: &mut Command) -> io::Result<ExitStatus> {
     if is_interrupted() {
         return Err(io::ErrorKind::Interrupted.into());
     }
@@ -125,10 +125,12 @@ enum Signal {
     Kill,
 }
 
+/// The ids of the started groups.
 fn running_groups() -> Vec<u32> {
     RUNNING_GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Sends a signal to every started group.
 fn signal_all_groups(which: Signal) {
     for id in running_groups() {
         signal_group(id, which);
@@ -154,6 +156,7 @@ fn is_group_alive(id: u32) -> bool {
     group_pid(id).is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
 }
 
+/// The group's id in the form of the system call.
 #[cfg(unix)]
 fn group_pid(id: u32) -> Option<rustix::process::Pid> {
     i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw)

@@ -74,6 +74,7 @@ pub(crate) fn newest_change_time(paths: &[PathBuf]) -> Option<SystemTime> {
     paths.iter().filter_map(|path| newest_change_time_below(path)).max()
 }
 
+/// When a file, or the newest entry below a folder, was changed.
 fn newest_change_time_below(path: &Path) -> Option<SystemTime> {
     let meta = path.metadata().ok()?;
     if !meta.is_dir() {

@@ -1,7 +1,7 @@
 //! Installs Schemathesis in its own Python environment under `target`.
 
 use crate::project::{repository_root, target_dir};
-use crate::steps::{self, StepFailure, StepOutcome};
+use crate::steps::{self, StepFailure, StepSuccess};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -16,12 +16,12 @@ pub(crate) fn schemathesis_path() -> PathBuf {
 ///
 /// # Errors
 /// If it is missing and may not or cannot be installed.
-pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepOutcome, StepFailure> {
+pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepSuccess, StepFailure> {
     let wanted = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
     let installed = venv_dir().join("requirements.txt");
     let same = std::fs::read(&wanted).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
     if same && schemathesis_path().is_file() {
-        return Ok(StepOutcome::Skipped("it is installed".to_owned()));
+        return Ok(StepSuccess::Skipped("it is installed".to_owned()));
     }
     if !allowed {
         return Err(StepFailure::new("Schemathesis is missing, and --no-install was given", REMEDY));
@@ -34,9 +34,10 @@ pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepOutcome, StepFai
     // Written last, so that an incomplete installation is repeated.
     std::fs::copy(&wanted, &installed)
         .map_err(|error| StepFailure::new(format!("{}: {error}", installed.display()), REMEDY))?;
-    Ok(StepOutcome::Ran)
+    Ok(StepSuccess::Ran)
 }
 
+/// The folder of the Python environment with Schemathesis.
 fn venv_dir() -> PathBuf {
     target_dir().join("schemathesis")
 }

@@ -13,13 +13,14 @@ pub(crate) struct StepPlan<'a> {
     steps: Vec<Step<'a>>,
 }
 
+/// A title and what is done.
 struct Step<'a> {
     title: String,
-    action: Box<dyn FnOnce() -> Result<StepOutcome, StepFailure> + 'a>,
+    action: Box<dyn FnOnce() -> Result<StepSuccess, StepFailure> + 'a>,
 }
 
 /// How a step succeeded.
-pub(crate) enum StepOutcome {
+pub(crate) enum StepSuccess {
     /// It did what its title says.
     Ran,
     /// There was nothing to do, for this reason.
@@ -51,7 +52,7 @@ impl<'a> StepPlan<'a> {
     pub(crate) fn add_step(
         &mut self,
         title: impl Into<String>,
-        action: impl FnOnce() -> Result<StepOutcome, StepFailure> + 'a,
+        action: impl FnOnce() -> Result<StepSuccess, StepFailure> + 'a,
     ) {
         self.steps.push(Step { title: title.into(), action: Box::new(action) });
     }
@@ -79,6 +80,7 @@ impl<'a> StepPlan<'a> {
         outcome
     }
 
+    /// Runs the steps until one fails, and measures each.
     fn run_timed_steps(self) -> (Result<(), StepFailure>, Vec<StepTiming>) {
         let started = Instant::now();
         let total = self.steps.len();
@@ -90,14 +92,14 @@ impl<'a> StepPlan<'a> {
             let outcome = (step.action)();
             let duration = step_started.elapsed();
             let note = match &outcome {
-                Ok(StepOutcome::Ran) => "",
-                Ok(StepOutcome::Skipped(_)) => "nothing to do",
+                Ok(StepSuccess::Ran) => "",
+                Ok(StepSuccess::Skipped(_)) => "nothing to do",
                 Err(_) => "failed",
             };
             timings.push(StepTiming { title: step.title, duration, note });
             match outcome {
-                Ok(StepOutcome::Ran) => eprintln!("{number} done in {}", format_duration(duration)),
-                Ok(StepOutcome::Skipped(reason)) => eprintln!("{number} nothing to do: {reason}"),
+                Ok(StepSuccess::Ran) => eprintln!("{number} done in {}", format_duration(duration)),
+                Ok(StepSuccess::Skipped(reason)) => eprintln!("{number} nothing to do: {reason}"),
                 Err(failure) => {
                     eprintln!("{number} failed after {}", format_duration(duration));
                     return (Err(failure), timings);
@@ -133,7 +135,7 @@ fn format_timing_summary(timings: &[StepTiming]) -> String {
 ///
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
-pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepOutcome, StepFailure> {
+pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepSuccess, StepFailure> {
     run_and_check_status(command, remedy, process_group::run_in_own_group)
 }
 
@@ -141,21 +143,22 @@ pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepOut
 ///
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
-pub(crate) fn run_program_in_foreground(command: &mut Command, remedy: &str) -> Result<StepOutcome, StepFailure> {
-    run_and_check_status(command, remedy, process_group::run_in_foreground)
+pub(crate) fn run_program_in_foreground(command: &mut Command, remedy: &str) -> Result<StepSuccess, StepFailure> {
+    run_and_check_status(command, remedy, process_group::run_in_current_group)
 }
 
+/// Runs a command with `run`. Fails if it cannot be started or ends without success.
 fn run_and_check_status(
     command: &mut Command,
     remedy: &str,
     run: impl FnOnce(&mut Command) -> io::Result<std::process::ExitStatus>,
-) -> Result<StepOutcome, StepFailure> {
+) -> Result<StepSuccess, StepFailure> {
     let status = run(command).map_err(|error| {
         let line = shell_command_line(command);
         StepFailure::new(format!("`{line}` could not be started: {error}"), remedy)
     })?;
     if status.success() {
-        return Ok(StepOutcome::Ran);
+        return Ok(StepSuccess::Ran);
     }
     Err(StepFailure::new(format!("`{}` ended with {status}", shell_command_line(command)), remedy))
 }
@@ -173,6 +176,7 @@ pub(crate) fn shell_command_line(command: &Command) -> String {
     }
 }
 
+/// A word in quotes where a shell would split or interpret it.
 fn quote_shell_word(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_alphanumeric() || "-_./=:+@,".contains(c);
@@ -210,12 +214,12 @@ mod tests {
         let mut plan = StepPlan::default();
         plan.add_step("first", || {
             ran.borrow_mut().push(1);
-            Ok(StepOutcome::Skipped("it exists".into()))
+            Ok(StepSuccess::Skipped("it exists".into()))
         });
         plan.add_program_step("second", Command::new("false"), "fix it");
         plan.add_step("third", || {
             ran.borrow_mut().push(3);
-            Ok(StepOutcome::Ran)
+            Ok(StepSuccess::Ran)
         });
         let failure = plan.run_steps().expect_err("the second step fails").to_string();
         assert_eq!(ran.into_inner(), [1]);

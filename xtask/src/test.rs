@@ -66,7 +66,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     examples.arg("--doc");
     plan.add_program_step("examples in the documentation", examples, "fix the examples named above");
     if linux {
-        add_matrices_step(&mut plan, &[]);
+        add_robustness_matrices_step(&mut plan, &[]);
         ui::add_sandbox_tests(&mut plan);
     }
     let window = linux && !options.no_window;
@@ -83,7 +83,8 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     Ok(())
 }
 
-fn run_window_tests() -> Result<steps::StepOutcome, StepFailure> {
+/// Runs the tests that control the app in a real window, one at a time.
+fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
     let mut test = workspace_cargo_command(&["test"]);
     test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
@@ -121,7 +122,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
     words.extend(matrix_args.iter().cloned());
-    add_matrices_step(&mut plan, &words);
+    add_robustness_matrices_step(&mut plan, &words);
     // Arguments select a part of the matrices; then only that part runs.
     if matrix_args.is_empty() {
         let mut hostile = workspace_cargo_command(&["test"]);
@@ -136,7 +137,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
-pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
         let remedy = "run it there, or in a container";
         return Err(StepFailure::new("the window is measured on Linux only", remedy));
@@ -160,9 +161,9 @@ pub(crate) fn run_measurements(options: &Options) -> Result<(), StepFailure> {
     plan.run_steps_with_summary()
 }
 
-/// Adds the matrices: what happens to avatars if the program is killed, the power fails or the backend misbehaves,
-/// and during a long day. Each matrix prints its table.
-fn add_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
+/// Adds the robustness matrices: what happens to avatars if the program is killed, the power fails or the backend
+/// misbehaves, and during a long day. Each prints its table.
+fn add_robustness_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
     let mut matrices = Command::new(project::built_program_path("matrices"));
     matrices.args(words).arg("--write").arg(project::target_dir().join("matrices"));
     plan.add_program_step("the matrices", matrices, "each violation above says how to reproduce it");

@@ -5,7 +5,7 @@ use crate::prerequisites::{self, Purpose};
 use crate::project::{
     built_program_path, cargo_command, find_program, newest_change_time, repository_root, target_dir,
 };
-use crate::steps::{StepFailure, StepOutcome, StepPlan, run_program};
+use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,7 +19,7 @@ pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
         // Inside of node_modules, so that it is removed with the packages.
         let stamp = ui_dir().join("node_modules/.installed-from.json");
         if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-            return Ok(StepOutcome::Skipped("package-lock.json has not changed".to_owned()));
+            return Ok(StepSuccess::Skipped("package-lock.json has not changed".to_owned()));
         }
         run_program(
             &mut npm_command(&["ci", "--no-audit", "--no-fund", "--fetch-retries=5"]),
@@ -28,7 +28,7 @@ pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
         fs::write(&stamp, lock).map_err(|error| {
             StepFailure::new(format!("{} cannot be written: {error}", stamp.display()), "check disk and permissions")
         })?;
-        Ok(StepOutcome::Ran)
+        Ok(StepSuccess::Ran)
     });
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn add_ui_build(plan: &mut StepPlan<'_>) {
     plan.add_step("the UI, types checked", || {
         let built = newest_change_time(&[ui_dir().join("dist/index.html")]);
         if built.is_some() && built > newest_change_time(&ui_sources()) {
-            return Ok(StepOutcome::Skipped("it is newer than its sources".to_owned()));
+            return Ok(StepSuccess::Skipped("it is newer than its sources".to_owned()));
         }
         run_program(&mut npm_command(&["run", "build"]), "fix what svelte-check or vite reports above")
     });

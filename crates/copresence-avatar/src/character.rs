@@ -76,17 +76,17 @@ impl Character {
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut between = |low: f32, high: f32| rng.random_range(low..high);
-        let skin_tone = interpolate_tones(&SKIN_TONES, between(0.0, 1.0));
+        let skin_tone = tone_in_gradient(&SKIN_TONES, between(0.0, 1.0));
         let dark = if skin_tone.x < 0.62 { 1.0 } else { 0.0 };
         let hair_tone = if between(0.0, 1.0) < 0.62 + 0.3 * dark {
-            interpolate_tones(&DARK_HAIR_TONES, between(0.0, 1.0))
+            tone_in_gradient(&DARK_HAIR_TONES, between(0.0, 1.0))
         } else {
-            pick_tone(&BRIGHT_HAIR_TONES, between(0.0, 1.0))
+            pick_tone_by_fraction(&BRIGHT_HAIR_TONES, between(0.0, 1.0))
         };
         let iris_tone = if dark > 0.5 {
-            pick_tone(&DARK_IRIS_TONES, between(0.0, 1.0))
+            pick_tone_by_fraction(&DARK_IRIS_TONES, between(0.0, 1.0))
         } else {
-            pick_tone(&IRIS_TONES, between(0.0, 1.0))
+            pick_tone_by_fraction(&IRIS_TONES, between(0.0, 1.0))
         };
         // 0 is a broad jaw and heavy brows; 1 is full lips and long lashes.
         let soft = between(0.0, 1.0);
@@ -116,7 +116,7 @@ impl Character {
             noise_offset: between(0.0, 90.0),
             freckle_strength: if dark < 0.5 && between(0.0, 1.0) < 0.4 { between(0.4, 1.0) } else { 0.0 },
             stubble_strength: if short && soft < 0.4 { between(0.0, 0.75) } else { 0.0 },
-            shirt_tone: pick_tone(&SHIRT_TONES, between(0.0, 1.0)),
+            shirt_tone: pick_tone_by_fraction(&SHIRT_TONES, between(0.0, 1.0)),
             skin_tone,
             hair_tone,
             iris_tone,
@@ -131,14 +131,14 @@ pub(super) fn tone_from_hex(hex: u32) -> Tone {
 }
 
 /// The colour at `at` (0..=1) of a gradient through all of `tones`.
-fn interpolate_tones(tones: &[u32], at: f32) -> Tone {
+fn tone_in_gradient(tones: &[u32], at: f32) -> Tone {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
     tone_from_hex(tones[index]).lerp(tone_from_hex(tones[index + 1]), place - index as f32)
 }
 
 /// One of the colours, chosen by `at` (0..=1).
-fn pick_tone(tones: &[u32], at: f32) -> Tone {
+fn pick_tone_by_fraction(tones: &[u32], at: f32) -> Tone {
     tone_from_hex(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
 }
 

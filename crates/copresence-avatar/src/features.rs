@@ -7,7 +7,7 @@ use std::f32::consts::{PI, TAU};
 use glam::{Quat, Vec3, vec2, vec3};
 
 use super::atlas;
-use super::maths::{gaussian, interpolate_eased, lerp, smoothstep};
+use super::maths::{gaussian, interpolate_table_eased, lerp, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::HeadDistanceField;
 
@@ -141,7 +141,7 @@ pub(super) fn build_tongue(sculpt: &HeadDistanceField) -> Mesh {
 }
 
 /// The displacement of a point of the tongue for each centimetre that the tip comes out.
-pub(super) fn tongue_out_offset(sculpt: &HeadDistanceField, rest: Vec3) -> Vec3 {
+pub(super) fn tongue_displacement_per_centimeter(sculpt: &HeadDistanceField, rest: Vec3) -> Vec3 {
     let (root, tip) = tongue_endpoints(sculpt);
     let along = ((rest.z - root.z) / (tip.z - root.z)).clamp(0.0, 1.0);
     // Over the lower teeth and the lip, then down.
@@ -169,7 +169,7 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             let towards_face = smoothstep(0.1, 0.95, -cos);
             let lobe = smoothstep(-0.55, -0.95, sin);
             let fold = out.min(1.0);
-            let mut height = interpolate_eased(&relief, fold);
+            let mut height = interpolate_table_eased(&relief, fold);
             height = lerp(height, 0.3 * smoothstep(0.3, 0.7, fold), (towards_face * 0.85).max(lobe * 0.9));
             // The small flap in front of the ear canal.
             height +=

@@ -126,7 +126,8 @@ impl GlbDocument {
         }
     }
 
-    /// A mesh with its blendshapes, whose names are in `extras.targetNames`, where most readers look for them.
+    /// Builds a glTF mesh of one primitive with its blendshapes as morph targets. Their names are in
+    /// `extras.targetNames`, where most readers look for them.
     fn mesh_with_blendshapes(
         &mut self,
         name: &str,
@@ -295,7 +296,8 @@ fn write_glb_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// An accessor without bounds.
+/// Builds an accessor for `count` elements of a view. `min` and `max` are left empty, which only positions need.
+/// Does not add it to the document.
 fn accessor_without_bounds(
     view: Option<Index<json::buffer::View>>,
     count: usize,
@@ -318,11 +320,12 @@ fn accessor_without_bounds(
     }
 }
 
-/// A mesh without blendshapes.
+/// Builds a glTF mesh of primitives, without morph targets. Does not add it to the document.
 fn mesh_without_blendshapes(name: &str, primitives: Vec<json::mesh::Primitive>) -> json::Mesh {
     json::Mesh { name: Some(name.into()), primitives, weights: None, extensions: None, extras: None }
 }
 
+/// The components of all vectors, one after the other.
 fn flatten_vectors(values: &[Vec3]) -> Vec<f32> {
     values.iter().flat_map(Vec3::to_array).collect()
 }

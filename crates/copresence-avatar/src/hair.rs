@@ -8,7 +8,7 @@ use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
 use super::character::HairStyle;
-use super::maths::{gaussian, interpolate_eased, lerp, smoothstep, value_noise, worley_noise};
+use super::maths::{gaussian, interpolate_table_eased, lerp, smoothstep, value_noise, worley_noise};
 use super::mesh::Mesh;
 use super::sculpt::HeadDistanceField;
 
@@ -59,6 +59,8 @@ struct ScalpDistances {
 }
 
 impl ScalpDistances {
+    /// Casts a ray from the centre of the hair in each direction that the hair covers, and keeps where it leaves
+    /// the head.
     fn measure_scalp_distances(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
         let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
         for column in 0..=HAIR_COLUMNS / 2 {
@@ -77,7 +79,8 @@ impl ScalpDistances {
         Self { half_columns }
     }
 
-    /// The interpolated distance to the skin.
+    /// The distance from the centre of the hair to the skin in a direction, interpolated between the measured
+    /// elevations.
     fn scalp_distance(&self, column: u32, elevation: f32) -> f32 {
         let column = column.min(HAIR_COLUMNS - column);
         let up = ((elevation - LOWEST_ELEVATION) / RAY_SPACING).clamp(0.0, RAYS_PER_COLUMN as f32 - 1.001);
@@ -89,6 +92,7 @@ impl ScalpDistances {
 /// Degrees between two rays.
 const RAY_SPACING: f32 = (90.0 - LOWEST_ELEVATION) / (RAYS_PER_COLUMN - 1) as f32;
 
+/// The unit vector of a direction in degrees. Azimuth 0 is the face (+Z); elevation 90 is up.
 fn direction_vector(azimuth: f32, elevation: f32) -> Vec3 {
     let (a, e) = (azimuth.to_radians(), elevation.to_radians());
     vec3(a.sin() * e.cos(), e.sin(), a.cos() * e.cos())
@@ -111,6 +115,7 @@ struct HairTraits {
 }
 
 impl HairTraits {
+    /// Copies the traits that shape the hair from the character of the head.
     fn hair_traits_from_sculpt(sculpt: &HeadDistanceField) -> Self {
         let who = &sculpt.character;
         Self {
@@ -138,7 +143,7 @@ impl HairTraits {
             (180.0, -38.0),
         ];
         let wave = 1.2 * (value_noise(vec3(azimuth * 0.22, self.noise_offset, 0.0)) - 0.5);
-        interpolate_eased(&SHORT, azimuth.abs()) + wave
+        interpolate_table_eased(&SHORT, azimuth.abs()) + wave
     }
 
     /// Elevation where the hair ends.
@@ -156,12 +161,14 @@ impl HairTraits {
         let a = azimuth.abs();
         let towards = azimuth * self.parting_side;
         match self.hair_style {
-            HairStyle::Bob => interpolate_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0),
-            HairStyle::Fringe => {
-                lerp(22.0 + 0.9 * (azimuth * 0.35).sin(), interpolate_eased(&CURTAIN, a), smoothstep(40.0, 58.0, a))
-            }
+            HairStyle::Bob => interpolate_table_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0),
+            HairStyle::Fringe => lerp(
+                22.0 + 0.9 * (azimuth * 0.35).sin(),
+                interpolate_table_eased(&CURTAIN, a),
+                smoothstep(40.0, 58.0, a),
+            ),
             HairStyle::Long => {
-                let long = interpolate_eased(&CURTAIN, a);
+                let long = interpolate_table_eased(&CURTAIN, a);
                 lerp(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * gaussian((towards + 32.0) / 22.0)
             }
             HairStyle::SidePart => self.hairline_elevation(azimuth) - 7.0 * gaussian((towards + 22.0) / 24.0),
@@ -174,7 +181,7 @@ impl HairTraits {
     fn hair_surface_point(&self, scalp: f32, azimuth: f32, elevation: f32) -> Vec3 {
         let along = direction_vector(azimuth, elevation);
         let over = elevation - self.hair_end_elevation(azimuth);
-        let (height, edge) = self.hair_thickness(azimuth, elevation, scalp, along);
+        let (height, edge) = self.hair_thickness_and_rise_angle(azimuth, elevation, scalp, along);
         let grown = smoothstep(0.0, edge, over).powf(0.55);
         let sunk = 0.9 * smoothstep(0.0, -4.0, over);
         let groove = self.lock_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
@@ -188,7 +195,7 @@ impl HairTraits {
     }
 
     /// Thickness of the hair above the scalp (cm), and the degrees over which it rises from its edge.
-    fn hair_thickness(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
+    fn hair_thickness_and_rise_angle(&self, azimuth: f32, elevation: f32, scalp: f32, along: Vec3) -> (f32, f32) {
         let top = smoothstep(5.0, 62.0, elevation);
         let front = gaussian(azimuth / 62.0);
         let towards = azimuth * self.parting_side;

@@ -10,29 +10,30 @@ use super::sculpt::{EYE_ROW, HIGHEST_ROW, HeadDistanceField, LOWEST_ROW, MOUTH_R
 
 /// Distances of an eye's lids from the eye row, in centimetres at the middle of the eye.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct LidOpening {
+pub(super) struct LidDistancesFromEyeRow {
     pub(super) upper: f32,
     pub(super) lower: f32,
 }
 
 /// The lids of a relaxed face.
-pub(super) const RESTING_LIDS: LidOpening = LidOpening { upper: 0.84, lower: 0.68 };
+pub(super) const RESTING_LIDS: LidDistancesFromEyeRow = LidDistancesFromEyeRow { upper: 0.84, lower: 0.68 };
 
-/// The position of a vertex on the grid, from which its position in space is computed for any opening of the lids.
+/// Where a vertex is on the grid: its angle around the spine, height, edge and part. Its position in space is
+/// computed from it for any position of the lids.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct VertexGridOrigin {
+pub(super) struct VertexGridPosition {
     /// Angle around the spine in radians: 0 is the face, positive is the character's left.
     pub(super) theta: f32,
     /// Height on the head in centimetres before lids and lips separate.
     pub(super) row: f32,
     /// The edge of a doubled row: −1 lower, 1 upper, 0 for other rows.
     pub(super) edge_side: f32,
-    pub(super) layer: VertexLayer,
+    pub(super) layer: HeadVertexPart,
 }
 
-/// The kind of a vertex of the head.
+/// The part of the head that a vertex belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum VertexLayer {
+pub(super) enum HeadVertexPart {
     /// The skin itself.
     Skin,
     /// The rim of a lid, from its edge (0) inwards over the eyeball (2).
@@ -52,7 +53,7 @@ pub(super) enum VertexLayer {
 /// The mesh of the head, with the origin of each vertex.
 pub(super) struct HeadMesh {
     pub(super) mesh: Mesh,
-    pub(super) vertex_origins: Vec<VertexGridOrigin>,
+    pub(super) vertex_origins: Vec<VertexGridPosition>,
     /// Angles of the columns of the skin's grid, whose vertices are the first of the mesh.
     pub(super) column_angles: Vec<f32>,
     /// Height and edge of the rows of that grid.
@@ -65,20 +66,20 @@ impl HeadMesh {
             mesh: Mesh::default(),
             vertex_origins: Vec::new(),
             column_angles: grid_column_angles(),
-            grid_rows: build_grid_rows(),
+            grid_rows: grid_row_heights_and_edges(),
         };
         it.build_skin_grid(sculpt);
         for eye in [-1.0, 1.0] {
-            it.build_eyelids(sculpt, eye);
+            it.add_lid_rims_and_lashes(sculpt, eye);
         }
-        it.build_lips(sculpt);
+        it.add_lip_inner_sides(sculpt);
         it
     }
 
     /// Adds the mesh of a part. All its vertices get this layer, and count as above (1) or below (−1) the mouth.
-    pub(super) fn attach_part(&mut self, part: &Mesh, layer: VertexLayer, side: f32) {
+    pub(super) fn append_part_mesh(&mut self, part: &Mesh, layer: HeadVertexPart, side: f32) {
         for p in &part.positions {
-            self.vertex_origins.push(VertexGridOrigin { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
+            self.vertex_origins.push(VertexGridPosition { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
         }
         self.mesh.append_mesh(part);
     }
@@ -100,15 +101,20 @@ impl HeadMesh {
             let half: Vec<Vec3> = columns[..=last / 2]
                 .iter()
                 .map(|&theta| {
-                    let source = VertexGridOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin };
-                    vertex_position(sculpt, &source, RESTING_LIDS)
+                    let source = VertexGridPosition { theta, row, edge_side: side, layer: HeadVertexPart::Skin };
+                    vertex_position_with_lids(sculpt, &source, RESTING_LIDS)
                 })
                 .collect();
             for (c, &theta) in columns.iter().enumerate() {
                 let p = half[c.min(last - c)];
                 let p = if c > last / 2 { vec3(-p.x, p.y, p.z) } else { p };
                 self.mesh.add_vertex(p, atlas::HEAD_PATCH.uv_at(vec2(c as f32 / last as f32, 1.0 - v)));
-                self.vertex_origins.push(VertexGridOrigin { theta, row, edge_side: side, layer: VertexLayer::Skin });
+                self.vertex_origins.push(VertexGridPosition {
+                    theta,
+                    row,
+                    edge_side: side,
+                    layer: HeadVertexPart::Skin,
+                });
             }
         }
         let width = columns.len() as u32;
@@ -120,31 +126,32 @@ impl HeadMesh {
         // Close the shoulders from below.
         let rim = self.mesh.positions[..width as usize].iter().sum::<Vec3>() / width as f32;
         let middle = self.mesh.add_vertex(rim, self.mesh.uvs[width as usize / 2]);
-        self.vertex_origins.push(VertexGridOrigin {
+        self.vertex_origins.push(VertexGridPosition {
             theta: 0.0,
             row: LOWEST_ROW,
             edge_side: 0.0,
-            layer: VertexLayer::OnSkin,
+            layer: HeadVertexPart::OnSkin,
         });
         self.mesh.triangles.extend((0..width - 1).map(|c| [middle, c + 1, c]));
     }
 
-    /// Adds layers of vertices along one edge of a doubled row.
-    fn add_edge_strip(
+    /// Adds a strip of triangles along one edge of a doubled row, with one line of vertices for each layer (for
+    /// example the inside of a lip).
+    fn add_layers_along_edge(
         &mut self,
         sculpt: &HeadDistanceField,
         angles: &[f32],
         row: f32,
         side: f32,
-        layers: &[(VertexLayer, Vec2)],
+        layers: &[(HeadVertexPart, Vec2)],
     ) {
         let first = self.mesh.positions.len() as u32;
         // Rows of a grid go upwards: an upper edge is the top of its strip, a lower edge the bottom.
         let ordered: Vec<_> = if side > 0.0 { layers.iter().rev().collect() } else { layers.iter().collect() };
         for (layer, uv) in ordered {
             for &theta in angles {
-                let source = VertexGridOrigin { theta, row, edge_side: side, layer: *layer };
-                self.mesh.add_vertex(vertex_position(sculpt, &source, RESTING_LIDS), *uv);
+                let source = VertexGridPosition { theta, row, edge_side: side, layer: *layer };
+                self.mesh.add_vertex(vertex_position_with_lids(sculpt, &source, RESTING_LIDS), *uv);
                 self.vertex_origins.push(source);
             }
         }
@@ -153,46 +160,52 @@ impl HeadMesh {
 
     /// Adds the rims of both lids of an eye and the lashes of the upper lid. `eye` is 1 for the left eye and −1 for
     /// the right.
-    fn build_eyelids(&mut self, sculpt: &HeadDistanceField, eye: f32) {
-        let (middle, half) = sculpt.eye_angle_range();
+    fn add_lid_rims_and_lashes(&mut self, sculpt: &HeadDistanceField, eye: f32) {
+        let (middle, half) = sculpt.eye_middle_and_half_angle();
         let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
         for (side, edge) in [(1.0, atlas::LASH_PATCH), (-1.0, atlas::LID_RIM_PATCH)] {
             let uv = edge.uv_at_middle();
-            let rim = [0, 1, 2].map(|depth| (VertexLayer::LidRim(depth), uv));
-            self.add_edge_strip(sculpt, &angles, EYE_ROW, side, &rim);
+            let rim = [0, 1, 2].map(|depth| (HeadVertexPart::LidRim(depth), uv));
+            self.add_layers_along_edge(sculpt, &angles, EYE_ROW, side, &rim);
         }
-        let lash = [0, 1, 2].map(|k| (VertexLayer::Lash(k), atlas::LASH_PATCH.uv_at_middle()));
-        self.add_edge_strip(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
+        let lash = [0, 1, 2].map(|k| (HeadVertexPart::Lash(k), atlas::LASH_PATCH.uv_at_middle()));
+        self.add_layers_along_edge(sculpt, &angles, EYE_ROW, 1.0, &[lash[2], lash[1], lash[0]]);
     }
 
     /// Adds the inner sides of the upper and lower lip.
-    fn build_lips(&mut self, sculpt: &HeadDistanceField) {
+    fn add_lip_inner_sides(&mut self, sculpt: &HeadDistanceField) {
         let half = sculpt.mouth_half_angle() + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(|a| a.abs() < half).collect();
         for side in [1.0, -1.0] {
             let into = [0, 1, 2, 3].map(|k| {
                 let depth = f32::from(k) / 3.0;
-                (VertexLayer::LipRim(k), atlas::MOUTH_PATCH.uv_at(vec2(0.5, lerp(0.1, 0.9, depth))))
+                (HeadVertexPart::LipRim(k), atlas::MOUTH_PATCH.uv_at(vec2(0.5, lerp(0.1, 0.9, depth))))
             });
-            self.add_edge_strip(sculpt, &angles, MOUTH_ROW, side, &into);
+            self.add_layers_along_edge(sculpt, &angles, MOUTH_ROW, side, &into);
         }
     }
 }
 
 /// The position of a vertex when both eyes have these lids.
-pub(super) fn vertex_position(sculpt: &HeadDistanceField, source: &VertexGridOrigin, lids: LidOpening) -> Vec3 {
-    let edge = sculpt.skin_surface_point(source.theta, vertex_row_when_open(sculpt, source, lids));
+pub(super) fn vertex_position_with_lids(
+    sculpt: &HeadDistanceField,
+    source: &VertexGridPosition,
+    lids: LidDistancesFromEyeRow,
+) -> Vec3 {
+    let edge = sculpt.skin_surface_point(source.theta, vertex_row_with_lids_opened(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
-        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::Teeth | VertexLayer::Tongue | VertexLayer::LidRim(0) => {
-            edge
-        }
-        VertexLayer::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
-        VertexLayer::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
-        VertexLayer::Lash(k) => {
-            let (middle, half) = sculpt.eye_angle_range();
+        HeadVertexPart::Skin
+        | HeadVertexPart::OnSkin
+        | HeadVertexPart::Teeth
+        | HeadVertexPart::Tongue
+        | HeadVertexPart::LidRim(0) => edge,
+        HeadVertexPart::LidRim(1) => eye + out * (sculpt.eye_radius + 0.01),
+        HeadVertexPart::LidRim(_) => eye + out * sculpt.eye_radius * 0.9,
+        HeadVertexPart::Lash(k) => {
+            let (middle, half) = sculpt.eye_middle_and_half_angle();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
             let long =
                 sculpt.character.lash_length * 0.34 * (1.0 - s * s).sqrt() * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
@@ -204,7 +217,7 @@ pub(super) fn vertex_position(sculpt: &HeadDistanceField, source: &VertexGridOri
                 _ => edge + out * 0.03 + Vec3::Y * 0.07 * (1.0 - s * s),
             }
         }
-        VertexLayer::LipRim(k) => {
+        HeadVertexPart::LipRim(k) => {
             let c = 1.0 - (source.theta / sculpt.mouth_half_angle()).powi(2).min(1.0);
             let side = source.edge_side * c.max(0.0).sqrt();
             // The cavity follows the line of the lips, so that nothing shows at the corners.
@@ -219,11 +232,16 @@ pub(super) fn vertex_position(sculpt: &HeadDistanceField, source: &VertexGridOri
     }
 }
 
-/// The row of a vertex after lids and lips are separated.
-fn vertex_row_when_open(sculpt: &HeadDistanceField, source: &VertexGridOrigin, lids: LidOpening) -> f32 {
+/// The height on the head of a vertex when the lids have these distances. Also applies the tilt of the eyes and the
+/// gap between the lips.
+fn vertex_row_with_lids_opened(
+    sculpt: &HeadDistanceField,
+    source: &VertexGridPosition,
+    lids: LidDistancesFromEyeRow,
+) -> f32 {
     let fall = |x: f32| (1.0 - x).max(0.0).powi(2);
     let mut row = source.row;
-    let (middle, half) = sculpt.eye_angle_range();
+    let (middle, half) = sculpt.eye_middle_and_half_angle();
     let s = (source.theta.abs() - middle) / half;
     let above = source.row - EYE_ROW;
     if s.abs() < 1.0 {
@@ -259,7 +277,7 @@ fn grid_column_angles() -> Vec<f32> {
 }
 
 /// Heights of the rows from below, each with its edge (−1, 1; 0 for rows that are not doubled).
-fn build_grid_rows() -> Vec<(f32, f32)> {
+fn grid_row_heights_and_edges() -> Vec<(f32, f32)> {
     let bands = [
         (LOWEST_ROW, -18.6, 8),
         (-18.6, -16.6, 9),

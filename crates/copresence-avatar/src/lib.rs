@@ -40,7 +40,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
 use character::{Character, tone_from_hex};
-use head::{HeadMesh, VertexLayer};
+use head::{HeadMesh, HeadVertexPart};
 use mesh::Mesh;
 use portrait::SurfaceFinish;
 use sculpt::HeadDistanceField;
@@ -86,11 +86,11 @@ impl Avatar {
         let sculpt = HeadDistanceField::new(Character::from_seed(seed));
         let mut head = HeadMesh::new(&sculpt);
         for side in [1.0, -1.0] {
-            head.attach_part(&features::build_eyebrow(&sculpt, side), VertexLayer::OnSkin, 0.0);
-            head.attach_part(&features::build_ear(&sculpt, side), VertexLayer::OnSkin, 0.0);
-            head.attach_part(&features::build_teeth(&sculpt, side), VertexLayer::Teeth, side);
+            head.append_part_mesh(&features::build_eyebrow(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
+            head.append_part_mesh(&features::build_ear(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
+            head.append_part_mesh(&features::build_teeth(&sculpt, side), HeadVertexPart::Teeth, side);
         }
-        head.attach_part(&features::build_tongue(&sculpt), VertexLayer::Tongue, -1.0);
+        head.append_part_mesh(&features::build_tongue(&sculpt), HeadVertexPart::Tongue, -1.0);
         head.mesh.drop_degenerate_triangles();
         head.mesh.compute_normals();
         let texture = texture::paint_texture(&sculpt, &head, face);

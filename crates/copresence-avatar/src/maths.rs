@@ -44,7 +44,7 @@ pub(super) fn tapered_capsule_distance(p: Vec3, a: Vec3, b: Vec3, ra: f32, rb: f
 }
 
 /// `y` at `x` in a table of `(x, y)` sorted by `x`, with an S-curve between rows.
-pub(super) fn interpolate_eased(table: &[(f32, f32)], x: f32) -> f32 {
+pub(super) fn interpolate_table_eased(table: &[(f32, f32)], x: f32) -> f32 {
     let (Some(first), Some(last)) = (table.first(), table.last()) else { return 0.0 };
     if x <= first.0 {
         return first.1;
@@ -125,7 +125,7 @@ mod tests {
         let rows = [(-2.0, 1.0), (0.0, 4.0), (1.0, 2.0)];
         for (x, y) in rows {
             assert!((interpolate_spline(&rows, x) - y).abs() < 1e-5);
-            assert!((interpolate_eased(&rows, x) - y).abs() < 1e-5);
+            assert!((interpolate_table_eased(&rows, x) - y).abs() < 1e-5);
         }
     }
 

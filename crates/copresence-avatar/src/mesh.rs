@@ -69,16 +69,18 @@ impl Mesh {
         self.triangles.extend(other.triangles.iter().map(|t| t.map(|i| i + base)));
     }
 
-    /// Computes the smooth normal of every vertex.
-    pub(super) fn compute_normals(&mut self) -> VertexAdjacency {
-        let seams = VertexAdjacency::adjacency_of_mesh(self);
+    /// Sets the smooth normal of every vertex. Returns the groups of vertices, from which changed normals can be
+    /// computed later.
+    pub(super) fn compute_normals(&mut self) -> CoincidentVertexGroups {
+        let seams = CoincidentVertexGroups::group_coincident_vertices(self);
         self.normals = seams.vertex_normals(&self.positions, &self.triangles);
         seams
     }
 }
 
-/// Which vertices share a position (at texture seams), and which triangles meet there.
-pub(super) struct VertexAdjacency {
+/// Groups of vertices at the same position (at texture seams), with the triangles that meet there. Their vertices
+/// share one smooth normal.
+pub(super) struct CoincidentVertexGroups {
     /// For each vertex, the group of vertices at its position.
     vertex_groups: Vec<u32>,
     /// For each group, the index of its first triangle in `group_triangles`.
@@ -87,8 +89,9 @@ pub(super) struct VertexAdjacency {
     group_triangles: Vec<u32>,
 }
 
-impl VertexAdjacency {
-    fn adjacency_of_mesh(mesh: &Mesh) -> Self {
+impl CoincidentVertexGroups {
+    /// Groups the vertices of a mesh that share a position, and lists the triangles that meet in each group.
+    fn group_coincident_vertices(mesh: &Mesh) -> Self {
         let mut places: HashMap<[i32; 3], u32> = HashMap::with_capacity(mesh.positions.len());
         let vertex_groups: Vec<u32> = mesh
             .positions
@@ -118,6 +121,7 @@ impl VertexAdjacency {
         Self { vertex_groups, group_starts, group_triangles }
     }
 
+    /// The smooth normal of every vertex: the mean of the triangles that meet at its position, weighted by area.
     fn vertex_normals(&self, positions: &[Vec3], triangles: &[[u32; 3]]) -> Vec<Vec3> {
         let flat: Vec<Vec3> = triangles.iter().map(|t| area_weighted_normal(positions, t)).collect();
         self.vertex_groups
@@ -132,8 +136,9 @@ impl VertexAdjacency {
         self.group_triangles[from as usize..to as usize].iter().copied()
     }
 
-    /// The normals that change when the `moved` vertices get their new `positions`: vertex and new normal.
-    pub(super) fn changed_normals(
+    /// Computes the normals that change when the `moved` vertices get their new `positions`. Returns each affected
+    /// vertex with its new normal.
+    pub(super) fn recompute_affected_normals(
         &self,
         positions: &[Vec3],
         triangles: &[[u32; 3]],
@@ -220,7 +225,7 @@ mod tests {
         let mut moved = vec![false; 8];
         moved[0] = true;
         mesh.positions[0].z = 1.0;
-        let changed = seams.changed_normals(&mesh.positions, &mesh.triangles, &moved);
+        let changed = seams.recompute_affected_normals(&mesh.positions, &mesh.triangles, &moved);
         assert!(!changed.is_empty() && changed.iter().all(|(i, _)| *i < 4));
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn write_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     packed.unwrap_or_default()
 }
 
+/// Packs files into a zip, each with its name, bytes and compression. The same files always give the same zip.
 fn pack_zip(files: &[(&str, &[u8], CompressionMethod)]) -> ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes, method) in files {

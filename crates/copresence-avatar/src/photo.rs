@@ -60,6 +60,7 @@ impl<'a> ProjectedPhoto<'a> {
         if count < 40.0 { usual } else { sum / count }
     }
 
+    /// The colour of a pixel of the picture. Positions outside of the picture give its nearest pixel.
     fn pixel_tone(&self, x: i64, y: i64) -> Tone {
         let (width, height) = self.image.dimensions();
         let x = x.clamp(0, i64::from(width) - 1) as u32;

@@ -116,6 +116,7 @@ fn background_tone(x: f32, y: f32, tone: Vec3) -> Vec3 {
     deep.lerp(light, glow) * lerp(1.0, 0.92, y)
 }
 
+/// The camera of the portrait: a pinhole camera that looks at the head from the front, a little from the side.
 struct Camera {
     position: Vec3,
     rotation: Mat3,
@@ -197,7 +198,7 @@ struct SurfaceHit {
 }
 
 impl SurfaceHit {
-    /// Whether it is on the same surface as a neighbouring hit.
+    /// Whether this hit and a neighbouring one are on the same surface, so that they can share a shade.
     fn is_same_surface(&self, other: &Self) -> bool {
         self.depth.to_bits() == other.depth.to_bits()
             || (self.part == other.part && (self.depth - other.depth).abs() < 0.12)

@@ -85,7 +85,7 @@ impl HeadDistanceField {
     }
 
     /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
-    pub(super) fn eye_angle_range(&self) -> (f32, f32) {
+    pub(super) fn eye_middle_and_half_angle(&self) -> (f32, f32) {
         let front = self.eye_centre.z + self.eye_radius * 0.85;
         (self.eye_centre.x.atan2(front) + 0.012, 0.212 * self.character.eye_size)
     }
@@ -153,7 +153,7 @@ impl HeadDistanceField {
             );
         }
         if p.y < 1.5 {
-            d = smooth_union(d, self.neck_distance(p), 1.6);
+            d = smooth_union(d, self.neck_and_shoulders_distance(p), 1.6);
         }
         if p.z > 1.5 && p.y > -13.5 && p.y < 6.0 {
             d = self.add_face(p, d);
@@ -162,7 +162,7 @@ impl HeadDistanceField {
     }
 
     /// Signed distance to neck and shoulders.
-    fn neck_distance(&self, p: Vec3) -> f32 {
+    fn neck_and_shoulders_distance(&self, p: Vec3) -> f32 {
         let q = vec3(p.x, p.y, p.z * 1.04);
         let column = tapered_capsule_distance(
             q,
@@ -188,7 +188,7 @@ impl HeadDistanceField {
             2.3,
         );
         if p.y > -4.5 {
-            d = self.add_eye_region(p, d);
+            d = self.add_brow_sockets_and_lids(p, d);
         }
         if p.y < -2.0 {
             d = self.add_mouth_region(p, d);
@@ -197,7 +197,7 @@ impl HeadDistanceField {
     }
 
     /// Adds brow, eye sockets, and lids over the eyeballs.
-    fn add_eye_region(&self, p: Vec3, mut d: f32) -> f32 {
+    fn add_brow_sockets_and_lids(&self, p: Vec3, mut d: f32) -> f32 {
         d = smooth_union(d, tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
         d = smooth_subtract(
             d,

@@ -2,7 +2,7 @@
 
 use glam::{Vec3, vec3};
 
-use super::head::LidOpening;
+use super::head::LidDistancesFromEyeRow;
 
 /// A landmark of the face, at which a push acts.
 #[derive(Clone, Copy)]
@@ -40,7 +40,7 @@ pub(super) struct BlendshapeMotion {
     pub(super) name: &'static str,
     /// Whether there is a left and a right blendshape.
     pub(super) has_sides: bool,
-    pub(super) lids: Option<LidOpening>,
+    pub(super) lids: Option<LidDistancesFromEyeRow>,
     /// Degrees by which the jaw opens.
     pub(super) jaw_degrees: f32,
     pub(super) jaw_shift: Vec3,
@@ -60,8 +60,15 @@ const fn round_push(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush
     }
 }
 
-/// A push with separate width and height (cm). `gate` limits it to the part above or below the mouth.
-const fn lip_push(at: FaceLandmark, wide: f32, tall: f32, by: [f32; 3], gate: PushRegion) -> LandmarkPush {
+/// A push with separate width and height (cm) that can be limited by `gate` to the part above or below the mouth.
+/// Mostly used for the lips.
+const fn elliptical_push_in_region(
+    at: FaceLandmark,
+    wide: f32,
+    tall: f32,
+    by: [f32; 3],
+    gate: PushRegion,
+) -> LandmarkPush {
     LandmarkPush {
         landmark: at,
         offset: Vec3::ZERO,
@@ -90,13 +97,13 @@ const fn single_shape_motion(name: &'static str, pushes: &'static [LandmarkPush]
 }
 
 /// A left and a right blendshape that also move the lids to these distances (cm) from the eye row.
-const fn eyelid_motion(
+const fn left_right_motion_with_lids(
     name: &'static str,
     upper: f32,
     lower: f32,
     pushes: &'static [LandmarkPush],
 ) -> BlendshapeMotion {
-    BlendshapeMotion { lids: Some(LidOpening { upper, lower }), ..left_right_motion(name, pushes) }
+    BlendshapeMotion { lids: Some(LidDistancesFromEyeRow { upper, lower }), ..left_right_motion(name, pushes) }
 }
 
 /// One blendshape that only moves the jaw.
@@ -113,13 +120,13 @@ use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    eyelid_motion("eyeBlink", -0.33, 0.345, &[round_push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    eyelid_motion("eyeSquint", 0.6, 0.26, &[round_push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    eyelid_motion("eyeWide", 1.12, 0.8, &[round_push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
-    eyelid_motion("eyeLookDown", 0.42, 0.62, &[]),
-    eyelid_motion("eyeLookUp", 1.04, 0.46, &[]),
-    eyelid_motion("eyeLookIn", 0.8, 0.7, &[round_push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    eyelid_motion("eyeLookOut", 0.8, 0.7, &[round_push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[round_push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
+    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[round_push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[round_push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    left_right_motion_with_lids("eyeLookDown", 0.42, 0.62, &[]),
+    left_right_motion_with_lids("eyeLookUp", 1.04, 0.46, &[]),
+    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[round_push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[round_push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
     jaw_motion("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw_motion("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_motion("jawLeft", 0.0, [0.8, 0.0, 0.0]),
@@ -141,35 +148,59 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion("mouthPress", &[round_push(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
     left_right_motion(
         "mouthUpperUp",
-        &[lip_push(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth), round_push(NoseWing, 1.3, [0.08, 0.16, 0.0])],
+        &[
+            elliptical_push_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
+            round_push(NoseWing, 1.3, [0.08, 0.16, 0.0]),
+        ],
     ),
-    left_right_motion("mouthLowerDown", &[lip_push(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)]),
+    left_right_motion(
+        "mouthLowerDown",
+        &[elliptical_push_in_region(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)],
+    ),
     single_shape_motion(
         "mouthFunnel",
         &[
             round_push(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
-            lip_push(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
-            lip_push(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
+            elliptical_push_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
+            elliptical_push_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
         ],
     ),
     single_shape_motion(
         "mouthPucker",
         &[round_push(MouthCorner, 1.8, [-1.15, 0.0, 0.45]), round_push(MouthMiddle, 1.8, [0.0, 0.0, 0.62])],
     ),
-    single_shape_motion("mouthLeft", &[lip_push(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)]),
-    single_shape_motion("mouthRight", &[lip_push(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)]),
-    single_shape_motion("mouthRollUpper", &[lip_push(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)]),
-    single_shape_motion("mouthRollLower", &[lip_push(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)]),
-    single_shape_motion("mouthShrugUpper", &[lip_push(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)]),
+    single_shape_motion(
+        "mouthLeft",
+        &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
+    ),
+    single_shape_motion(
+        "mouthRight",
+        &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
+    ),
+    single_shape_motion(
+        "mouthRollUpper",
+        &[elliptical_push_in_region(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)],
+    ),
+    single_shape_motion(
+        "mouthRollLower",
+        &[elliptical_push_in_region(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)],
+    ),
+    single_shape_motion(
+        "mouthShrugUpper",
+        &[elliptical_push_in_region(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)],
+    ),
     single_shape_motion(
         "mouthShrugLower",
-        &[lip_push(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth), round_push(ChinTip, 1.7, [0.0, 0.35, 0.12])],
+        &[
+            elliptical_push_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
+            round_push(ChinTip, 1.7, [0.0, 0.35, 0.12]),
+        ],
     ),
     single_shape_motion(
         "mouthClose",
         &[
-            lip_push(MouthMiddle, 2.3, 1.2, [0.0, -0.22, 0.0], AboveMouth),
-            lip_push(MouthMiddle, 2.5, 1.9, [0.0, 1.72, 0.3], BelowMouth),
+            elliptical_push_in_region(MouthMiddle, 2.3, 1.2, [0.0, -0.22, 0.0], AboveMouth),
+            elliptical_push_in_region(MouthMiddle, 2.5, 1.9, [0.0, 1.72, 0.3], BelowMouth),
         ],
     ),
     left_right_motion(
@@ -188,7 +219,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         "noseSneer",
         &[
             round_push(NoseWing, 1.3, [0.12, 0.36, -0.04]),
-            lip_push(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
+            elliptical_push_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
         ],
     ),
 ];

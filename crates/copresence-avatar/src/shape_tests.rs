@@ -165,7 +165,7 @@ fn mouth_close_brings_the_lips_of_an_open_jaw_together() {
         let posed = AVATAR.pose_face(weights);
         let lip = |side: f32| {
             let edge = AVATAR.head.vertex_origins.iter().zip(&posed.positions).filter(|(source, _)| {
-                source.layer == VertexLayer::LipRim(0) && source.edge_side * side > 0.0 && source.theta.abs() < 0.03
+                source.layer == HeadVertexPart::LipRim(0) && source.edge_side * side > 0.0 && source.theta.abs() < 0.03
             });
             edge.map(|(_, p)| p.y).sum::<f32>()
         };

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use glam::{Quat, Vec3, vec3};
 
 use super::features;
-use super::head::{HeadMesh, LidOpening, VertexGridOrigin, VertexLayer, vertex_position};
+use super::head::{HeadMesh, HeadVertexPart, LidDistancesFromEyeRow, VertexGridPosition, vertex_position_with_lids};
 use super::maths::{lerp, smoothstep};
-use super::mesh::{Mesh, VertexAdjacency};
+use super::mesh::{CoincidentVertexGroups, Mesh};
 use super::sculpt::{EYE_ROW, HeadDistanceField, MOUTH_ROW};
 use super::shape_table::{BLENDSHAPE_MOTIONS, BlendshapeMotion, FaceLandmark, PushRegion};
 
@@ -21,7 +21,7 @@ pub(super) struct Blendshape {
 
 /// Properties of a vertex that do not depend on the blendshape.
 struct BlendshapeVertex {
-    origin: VertexGridOrigin,
+    origin: VertexGridPosition,
     rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
     below_mouth: f32,
@@ -31,11 +31,11 @@ struct BlendshapeVertex {
     push_share: f32,
 }
 
-/// All blendshapes of a head, whose normals must have been computed.
+/// All blendshapes of the head's mesh (not of the eyeballs). Its normals must have been computed.
 pub(super) fn build_face_blendshapes(
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
-    seams: &VertexAdjacency,
+    seams: &CoincidentVertexGroups,
 ) -> Vec<Blendshape> {
     let places: Vec<BlendshapeVertex> = head
         .vertex_origins
@@ -96,7 +96,7 @@ pub(super) fn build_eye_blendshapes(sculpt: &HeadDistanceField, eyes: &[Mesh; 2]
 fn build_face_blendshape(
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
-    seams: &VertexAdjacency,
+    seams: &CoincidentVertexGroups,
     vertices: &[BlendshapeVertex],
     motion: &BlendshapeMotion,
     name: String,
@@ -104,7 +104,7 @@ fn build_face_blendshape(
 ) -> Blendshape {
     // The centre of each push, computed once for all vertices.
     let places: Vec<Vec3> =
-        motion.pushes.iter().map(|push| landmark_position(sculpt, push.landmark) + push.offset).collect();
+        motion.pushes.iter().map(|push| left_side_landmark_position(sculpt, push.landmark) + push.offset).collect();
     let mut positions = head.mesh.positions.clone();
     let mut moved = vec![false; positions.len()];
     for (i, vertex) in vertices.iter().enumerate() {
@@ -115,7 +115,7 @@ fn build_face_blendshape(
             moved[i] = true;
         }
     }
-    let normals = seams.changed_normals(&positions, &head.mesh.triangles, &moved);
+    let normals = seams.recompute_affected_normals(&positions, &head.mesh.triangles, &moved);
     let touched: BTreeSet<usize> = (0..moved.len()).filter(|&i| moved[i]).collect();
     let mut turn = normals.into_iter().peekable();
     let mut changes = Vec::with_capacity(touched.len());
@@ -143,7 +143,7 @@ fn vertex_displacement(
         return by;
     }
     if let Some(lids) = motion.lids {
-        by += lid_displacement(sculpt, source, rest, lids, side);
+        by += displacement_by_lid_motion(sculpt, source, rest, lids, side);
     }
     if jaw > 0.0 && (motion.jaw_degrees != 0.0 || motion.jaw_shift != Vec3::ZERO) {
         let hinge = vec3(0.0, -2.4, 0.5);
@@ -151,8 +151,8 @@ fn vertex_displacement(
         let turned = Quat::from_rotation_x((motion.jaw_degrees * jaw).to_radians()) * arm;
         by += turned - arm + motion.jaw_shift * jaw;
     }
-    if source.layer == VertexLayer::Tongue {
-        by += features::tongue_out_offset(sculpt, rest) * motion.tongue_reach;
+    if source.layer == HeadVertexPart::Tongue {
+        by += features::tongue_displacement_per_centimeter(sculpt, rest) * motion.tongue_reach;
     }
     if soft == 0.0 {
         return by;
@@ -185,60 +185,63 @@ fn vertex_displacement(
     by
 }
 
-/// The change of a vertex when the lids of its eye move from rest to `lids`.
-fn lid_displacement(
+/// How far a vertex of the skin, lid or lashes near an eye moves when the lids of that eye move from rest to
+/// `lids`. Zero for other vertices.
+fn displacement_by_lid_motion(
     sculpt: &HeadDistanceField,
-    source: &VertexGridOrigin,
+    source: &VertexGridPosition,
     rest: Vec3,
-    lids: LidOpening,
+    lids: LidDistancesFromEyeRow,
     side: f32,
 ) -> Vec3 {
-    let (middle, half) = sculpt.eye_angle_range();
+    let (middle, half) = sculpt.eye_middle_and_half_angle();
     let near = source.theta * side > 0.0
         && ((source.theta.abs() - middle) / half).abs() < 1.0
         && (source.row - EYE_ROW).abs() < 3.3;
     match source.layer {
-        VertexLayer::Skin | VertexLayer::LidRim(_) | VertexLayer::Lash(_) if near => {
-            vertex_position(sculpt, source, lids) - rest
+        HeadVertexPart::Skin | HeadVertexPart::LidRim(_) | HeadVertexPart::Lash(_) if near => {
+            vertex_position_with_lids(sculpt, source, lids) - rest
         }
         _ => Vec3::ZERO,
     }
 }
 
 /// Share of a push that a vertex takes, 0..=1.
-fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
+fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
     match source.layer {
-        VertexLayer::Skin | VertexLayer::OnSkin | VertexLayer::LipRim(0 | 1) => push_share_near_eye(sculpt, source),
-        VertexLayer::LipRim(2) => 0.5,
-        VertexLayer::LidRim(_)
-        | VertexLayer::Lash(_)
-        | VertexLayer::LipRim(_)
-        | VertexLayer::Teeth
-        | VertexLayer::Tongue => 0.0,
+        HeadVertexPart::Skin | HeadVertexPart::OnSkin | HeadVertexPart::LipRim(0 | 1) => {
+            push_share_near_eye(sculpt, source)
+        }
+        HeadVertexPart::LipRim(2) => 0.5,
+        HeadVertexPart::LidRim(_)
+        | HeadVertexPart::Lash(_)
+        | HeadVertexPart::LipRim(_)
+        | HeadVertexPart::Teeth
+        | HeadVertexPart::Tongue => 0.0,
     }
 }
 
 /// Share of a push near an eye. Pushes fade out towards the lids, which stay on the eyeball.
-fn push_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
-    let (middle, half) = sculpt.eye_angle_range();
+fn push_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
+    let (middle, half) = sculpt.eye_middle_and_half_angle();
     let s = ((source.theta.abs() - middle) / half).abs();
     let held = 1.0 - smoothstep(1.0, 1.5, s);
     match source.layer {
-        VertexLayer::Skin => 1.0 - held * (1.0 - smoothstep(0.5, 1.9, (source.row - EYE_ROW).abs())),
+        HeadVertexPart::Skin => 1.0 - held * (1.0 - smoothstep(0.5, 1.9, (source.row - EYE_ROW).abs())),
         _ => 1.0,
     }
 }
 
 /// 0 above the mouth, 1 below it, with a step between the lips that disappears at the corners.
-fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f32 {
+fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
     let m = source.theta / sculpt.mouth_half_angle();
     let parted = (1.0 - m.powi(4)).max(0.0);
     match source.layer {
-        VertexLayer::Teeth | VertexLayer::Tongue => return if source.edge_side < 0.0 { 1.0 } else { 0.0 },
-        VertexLayer::LipRim(3) => return 0.5,
-        VertexLayer::LipRim(_) => return 0.5 - 0.5 * source.edge_side * parted,
-        VertexLayer::OnSkin | VertexLayer::LidRim(_) | VertexLayer::Lash(_) => return 0.0,
-        VertexLayer::Skin => {}
+        HeadVertexPart::Teeth | HeadVertexPart::Tongue => return if source.edge_side < 0.0 { 1.0 } else { 0.0 },
+        HeadVertexPart::LipRim(3) => return 0.5,
+        HeadVertexPart::LipRim(_) => return 0.5 - 0.5 * source.edge_side * parted,
+        HeadVertexPart::OnSkin | HeadVertexPart::LidRim(_) | HeadVertexPart::Lash(_) => return 0.0,
+        HeadVertexPart::Skin => {}
     }
     let d = source.row - MOUTH_ROW;
     let gradual = 1.0 - smoothstep(-2.2, 2.2, d);
@@ -248,15 +251,15 @@ fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridOrigin) -> f
 }
 
 /// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
-fn jaw_motion_share(source: &VertexGridOrigin, p: Vec3) -> f32 {
+fn jaw_motion_share(source: &VertexGridPosition, p: Vec3) -> f32 {
     match source.layer {
-        VertexLayer::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
+        HeadVertexPart::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
         _ => 1.0,
     }
 }
 
 /// The position of a landmark on the left side.
-fn landmark_position(sculpt: &HeadDistanceField, at: FaceLandmark) -> Vec3 {
+fn left_side_landmark_position(sculpt: &HeadDistanceField, at: FaceLandmark) -> Vec3 {
     match at {
         FaceLandmark::MouthMiddle => sculpt.mouth_centre,
         FaceLandmark::MouthCorner => sculpt.mouth_corner,

@@ -32,13 +32,15 @@ fn parse_glb(glb: &[u8]) -> (json::Root, &[u8]) {
     (json::Root::from_slice(&glb[20..binary]).unwrap(), &glb[binary + 8..])
 }
 
-fn expect_valid<T>(value: &Checked<T>) -> &T {
+/// Unwraps a checked value of the glTF document. Panics if it is invalid.
+fn unwrap_valid_value<T>(value: &Checked<T>) -> &T {
     match value {
         Checked::Valid(value) => value,
         Checked::Invalid => panic!("an invalid value in the document"),
     }
 }
 
+/// The blendshape of the face with this name. Panics if there is none.
 fn find_blendshape(name: &str) -> &'static Blendshape {
     AVATAR.face_shapes.iter().find(|shape| shape.name == name).unwrap_or_else(|| panic!("no blendshape {name}"))
 }
@@ -64,7 +66,8 @@ fn accessors_fit_their_views_and_have_correct_bounds() {
     let (root, binary) = parse_glb(&FILES.glb);
     let mut bounded = 0;
     for accessor in &root.accessors {
-        let size = expect_valid(&accessor.type_).multiplicity() * expect_valid(&accessor.component_type).0.size();
+        let size =
+            unwrap_valid_value(&accessor.type_).multiplicity() * unwrap_valid_value(&accessor.component_type).0.size();
         let Some(view) = accessor.buffer_view else {
             assert!(accessor.sparse.is_some());
             continue;
@@ -191,7 +194,7 @@ fn blink_closes_its_eye_only() {
         let posed = AVATAR.pose_face(&[(name, 1.0)]);
         let edge = |layer_side: f32| {
             let at = AVATAR.head.vertex_origins.iter().zip(&posed.positions).filter(|(source, p)| {
-                source.layer == VertexLayer::LidRim(0)
+                source.layer == HeadVertexPart::LidRim(0)
                     && source.edge_side * layer_side > 0.0
                     && (p.x - eye.x).abs() < 0.4
             });
@@ -234,20 +237,20 @@ fn blendshapes_are_not_empty_and_do_not_tear_the_skin() {
         let mut moved = vec![Vec3::ZERO; rest.len()];
         shape.changes.iter().for_each(|(i, by, _)| moved[*i] = *by);
         let skin = |side: f32| {
-            let is = move |s: &&head::VertexGridOrigin| s.layer == VertexLayer::Skin && s.edge_side * side > 0.0;
+            let is = move |s: &&head::VertexGridPosition| s.layer == HeadVertexPart::Skin && s.edge_side * side > 0.0;
             AVATAR.head.vertex_origins.iter().filter(is).count()
         };
         assert_eq!(skin(1.0), skin(-1.0));
         let of = |side: f32| {
             (0..rest.len()).filter(move |&i| {
                 let source = &AVATAR.head.vertex_origins[i];
-                source.layer == VertexLayer::Skin && source.edge_side * side > 0.0
+                source.layer == HeadVertexPart::Skin && source.edge_side * side > 0.0
             })
         };
         for (lower, upper) in of(-1.0).zip(of(1.0)).filter(|&(l, u)| rest[l].distance(rest[u]) < 1e-4) {
             // The corners of eyes and mouth are single points; the vertices beside them may separate.
             let theta = AVATAR.head.vertex_origins[lower].theta.abs();
-            let (middle, half) = AVATAR.sculpt.eye_angle_range();
+            let (middle, half) = AVATAR.sculpt.eye_middle_and_half_angle();
             let at_eye = AVATAR.head.vertex_origins[lower].row > -1.0;
             let lips_or_lids =
                 if at_eye { (theta - middle).abs() < half } else { theta < AVATAR.sculpt.mouth_half_angle() };
@@ -300,7 +303,7 @@ fn picture_is_visible_on_the_cheek_but_not_on_the_shirt() {
     let at = |p: Vec3| {
         let rest = &AVATAR.head.mesh;
         let nearest = (0..rest.positions.len())
-            .filter(|&i| AVATAR.head.vertex_origins[i].layer == VertexLayer::Skin)
+            .filter(|&i| AVATAR.head.vertex_origins[i].layer == HeadVertexPart::Skin)
             .min_by(|&a, &b| rest.positions[a].distance(p).total_cmp(&rest.positions[b].distance(p)))
             .unwrap();
         let pixel = rest.uvs[nearest] * atlas::TEXTURE_SIZE as f32;

@@ -21,7 +21,7 @@ pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: O
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
     paint_eye(&mut image, sculpt.character.iris_tone);
     paint_hair(&mut image, sculpt);
-    paint_small_parts(&mut image, sculpt, &palette);
+    paint_ears_mouth_and_lashes(&mut image, sculpt, &palette);
     image
 }
 
@@ -34,6 +34,7 @@ struct SkinPalette {
 }
 
 impl SkinPalette {
+    /// Derives the colours of cheeks, lips and shadows from the colour of the skin.
     fn palette_from_skin_tone(skin_tone: Tone, sculpt: &HeadDistanceField) -> Self {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
         let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
@@ -46,9 +47,10 @@ impl SkinPalette {
     }
 }
 
-/// Values at a vertex of the skin's grid, from which those of pixels are interpolated.
+/// What the skin's pixels are painted from, at one vertex of the grid: position, colour, share of the visitor's
+/// picture, and openness to light. The values of a pixel are interpolated.
 #[derive(Clone, Copy)]
-struct SkinSample {
+struct VertexPaintValues {
     position: Vec3,
     /// Angle and row on the grid, before lids and lips separate.
     grid_position: Vec2,
@@ -59,8 +61,12 @@ struct SkinSample {
     openness: f32,
 }
 
-/// Computes the values at each vertex of the skin's grid.
-fn sample_skin_at_vertices(sculpt: &HeadDistanceField, head: &HeadMesh, palette: &SkinPalette) -> Vec<SkinSample> {
+/// Computes, for each vertex of the skin's grid, the values from which pixels are painted.
+fn compute_vertex_paint_values(
+    sculpt: &HeadDistanceField,
+    head: &HeadMesh,
+    palette: &SkinPalette,
+) -> Vec<VertexPaintValues> {
     let who = &sculpt.character;
     let nose_tip = sculpt.skin_surface_point(0.0, -3.3);
     head.vertex_origins[..head.column_angles.len() * head.grid_rows.len()]
@@ -97,7 +103,7 @@ fn sample_skin_at_vertices(sculpt: &HeadDistanceField, head: &HeadMesh, palette:
                 * smoothstep(1.75, 2.35, (side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length());
             // Skin is not of one uniform colour.
             tone *= 1.0 + 0.035 * (value_noise(p * 2.1 + Vec3::splat(who.noise_offset)) - 0.5);
-            SkinSample {
+            VertexPaintValues {
                 position: p,
                 grid_position: vec2(source.theta, source.row),
                 tone,
@@ -113,6 +119,7 @@ fn shirt_share(p: Vec3, lower: f32) -> f32 {
     smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
 }
 
+/// Paints the patch of the head: skin, lips, freckles and shirt, and the visitor's picture on the face.
 fn paint_skin(
     image: &mut RgbImage,
     sculpt: &HeadDistanceField,
@@ -120,7 +127,7 @@ fn paint_skin(
     palette: &SkinPalette,
     photo: Option<&ProjectedPhoto>,
 ) {
-    let skin_samples = sample_skin_at_vertices(sculpt, head, palette);
+    let skin_samples = compute_vertex_paint_values(sculpt, head, palette);
     let width = head.column_angles.len();
     // For each line of the texture, the row below it and the share of the row above.
     let lines: Vec<(usize, f32)> = (0..atlas::HEAD_PATCH.height)
@@ -142,7 +149,8 @@ fn paint_skin(
         let (a, b) = (corner(row, column), corner(row, column + 1));
         let (c, d) = (corner(row + 1, column), corner(row + 1, column + 1));
         let share = [(1.0 - along) * (1.0 - up), along * (1.0 - up), (1.0 - along) * up, along * up];
-        let blend = |f: fn(&SkinSample) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
+        let blend =
+            |f: fn(&VertexPaintValues) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
         let p = blend(|g| g.position);
         let mut tone = blend(|g| g.tone);
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
@@ -204,6 +212,7 @@ fn add_lips_and_freckles(
     tone
 }
 
+/// Paints the patch that both eyeballs share: white, iris, pupil and highlights.
 fn paint_eye(image: &mut RgbImage, iris: Tone) {
     for (x, y, place) in atlas::EYE_PATCH.patch_pixels() {
         let d = (place - 0.5) * 2.0;
@@ -227,6 +236,7 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
     }
 }
 
+/// Paints the patch of the hair as strands of the hair's colour. Its left and right edge match.
 fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
     let who = &sculpt.character;
     for (x, y, place) in atlas::HAIR_PATCH.patch_pixels() {
@@ -241,7 +251,8 @@ fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
     }
 }
 
-fn paint_small_parts(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinPalette) {
+/// Paints ears, mouth, teeth, tongue, eyebrows, lashes and the rims of the lids.
+fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinPalette) {
     let who = &sculpt.character;
     for (x, y, place) in atlas::EAR_PATCH.patch_pixels() {
         let d = (place - 0.5) * 2.0;

@@ -61,7 +61,7 @@ async fn main() -> Result<(), BoxError> {
     }
     kiosk.stop_visits().await;
     forget_finished_visits(&data_store).await?;
-    data_store.journal.all_visits().await?.iter().for_each(print_past_visit);
+    data_store.journal.load_all_visits().await?.iter().for_each(print_past_visit);
     println!("{}", json!({ "over": true, "holds": process_usage() }));
     Ok(())
 }
@@ -89,7 +89,7 @@ async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
 
 /// Prints and deletes the visits that have ended. Visits that can be recovered stay.
 async fn forget_finished_visits(data_store: &DataStore) -> Result<(), BoxError> {
-    for visit in data_store.journal.all_visits().await?.into_iter().filter(|visit| !visit.is_unfinished) {
+    for visit in data_store.journal.load_all_visits().await?.into_iter().filter(|visit| !visit.is_unfinished) {
         print_past_visit(&visit);
         history::forget_visit(data_store, &visit.start.id).await?;
     }

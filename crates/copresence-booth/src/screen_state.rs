@@ -25,13 +25,14 @@ pub(crate) struct HostScreenOptions {
 pub(crate) struct VisitScreenState {
     visit: String,
     shown_code: Option<ShownQrCode>,
-    last_status: Option<LastStatus>,
+    last_status: Option<StatusWithSamples>,
     downloads: Option<Vec<FileView>>,
     saved: Option<(String, Vec<SavedFile>)>,
     trouble: Option<Problem>,
     ended: Option<Problem>,
 }
 
+/// The code on the screen and when it expires.
 #[derive(Debug, Clone)]
 struct ShownQrCode {
     link: String,
@@ -39,8 +40,9 @@ struct ShownQrCode {
     expires_at: Option<Timestamp>,
 }
 
+/// The last status word and the samples since it began.
 #[derive(Debug, Clone)]
-struct LastStatus {
+struct StatusWithSamples {
     status_word: String,
     progress: Option<u8>,
     queue_position: Option<u32>,
@@ -48,7 +50,7 @@ struct LastStatus {
     samples: Vec<StatusSample>,
 }
 
-impl LastStatus {
+impl StatusWithSamples {
     /// Whether a phone is associated. True for every status except `no_associated_avatar`, also for unknown ones.
     fn has_associated_phone(&self) -> bool {
         self.status_word != CompletionStatus::NoAssociatedAvatar.as_str()
@@ -72,6 +74,7 @@ impl VisitScreenState {
         self.ended.is_some()
     }
 
+    /// Updates the screen by an event of the visit.
     pub(crate) fn apply_event(&mut self, event: &VisitEvent) {
         match &event.kind {
             EventKind::Started { .. } => {}
@@ -108,6 +111,8 @@ impl VisitScreenState {
         }
     }
 
+    /// Adds a sample of the status. A new status word starts a new list; the oldest sample is dropped when it is
+    /// full.
     fn record_status_sample(&mut self, at: Timestamp, word: &str, progress: Option<u8>, queue_position: Option<u32>) {
         let before = self.last_status.take().filter(|before| before.status_word == word);
         let mut seen = before.map(|before| before.samples).unwrap_or_default();
@@ -115,9 +120,11 @@ impl VisitScreenState {
             seen.remove(0);
         }
         seen.push(StatusSample { at_ms: at.as_millisecond(), progress, queue_position });
-        self.last_status = Some(LastStatus { status_word: word.to_owned(), progress, queue_position, samples: seen });
+        self.last_status =
+            Some(StatusWithSamples { status_word: word.to_owned(), progress, queue_position, samples: seen });
     }
 
+    /// Updates how much of a file has been downloaded.
     fn record_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
         let files = self.downloads.get_or_insert_with(Vec::new);
         let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
@@ -127,13 +134,14 @@ impl VisitScreenState {
         }
     }
 
+    /// The screen of this visit as its state is now.
     pub(crate) fn to_screen(&self, host: &HostScreenOptions, now: Timestamp) -> Screen {
         let visit = self.visit.clone();
         if let Some((directory, files)) = &self.saved {
             return self.build_reveal_screen(directory, files, host);
         }
         if let Some(problem) = &self.ended {
-            return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.may_have_visitor() };
+            return Screen::Ended { visit, problem: problem.clone(), of_somebody: self.is_code_possibly_scanned() };
         }
         if let Some(files) = &self.downloads {
             return Screen::Saving { visit, files: files.clone(), trouble: self.trouble.clone() };
@@ -168,8 +176,8 @@ impl VisitScreenState {
 
     /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
     /// `no_associated_avatar` and the backend has not failed since.
-    fn may_have_visitor(&self) -> bool {
-        let nobody = |status: &LastStatus| !status.has_associated_phone() && self.trouble.is_none();
+    fn is_code_possibly_scanned(&self) -> bool {
+        let nobody = |status: &StatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();
         self.downloads.is_some() || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(nobody))
     }
 
@@ -179,6 +187,7 @@ impl VisitScreenState {
         files.iter().any(|file| file.path == name).then(|| Path::new(directory).join(name))
     }
 
+    /// The screen with the finished avatar and its saved files.
     fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &HostScreenOptions) -> Screen {
         let asset = |extension: &str| {
             let file = files.iter().find(|file| file.path.ends_with(extension))?;

@@ -5,7 +5,9 @@ use crate::language;
 use crate::pin::PinHash;
 use crate::view::Texts;
 use crate::view::panel::DisplaySettings;
-use copresence_engine::settings_toml::{self, LANGUAGES, LoadedSettingsFile, SettingsToml, SettingsValues, TextValues};
+use copresence_engine::settings_toml::{
+    self, LANGUAGES, LoadedSettingsFile, SettingsToml, TextsByLanguage, UsableSettings,
+};
 use copresence_store::{DataDir, OperatorFile, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -63,6 +65,7 @@ struct SettingsFileInner {
     state: Mutex<SettingsFileState>,
 }
 
+/// The settings, the file as it was written last, and what is wrong with it.
 #[derive(Debug, Default)]
 struct SettingsFileState {
     settings: Settings,
@@ -109,7 +112,7 @@ impl SettingsFile {
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
-        file.update(settings_to_values(&settings));
+        file.set_known_keys(settings_to_values(&settings));
         self.0.data.write_operator_file(OperatorFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
         state.file = file;
@@ -129,7 +132,7 @@ fn read_settings_state(data: &DataDir) -> SettingsFileState {
 }
 
 /// The settings of a file. Absent values have their defaults.
-fn settings_from_values(values: SettingsValues) -> Settings {
+fn settings_from_values(values: UsableSettings) -> Settings {
     let defaults = Settings::default();
     let language = values.language;
     let texts = |texts| texts_from_values(texts, language.as_deref());
@@ -152,9 +155,9 @@ fn settings_from_values(values: SettingsValues) -> Settings {
     }
 }
 
-fn settings_to_values(settings: &Settings) -> SettingsValues {
+fn settings_to_values(settings: &Settings) -> UsableSettings {
     let display = &settings.display;
-    SettingsValues {
+    UsableSettings {
         pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
         failed_pin_attempts: Some(settings.failed_pin_attempts),
         profile: settings.profile.clone(),
@@ -171,14 +174,15 @@ fn settings_to_values(settings: &Settings) -> SettingsValues {
 }
 
 /// The texts of a file. One without a language is in the initial language for a new visitor.
-fn texts_from_values(values: TextValues, language: Option<&str>) -> Texts {
+fn texts_from_values(values: TextsByLanguage, language: Option<&str>) -> Texts {
     let single = values.without_language.map(|text| (language::default_language(language), text));
     single.into_iter().chain(values.by_language).collect()
 }
 
-fn texts_to_values(texts: &Texts) -> TextValues {
-    let text = |language| Some((language, texts.text_in_language(language)?.to_owned()));
-    TextValues { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
+/// The texts as the settings file has them, by language.
+fn texts_to_values(texts: &Texts) -> TextsByLanguage {
+    let text = |language| Some((language, texts.text_in_exact_language(language)?.to_owned()));
+    TextsByLanguage { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
 }
 
 #[cfg(test)]
@@ -191,7 +195,7 @@ mod tests {
 
     fn open_data_dir() -> (tempfile::TempDir, Arc<DataDir>) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_data_dir(root.path()).expect("a data folder"));
         (root, data)
     }
 
@@ -370,7 +374,7 @@ mod tests {
         #[test]
         fn written_settings_are_read_back(settings in some_settings()) {
             let mut file = SettingsToml::default();
-            file.update(settings_to_values(&settings));
+            file.set_known_keys(settings_to_values(&settings));
             let file = SettingsToml::parse_settings_toml(&file.to_toml()).expect("TOML");
             let mut flaws = Vec::new();
             prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
@@ -389,7 +393,7 @@ mod tests {
             let settings = settings_from_values(file.usable_values(&mut flaws));
             prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
-            file.update(settings_to_values(&settings));
+            file.set_known_keys(settings_to_values(&settings));
             prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
         }
     }

@@ -94,6 +94,7 @@ pub(crate) struct VisitOptions {
     pub(crate) world: SimulationOptions,
 }
 
+/// Options of the simulated backend, shared by `sandbox` and `visit`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SimulationOptions {
@@ -210,6 +211,7 @@ fn parse_file_size(text: &str) -> Result<bytesize::ByteSize, String> {
 /// Shortest poll interval; also the lower bound for a profile.
 const SHORTEST_POLL: Duration = Duration::from_millis(50);
 
+/// Parses the duration of `--poll`; it must be at least 50 ms.
 fn parse_poll_interval(text: &str) -> Result<Duration, String> {
     let every = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if every < SHORTEST_POLL {

@@ -35,6 +35,7 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
     )))
 }
 
+/// Opens the data store in `--data-dir`, or in the default data folder.
 pub(crate) fn open_data_store(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
     let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
     Ok(DataStore::open_data_store(&absolute_path(&path)?)?)
@@ -50,7 +51,7 @@ pub(crate) fn prepare_output_folder(
     let out =
         common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
-    check_folder_writable(&out).map_err(|error| {
+    create_and_check_folder_writable(&out).map_err(|error| {
         CommandFailure::usage_error(format!(
             "avatars cannot be saved in {}: {error}; choose another folder with --out",
             out.display()
@@ -68,16 +69,19 @@ pub(crate) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-fn check_folder_writable(folder: &Path) -> std::io::Result<()> {
+/// Creates the folder if it does not exist, and fails if no file can be created in it.
+fn create_and_check_folder_writable(folder: &Path) -> std::io::Result<()> {
     create_private_folder(folder)?;
     // An unnamed file where the system supports it, so that a power cut leaves nothing between the avatars.
     tempfile::tempfile_in(folder).map(drop)
 }
 
+/// Makes a path absolute, relative to the working directory. The path need not exist.
 fn absolute_path(path: &Path) -> Result<PathBuf, CommandFailure> {
     std::path::absolute(path).map_err(|error| CommandFailure::usage_error(format!("{}: {error}", path.display())))
 }
 
-pub(crate) fn environment_variable(name: &str) -> Option<String> {
+/// The value of an environment variable; `None` if it is not set or not valid Unicode.
+pub(crate) fn read_environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -44,6 +44,7 @@ pub(crate) fn run_credentials_command(
     }
 }
 
+/// Reads the credentials from a prompt, or from stdin without a terminal, and stores them in the keychain.
 fn set_credentials(
     profile: &Profile,
     credential_store: &CredentialStore,
@@ -65,36 +66,37 @@ fn set_credentials(
     }
     for (slot, value) in &values {
         credential_store.set_credential(&profile.name, *slot, value)?;
-        output::eprint_user(format_args!("{} of `{}` is in the keychain.", slot.as_str(), profile.name));
+        output::eprint_sanitized_line(format_args!("{} of `{}` is in the keychain.", slot.as_str(), profile.name));
     }
     Ok(0)
 }
 
 /// Prompts for the profile's credentials and keeps them in memory until the program ends.
-pub(crate) fn prompt_and_remember_credentials(
+pub(crate) fn prompt_credentials_for_this_run(
     profile: &Profile,
     credential_store: &CredentialStore,
 ) -> Result<(), CommandFailure> {
-    output::eprint_user(format_args!("You can type them now for this run only; they are not stored."));
+    output::eprint_sanitized_line(format_args!("You can type them now for this run only; they are not stored."));
     for (slot, value) in prompt_for_credentials(profile, &usable_credential_kinds(profile))? {
         credential_store.remember_credential_for_run(&profile.name, slot, &value);
     }
     Ok(())
 }
 
+/// Asks for each credential without echo. Empty answers are left out.
 fn prompt_for_credentials(
     profile: &Profile,
     slots: &[CredentialKind],
 ) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
     let _unseen = NoEcho::hide_typing();
-    output::eprint_user(format_args!(
+    output::eprint_sanitized_line(format_args!(
         "Credentials of `{}` (typing stays hidden; leave empty to keep the current value)",
         profile.name
     ));
     let mut values = Vec::new();
     for slot in slots {
-        let typed =
-            rpassword::prompt_password(format!("  {}: ", slot.as_str())).map_err(|error| prompt_failure(&error))?;
+        let typed = rpassword::prompt_password(format!("  {}: ", slot.as_str()))
+            .map_err(|error| failure_from_prompt_error(&error))?;
         let typed = SecretString::from(typed);
         if !typed.expose_secret().trim().is_empty() {
             values.push((*slot, typed));
@@ -104,9 +106,9 @@ fn prompt_for_credentials(
 }
 
 /// Ctrl-C at a prompt is an interruption (exit 130), not a usage error.
-fn prompt_failure(error: &std::io::Error) -> CommandFailure {
+fn failure_from_prompt_error(error: &std::io::Error) -> CommandFailure {
     match error.kind() {
-        std::io::ErrorKind::Interrupted => CommandFailure::interrupted_before_start(),
+        std::io::ErrorKind::Interrupted => CommandFailure::interrupted_before_start_error(),
         _ => CommandFailure::usage_error(format!("cannot read from the terminal: {error}")),
     }
 }
@@ -148,19 +150,22 @@ fn print_credential_status(
     credential_store: &CredentialStore,
 ) -> Result<u8, CommandFailure> {
     if profile.uses_embedded_sandbox() && common.api_url.is_none() {
-        output::eprint_user(format_args!(
+        output::eprint_sanitized_line(format_args!(
             "`{}` needs none: its backend is the embedded sandbox. What is set counts with --api-url; \
              --profile NAME chooses another profile.",
             profile.name
         ));
     } else if usable_credential_kinds(profile).is_empty() {
-        output::eprint_user(format_args!("`{}` needs none: the partner's backend asks for no key.", profile.name));
+        output::eprint_sanitized_line(format_args!(
+            "`{}` needs none: the partner's backend asks for no key.",
+            profile.name
+        ));
         return Ok(0);
     }
-    let found = match find_credentials(profile, credential_store, &context::environment_variable) {
+    let found = match find_credentials(profile, credential_store, &context::read_environment_variable) {
         // The embedded sandbox needs no credentials, so an unusable keychain is only a note.
         Err(error) if profile.uses_embedded_sandbox() && common.api_url.is_none() => {
-            output::eprint_user(format_args!("note: {error}"));
+            output::eprint_sanitized_line(format_args!("note: {error}"));
             return Ok(0);
         }
         found => found?,
@@ -183,11 +188,12 @@ fn print_credential_status(
         }
     }
     if let Some(note) = &found.keychain_error {
-        output::eprint_user(format_args!("note: {note}\n  what to do: {}", note.remedy()));
+        output::eprint_sanitized_line(format_args!("note: {note}\n  what to do: {}", note.remedy()));
     }
     Ok(0)
 }
 
+/// Removes the named credentials, or all of the profile's, from the keychain.
 fn remove_credentials(
     profile: &Profile,
     credential_store: &CredentialStore,
@@ -196,9 +202,17 @@ fn remove_credentials(
     let slots = if which.is_empty() { CredentialKind::ALL.to_vec() } else { which.to_vec() };
     for slot in slots {
         if credential_store.remove_credential(&profile.name, slot)? {
-            output::eprint_user(format_args!("{} of `{}` is out of the keychain.", slot.as_str(), profile.name));
+            output::eprint_sanitized_line(format_args!(
+                "{} of `{}` is out of the keychain.",
+                slot.as_str(),
+                profile.name
+            ));
         } else if !which.is_empty() {
-            output::eprint_user(format_args!("{} of `{}` was not in the keychain.", slot.as_str(), profile.name));
+            output::eprint_sanitized_line(format_args!(
+                "{} of `{}` was not in the keychain.",
+                slot.as_str(),
+                profile.name
+            ));
         }
     }
     Ok(0)

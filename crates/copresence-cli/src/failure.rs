@@ -24,12 +24,12 @@ impl CommandFailure {
     }
 
     /// Exit 3: credentials are missing.
-    pub(crate) fn missing_credentials(message: impl Into<String>) -> Self {
+    pub(crate) fn missing_credentials_error(message: impl Into<String>) -> Self {
         Self { exit_code: 3, error_code: "credentials_missing", message: message.into(), remedies: Vec::new() }
     }
 
     /// Exit 130: interrupted before the visit started.
-    pub(crate) fn interrupted_before_start() -> Self {
+    pub(crate) fn interrupted_before_start_error() -> Self {
         let message = "nothing was asked for yet".to_owned();
         Self { exit_code: 130, error_code: "interrupted", message, remedies: Vec::new() }
     }
@@ -57,6 +57,7 @@ impl CommandFailure {
         self.exit_code
     }
 
+    /// Stable error code for `--json`.
     pub(crate) fn error_code(&self) -> &'static str {
         self.error_code
     }
@@ -85,13 +86,13 @@ impl From<StoreError> for CommandFailure {
 
 impl From<KeychainError> for CommandFailure {
     fn from(error: KeychainError) -> Self {
-        Self { remedies: vec![error.remedy().to_owned()], ..Self::missing_credentials(error.to_string()) }
+        Self { remedies: vec![error.remedy().to_owned()], ..Self::missing_credentials_error(error.to_string()) }
     }
 }
 
 impl From<SetupError> for CommandFailure {
     fn from(error: SetupError) -> Self {
-        Self::missing_credentials(error.to_string())
+        Self::missing_credentials_error(error.to_string())
     }
 }
 

@@ -6,8 +6,7 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    DetailedVisitRecord, FileState, ForgetResult, RedeemOutcome, VisitId, VisitRecord, forget_visit,
-    forget_visits_before,
+    DetailedVisitRecord, FileState, ForgetResult, RedeemState, VisitId, VisitRecord, forget_visit, forget_visits_before,
 };
 use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
@@ -34,7 +33,7 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
 }
 
 async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
-    let visits = data_store.journal.all_visits().await?;
+    let visits = data_store.journal.load_all_visits().await?;
     if common.json {
         for visit in &visits {
             output::print_stdout_line(format_args!("{}", visit_json(visit)));
@@ -42,7 +41,7 @@ async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(
         return Ok(());
     }
     if visits.is_empty() {
-        output::eprint_user(format_args!("No visits yet."));
+        output::eprint_sanitized_line(format_args!("No visits yet."));
         return Ok(());
     }
     output::print_stdout_line(format_args!(
@@ -65,7 +64,7 @@ async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(
 
 async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) -> Result<(), CommandFailure> {
     let id = find_visit_id(data_store, id).await?;
-    let Some(detail) = data_store.journal.load_visit(&id).await? else {
+    let Some(detail) = data_store.journal.load_detailed_visit_record(&id).await? else {
         return Err(CommandFailure::usage_error(format!("there is no visit {id} in the history")));
     };
     if common.json {
@@ -96,10 +95,10 @@ async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) ->
     Ok(())
 }
 
-/// Finds a visit by its id, or by a unique prefix (or suffix of at least 4 characters).
+/// Finds a visit by its whole id, by a unique prefix, or by a unique suffix of at least 4 characters.
 async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, CommandFailure> {
     let wanted = text.to_ascii_lowercase();
-    let all = data_store.journal.all_visits().await?;
+    let all = data_store.journal.load_all_visits().await?;
     let mut matching = all.iter().map(|visit| visit.start.id).filter(|id| {
         let id = id.to_string();
         id.starts_with(&wanted) || (wanted.len() >= 4 && id.ends_with(&wanted))
@@ -115,6 +114,7 @@ async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, Co
     }
 }
 
+/// Prints how many visits were removed, and which were kept because they are in use.
 fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
     if common.json {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -124,21 +124,22 @@ fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
         ));
     }
     match forgotten.visits.len() {
-        0 => output::eprint_user(format_args!("No visit was forgotten.")),
-        1 => output::eprint_user(format_args!("Forgotten: 1 visit with its files.")),
-        more => output::eprint_user(format_args!("Forgotten: {more} visits with their files.")),
+        0 => output::eprint_sanitized_line(format_args!("No visit was forgotten.")),
+        1 => output::eprint_sanitized_line(format_args!("Forgotten: 1 visit with its files.")),
+        more => output::eprint_sanitized_line(format_args!("Forgotten: {more} visits with their files.")),
     }
     for id in &forgotten.locked {
-        output::eprint_user(format_args!("Visit {id} was not removed: another process is using it."));
+        output::eprint_sanitized_line(format_args!("Visit {id} was not removed: another process is using it."));
     }
     for (folder, names) in &forgotten.foreign_files {
         let (folder, names) = (folder.display(), names.join(", "));
-        output::eprint_user(format_args!(
+        output::eprint_sanitized_line(format_args!(
             "{folder} was not removed: it contains files that this program did not create ({names})."
         ));
     }
 }
 
+/// The directory with the visit's files, or `-` if nothing was saved.
 fn display_saved_directory(visit: &VisitRecord) -> String {
     let directory = visit.ending.as_ref().and_then(|ending| ending.directory.as_ref());
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
@@ -153,27 +154,30 @@ fn visit_json(visit: &VisitRecord) -> serde_json::Value {
         "profile": visit.start.profile, "api_url": visit.start.api_url, "ended": ending})
 }
 
-fn redeem_json(outcome: &RedeemOutcome, at: Timestamp) -> serde_json::Value {
+/// One redeem of a visit as JSON: when it was sent, and its outcome in words.
+fn redeem_json(outcome: &RedeemState, at: Timestamp) -> serde_json::Value {
     json!({"at": format_rfc3339(at), "outcome": describe_redeem_outcome(outcome)})
 }
 
-fn describe_redeem_outcome(outcome: &RedeemOutcome) -> String {
+/// How a redeem ended, in words: never sent, unanswered, or the status and size of the response.
+fn describe_redeem_outcome(outcome: &RedeemState) -> String {
     match outcome {
-        RedeemOutcome::InFlight => "begun, and never heard of again".to_owned(),
-        RedeemOutcome::NeverSent { why } => format!("never sent: {why}"),
-        RedeemOutcome::Unanswered { evidence, salvaged: false, .. } => {
+        RedeemState::InFlight => "begun, and never heard of again".to_owned(),
+        RedeemState::NeverSent { why } => format!("never sent: {why}"),
+        RedeemState::Unanswered { evidence, salvaged: false, .. } => {
             format!("sent, unanswered: {evidence}")
         }
-        RedeemOutcome::Unanswered { evidence, salvaged: true, .. } => {
+        RedeemState::Unanswered { evidence, salvaged: true, .. } => {
             format!("sent, not answered whole, and what came was taken for the answer: {evidence}")
         }
-        RedeemOutcome::Answered { status, body_size, delivered, .. } => {
+        RedeemState::Answered { status, body_size, delivered, .. } => {
             let what = if *delivered == Some(true) { ", with URLs" } else { "" };
             format!("answered {status}, {body_size} bytes{what}")
         }
     }
 }
 
+/// The files of a visit as a JSON list: path, export type and state in words.
 fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
     let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state)});
     detail.files.iter().map(file).collect()

@@ -30,19 +30,19 @@ pub(crate) fn start_logging(common: &CommonOptions) -> Option<WorkerGuard> {
         .ok();
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer.map(|writer| {
-        fmt::layer().with_ansi(false).with_writer(writer).with_filter(own_crates_filter(LevelFilter::INFO))
+        fmt::layer().with_ansi(false).with_writer(writer).with_filter(log_filter_from_level(LevelFilter::INFO))
     });
     let to_people = fmt::layer()
         .with_ansi(crate::output::can_animate_stderr(common.no_color))
         .with_writer(std::io::stderr)
         .without_time()
-        .with_filter(own_crates_filter(level));
+        .with_filter(log_filter_from_level(level));
     tracing_subscriber::registry().with(to_file).with(to_people).init();
     guard
 }
 
 /// Logs this workspace's crates at `level` and libraries at warnings only, because libraries would print headers.
-fn own_crates_filter(level: LevelFilter) -> Targets {
+fn log_filter_from_level(level: LevelFilter) -> Targets {
     let target = "copresence";
     Targets::new().with_default(LevelFilter::WARN.min(level)).with_target(target, level)
 }

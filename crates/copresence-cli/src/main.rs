@@ -64,7 +64,8 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
     }
 }
 
+/// Prints the error to stderr, and returns its exit code.
 fn report_failure(failure: &CommandFailure) -> ExitCode {
-    output::eprint_user(format_args!("error: {failure}"));
+    output::eprint_sanitized_line(format_args!("error: {failure}"));
     ExitCode::from(failure.exit_code())
 }

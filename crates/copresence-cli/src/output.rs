@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{IsTerminal, Write};
 
 /// Prints a line for people to stderr, sanitized.
-pub(crate) fn eprint_user(line: fmt::Arguments<'_>) {
+pub(crate) fn eprint_sanitized_line(line: fmt::Arguments<'_>) {
     // There is no other stream to report a closed stderr to.
     _ = writeln!(std::io::stderr(), "{}", sanitize_for_terminal(&line.to_string()));
 }

@@ -39,7 +39,9 @@ pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileComma
             let path: PathBuf = common.config.clone().unwrap_or_else(default_profiles_path);
             output::print_stdout_line(format_args!("{}", path.display()));
             if !path.exists() {
-                output::eprint_user(format_args!("(does not exist yet: the built-in profile `sandbox` needs no file)"));
+                output::eprint_sanitized_line(format_args!(
+                    "(does not exist yet: the built-in profile `sandbox` needs no file)"
+                ));
             }
         }
     }

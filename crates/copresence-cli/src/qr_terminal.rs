@@ -5,16 +5,20 @@ use copresence_engine::qr::QrCode;
 /// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
 pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match QrCode::new(link) {
-        Ok(code) if TerminalSpace::space_for_code(&code, rows_below).fits_terminal() => {
-            vec![with_qr_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
+        Ok(code) if RequiredTerminalSize::required_size_for_code(&code, rows_below).fits_terminal_if_any() => {
+            vec![with_white_on_black_colors(&code.to_half_blocks(), lively), String::new(), link_line, String::new()]
         }
         // In a small terminal the code is printed last, so that nothing scrolls it out of view.
         Ok(code) => match QrCode::with_fewest_modules(link) {
-            Ok(small) if TerminalSpace::space_for_code(&small, 1).fits_terminal() => {
-                vec![link_line, with_qr_colors(&small.to_half_blocks(), lively)]
+            Ok(small) if RequiredTerminalSize::required_size_for_code(&small, 1).fits_terminal_if_any() => {
+                vec![link_line, with_white_on_black_colors(&small.to_half_blocks(), lively)]
             }
             small => {
-                vec![link_line, TerminalSpace::space_for_code(&small.unwrap_or(code), 1).terminal_too_small_message()]
+                vec![
+                    link_line,
+                    RequiredTerminalSize::required_size_for_code(&small.unwrap_or(code), 1)
+                        .terminal_too_small_message(),
+                ]
             }
         },
         // The visit itself reports a link that no QR code can hold.
@@ -23,7 +27,7 @@ pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_be
 }
 
 /// Sets white on black explicitly, because many phones cannot read an inverted code.
-fn with_qr_colors(blocks: &str, lively: bool) -> String {
+fn with_white_on_black_colors(blocks: &str, lively: bool) -> String {
     if !lively {
         return blocks.to_owned();
     }
@@ -32,20 +36,21 @@ fn with_qr_colors(blocks: &str, lively: bool) -> String {
 }
 
 /// Terminal size that a QR code needs, in columns and rows.
-struct TerminalSpace {
+struct RequiredTerminalSize {
     columns: usize,
     rows: usize,
 }
 
-impl TerminalSpace {
-    fn space_for_code(code: &QrCode, rows_below: usize) -> Self {
+impl RequiredTerminalSize {
+    /// Terminal size that a QR code needs, with its quiet zone and `rows_below` lines below it.
+    fn required_size_for_code(code: &QrCode, rows_below: usize) -> Self {
         // Four quiet modules on each side; two modules per row; one row for the cursor.
         let side = code.modules_per_side() + 8;
         Self { columns: side, rows: side.div_ceil(2) + rows_below + 1 }
     }
 
     /// True without a terminal (a log, a pipe), where nothing is cut off.
-    fn fits_terminal(&self) -> bool {
+    fn fits_terminal_if_any(&self) -> bool {
         terminal_size::terminal_size_of(std::io::stderr())
             .is_none_or(|(width, height)| usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows)
     }

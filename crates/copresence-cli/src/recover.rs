@@ -8,7 +8,7 @@ use copresence_engine::credentials::{CredentialStore, find_credentials, to_clien
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
-    RecoveredVisit, RecoveryOutcome, UnfinishedVisit, recover_all_visits, recover_due_visits,
+    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits, recover_due_visits,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{BackendTarget, DataStore};
@@ -25,7 +25,7 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
         () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit_code()),
     };
     if all.is_empty() && !common.json {
-        output::eprint_user(format_args!("Nothing to recover."));
+        output::eprint_sanitized_line(format_args!("Nothing to recover."));
     }
     // The highest exit code, so that 0 means that nothing is left to do.
     Ok(all.iter().map(|recovered| recovered.outcome.exit_code()).max().unwrap_or(0))
@@ -35,7 +35,7 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
 /// because the JSON Lines of `visit --json` belong to the new visit.
 pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore) {
     if let Err(failure) = recover_and_print_due(common, data_store).await {
-        output::eprint_user(format_args!("warning: earlier visits could not be looked at: {failure}"));
+        output::eprint_sanitized_line(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
@@ -55,7 +55,7 @@ async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -
 async fn recover_and_print_all(
     common: &CommonOptions,
     data_store: &DataStore,
-) -> Result<Vec<RecoveredVisit>, CommandFailure> {
+) -> Result<Vec<VisitRecoveryResult>, CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let json = common.json;
     let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
@@ -84,7 +84,7 @@ fn context_for_recovery(
         api_url: api_url.clone(),
         link,
         credentials: copresence_engine::Credentials::default(),
-        target_of_embedded_sandbox: false,
+        is_embedded_sandbox: false,
     };
     if unfinished.token.is_none() {
         // A delivered avatar needs no credentials, and its profile may have been removed.
@@ -92,39 +92,40 @@ fn context_for_recovery(
         let api = target.download_only_client(network).map_err(|error| error.to_string())?;
         let context = data_store.visit_context(api, Clock::default(), event_sink);
         return Ok(match profile {
-            Ok(profile) => context.with_profile_limits(&profile),
+            Ok(profile) => context.with_profile_recovery_limits(&profile),
             Err(_) => context,
         });
     }
     let mut profile = profile.map_err(|error| error.to_string())?;
     profile.api_url = Some(api_url);
-    let found = find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::environment_variable)
-        .map_err(|error| error.to_string())?;
+    let found =
+        find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::read_environment_variable)
+            .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&found);
     let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
-    Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_limits(&profile))
+    Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_recovery_limits(&profile))
 }
 
-fn print_recovered_visit(recovered: &RecoveredVisit) {
+fn print_recovered_visit(recovered: &VisitRecoveryResult) {
     let visit = recovered.visit;
     let began = recovered.started_at.strftime("%F %H:%M UTC");
     match &recovered.outcome {
         RecoveryOutcome::Finished { outcome, directory } => {
             let problem = copresence_engine::problem::problem_for_outcome(outcome);
             let place = directory.as_ref().map_or_else(String::new, |d| format!(" {}", d.display()));
-            output::eprint_user(format_args!(
+            output::eprint_sanitized_line(format_args!(
                 "Visit {visit} of {began}: {}{place}",
-                copresence_engine::problem::operator_message(&problem)
+                copresence_engine::problem::operator_message_with_hint(&problem)
             ));
         }
-        RecoveryOutcome::StillActive { status } => output::eprint_user(format_args!(
+        RecoveryOutcome::StillActive { status } => output::eprint_sanitized_line(format_args!(
             "Visit {visit} of {began}: its Export Token is still active ({status}); recover again later"
         )),
-        RecoveryOutcome::Postponed { why, .. } => output::eprint_user(format_args!(
+        RecoveryOutcome::Postponed { why, .. } => output::eprint_sanitized_line(format_args!(
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
         )),
         RecoveryOutcome::Closed { why } => {
-            output::eprint_user(format_args!("Visit {visit} of {began}: closed, {why}"));
+            output::eprint_sanitized_line(format_args!("Visit {visit} of {began}: closed, {why}"));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Finds the backend of a profile with its credentials.
 
-use crate::context::environment_variable;
+use crate::context::read_environment_variable;
 use crate::failure::CommandFailure;
 use crate::{credentials, output};
 use copresence_engine::credentials::CredentialStore;
@@ -15,24 +15,25 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Ba
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
-        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &environment_variable) {
+        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &read_environment_variable) {
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
-                output::eprint_user(format_args!("{error}\n  what to do: {}", error.remedy()));
-                credentials::prompt_and_remember_credentials(&profile, &credential_store)?;
+                output::eprint_sanitized_line(format_args!("{error}\n  what to do: {}", error.remedy()));
+                credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
                 Ok::<_, CommandFailure>(BackendTarget::target_with_found_credentials(
                     &profile,
                     &credential_store,
-                    &environment_variable,
+                    &read_environment_variable,
                 )?)
             }
             other => Ok(other?),
         }
     });
-    let (target, note) = found.await.map_err(|error| CommandFailure::missing_credentials(error.to_string()))??;
+    let (target, note) =
+        found.await.map_err(|error| CommandFailure::missing_credentials_error(error.to_string()))??;
     if let Some(note) = &note {
-        output::eprint_user(format_args!("note: {note}; going on without the keychain"));
+        output::eprint_sanitized_line(format_args!("note: {note}; going on without the keychain"));
     }
     Ok(target)
 }

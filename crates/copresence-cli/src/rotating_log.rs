@@ -28,6 +28,7 @@ impl RotatingLog {
         Ok(log)
     }
 
+    /// Path of a log file: 0 is the current one, 1 the newest rotated one.
     fn numbered_log_path(&self, number: u32) -> PathBuf {
         let number = if number == 0 { String::new() } else { format!(".{number}") };
         self.folder.join(format!("{}{number}.log", self.name))
@@ -47,7 +48,7 @@ impl RotatingLog {
     }
 
     /// The current file, after a rotation if `bytes` more would exceed the maximum size.
-    fn current_or_rotated_file(&mut self, bytes: u64) -> io::Result<&mut File> {
+    fn rotate_if_full_and_open(&mut self, bytes: u64) -> io::Result<&mut File> {
         let is_full = |length: u64, size: u64| length > 0 && length.saturating_add(bytes) > size;
         let full = match &self.file {
             Some(file) => is_full(file.metadata()?.len(), self.size),
@@ -86,7 +87,7 @@ impl Write for RotatingLog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let most = usize::try_from(self.size).unwrap_or(usize::MAX);
         let part = &line[..line.len().min(most.max(1))];
-        self.current_or_rotated_file(part.len() as u64)?.write_all(part)?;
+        self.rotate_if_full_and_open(part.len() as u64)?.write_all(part)?;
         // The rest of an oversized line is dropped.
         Ok(line.len())
     }

@@ -8,11 +8,11 @@ pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToke
     let token = CancellationToken::new();
     let cancelled = token.clone();
     // Register the handlers before the task is spawned, so that no signal is missed.
-    let mut signals = TerminationSignals::listen();
+    let mut signals = TerminationSignals::listen_for_signals();
     tokio::spawn(async move {
         signals.next_signal().await;
         cancelled.cancel();
-        output::eprint_user(format_args!("\n{asked}"));
+        output::eprint_sanitized_line(format_args!("\n{asked}"));
         signals.next_signal().await;
         std::process::exit(130);
     });
@@ -24,7 +24,7 @@ struct TerminationSignals(Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl TerminationSignals {
-    fn listen() -> Self {
+    fn listen_for_signals() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         // A signal that cannot be handled keeps its default action.
         Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect())
@@ -44,7 +44,7 @@ struct TerminationSignals;
 
 #[cfg(not(unix))]
 impl TerminationSignals {
-    fn listen() -> Self {
+    fn listen_for_signals() -> Self {
         Self
     }
 

@@ -50,7 +50,7 @@ impl SharedClientState {
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.shared.plan.redeem_route.url.origin().ascii_serialization();
-        f.debug_struct("Api").field("redeems_at", &origin).finish_non_exhaustive()
+        f.debug_struct("ApiClient").field("redeems_at", &origin).finish_non_exhaustive()
     }
 }
 
@@ -66,7 +66,7 @@ impl ApiClient {
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
         let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
-        let transport = HttpTransport::new(time_outs, recorder, plan.uses_tls())?;
+        let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call())?;
         let session = match &mut plan.token_route {
             TokenRoute::Direct { session, .. } => session.take(),
             TokenRoute::Partner { .. } => None,
@@ -109,7 +109,7 @@ impl ApiClient {
                 let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
                 match self.generate_token_with_session(generate, &session).await {
                     Err(CallError::ErrorResponse(refusal))
-                        if refusal.is_session_rejected() && !fresh && login.is_some() =>
+                        if refusal.should_retry_with_new_session() && !fresh && login.is_some() =>
                     {
                         tracing::info!(status = refusal.status, "the session token was rejected; logging in again");
                         let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;

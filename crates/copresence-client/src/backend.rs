@@ -51,8 +51,9 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// The endpoints of the vendor below one URL, with the assumed login.
-    pub fn backend_for_vendor(base_url: Url) -> Self {
+    /// The backend of Copresence itself at a base URL: direct token requests, the vendor's redeem endpoint, and the
+    /// assumed login.
+    pub fn copresence_backend_from_url(base_url: Url) -> Self {
         Self {
             base_url,
             login_route: LoginRoute::default(),
@@ -65,7 +66,7 @@ impl Backend {
     ///
     /// # Errors
     /// [`SetupError::InvalidUrl`] if the base URL cannot be called.
-    pub fn endpoint_url(&self, path: &str) -> Result<Url, SetupError> {
+    pub fn endpoint_url_from_path(&self, path: &str) -> Result<Url, SetupError> {
         endpoint_url::join_endpoint(&self.base_url, path)
     }
 }
@@ -129,7 +130,7 @@ impl PartnerTokenSource {
 
 impl fmt::Debug for PartnerTokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartnerSource")
+        f.debug_struct("PartnerTokenSource")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("method", &self.method)
             .field("headers", &names_of_headers(&self.headers))
@@ -166,7 +167,7 @@ impl fmt::Debug for RedeemRoute {
     }
 }
 
-/// The credentials of a console. [`crate::ApiClient::new`] checks that those that the routes need are present.
+/// The credentials with which this program calls a backend. Which of them are needed depends on the routes.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
     /// Spec: "REST API key for the Copresence API".

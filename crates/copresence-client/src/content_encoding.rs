@@ -26,7 +26,7 @@ pub(crate) enum DecodeError {
     TooLarge,
 }
 
-/// The violation if the headers state a content encoding.
+/// Returns a violation if the headers state any content encoding, because none was requested.
 pub(crate) fn find_encoding_violation(headers: &HeaderMap) -> Option<SpecViolation> {
     (!stated_encodings(headers).is_empty()).then(|| encoded_body_violation("an encoded body"))
 }
@@ -39,7 +39,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
         [] if body.starts_with(b"\x1f\x8b") => decode_limited(MultiGzDecoder::new(&body[..])),
         [] => DecodedBody { body, error: None },
         // Some proxies decode the body but keep the header.
-        ["gzip" | "x-gzip" | "deflate"] if looks_like_json(&body) => DecodedBody { body, error: None },
+        ["gzip" | "x-gzip" | "deflate"] if has_json_object_start(&body) => DecodedBody { body, error: None },
         ["gzip" | "x-gzip"] => decode_limited(MultiGzDecoder::new(&body[..])),
         // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
         ["deflate"] if has_zlib_header(&body) => decode_limited(ZlibDecoder::new(&body[..])),
@@ -62,7 +62,7 @@ fn stated_encodings(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// Whether a body starts like a JSON object.
-fn looks_like_json(body: &[u8]) -> bool {
+fn has_json_object_start(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     body.starts_with(b"{\"") || body == b"{}"
 }
@@ -89,7 +89,8 @@ fn decode_limited(decoder: impl Read) -> DecodedBody {
     DecodedBody { body: body.into(), error: fault }
 }
 
-/// The violation by an encoded body.
+/// Builds the violation for a body with a content encoding, although none was requested. `found` says what was
+/// received.
 fn encoded_body_violation(found: &str) -> SpecViolation {
     SpecViolation::new("Content-Encoding", "a body without content encoding (`Accept-Encoding: identity`)", found)
 }

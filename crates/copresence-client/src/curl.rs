@@ -26,6 +26,7 @@ pub const DOWNLOAD_URL_VAR: &str = "DOWNLOAD_URL";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShellWord(Vec<ShellWordPart>);
 
+/// A part of a shell word: literal text, or the name of a shell variable whose value is inserted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ShellWordPart {
     Text(String),
@@ -84,7 +85,8 @@ impl ShellWord {
         match self.0.as_slice() {
             [ShellWordPart::Text(text)] if text.chars().all(plain) => text.clone(),
             parts
-                if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_))) && self.fits_double_quotes() =>
+                if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_)))
+                    && self.can_be_double_quoted() =>
             {
                 self.double_quoted()
             }
@@ -94,7 +96,7 @@ impl ShellWord {
     }
 
     /// Whether the literal text needs no escaping inside double quotes, in any shell.
-    fn fits_double_quotes(&self) -> bool {
+    fn can_be_double_quoted(&self) -> bool {
         let hard = |c: char| matches!(c, '"' | '\\' | '$' | '`' | '!') || c.is_control();
         self.0.iter().all(|part| !matches!(part, ShellWordPart::Text(text) if text.contains(hard)))
     }
@@ -178,7 +180,7 @@ impl CurlCommand {
     }
 
     /// The command for a shell, with one line per header.
-    pub fn to_command_line(&self) -> String {
+    pub fn to_multiline_shell_command(&self) -> String {
         let line = |words: &Vec<ShellWord>| words.iter().map(ShellWord::shell_quoted).collect::<Vec<_>>().join(" ");
         self.shell_words_by_line().iter().map(line).collect::<Vec<_>>().join(" \\\n  ")
     }
@@ -219,7 +221,7 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand 
         let own = name.eq_ignore_ascii_case("host")
             || (name.eq_ignore_ascii_case("content-length") && exchange.request_body.is_some());
         if !own {
-            curl = curl.with_header(name, header_to_shell_word(exchange.call, name, value, backend));
+            curl = curl.with_header(name, header_value_to_shell_word(exchange.call, name, value, backend));
         }
     }
     match &exchange.request_body {
@@ -229,7 +231,7 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand 
 }
 
 /// The value of a header, with variables in place of masked parts.
-fn header_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> ShellWord {
+fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> ShellWord {
     if !value.contains(MASK) {
         return ShellWord::word_from_text(value);
     }
@@ -241,7 +243,7 @@ fn header_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backe
     if let Some((_, variable)) = known.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
         return ShellWord::word_from_variable(variable);
     }
-    match partner_header_template(call, name, backend) {
+    match find_partner_header_template(call, name, backend) {
         Some(template) if template.contains(PARTNER_KEY_PLACEHOLDER) => {
             ShellWord::word_from_template(template, PARTNER_KEY_PLACEHOLDER, PARTNER_KEY_VAR)
         }
@@ -251,7 +253,7 @@ fn header_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backe
 }
 
 /// The template of a partner's header in the profile.
-fn partner_header_template<'a>(call: CallKind, name: &str, backend: &'a Backend) -> Option<&'a str> {
+fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a Backend) -> Option<&'a str> {
     let headers = match (call, &backend.token_source, &backend.redeem_route) {
         (CallKind::Generate, TokenSource::Partner(partner), _) => &partner.headers,
         (CallKind::Redeem, _, RedeemRoute::Partner { headers, .. }) => headers,
@@ -286,7 +288,8 @@ fn body_to_shell_word(text: &str) -> ShellWord {
     json_to_shell_word(&value, "BODY")
 }
 
-/// A JSON value. `name` is the member that holds it.
+/// Writes a JSON value as a shell word, with a variable in place of each masked string. `name` is the member that
+/// holds the value, and names the variable.
 fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
     match value {
         Value::String(text) if text.contains(MASK) => {
@@ -317,7 +320,7 @@ fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
     }
 }
 
-/// The separator before the item at `index`.
+/// The separator before the item at `index`: nothing before the first, else a comma.
 fn comma_before_item(index: usize) -> &'static str {
     if index == 0 { "" } else { "," }
 }
@@ -330,7 +333,7 @@ fn shell_variable_name(name: &str) -> String {
 }
 
 /// A URL with the variable `QUERY` in place of its query.
-pub fn url_with_query_variable(address: &Url) -> ShellWord {
+pub fn url_with_query_as_variable(address: &Url) -> ShellWord {
     match address.query() {
         Some(_) => {
             let mut shown = address.clone();

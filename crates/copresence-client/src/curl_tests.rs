@@ -67,7 +67,7 @@ proptest! {
             curl = curl.with_body(body);
         }
         let wanted: Vec<_> = curl.to_shell_words().iter().map(|word| filled(word, &variables)).collect();
-        prop_assert_eq!(through_a_shell(&curl.to_command_line(), &variables), wanted);
+        prop_assert_eq!(through_a_shell(&curl.to_multiline_shell_command(), &variables), wanted);
     }
 }
 
@@ -91,7 +91,7 @@ fn exchange(call: CallKind, method: &str, url: &str, headers: &[(&str, &str)], b
 }
 
 fn vendor() -> Backend {
-    Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))
+    Backend::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn credentials_become_readable_variables() {
         ("x-empty", ""),
     ];
     let redeem = exchange(CallKind::Redeem, "GET", "https://api.test/redeemExportToken", &headers, None);
-    let command = curl_for_exchange(&redeem, &vendor()).to_command_line();
+    let command = curl_for_exchange(&redeem, &vendor()).to_multiline_shell_command();
     assert_eq!(
         command,
         "curl -sS -i -X GET https://api.test/redeemExportToken \\\n  \
@@ -118,7 +118,7 @@ fn credentials_become_readable_variables() {
 fn the_secrets_of_a_login_become_variables() {
     let body = r#"{"username":"…er","password":"…"}"#;
     let login = exchange(CallKind::Login, "POST", "https://api.test/login", &[("content-length", "40")], Some(body));
-    let command = curl_for_exchange(&login, &vendor()).to_command_line();
+    let command = curl_for_exchange(&login, &vendor()).to_multiline_shell_command();
     assert!(command.starts_with("curl -sS -i -X POST https://api.test/login"), "{command}");
     assert!(command.contains("$COPRESENCE_USERNAME") && command.contains("$COPRESENCE_PASSWORD"), "{command}");
     assert!(!command.contains('…') && !command.contains("content-length"), "{command}");
@@ -138,7 +138,7 @@ fn a_partner_header_keeps_its_template_and_a_query_its_names() {
     let backend = Backend { token_source: TokenSource::Partner(partner), ..vendor() };
     let headers = [("authorization", "…xy"), ("x-tenant", "…")];
     let generate = exchange(CallKind::Generate, "POST", "https://relay.test/t?v=…&to-ken=…", &headers, None);
-    let command = curl_for_exchange(&generate, &backend).to_command_line();
+    let command = curl_for_exchange(&generate, &backend).to_multiline_shell_command();
     assert!(command.contains("\"authorization: Bearer $COPRESENCE_PARTNER_KEY\""), "{command}");
     assert!(command.contains("\"x-tenant: $X_TENANT\""), "{command}");
     assert!(command.contains("\"https://relay.test/t?v=$V&to-ken=$TO_KEN\""), "{command}");
@@ -148,6 +148,6 @@ fn a_partner_header_keeps_its_template_and_a_query_its_names() {
 #[test]
 fn a_download_url_becomes_a_variable() {
     let download = exchange(CallKind::Download, "GET", "https://files.test/…", &[("range", "bytes=5-")], None);
-    let command = curl_for_exchange(&download, &vendor()).to_command_line();
+    let command = curl_for_exchange(&download, &vendor()).to_multiline_shell_command();
     assert_eq!(command, "curl -sS -i -X GET \"$DOWNLOAD_URL\" \\\n  -H 'range: bytes=5-'");
 }

@@ -50,7 +50,7 @@ pub struct OpenedDownload {
 
 impl fmt::Debug for OpenedDownload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download")
+        f.debug_struct("OpenedDownload")
             .field("status", &self.status)
             .field("offset", &self.offset)
             .field("total", &self.total)
@@ -133,7 +133,7 @@ pub(crate) async fn open_download(
         let response = match transport.send_and_await_headers(request, None, &redactor).await {
             Ok(response) => response,
             Err(headless) => {
-                let ending = headless.exchange_outcome();
+                let ending = headless.to_exchange_outcome();
                 let error = missing_response_error(headless, behind, &at);
                 capture.finish_with_error(ending, error.to_string());
                 return Err(error);

@@ -36,7 +36,7 @@ impl HarRecorder {
     }
 
     /// Builds the archive of the kept exchanges.
-    pub fn har_document(&self) -> serde_json::Value {
+    pub fn har_from_recorded_exchanges(&self) -> serde_json::Value {
         har_from_exchanges(self.lock_exchanges().iter())
     }
 
@@ -45,7 +45,7 @@ impl HarRecorder {
     /// # Errors
     /// Writing failed.
     pub fn write_har(&self, mut to: impl io::Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut to, &self.har_document())?;
+        serde_json::to_writer_pretty(&mut to, &self.har_from_recorded_exchanges())?;
         to.write_all(b"\n")
     }
 
@@ -56,6 +56,7 @@ impl HarRecorder {
 }
 
 impl ExchangeRecorder for HarRecorder {
+    /// Keeps the exchange, and drops the oldest ones above the limit.
     fn record_exchange(&self, exchange: Exchange) {
         let mut latest = self.lock_exchanges();
         latest.push_back(exchange);
@@ -65,11 +66,13 @@ impl ExchangeRecorder for HarRecorder {
     }
 }
 
+/// The whole HAR document. Its only member is `log`.
 #[derive(Serialize)]
 struct Har {
     log: HarLog,
 }
 
+/// The `log` of a HAR document: format version, creator and one entry for each exchange.
 #[derive(Serialize)]
 struct HarLog {
     version: &'static str,
@@ -77,6 +80,7 @@ struct HarLog {
     entries: Vec<HarEntry>,
 }
 
+/// The program that wrote the HAR document.
 #[derive(Serialize)]
 struct HarCreator {
     name: &'static str,
@@ -142,6 +146,7 @@ struct NameValuePair {
     value: String,
 }
 
+/// The body of a request in a HAR entry.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarPostData {
@@ -150,6 +155,7 @@ struct HarPostData {
     text: String,
 }
 
+/// The body of a response in a HAR entry. `size` is the number of received bytes; `text` may be truncated.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarContent {
@@ -159,6 +165,7 @@ struct HarContent {
     text: Option<String>,
 }
 
+/// Phases of an exchange in milliseconds. `send` is always 0; `wait` ends with the response headers.
 #[derive(Serialize)]
 struct HarTimings {
     send: f64,
@@ -187,7 +194,7 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
             headers: header_pairs(&exchange.request_headers),
             query_string: query_pairs(&exchange.url),
             post_data: exchange.request_body.clone().map(|text| HarPostData {
-                mime_type: find_header_value(&exchange.request_headers, "content-type"),
+                mime_type: header_value_or_empty(&exchange.request_headers, "content-type"),
                 params: [],
                 text,
             }),
@@ -203,10 +210,10 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
             headers: header_pairs(&exchange.response_headers),
             content: HarContent {
                 size: exchange.body_size,
-                mime_type: find_header_value(&exchange.response_headers, "content-type"),
+                mime_type: header_value_or_empty(&exchange.response_headers, "content-type"),
                 text: exchange.body.clone(),
             },
-            redirect_url: find_header_value(&exchange.response_headers, "location"),
+            redirect_url: header_value_or_empty(&exchange.response_headers, "location"),
             headers_size: UNKNOWN_SIZE,
             body_size: i64::try_from(exchange.body_size).unwrap_or(UNKNOWN_SIZE),
             error: exchange.error.clone(),
@@ -217,6 +224,7 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
     }
 }
 
+/// A duration in milliseconds with fractions, as HAR requires.
 fn to_milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
@@ -226,8 +234,8 @@ fn header_pairs(headers: &[(String, String)]) -> Vec<NameValuePair> {
     headers.iter().map(|(name, value)| NameValuePair { name: name.clone(), value: value.clone() }).collect()
 }
 
-/// The value of the first header with this name in lower case, or empty.
-fn find_header_value(headers: &[(String, String)], name: &str) -> String {
+/// The value of the first header with this name (in lower case). Empty if there is none.
+fn header_value_or_empty(headers: &[(String, String)], name: &str) -> String {
     headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()).unwrap_or_default()
 }
 
@@ -296,6 +304,9 @@ mod tests {
         assert_eq!(kept, [401, 402]);
         let mut file = Vec::new();
         recorder.write_har(&mut file).expect("written to memory");
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"), recorder.har_document());
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&file).expect("JSON"),
+            recorder.har_from_recorded_exchanges()
+        );
     }
 }

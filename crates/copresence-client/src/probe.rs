@@ -40,7 +40,7 @@ pub struct ProbeRequest {
 
 impl fmt::Debug for ProbeRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Probe").field("call", &self.call).field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("ProbeRequest").field("call", &self.call).field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -57,7 +57,7 @@ pub struct ProbeResponse {
 
 impl fmt::Debug for ProbeResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reply")
+        f.debug_struct("ProbeResponse")
             .field("status", &self.status)
             .field("body_size", &self.body.len())
             .finish_non_exhaustive()
@@ -182,6 +182,7 @@ impl SingleExchangeRecorder {
 }
 
 impl ExchangeRecorder for SingleExchangeRecorder {
+    /// Keeps the exchange until it is taken. A later one replaces it.
     fn record_exchange(&self, exchange: Exchange) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(exchange);
     }

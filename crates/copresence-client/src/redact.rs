@@ -102,20 +102,20 @@ impl Redactor {
         let mut clean = Vec::with_capacity(body.len());
         let mut rest = &body[..];
         while !rest.is_empty() {
-            let piece = rest.split_at(json_piece_length(rest));
+            let piece = rest.split_at(json_string_or_gap_length(rest));
             rest = piece.1;
             let is_name = PROTECTED_NAMES.iter().any(|name| piece.0 == format!("\"{name}\"").as_bytes());
-            if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_json_url(piece.0)) {
+            if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_url_string_literal(piece.0)) {
                 clean.extend_from_slice(piece.0);
             } else {
-                clean.extend(self.redact_piece(piece.0));
+                clean.extend(self.redact_json_string_or_gap(piece.0));
             }
         }
         clean.into()
     }
 
     /// Masks every known secret in a JSON string, or in the bytes between two strings.
-    fn redact_piece(&self, piece: &[u8]) -> Vec<u8> {
+    fn redact_json_string_or_gap(&self, piece: &[u8]) -> Vec<u8> {
         if let Ok(text) = serde_json::from_slice::<String>(piece) {
             let masked = self.redact_text(&text);
             return if masked == text { piece.to_vec() } else { Value::from(masked).to_string().into_bytes() };
@@ -228,8 +228,9 @@ impl Redactor {
 /// Member names of a redeem response that are never masked, because the avatar could not be downloaded without them.
 const PROTECTED_NAMES: [&str; 4] = ["avatar_ready", "payload_complete", "download_URL", "export_type"];
 
-/// Length of the JSON string at the start of `text`, with its quotes, or else of the bytes before the next string.
-fn json_piece_length(text: &[u8]) -> usize {
+/// The number of bytes to process next: the JSON string that `text` starts with, including its quotes, or else
+/// everything before the next string.
+fn json_string_or_gap_length(text: &[u8]) -> usize {
     if text[0] != b'"' {
         return text.iter().position(|byte| *byte == b'"').unwrap_or(text.len());
     }
@@ -245,7 +246,7 @@ fn json_piece_length(text: &[u8]) -> usize {
 }
 
 /// Whether a JSON string literal, with its quotes, starts with `http://` or `https://`.
-fn is_json_url(piece: &[u8]) -> bool {
+fn is_url_string_literal(piece: &[u8]) -> bool {
     let starts = [&b"\"http://"[..], b"\"https://", b"\"http:\\/\\/", b"\"https:\\/\\/"];
     starts.iter().any(|start| piece.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
 }

@@ -1,7 +1,7 @@
 //! The requests for a backend and its credentials, checked and prepared.
 
 use crate::backend::{Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
-use crate::endpoint_url::{check_callable_url, join_endpoint};
+use crate::endpoint_url::{check_and_clean_http_url, join_endpoint};
 use crate::exchange::CallKind;
 use crate::redact::Redactor;
 use crate::setup_error::SetupError;
@@ -62,7 +62,7 @@ impl RequestPlan {
             },
             RedeemRoute::Partner { url, headers } => CallRoute {
                 method: Method::GET,
-                url: check_callable_url(&url, "partner's redeem URL")?,
+                url: check_and_clean_http_url(&url, "partner's redeem URL")?,
                 headers: build_partner_headers(&headers, partner_key)?,
             },
         };
@@ -75,7 +75,7 @@ impl RequestPlan {
             TokenSource::Partner(partner) => TokenRoute::Partner {
                 generate: CallRoute {
                     method: partner.method,
-                    url: check_callable_url(&partner.url, "partner's URL")?,
+                    url: check_and_clean_http_url(&partner.url, "partner's URL")?,
                     headers: build_partner_headers(&partner.headers, partner_key)?,
                 },
                 token_pointer: check_json_pointer(&partner.token_pointer, "Export Token")?,
@@ -85,7 +85,7 @@ impl RequestPlan {
     }
 
     /// Whether any call of this plan uses TLS.
-    pub(crate) fn uses_tls(&self) -> bool {
+    pub(crate) fn has_https_call(&self) -> bool {
         let generate = match &self.token_route {
             TokenRoute::Direct { generate, .. } | TokenRoute::Partner { generate, .. } => generate,
         };

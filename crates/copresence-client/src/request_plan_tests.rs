@@ -7,7 +7,7 @@ fn url(text: &str) -> Url {
 }
 
 fn vendor() -> Backend {
-    Backend::backend_for_vendor(url("https://api.test/parse/"))
+    Backend::copresence_backend_from_url(url("https://api.test/parse/"))
 }
 
 fn keyed() -> Credentials {
@@ -82,7 +82,7 @@ fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
 fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(
-            matches!(problem(&Backend::backend_for_vendor(url(base)), keyed()), SetupError::InvalidUrl { .. }),
+            matches!(problem(&Backend::copresence_backend_from_url(url(base)), keyed()), SetupError::InvalidUrl { .. }),
             "{base}"
         );
     }

@@ -110,8 +110,9 @@ impl ErrorResponse {
         Self { call, status: response.status, body, retry_after: response.retry_after, class }
     }
 
-    /// Whether a new session token may be accepted: 401, 403 or code 209.
-    pub(crate) fn is_session_rejected(&self) -> bool {
+    /// Whether the same request may succeed with a new session token: the credentials were rejected with 401, 403
+    /// or code 209.
+    pub(crate) fn should_retry_with_new_session(&self) -> bool {
         self.class == ErrorClass::CredentialsRejected
             && (self.status != 400 || self.body.code == Some(headers::INVALID_SESSION_CODE))
     }

@@ -30,7 +30,8 @@ pub(crate) fn tls_config_without_roots() -> Result<ClientConfig, String> {
     Ok(with_http1_alpn(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()))
 }
 
-/// Loads the root certificates.
+/// Builds the TLS configuration with the root certificates of the system or of `SSL_CERT_FILE`. The error is a text
+/// for the operator.
 fn load_tls_config() -> Result<ClientConfig, String> {
     let verifier = Verifier::new_with_extra_roots(extra_roots_from_environment()?, installed_crypto_provider())
         .map_err(|error| error.to_string())?;

@@ -54,7 +54,7 @@ pub(crate) enum NoResponseReason {
 
 impl NoResponseReason {
     /// The recorded outcome of the exchange.
-    pub(crate) fn exchange_outcome(&self) -> ExchangeOutcome {
+    pub(crate) fn to_exchange_outcome(&self) -> ExchangeOutcome {
         match self {
             Self::NeverSent(_) => ExchangeOutcome::NeverSent,
             Self::ResponseLost(_) => ExchangeOutcome::ResponseLost,
@@ -188,7 +188,7 @@ impl HttpTransport {
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
             // no byte was sent. Every other error may have occurred after the first byte.
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                Err(NoResponseReason::NeverSent(ConnectError::from_reqwest(&error, redactor)))
+                Err(NoResponseReason::NeverSent(ConnectError::connect_error_from_reqwest(&error, redactor)))
             }
             Ok(Err(error)) => {
                 Err(NoResponseReason::ResponseLost(lost_response_from_error(&error, None, Bytes::new(), redactor)))

@@ -131,11 +131,11 @@ impl CredentialStore {
     ///
     /// # Errors
     /// [`KeychainError::AccessRefused`] if the prompt was dismissed or could not be shown, or another keychain failure.
-    pub fn unlock_keychain(&self, answer_within: Duration) -> Result<(), KeychainError> {
+    pub fn prompt_to_unlock_keychain(&self, answer_within: Duration) -> Result<(), KeychainError> {
         if !self.uses_keychain {
             return Ok(());
         }
-        run_with_timeout(answer_within, &self.abandoned, |_| platform::unlock_keychain())
+        run_with_timeout(answer_within, &self.abandoned, |_| platform::unlock_keychain_if_needed())
     }
 
     /// The credential in memory.

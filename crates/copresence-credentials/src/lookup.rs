@@ -120,7 +120,7 @@ fn gather_credentials(
     for slot in CredentialKind::ALL {
         if let Some(value) = given.0.get(&slot) {
             found.insert_credential(slot, value.expose_secret(), CredentialOrigin::Environment);
-        } else if given.excludes_stored_credential(slot) {
+        } else if given.should_ignore_stored_credential(slot) {
             // May belong to another account.
         } else if let Some(value) = vault.remembered_credential(profile, slot) {
             found.insert_credential(slot, value.expose_secret(), CredentialOrigin::ThisRun);
@@ -155,10 +155,12 @@ impl EnvCredentials {
         Self(CredentialKind::ALL.into_iter().filter_map(value).collect())
     }
 
+    /// Whether the environment has this credential.
     fn has_credential(&self, slot: CredentialKind) -> bool {
         self.0.contains_key(&slot)
     }
 
+    /// Whether the environment has both a user name and a password.
     fn has_complete_login(&self) -> bool {
         self.has_credential(CredentialKind::Username) && self.has_credential(CredentialKind::Password)
     }
@@ -169,7 +171,7 @@ impl EnvCredentials {
     }
 
     /// Whether a stored credential must not be used, because the environment has another session token or login.
-    fn excludes_stored_credential(&self, slot: CredentialKind) -> bool {
+    fn should_ignore_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
             CredentialKind::SessionToken => self.has_complete_login(),
             CredentialKind::Username | CredentialKind::Password => self.has_credential(CredentialKind::SessionToken),

@@ -31,7 +31,8 @@ pub(crate) struct CommitGuard {
 }
 
 impl CommitGuard {
-    /// Must be called directly before the keychain is changed.
+    /// Claims the right to change the keychain. Must be called directly before the change. Fails if the call was
+    /// already abandoned.
     pub(crate) fn commit(&self) -> Result<(), KeychainError> {
         match self.state.compare_exchange(STATE_OPEN, STATE_COMMITTED, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) | Err(STATE_COMMITTED) => Ok(()),
@@ -40,7 +41,7 @@ impl CommitGuard {
     }
 
     /// Abandons the call if it is in the state `from`. Returns whether it was.
-    fn abandon_call(&self, from: u8) -> bool {
+    fn abandon_call_if_in_state(&self, from: u8) -> bool {
         self.state.compare_exchange(from, STATE_ABANDONED, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }
@@ -86,13 +87,13 @@ pub(crate) fn run_with_timeout<T: Send + 'static>(
         return result;
     }
     abandoned.0.fetch_add(1, Ordering::SeqCst);
-    if guard.abandon_call(STATE_OPEN) {
+    if guard.abandon_call_if_in_state(STATE_OPEN) {
         tracing::warn!(?timeout, "the keychain did not respond; the call was abandoned");
         return Err(KeychainError::TimedOut { after: timeout });
     }
     // A change was started or the call has just ended, so it must not be reported as "not written".
     let late = wait_for_result(&results, timeout);
-    if late.is_none() && guard.abandon_call(STATE_COMMITTED) {
+    if late.is_none() && guard.abandon_call_if_in_state(STATE_COMMITTED) {
         tracing::warn!(?timeout, "the keychain did not confirm a change; the call was abandoned");
         return Err(KeychainError::WriteUnconfirmed { after: timeout * 2 });
     }

@@ -181,7 +181,7 @@ fn perform(vault: &CredentialStore, act: &str) -> String {
             .remove_credential(profile, slot(word))
             .map(|was| if was { "removed".to_owned() } else { "nothing".to_owned() }),
         ["check"] => vault.check_keychain().map(|()| "ok".to_owned()),
-        ["unlock"] => vault.unlock_keychain(PATIENCE).map(|()| "ok".to_owned()),
+        ["unlock"] => vault.prompt_to_unlock_keychain(PATIENCE).map(|()| "ok".to_owned()),
         ["wake"] => Ok(shell("kill -CONT $service && echo awake")),
         ["start"] => Ok(shell(&format!("{UNLOCKED} echo started"))),
         ["restart"] => Ok(shell(

@@ -30,7 +30,7 @@ impl Clock {
     }
 
     /// Milliseconds since this clock was made; never goes back.
-    pub fn elapsed_millis(&self) -> MillisSinceOrigin {
+    pub fn millis_since_clock_creation(&self) -> MillisSinceOrigin {
         MillisSinceOrigin::default() + self.started.elapsed()
     }
 

@@ -1,8 +1,8 @@
 //! Past visits: what the journal knows of them, and how they are forgotten with their files.
 
 use crate::setup::DataStore;
-use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatars, StoreError, VisitStart};
-pub use copresence_store::{DetailedVisitRecord, FileRecord, FileState, RedeemOutcome, VisitId, VisitRecord};
+use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatarOperations, StoreError, VisitStart};
+pub use copresence_store::{DetailedVisitRecord, FileRecord, FileState, RedeemState, VisitId, VisitRecord};
 use jiff::Timestamp;
 use std::path::PathBuf;
 
@@ -22,11 +22,11 @@ pub struct ForgetResult {
 /// # Errors
 /// When the disk or the journal refuses; what is removed by then stays removed, and it can be done again.
 pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option<ForgetResult>, StoreError> {
-    let Some(detail) = data_store.journal.load_visit(id).await? else {
+    let Some(detail) = data_store.journal.load_detailed_visit_record(id).await? else {
         return Ok(None);
     };
     let mut forgotten = ForgetResult::default();
-    forget_recorded_visit(data_store, &detail.visit, &mut forgotten).await?;
+    remove_visit_files_and_record(data_store, &detail.visit, &mut forgotten).await?;
     Ok(Some(forgotten))
 }
 
@@ -52,10 +52,10 @@ pub async fn forget_matching_visits(
 ) -> Result<ForgetResult, StoreError> {
     let mut forgotten = ForgetResult::default();
     let mut first = None;
-    for record in data_store.journal.all_visits().await? {
+    for record in data_store.journal.load_all_visits().await? {
         if is_due(&record) {
             // One folder that cannot be removed does not keep the others.
-            if let Err(error) = forget_recorded_visit(data_store, &record, &mut forgotten).await {
+            if let Err(error) = remove_visit_files_and_record(data_store, &record, &mut forgotten).await {
                 first.get_or_insert(error);
             }
         }
@@ -63,7 +63,9 @@ pub async fn forget_matching_visits(
     first.map_or(Ok(forgotten), Err)
 }
 
-async fn forget_recorded_visit(
+/// Removes the files of a visit and then its record, and adds it to `forgotten`. A visit that a program has locked
+/// is kept.
+async fn remove_visit_files_and_record(
     data_store: &DataStore,
     record: &VisitRecord,
     forgotten: &mut ForgetResult,
@@ -88,18 +90,20 @@ async fn forget_recorded_visit(
     Ok(())
 }
 
-struct RemovedFiles {
+/// The result of removing a visit's files: its lock, still held, and the folders that stay with their foreign
+/// files.
+struct FileRemovalResult {
     lock: copresence_store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
-fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<RemovedFiles, StoreError> {
+fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<FileRemovalResult, StoreError> {
     let lock = data.lock_visit(&start.id)?;
     let mut left = Vec::new();
     for parent in [start.out_dir.clone(), data.incomplete_folder_path()] {
-        if let Some(folder) = SavedAvatars::find_avatar_path(&parent, &start.id)? {
-            let removed = SavedAvatars::remove_avatar(&folder)?;
+        if let Some(folder) = SavedAvatarOperations::find_avatar_path(&parent, &start.id)? {
+            let removed = SavedAvatarOperations::remove_avatar(&folder)?;
             if !removed.foreign_entries.is_empty() {
                 left.push((folder, removed.foreign_entries));
             }
@@ -107,8 +111,8 @@ fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<RemovedFi
     }
     let day = crate::runner::folder_date(start.started_at);
     if let Some(partial) = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, day)? {
-        partial.discard()?;
+        partial.remove_folder_and_own_files()?;
     }
-    data.remove_saved_exchanges(&start.id)?;
-    Ok(RemovedFiles { lock, left })
+    data.remove_visit_exchange_files(&start.id)?;
+    Ok(FileRemovalResult { lock, left })
 }

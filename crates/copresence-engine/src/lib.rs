@@ -20,7 +20,9 @@ pub mod setup;
 /// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]
 pub fn crash_points() -> impl Iterator<Item = (&'static str, &'static str)> {
-    copresence_store::crash_point::CrashPoint::ALL.iter().map(|point| (point.name(), point.description().trim()))
+    copresence_store::crash_point::CrashPoint::ALL
+        .iter()
+        .map(|point| (point.name(), point.completed_step_description().trim()))
 }
 
 /// A path for display: `~/…` if it is below the home folder.

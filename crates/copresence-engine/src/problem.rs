@@ -326,7 +326,7 @@ fn as_sentence(text: &str) -> String {
 }
 
 /// A message for operators: what happened, and what to do.
-pub fn operator_message(problem: &Problem) -> String {
+pub fn operator_message_with_hint(problem: &Problem) -> String {
     let end = if problem.operator.ends_with(['.', '!', '?']) { "" } else { "." };
     if problem.hint.is_empty() {
         format!("{}{end}", problem.operator)
@@ -338,13 +338,13 @@ pub fn operator_message(problem: &Problem) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use copresence_visit::VisitFailureKind;
+    use copresence_visit::VisitStepFailureKind;
     use std::collections::HashSet;
 
     #[test]
     fn every_code_has_one_message() {
         let mut codes: Vec<&str> = Outcome::example_of_each_variant().iter().map(Outcome::code).collect();
-        codes.extend(VisitFailureKind::ALL.map(VisitFailureKind::failure_code));
+        codes.extend(VisitStepFailureKind::ALL.map(VisitStepFailureKind::failure_code));
         for code in codes {
             assert!(MESSAGES.iter().any(|row| row.code == code), "{code}");
         }
@@ -365,6 +365,9 @@ mod tests {
         let outcome = Outcome::Unreachable("connection refused".into());
         let problem = problem_for_outcome(&outcome);
         assert_eq!(problem.operator, "The backend cannot be reached (connection refused)");
-        assert!(operator_message(&problem).starts_with("The backend cannot be reached (connection refused). Check"));
+        assert!(
+            operator_message_with_hint(&problem)
+                .starts_with("The backend cannot be reached (connection refused). Check")
+        );
     }
 }

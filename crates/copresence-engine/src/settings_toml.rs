@@ -13,7 +13,7 @@ use toml::{Table, Value};
 /// Languages of the screens, as BCP 47 tags: those of `locales/`.
 pub const LANGUAGES: [&str; 6] = ["de", "en", "es", "fr", "ja", "zh-Hans"];
 
-/// Allowed values of [`SettingsValues::idle_seconds`].
+/// Allowed values of [`UsableSettings::idle_seconds`].
 pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
 
 /// The usable values of the file.
@@ -21,7 +21,7 @@ pub const IDLE_SECONDS_RANGE: RangeInclusive<u32> = 15..=3600;
 /// # Defaults
 /// Every value is absent. The reader chooses what an absent value means.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SettingsValues {
+pub struct UsableSettings {
     /// Hash of the PIN: argon2id as a PHC string.
     pub pin_hash: Option<String>,
     /// Wrong PINs since the last correct one.
@@ -41,16 +41,16 @@ pub struct SettingsValues {
     /// Seconds without a touch, in [`IDLE_SECONDS_RANGE`].
     pub idle_seconds: Option<u32>,
     /// Text of the attract screen.
-    pub attract_text: TextValues,
+    pub attract_text: TextsByLanguage,
     /// Consent text shown before the code.
-    pub consent: TextValues,
+    pub consent: TextsByLanguage,
     /// Whether screens are read aloud.
     pub voice: Option<bool>,
 }
 
-/// A text of the operator.
+/// One text of the operator in several languages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TextValues {
+pub struct TextsByLanguage {
     /// A text without a language, as the first versions wrote it. Never written.
     pub without_language: Option<String>,
     /// The texts in [`LANGUAGES`], each with its language.
@@ -63,7 +63,7 @@ pub struct LoadedSettingsFile {
     /// The file, including unknown keys; empty if there is none or it cannot be used.
     pub file: SettingsToml,
     /// Its usable values.
-    pub values: SettingsValues,
+    pub values: UsableSettings,
     /// What is wrong with the file, and what was done about it.
     pub load_error: Option<String>,
     /// Whether the file exists but could not be read. It must not be overwritten then, because its content is unknown.
@@ -95,13 +95,13 @@ pub fn read_settings_file(data: &DataDir) -> LoadedSettingsFile {
     if !unknown.is_empty() {
         tracing::warn!(?unknown, "unknown settings are kept unchanged");
     }
-    let load_error = (!flaws.is_empty()).then(|| back_up_settings(data, &bytes, &flaws.join("; ")));
+    let load_error = (!flaws.is_empty()).then(|| back_up_unusable_settings(data, &bytes, &flaws.join("; ")));
     LoadedSettingsFile { file, values, load_error, is_unreadable: false }
 }
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
-fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
-    let mark = copresence_store::Sha256::compute(bytes).to_string();
+fn back_up_unusable_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
+    let mark = copresence_store::Sha256::sha256_of_bytes(bytes).to_string();
     let path = data.operator_file_path(OperatorFile::Settings);
     let load_error = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
@@ -117,11 +117,11 @@ fn back_up_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SettingsToml {
-    profile: Key<String>,
-    phones: Key<bool>,
-    keep_hours: Key<u32>,
-    pin: Key<PinToml>,
-    display: Key<DisplayToml>,
+    profile: ParsedSetting<String>,
+    phones: ParsedSetting<bool>,
+    keep_hours: ParsedSetting<u32>,
+    pin: ParsedSetting<PinToml>,
+    display: ParsedSetting<DisplayToml>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -130,8 +130,8 @@ pub struct SettingsToml {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct PinToml {
-    hash: Key<String>,
-    wrong: Key<u32>,
+    hash: ParsedSetting<String>,
+    wrong: ParsedSetting<u32>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -140,13 +140,13 @@ struct PinToml {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct DisplayToml {
-    kiosk_mode: Key<bool>,
-    monitor: Key<String>,
-    language: Key<String>,
-    idle_seconds: Key<u32>,
-    attract_text: Key<TextsToml>,
-    consent: Key<TextsToml>,
-    voice: Key<bool>,
+    kiosk_mode: ParsedSetting<bool>,
+    monitor: ParsedSetting<String>,
+    language: ParsedSetting<String>,
+    idle_seconds: ParsedSetting<u32>,
+    attract_text: ParsedSetting<TextsToml>,
+    consent: ParsedSetting<TextsToml>,
+    voice: ParsedSetting<bool>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -161,9 +161,10 @@ enum TextsToml {
     ByLanguage(Table),
 }
 
-/// One key of the file. An unusable value does not make the rest of the file unusable.
+/// The value of one key of the settings file: absent, usable, or unusable with the reason. An unusable value does
+/// not make the rest of the file unusable.
 #[derive(Debug, Clone, Default)]
-enum Key<T> {
+enum ParsedSetting<T> {
     #[default]
     Absent,
     Usable(T),
@@ -171,8 +172,9 @@ enum Key<T> {
     Unusable(String),
 }
 
-impl<T: DeserializeOwned + Clone> Key<T> {
-    fn from_value(value: Value) -> Self {
+impl<T: DeserializeOwned + Clone> ParsedSetting<T> {
+    /// Parses a TOML value. One of the wrong type becomes unusable, with the reason.
+    fn setting_from_toml_value(value: Value) -> Self {
         let parsed = match &value {
             // Not `Value::try_into`, which turns dates into strings.
             Value::Table(table) => toml::from_str(&table.to_string()),
@@ -182,7 +184,7 @@ impl<T: DeserializeOwned + Clone> Key<T> {
     }
 
     /// The value, if it is usable. Otherwise appends the reason to `flaws`, unless the key is absent.
-    fn read(&self, name: &str, flaws: &mut Vec<String>) -> Option<T> {
+    fn usable_value_or_report_flaw(&self, name: &str, flaws: &mut Vec<String>) -> Option<T> {
         match self {
             Self::Absent => None,
             Self::Usable(value) => Some(value.clone()),
@@ -194,9 +196,9 @@ impl<T: DeserializeOwned + Clone> Key<T> {
     }
 }
 
-impl<T: Default> Key<T> {
+impl<T: Default> ParsedSetting<T> {
     /// The value, after an absent or unusable one was replaced by the default.
-    fn get_or_default(&mut self) -> &mut T {
+    fn get_or_insert_default(&mut self) -> &mut T {
         if !matches!(self, Self::Usable(_)) {
             *self = Self::Usable(T::default());
         }
@@ -207,19 +209,21 @@ impl<T: Default> Key<T> {
     }
 }
 
-impl<T> From<Option<T>> for Key<T> {
+impl<T> From<Option<T>> for ParsedSetting<T> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Absent, Self::Usable)
     }
 }
 
-impl<'de, T: DeserializeOwned + Clone> Deserialize<'de> for Key<T> {
+impl<'de, T: DeserializeOwned + Clone> Deserialize<'de> for ParsedSetting<T> {
+    /// Never fails for a value of the wrong type: it becomes unusable.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from_value)
+        Value::deserialize(deserializer).map(Self::setting_from_toml_value)
     }
 }
 
-impl<T: Serialize> Serialize for Key<T> {
+impl<T: Serialize> Serialize for ParsedSetting<T> {
+    /// Writes a usable value only; an absent or unusable one is left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Usable(value) => value.serialize(serializer),
@@ -235,66 +239,66 @@ impl SettingsToml {
     }
 
     /// The usable values. Appends one message to `flaws` for each value that cannot be used.
-    pub fn usable_values(&self, flaws: &mut Vec<String>) -> SettingsValues {
-        let pin = self.pin.read("`pin`", flaws).unwrap_or_default();
-        let mut pin_hash = pin.hash.read("[pin] `hash`", flaws);
+    pub fn usable_values(&self, flaws: &mut Vec<String>) -> UsableSettings {
+        let pin = self.pin.usable_value_or_report_flaw("`pin`", flaws).unwrap_or_default();
+        let mut pin_hash = pin.hash.usable_value_or_report_flaw("[pin] `hash`", flaws);
         if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
             flaws.push("[pin] `hash` is not an argon2id hash, so there is no PIN".to_owned());
         }
-        let display = self.display.read("`display`", flaws).unwrap_or_default();
-        let mut idle_seconds = display.idle_seconds.read("[display] `idle_seconds`", flaws);
+        let display = self.display.usable_value_or_report_flaw("`display`", flaws).unwrap_or_default();
+        let mut idle_seconds = display.idle_seconds.usable_value_or_report_flaw("[display] `idle_seconds`", flaws);
         if idle_seconds.take_if(|seconds| !IDLE_SECONDS_RANGE.contains(seconds)).is_some() {
             flaws.push("[display] `idle_seconds` is out of range".to_owned());
         }
-        let texts = |name: &str, key: &Key<TextsToml>, flaws: &mut Vec<String>| {
-            let texts = key.read(&format!("[display] `{name}`"), flaws);
+        let texts = |name: &str, key: &ParsedSetting<TextsToml>, flaws: &mut Vec<String>| {
+            let texts = key.usable_value_or_report_flaw(&format!("[display] `{name}`"), flaws);
             texts.map(|texts| texts.usable_texts(name, flaws)).unwrap_or_default()
         };
         // In the order in which the flaws are reported.
-        let language = display.language.read("[display] `language`", flaws);
+        let language = display.language.usable_value_or_report_flaw("[display] `language`", flaws);
         let attract_text = texts("attract_text", &display.attract_text, flaws);
         let consent = texts("consent", &display.consent, flaws);
-        SettingsValues {
+        UsableSettings {
             pin_hash,
-            failed_pin_attempts: pin.wrong.read("[pin] `wrong`", flaws),
-            profile: self.profile.read("`profile`", flaws),
-            phone_access: self.phones.read("`phones`", flaws),
-            keep_hours: self.keep_hours.read("`keep_hours`", flaws),
-            kiosk_mode: display.kiosk_mode.read("[display] `kiosk_mode`", flaws),
-            monitor: display.monitor.read("[display] `monitor`", flaws),
+            failed_pin_attempts: pin.wrong.usable_value_or_report_flaw("[pin] `wrong`", flaws),
+            profile: self.profile.usable_value_or_report_flaw("`profile`", flaws),
+            phone_access: self.phones.usable_value_or_report_flaw("`phones`", flaws),
+            keep_hours: self.keep_hours.usable_value_or_report_flaw("`keep_hours`", flaws),
+            kiosk_mode: display.kiosk_mode.usable_value_or_report_flaw("[display] `kiosk_mode`", flaws),
+            monitor: display.monitor.usable_value_or_report_flaw("[display] `monitor`", flaws),
             language,
             idle_seconds,
             attract_text,
             consent,
-            voice: display.voice.read("[display] `voice`", flaws),
+            voice: display.voice.usable_value_or_report_flaw("[display] `voice`", flaws),
         }
     }
 
     /// Sets every known key. Unknown keys stay.
-    pub fn update(&mut self, values: SettingsValues) {
+    pub fn set_known_keys(&mut self, values: UsableSettings) {
         self.profile = values.profile.into();
         self.phones = values.phone_access.into();
         self.keep_hours = values.keep_hours.into();
-        let pin = self.pin.get_or_default();
+        let pin = self.pin.get_or_insert_default();
         pin.hash = values.pin_hash.into();
         pin.wrong = values.failed_pin_attempts.into();
-        let display = self.display.get_or_default();
+        let display = self.display.get_or_insert_default();
         display.kiosk_mode = values.kiosk_mode.into();
         display.monitor = values.monitor.into();
         display.language = values.language.into();
         display.idle_seconds = values.idle_seconds.into();
         display.voice = values.voice.into();
-        update_texts(&mut display.attract_text, &values.attract_text);
-        update_texts(&mut display.consent, &values.consent);
+        set_known_language_texts(&mut display.attract_text, &values.attract_text);
+        set_known_language_texts(&mut display.consent, &values.consent);
     }
 
     /// Keys that this version does not know, as in `display.shape`.
     pub fn unknown_keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.unknown.keys().cloned().collect();
-        if let Key::Usable(pin) = &self.pin {
+        if let ParsedSetting::Usable(pin) = &self.pin {
             keys.extend(pin.unknown.keys().map(|key| format!("pin.{key}")));
         }
-        if let Key::Usable(display) = &self.display {
+        if let ParsedSetting::Usable(display) = &self.display {
             keys.extend(display.unknown.keys().map(|key| format!("display.{key}")));
         }
         keys
@@ -308,25 +312,29 @@ impl SettingsToml {
 }
 
 impl TextsToml {
-    fn usable_texts(self, name: &str, flaws: &mut Vec<String>) -> TextValues {
+    /// The texts that can be used. Appends one message to `flaws` for each that cannot.
+    fn usable_texts(self, name: &str, flaws: &mut Vec<String>) -> TextsByLanguage {
         match self {
-            Self::Single(text) => TextValues { without_language: Some(text), by_language: Vec::new() },
+            Self::Single(text) => TextsByLanguage { without_language: Some(text), by_language: Vec::new() },
             Self::ByLanguage(table) => {
                 let text = |language| {
-                    let key = Key::<String>::from_value(table.get(language)?.clone());
-                    Some((language, key.read(&format!("[display] [{name}] `{language}`"), flaws)?))
+                    let key = ParsedSetting::<String>::setting_from_toml_value(table.get(language)?.clone());
+                    Some((
+                        language,
+                        key.usable_value_or_report_flaw(&format!("[display] [{name}] `{language}`"), flaws)?,
+                    ))
                 };
                 let by_language = LANGUAGES.into_iter().filter_map(text).collect();
-                TextValues { without_language: None, by_language }
+                TextsByLanguage { without_language: None, by_language }
             }
         }
     }
 }
 
 /// Sets the texts in known languages. Removes the key if no text is left.
-fn update_texts(key: &mut Key<TextsToml>, texts: &TextValues) {
+fn set_known_language_texts(key: &mut ParsedSetting<TextsToml>, texts: &TextsByLanguage) {
     let mut table = match std::mem::take(key) {
-        Key::Usable(TextsToml::ByLanguage(table)) => table,
+        ParsedSetting::Usable(TextsToml::ByLanguage(table)) => table,
         _ => Table::new(),
     };
     for language in LANGUAGES {
@@ -336,7 +344,7 @@ fn update_texts(key: &mut Key<TextsToml>, texts: &TextValues) {
         };
     }
     if !table.is_empty() {
-        *key = Key::Usable(TextsToml::ByLanguage(table));
+        *key = ParsedSetting::Usable(TextsToml::ByLanguage(table));
     }
 }
 

@@ -25,7 +25,7 @@ pub struct BackendTarget {
     /// In memory only.
     pub credentials: Credentials,
     /// Whether it is the embedded sandbox, which ends with this process.
-    pub target_of_embedded_sandbox: bool,
+    pub is_embedded_sandbox: bool,
 }
 
 /// Why a profile has no usable backend.
@@ -74,7 +74,7 @@ impl BackendTarget {
             let base = api_url.as_str().trim_end_matches('/');
             format!("{base}/phone?exportToken={{token}}").parse()?
         };
-        Ok(Self { api_url, link, credentials: Credentials::default(), target_of_embedded_sandbox: false })
+        Ok(Self { api_url, link, credentials: Credentials::default(), is_embedded_sandbox: false })
     }
 
     /// The sandbox that a host embeds, with the credentials that it accepts.
@@ -88,7 +88,7 @@ impl BackendTarget {
         login: (Username, Password),
     ) -> Result<Self, LinkTemplateError> {
         let credentials = Credentials { api_key: Some(api_key), login: Some(login), ..Credentials::default() };
-        Ok(Self { api_url, link: link_template.parse()?, credentials, target_of_embedded_sandbox: true })
+        Ok(Self { api_url, link: link_template.parse()?, credentials, is_embedded_sandbox: true })
     }
 
     /// Host and port, for people and manifests.
@@ -124,7 +124,7 @@ impl BackendTarget {
         let backend = Backend {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
             redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
-            ..Backend::backend_for_vendor(url)
+            ..Backend::copresence_backend_from_url(url)
         };
         ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
     }
@@ -145,7 +145,7 @@ impl DataStore {
     /// # Errors
     /// When the folder or the journal in it cannot be created or opened.
     pub fn open_data_store(path: &Path) -> Result<Self, StoreError> {
-        let data = DataDir::open(path)?;
+        let data = DataDir::open_data_dir(path)?;
         let journal = data.open_journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
@@ -165,11 +165,11 @@ impl DataStore {
     ///
     /// # Errors
     /// When the folder or a file cannot be written.
-    pub fn save_report(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
+    pub fn write_report_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
         self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
     }
 
-    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_limits`] sets
+    /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_recovery_limits`] sets
     /// those of a profile).
     pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
         let limits = VisitLimits::default();
@@ -208,7 +208,7 @@ const MIN_VISITS_TO_LEARN: usize = 3;
 /// Usual processing time of this backend: the median of its latest visits. `None` if too few have a known
 /// processing time.
 async fn median_processing_time(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
-    let latest = data_store.journal.latest_visits(LEARN_FROM_VISITS).await.ok()?;
+    let latest = data_store.journal.load_latest_visits(LEARN_FROM_VISITS).await.ok()?;
     let here = latest
         .iter()
         .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port());
@@ -236,7 +236,7 @@ pub async fn visit_config(
     if let Some(usual_processing) = usual_processing {
         polling.usual_processing = usual_processing;
     }
-    if target.target_of_embedded_sandbox {
+    if target.is_embedded_sandbox {
         // It is fast and on this machine, so polls are cheap.
         polling.slowest = polling.slowest.min(SANDBOX_SLOWEST).max(polling.fastest);
         polling.usual_processing = polling.usual_processing.min(SANDBOX_PROCESSING);
@@ -263,6 +263,6 @@ pub async fn visit_config(
         required_exports: overrides.required_exports.clone(),
         limits,
         download_pause: DEFAULT_DOWNLOAD_PAUSE,
-        ephemeral: target.target_of_embedded_sandbox,
+        ephemeral: target.is_embedded_sandbox,
     }
 }

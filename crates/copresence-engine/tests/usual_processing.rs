@@ -11,7 +11,7 @@ fn target(host: &str) -> BackendTarget {
         api_url: format!("https://{host}/").parse().expect("a URL"),
         link: "https://app.test/?t={token}".parse().expect("a template"),
         credentials: copresence_engine::Credentials::default(),
-        target_of_embedded_sandbox: false,
+        is_embedded_sandbox: false,
     }
 }
 
@@ -28,10 +28,10 @@ async fn visit(data_store: &DataStore, host: &str, processing: i64) {
         started_at: began,
         limits: None,
     };
-    data_store.journal.record_start(&start).await.expect("begun");
-    data_store.journal.record_phase(&id, VisitPhase::Processing, began).await.expect("noted");
+    data_store.journal.record_visit_start(&start).await.expect("begun");
+    data_store.journal.record_visit_phase(&id, VisitPhase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
-    data_store.journal.record_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
+    data_store.journal.record_visit_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
 }
 
 #[tokio::test]

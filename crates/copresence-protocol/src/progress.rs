@@ -72,14 +72,14 @@ impl Progress {
         };
         let expected = "an integer between 0 and 100, or -1";
         let completion =
-            match parse_integer(object, at, "completion_progress", expected)? {
+            match parse_integer_field(object, at, "completion_progress", expected)? {
                 -1 => None,
                 n => Some(u8::try_from(n).ok().and_then(Percent::new).ok_or_else(|| {
                     SpecViolation::new(format!("{at}.completion_progress"), expected, format!("{n}"))
                 })?),
             };
         let expected = "a non-negative integer, or -1";
-        let queue = match parse_integer(object, at, "queue_position", expected)? {
+        let queue = match parse_integer_field(object, at, "queue_position", expected)? {
             -1 => None,
             n => Some(QueuePosition::new(
                 u32::try_from(n)
@@ -91,7 +91,12 @@ impl Progress {
 }
 
 /// Parses an integer field. `at` is the path of the object in the body.
-fn parse_integer(object: &Map<String, Value>, at: &str, field: &str, expected: &str) -> Result<i64, SpecViolation> {
+fn parse_integer_field(
+    object: &Map<String, Value>,
+    at: &str,
+    field: &str,
+    expected: &str,
+) -> Result<i64, SpecViolation> {
     let value = object.get(field);
     // JSON has one number type (RFC 8259), so 42.0 is accepted as an integer.
     let whole = value.and_then(|v| v.as_i64().or_else(|| v.as_f64().and_then(to_whole_number)));

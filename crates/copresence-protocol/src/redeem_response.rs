@@ -54,7 +54,7 @@ impl RedeemResponse {
             return Ok(Self::Ready(Delivery { exports, unusable_entries: unusable, contradiction }));
         }
         if ready? {
-            return Err(missing_url_violation(&object, unusable));
+            return Err(ready_without_url_violation(&object, unusable));
         }
         match object.get("payload_incomplete") {
             Some(Value::Object(progress)) => Progress::parse(progress, "payload_incomplete").map(Self::NotReady),
@@ -98,7 +98,7 @@ pub(crate) fn parse_export(entry: &Value, at: &str) -> Result<Export, SpecViolat
 }
 
 /// The violation of a body that says that the avatar is ready but has no usable URL.
-fn missing_url_violation(object: &Map<String, Value>, unusable: Vec<SpecViolation>) -> SpecViolation {
+fn ready_without_url_violation(object: &Map<String, Value>, unusable: Vec<SpecViolation>) -> SpecViolation {
     let expected = "a list with at least one download URL, because `avatar_ready` is true";
     match (unusable.into_iter().next(), object.get("payload_complete")) {
         (Some(first), _) => first,

@@ -31,7 +31,7 @@ pub struct RedeemBody {
     pub payload_complete: Option<Vec<ExportBody>>,
     /// Present if the avatar is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload_incomplete: Option<IncompleteBody>,
+    pub payload_incomplete: Option<IncompletePayload>,
 }
 
 impl RedeemBody {
@@ -43,7 +43,7 @@ impl RedeemBody {
     /// The body of an avatar that is not ready. Spec: "Contains information about the completion progress of the
     /// avatar."
     pub fn not_ready_redeem_body(progress: &Progress) -> Self {
-        let incomplete = IncompleteBody {
+        let incomplete = IncompletePayload {
             completion_progress: progress.completion_wire_value(),
             completion_status: progress.status.as_str().to_owned(),
             queue_position: progress.queue_position_wire_value(),
@@ -64,7 +64,7 @@ pub struct ExportBody {
 
 /// `payload_incomplete`.
 #[derive(Debug, Clone, Serialize)]
-pub struct IncompleteBody {
+pub struct IncompletePayload {
     /// `0..=100`, or −1.
     pub completion_progress: i64,
     /// One of the four statuses of the specification.

@@ -1,6 +1,6 @@
 //! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
-use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFile};
+use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileInfo};
 use bytes::Bytes;
 use copresence_avatar::AvatarFiles;
 use image::RgbImage;
@@ -52,18 +52,19 @@ pub(crate) enum FileContent {
 /// Generates, caches and finds the files of avatars.
 pub(crate) struct AvatarStore {
     assets: Option<HashMap<String, PathBuf>>,
-    cache: Mutex<AvatarCache>,
+    cache: Mutex<PictureAndAvatarCache>,
     /// Limits concurrent generation to two avatars, because each occupies a CPU core.
     generation_permits: Semaphore,
 }
 
 /// Visitors' pictures by token, and generated files by avatar; both oldest first.
 #[derive(Default)]
-struct AvatarCache {
+struct PictureAndAvatarCache {
     pictures: Vec<(String, Arc<RgbImage>)>,
     avatars: Vec<(AvatarIdentity, Arc<OnceCell<Arc<GeneratedFiles>>>)>,
 }
 
+/// The files of a generated avatar with their `ETag` values.
 struct GeneratedFiles {
     files: AvatarFiles,
     etags: [String; 3],
@@ -74,7 +75,7 @@ impl AvatarStore {
     /// generated avatars.
     /// # Errors
     /// The assets folder cannot be read, or contains no files.
-    pub(crate) fn open_avatar_store(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
+    pub(crate) fn open_store_and_catalog(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
         let (assets, catalog) = match assets {
             None => (None, AvatarCatalog::built_in_catalog()),
             Some(folder) => {
@@ -86,7 +87,7 @@ impl AvatarStore {
     }
 
     /// Stores a visitor's picture for the avatar of a token, in memory only. Replaces an earlier one.
-    pub(crate) fn store_picture(&self, token: &str, picture: Option<RgbImage>) {
+    pub(crate) fn store_visitor_picture(&self, token: &str, picture: Option<RgbImage>) {
         let mut cache = self.lock_cache();
         cache.pictures.retain(|(held, _)| held != token);
         let Some(picture) = picture else { return };
@@ -171,7 +172,7 @@ impl AvatarStore {
         self.lock_cache().pictures.iter().find(|(held, _)| held == token).map(|(_, picture)| picture.clone())
     }
 
-    fn lock_cache(&self) -> std::sync::MutexGuard<'_, AvatarCache> {
+    fn lock_cache(&self) -> std::sync::MutexGuard<'_, PictureAndAvatarCache> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -192,7 +193,7 @@ fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Ex
     let mut folders = HashMap::new();
     let mut existing = Vec::new();
     for path in sorted_entries(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSET_AVATARS) {
-        let mut exports: Vec<ExportFile> = sorted_entries(&path)?
+        let mut exports: Vec<ExportFileInfo> = sorted_entries(&path)?
             .into_iter()
             .filter(|file| file.is_file())
             .filter_map(|file| export_file_from_path(&file))
@@ -221,7 +222,7 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
 }
 
 /// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
-fn export_file_from_path(path: &Path) -> Option<ExportFile> {
+fn export_file_from_path(path: &Path) -> Option<ExportFileInfo> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
@@ -234,7 +235,7 @@ fn export_file_from_path(path: &Path) -> Option<ExportFile> {
         Some(inner) if extension.eq_ignore_ascii_case("zip") => inner,
         _ => extension,
     };
-    Some(ExportFile { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
+    Some(ExportFileInfo { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
 }
 
 /// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a
@@ -302,9 +303,9 @@ mod tests {
         for file in ["avatar.glb", "png.png.zip"] {
             std::fs::write(anna.join(file), b"x").expect("a file");
         }
-        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file(), None);
+        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file_name(), None);
         std::fs::write(anna.join("me.JPG"), b"x").expect("a file");
-        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file(), Some("me.JPG"));
+        assert_eq!(read_assets_folder(dir.path()).expect("readable").1[0].portrait_file_name(), Some("me.JPG"));
     }
 
     #[test]

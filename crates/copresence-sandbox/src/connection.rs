@@ -48,17 +48,17 @@ enum ConnectionTermination {
 
 impl ConnectionControl {
     /// Resets the connection without sending another byte.
-    pub(crate) fn reset_now(&self) {
+    pub(crate) fn request_immediate_reset(&self) {
         self.lock_requested_termination().end = Some(ConnectionTermination::ResetNow);
     }
 
     /// Resets the connection after everything written has been sent.
-    pub(crate) fn reset_after_flush(&self) {
+    pub(crate) fn request_reset_after_flush(&self) {
         self.lock_requested_termination().end = Some(ConnectionTermination::ResetAfterFlush);
     }
 
     /// Closes the connection after everything written, and then `tail`, has been sent.
-    pub(crate) fn close_after_sending(&self, tail: Bytes) {
+    pub(crate) fn request_close_after_sending(&self, tail: Bytes) {
         let mut requested = self.lock_requested_termination();
         requested.end = Some(ConnectionTermination::CloseAfterFlush);
         requested.tail = tail;

@@ -73,7 +73,7 @@ const SCRIPT_KEYS: [&str; 23] = [
 
 /// All languages, in the order of [`CATALOGUES`].
 pub(crate) static LANGUAGES: LazyLock<[PhoneTexts; 6]> =
-    LazyLock::new(|| CATALOGUES.map(|(tag, source)| PhoneTexts::from_catalogue(tag, source)));
+    LazyLock::new(|| CATALOGUES.map(|(tag, source)| PhoneTexts::phone_texts_from_catalogue(tag, source)));
 
 /// The formatted messages of one language.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(crate) struct PhoneTexts {
 }
 
 impl PhoneTexts {
-    fn from_catalogue(tag: &'static str, source: &str) -> Self {
+    fn phone_texts_from_catalogue(tag: &'static str, source: &str) -> Self {
         // A test parses every catalogue: neither branch below loses a message.
         let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);
         let mut bundle = FluentBundle::new(tag.parse().into_iter().collect());
@@ -117,7 +117,7 @@ impl PhoneTexts {
 }
 
 /// Selects the language: by `tag` (a link of the page), else by the browser's `Accept-Language`, else the default.
-pub(crate) fn select_language(tag: Option<&str>, accept_language: Option<&str>) -> &'static PhoneTexts {
+pub(crate) fn select_phone_texts(tag: Option<&str>, accept_language: Option<&str>) -> &'static PhoneTexts {
     let find = |tag: &str| {
         // Only the primary subtag counts: for `zh-TW`, simplified Chinese is better than English.
         let primary = tag.split('-').next().unwrap_or_default();
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn link_outweighs_the_browsers_languages() {
-        let tag = |tag, accept_language| select_language(tag, accept_language).tag;
+        let tag = |tag, accept_language| select_phone_texts(tag, accept_language).tag;
         assert_eq!(tag(None, None), "en");
         assert_eq!(tag(None, Some("de-CH,de;q=0.9,en;q=0.8")), "de");
         assert_eq!(tag(None, Some("nl,en;q=0.3,fr;q=0.7")), "fr");

@@ -25,7 +25,7 @@ pub enum PictureError {
 ///
 /// # Errors
 /// The picture cannot be decoded, or is too large or too small.
-pub fn decode_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
+pub fn decode_and_shrink_picture(bytes: &[u8]) -> Result<RgbImage, PictureError> {
     let unreadable = |_| PictureError::Undecodable;
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Undecodable)?;
@@ -61,17 +61,23 @@ mod tests {
     #[test]
     fn large_picture_is_scaled_down_in_proportion() {
         for format in [ImageFormat::Jpeg, ImageFormat::Png] {
-            let picture = decode_picture(&encode_black(1_600, 1_200, format)).expect("a picture");
+            let picture = decode_and_shrink_picture(&encode_black(1_600, 1_200, format)).expect("a picture");
             assert_eq!(picture.dimensions(), (512, 384));
         }
     }
 
     #[test]
     fn unusable_picture_is_refused() {
-        assert_eq!(decode_picture(b"GIF89a nothing of use"), Err(PictureError::Undecodable));
-        assert_eq!(decode_picture(&encode_black(100, 100, ImageFormat::Png)[..80]), Err(PictureError::Undecodable));
-        assert_eq!(decode_picture(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(decode_picture(&encode_black(12_001, 33, ImageFormat::Png)), Err(PictureError::Undecodable));
+        assert_eq!(decode_and_shrink_picture(b"GIF89a nothing of use"), Err(PictureError::Undecodable));
+        assert_eq!(
+            decode_and_shrink_picture(&encode_black(100, 100, ImageFormat::Png)[..80]),
+            Err(PictureError::Undecodable)
+        );
+        assert_eq!(decode_and_shrink_picture(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
+        assert_eq!(
+            decode_and_shrink_picture(&encode_black(12_001, 33, ImageFormat::Png)),
+            Err(PictureError::Undecodable)
+        );
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.
@@ -96,7 +102,7 @@ mod tests {
         let upright =
             [(1, "rgbw"), (2, "grwb"), (3, "wbgr"), (4, "bwrg"), (5, "rbgw"), (6, "brwg"), (7, "wgbr"), (8, "gwrb")];
         for (orientation, expected) in upright {
-            let picture = decode_picture(&jpeg_with_orientation(orientation)).expect("a picture");
+            let picture = decode_and_shrink_picture(&jpeg_with_orientation(orientation)).expect("a picture");
             let (width, height) = picture.dimensions();
             assert_eq!((width, height), if orientation < 5 { (200, 100) } else { (100, 200) });
             let seen: String = [(1, 1), (3, 1), (1, 3), (3, 3)]
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn invalid_exif_orientation_is_ignored() {
-        assert_eq!(decode_picture(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
-        assert_eq!(decode_picture(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(decode_and_shrink_picture(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
+        assert_eq!(decode_and_shrink_picture(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
     }
 }

@@ -20,20 +20,20 @@ const BURST_SECONDS: u32 = 4;
 type AddressLimiter<C> = RateLimiter<IpAddr, HashMapStateStore<IpAddr>, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The rate limit of every client address.
-pub(crate) struct ClientRateLimit<C: Clock = MonotonicClock> {
+pub(crate) struct ClientRateLimiter<C: Clock = MonotonicClock> {
     quota: Option<Quota>,
     clock: C,
     limiter: Mutex<Option<AddressLimiter<C>>>,
 }
 
-impl ClientRateLimit {
+impl ClientRateLimiter {
     /// Allows this many requests per second and address; `None` sets no limit.
     pub(crate) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
         Self::new_with_clock(requests_per_second, MonotonicClock)
     }
 }
 
-impl<C: Clock + Clone> ClientRateLimit<C> {
+impl<C: Clock + Clone> ClientRateLimiter<C> {
     fn new_with_clock(requests_per_second: Option<NonZeroU32>, clock: C) -> Self {
         let burst = |rate: NonZeroU32| rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1));
         let quota = requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(burst(rate)));
@@ -73,9 +73,9 @@ mod tests {
     use super::*;
     use governor::clock::FakeRelativeClock;
 
-    fn rate_limit(rate: u32) -> (ClientRateLimit<FakeRelativeClock>, FakeRelativeClock) {
+    fn rate_limit(rate: u32) -> (ClientRateLimiter<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
-        (ClientRateLimit::new_with_clock(NonZeroU32::new(rate), clock.clone()), clock)
+        (ClientRateLimiter::new_with_clock(NonZeroU32::new(rate), clock.clone()), clock)
     }
 
     #[test]

@@ -99,7 +99,8 @@ impl RequestLog {
 }
 
 impl RequestLogFields {
-    pub(crate) fn from_request_parts(
+    /// Takes the logged attributes from a request, with secrets masked.
+    pub(crate) fn log_fields_from_request(
         method: &Method,
         uri: &Uri,
         sent: &HeaderMap,
@@ -111,7 +112,7 @@ impl RequestLogFields {
             at: jiff::Timestamp::now(),
             at_ms,
             method: method.clone(),
-            path: mask_path(uri),
+            path: mask_secrets_in_uri(uri),
             peer,
             export_token: secret(headers::EXPORT_TOKEN),
             api_key: secret(headers::API_KEY),
@@ -147,7 +148,7 @@ fn mask_secret(value: &str) -> String {
 
 /// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query parameter
 /// except `avatar`.
-fn mask_path(uri: &Uri) -> String {
+fn mask_secrets_in_uri(uri: &Uri) -> String {
     let mut masked = String::new();
     let mut opens = false;
     for part in uri.path().split('/').skip(1) {
@@ -172,15 +173,18 @@ mod tests {
 
     #[test]
     fn secrets_in_paths_and_headers_are_masked() {
-        let masked = |uri: &'static str| mask_path(&Uri::from_static(uri));
+        let masked = |uri: &'static str| mask_secrets_in_uri(&Uri::from_static(uri));
         assert_eq!(masked("/sandbox/tokens/abcdefghijklmnop/expire"), "/sandbox/tokens/…op/expire");
         assert_eq!(masked("/files/abcdefghijklmnop/avatar.glb"), "/files/…op/avatar.glb");
         assert_eq!(masked("/phone?exportToken=abcdefghijklmnop&avatar=new"), "/phone?exportToken=…op&avatar=new");
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line =
-            RequestLogFields::from_request_parts(&Method::GET, &uri, &sent, None, 0).into_log_line(200, 1, Vec::new());
+        let line = RequestLogFields::log_fields_from_request(&Method::GET, &uri, &sent, None, 0).into_log_line(
+            200,
+            1,
+            Vec::new(),
+        );
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
     }
@@ -191,11 +195,8 @@ mod tests {
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
             log.add_line(
-                RequestLogFields::from_request_parts(&Method::GET, &uri, &HeaderMap::new(), None, 0).into_log_line(
-                    200,
-                    0,
-                    Vec::new(),
-                ),
+                RequestLogFields::log_fields_from_request(&Method::GET, &uri, &HeaderMap::new(), None, 0)
+                    .into_log_line(200, 0, Vec::new()),
             );
         }
         assert_eq!(log.logged_lines().len(), MAX_LOG_LINES);

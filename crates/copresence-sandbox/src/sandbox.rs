@@ -2,8 +2,8 @@
 
 use crate::avatar_store::{AssetsError, AvatarStore};
 use crate::clock::{ClockError, ClockMove, ClockState, VirtualClock};
-use crate::faults::{AppliedFault, Fault, FaultListError, FaultSet, FaultState, RequestAttributes};
-use crate::rate_limit::ClientRateLimit;
+use crate::faults::{Fault, FaultListError, FaultSet, FaultState, RequestAttributes, SelectedFault};
+use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session_token};
@@ -41,7 +41,7 @@ struct SharedState {
     request_log: RequestLog,
     watchers: RwLock<Vec<Arc<RequestWatcher>>>,
     faults: Mutex<FaultSet>,
-    rate_limit: ClientRateLimit,
+    rate_limit: ClientRateLimiter,
     tls: Option<CertificateSource>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
@@ -100,7 +100,7 @@ impl Sandbox {
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
             return Err(SetupError::EmptyCredential(what));
         }
-        let (avatar_store, catalog) = AvatarStore::open_avatar_store(settings.assets.as_deref())?;
+        let (avatar_store, catalog) = AvatarStore::open_store_and_catalog(settings.assets.as_deref())?;
         let clock = VirtualClock::new(settings.speed)?;
         let mut faults = FaultSet::new(settings.seed);
         faults.replace_faults(settings.faults)?;
@@ -115,7 +115,7 @@ impl Sandbox {
             request_log: RequestLog::default(),
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
-            rate_limit: ClientRateLimit::new(settings.rate_limit),
+            rate_limit: ClientRateLimiter::new(settings.rate_limit),
             tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
@@ -155,7 +155,7 @@ impl Sandbox {
             let avatar = world.associate_avatar(token, choice, scenario, now)?;
             // Under the same lock, so that no redeem runs before the picture is stored.
             if let AvatarIdentity::New { token, .. } = &avatar {
-                self.avatar_store().store_picture(token, picture);
+                self.avatar_store().store_visitor_picture(token, picture);
             }
             Ok(())
         })
@@ -181,8 +181,8 @@ impl Sandbox {
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_scenario(&self, scenario: Scenario) {
-        self.with_locked_world(|world, _| world.set_scenario(scenario));
+    pub fn set_new_token_scenario(&self, scenario: Scenario) {
+        self.with_locked_world(|world, _| world.set_new_token_scenario(scenario));
     }
 
     /// The state of the virtual clock.
@@ -244,12 +244,12 @@ impl Sandbox {
     /// can play the phone at the second poll without waiting.
     ///
     /// `act` must not block and must not panic.
-    pub fn watch_requests(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
+    pub fn add_request_watcher(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
         self.0.watchers.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(act));
     }
 
     /// Calls the watchers with the line of a finished request, and adds it to the log.
-    pub(crate) fn record_request(&self, line: RequestLine) {
+    pub(crate) fn notify_watchers_and_log_request(&self, line: RequestLine) {
         // Cloned, so that no lock is held: a watcher may register another one.
         let watchers = self.0.watchers.read().unwrap_or_else(PoisonError::into_inner).clone();
         for watcher in &watchers {
@@ -273,19 +273,22 @@ impl Sandbox {
         act(&mut inner.world, now)
     }
 
+    /// The state of a token for the phone page; `None` if the token is unknown.
     pub(crate) fn phone_view(&self, token: &str) -> Option<PhoneView> {
         self.with_locked_world(|world, now| world.phone_view(token, now))
     }
 
+    /// The state of a token for testers; `None` if the token is unknown.
     pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
         self.with_locked_world(|world, now| world.token_state(token, now))
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn count_and_select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
+    pub(crate) fn count_and_select_faults(&self, attributes: &RequestAttributes<'_>) -> Vec<SelectedFault> {
         self.lock_fault_set().count_and_select_faults(attributes)
     }
 
+    /// Whether the active list of faults is not empty.
     pub(crate) fn has_faults(&self) -> bool {
         !self.lock_fault_set().is_empty()
     }
@@ -305,7 +308,8 @@ impl Sandbox {
         self.with_locked_world(|world, _| world.export_type_of_url(id).map(str::to_owned))
     }
 
-    pub(crate) fn tls(&self) -> Option<&CertificateSource> {
+    /// Where the certificate comes from; `None` for plain HTTP.
+    pub(crate) fn certificate_source(&self) -> Option<&CertificateSource> {
         self.0.tls.as_ref()
     }
 
@@ -314,25 +318,29 @@ impl Sandbox {
         if self.0.tls.is_some() { "https" } else { "http" }
     }
 
-    pub(crate) fn rate_limit(&self) -> &ClientRateLimit {
+    /// The limiter that counts the requests of each client address.
+    pub(crate) fn client_rate_limiter(&self) -> &ClientRateLimiter {
         &self.0.rate_limit
     }
 
+    /// The store that generates, caches and reads the files of avatars.
     pub(crate) fn avatar_store(&self) -> &AvatarStore {
         &self.0.avatar_store
     }
 
+    /// The log of past requests, which the index page and testers read.
     pub(crate) fn request_log(&self) -> &RequestLog {
         &self.0.request_log
     }
 
-    pub(crate) fn public_url(&self) -> Option<&Url> {
+    /// The public URL from the settings, for a sandbox behind a reverse proxy; `None` if not set.
+    pub(crate) fn configured_public_url(&self) -> Option<&Url> {
         self.0.public_url.as_ref()
     }
 
     /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host` (the
     /// client's `Host` header), else the listening address.
-    pub(crate) fn base_url(&self, host: Option<&str>) -> String {
+    pub(crate) fn base_url_for_client(&self, host: Option<&str>) -> String {
         let from_host = || {
             let url = Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok()?;
             // No user and no path: nothing but a host and a port.
@@ -343,6 +351,7 @@ impl Sandbox {
         url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())
     }
 
+    /// Sets the URL for clients on this machine, once the server listens.
     pub(crate) fn set_local_url(&self, url: Url) {
         *self.0.local_url.write().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
@@ -376,6 +385,7 @@ impl Sandbox {
         constant_time_eq(key, known.expose())
     }
 
+    /// Locks the model, the clock and the session tokens.
     fn lock_state(&self) -> MutexGuard<'_, LockedState> {
         // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
         self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)

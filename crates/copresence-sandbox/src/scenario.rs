@@ -61,9 +61,9 @@ pub enum ProgressPattern {
     Backwards,
 }
 
-/// Whether processing ends with `failed`.
+/// How often processing ends with `failed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureMode {
+pub enum FailureFrequency {
     /// Never.
     Never,
     /// Every time.
@@ -110,14 +110,14 @@ pub struct ScenarioEntry {
     /// How the reported progress develops.
     pub progress_pattern: ProgressPattern,
     /// Whether processing ends with `failed`.
-    pub failure_mode: FailureMode,
+    pub failure_mode: FailureFrequency,
     /// The files in the response with download URLs.
     pub delivered_files: DeliveredFiles,
     /// Whether auto-play scans the code.
     pub is_scanned: bool,
 }
 
-const fn from_millis(millis: u64) -> Duration {
+const fn duration_from_millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
@@ -126,43 +126,43 @@ const READY_AT_ONCE: ProcessingTimes =
     ProcessingTimes { queue_positions: (0, 0), per_position: NO_TIME, processing: NO_TIME };
 const SHORT_PROCESSING: ProcessingTimes = ProcessingTimes {
     queue_positions: (2, 4),
-    per_position: (from_millis(2_000), from_millis(3_500)),
-    processing: (from_millis(14_000), from_millis(20_000)),
+    per_position: (duration_from_millis(2_000), duration_from_millis(3_500)),
+    processing: (duration_from_millis(14_000), duration_from_millis(20_000)),
 };
 const EXPORT_ONLY: ProcessingTimes = ProcessingTimes {
     queue_positions: (0, 0),
     per_position: NO_TIME,
-    processing: (from_millis(3_000), from_millis(5_000)),
+    processing: (duration_from_millis(3_000), duration_from_millis(5_000)),
 };
 const LONG_QUEUE: ProcessingTimes = ProcessingTimes {
     queue_positions: (12, 12),
-    per_position: (from_millis(5_000), from_millis(9_000)),
-    processing: (from_millis(20_000), from_millis(30_000)),
+    per_position: (duration_from_millis(5_000), duration_from_millis(9_000)),
+    processing: (duration_from_millis(20_000), duration_from_millis(30_000)),
 };
 const SLOW_PROCESSING: ProcessingTimes = ProcessingTimes {
     queue_positions: (1, 3),
-    per_position: (from_millis(3_000), from_millis(5_000)),
-    processing: (from_millis(240_000), from_millis(360_000)),
+    per_position: (duration_from_millis(3_000), duration_from_millis(5_000)),
+    processing: (duration_from_millis(240_000), duration_from_millis(360_000)),
 };
 const STALLED_PROCESSING: ProcessingTimes = ProcessingTimes {
     queue_positions: (1, 2),
-    per_position: (from_millis(2_000), from_millis(3_000)),
-    processing: (from_millis(50_000), from_millis(70_000)),
+    per_position: (duration_from_millis(2_000), duration_from_millis(3_000)),
+    processing: (duration_from_millis(50_000), duration_from_millis(70_000)),
 };
 const BACKWARDS_PROCESSING: ProcessingTimes = ProcessingTimes {
     queue_positions: (3, 5),
-    per_position: (from_millis(2_000), from_millis(3_000)),
-    processing: (from_millis(20_000), from_millis(30_000)),
+    per_position: (duration_from_millis(2_000), duration_from_millis(3_000)),
+    processing: (duration_from_millis(20_000), duration_from_millis(30_000)),
 };
 const LONGER_THAN_TOKEN_LIFETIME: ProcessingTimes = ProcessingTimes {
     queue_positions: (3, 5),
-    per_position: (from_millis(3_000), from_millis(5_000)),
-    processing: (from_millis(60_000), from_millis(90_000)),
+    per_position: (duration_from_millis(3_000), duration_from_millis(5_000)),
+    processing: (duration_from_millis(60_000), duration_from_millis(90_000)),
 };
-const DEFAULT_TOKEN_LIFETIME: Duration = from_millis(15 * 60 * 1_000);
+const DEFAULT_TOKEN_LIFETIME: Duration = duration_from_millis(15 * 60 * 1_000);
 
-/// Time from `failed` until the visitor has recorded again, with [`FailureMode::Once`].
-pub(crate) const RERECORD_DELAY: Duration = from_millis(30_000);
+/// Time from `failed` until the visitor has recorded again, with [`FailureFrequency::Once`].
+pub(crate) const RERECORD_DELAY: Duration = duration_from_millis(30_000);
 
 const HAPPY_ENTRY: ScenarioEntry = ScenarioEntry {
     scenario: Scenario::Happy,
@@ -174,7 +174,7 @@ const HAPPY_ENTRY: ScenarioEntry = ScenarioEntry {
     new_avatar: SHORT_PROCESSING,
     existing_avatar: EXPORT_ONLY,
     progress_pattern: ProgressPattern::Forward,
-    failure_mode: FailureMode::Never,
+    failure_mode: FailureFrequency::Never,
     delivered_files: DeliveredFiles::AvatarFiles,
     is_scanned: true,
 };
@@ -202,7 +202,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         scenario: Scenario::SlowProcessing,
         name: "slow-processing",
         does: "Processing takes four to six minutes.",
-        token_lifetime: from_millis(30 * 60 * 1_000),
+        token_lifetime: duration_from_millis(30 * 60 * 1_000),
         new_avatar: SLOW_PROCESSING,
         existing_avatar: SLOW_PROCESSING,
         ..HAPPY_ENTRY
@@ -222,7 +222,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         does: "Processing ends with `failed`, every time; the token stays active, so the visitor may record again \
                under it.",
         existing_avatar: SHORT_PROCESSING,
-        failure_mode: FailureMode::Always,
+        failure_mode: FailureFrequency::Always,
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
@@ -231,14 +231,14 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         does: "Processing ends with `failed`; half a minute later (or sooner, on the phone) the visitor records again \
                under the same token, and that avatar is delivered.",
         existing_avatar: SHORT_PROCESSING,
-        failure_mode: FailureMode::Once,
+        failure_mode: FailureFrequency::Once,
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
         scenario: Scenario::TokenExpires,
         name: "token-expires",
         does: "The token expires 20 seconds after its generation, before an avatar can be ready.",
-        token_lifetime: from_millis(20_000),
+        token_lifetime: duration_from_millis(20_000),
         may_expire_early: true,
         new_avatar: LONGER_THAN_TOKEN_LIFETIME,
         existing_avatar: LONGER_THAN_TOKEN_LIFETIME,

@@ -76,14 +76,14 @@ impl Server {
         } else {
             Sandbox::new(settings)?
         };
-        Self::serve_sandbox(sandbox, listen)
+        Self::start_with_sandbox(sandbox, listen)
     }
 
     /// Like [`Server::start`], for an existing sandbox.
     ///
     /// # Errors
     /// The certificate cannot be used, or the address cannot be listened on.
-    pub fn serve_sandbox(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
+    pub fn start_with_sandbox(sandbox: Sandbox, listen: SocketAddr) -> Result<Self, StartError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortInUse { address: listen },
             _ => StartError::Listen { address: listen, source },
@@ -93,10 +93,10 @@ impl Server {
         let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
         let local_url = network::local_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
         let network_url = network::phone_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
-        let phone_url = sandbox.public_url().cloned().unwrap_or(network_url);
+        let phone_url = sandbox.configured_public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
         let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-        let tls = sandbox.tls().map(|tls| tls.build_server_config(hosts.collect())).transpose()?;
+        let tls = sandbox.certificate_source().map(|tls| tls.build_server_config(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
         sandbox.set_local_url(local_url.clone());
         let handle = Handle::new();

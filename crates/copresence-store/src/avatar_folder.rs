@@ -9,7 +9,7 @@
 //! 4. The partial folder is renamed to `OUT/<date>-<visit id>`. `OUT` is fsynced.
 //!
 //! A crash leaves either a partial folder, which [`PartialAvatarFolder::create_or_reopen_folder`] opens again, or a
-//! complete folder, which [`crate::SavedAvatars::find_avatar_with_manifest`] finds.
+//! complete folder, which [`crate::SavedAvatarOperations::find_avatar_with_manifest`] finds.
 
 use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
@@ -18,8 +18,8 @@ use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, FileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file};
-use crate::partial_folder::{is_own_file, partial_folder, remove_partial_folder};
-use crate::saved_avatars::SavedAvatars;
+use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
+use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
 use copresence_protocol::ExportType;
@@ -37,7 +37,7 @@ pub struct PartialAvatarFolder {
     out: Dir,
     out_path: PathBuf,
     dir: Arc<Dir>,
-    path: PathBuf,
+    partial_folder_path: PathBuf,
     visit: VisitId,
     date: Date,
     names: FileNames,
@@ -52,11 +52,11 @@ impl PartialAvatarFolder {
     /// path is a link or a file, or an I/O failure.
     pub fn create_or_reopen_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         disk::create_folder(out)?;
-        if let Some(saved) = SavedAvatars::find_avatar_path(out, visit)? {
+        if let Some(saved) = SavedAvatarOperations::find_avatar_path(out, visit)? {
             return Err(StoreError::AlreadyExists { path: saved });
         }
         let out_path = std::path::absolute(out).io_context("find", out)?;
-        let (name, path) = partial_folder(&out_path, visit);
+        let (name, path) = partial_folder_name_and_path(&out_path, visit);
         let dir = disk::open_folder(&out_path)?;
         if disk::entry_exists(&dir, &name, &path)? {
             // A crash may have occurred between its creation and its fsync.
@@ -74,7 +74,7 @@ impl PartialAvatarFolder {
     /// [`StoreError::ForeignEntry`] if the path is a link or a file, or an I/O failure.
     pub fn reopen_partial_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Option<Self>, StoreError> {
         let out_path = std::path::absolute(out).io_context("find", out)?;
-        let (name, path) = partial_folder(&out_path, visit);
+        let (name, path) = partial_folder_name_and_path(&out_path, visit);
         if !out_path.is_dir() {
             return Ok(None);
         }
@@ -86,8 +86,8 @@ impl PartialAvatarFolder {
     }
 
     /// The path of the partial folder.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn partial_folder_path(&self) -> &Path {
+        &self.partial_folder_path
     }
 
     /// Assigns a file name to the export at `index` in the response. Returns the same name for the same index.
@@ -96,46 +96,46 @@ impl PartialAvatarFolder {
     /// names.
     pub fn assign_file_name(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
-        self.assigned_names.entry(index).or_insert_with(|| names.next_file_name(export_type)).clone()
+        self.assigned_names.entry(index).or_insert_with(|| names.assign_free_file_name(export_type)).clone()
     }
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file) after a crash, because bytes that
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file_after_crash) after a crash, because bytes that
     /// were not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
-    /// [`file_name`](Self::assign_file_name) never assigns, or an I/O failure.
-    pub fn start_partial_file(&self, name: &str) -> Result<PartialFile, StoreError> {
-        self.resume_partial_file(name, u64::MAX)
+    /// [`assign_file_name`](Self::assign_file_name) never assigns, or an I/O failure.
+    pub fn open_partial_file_keeping_all(&self, name: &str) -> Result<PartialFile, StoreError> {
+        self.resume_partial_file_after_crash(name, u64::MAX)
     }
 
     /// Opens a partial file for appending after a crash. Keeps at most `durable` bytes, the number in the journal from
     /// the last [`PartialFile::sync_data`].
     ///
     /// # Errors
-    /// As [`start_file`](Self::start_partial_file).
-    pub fn resume_partial_file(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
-        let path = self.own_file_path(name)?;
+    /// As [`start_file`](Self::open_partial_file_keeping_all).
+    pub fn resume_partial_file_after_crash(&self, name: &str, durable: u64) -> Result<PartialFile, StoreError> {
+        let path = self.avatar_file_path(name)?;
         if disk::entry_exists(&self.dir, name, &path)? {
             return Err(StoreError::AlreadyExists { path });
         }
-        PartialFile::open(Arc::clone(&self.dir), self.path.clone(), name, durable)
+        PartialFile::open_keeping_durable_bytes(Arc::clone(&self.dir), self.partial_folder_path.clone(), name, durable)
     }
 
     /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::ForeignEntry`] for a name that [`file_name`](Self::assign_file_name) never assigns, or an I/O
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an I/O
     /// failure.
-    pub fn reread_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
-        let path = self.own_file_path(name)?;
+    pub fn rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
+        let path = self.avatar_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {
             return Ok(None);
         }
         // A crash may have occurred between the rename and the fsync.
-        disk::sync_folder(&self.dir, &self.path)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)?;
         read_complete_file(&self.dir, name, &path).map(Some)
     }
 
@@ -145,17 +145,17 @@ impl PartialAvatarFolder {
     /// [`StoreError::ContentMismatch`] if the manifest is not marked complete or lists other files than the folder has,
     /// [`StoreError::AlreadyExists`] if the target exists, or an I/O failure. After an error the partial folder is
     /// unchanged, and [`create_or_reopen`](Self::create_or_reopen_folder) opens it again.
-    pub fn publish(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
+    pub fn publish_complete_avatar(self, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if !manifest.complete || !manifest.missing.is_empty() {
-            return Err(self.content_mismatch_error("an incomplete avatar cannot be published".into()));
+            return Err(self.manifest_mismatch_error("an incomplete avatar cannot be published".into()));
         }
         let name = avatar_folder_name(self.date, &self.visit);
         let target = self.out_path.join(&name);
         ensure_target_absent(&self.out, &name, &target)?;
         self.check_and_write_manifest(manifest)?;
-        let from = partial_folder(&self.out_path, &self.visit).0;
+        let from = partial_folder_name_and_path(&self.out_path, &self.visit).0;
         let out_path = self.out_path.clone();
-        let out = self.into_out_dir();
+        let out = self.close_and_return_out_dir();
         out.rename(&from, &out, &name).io_context("rename", &target)?;
         crash_point::reach_crash_point(CrashPoint::Published);
         disk::sync_folder(&out, &out_path)?;
@@ -166,19 +166,19 @@ impl PartialAvatarFolder {
     /// Moves an incomplete avatar to `DATA/incomplete/<date>-<visit id>`, so that it is not among the saved avatars.
     ///
     /// # Errors
-    /// As [`publish`](Self::publish), but the manifest must be marked incomplete.
+    /// As [`publish`](Self::publish_complete_avatar), but the manifest must be marked incomplete.
     pub fn move_to_incomplete_folder(self, data: &DataDir, manifest: &Manifest) -> Result<PathBuf, StoreError> {
         if manifest.complete {
-            return Err(self.content_mismatch_error("it is marked complete".into()));
+            return Err(self.manifest_mismatch_error("it is marked complete".into()));
         }
         let (kept, kept_path) = data.open_incomplete_folder()?;
         let name = avatar_folder_name(self.date, &self.visit);
         let target = kept_path.join(&name);
         ensure_target_absent(&kept, &name, &target)?;
         self.check_and_write_manifest(manifest)?;
-        let (from, from_path) = partial_folder(&self.out_path, &self.visit);
+        let (from, from_path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
-        let out = self.into_out_dir();
+        let out = self.close_and_return_out_dir();
         match out.rename(&from, &kept, &name) {
             Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -188,7 +188,7 @@ impl PartialAvatarFolder {
                 kept.rename(&from, &kept, &name).io_context("rename", &target)?;
                 crash_point::reach_crash_point(CrashPoint::IncompleteRenamed);
                 disk::sync_folder(&kept, &kept_path)?;
-                remove_partial_folder(&folder.into_out_dir(), &from, &from_path)?;
+                remove_partial_folder(&folder.close_and_return_out_dir(), &from, &from_path)?;
             }
             Err(error) => return Err(StoreError::from_io("move", &target, error)),
         }
@@ -204,30 +204,30 @@ impl PartialAvatarFolder {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn discard(self) -> Result<(), StoreError> {
-        let (name, path) = partial_folder(&self.out_path, &self.visit);
+    pub fn remove_folder_and_own_files(self) -> Result<(), StoreError> {
+        let (name, path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let out_path = self.out_path.clone();
-        remove_partial_folder(&self.into_out_dir(), &name, &path)?;
+        remove_partial_folder(&self.close_and_return_out_dir(), &name, &path)?;
         disk::sync_folder_path(&out_path)
     }
 
     /// Opens the existing partial folder in `out`.
     fn open_partial_folder(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
-        let (name, path) = partial_folder(&out_path, visit);
+        let (name, path) = partial_folder_name_and_path(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
         let (names, given) = (FileNames::default(), BTreeMap::new());
-        Ok(Self { out, out_path, dir, path, visit: *visit, date, names, assigned_names: given })
+        Ok(Self { out, out_path, dir, partial_folder_path: path, visit: *visit, date, names, assigned_names: given })
     }
 
     /// Closes the partial folder and returns `OUT`. Windows cannot move or remove an open folder.
-    fn into_out_dir(self) -> Dir {
+    fn close_and_return_out_dir(self) -> Dir {
         self.out
     }
 
     /// The path of a file with a name of this program. Other names are an error.
-    fn own_file_path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let path = self.path.join(name);
-        if file_names::is_own_file_name(name) {
+    fn avatar_file_path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.partial_folder_path.join(name);
+        if file_names::is_avatar_file_name(name) {
             Ok(path)
         } else {
             Err(StoreError::ForeignEntry { path, why: "this program does not use such a name" })
@@ -235,50 +235,53 @@ impl PartialAvatarFolder {
     }
 
     /// The error for a manifest that does not match the folder.
-    fn content_mismatch_error(&self, why: String) -> StoreError {
-        StoreError::ContentMismatch { path: self.path.clone(), why }
+    fn manifest_mismatch_error(&self, why: String) -> StoreError {
+        StoreError::ContentMismatch { path: self.partial_folder_path.clone(), why }
     }
 
     /// Checks the files against the manifest, writes the manifest, and makes everything durable.
     fn check_and_write_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
         if manifest.visit != self.visit {
-            return Err(self.content_mismatch_error("the manifest belongs to another visit".into()));
+            return Err(self.manifest_mismatch_error("the manifest belongs to another visit".into()));
         }
         for listed in &manifest.files {
-            let path = self.own_file_path(&listed.path)?;
+            let path = self.avatar_file_path(&listed.path)?;
             let file = disk::open_regular_file(&self.dir, &listed.path, &path)?;
             let bytes = file.metadata().io_context("look at", &path)?.len();
             if bytes != listed.bytes {
                 let why = format!("{} has {bytes} bytes, but {} are listed", listed.path, listed.bytes);
-                return Err(self.content_mismatch_error(why));
+                return Err(self.manifest_mismatch_error(why));
             }
         }
-        for name in disk::entry_names(&self.dir, &self.path)? {
+        for name in disk::entry_names(&self.dir, &self.partial_folder_path)? {
             let came = manifest.files.iter().map(|file| &file.path);
             let listed = came.chain(manifest.missing.iter().map(|file| &file.path)).any(|path| *path == name);
-            let part = name.strip_suffix(PART_SUFFIX).is_some_and(file_names::is_own_file_name);
-            if (file_names::is_own_file_name(&name) && !listed) || (part && manifest.complete) {
-                return Err(self.content_mismatch_error(format!("{name} is not listed")));
+            let part = name.strip_suffix(PART_SUFFIX).is_some_and(file_names::is_avatar_file_name);
+            if (file_names::is_avatar_file_name(&name) && !listed) || (part && manifest.complete) {
+                return Err(self.manifest_mismatch_error(format!("{name} is not listed")));
             }
         }
-        let path = self.path.join(MANIFEST_NAME);
+        let path = self.partial_folder_path.join(MANIFEST_NAME);
         disk::write_file_atomically(&self.dir, MANIFEST_NAME, &manifest.to_json(), &path, || {
             crash_point::reach_crash_point(CrashPoint::ManifestFlushed);
         })?;
         crash_point::reach_crash_point(CrashPoint::ManifestRenamed);
-        disk::sync_folder(&self.dir, &self.path)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)?;
         crash_point::reach_crash_point(CrashPoint::ManifestDurable);
         Ok(())
     }
 
     /// Copies the folder to `kept` under its partial name. The copy is durable when this returns.
     fn copy_partial_folder(&self, kept: &Dir, kept_path: &Path) -> Result<(), StoreError> {
-        let (name, path) = partial_folder(kept_path, &self.visit);
+        let (name, path) = partial_folder_name_and_path(kept_path, &self.visit);
         remove_partial_folder(kept, &name, &path)?;
         disk::create_subfolder(kept, &name, &path)?;
         let copy = disk::open_subfolder(kept, &name, &path)?;
-        for file in disk::entry_names(&self.dir, &self.path)?.iter().filter(|name| is_own_file(name)) {
-            let (from, to) = (self.path.join(file), path.join(file));
+        for file in disk::entry_names(&self.dir, &self.partial_folder_path)?
+            .iter()
+            .filter(|name| is_avatar_or_manifest_file(name))
+        {
+            let (from, to) = (self.partial_folder_path.join(file), path.join(file));
             let mut source = disk::open_regular_file(&self.dir, file, &from)?;
             let mut target =
                 copy.open_with(file, disk::private_file_options().create_new(true)).io_context("make", &to)?;

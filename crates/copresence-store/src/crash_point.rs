@@ -174,7 +174,7 @@ impl CrashPoint {
     }
 
     /// The step that has just been completed.
-    pub const fn description(self) -> &'static str {
+    pub const fn completed_step_description(self) -> &'static str {
         TABLE[self as usize].2
     }
 }
@@ -188,7 +188,7 @@ pub(crate) struct CommitCrashPoints(pub(crate) CrashPoint, pub(crate) CrashPoint
 #[inline]
 pub fn reach_crash_point(point: CrashPoint) {
     #[cfg(feature = "crash-points")]
-    armed::log_or_crash(point);
+    armed::log_then_crash_if_configured(point);
     #[cfg(not(feature = "crash-points"))]
     let _ = point;
 }
@@ -212,7 +212,7 @@ mod armed {
     static TIMES_REACHED: AtomicU32 = AtomicU32::new(0);
 
     /// Appends the point to the log, and ends the process if it is the configured point.
-    pub(super) fn log_or_crash(point: CrashPoint) {
+    pub(super) fn log_then_crash_if_configured(point: CrashPoint) {
         let config = CONFIG.get_or_init(CrashConfig::from_env);
         if let Some(mut log) = config.log.as_ref() {
             // A single append, so that lines of several threads are not mixed.

@@ -40,7 +40,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_data_dir(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).io_context("find", path)?;
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_folder(&folder)?;
@@ -70,7 +70,7 @@ impl DataDir {
         let path = self.path.join("journal.lock");
         let lock = lock_file_options().open(&path).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
-        Journal::open(&self.path.join("journal.sqlite"))
+        Journal::open_or_create_journal(&self.path.join("journal.sqlite"))
     }
 
     /// Locks a visit. No other process or task can lock it until the lock is dropped or this process ends.
@@ -80,7 +80,7 @@ impl DataDir {
     /// failure.
     pub fn lock_visit(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
-        let (locks_file, path) = self.open_locks_file()?;
+        let (locks_file, path) = self.open_locks_guard_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
         let visit_lock = self.try_take_visit_lock(visit)?;
         crash_point::reach_crash_point(CrashPoint::VisitLocked);
@@ -89,11 +89,11 @@ impl DataDir {
 
     /// Tries to take the lock of a visit, without waiting. The caller must hold the lock of the locks file.
     fn try_take_visit_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
-        VisitLock::take(&self.path.join(LOCK_FOLDER), visit)
+        VisitLock::take_visit_lock(&self.path.join(LOCK_FOLDER), visit)
     }
 
     /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
-    fn open_locks_file(&self) -> Result<(File, PathBuf), StoreError> {
+    fn open_locks_guard_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
         Ok((lock_file_options().open(&path).io_context("open", &path)?, path))
     }
@@ -117,14 +117,14 @@ impl DataDir {
 
     /// Removes what crashes of this program left, unless another process takes a lock or cleans up right now.
     fn remove_crash_leftovers(&self) -> Result<(), StoreError> {
-        let (locks_file, path) = self.open_locks_file()?;
+        let (locks_file, path) = self.open_locks_guard_file()?;
         match locks_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(()),
             Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
         }
         self.remove_stale_locks()?;
-        self.remove_stale_copies()
+        self.remove_interrupted_copies()
     }
 
     fn remove_stale_locks(&self) -> Result<(), StoreError> {
@@ -139,7 +139,7 @@ impl DataDir {
     }
 
     /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
-    fn remove_stale_copies(&self) -> Result<(), StoreError> {
+    fn remove_interrupted_copies(&self) -> Result<(), StoreError> {
         let path = self.incomplete_folder_path();
         let dir = disk::open_folder(&path)?;
         for name in disk::entry_names(&dir, &path)? {
@@ -167,10 +167,10 @@ mod tests {
     #[test]
     fn dropping_a_lock_releases_the_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(&root.path().join("data")).expect("a data folder");
+        let data = DataDir::open_data_dir(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
         let visit_lock = data.lock_visit(&visit).expect("free");
-        assert_eq!(data.lock_visit(&visit).expect_err("held").code(), "visit_held");
+        assert_eq!(data.lock_visit(&visit).expect_err("held").error_code(), "visit_held");
         assert!(data.lock_visit(&VisitId::new()).is_ok());
         drop(visit_lock);
         assert!(data.lock_visit(&visit).is_ok());
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn concurrent_locks_never_share_a_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         let visit = VisitId::new();
         let holders = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {
@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn opening_the_folder_never_makes_a_free_visit_look_locked() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         std::thread::scope(|scope| {
-            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open(root.path()).expect("opened"))));
+            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open_data_dir(root.path()).expect("opened"))));
             for _ in 0..400 {
                 data.lock_visit(&VisitId::new()).expect("nobody else knows of this visit");
             }
@@ -211,13 +211,13 @@ mod tests {
     #[test]
     fn locking_and_cleaning_up_wait_for_each_other() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         let stale = root.path().join(format!("live/{}.lock", VisitId::new()));
         std::fs::write(&stale, "").expect("a stale lock");
 
-        let (locks_file, _) = data.open_locks_file().expect("opens");
+        let (locks_file, _) = data.open_locks_guard_file().expect("opens");
         locks_file.lock_shared().expect("as for locking a visit");
-        DataDir::open(root.path()).expect("opened all the same");
+        DataDir::open_data_dir(root.path()).expect("opened all the same");
         assert!(stale.exists(), "cleaned next time");
         locks_file.unlock().expect("released");
 
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn opening_removes_only_what_a_crash_left() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         let (dead, alive) = (VisitId::new(), VisitId::new());
         let lock = |visit: &VisitId| root.path().join(format!("live/{visit}.lock"));
         std::fs::write(lock(&dead), "").expect("a stale lock");
@@ -243,7 +243,7 @@ mod tests {
         std::fs::write(root.path().join(format!("{PROBE_PREFIX}old")), "").expect("a stale probe");
         let _visit_lock = data.lock_visit(&alive).expect("free");
 
-        DataDir::open(root.path()).expect("opened again");
+        DataDir::open_data_dir(root.path()).expect("opened again");
         assert!(!lock(&dead).exists());
         assert!(lock(&alive).exists());
         assert!(root.path().join("live/notes.txt").exists());

@@ -80,7 +80,7 @@ impl DataDir {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn remove_saved_exchanges(&self, visit: &VisitId) -> Result<bool, StoreError> {
+    pub fn remove_visit_exchange_files(&self, visit: &VisitId) -> Result<bool, StoreError> {
         let at = self.path().join(DiagnosticsFolder::Inspector.folder_name());
         if !at.exists() {
             return Ok(false);
@@ -125,7 +125,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         (root, data)
     }
 
@@ -147,8 +147,8 @@ mod tests {
                 assert_eq!(mode(path.parent().expect("a folder")) & 0o777, 0o700);
             }
         }
-        assert!(data.remove_saved_exchanges(&visit).expect("removed"));
-        assert!(!data.remove_saved_exchanges(&visit).expect("gone"));
+        assert!(data.remove_visit_exchange_files(&visit).expect("removed"));
+        assert!(!data.remove_visit_exchange_files(&visit).expect("gone"));
         assert_eq!(std::fs::read_dir(root.path().join("inspector")).expect("a folder").count(), 1);
     }
 
@@ -170,7 +170,7 @@ mod tests {
         let (_root, data) = data();
         for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
             let refused = data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
-            assert_eq!(refused.code(), "not_ours", "{name}");
+            assert_eq!(refused.error_code(), "not_ours", "{name}");
             assert!(data.write_diagnostics_folder(DiagnosticsFolder::Reports, name, &[]).is_err(), "{name}");
         }
     }

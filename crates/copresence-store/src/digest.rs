@@ -16,7 +16,7 @@ pub struct ParseSha256Error;
 
 impl Sha256 {
     /// Computes the digest of some bytes.
-    pub fn compute(bytes: &[u8]) -> Self {
+    pub fn sha256_of_bytes(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self(sha2::Sha256::digest(bytes).into())
     }
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn digests_are_computed_and_parsed() {
         let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Sha256::compute(b"").to_string(), known);
-        assert_eq!(known.parse(), Ok(Sha256::compute(b"")));
+        assert_eq!(Sha256::sha256_of_bytes(b"").to_string(), known);
+        assert_eq!(known.parse(), Ok(Sha256::sha256_of_bytes(b"")));
         for bad in ["", "e3", &"g".repeat(64), &"é".repeat(32)] {
             assert!(bad.parse::<Sha256>().is_err(), "{bad}");
         }

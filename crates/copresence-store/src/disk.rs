@@ -161,7 +161,7 @@ mod tests {
         let file = root.path().join("file");
         std::fs::write(&file, "x").expect("written");
         let error = create_folder(&file).expect_err("refused");
-        assert_eq!(error.code(), "not_ours");
+        assert_eq!(error.error_code(), "not_ours");
         assert!(create_folder(&file.join("below")).is_err());
         assert_eq!(std::fs::read(&file).expect("still there"), b"x");
     }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 ///
 /// A reservation contains only the bytes that are not written yet, because written bytes already reduce the free space.
 #[derive(Debug)]
-pub struct SpaceReservations {
+pub struct DownloadSpaceReservations {
     path: PathBuf,
     reserved: Mutex<BTreeMap<usize, u64>>,
 }
@@ -18,9 +18,9 @@ pub struct SpaceReservations {
 /// Additional free space for manifests and the journal, in bytes.
 const SAFETY_MARGIN: u64 = 256 * 1024;
 
-impl SpaceReservations {
+impl DownloadSpaceReservations {
     /// Creates reservations on the disk of a folder.
-    pub fn reservations_for_folder(path: &Path) -> Self {
+    pub fn empty_reservations_for_folder(path: &Path) -> Self {
         Self { path: path.to_owned(), reserved: Mutex::default() }
     }
 
@@ -44,7 +44,7 @@ impl SpaceReservations {
     }
 
     /// Reduces the reservation of a file to the bytes that are not written yet.
-    pub fn reduce_reservation(&self, file: usize, bytes: u64) {
+    pub fn reduce_reservation_to_remaining(&self, file: usize, bytes: u64) {
         let mut promised = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = promised.get_mut(&file) {
             *before = bytes.min(*before);
@@ -76,14 +76,14 @@ mod tests {
     fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_space(folder.path()).expect("reported") / 10 * 6;
-        let room = SpaceReservations::reservations_for_folder(folder.path());
+        let room = DownloadSpaceReservations::empty_reservations_for_folder(folder.path());
         room.reserve_space(0, half).expect("it fits");
         let error = room.reserve_space(1, half).expect_err("both do not");
-        assert_eq!(error.code(), "disk_full");
+        assert_eq!(error.error_code(), "disk_full");
         room.reserve_space(2, 1).expect("a failed reservation takes no space");
-        room.reduce_reservation(0, half + 1);
+        room.reduce_reservation_to_remaining(0, half + 1);
         room.reserve_space(1, half).expect_err("a larger value does not reduce the reservation");
-        room.reduce_reservation(7, 1);
+        room.reduce_reservation_to_remaining(7, 1);
         room.reserve_space(0, half / 10).expect("a smaller reservation always succeeds");
         room.reserve_space(1, half).expect("now it fits");
         room.release_reservation(1);

@@ -146,7 +146,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// The stable error code for scripts and reports.
-    pub fn code(&self) -> &'static str {
+    pub fn error_code(&self) -> &'static str {
         match self {
             Self::DiskFull { .. } | Self::NotEnoughSpace { .. } => "disk_full",
             Self::Permission { .. } => "disk_permission",
@@ -168,7 +168,7 @@ impl StoreError {
 
     /// Whether there is not enough disk space.
     pub fn is_disk_full(&self) -> bool {
-        self.code() == "disk_full"
+        self.error_code() == "disk_full"
     }
 
     /// Classifies an I/O error.
@@ -232,7 +232,7 @@ mod tests {
             (io::ErrorKind::NotFound, "disk_io"),
         ] {
             let error = StoreError::from_io("write", "some/file", io::Error::from(kind));
-            assert_eq!(error.code(), code);
+            assert_eq!(error.error_code(), code);
             assert!(error.to_string().contains("some/file"), "{error}");
         }
     }

@@ -29,7 +29,7 @@ pub struct FileNames {
 
 impl FileNames {
     /// Assigns a free name for a type.
-    pub fn next_file_name(&mut self, export_type: &ExportType) -> String {
+    pub fn assign_free_file_name(&mut self, export_type: &ExportType) -> String {
         let (stem, extension) = stem_and_extension(export_type);
         let mut name = format!("{stem}.{extension}");
         let mut count = 1_u32;
@@ -42,7 +42,7 @@ impl FileNames {
 }
 
 /// Whether a name has the form of [`FileNames`]. Names that are read from disk are accepted only then.
-pub fn is_own_file_name(name: &str) -> bool {
+pub fn is_avatar_file_name(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("avatar") else { return false };
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let allowed = |byte: u8| plain(byte) || matches!(byte, b'_' | b'-' | b'.');
@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn name(raw: &str) -> String {
-        FileNames::default().next_file_name(&ExportType::new(raw))
+        FileNames::default().assign_free_file_name(&ExportType::new(raw))
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let mut names = FileNames::default();
         let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
             .iter()
-            .map(|raw| names.next_file_name(&ExportType::new(*raw)))
+            .map(|raw| names.assign_free_file_name(&ExportType::new(*raw)))
             .collect();
         assert_eq!(given, ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]);
     }
@@ -168,15 +168,15 @@ mod tests {
             let mut names = FileNames::default();
             let mut seen = HashSet::new();
             for raw in raws {
-                let name = names.next_file_name(&ExportType::new(&raw));
-                prop_assert!(is_own_file_name(&name), "{name:?} of {raw:?}");
+                let name = names.assign_free_file_name(&ExportType::new(&raw));
+                prop_assert!(is_avatar_file_name(&name), "{name:?} of {raw:?}");
                 prop_assert!(seen.insert(name.to_lowercase()), "{name:?} twice");
             }
         }
 
         #[test]
         fn a_path_is_never_accepted_as_a_name(name in ".*[/\\\\:\0].*") {
-            prop_assert!(!is_own_file_name(&name));
+            prop_assert!(!is_avatar_file_name(&name));
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
     fn similar_names_are_not_accepted() {
         for bad in ["avatar", "avatar.", "avatar..", "avatar.glb.part", "Avatar.glb", "manifest.json", "avatar/../x.y"]
         {
-            assert!(!is_own_file_name(bad), "{bad}");
+            assert!(!is_avatar_file_name(bad), "{bad}");
         }
     }
 }

@@ -5,7 +5,7 @@ use copresence_protocol::ExportType;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Number of first bytes of a file that [`FileFormat::detect`] uses.
+/// Number of first bytes of a file that [`FileFormat::detect_file_format`] uses.
 pub const HEAD_BYTES: usize = 4096;
 
 /// The format of a file, detected from its content and independent of its name and type.
@@ -53,7 +53,7 @@ pub enum FileFormat {
 
 impl FileFormat {
     /// Detects the format from the first [`HEAD_BYTES`] bytes of a file, or from all bytes of a shorter file.
-    pub fn detect(head: &[u8]) -> Self {
+    pub fn detect_file_format(head: &[u8]) -> Self {
         if head.is_empty() {
             return Self::Empty;
         }
@@ -90,7 +90,7 @@ impl FileFormat {
     }
 
     /// Parses a name. Unknown names are [`FileFormat::Unknown`].
-    pub(crate) fn format_from_name(word: &str) -> Self {
+    pub(crate) fn parse_format_name(word: &str) -> Self {
         use serde::de::{IntoDeserializer, value::Error};
         let word: serde::de::value::StrDeserializer<'_, Error> = word.into_deserializer();
         Self::deserialize(word).unwrap_or(Self::Unknown)
@@ -221,14 +221,14 @@ mod tests {
     #[test]
     fn formats_are_detected_from_the_content() {
         for (head, format) in SAMPLES {
-            assert_eq!(FileFormat::detect(head), *format, "{:?}", String::from_utf8_lossy(head));
+            assert_eq!(FileFormat::detect_file_format(head), *format, "{:?}", String::from_utf8_lossy(head));
         }
     }
 
     #[test]
     fn names_are_parsed_and_unknown_ones_are_accepted() {
         for (_, format) in SAMPLES {
-            assert_eq!(FileFormat::format_from_name(format.as_str()), *format);
+            assert_eq!(FileFormat::parse_format_name(format.as_str()), *format);
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
         }
         assert_eq!(serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(), Some(FileFormat::Unknown));

@@ -17,7 +17,7 @@ pub(crate) fn find_integrity_defect(head: &[u8], tail: &[u8], bytes: u64) -> Opt
     if let Some(stated) = glb_stated_length(head).filter(|stated| *stated != bytes) {
         return Some(format!("its header states {stated} bytes, but {bytes} were received"));
     }
-    let format = FileFormat::detect(head);
+    let format = FileFormat::detect_file_format(head);
     if format == FileFormat::Zip && !has_zip_directory(tail) {
         return Some("the end of its directory is missing: it was cut short".to_owned());
     }

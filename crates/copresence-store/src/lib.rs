@@ -5,7 +5,7 @@
 //!   before it is parsed.
 //! * [`PartialAvatarFolder`] → [`PartialFile`] → [`CompleteFile`]: an avatar while it is downloaded, streamed and hashed in
 //!   constant memory. The folder appears by one rename, complete or not at all.
-//! * [`SavedAvatars`], [`Manifest`]: saved avatars.
+//! * [`SavedAvatarOperations`], [`Manifest`]: saved avatars.
 //! * [`FileFormat`]: the format of a file, detected from its content.
 //!
 //! Every call blocks until its result is durable. This crate does not use HTTP and does not read the clock.
@@ -35,19 +35,19 @@ pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{ParseSha256Error, Sha256};
 pub use disk::free_space;
-pub use disk_space::{SpaceReservations, ensure_free_space};
+pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
-pub use file_names::{FileNames, MAX_FILE_NAME, is_own_file_name};
+pub use file_names::{FileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
 pub use journal::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, Journal, PlannedFile, PollAnswer,
-    RedeemNumber, RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem,
-    UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase, VisitRecord,
-    VisitStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, Journal,
+    PartialResponseBody, PlannedFile, PollAnswer, RedeemNumber, RedeemRecord, RedeemState, RetainedData,
+    UnfinishedVisit, UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding,
+    VisitLimits, VisitPhase, VisitRecord, VisitStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;
 pub use partial_file::{CompleteFile, PartialFile};
-pub use saved_avatars::{AvatarRemoval, SavedAvatars};
+pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
 pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

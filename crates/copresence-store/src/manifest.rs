@@ -130,7 +130,7 @@ mod tests {
                 path: "avatar.glb".into(),
                 export_type: "GLB \"as\u{0} sent\"".into(),
                 bytes: 3,
-                sha256: Sha256::compute(b"glb"),
+                sha256: Sha256::sha256_of_bytes(b"glb"),
                 format: FileFormat::Glb,
             }],
             missing: Vec::new(),

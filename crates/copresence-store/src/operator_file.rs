@@ -109,7 +109,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
         (root, data)
     }
 
@@ -149,12 +149,15 @@ mod tests {
         data.write_operator_file(OperatorFile::Settings, b"old").expect("written");
         let large = vec![b'#'; usize::try_from(OperatorFile::Settings.max_bytes()).expect("fits") + 1];
         assert_eq!(
-            data.write_operator_file(OperatorFile::Settings, &large).expect_err("refused").code(),
+            data.write_operator_file(OperatorFile::Settings, &large).expect_err("refused").error_code(),
             "file_too_large"
         );
         assert_eq!(data.read_operator_file(OperatorFile::Settings).expect("reads").as_deref(), Some(&b"old"[..]));
         std::fs::write(root.path().join("settings.toml"), large).expect("written by another program");
-        assert_eq!(data.read_operator_file(OperatorFile::Settings).expect_err("refused").code(), "file_too_large");
+        assert_eq!(
+            data.read_operator_file(OperatorFile::Settings).expect_err("refused").error_code(),
+            "file_too_large"
+        );
     }
 
     #[cfg(unix)]
@@ -164,7 +167,7 @@ mod tests {
         let elsewhere = root.path().join("elsewhere");
         std::fs::write(&elsewhere, "mine").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("logo.png")).expect("linked");
-        assert_eq!(data.read_operator_file(OperatorFile::Logo).expect_err("refused").code(), "not_ours");
+        assert_eq!(data.read_operator_file(OperatorFile::Logo).expect_err("refused").error_code(), "not_ours");
         data.write_operator_file(OperatorFile::Logo, b"logo").expect("the link is replaced");
         assert_eq!(std::fs::read(&elsewhere).expect("still there"), b"mine");
     }

@@ -45,7 +45,12 @@ pub struct CompleteFile {
 
 impl PartialFile {
     /// Opens or creates `<name>.part`. At most `durable` bytes of an existing file are kept, and hashed again.
-    pub(crate) fn open(dir: Arc<Dir>, folder: PathBuf, name: &str, durable: u64) -> Result<Self, StoreError> {
+    pub(crate) fn open_keeping_durable_bytes(
+        dir: Arc<Dir>,
+        folder: PathBuf,
+        name: &str,
+        durable: u64,
+    ) -> Result<Self, StoreError> {
         let part = format!("{name}{PART_SUFFIX}");
         let path = folder.join(&part);
         let file = if disk::entry_exists(&dir, &part, &path)? {
@@ -85,7 +90,7 @@ impl PartialFile {
     }
 
     /// The name of the complete file.
-    pub fn file_name(&self) -> &str {
+    pub fn complete_file_name(&self) -> &str {
         &self.final_name
     }
 
@@ -101,7 +106,7 @@ impl PartialFile {
         }
         let written = self.file.write_all(bytes);
         if written.is_ok() {
-            self.hash_and_count_bytes(bytes);
+            self.hash_and_count_written_bytes(bytes);
             crash_point::reach_crash_point(CrashPoint::BytesWritten);
         } else {
             // A failed write may have written some of the bytes.
@@ -140,7 +145,7 @@ impl PartialFile {
 
     /// The format of the content that was written so far.
     pub fn detected_format(&self) -> FileFormat {
-        FileFormat::detect(&self.head)
+        FileFormat::detect_file_format(&self.head)
     }
 
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
@@ -148,7 +153,7 @@ impl PartialFile {
     /// # Errors
     /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
     /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
-    pub fn finish(self) -> Result<CompleteFile, StoreError> {
+    pub fn finish_partial_file(self) -> Result<CompleteFile, StoreError> {
         let part = self.part_path();
         self.file.sync_all().io_context("flush", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileFlushed);
@@ -178,7 +183,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn discard(self) -> Result<(), StoreError> {
+    pub fn remove_partial_file(self) -> Result<(), StoreError> {
         let path = self.part_path();
         drop(self.file);
         disk::remove_file_if_exists(&self.dir, &format!("{}{PART_SUFFIX}", self.final_name), &path)?;
@@ -191,7 +196,7 @@ impl PartialFile {
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
-    fn hash_and_count_bytes(&mut self, bytes: &[u8]) {
+    fn hash_and_count_written_bytes(&mut self, bytes: &[u8]) {
         self.hasher.update(bytes);
         let room = HEAD_BYTES - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -215,7 +220,7 @@ impl PartialFile {
             if count == 0 {
                 return Ok(());
             }
-            self.hash_and_count_bytes(&buffer[..count]);
+            self.hash_and_count_written_bytes(&buffer[..count]);
         }
     }
 
@@ -225,7 +230,7 @@ impl PartialFile {
             name: self.final_name.clone(),
             bytes: self.resume_offset,
             sha256: Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into()),
-            format: FileFormat::detect(&self.head),
+            format: FileFormat::detect_file_format(&self.head),
             integrity_defect: find_integrity_defect(&self.head, tail, self.resume_offset),
         }
     }
@@ -258,7 +263,7 @@ pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &std::path::Path) 
         name: name.to_owned(),
         bytes,
         sha256: Sha256::wrap_digest_bytes(hasher.finalize().into()),
-        format: FileFormat::detect(&head),
+        format: FileFormat::detect_file_format(&head),
         integrity_defect: find_integrity_defect(&head, &read_tail(&file).io_context("read", path)?, bytes),
     })
 }

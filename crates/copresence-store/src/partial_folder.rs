@@ -11,7 +11,7 @@ use cap_std::fs::Dir;
 use std::path::{Path, PathBuf};
 
 /// Name and path of the partial folder of a visit.
-pub(crate) fn partial_folder(parent: &Path, visit: &VisitId) -> (String, PathBuf) {
+pub(crate) fn partial_folder_name_and_path(parent: &Path, visit: &VisitId) -> (String, PathBuf) {
     let name = format!(".{visit}.partial");
     let path = parent.join(&name);
     (name, path)
@@ -29,7 +29,7 @@ pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Re
         return Ok(());
     }
     let dir = disk::open_subfolder(parent, name, path)?;
-    for file in disk::entry_names(&dir, path)?.iter().filter(|file| is_own_file(file)) {
+    for file in disk::entry_names(&dir, path)?.iter().filter(|file| is_avatar_or_manifest_file(file)) {
         disk::remove_file_if_exists(&dir, file, &path.join(file))?;
     }
     drop(dir);
@@ -38,7 +38,7 @@ pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Re
 }
 
 /// Whether a file name, complete or partial, is one of this program.
-pub(crate) fn is_own_file(name: &str) -> bool {
+pub(crate) fn is_avatar_or_manifest_file(name: &str) -> bool {
     let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
-    name == MANIFEST_NAME || file_names::is_own_file_name(name)
+    name == MANIFEST_NAME || file_names::is_avatar_file_name(name)
 }

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 /// Operations on saved and incomplete avatars.
 #[derive(Debug, Clone, Copy)]
-pub struct SavedAvatars;
+pub struct SavedAvatarOperations;
 
-/// The result of [`SavedAvatars::remove_avatar`].
+/// The result of [`SavedAvatarOperations::remove_avatar`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AvatarRemoval {
+pub struct AvatarRemovalResult {
     /// Number of removed files, including the manifest.
     pub files: usize,
     /// Names of other entries in the folder. They and the folder were kept.
@@ -27,7 +27,7 @@ pub struct AvatarRemoval {
 /// Maximum size of a manifest, in bytes. Large enough for 10,000 files with the longest names.
 const MAX_MANIFEST_BYTES: u64 = 16 * 1024 * 1024;
 
-impl SavedAvatars {
+impl SavedAvatarOperations {
     /// Finds the folder of a visit in `parent` and reads its manifest.
     ///
     /// The folder is durable when this returns, also if a crash occurred directly after the rename, so the journal may
@@ -53,7 +53,7 @@ impl SavedAvatars {
     pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
         let (parent, name) = split_parent_and_name(folder)?;
         let dir = disk::open_subfolder(&disk::open_folder(&parent)?, &name, folder)?;
-        read_manifest_file(&dir, folder)
+        read_manifest_in_open_folder(&dir, folder)
     }
 
     /// Removes an avatar: the files that its manifest lists, the parts of files that it lists as missing, the manifest,
@@ -64,14 +64,14 @@ impl SavedAvatars {
     ///
     /// # Errors
     /// As [`read_manifest`](Self::read_manifest).
-    pub fn remove_avatar(folder: &Path) -> Result<AvatarRemoval, StoreError> {
+    pub fn remove_avatar(folder: &Path) -> Result<AvatarRemovalResult, StoreError> {
         let (parent_path, name) = split_parent_and_name(folder)?;
         if !parent_path.is_dir() {
-            return Ok(AvatarRemoval::default());
+            return Ok(AvatarRemovalResult::default());
         }
         let parent = disk::open_folder(&parent_path)?;
         if !disk::entry_exists(&parent, &name, folder)? {
-            return Ok(AvatarRemoval::default());
+            return Ok(AvatarRemovalResult::default());
         }
         let dir = disk::open_subfolder(&parent, &name, folder)?;
         if was_removal_interrupted(&dir, folder)? {
@@ -79,15 +79,15 @@ impl SavedAvatars {
             drop(dir);
             disk::remove_folder_if_empty(&parent, &name, folder)?;
             disk::sync_folder(&parent, &parent_path)?;
-            return Ok(AvatarRemoval { files: 0, foreign_entries: left });
+            return Ok(AvatarRemovalResult { files: 0, foreign_entries: left });
         }
-        let manifest = read_manifest_file(&dir, folder)?;
+        let manifest = read_manifest_in_open_folder(&dir, folder)?;
         let whole = manifest.files.iter().map(|file| file.path.clone());
         let rest = manifest.missing.iter().flat_map(|file| [file.path.clone(), format!("{}{PART_SUFFIX}", file.path)]);
         let mut files = 0;
         for file in whole.chain(rest) {
             // A manifest may have been edited, so other names are ignored.
-            if file_names::is_own_file_name(file.strip_suffix(PART_SUFFIX).unwrap_or(&file)) {
+            if file_names::is_avatar_file_name(file.strip_suffix(PART_SUFFIX).unwrap_or(&file)) {
                 files += usize::from(disk::remove_file_if_exists(&dir, &file, &folder.join(&file))?);
             }
         }
@@ -100,7 +100,7 @@ impl SavedAvatars {
         disk::remove_folder_if_empty(&parent, &name, folder)?;
         disk::sync_folder(&parent, &parent_path)?;
         crash_point::reach_crash_point(CrashPoint::AvatarRemoved);
-        Ok(AvatarRemoval { files, foreign_entries: left })
+        Ok(AvatarRemovalResult { files, foreign_entries: left })
     }
 
     /// Finds the folder of a visit by its name. Does not check its content.
@@ -124,13 +124,13 @@ impl SavedAvatars {
 fn was_removal_interrupted(dir: &Dir, folder: &Path) -> Result<bool, StoreError> {
     let ours = |name: &String| {
         let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
-        name == MANIFEST_NAME || file_names::is_own_file_name(name)
+        name == MANIFEST_NAME || file_names::is_avatar_file_name(name)
     };
     Ok(!disk::entry_names(dir, folder)?.iter().any(ours))
 }
 
 /// Reads the manifest in an open folder.
-fn read_manifest_file(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
+fn read_manifest_in_open_folder(dir: &Dir, folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST_NAME);
     if !disk::entry_exists(dir, MANIFEST_NAME, &path)? {
         return Err(StoreError::ForeignEntry { path: folder.to_owned(), why: "it has no manifest of this program" });

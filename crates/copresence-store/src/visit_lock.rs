@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The lock of a visit. Released when dropped, and by the system when the process ends in any way.
 #[derive(Debug)]
 pub struct VisitLock {
-    visit: VisitId,
+    locked_visit_id: VisitId,
     path: PathBuf,
     /// Open for its file lock.
     file: Option<File>,
@@ -20,7 +20,7 @@ impl VisitLock {
     ///
     /// # Errors
     /// [`StoreError::VisitLocked`] while another process or task has the lock; failures of the disk.
-    pub(crate) fn take(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
+    pub(crate) fn take_visit_lock(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
         let path = lock_folder.join(format!("{visit}.lock"));
         loop {
             let file = lock_file_options().open(&path).io_context("open", &path)?;
@@ -30,15 +30,15 @@ impl VisitLock {
                 Err(TryLockError::Error(error)) => return Err(StoreError::from_io("lock", &path, error)),
             }
             // The previous holder removes the file while it has the lock: a lock on a removed file does not count.
-            if is_same_file(&file, &path) {
-                return Ok(Self { visit: *visit, path, file: Some(file) });
+            if is_open_file_at_path(&file, &path) {
+                return Ok(Self { locked_visit_id: *visit, path, file: Some(file) });
             }
         }
     }
 
     /// The locked visit.
-    pub fn visit(&self) -> &VisitId {
-        &self.visit
+    pub fn locked_visit_id(&self) -> &VisitId {
+        &self.locked_visit_id
     }
 }
 
@@ -48,7 +48,7 @@ impl Drop for VisitLock {
         if let Err(error) = std::fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::debug!(visit = %self.visit, %error, "the lock file could not be removed");
+            tracing::debug!(visit = %self.locked_visit_id, %error, "the lock file could not be removed");
         }
         self.file.take();
     }
@@ -64,7 +64,7 @@ pub(crate) fn lock_file_options() -> OpenOptions {
 }
 
 #[cfg(unix)]
-fn is_same_file(file: &File, path: &Path) -> bool {
+fn is_open_file_at_path(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     match (file.metadata(), std::fs::symlink_metadata(path)) {
         (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
@@ -73,7 +73,7 @@ fn is_same_file(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_same_file(_file: &File, path: &Path) -> bool {
+fn is_open_file_at_path(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
@@ -86,10 +86,10 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
         let file = lock_file_options().open(&path).expect("made");
-        assert!(is_same_file(&file, &path));
+        assert!(is_open_file_at_path(&file, &path));
         std::fs::remove_file(&path).expect("removed");
-        assert!(!is_same_file(&file, &path));
+        assert!(!is_open_file_at_path(&file, &path));
         let _another = lock_file_options().open(&path).expect("made anew");
-        assert!(!is_same_file(&file, &path));
+        assert!(!is_open_file_at_path(&file, &path));
     }
 }

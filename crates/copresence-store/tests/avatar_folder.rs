@@ -6,7 +6,7 @@ use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
     CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes, SCHEMA_VERSION,
-    SavedAvatars, Sha256, StoreError, VisitId,
+    SavedAvatarOperations, Sha256, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -45,10 +45,10 @@ fn incomplete_manifest(visit: VisitId, files: &[(&CompleteFile, &str)], missing:
 fn folder_with_glb(out: &Path, visit: &VisitId) -> (PartialAvatarFolder, CompleteFile) {
     let mut folder = PartialAvatarFolder::create_or_reopen_folder(out, visit, DAY).expect("a folder");
     let name = folder.assign_file_name(0, &ExportType::new("glb"));
-    let mut file = folder.start_partial_file(&name).expect("a file");
+    let mut file = folder.open_partial_file_keeping_all(&name).expect("a file");
     file.append_bytes(b"glTF\x02\0\0\0").expect("written");
     file.append_bytes(b"\x0c\0\0\0").expect("written");
-    let whole = file.finish().expect("whole");
+    let whole = file.finish_partial_file().expect("whole");
     (folder, whole)
 }
 
@@ -67,18 +67,21 @@ fn an_avatar_is_published_complete_by_one_rename() {
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(&out, &visit);
     assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
-    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert_eq!(whole.sha256, Sha256::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(entry_names(&out), [format!(".{visit}.partial")], "nothing is published yet");
-    assert!(SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
+    assert!(SavedAvatarOperations::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
 
     let manifest = manifest(visit, &[(&whole, "GLB")]);
-    let saved = folder.publish(&manifest).expect("published");
+    let saved = folder.publish_complete_avatar(&manifest).expect("published");
     assert_eq!(saved, out.join(format!("2026-11-22-{visit}")));
     assert_eq!(entry_names(&out), [format!("2026-11-22-{visit}")]);
     assert_eq!(entry_names(&saved), ["avatar.glb", "manifest.json"]);
-    assert_eq!(SavedAvatars::find_avatar_with_manifest(&out, &visit).expect("looked"), Some((saved, manifest)));
     assert_eq!(
-        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("saved already").code(),
+        SavedAvatarOperations::find_avatar_with_manifest(&out, &visit).expect("looked"),
+        Some((saved, manifest))
+    );
+    assert_eq!(
+        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("saved already").error_code(),
         "folder_exists"
     );
 }
@@ -97,13 +100,13 @@ async fn everything_is_private() {
         }
     }
     let root = temp_folder();
-    let data = copresence_store::DataDir::open(&root.path().join("data")).expect("a data folder");
+    let data = copresence_store::DataDir::open_data_dir(&root.path().join("data")).expect("a data folder");
     let journal = data.open_journal().expect("a journal");
     let visit = VisitId::new();
     let _lock = data.lock_visit(&visit).expect("free");
-    journal.record_start(&common::visit_start(visit, false)).await.expect("begun");
+    journal.record_visit_start(&common::visit_start(visit, false)).await.expect("begun");
     let (folder, whole) = folder_with_glb(&root.path().join("out"), &visit);
-    folder.start_partial_file("avatar.png").expect("a part").append_bytes(b"x").expect("written");
+    folder.open_partial_file_keeping_all("avatar.png").expect("a part").append_bytes(b"x").expect("written");
     folder
         .move_to_incomplete_folder(&data, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar.png"))
         .expect("kept");
@@ -120,7 +123,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let root = temp_folder();
     let visit = VisitId::new();
     let (folder, _) = folder_with_glb(root.path(), &visit);
-    let mut part = folder.start_partial_file("avatar_fbx.zip").expect("a file");
+    let mut part = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
     part.append_bytes(b"PK\x03\x04sure").expect("written");
     assert_eq!(part.sync_data().expect("durable"), 8);
     part.append_bytes(b"unsure").expect("written");
@@ -129,17 +132,20 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     let folder = PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY)
         .expect("looked")
         .expect("left by the crash");
-    let whole = folder.reread_complete_file("avatar.glb").expect("read").expect("the file");
-    assert_eq!(whole.sha256, Sha256::compute(b"glTF\x02\0\0\0\x0c\0\0\0"));
-    assert!(folder.reread_complete_file("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
-    assert_eq!(folder.start_partial_file("avatar.glb").expect_err("whole already").code(), "folder_exists");
-    let mut part = folder.resume_partial_file("avatar_fbx.zip", 8).expect("a part");
+    let whole = folder.rehash_complete_file("avatar.glb").expect("read").expect("the file");
+    assert_eq!(whole.sha256, Sha256::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert!(folder.rehash_complete_file("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
+    assert_eq!(
+        folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
+        "folder_exists"
+    );
+    let mut part = folder.resume_partial_file_after_crash("avatar_fbx.zip", 8).expect("a part");
     assert_eq!(part.resume_offset(), 8);
     part.append_bytes(b" and the rest").expect("written");
-    let zip = part.finish().expect("whole");
-    assert_eq!(zip.sha256, Sha256::compute(b"PK\x03\x04sure and the rest"));
+    let zip = part.finish_partial_file().expect("whole");
+    assert_eq!(zip.sha256, Sha256::sha256_of_bytes(b"PK\x03\x04sure and the rest"));
     assert_eq!(zip.format, FileFormat::Zip);
-    folder.publish(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
+    folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
     assert!(PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").is_none());
 }
 
@@ -147,25 +153,25 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 fn bytes_over_the_size_limit_are_not_written() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start_partial_file("avatar.glb").expect("a file").with_size_limit(10);
+    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file").with_size_limit(10);
     file.append_bytes(b"0123456789").expect("just fits");
     let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
     assert_eq!(file.resume_offset(), 10);
     file.remove_written_bytes().expect("emptied");
     file.append_bytes(b"again").expect("written");
-    assert_eq!(file.finish().expect("whole").sha256, Sha256::compute(b"again"));
+    assert_eq!(file.finish_partial_file().expect("whole").sha256, Sha256::sha256_of_bytes(b"again"));
 }
 
 #[test]
 fn a_partial_file_can_be_discarded() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.start_partial_file("avatar.glb").expect("a file");
+    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
     assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
-    file.discard().expect("discarded");
-    assert!(entry_names(folder.path()).is_empty());
+    file.remove_partial_file().expect("discarded");
+    assert!(entry_names(folder.partial_folder_path()).is_empty());
 }
 
 #[test]
@@ -176,7 +182,9 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let reopen =
         || PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").expect("still there");
     let good = manifest(visit, &[(&whole, "glb")]);
-    let code = |folder: PartialAvatarFolder, manifest: &Manifest| folder.publish(manifest).expect_err("refused").code();
+    let code = |folder: PartialAvatarFolder, manifest: &Manifest| {
+        folder.publish_complete_avatar(manifest).expect_err("refused").error_code()
+    };
 
     assert_eq!(code(folder, &incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip")), "manifest_disagrees");
     assert_eq!(code(reopen(), &manifest(VisitId::new(), &[(&whole, "glb")])), "manifest_disagrees");
@@ -190,12 +198,12 @@ fn a_folder_that_does_not_match_its_manifest_is_not_published() {
     let mut outside = good.clone();
     outside.files[0].path = "../../etc/passwd".into();
     assert_eq!(code(reopen(), &outside), "not_ours");
-    drop(reopen().start_partial_file("avatar.png").expect("a part"));
+    drop(reopen().open_partial_file_keeping_all("avatar.png").expect("a part"));
     assert_eq!(code(reopen(), &good), "manifest_disagrees", "a partial file is left");
-    reopen().start_partial_file("avatar.png").expect("a part").discard().expect("discarded");
+    reopen().open_partial_file_keeping_all("avatar.png").expect("a part").remove_partial_file().expect("discarded");
 
     assert_eq!(entry_names(root.path()), [format!(".{visit}.partial")], "nothing was published");
-    reopen().publish(&good).expect("published");
+    reopen().publish_complete_avatar(&good).expect("published");
 }
 
 #[test]
@@ -206,7 +214,7 @@ fn existing_files_and_folders_are_not_overwritten() {
     let (folder, whole) = folder_with_glb(root.path(), &visit);
     let target = root.path().join(format!("2026-11-22-{visit}"));
     std::fs::write(&target, "somebody's").expect("in the way");
-    let error = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect_err("refused");
+    let error = folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb")])).expect_err("refused");
     assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
     assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
 
@@ -215,7 +223,7 @@ fn existing_files_and_folders_are_not_overwritten() {
     let folder =
         PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").expect("still there");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
-    assert_eq!(folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").code(), "folder_exists");
+    assert_eq!(folder.move_to_incomplete_folder(&data, &listed).expect_err("refused").error_code(), "folder_exists");
     assert!(entry_names(&kept).is_empty());
 }
 
@@ -225,21 +233,24 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    folder.start_partial_file("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
+    folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a part").append_bytes(b"PK").expect("written");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(kept, data.path().join(format!("incomplete/2026-11-22-{visit}")));
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(entry_names(root.path()).is_empty());
     assert_eq!(
-        SavedAvatars::find_avatar_with_manifest(&data.incomplete_folder_path(), &visit).expect("looked"),
+        SavedAvatarOperations::find_avatar_with_manifest(&data.incomplete_folder_path(), &visit).expect("looked"),
         Some((kept.clone(), listed))
     );
 
-    let removed = SavedAvatars::remove_avatar(&kept).expect("removed");
+    let removed = SavedAvatarOperations::remove_avatar(&kept).expect("removed");
     assert_eq!((removed.files, removed.foreign_entries.len()), (3, 0));
     assert!(!kept.exists());
-    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("no error"), copresence_store::AvatarRemoval::default());
+    assert_eq!(
+        SavedAvatarOperations::remove_avatar(&kept).expect("no error"),
+        copresence_store::AvatarRemovalResult::default()
+    );
 }
 
 #[test]
@@ -248,13 +259,13 @@ fn a_complete_error_page_is_listed_as_missing_and_removed_with_the_avatar() {
     let (_data_root, data) = temp_data_dir();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    let mut page = folder.start_partial_file("avatar_fbx.zip").expect("a file");
+    let mut page = folder.open_partial_file_keeping_all("avatar_fbx.zip").expect("a file");
     page.append_bytes(b"<!doctype html>").expect("written");
-    page.finish().expect("whole, and no zip");
+    page.finish_partial_file().expect("whole, and no zip");
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar_fbx.zip");
     let kept = folder.move_to_incomplete_folder(&data, &listed).expect("kept");
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip", "manifest.json"]);
-    assert_eq!(SavedAvatars::remove_avatar(&kept).expect("removed").files, 3);
+    assert_eq!(SavedAvatarOperations::remove_avatar(&kept).expect("removed").files, 3);
     assert!(!kept.exists());
 }
 
@@ -263,16 +274,16 @@ fn removing_keeps_other_files() {
     let root = temp_folder();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
+    let saved = folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb")])).expect("published");
     std::fs::write(saved.join("notes.txt"), "mine").expect("a file of another program");
-    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    let removed = SavedAvatarOperations::remove_avatar(&saved).expect("removed");
     assert_eq!(removed.foreign_entries, ["notes.txt"]);
     assert_eq!(entry_names(&saved), ["notes.txt"]);
-    let again = SavedAvatars::remove_avatar(&saved).expect("no file of this program is left");
+    let again = SavedAvatarOperations::remove_avatar(&saved).expect("no file of this program is left");
     assert_eq!((again.files, again.foreign_entries), (0, vec!["notes.txt".to_owned()]));
     assert_eq!(entry_names(&saved), ["notes.txt"]);
     std::fs::write(saved.join("avatar.glb"), "unknown").expect("a file with a name of this program");
-    assert_eq!(SavedAvatars::remove_avatar(&saved).expect_err("no manifest").code(), "not_ours");
+    assert_eq!(SavedAvatarOperations::remove_avatar(&saved).expect_err("no manifest").error_code(), "not_ours");
     assert_eq!(entry_names(&saved), ["avatar.glb", "notes.txt"]);
 }
 
@@ -281,11 +292,14 @@ fn a_removal_that_was_interrupted_after_the_manifest_is_completed() {
     let root = temp_folder();
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
-    let saved = folder.publish(&manifest(visit, &[(&whole, "glb")])).expect("published");
+    let saved = folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb")])).expect("published");
     for name in ["avatar.glb", copresence_store::MANIFEST_NAME] {
         std::fs::remove_file(saved.join(name)).expect("removed");
     }
-    assert_eq!(SavedAvatars::remove_avatar(&saved).expect("finished"), copresence_store::AvatarRemoval::default());
+    assert_eq!(
+        SavedAvatarOperations::remove_avatar(&saved).expect("finished"),
+        copresence_store::AvatarRemovalResult::default()
+    );
     assert!(!saved.exists());
 }
 
@@ -295,13 +309,13 @@ fn an_edited_manifest_does_not_remove_other_files() {
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(root.path(), &visit);
     let mut edited = manifest(visit, &[(&whole, "glb")]);
-    let saved = folder.publish(&edited).expect("published");
+    let saved = folder.publish_complete_avatar(&edited).expect("published");
     for (path, content) in [("notes.txt", "mine"), ("../precious", "precious"), ("avatar.png", "later")] {
         std::fs::write(saved.join(path), content).expect("written");
         edited.files.push(ManifestFile { path: path.into(), ..edited.files[0].clone() });
     }
     std::fs::write(saved.join(copresence_store::MANIFEST_NAME), edited.to_json()).expect("edited");
-    let removed = SavedAvatars::remove_avatar(&saved).expect("removed");
+    let removed = SavedAvatarOperations::remove_avatar(&saved).expect("removed");
     assert_eq!((removed.files, removed.foreign_entries), (3, vec!["notes.txt".to_owned()]));
     assert!(root.path().join("precious").exists());
 }
@@ -310,11 +324,11 @@ fn an_edited_manifest_does_not_remove_other_files() {
 fn discarding_keeps_other_files() {
     let root = temp_folder();
     let (gone, stays) = (VisitId::new(), VisitId::new());
-    folder_with_glb(root.path(), &gone).0.discard().expect("discarded");
+    folder_with_glb(root.path(), &gone).0.remove_folder_and_own_files().expect("discarded");
     let (folder, _) = folder_with_glb(root.path(), &stays);
-    let path = folder.path().to_owned();
+    let path = folder.partial_folder_path().to_owned();
     std::fs::write(path.join("notes.txt"), "mine").expect("a file of another program");
-    folder.discard().expect("discarded");
+    folder.remove_folder_and_own_files().expect("discarded");
     assert_eq!(entry_names(root.path()), [format!(".{stays}.partial")]);
     assert_eq!(entry_names(&path), ["notes.txt"]);
 }
@@ -334,29 +348,29 @@ fn symlinks_are_not_followed() {
     let visit = VisitId::new();
     symlink(&elsewhere, out.join(format!(".{visit}.partial"))).expect("planted");
     assert_eq!(
-        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("refused").code(),
+        PartialAvatarFolder::create_or_reopen_folder(&out, &visit, DAY).expect_err("refused").error_code(),
         "not_ours"
     );
 
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(&out, &visit);
-    symlink(&precious, folder.path().join("avatar.png.part")).expect("planted");
-    assert!(folder.start_partial_file("avatar.png").is_err());
-    symlink(&precious, folder.path().join("manifest.json.part")).expect("planted");
+    symlink(&precious, folder.partial_folder_path().join("avatar.png.part")).expect("planted");
+    assert!(folder.open_partial_file_keeping_all("avatar.png").is_err());
+    symlink(&precious, folder.partial_folder_path().join("manifest.json.part")).expect("planted");
     symlink(&elsewhere, out.join(format!("2026-11-22-{visit}"))).expect("planted");
-    std::fs::remove_file(folder.path().join("avatar.png.part")).expect("removed");
+    std::fs::remove_file(folder.partial_folder_path().join("avatar.png.part")).expect("removed");
     let listed = manifest(visit, &[(&whole, "glb")]);
-    assert_eq!(folder.publish(&listed).expect_err("refused").code(), "folder_exists");
+    assert_eq!(folder.publish_complete_avatar(&listed).expect_err("refused").error_code(), "folder_exists");
     std::fs::remove_file(out.join(format!("2026-11-22-{visit}"))).expect("removed");
     let folder = PartialAvatarFolder::reopen_partial_folder(&out, &visit, DAY).expect("looked").expect("the file");
-    let saved = folder.publish(&listed).expect("published");
+    let saved = folder.publish_complete_avatar(&listed).expect("published");
 
     let alias = out.join(format!("2026-11-23-{visit}"));
     symlink(&saved, &alias).expect("planted");
-    assert_eq!(SavedAvatars::remove_avatar(&alias).expect_err("refused").code(), "not_ours");
+    assert_eq!(SavedAvatarOperations::remove_avatar(&alias).expect_err("refused").error_code(), "not_ours");
     std::fs::remove_file(saved.join("avatar.glb")).expect("removed");
     symlink(&precious, saved.join("avatar.glb")).expect("planted");
-    SavedAvatars::remove_avatar(&saved).expect("removed");
+    SavedAvatarOperations::remove_avatar(&saved).expect("removed");
     assert_eq!(std::fs::read(&precious).expect("still there"), b"precious");
     assert_eq!(entry_names(&elsewhere), ["precious"]);
 }
@@ -375,7 +389,7 @@ fn file_names_depend_only_on_types_and_order() {
     assert_eq!(named(&mut first), given, "repeated calls return the same names");
     assert_eq!(named(&mut second), given);
     for bad in ["manifest.json", "../avatar.glb", "/etc/passwd", "avatar.glb.part", ""] {
-        assert_eq!(first.start_partial_file(bad).expect_err(bad).code(), "not_ours");
+        assert_eq!(first.open_partial_file_keeping_all(bad).expect_err(bad).error_code(), "not_ours");
     }
 }
 
@@ -389,7 +403,7 @@ fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
-    copresence_store::DataDir::open(data.path()).expect("opened again");
+    copresence_store::DataDir::open_data_dir(data.path()).expect("opened again");
     assert_eq!(entry_names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
 }
 
@@ -406,22 +420,22 @@ proptest! {
         let root = temp_folder();
         let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
         let cut = cut.index(bytes.len() + 1);
-        let mut part = folder.start_partial_file("avatar.glb").expect("a file");
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
         for piece in bytes[..cut].chunks(piece) {
             part.append_bytes(piece).expect("written");
         }
         drop(part);
-        let mut part = folder.start_partial_file("avatar.glb").expect("opened again");
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opened again");
         prop_assert_eq!(part.resume_offset(), cut as u64);
         for piece in bytes[cut..].chunks(piece) {
             part.append_bytes(piece).expect("written");
         }
-        let whole = part.finish().expect("whole");
-        prop_assert_eq!(whole.sha256, Sha256::compute(&bytes));
-        prop_assert_eq!(whole.format, FileFormat::detect(&bytes));
-        let read_again = folder.reread_complete_file("avatar.glb").expect("read");
+        let whole = part.finish_partial_file().expect("whole");
+        prop_assert_eq!(whole.sha256, Sha256::sha256_of_bytes(&bytes));
+        prop_assert_eq!(whole.format, FileFormat::detect_file_format(&bytes));
+        let read_again = folder.rehash_complete_file("avatar.glb").expect("read");
         prop_assert_eq!(Some(whole), read_again);
-        prop_assert_eq!(std::fs::read(folder.path().join("avatar.glb")).expect("read"), bytes);
+        prop_assert_eq!(std::fs::read(folder.partial_folder_path().join("avatar.glb")).expect("read"), bytes);
     }
 }
 
@@ -461,18 +475,18 @@ fn full_other_and_read_only_disks_are_handled() {
 #[ignore = "run by the test above in a private namespace"]
 async fn special_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
-    let data = copresence_store::DataDir::open(&disks.join("other/data")).expect("a data folder");
+    let data = copresence_store::DataDir::open_data_dir(&disks.join("other/data")).expect("a data folder");
 
     // A full disk is reported, received bytes are kept, and the download resumes when there is space.
     let (small, visit) = (disks.join("small/out"), VisitId::new());
     let (folder, whole) = folder_with_glb(&small, &visit);
     std::fs::write(disks.join("small/ballast"), vec![1; 100 * 1024]).expect("ballast");
-    let mut part = folder.start_partial_file("avatar.png").expect("a file");
+    let mut part = folder.open_partial_file_keeping_all("avatar.png").expect("a file");
     let error = std::iter::repeat_with(|| part.append_bytes(&[7; 10_000])).take(64).find_map(Result::err);
-    assert_eq!(error.expect("it is full").code(), "disk_full");
+    assert_eq!(error.expect("it is full").error_code(), "disk_full");
     let received = part.resume_offset();
     assert!(received > 0);
-    let length = std::fs::metadata(folder.path().join("avatar.png.part")).expect("the file").len();
+    let length = std::fs::metadata(folder.partial_folder_path().join("avatar.png.part")).expect("the file").len();
     assert_eq!(length, received, "no bytes of the failed write");
     assert!(copresence_store::free_space(&small).is_some_and(|free| free < 10_000));
 
@@ -482,11 +496,11 @@ async fn special_disks() {
     while std::io::Write::write(&mut rest, &[1; 512]).is_ok_and(|count| count > 0) {}
     let listed = incomplete_manifest(visit, &[(&whole, "glb")], "avatar.png");
     let sealed = folder.move_to_incomplete_folder(&data, &listed);
-    assert_eq!(sealed.expect_err("no space for the manifest").code(), "disk_full");
+    assert_eq!(sealed.expect_err("no space for the manifest").error_code(), "disk_full");
     std::fs::remove_file(disks.join("small/ballast")).expect("removed");
     std::fs::remove_file(disks.join("small/rest")).expect("removed");
     let folder = PartialAvatarFolder::reopen_partial_folder(&small, &visit, DAY).expect("looked").expect("still there");
-    let mut part = folder.resume_partial_file("avatar.png", received).expect("resumed");
+    let mut part = folder.resume_partial_file_after_crash("avatar.png", received).expect("resumed");
     assert_eq!(part.resume_offset(), received);
     part.append_bytes(b"more").expect("there is space");
     drop(part);
@@ -497,17 +511,17 @@ async fn special_disks() {
     assert_eq!(entry_names(&data.incomplete_folder_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
-    let cramped = copresence_store::DataDir::open(&disks.join("small/data")).expect("a data folder");
+    let cramped = copresence_store::DataDir::open_data_dir(&disks.join("small/data")).expect("a data folder");
     let journal = cramped.open_journal().expect("a journal");
     let id = VisitId::new();
-    journal.record_start(&common::visit_start(id, false)).await.expect("begun");
+    journal.record_visit_start(&common::visit_start(id, false)).await.expect("begun");
     journal
-        .record_token(&id, &common::export_token("a-token-of-the-test"), "link", None, time_at(1))
+        .record_issued_token(&id, &common::export_token("a-token-of-the-test"), "link", None, time_at(1))
         .await
         .expect("issued");
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     let error = journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], time_at(3)).await.expect_err("full");
-    assert_eq!(error.code(), "disk_full", "{error}");
+    assert_eq!(error.error_code(), "disk_full", "{error}");
     journal.record_lost_answer(&id, no, "the disk was full", b"", time_at(4)).await.expect("a small note still fits");
     assert_eq!(journal.load_unfinished_visits().await.expect("readable").len(), 1);
 
@@ -515,9 +529,9 @@ async fn special_disks() {
     for error in [
         PartialAvatarFolder::create_or_reopen_folder(&disks.join("fixed/out"), &VisitId::new(), DAY)
             .expect_err("refused"),
-        copresence_store::DataDir::open(&disks.join("fixed")).expect_err("refused"),
+        copresence_store::DataDir::open_data_dir(&disks.join("fixed")).expect_err("refused"),
     ] {
-        assert_eq!(error.code(), "disk_permission", "{error}");
+        assert_eq!(error.error_code(), "disk_permission", "{error}");
     }
     println!("all three disks were tried");
 }

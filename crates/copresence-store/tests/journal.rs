@@ -6,7 +6,7 @@ use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visi
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
     AnswerKind, DataDir, FileFormat, FileProgress, FileState, Journal, PlannedFile, PollAnswer, RedeemNumber,
-    RedeemOutcome, RetainedData, Sha256, StoreError, UnfinishedRedeemState, VisitId, VisitPhase,
+    RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -26,9 +26,9 @@ fn planned_file(index: usize, name: &str) -> PlannedFile {
 /// Records a visit with a token.
 async fn visit_with_token(journal: &Journal) -> VisitId {
     let id = VisitId::new();
-    journal.record_start(&visit_start(id, false)).await.expect("begun");
+    journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     journal
-        .record_token(&id, &export_token(TOKEN), &format!("https://link.test/?token={TOKEN}"), None, time_at(1))
+        .record_issued_token(&id, &export_token(TOKEN), &format!("https://link.test/?token={TOKEN}"), None, time_at(1))
         .await
         .expect("issued");
     id
@@ -57,20 +57,20 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", time_at(3)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
     let left = journal.load_unfinished_visits().await.expect("read").pop().and_then(|left| left.redeem);
-    let state = UnfinishedRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
+    let state = UnfinishedVisitRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
-    journal.record_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
-    journal.record_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
+    journal.record_visit_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
+    journal.record_visit_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
-    journal.record_complete_file(&id, 0, 3, &Sha256::compute(b"abc"), FileFormat::Glb).await.expect("whole");
-    assert_eq!(journal.record_end(&id, &visit_ending(0)).await.expect("ended"), RetainedData::Nothing);
+    journal.record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb).await.expect("whole");
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(0)).await.expect("ended"), RetainedData::Nothing);
 
     assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
-    let detail = journal.load_visit(&id).await.expect("read").expect("a record");
+    let detail = journal.load_detailed_visit_record(&id).await.expect("read").expect("a record");
     assert_eq!(detail.visit.start, visit_start(id, false));
     assert_eq!(detail.visit.ending, Some(visit_ending(0)));
     assert_eq!(detail.visit.times.associated, Some(time_at(3)));
@@ -78,12 +78,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     assert_eq!(detail.redeems.len(), 2);
     assert!(matches!(
         detail.redeems[0].outcome,
-        RedeemOutcome::Answered {
-            status: 200,
-            delivered: Some(false),
-            body_size: 22,
-            kind: Some(AnswerKind::Progress)
-        }
+        RedeemState::Answered { status: 200, delivered: Some(false), body_size: 22, kind: Some(AnswerKind::Progress) }
     ));
     assert!(matches!(&detail.files[0].state, FileState::Complete { bytes: 3, format: FileFormat::Glb, .. }));
     for file in std::fs::read_dir(root.path()).expect("a list") {
@@ -102,11 +97,13 @@ async fn steps_that_are_not_allowed_are_refused() {
     let journal = data.open_journal().expect("a journal");
     let id = VisitId::new();
     assert!(matches!(journal.record_redeem_intent(&id, time_at(0)).await, Err(StoreError::UnknownVisit { .. })));
-    journal.record_start(&visit_start(id, false)).await.expect("begun");
-    assert!(is_refused(journal.record_start(&visit_start(id, false)).await), "started twice");
+    journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
+    assert!(is_refused(journal.record_visit_start(&visit_start(id, false)).await), "started twice");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(1)).await), "no token");
-    journal.record_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
-    assert!(is_refused(journal.record_token(&id, &export_token("another-token-123"), "link", None, time_at(1)).await));
+    journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
+    assert!(is_refused(
+        journal.record_issued_token(&id, &export_token("another-token-123"), "link", None, time_at(1)).await
+    ));
 
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(2)).await), "two in flight");
@@ -116,7 +113,7 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert!(is_refused(journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await), "already recorded");
 
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
-    assert_eq!(no.redeem_number(), 2);
+    assert_eq!(no.redeem_number_as_u32(), 2);
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the response is not parsed");
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
@@ -126,10 +123,10 @@ async fn steps_that_are_not_allowed_are_refused() {
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     assert!(is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
-    journal.record_complete_file(&id, 0, 1, &Sha256::compute(b"x"), FileFormat::Glb).await.expect("whole");
+    journal.record_complete_file(&id, 0, 1, &Sha256::sha256_of_bytes(b"x"), FileFormat::Glb).await.expect("whole");
     assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
-    journal.record_end(&id, &visit_ending(7)).await.expect("ended");
-    assert!(is_refused(journal.record_end(&id, &visit_ending(0)).await), "ended twice");
+    journal.record_visit_end(&id, &visit_ending(7)).await.expect("ended");
+    assert!(is_refused(journal.record_visit_end(&id, &visit_ending(0)).await), "ended twice");
     assert!(is_refused(journal.reopen_visit(&id).await), "nothing was retained");
 }
 
@@ -150,7 +147,7 @@ async fn a_raw_response_survives_a_crash() {
     let redeem = left.redeem.expect("a redeem");
     assert_eq!(
         redeem.state,
-        UnfinishedRedeemState::Answered { status: 200, body: Some(BODY.to_vec()), delivered: None }
+        UnfinishedVisitRedeemState::Answered { status: 200, body: Some(BODY.to_vec()), delivered: None }
     );
     assert!(!format!("{redeem:?}").contains("SECRET"));
 
@@ -183,7 +180,7 @@ async fn an_intent_survives_a_crash() {
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
-    assert_eq!(left.redeem.map(|redeem| redeem.state), Some(UnfinishedRedeemState::InFlight));
+    assert_eq!(left.redeem.map(|redeem| redeem.state), Some(UnfinishedVisitRedeemState::InFlight));
     journal
         .record_lost_answer(&id, no, "the program ended while it was in flight", b"", time_at(3))
         .await
@@ -198,7 +195,7 @@ async fn the_ending_decides_what_is_retained() {
     for exit in [0, 1, 4, 5, 7, 10, 99] {
         let id = visit_with_token(&journal).await;
         assert_eq!(
-            journal.record_end(&id, &visit_ending(exit)).await.expect("ended"),
+            journal.record_visit_end(&id, &visit_ending(exit)).await.expect("ended"),
             RetainedData::Nothing,
             "exit {exit}"
         );
@@ -208,13 +205,13 @@ async fn the_ending_decides_what_is_retained() {
         let id = visit_with_token(&journal).await;
         // With 7, the token is retained only if there is no folder.
         let unfiled = copresence_store::VisitEnding { directory: None, ..visit_ending(exit) };
-        assert_eq!(journal.record_end(&id, &unfiled).await.expect("ended"), RetainedData::Token, "exit {exit}");
+        assert_eq!(journal.record_visit_end(&id, &unfiled).await.expect("ended"), RetainedData::Token, "exit {exit}");
         let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_refused(journal.record_redeem_intent(&id, time_at(9)).await), "only after it is reopened");
         journal.reopen_visit(&id).await.expect("taken up");
         journal.record_redeem_intent(&id, time_at(9)).await.expect("a redeem after reopening");
-        journal.record_end(&id, &visit_ending(4)).await.expect("ended for good");
+        journal.record_visit_end(&id, &visit_ending(4)).await.expect("ended for good");
         assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     }
     let id = visit_with_token(&journal).await;
@@ -222,39 +219,39 @@ async fn the_ending_decides_what_is_retained() {
     journal.record_raw_answer(&id, no, 400, b"{}", time_at(3)).await.expect("noted");
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
     assert_eq!(
-        journal.record_end(&id, &visit_ending(9)).await.expect("ended"),
+        journal.record_visit_end(&id, &visit_ending(9)).await.expect("ended"),
         RetainedData::Nothing,
         "the backend refused it"
     );
     let id = delivered_visit(&journal).await;
     assert_eq!(
-        journal.record_end(&id, &visit_ending(9)).await.expect("ended"),
+        journal.record_visit_end(&id, &visit_ending(9)).await.expect("ended"),
         RetainedData::Nothing,
         "saved despite a protocol violation"
     );
     let id = delivered_visit(&journal).await;
-    assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
     let id = delivered_visit(&journal).await;
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_failure(&id, 0, "spent", true).await.expect("noted");
     assert_eq!(
-        journal.record_end(&id, &visit_ending(130)).await.expect("ended"),
+        journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"),
         RetainedData::Nothing,
         "nothing is left to download"
     );
 
     let id = VisitId::new();
-    journal.record_start(&visit_start(id, true)).await.expect("begun");
-    journal.record_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
+    journal.record_visit_start(&visit_start(id, true)).await.expect("begun");
+    journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
     assert_eq!(
-        journal.record_end(&id, &visit_ending(130)).await.expect("ended"),
+        journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"),
         RetainedData::Nothing,
         "its backend does not exist any more"
     );
     let id = VisitId::new();
-    journal.record_start(&visit_start(id, false)).await.expect("begun");
+    journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     assert_eq!(
-        journal.record_end(&id, &visit_ending(6)).await.expect("ended"),
+        journal.record_visit_end(&id, &visit_ending(6)).await.expect("ended"),
         RetainedData::Nothing,
         "no token was issued"
     );
@@ -266,12 +263,12 @@ async fn a_response_that_is_received_after_an_interruption_is_recorded() {
     let journal = data.open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    journal.record_end(&id, &visit_ending(130)).await.expect("ended");
+    journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("taken");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert!(matches!(
         left.redeem.map(|redeem| redeem.state),
-        Some(UnfinishedRedeemState::Answered { body: Some(_), .. })
+        Some(UnfinishedVisitRedeemState::Answered { body: Some(_), .. })
     ));
 }
 
@@ -280,7 +277,7 @@ async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
     let ids = [visit_with_token(&journal).await, visit_with_token(&journal).await, visit_with_token(&journal).await];
-    let listed: Vec<_> = journal.all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
+    let listed: Vec<_> = journal.load_all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
 
     let lock = data.lock_visit(&ids[0]).expect("free");
@@ -318,7 +315,7 @@ async fn a_poll_is_one_step_without_a_body() {
         .redeems
         .iter()
         .map(|redeem| match redeem.outcome {
-            RedeemOutcome::Answered { status, delivered, kind, .. } => (status, delivered, kind),
+            RedeemState::Answered { status, delivered, kind, .. } => (status, delivered, kind),
             _ => panic!("{redeem:?}"),
         })
         .collect();
@@ -350,35 +347,37 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
         let redeems = detail.expect("a record").redeems;
         redeems.into_iter().map(|redeem| (redeem.no, redeem.intent_at, redeem.outcome)).collect()
     };
-    let before = shown(journal.load_visit(&id).await.expect("read"));
-    assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+    let before = shown(journal.load_detailed_visit_record(&id).await.expect("read"));
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
     let rows = || -> i64 {
         let database = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
         database.query_row("SELECT count(*) FROM redeems", [], |row| row.get(0)).expect("counts")
     };
     assert_eq!(rows(), 20, "recovery may need them");
     journal.reopen_visit(&id).await.expect("taken up");
-    assert_eq!(journal.record_end(&id, &visit_ending(10)).await.expect("ended"), RetainedData::Nothing);
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(10)).await.expect("ended"), RetainedData::Nothing);
     assert_eq!(rows(), 2, "the lost response with its evidence, and the unreadable one");
-    assert_eq!(shown(journal.load_visit(&id).await.expect("read")), before);
-    assert_eq!(journal.latest_visits(1).await.expect("read")[0].redeems, 20);
+    assert_eq!(shown(journal.load_detailed_visit_record(&id).await.expect("read")), before);
+    assert_eq!(journal.load_latest_visits(1).await.expect("read")[0].redeems, 20);
 }
 
 #[tokio::test]
 async fn a_cancelled_redeem_is_recorded_without_waiting() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
-    for (was_sent, expected) in [(true, UnfinishedRedeemState::Unanswered), (false, UnfinishedRedeemState::NeverSent)] {
+    for (was_sent, expected) in
+        [(true, UnfinishedVisitRedeemState::Unanswered), (false, UnfinishedVisitRedeemState::NeverSent)]
+    {
         let id = visit_with_token(&journal).await;
-        journal.queue_redeem_cancellation(&id, None, true, time_at(2));
+        journal.queue_dropped_redeem_end(&id, None, true, time_at(2));
         let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-        journal.queue_redeem_cancellation(&id, Some(RedeemNumber::new(9)), true, time_at(2));
+        journal.queue_dropped_redeem_end(&id, Some(RedeemNumber::new(9)), true, time_at(2));
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                journal.queue_redeem_cancellation(&id, was_sent.then_some(no), was_sent, time_at(3));
+                journal.queue_dropped_redeem_end(&id, was_sent.then_some(no), was_sent, time_at(3));
             });
         });
-        assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+        assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
         let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
         assert_eq!(left.redeem.map(|redeem| (redeem.no, redeem.state)), Some((no, expected)));
     }
@@ -389,9 +388,9 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");
     let (waits, has_answer) = (visit_with_token(&journal).await, delivered_visit(&journal).await);
-    journal.record_end(&waits, &visit_ending(8)).await.expect("ended");
-    journal.postpone_recovery(&waits, 3, time_at(900)).await.expect("also after the end");
-    let list = journal.load_unfinished_summaries().await.expect("read");
+    journal.record_visit_end(&waits, &visit_ending(8)).await.expect("ended");
+    journal.record_next_recovery_attempt(&waits, 3, time_at(900)).await.expect("also after the end");
+    let list = journal.load_unfinished_visit_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
     assert_eq!((first.id, first.has_token, first.has_answer), (waits, true, false));
     assert_eq!((first.attempts, first.next_attempt_at, first.issued_at), (3, Some(time_at(900)), Some(time_at(1))));
@@ -400,9 +399,9 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     journal.reopen_visit(&waits).await.expect("taken up");
     let left = journal.load_unfinished_visit(&waits).await.expect("read").expect("unfinished");
     assert_eq!((left.visit.recovery_attempts, left.visit.recovery_next_attempt_at), (3, Some(time_at(900))));
-    journal.record_end(&waits, &visit_ending(4)).await.expect("ended");
+    journal.record_visit_end(&waits, &visit_ending(4)).await.expect("ended");
     assert!(journal.load_unfinished_visit(&waits).await.expect("read").is_none());
-    assert_eq!(journal.load_unfinished_summaries().await.expect("read").len(), 1);
+    assert_eq!(journal.load_unfinished_visit_summaries().await.expect("read").len(), 1);
 }
 
 #[tokio::test]
@@ -417,7 +416,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await), "parsed twice");
     let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
     let kind = match &redeems[0].outcome {
-        RedeemOutcome::Unanswered { kind, .. } => *kind,
+        RedeemState::Unanswered { kind, .. } => *kind,
         other => panic!("{other:?}"),
     };
     assert_eq!(kind, Some(AnswerKind::Unreadable));
@@ -439,7 +438,7 @@ async fn another_process_reads_and_is_kept_out_while_this_one_works() {
     let output = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success(), "{output}");
     assert!(output.contains("the child process has finished"), "{output}");
-    assert_eq!(journal.all_visits().await.expect("read").len(), 2, "what the other process began");
+    assert_eq!(journal.load_all_visits().await.expect("read").len(), 2, "what the other process began");
 }
 
 #[tokio::test]
@@ -449,7 +448,7 @@ async fn child_process_with_the_journal() {
         return;
     };
     let id: VisitId = id.parse().expect("an id");
-    let data = DataDir::open(std::path::Path::new(&path)).expect("opened while in use");
+    let data = DataDir::open_data_dir(std::path::Path::new(&path)).expect("opened while in use");
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
     let journal = data.open_journal().expect("readable while in use");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
@@ -485,7 +484,7 @@ fn child_process_with_a_lock() {
     let (Ok(path), Ok(id)) = (std::env::var("STORE_TEST_DATA"), std::env::var("STORE_TEST_VISIT")) else {
         return;
     };
-    let data = DataDir::open(std::path::Path::new(&path)).expect("opened");
+    let data = DataDir::open_data_dir(std::path::Path::new(&path)).expect("opened");
     let _lock = data.lock_visit(&id.parse().expect("an id")).expect("free");
     println!("held");
     let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
@@ -496,7 +495,7 @@ fn invalid_and_newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
     std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40)).expect("written");
-    assert_eq!(data.open_journal().expect_err("refused").code(), "journal_corrupt");
+    assert_eq!(data.open_journal().expect_err("refused").error_code(), "journal_corrupt");
 
     std::fs::remove_file(&path).expect("removed");
     drop(data.open_journal().expect("a new one"));
@@ -504,7 +503,7 @@ fn invalid_and_newer_journals_are_reported() {
         .and_then(|db| db.pragma_update(None, "user_version", 99))
         .expect("a newer version");
     let error = data.open_journal().expect_err("refused");
-    assert_eq!(error.code(), "journal_too_new");
+    assert_eq!(error.error_code(), "journal_too_new");
     assert!(error.to_string().contains("99"), "{error}");
 }
 
@@ -568,12 +567,12 @@ proptest! {
             let (_root, data) = temp_data_dir();
             let mut journal = data.open_journal().expect("a journal");
             let id = VisitId::new();
-            journal.record_start(&visit_start(id, false)).await.expect("begun");
+            journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
             let mut expected = ExpectedState::default();
             for call in calls {
                 match call {
                     Call::Issue => {
-                        let done = journal.record_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.is_ok();
+                        let done = journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.is_ok();
                         prop_assert_eq!(done, !expected.issued && !expected.ended);
                         expected.issued |= done;
                     }
@@ -616,7 +615,7 @@ proptest! {
                         prop_assert!(!done || (expected.delivered && !expected.ended));
                     }
                     Call::End(exit) => {
-                        let done = journal.record_end(&id, &visit_ending(exit)).await;
+                        let done = journal.record_visit_end(&id, &visit_ending(exit)).await;
                         prop_assert_eq!(done.is_ok(), !expected.ended);
                         if let Ok(kept) = done {
                             (expected.ended, expected.kept) = (true, kept != RetainedData::Nothing);
@@ -640,7 +639,7 @@ proptest! {
                 let expects_body = expected.unread.is_some() || expected.delivered;
                 if let Some(left) = left.first() && expects_body {
                     let state = left.redeem.as_ref().map(|redeem| &redeem.state);
-                    let whole = matches!(state, Some(UnfinishedRedeemState::Answered { body: Some(body), .. }) if body == BODY);
+                    let whole = matches!(state, Some(UnfinishedVisitRedeemState::Answered { body: Some(body), .. }) if body == BODY);
                     prop_assert!(whole, "the raw response is stored as long as it is needed: {:?}", state);
                 }
             }
@@ -655,9 +654,9 @@ async fn every_allowed_token_is_stored_unchanged() {
     let journal = data.open_journal().expect("a journal");
     let odd = ExportToken::new("r:a'b\"c;--/+=~`{}|\\").expect("a token");
     let id = VisitId::new();
-    journal.record_start(&visit_start(id, false)).await.expect("begun");
+    journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     let expires: Timestamp = time_at(100);
-    journal.record_token(&id, &odd, "link", Some(expires), time_at(1)).await.expect("issued");
+    journal.record_issued_token(&id, &odd, "link", Some(expires), time_at(1)).await.expect("issued");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, Some(odd));
     assert_eq!(left.visit.token_expires_at, Some(expires));

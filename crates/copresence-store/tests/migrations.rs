@@ -4,7 +4,7 @@ mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, DataDir, PollAnswer, RedeemOutcome, RetainedData, UnfinishedRedeemState, VisitId, VisitLimits,
+    AnswerKind, DataDir, PollAnswer, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId, VisitLimits,
     VisitStart,
 };
 use std::path::Path;
@@ -35,7 +35,7 @@ fn create_schema_1(root: &Path) -> rusqlite::Connection {
 async fn a_journal_with_schema_1_is_migrated_completely() {
     let root = common::temp_folder();
     drop(create_schema_1(root.path()));
-    let data = DataDir::open(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
     for _ in 0..2 {
         let journal = data.open_journal().expect("opens twice");
         let left = journal.load_unfinished_visits().await.expect("reads");
@@ -44,12 +44,12 @@ async fn a_journal_with_schema_1_is_migrated_completely() {
         assert_eq!((left[0].visit.start.limits, left[0].truncated_bodies.len()), (None, 0));
         let body = left[1].redeem.as_ref().map(|redeem| redeem.state.clone());
         let expected =
-            UnfinishedRedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
+            UnfinishedVisitRedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
         assert_eq!(body, Some(expected));
     }
     let journal = data.open_journal().expect("opens");
-    journal.record_start(&visit_start(VisitId::new(), false)).await.expect("a new visit");
-    assert_eq!(journal.all_visits().await.expect("reads").len(), 3);
+    journal.record_visit_start(&visit_start(VisitId::new(), false)).await.expect("a new visit");
+    assert_eq!(journal.load_all_visits().await.expect("reads").len(), 3);
 }
 
 /// Creates a journal with schema 2: a finished visit with its polls, and a visit that crashed.
@@ -76,15 +76,15 @@ fn create_schema_2(root: &Path) {
 async fn a_journal_with_schema_2_is_migrated_and_used() {
     let root = common::temp_folder();
     create_schema_2(root.path());
-    let data = DataDir::open(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
     drop(data.open_journal().expect("opens"));
     let journal = data.open_journal().expect("opens again");
-    let history = journal.all_visits().await.expect("reads");
+    let history = journal.load_all_visits().await.expect("reads");
     let [open, saved] = &history[..] else { panic!("two visits: {history:?}") };
     assert_eq!((saved.redeems, saved.recovery_attempts, &saved.last_status), (2, 0, &None));
-    let redeems = journal.load_visit(&saved.start.id).await.expect("reads").expect("a record").redeems;
+    let redeems = journal.load_detailed_visit_record(&saved.start.id).await.expect("reads").expect("a record").redeems;
     assert!(
-        matches!(redeems[0].outcome, RedeemOutcome::Answered { status: 200, body_size: 22, kind: None, .. }),
+        matches!(redeems[0].outcome, RedeemState::Answered { status: 200, body_size: 22, kind: None, .. }),
         "{redeems:?}"
     );
 
@@ -100,8 +100,8 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
         completion_status: Some("in_queue".to_owned()),
     };
     journal.record_poll_answer(&id, no, &response, time_at(2)).await.expect("written");
-    assert_eq!(journal.record_end(&id, &visit_ending(4)).await.expect("ended"), RetainedData::Nothing);
-    let ended = journal.load_visit(&id).await.expect("reads").expect("a record");
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(4)).await.expect("ended"), RetainedData::Nothing);
+    let ended = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record");
     assert_eq!((ended.visit.redeems, ended.redeems.len()), (2, 2), "the row of the old poll, and the new poll folded");
     assert_eq!(ended.visit.last_status.as_deref(), Some("in_queue"));
 }
@@ -113,9 +113,9 @@ fn concurrent_processes_migrate_once() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let data = DataDir::open(root.path()).expect("a data folder");
+                let data = DataDir::open_data_dir(root.path()).expect("a data folder");
                 let journal = data.open_journal().expect("opens");
-                assert_eq!(block_on(journal.all_visits()).expect("reads").len(), 2);
+                assert_eq!(block_on(journal.load_all_visits()).expect("reads").len(), 2);
             });
         }
     });
@@ -128,8 +128,8 @@ fn a_failed_migration_changes_nothing() {
     // An existing column with a new name makes the last step fail.
     old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
     drop(old);
-    let data = DataDir::open(root.path()).expect("a data folder");
-    assert_eq!(data.open_journal().expect_err("refused").code(), "journal_failed");
+    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+    assert_eq!(data.open_journal().expect_err("refused").error_code(), "journal_failed");
     let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let version: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
     let added = old.prepare("SELECT parallel_downloads FROM visits").is_ok();
@@ -146,7 +146,7 @@ async fn the_limits_of_a_visit_are_stored() {
         min_free_space: 0,
     };
     let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
-    data.open_journal().expect("a journal").record_start(&record).await.expect("begun");
+    data.open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
     let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, record);
 }

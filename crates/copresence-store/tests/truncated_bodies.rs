@@ -4,7 +4,7 @@ mod common;
 
 use common::{export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, Journal, RedeemNumber, RedeemOutcome, RetainedData, StoreError, TruncatedBody, VisitId,
+    AnswerKind, Journal, PartialResponseBody, RedeemNumber, RedeemState, RetainedData, StoreError, VisitId,
 };
 
 const BEGINNING: &[u8] =
@@ -12,9 +12,9 @@ const BEGINNING: &[u8] =
 
 async fn visit_with_token(journal: &Journal) -> VisitId {
     let id = VisitId::new();
-    journal.record_start(&visit_start(id, false)).await.expect("begun");
+    journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     journal
-        .record_token(&id, &export_token("SECRET-TOKEN-0123456789"), "link", None, time_at(1))
+        .record_issued_token(&id, &export_token("SECRET-TOKEN-0123456789"), "link", None, time_at(1))
         .await
         .expect("issued");
     id
@@ -27,7 +27,7 @@ async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNumb
     no
 }
 
-async fn truncated_bodies(journal: &Journal) -> Vec<TruncatedBody> {
+async fn truncated_bodies(journal: &Journal) -> Vec<PartialResponseBody> {
     journal.load_unfinished_visits().await.expect("reads").into_iter().flat_map(|left| left.truncated_bodies).collect()
 }
 
@@ -62,10 +62,10 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
     journal.record_raw_answer(&id, refused, 400, b"{}", time_at(5)).await.expect("noted");
     journal.record_answer_kind(&id, refused, AnswerKind::Unreadable).await.expect("read");
     assert!(truncated_bodies(&journal).await[0].is_read, "it is needed after a refusal");
-    assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
     assert_eq!(truncated_bodies(&journal).await.len(), 1);
     journal.reopen_visit(&id).await.expect("taken up");
-    journal.record_end(&id, &visit_ending(10)).await.expect("ended for good");
+    journal.record_visit_end(&id, &visit_ending(10)).await.expect("ended for good");
     assert!(!journal_contains_url(root.path()));
 }
 
@@ -88,7 +88,7 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
     assert!(truncated_bodies(&journal).await.is_empty());
     drop((journal.clone(), data));
-    journal.record_end(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
+    journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
     assert!(!journal_contains_url(root.path()));
 }
 
@@ -98,19 +98,19 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
     let journal = data.open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
-    assert!(is_refused(&journal.record_partial_as_delivery(&id, no).await), "it was not parsed");
+    assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "it was not parsed");
     journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
     assert!(is_refused(&journal.record_planned_files(&id, &planned_files(1)).await), "nothing delivered yet");
-    journal.record_partial_as_delivery(&id, no).await.expect("taken");
-    assert!(is_refused(&journal.record_partial_as_delivery(&id, no).await), "used twice");
+    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "used twice");
     assert!(is_refused(&journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
     journal.record_planned_files(&id, &planned_files(1)).await.expect("planned");
     let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one");
     assert!(left.token.is_none() && left.link.is_none() && left.visit.times.redeemed.is_some());
     assert!(left.truncated_bodies[0].is_used_as_delivery);
-    let redeems = journal.load_visit(&id).await.expect("reads").expect("a record").redeems;
-    assert!(matches!(&redeems[0].outcome, RedeemOutcome::Unanswered { salvaged: true, .. }), "{redeems:?}");
-    assert_eq!(journal.record_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
+    let redeems = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record").redeems;
+    assert!(matches!(&redeems[0].outcome, RedeemState::Unanswered { salvaged: true, .. }), "{redeems:?}");
+    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
 }
 
 #[tokio::test]
@@ -122,6 +122,6 @@ async fn a_complete_response_that_cannot_be_parsed_can_be_used_as_delivery() {
     journal.record_raw_answer(&id, no, 200, BEGINNING, time_at(3)).await.expect("on disk");
     journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
     assert_eq!(truncated_bodies(&journal).await[0].no, no);
-    journal.record_partial_as_delivery(&id, no).await.expect("taken");
+    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     assert!(truncated_bodies(&journal).await[0].is_used_as_delivery);
 }

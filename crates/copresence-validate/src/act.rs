@@ -76,7 +76,7 @@ pub const ACTS: [ActSpec; 16] = [
     with_min_requests(9, default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
     with_min_requests(3, default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
     default_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    with_waiting_time(with_phone_need(default_act_spec(
+    with_waiting_time(with_phone_required(default_act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
@@ -86,7 +86,7 @@ pub const ACTS: [ActSpec; 16] = [
     with_min_requests(2, default_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
     with_min_requests(
         4,
-        with_waiting_time(with_possible_avatar_loss(with_phone_need(default_act_spec(
+        with_waiting_time(with_possible_avatar_loss(with_phone_required(default_act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -141,7 +141,7 @@ const fn with_waiting_time(cost: ActSpec) -> ActSpec {
 }
 
 /// Marks an act that needs a phone, a person's or a simulated one.
-const fn with_phone_need(cost: ActSpec) -> ActSpec {
+const fn with_phone_required(cost: ActSpec) -> ActSpec {
     ActSpec { needs_phone: true, ..cost }
 }
 

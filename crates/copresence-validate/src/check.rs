@@ -138,7 +138,7 @@ impl FindingCollector {
     }
 
     /// Examines a step, and adds a finding unless `good`.
-    pub(crate) fn examine_step(
+    pub(crate) fn record_step_result(
         &mut self,
         step: &Step,
         good: bool,
@@ -152,8 +152,8 @@ impl FindingCollector {
     }
 
     /// Examines a step by one field of its response.
-    pub(crate) fn examine_field(&mut self, step: &Step, point: FieldResult) {
-        self.examine_step(step, point.is_ok, point.expected, point.received);
+    pub(crate) fn record_field_result(&mut self, step: &Step, point: FieldResult) {
+        self.record_step_result(step, point.is_ok, point.expected, point.received);
     }
 
     /// Adds a finding, with the steps that show it.

@@ -81,7 +81,7 @@ pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequi
     if !whole || status >= 500 {
         return collector.0;
     }
-    let response = JudgedResponse::new(exchange, status, backend);
+    let response = ResponseToJudge::new(exchange, status, backend);
     match exchange.call {
         CallKind::Download => response.judge_download_response(&mut collector),
         CallKind::Login => response.judge_login_response(&mut collector),
@@ -89,7 +89,7 @@ pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequi
         CallKind::Redeem => response.judge_redeem_response(&mut collector),
     }
     if exchange.call != CallKind::Download {
-        response.judge_common_requirements(&mut collector);
+        response.judge_common_api_requirements(&mut collector);
     }
     collector.0
 }
@@ -111,7 +111,7 @@ impl RequirementCollector {
 }
 
 /// A complete response with a status below 500.
-struct JudgedResponse<'a> {
+struct ResponseToJudge<'a> {
     exchange: &'a Exchange,
     status: u16,
     target_info: TargetTraits,
@@ -121,10 +121,10 @@ struct JudgedResponse<'a> {
     has_whole_body: bool,
 }
 
-impl<'a> JudgedResponse<'a> {
+impl<'a> ResponseToJudge<'a> {
     fn new(exchange: &'a Exchange, status: u16, backend: &Backend) -> Self {
         let text = exchange.body.as_deref().unwrap_or_default();
-        let body = serde_json::from_str(text).ok().map(replace_masks);
+        let body = serde_json::from_str(text).ok().map(replace_masks_with_valid_values);
         Self {
             exchange,
             status,
@@ -147,7 +147,7 @@ impl<'a> JudgedResponse<'a> {
     }
 
     /// Whether the status may be caused by the request, not by the backend.
-    fn is_client_refusal(&self) -> bool {
+    fn can_request_cause_status(&self) -> bool {
         matches!(self.status, 400 | 401 | 403 | 429)
     }
 
@@ -159,7 +159,7 @@ impl<'a> JudgedResponse<'a> {
     }
 
     fn judge_generate_response(&self, collector: &mut RequirementCollector) {
-        if !self.is_client_refusal() {
+        if !self.can_request_cause_status() {
             let point = FieldResult::new(
                 STATUS_LOCATION,
                 self.has_success_status(),
@@ -187,7 +187,7 @@ impl<'a> JudgedResponse<'a> {
                 return collector
                     .add_field_result("redeem.unknown-400", FieldResult::new(STATUS_LOCATION, true, "", ""));
             }
-            _ if self.is_client_refusal() => return,
+            _ if self.can_request_cause_status() => return,
             _ => {
                 let expected = "status 200 for an active token, or 400";
                 return collector.add_field_result(
@@ -211,7 +211,7 @@ impl<'a> JudgedResponse<'a> {
             }
             return;
         };
-        if response_fields::is_delivery_body(body) {
+        if response_fields::is_token_ending_body(body) {
             judge_delivery_body(collector, body);
         } else {
             collector.add_field_result("redeem.flag", response_fields::judge_ready_flag(body, false));
@@ -258,6 +258,7 @@ impl<'a> JudgedResponse<'a> {
         }
     }
 
+    /// Judges a successful download: it is not empty, and must not be cached. A refusal is not judged.
     fn judge_download_response(&self, collector: &mut RequirementCollector) {
         // A refusal may be right: the URL may have been used before.
         if self.has_success_status() {
@@ -273,7 +274,7 @@ impl<'a> JudgedResponse<'a> {
     }
 
     /// Judges what applies to the response of every API call: caching, HSTS, CORS and error bodies.
-    fn judge_common_requirements(&self, collector: &mut RequirementCollector) {
+    fn judge_common_api_requirements(&self, collector: &mut RequirementCollector) {
         if self.has_success_status() {
             collector.add_field_result(
                 "http.no-store",
@@ -313,13 +314,14 @@ fn judge_delivery_body(collector: &mut RequirementCollector, body: &Value) {
             collector.add_field_result("http.tls", secure);
         }
     }
-    let types = response_fields::judge_export_types(body);
+    let types = response_fields::judge_export_types_not_blank(body);
     let texts: Vec<_> = types.iter().filter(|point| point.is_ok).map(|point| point.location.clone()).collect();
     for point in types {
         collector.add_field_result("delivery.types", point);
     }
-    for point in
-        response_fields::judge_export_type_extensions(body).into_iter().filter(|point| texts.contains(&point.location))
+    for point in response_fields::judge_export_type_is_extension(body)
+        .into_iter()
+        .filter(|point| texts.contains(&point.location))
     {
         collector.add_field_result("delivery.extension", point);
     }
@@ -334,12 +336,14 @@ fn judge_url_tls(body: &Value, point: &FieldResult) -> Option<FieldResult> {
 }
 
 /// Replaces each mask by a value of the same type, which the checks accept.
-fn replace_masks(value: Value) -> Value {
+fn replace_masks_with_valid_values(value: Value) -> Value {
     match value {
         Value::String(text) if text == MASKED_NUMBER => Value::from(0),
         Value::String(text) if text.contains(MASK) => text.replace(MASK, "x").into(),
-        Value::Array(items) => items.into_iter().map(replace_masks).collect(),
-        Value::Object(members) => members.into_iter().map(|(key, value)| (key, replace_masks(value))).collect(),
+        Value::Array(items) => items.into_iter().map(replace_masks_with_valid_values).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(key, value)| (key, replace_masks_with_valid_values(value))).collect()
+        }
         other => other,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn vendor_backend() -> Backend {
-    Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))
+    Backend::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
 }
 
 fn build_exchange(call: CallKind, status: u16, body: &Value) -> Exchange {

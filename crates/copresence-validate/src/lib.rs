@@ -26,7 +26,7 @@ mod target;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation, SkipSignal};
+pub use phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, ScanInvitation};
 pub use report::Report;
 pub use requirement::Level;
 pub use run::{CheckRun, RunError, RunEvent};

@@ -171,7 +171,7 @@ impl Step {
     }
 
     /// URL and export type of each file in the response. Entries without a URL are left out.
-    pub fn delivered_urls(&self) -> Vec<(String, String)> {
+    pub fn delivered_urls_and_types(&self) -> Vec<(String, String)> {
         let Some(body) = self.json_body() else { return Vec::new() };
         let entries = body.get("payload_complete").and_then(Value::as_array);
         let read = |entry: &Value| {
@@ -183,8 +183,8 @@ impl Step {
     }
 
     /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
-    pub fn is_delivery(&self) -> bool {
-        self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_delivery_body(&body))
+    pub fn is_token_ending_response(&self) -> bool {
+        self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_token_ending_body(&body))
     }
 
     /// The object `payload_incomplete`, if there is one.
@@ -223,7 +223,7 @@ pub struct KnownSecret {
 
 impl KnownSecret {
     /// Whether a text from the backend contains the secret.
-    pub fn secret_occurs_in(&self, text: &str) -> bool {
+    pub fn is_secret_in_text(&self, text: &str) -> bool {
         let value = self.value.expose_secret();
         value.len() >= copresence_client::redact::MIN_SECRET_LENGTH && text.contains(value)
     }
@@ -286,6 +286,6 @@ impl Observations {
 
     /// The poll of the visit act whose response delivered the URLs.
     pub fn delivery_step(&self) -> Option<&Step> {
-        self.steps_with_role(StepRole::Poll).find(|step| step.is_delivery())
+        self.steps_with_role(StepRole::Poll).find(|step| step.is_token_ending_response())
     }
 }

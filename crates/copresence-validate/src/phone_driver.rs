@@ -26,13 +26,13 @@ pub trait InvitationDisplay: Send + Sync {
     fn show_avatar_status(&self, words: &str);
 
     /// Removes the QR code.
-    fn hide_invitation(&self);
+    fn end_invitation(&self);
 
     /// Resolves when the person skips the invitation.
     fn wait_for_skip(&self) -> BoxFuture<'_, ()>;
 
     /// Waits in real time.
-    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
+    fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
 }
 
 /// Signal that is set once and can be waited for.
@@ -40,6 +40,7 @@ pub trait InvitationDisplay: Send + Sync {
 pub(crate) struct StopSignal(watch::Sender<bool>);
 
 impl StopSignal {
+    /// Asks the run to stop. Cannot be undone.
     pub(crate) fn request_stop(&self) {
         self.0.send_replace(true);
     }
@@ -57,9 +58,9 @@ impl StopSignal {
 /// Signal to skip the current invitation. It also counts if it is given while a request is in flight. It does not
 /// count for later invitations.
 #[derive(Debug, Default)]
-pub struct SkipSignal(watch::Sender<bool>);
+pub struct InvitationSkipSignal(watch::Sender<bool>);
 
-impl SkipSignal {
+impl InvitationSkipSignal {
     /// Skips the current invitation.
     pub fn request_skip(&self) {
         self.0.send_replace(true);
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_skip_counts_once_and_not_for_the_next_invitation() {
-        let skip = SkipSignal::default();
+        let skip = InvitationSkipSignal::default();
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
         // Nothing waits for the signal while a request is in flight.
         skip.request_skip();

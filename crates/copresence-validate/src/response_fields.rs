@@ -150,7 +150,7 @@ pub(crate) fn judge_export_token(body: Option<&Value>, pointer: &str) -> FieldRe
 }
 
 /// Whether a body ends its token: it says that the avatar is ready, or it lists files.
-pub(crate) fn is_delivery_body(body: &Value) -> bool {
+pub(crate) fn is_token_ending_body(body: &Value) -> bool {
     let listed = body.get("payload_complete").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     listed || body.get("avatar_ready") == Some(&Value::Bool(true))
 }
@@ -219,13 +219,13 @@ pub(crate) fn judge_queue_position(progress: &Map<String, Value>) -> FieldResult
 pub(crate) const NOT_QUEUED_REASON: &str = ", because the avatar is not in the queue";
 
 /// The entries of `payload_complete`.
-pub(crate) fn payload_entries(body: &Value) -> &[Value] {
+pub(crate) fn payload_complete_entries(body: &Value) -> &[Value] {
     body.get("payload_complete").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Judges `payload_complete`, and the URL of each entry.
 pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
-    let entries = payload_entries(body);
+    let entries = payload_complete_entries(body);
     let expected = "a list of at least one entry in `payload_complete`";
     let mut all = vec![FieldResult::new("/payload_complete", !entries.is_empty(), expected, "none")];
     all.extend(entries.iter().enumerate().map(|(index, entry)| {
@@ -238,18 +238,18 @@ pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
 }
 
 /// Judges the `export_type` of each entry: a string that is not blank.
-pub(crate) fn judge_export_types(body: &Value) -> Vec<FieldResult> {
+pub(crate) fn judge_export_types_not_blank(body: &Value) -> Vec<FieldResult> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type");
         let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
         let expected = format!("`payload_complete[{index}].export_type`: a string");
         FieldResult::new(format!("/payload_complete/{index}/export_type"), good, expected, describe_value(kind))
     };
-    payload_entries(body).iter().enumerate().map(read).collect()
+    payload_complete_entries(body).iter().enumerate().map(read).collect()
 }
 
 /// Judges each `export_type` that is a string: looks like a file extension.
-pub(crate) fn judge_export_type_extensions(body: &Value) -> Vec<FieldResult> {
+pub(crate) fn judge_export_type_is_extension(body: &Value) -> Vec<FieldResult> {
     let read = |(index, entry): (usize, &Value)| {
         let kind = entry.get("export_type")?.as_str()?;
         let word = extension_for_export_type(kind);
@@ -257,7 +257,7 @@ pub(crate) fn judge_export_type_extensions(body: &Value) -> Vec<FieldResult> {
         let at = format!("/payload_complete/{index}/export_type");
         Some(FieldResult::new(at, good, "a file extension, as in glb", describe_value(Some(&Value::from(kind)))))
     };
-    payload_entries(body).iter().enumerate().filter_map(read).collect()
+    payload_complete_entries(body).iter().enumerate().filter_map(read).collect()
 }
 
 #[cfg(test)]

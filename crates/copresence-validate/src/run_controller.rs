@@ -3,7 +3,7 @@
 use crate::act::Act;
 use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
-use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation, SkipSignal, StopSignal};
+use crate::phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal};
 use crate::report::{Report, html, junit};
 use crate::requirement::{Level, level_of_check, requirement_ids_of_check};
 use crate::run::{CheckRun, RunError, RunEvent};
@@ -104,6 +104,7 @@ pub struct AlreadyRunning;
 #[derive(Debug, Clone, Default)]
 pub struct RunController(Arc<ControllerState>);
 
+/// State that all clones of a controller share.
 #[derive(Debug)]
 struct ControllerState {
     snapshots: watch::Sender<RunSnapshot>,
@@ -115,7 +116,7 @@ struct ControllerState {
 #[derive(Debug, Default)]
 struct RunSignals {
     stop_signal: StopSignal,
-    skip_signal: SkipSignal,
+    skip_signal: InvitationSkipSignal,
 }
 
 impl Default for ControllerState {
@@ -176,7 +177,7 @@ impl RunController {
 
     /// Plans a run. Sends no request.
     pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> RunPlan {
-        RunPlan::new(target, options, &self.phone_driver(player, Arc::default()))
+        RunPlan::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
     }
 
     /// Starts a run. The returned future executes it. If the future is dropped early, the run counts as stopped and
@@ -184,7 +185,7 @@ impl RunController {
     ///
     /// # Errors
     /// [`AlreadyRunning`] while another run is in progress.
-    pub fn start_run(
+    pub fn create_run_future(
         &self,
         target: CheckTarget,
         options: RunOptions,
@@ -202,7 +203,7 @@ impl RunController {
         let guard = RunGuard(self.clone());
         Ok(async move {
             let controller = guard.0.clone();
-            let phone = controller.phone_driver(player, running.clone());
+            let phone = controller.phone_driver_from_mode(player, running.clone());
             controller.execute_run(&target, &options, &phone, &running).await;
         })
     }
@@ -228,7 +229,7 @@ impl RunController {
         lock_ignoring_poison(&self.0.last_bundle).clone()
     }
 
-    fn phone_driver(&self, player: PhoneMode, running: Arc<RunSignals>) -> PhoneDriver {
+    fn phone_driver_from_mode(&self, player: PhoneMode, running: Arc<RunSignals>) -> PhoneDriver {
         match player {
             PhoneMode::NoPhone => PhoneDriver::Unavailable,
             PhoneMode::Sandbox(tester) => PhoneDriver::Sandbox(tester),
@@ -238,6 +239,7 @@ impl RunController {
         }
     }
 
+    /// Plans and runs the acts, keeps the report documents, and publishes each change as a snapshot.
     async fn execute_run(&self, target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver, running: &RunSignals) {
         let plan = RunPlan::new(target, options, phone);
         self.update_snapshot(|view| view.notes.extend(plan.describe_plan()));
@@ -337,7 +339,7 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
         });
     }
 
-    fn hide_invitation(&self) {
+    fn end_invitation(&self) {
         self.controller.update_snapshot(|view| view.invitation = None);
     }
 
@@ -345,7 +347,7 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
         self.signals.skip_signal.wait_for_skip()
     }
 
-    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
+    fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
 }

@@ -36,9 +36,9 @@ impl RunPlan {
             is_free: phone.sandbox_control().is_some(),
         };
         for row in &ACTS {
-            let left_out = omission_reason(row, target, &info, options, phone)
-                .or_else(|| plan.omitted_prerequisite_reason(row))
-                .or_else(|| plan.over_budget_reason(row, options));
+            let left_out = direct_omission_outcome(row, target, &info, options, phone)
+                .or_else(|| plan.omitted_prerequisite_outcome(row))
+                .or_else(|| plan.over_budget_outcome(row, options));
             if let Some(state) = left_out {
                 plan.omitted.insert(row.act, state);
             } else {
@@ -65,7 +65,7 @@ impl RunPlan {
             ));
         }
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (act, why) in self.skipped_acts() {
+        for (act, why) in self.skipped_acts_with_reasons() {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
                 Some((_, acts)) => acts.push(act.spec().description),
                 None => reasons.push((why, vec![act.spec().description])),
@@ -91,7 +91,7 @@ impl RunPlan {
     }
 
     /// The acts that were omitted although they apply to the backend, with the reason.
-    pub fn skipped_acts(&self) -> impl Iterator<Item = (Act, &str)> {
+    pub fn skipped_acts_with_reasons(&self) -> impl Iterator<Item = (Act, &str)> {
         self.omitted.iter().filter_map(|(act, state)| match state {
             ActOutcome::Skipped(why) => Some((*act, why.as_str())),
             _ => None,
@@ -99,12 +99,12 @@ impl RunPlan {
     }
 
     /// The reason of an omitted prerequisite, which omits this act too.
-    fn omitted_prerequisite_reason(&self, row: &ActSpec) -> Option<ActOutcome> {
+    fn omitted_prerequisite_outcome(&self, row: &ActSpec) -> Option<ActOutcome> {
         row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
     }
 
     /// The outcome of an act that exceeds the token limit; `None` if it does not.
-    fn over_budget_reason(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
+    fn over_budget_outcome(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
         (row.tokens > 0 && needed > most)
@@ -121,7 +121,7 @@ pub fn count_with_noun(count: u32, what: &str) -> String {
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
 
 /// The reason for omitting an act, except its prerequisites and the token limit.
-fn omission_reason(
+fn direct_omission_outcome(
     row: &ActSpec,
     target: &CheckTarget,
     info: &TargetTraits,

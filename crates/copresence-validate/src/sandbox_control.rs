@@ -40,7 +40,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub async fn detect_backend_sandbox(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
+    pub async fn find_controllable_sandbox(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         if !is_loopback_url(base) && operator.is_none() {
             return Ok(None);
         }
@@ -125,6 +125,7 @@ impl SandboxControl {
         self.send_request(Method::DELETE, &["faults"], None).await.map(drop)
     }
 
+    /// Sends a request to a control endpoint of the sandbox, and returns the JSON response.
     async fn send_request(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Value, String> {
         let mut url = self.base_url.clone();
         url.path_segments_mut()

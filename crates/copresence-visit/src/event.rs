@@ -13,7 +13,7 @@ pub enum MachineEvent {
     /// An Export Token was issued and journalled, and its link fits a QR code.
     TokenIssued(ExportToken),
     /// The request for a token failed.
-    IssueFailed(VisitFailure),
+    IssueFailed(VisitStepFailure),
     /// The time of the last [`MachineEffect::Wait`] has come.
     TimerFired,
     /// The redeem in flight ended.
@@ -43,10 +43,10 @@ pub enum RedeemResult {
     /// 400: the token "does not match an active Export Token".
     Refused,
     /// No response, or a response that is none of these.
-    Failed(VisitFailure),
+    Failed(VisitStepFailure),
     /// As [`RedeemResult::Failed`], but the received part of the body names files and is on disk. The next response
     /// shows whether that redeem spent the token.
-    Truncated(VisitFailure, PartialDelivery),
+    Truncated(VisitStepFailure, PartialDelivery),
 }
 
 /// The files that a truncated or unreadable response names.
@@ -69,25 +69,25 @@ pub struct TokenRequest {
 
 /// A failed call to the backend, or a failed write to our own disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VisitFailure {
+pub struct VisitStepFailure {
     /// Its class, which decides what the visit does.
-    pub kind: VisitFailureKind,
+    pub kind: VisitStepFailureKind,
     /// What happened, for an operator; contains no secret.
     pub detail: String,
     /// `Retry-After` of the response.
     pub retry_after: Option<Duration>,
 }
 
-impl VisitFailure {
+impl VisitStepFailure {
     /// A failure without a `Retry-After`.
-    pub fn new(kind: VisitFailureKind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: VisitStepFailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after: None }
     }
 }
 
 /// Classes of failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum VisitFailureKind {
+pub enum VisitStepFailureKind {
     /// No byte of the request was sent (network down, unknown name, connection refused, TLS).
     NeverSent,
     /// The request was sent, and no whole response was received.
@@ -104,11 +104,11 @@ pub enum VisitFailureKind {
     ProtocolViolation,
     /// Our own disk: the intent could not be written, so no request was sent.
     Storage,
-    /// As [`VisitFailureKind::Storage`], because the disk is full or has too little space for an avatar.
+    /// As [`VisitStepFailureKind::Storage`], because the disk is full or has too little space for an avatar.
     DiskFull,
 }
 
-impl VisitFailureKind {
+impl VisitStepFailureKind {
     /// Every class.
     pub const ALL: [Self; 9] = [
         Self::NeverSent,
@@ -196,7 +196,7 @@ pub enum VisitNotice {
     /// Something failed and is retried.
     Retrying {
         /// What failed.
-        failure: VisitFailure,
+        failure: VisitStepFailure,
         /// Number of failures in a row, from 1.
         attempt: u32,
         /// Time until the next attempt.

@@ -136,7 +136,7 @@ impl Outcome {
 
     /// The same outcome when no file of a truncated response could be downloaded.
     #[must_use]
-    pub fn with_no_file_saved(self, why: &str) -> Self {
+    pub fn with_failed_downloads_detail(self, why: &str) -> Self {
         let words =
             |how: String| format!("{how}; none of the files that the response named could be downloaded: {why}");
         match self {

@@ -47,7 +47,7 @@ impl ReservedPort {
     /// library, tokio, `GLib` and Python all set that option. Other systems refuse the second bind, so there the
     /// reservation ends, and another process may take the port first.
     #[must_use]
-    pub fn port_for_child_process(mut self) -> Self {
+    pub fn hand_over_to_child_process(mut self) -> Self {
         if cfg!(not(target_os = "linux")) {
             self.socket = None;
         }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_program_that_knows_the_number_can_listen_repeatedly() {
-        let port = ReservedPort::reserve_port().expect("a port").port_for_child_process();
+        let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
         for _ in 0..2 {
             let listener = TcpListener::bind(port.to_string()).expect("bound");
             TcpStream::connect(port.to_string()).expect("connected");

@@ -1,6 +1,6 @@
 //! The checks of `copresence validate`: a few lines each over [`CheckRunner`].
 
-use super::desk::DeskSubscription;
+use super::desk::ReplaceableSubscription;
 use crate::checks::CheckRunner;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::PinLock;
@@ -12,7 +12,7 @@ use tauri::ipc::Channel;
 
 /// The subscription to the checks.
 #[derive(Default)]
-pub(crate) struct ChecksSubscription(DeskSubscription);
+pub(crate) struct ChecksSubscription(ReplaceableSubscription);
 
 /// Subscribes to the checks; replaces an earlier subscription.
 #[tauri::command]
@@ -41,7 +41,7 @@ pub(crate) async fn plan_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<ChecksPlan, Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn start_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn stop_checks(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     checks.stop_run();
     Ok(())
 }
@@ -77,7 +77,7 @@ pub(crate) async fn skip_check(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     checks.skip_waiting_check();
     Ok(())
 }
@@ -90,7 +90,7 @@ pub(crate) async fn save_report(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     let (checks, data_store) = (checks.inner().clone(), kiosk.data_store().clone());
     super::save_off_thread(move || checks.save_report(&data_store)).await
 }

@@ -10,11 +10,11 @@ use tokio_util::sync::CancellationToken;
 /// How often to check whether the panel has locked itself after idling.
 const IDLE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The current subscription of one kind.
+/// Holds one subscription at a time; a new one ends the one before.
 #[derive(Default)]
-pub(crate) struct DeskSubscription(Mutex<CancellationToken>);
+pub(crate) struct ReplaceableSubscription(Mutex<CancellationToken>);
 
-impl DeskSubscription {
+impl ReplaceableSubscription {
     /// Ends the previous subscription and starts a new one. The returned future resolves when the new subscription
     /// has to end.
     ///
@@ -25,7 +25,7 @@ impl DeskSubscription {
         pin_lock: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        pin_lock.require_unlocked(clock.elapsed_millis())?;
+        pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();
@@ -35,7 +35,7 @@ impl DeskSubscription {
         let (pin_lock, closing) = (pin_lock.clone(), pin_lock.lock_cancellation_token());
         Ok(async move {
             let idle = async {
-                while pin_lock.is_unlocked(clock.elapsed_millis()) {
+                while pin_lock.is_unlocked(clock.millis_since_clock_creation()) {
                     tokio::time::sleep(IDLE_CHECK_INTERVAL).await;
                 }
             };

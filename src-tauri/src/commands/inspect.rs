@@ -1,7 +1,7 @@
 //! The integrator's inspector: a few lines each over `kiosk`.
 
-use super::desk::DeskSubscription;
-use crate::checks::judge_exchange_requirements;
+use super::desk::ReplaceableSubscription;
+use crate::checks::judge_inspected_exchange;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::PinLock;
 use copresence_booth::view::Problem;
@@ -13,11 +13,11 @@ use tauri::ipc::Channel;
 
 /// The subscription to the inspector.
 #[derive(Default)]
-pub(crate) struct InspectorSubscription(DeskSubscription);
+pub(crate) struct InspectorSubscription(ReplaceableSubscription);
 
 /// Subscribes to a visit, or to the newest; replaces an earlier subscription.
 #[tauri::command]
-pub(crate) async fn inspect(
+pub(crate) async fn subscribe_to_inspector(
     kiosk: State<'_, Kiosk>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
@@ -29,7 +29,7 @@ pub(crate) async fn inspect(
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
-            .stream_views(visit, Arc::new(judge_exchange_requirements), until, |view| channel.send(view).is_ok())
+            .stream_views(visit, Arc::new(judge_inspected_exchange), until, |view| channel.send(view).is_ok())
             .await;
     });
     Ok(())
@@ -43,7 +43,7 @@ pub(crate) async fn save_har(
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.elapsed_millis())?;
+    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
     let kiosk = kiosk.inner().clone();
     super::save_off_thread(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

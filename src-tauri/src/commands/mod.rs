@@ -30,10 +30,11 @@ const PHONE_MARGIN: f64 = 48.0;
 
 /// The web view that receives snapshots. A reloaded page replaces the one before.
 #[derive(Default)]
-pub(crate) struct SnapshotListener(Mutex<CancellationToken>);
+pub(crate) struct SnapshotSubscription(Mutex<CancellationToken>);
 
-impl SnapshotListener {
-    fn replace_snapshot_listener(&self) -> CancellationToken {
+impl SnapshotSubscription {
+    /// Cancels the previous subscription. The returned token is cancelled when another one replaces the new one.
+    fn replace_snapshot_subscription(&self) -> CancellationToken {
         let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         current.cancel();
         *current = CancellationToken::new();
@@ -49,18 +50,18 @@ pub(crate) fn command_handler<R: Runtime>() -> impl Fn(Invoke<R>) -> bool + Send
         agree,
         cancel_visit,
         new_code,
-        play_phone,
-        again,
-        forget,
-        page::alive,
+        open_sandbox_phone,
+        return_to_attract,
+        forget_visit,
+        page::receive_heartbeat,
         panel::panel_gate,
         panel::panel_enter,
         panel::panel_set_first_pin,
-        panel::panel,
+        panel::read_panel,
         panel::panel_act,
         panel::panel_health,
         panel::panel_history,
-        inspect::inspect,
+        inspect::subscribe_to_inspector,
         inspect::save_har,
         checks::follow_checks,
         checks::plan_checks,
@@ -83,13 +84,13 @@ async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send 
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
-    listener: State<'_, SnapshotListener>,
+    listener: State<'_, SnapshotSubscription>,
     pin_lock: State<'_, PinLock>,
     channel: Channel<Snapshot>,
 ) -> Result<(), ()> {
     pin_lock.lock_panel();
     let mut snapshots = kiosk.subscribe_snapshots();
-    let replaced = listener.replace_snapshot_listener();
+    let replaced = listener.replace_snapshot_subscription();
     tokio::spawn(async move {
         loop {
             let snapshot = snapshots.borrow_and_update().clone();
@@ -114,18 +115,21 @@ async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: O
     Ok(())
 }
 
+/// The visitor agrees to the consent text `to`.
 #[tauri::command]
 async fn agree(kiosk: State<'_, Kiosk>, to: String, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
+/// Leaves the shown visit, as `again` does.
 #[tauri::command]
 async fn cancel_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
+/// Asks for a new Export Token in place of the one that is shown.
 #[tauri::command]
 async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
@@ -133,13 +137,13 @@ async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Opti
 }
 
 #[tauri::command]
-async fn again(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+async fn return_to_attract(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Again, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
-async fn forget(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
+async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_visitor_command(VisitorCommand::Forget, &ExpectedScreen { visit, revision });
     Ok(())
 }
@@ -147,7 +151,7 @@ async fn forget(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option
 /// Opens the sandbox's phone page for the code on the screen, in a window of the size of a phone without any
 /// permission. It closes when the visit needs no phone any more.
 #[tauri::command]
-async fn play_phone<R: Runtime>(
+async fn open_sandbox_phone<R: Runtime>(
     app: AppHandle<R>,
     kiosk: State<'_, Kiosk>,
     visit: Option<String>,
@@ -179,10 +183,12 @@ async fn play_phone<R: Runtime>(
     Ok(())
 }
 
+/// Whether the visit on this screen still needs the phone.
 fn screen_needs_phone(screen: &Screen) -> bool {
     matches!(screen, Screen::Preparing { .. } | Screen::Invite { .. } | Screen::Making { .. })
 }
 
+/// Opens the sandbox's phone page at `link` in a small window over the code.
 fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
     let origin = link.origin();
     let mut phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))

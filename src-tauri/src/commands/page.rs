@@ -5,7 +5,7 @@ use tauri::State;
 
 /// A heartbeat. A page that sends none for too long is reloaded.
 #[tauri::command]
-pub(super) async fn alive(heart: State<'_, PageWatchdog>, hidden: bool) -> Result<(), ()> {
+pub(super) async fn receive_heartbeat(heart: State<'_, PageWatchdog>, hidden: bool) -> Result<(), ()> {
     heart.record_heartbeat(hidden);
     Ok(())
 }

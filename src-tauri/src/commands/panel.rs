@@ -1,7 +1,7 @@
 //! The PIN lock of the desk, and the operator's panel: a few lines each over `kiosk`.
 
 use crate::window;
-use copresence_booth::panel::{ActionFollowUp, Panel, PinLock};
+use copresence_booth::panel::{HostFollowUp, Panel, PinLock};
 use copresence_booth::view::Problem;
 use copresence_booth::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
@@ -13,7 +13,7 @@ use tauri::{AppHandle, Runtime, State};
 /// The state of the PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(pin_lock: State<'_, PinLock>, clock: State<'_, Clock>) -> Result<PinLockView, Problem> {
-    Ok(pin_lock.lock_status(clock.elapsed_millis()))
+    Ok(pin_lock.lock_status(clock.millis_since_clock_creation()))
 }
 
 /// Tries a PIN.
@@ -23,7 +23,7 @@ pub(crate) async fn panel_enter(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    pin_lock.try_unlock(pin, clock.elapsed_millis()).await
+    pin_lock.try_unlock(pin, clock.millis_since_clock_creation()).await
 }
 
 /// Sets the first PIN.
@@ -33,17 +33,17 @@ pub(crate) async fn panel_set_first_pin(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    pin_lock.set_first_pin(pin, clock.elapsed_millis()).await
+    pin_lock.set_first_pin(pin, clock.millis_since_clock_creation()).await
 }
 
 /// The panel as it is now.
 #[tauri::command]
-pub(crate) async fn panel<R: Runtime>(
+pub(crate) async fn read_panel<R: Runtime>(
     app: AppHandle<R>,
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
+    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
     panel.panel_view(window::list_monitors(&app)).await
 }
 
@@ -55,12 +55,12 @@ pub(crate) async fn panel_act<R: Runtime>(
     clock: State<'_, Clock>,
     act: PanelAction,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
-    match panel.run_action(act, clock.elapsed_millis()).await? {
-        ActionFollowUp::ShowPanel => {}
-        ActionFollowUp::UpdateWindow => window::apply_window_mode(&app, &panel)
+    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
+    match panel.run_action(act, clock.millis_since_clock_creation()).await? {
+        HostFollowUp::ShowPanel => {}
+        HostFollowUp::UpdateWindow => window::apply_window_mode(&app, &panel)
             .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
-        ActionFollowUp::Quit => app.exit(0),
+        HostFollowUp::Quit => app.exit(0),
     }
     panel.panel_view(window::list_monitors(&app)).await
 }
@@ -72,8 +72,8 @@ pub(crate) async fn panel_health<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
-    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
-    let mut views = panel.check_health().await;
+    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
+    let mut views = panel.check_booth_health().await;
     let display = display_and_webview_health(&app, panel.display_settings().monitor.as_deref());
     views.extend(display.map(HealthView::from));
     Ok(views)
@@ -82,7 +82,7 @@ pub(crate) async fn panel_health<R: Runtime>(
 /// The past visits, the newest first.
 #[tauri::command]
 pub(crate) async fn panel_history(panel: State<'_, Panel>, clock: State<'_, Clock>) -> Result<Vec<PastVisit>, Problem> {
-    panel.pin_lock().require_unlocked(clock.elapsed_millis())?;
+    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
     panel.past_visits().await
 }
 

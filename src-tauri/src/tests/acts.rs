@@ -1,7 +1,7 @@
 //! Every action takes effect at once, survives a restart where it should, and refuses invalid values.
 
 use super::{Booth, secret};
-use copresence_booth::panel::ActionFollowUp;
+use copresence_booth::panel::HostFollowUp;
 use copresence_booth::view::Texts;
 use copresence_booth::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
 use std::io::Cursor;
@@ -207,7 +207,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         logo: true,
     };
     let act = PanelAction::SetDisplay { display: display.clone() };
-    assert_eq!(booth.act(act).await, Ok(ActionFollowUp::UpdateWindow), "the host makes the window so");
+    assert_eq!(booth.act(act).await, Ok(HostFollowUp::UpdateWindow), "the host makes the window so");
     let views = DisplaySettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.current_snapshot().booth;
@@ -230,14 +230,14 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let booth = Booth::new();
     assert_eq!(booth.check_kiosk_mode().await, mode(false, false, false));
     let switch = |on| PanelAction::SetKioskMode { on };
-    assert_eq!(booth.act(switch(true)).await, Ok(ActionFollowUp::UpdateWindow), "the host makes the window so");
+    assert_eq!(booth.act(switch(true)).await, Ok(HostFollowUp::UpdateWindow), "the host makes the window so");
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false));
     let booth = booth.restart().await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, true, false), "kept");
     booth.act_and_view(switch(false)).await;
 
     let booth = booth.restart().await;
-    booth.panel.force_kiosk_mode();
+    booth.panel.force_kiosk_mode_on();
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "for this run");
     let display = DisplaySettings { voice: true, ..booth.panel_view().await.display };
     booth.act_and_view(PanelAction::SetDisplay { display }).await;
@@ -252,7 +252,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
 #[tokio::test(flavor = "multi_thread")]
 async fn kiosk_mode_does_not_change_if_it_cannot_be_saved() {
     let booth = Booth::new();
-    booth.panel.force_kiosk_mode();
+    booth.panel.force_kiosk_mode_on();
     // A rename cannot replace a folder.
     std::fs::create_dir(booth.data().join("settings.toml")).expect("made");
     assert_eq!(booth.act_error_code(PanelAction::SetKioskMode { on: false }).await, "settings_failed");
@@ -295,9 +295,9 @@ async fn a_logo_is_validated_and_can_be_removed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
-    let now = booth.clock.elapsed_millis();
+    let now = booth.clock.millis_since_clock_creation();
     booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
-    assert_eq!(booth.act(PanelAction::Quit).await, Ok(ActionFollowUp::Quit));
+    assert_eq!(booth.act(PanelAction::Quit).await, Ok(HostFollowUp::Quit));
     let change = |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");
     booth.act_and_view(change("4711", "0815")).await;
@@ -309,7 +309,7 @@ async fn lock_quit_and_change_pin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_reports_every_part_and_no_secret() {
     let booth = Booth::new();
-    let views = booth.panel.check_health().await;
+    let views = booth.panel.check_booth_health().await;
     let parts: Vec<_> = views.iter().map(|view| view.part.as_str()).collect();
     let all = ["profiles", "settings", "disk", "keychain", "credentials", "backend", "clock", "last_problem"];
     assert_eq!(parts, all);
@@ -322,7 +322,7 @@ async fn health_reports_every_part_and_no_secret() {
     for (slot, value) in ["api-key", "username", "password"].into_iter().zip(secrets) {
         booth.act_and_view(set_credential(slot, value)).await;
     }
-    let views = booth.panel.check_health().await;
+    let views = booth.panel.check_booth_health().await;
     let backend = views.iter().find(|view| view.part == "backend").expect("views");
     assert_eq!(backend.stand, HealthState::Bad, "nothing listens there");
     let view = booth.panel_view().await;

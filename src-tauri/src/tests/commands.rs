@@ -16,10 +16,10 @@ const UNLOCKED_COMMANDS: [&str; 12] = [
     "agree",
     "cancel_visit",
     "new_code",
-    "play_phone",
-    "again",
-    "forget",
-    "alive",
+    "open_sandbox_phone",
+    "return_to_attract",
+    "forget_visit",
+    "receive_heartbeat",
     "panel_gate",
     "panel_enter",
     "panel_set_first_pin",
@@ -78,7 +78,7 @@ fn arguments_for_any_command() -> Value {
 async fn a_locked_panel_refuses_every_operator_command() {
     let (booth, _app, window) = build_page();
     let desk = operator_commands();
-    for command in ["panel", "panel_act", "panel_health", "panel_history"] {
+    for command in ["read_panel", "panel_act", "panel_health", "panel_history"] {
         assert!(desk.contains(&command.to_owned()), "{command}: {desk:?}");
     }
     for command in &desk {
@@ -87,7 +87,7 @@ async fn a_locked_panel_refuses_every_operator_command() {
     }
     let first = call_command(&window, "panel_set_first_pin", json!({"pin": "4711"})).await.expect("set");
     assert_eq!(first["open"], true);
-    let panel = call_command(&window, "panel", json!({})).await.expect("open");
+    let panel = call_command(&window, "read_panel", json!({})).await.expect("open");
     assert_eq!(panel["backend"]["sandbox"], true);
     call_command(&window, "panel_act", json!({"act": {"kind": "lock"}})).await.expect("locked");
     for command in &desk {
@@ -140,7 +140,7 @@ async fn a_visitors_command_names_the_screen_that_it_acts_on() {
     call_command(&window, "start_visit", json!({"revision": attract})).await.expect("begun");
     let invite = booth.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
-    for command in ["cancel_visit", "new_code", "again", "forget", "play_phone"] {
+    for command in ["cancel_visit", "new_code", "return_to_attract", "forget_visit", "open_sandbox_phone"] {
         for target in [json!({"visit": "00000000-0000-7000-8000-000000000000"}), json!({"revision": attract})] {
             call_command(&window, command, target).await.expect("ignored");
         }

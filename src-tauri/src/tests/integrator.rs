@@ -2,7 +2,7 @@
 
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
-use crate::checks::{CheckRunner, judge_exchange_requirements};
+use crate::checks::{CheckRunner, judge_inspected_exchange};
 use copresence_booth::view::checks::{ChecksRequest, ChecksState, ChecksView};
 use copresence_booth::view::inspector::TimelineEntry;
 use copresence_sandbox::{ClockMove, faults};
@@ -112,7 +112,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     for command in ["stop_checks", "skip_check"] {
         call_command(&window, command, json!({})).await.expect("nothing to do");
     }
-    for command in ["inspect", "follow_checks"] {
+    for command in ["subscribe_to_inspector", "follow_checks"] {
         call_command(&window, command, json!({"visit": null, "channel": "__CHANNEL__:7"})).await.expect(command);
     }
     // Slow enough to be stopped before its end.
@@ -155,7 +155,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
         while !booth
             .kiosk
             .inspector()
-            .inspector_view(None, &judge_exchange_requirements)
+            .inspector_view(None, &judge_inspected_exchange)
             .visits
             .iter()
             .any(|visit| visit.broken > 0)
@@ -165,7 +165,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     };
     tokio::time::timeout(PATIENCE, judged).await.expect("in time");
     booth.kiosk.stop_visits().await;
-    let shown = booth.kiosk.inspector().inspector_view(None, &judge_exchange_requirements).shown.expect("the visit");
+    let shown = booth.kiosk.inspector().inspector_view(None, &judge_inspected_exchange).shown.expect("the visit");
     let (mut broken, mut kept) = (Vec::new(), 0);
     for entry in shown.entries {
         let TimelineEntry::Exchange { exchange } = entry else { continue };

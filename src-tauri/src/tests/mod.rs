@@ -9,7 +9,7 @@ mod integrator;
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{ActionFollowUp, BackendSources, OpenedBackend, Panel, PinLock, SettingsFile};
+use copresence_booth::panel::{BackendSources, HostFollowUp, OpenedBackend, Panel, PinLock, SettingsFile};
 use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
@@ -60,7 +60,7 @@ impl Booth {
         let set = file.current_settings();
         let name = set.profile.unwrap_or_else(|| "sandbox".to_owned());
         let OpenedBackend { backend: backend_config, closed_reason: closed } =
-            sources.open_backend_or_sandbox(&name, set.phone_access).expect("a sandbox at least");
+            sources.open_backend_with_sandbox_fallback(&name, set.phone_access).expect("a sandbox at least");
         let kiosk = Kiosk::new(KioskSetup {
             profile: backend_config.profile,
             target: backend_config.target,
@@ -69,7 +69,7 @@ impl Booth {
             overrides: VisitOverrides::default(),
             asset_base: AVATAR_BASE_URL.to_owned(),
         });
-        let pin_lock = PinLock::new(file.clone(), clock.elapsed_millis());
+        let pin_lock = PinLock::new(file.clone(), clock.millis_since_clock_creation());
         let panel = Panel::new(kiosk.clone(), pin_lock, file, sources, AVATAR_BASE_URL.to_owned(), name, closed);
         Self { root, credential_store, simulator, clock, kiosk, panel }
     }
@@ -89,8 +89,8 @@ impl Booth {
         self.simulator.sandbox().expect("started")
     }
 
-    pub(crate) async fn act(&self, act: PanelAction) -> Result<ActionFollowUp, Problem> {
-        self.panel.run_action(act, self.clock.elapsed_millis()).await
+    pub(crate) async fn act(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
+        self.panel.run_action(act, self.clock.millis_since_clock_creation()).await
     }
 
     /// Runs an action, and returns the updated panel.

@@ -20,6 +20,7 @@ pub(crate) struct KioskWindowState {
     placement_state: Mutex<PlacementState>,
 }
 
+/// How the window is placed now, and what is needed to restore it.
 #[derive(Debug, Default)]
 struct PlacementState {
     /// Whether `--full-screen` was given.
@@ -46,7 +47,7 @@ impl KioskWindowState {
     }
 
     /// Sets whether `--full-screen` was given.
-    pub(super) fn set_full_screen_flag(&self, full_screen: bool) {
+    pub(super) fn record_full_screen_option(&self, full_screen: bool) {
         self.lock_placement_state().full_screen_flag = full_screen;
     }
 }
@@ -105,6 +106,7 @@ pub(crate) fn refuse_window_close<R: Runtime>(window: &Window<R>, event: &Window
 }
 
 impl PlacementState {
+    /// Changes what differs from the current placement: full screen, monitor, always on top.
     fn apply_placement<R: Runtime>(&mut self, window: &WebviewWindow<R>, wanted: WindowPlacement) -> tauri::Result<()> {
         if wanted == self.current {
             return Ok(());
@@ -116,7 +118,7 @@ impl PlacementState {
         if is && (!was || wanted.monitor != self.current.monitor) {
             fill_monitor(window, wanted.monitor.as_ref(), self.current.monitor.as_ref())?;
         } else if was && !is {
-            restore_window(window, self.windowed.take())?;
+            leave_full_screen(window, self.windowed.take())?;
         }
         window.set_always_on_top(wanted.always_on_top)?;
         // Last, because the next call compares with it, and an error must lead to another attempt.
@@ -153,7 +155,8 @@ fn fill_monitor<R: Runtime>(
     window.set_fullscreen_on_monitor(PhysicalPosition::new(f64::from(position.x), f64::from(position.y)))
 }
 
-fn restore_window<R: Runtime>(
+/// Leaves full screen, and restores the position and the size from before.
+fn leave_full_screen<R: Runtime>(
     window: &WebviewWindow<R>,
     before: Option<(PhysicalPosition<i32>, PhysicalSize<u32>)>,
 ) -> tauri::Result<()> {

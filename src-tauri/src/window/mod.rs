@@ -55,7 +55,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
         .build()?;
     page::disable_browser_features(&window, developing)?;
     app.state::<PageWatchdog>().watch_page(&window)?;
-    app.state::<KioskWindowState>().set_full_screen_flag(full_screen);
+    app.state::<KioskWindowState>().record_full_screen_option(full_screen);
     kiosk_mode::follow_monitor_changes(&window)?;
     Ok(())
 }

@@ -86,12 +86,13 @@ mod linux {
         window.with_webview(move |view| {
             let view = view.inner();
             if view.is_visible() == visible {
-                set_fallback_label(&view, visible);
+                set_fallback_label_visible(&view, visible);
             }
         })
     }
 
-    fn set_fallback_label(view: &WebView, visible: bool) {
+    /// Shows the fallback text instead of the page, or removes it.
+    fn set_fallback_label_visible(view: &WebView, visible: bool) {
         let Some(parent) = view.parent().and_then(|parent| parent.downcast::<gtk::Box>().ok()) else {
             return;
         };
@@ -110,6 +111,7 @@ mod linux {
 
     const FALLBACK_WIDGET_NAME: &str = "last-words";
 
+    /// The label with the fallback text.
     fn new_fallback_label() -> gtk::Label {
         let label = gtk::Label::new(Some(FALLBACK_TEXT));
         label.set_widget_name(FALLBACK_WIDGET_NAME);

@@ -59,6 +59,7 @@ impl PageWatchdog {
         Ok(())
     }
 
+    /// Records that the page's process ended, and wakes the watchdog.
     fn record_page_crash(&self, why: &str) {
         let now = self.time_since_start();
         let rest = self.lock_watchdog_state().as_mut().and_then(|pulse| pulse.record_crash(now));
@@ -73,6 +74,8 @@ impl PageWatchdog {
         self.0.wake.notify_one();
     }
 
+    /// Reloads the page or ends its process if the watchdog asks for it, and shows the fallback text after it has
+    /// given up.
     fn recover_page<R: Runtime>(&self, window: &WebviewWindow<R>, home: &url::Url) -> tauri::Result<()> {
         let now = self.time_since_start();
         let (act, given_up) = match self.lock_watchdog_state().as_mut() {
@@ -93,6 +96,7 @@ impl PageWatchdog {
         page::set_fallback_visible(window, given_up)
     }
 
+    /// Time since this watchdog was created.
     fn time_since_start(&self) -> Duration {
         self.0.started_at.elapsed()
     }

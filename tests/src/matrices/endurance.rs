@@ -65,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let sandbox_home = SandboxHome::start(&program, runtime.handle(), settings)?;
     let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
     sandbox.set_faults(copresence_sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
-    sandbox.watch_requests(|sandbox, line| {
+    sandbox.add_request_watcher(|sandbox, line| {
         if line.path == "/redeemExportToken" {
             associate_avatars(sandbox);
         }

@@ -236,7 +236,7 @@ fn start_driver(
 
 /// Reserves a port until the driver listens on it.
 fn free_port() -> Result<ReservedPort, HarnessError> {
-    Ok(ReservedPort::reserve_port()?.port_for_child_process())
+    Ok(ReservedPort::reserve_port()?.hand_over_to_child_process())
 }
 
 /// The path of `WebKitGTK`'s browser, in the folder of this architecture.

@@ -37,27 +37,27 @@ describe('the PIN pad', () => {
 
   it('opens it by gamepad', async () => {
     inputDevice.last = 'gamepad';
-    const { desk, deskLock } = await renderDesk((of) => {
+    const { desk, deskOverlay } = await renderDesk((of) => {
       of.isOpen = false;
       of.pin = '5555';
     });
     expect(focusedTestId()).toBe('key-5');
-    for (let i = 0; i < 4; i += 1) deskLock.gamepadHandler?.('confirm');
+    for (let i = 0; i < 4; i += 1) deskOverlay.gamepadHandler?.('confirm');
     await tick();
     expect(byTestId('pin').getAttribute('aria-label')).toBe(messages.pad.field(4));
     byTestId('key-enter').focus();
-    deskLock.gamepadHandler?.('confirm');
+    deskOverlay.gamepadHandler?.('confirm');
     await waitFor(() => expect(byTestId('section')).toBeTruthy());
     expect(desk.isOpen).toBe(true);
   });
 
   it('is left by B and by Escape', async () => {
-    const { deskLock } = await closed();
-    deskLock.gamepadHandler?.('back');
-    expect(deskLock.isOpen).toBe(false);
+    const { deskOverlay } = await closed();
+    deskOverlay.gamepadHandler?.('back');
+    expect(deskOverlay.isOpen).toBe(false);
     const again = await closed();
     pressKey('Escape');
-    expect(again.deskLock.isOpen).toBe(false);
+    expect(again.deskOverlay.isOpen).toBe(false);
   });
 
   it('reports a wrong PIN, takes the next, and counts down a waiting time', async () => {
@@ -126,11 +126,11 @@ describe('the PIN pad', () => {
 
   it('closes without input', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
-    const { deskLock } = await closed();
+    const { deskOverlay } = await closed();
     vi.advanceTimersByTime(PIN_PAD_IDLE_MS - 5000);
-    expect(deskLock.isOpen).toBe(true);
+    expect(deskOverlay.isOpen).toBe(true);
     vi.advanceTimersByTime(10_000);
-    expect(deskLock.isOpen).toBe(false);
+    expect(deskOverlay.isOpen).toBe(false);
   });
 });
 
@@ -147,9 +147,9 @@ describe('a lock that closes meanwhile', () => {
   });
 
   it('is locked on leaving', async () => {
-    const { desk, deskLock } = await renderDesk();
+    const { desk, deskOverlay } = await renderDesk();
     await fireEvent.click(byTestId('leave'));
-    expect(deskLock.isOpen).toBe(false);
+    expect(deskOverlay.isOpen).toBe(false);
     expect(desk.panelActions).toEqual([{ kind: 'lock' }]);
     expect(desk.isOpen).toBe(false);
   });

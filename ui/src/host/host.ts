@@ -1,7 +1,10 @@
 import type { Snapshot } from '../generated/view';
 import type { DeskHost } from './desk';
 
-/** What a command acts on. The program ignores a command whose visit or screen is no longer shown. */
+/**
+ * The visit and the snapshot revision that a button belongs to. The program ignores a command whose visit or
+ * screen is no longer shown.
+ */
 export interface CommandTarget {
   /** The visit on the screen where the button was pressed; absent on screens without a visit. */
   visit?: string;

@@ -12,9 +12,9 @@ it.each<[Exclude<HostAction, 'agreeToConsent'>, string]>([
   ['startVisit', 'start_visit'],
   ['cancelVisit', 'cancel_visit'],
   ['requestNewCode', 'new_code'],
-  ['simulatePhone', 'play_phone'],
-  ['returnToAttract', 'again'],
-  ['forgetVisit', 'forget'],
+  ['simulatePhone', 'open_sandbox_phone'],
+  ['returnToAttract', 'return_to_attract'],
+  ['forgetVisit', 'forget_visit'],
 ])('%s is the command %s', async (action, command) => {
   const called: unknown[] = [];
   mockIPC((name, args) => {
@@ -60,7 +60,7 @@ describe('the desk', () => {
     ['readLock', (desk) => desk.readLock(), 'panel_gate', {}],
     ['enterPin', (desk) => desk.enterPin('1234'), 'panel_enter', { pin: '1234' }],
     ['setFirstPin', (desk) => desk.setFirstPin('1234'), 'panel_set_first_pin', { pin: '1234' }],
-    ['readPanel', (desk) => desk.readPanel(), 'panel', {}],
+    ['readPanel', (desk) => desk.readPanel(), 'read_panel', {}],
     [
       'runPanelAction',
       (desk) => desk.runPanelAction({ kind: 'lock' }),
@@ -94,7 +94,11 @@ describe('the desk', () => {
     const stop = await desk.followVisit(null, (view) => seen.push(view));
     await desk.followChecks((view) => seen.push(view));
     const [inspect, checks] = called;
-    expect([inspect?.[0], inspect?.[1].visit, checks?.[0]]).toEqual(['inspect', null, 'follow_checks']);
+    expect([inspect?.[0], inspect?.[1].visit, checks?.[0]]).toEqual([
+      'subscribe_to_inspector',
+      null,
+      'follow_checks',
+    ]);
     inspect?.[1].channel.onmessage('a time line');
     checks?.[1].channel.onmessage('checks');
     stop();

@@ -8,7 +8,7 @@ import type { Host } from './host';
 export const isInTauri = isTauri;
 
 /** Tells the program that the page is alive, and whether it is hidden. */
-export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('alive', { hidden });
+export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('receive_heartbeat', { hidden });
 
 /** The program behind the window. */
 export function createTauriHost(): Host {
@@ -18,23 +18,25 @@ export function createTauriHost(): Host {
     agreeToConsent: (to, target) => invoke('agree', { to, ...target }),
     cancelVisit: (target) => invoke('cancel_visit', { ...target }),
     requestNewCode: (target) => invoke('new_code', { ...target }),
-    simulatePhone: (target) => invoke('play_phone', { ...target }),
-    returnToAttract: (target) => invoke('again', { ...target }),
-    forgetVisit: (target) => invoke('forget', { ...target }),
+    simulatePhone: (target) => invoke('open_sandbox_phone', { ...target }),
+    returnToAttract: (target) => invoke('return_to_attract', { ...target }),
+    forgetVisit: (target) => invoke('forget_visit', { ...target }),
     desk: createTauriDeskHost(),
   };
 }
 
+/** The desk's access to the program, through Tauri commands. */
 function createTauriDeskHost(): DeskHost {
   return {
     readLock: () => invoke('panel_gate'),
     enterPin: (pin) => invoke('panel_enter', { pin }),
     setFirstPin: (pin) => invoke('panel_set_first_pin', { pin }),
-    readPanel: () => invoke('panel'),
+    readPanel: () => invoke('read_panel'),
     runPanelAction: (act) => invoke('panel_act', { act }),
     checkHealth: () => invoke('panel_health'),
     listPastVisits: () => invoke('panel_history'),
-    followVisit: (visit, onView) => subscribeToChannel<InspectorView>('inspect', { visit }, onView),
+    followVisit: (visit, onView) =>
+      subscribeToChannel<InspectorView>('subscribe_to_inspector', { visit }, onView),
     saveHar: (visit) => invoke('save_har', { visit }),
     followChecks: (onView) => subscribeToChannel<ChecksView>('follow_checks', {}, onView),
     planChecks: (ask) => invoke('plan_checks', { ask }),

@@ -169,6 +169,7 @@ function intentOfButton(button: number, id = ''): GamepadIntent {
   return BUTTON_INTENTS[swapped] ?? 'other';
 }
 
+/** The direction in which the left stick is tilted far enough; null at rest. */
 function leftStickDirection(pad: GamepadState): Direction | null {
   const [x, y] = [pad.axes[0] ?? 0, pad.axes[1] ?? 0];
   if (Math.max(Math.abs(x), Math.abs(y)) < TILT_THRESHOLD) return null;

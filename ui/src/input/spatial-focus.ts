@@ -19,12 +19,12 @@ export function nearestRectInDirection(
   others: readonly ScreenRect[],
   direction: Direction,
 ): number {
-  const [fx, fy] = centreOfRect(from);
+  const [fx, fy] = centerOfRect(from);
   const sideways = direction === 'left' || direction === 'right';
   let best = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   others.forEach((box, index) => {
-    const [x, y] = centreOfRect(box);
+    const [x, y] = centerOfRect(box);
     const [ahead, aside] = {
       right: [x - fx, y - fy],
       left: [fx - x, y - fy],
@@ -109,10 +109,11 @@ function focusMoveOrigin(active: HTMLElement): ScreenRect {
   return { left: mirrored ? box.right : box.left, top: box.top, width: 0, height: box.height };
 }
 
+/** Whether two rectangles overlap vertically. */
 function isInSameRow(one: ScreenRect, other: ScreenRect): boolean {
   return one.top < other.top + other.height && other.top < one.top + one.height;
 }
 
-function centreOfRect(box: ScreenRect): [number, number] {
+function centerOfRect(box: ScreenRect): [number, number] {
   return [box.left + box.width / 2, box.top + box.height / 2];
 }

@@ -1,5 +1,5 @@
 // What keys, buttons and touches do on the visitor's screens.
-import type { DeskLock } from '../state/desk-lock.svelte';
+import type { DeskOverlay } from '../state/desk-overlay.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
@@ -25,7 +25,7 @@ export interface StageActions {
   /** Shows or hides the operator's detail. */
   toggleDetail(): void;
   /** The lock of the desk, which receives the input while it is open. */
-  deskLock: DeskLock;
+  deskOverlay: DeskOverlay;
 }
 
 const ARROW_DIRECTIONS: Record<string, Direction> = {
@@ -72,7 +72,7 @@ export class StageInput {
   readonly onpointerdown = (event: PointerEvent): void => {
     inputDevice.last = event.pointerType === 'touch' ? 'touch' : 'pointer';
     this.#actions.noteActivity();
-    this.#actions.deskLock.countCornerTouch(event);
+    this.#actions.deskOverlay.countCornerTouch(event);
   };
 
   /** The mouse has moved, and not only the screen below it. */
@@ -87,10 +87,10 @@ export class StageInput {
     inputDevice.last = 'gamepad';
     inputDevice.pad = pad;
     this.#actions.noteActivity();
-    const { deskLock } = this.#actions;
+    const { deskOverlay } = this.#actions;
     const attract = this.#actions.screenKind() === 'attract';
-    if (intent === 'desk') deskLock.openDesk();
-    else if (deskLock.isOpen) deskLock.gamepadHandler?.(intent);
+    if (intent === 'desk') deskOverlay.openDesk();
+    else if (deskOverlay.isOpen) deskOverlay.gamepadHandler?.(intent);
     else if (intent === 'back' && !attract) this.#goBack();
     else if (intent === 'language') this.#actions.toggleLanguages();
     else if (intent === 'confirm') this.#confirmFocused();

@@ -30,6 +30,7 @@ export function offeredLocales(): readonly Locale[] {
   return cachedLocales;
 }
 
+/** The pixels of a drawn character as text, to compare them; null without a canvas. */
 function renderGlyphToPixels(letter: string): string | null {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 32;

@@ -24,7 +24,7 @@ import {
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
-import { acquireRenderer, releaseRenderer } from './shared-renderer';
+import { acquireRenderer, releaseRendererForReuse } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
 import { uploadToGpu, waitForGpu } from './upload-to-gpu';
@@ -79,7 +79,7 @@ export async function openAvatarStage(
     light = await loadStudioEnvironment(ended);
     loaded = await loadAvatar(url, ended);
     ended.throwIfAborted();
-    const shown = await buildAvatarScene(canvas, renderer, loaded.model, light, {
+    const shown = await startAvatarScene(canvas, renderer, loaded.model, light, {
       reducedMotion,
       signal: ended,
       onContextLost: onLost,
@@ -94,7 +94,7 @@ export async function openAvatarStage(
   } catch (error) {
     if (loaded) disposeModel(loaded.model);
     light?.dispose();
-    releaseRenderer(renderer);
+    releaseRendererForReuse(renderer);
     throw error;
   } finally {
     canvas.removeEventListener('webglcontextlost', lostEarly);
@@ -102,14 +102,14 @@ export async function openAvatarStage(
 }
 
 /** Builds the scene around the model, uploads it, draws the first frame, and starts animation and input. */
-async function buildAvatarScene(
+async function startAvatarScene(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
   model: Object3D,
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<AvatarStageOptions, 'softwareRendering'>,
 ): Promise<Omit<AvatarStage, 'statistics'>> {
-  const size = centreAndScaleModel(model);
+  const size = centerAndScaleModel(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
@@ -246,13 +246,13 @@ async function buildAvatarScene(
       letGo();
       disposeModel(scene);
       light.dispose();
-      releaseRenderer(renderer);
+      releaseRendererForReuse(renderer);
     },
   };
 }
 
 /** Centres the model and scales its largest side to two units. Returns its size after that. */
-function centreAndScaleModel(model: Object3D): Vector3 {
+function centerAndScaleModel(model: Object3D): Vector3 {
   const box = new Box3().setFromObject(model);
   const size = box.getSize(new Vector3());
   const largest = Math.max(size.x, size.y, size.z);

@@ -81,6 +81,7 @@ function triangleCount(mode: number, corners: number): number {
   return mode === 5 || mode === 6 ? Math.max(0, corners - 2) : 0;
 }
 
+/** The sizes of the embedded images. Images that cannot be read are left out. */
 function imageSizesOf(glb: ParsedGlb): ImageSize[] {
   return (glb.gltf.images ?? []).flatMap(({ bufferView }) => {
     const bytes = bufferView === undefined ? null : bufferViewBytes(glb, bufferView);

@@ -61,6 +61,7 @@ export function bufferViewBytes({ gltf, binary }: ParsedGlb, bufferView: number)
   return to > binary.length ? null : binary.subarray(from, to);
 }
 
+/** The binary chunk at an offset; empty when there is none. */
 function readBinaryChunk(file: ArrayBuffer, view: DataView, at: number): Uint8Array {
   if (at + CHUNK_HEADER > file.byteLength || view.getUint32(at + 4, true) !== BINARY_CHUNK)
     return new Uint8Array();

@@ -46,6 +46,7 @@ function nearestFullTurn(yaw: number): number {
   return Math.round(yaw / (2 * Math.PI)) * 2 * Math.PI;
 }
 
+/** Limits the absolute value and keeps the sign. */
 function clampMagnitude(value: number, limit: number): number {
   return Math.min(limit, Math.max(-limit, value));
 }

@@ -29,6 +29,7 @@ export async function readBodyInSlices(response: Response, signal: AbortSignal):
   return length === bytes.length ? bytes.buffer : bytes.buffer.slice(0, length);
 }
 
+/** A buffer of at least `least` bytes, and at least twice as large, that starts with the given bytes. */
 function growBuffer(bytes: Uint8Array<ArrayBuffer>, least: number): Uint8Array<ArrayBuffer> {
   const room = new Uint8Array(Math.max(least, bytes.length * 2));
   room.set(bytes);

@@ -27,6 +27,7 @@ function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
   return new WebGLRenderer({ canvas: context.canvas, context });
 }
 
+/** A WebGL 2 context on a new canvas. Throws when there is none. */
 function createWebGlContext(antialias: boolean): WebGL2RenderingContext {
   // Keeps the drawing, so that a screenshot of the window contains the avatar.
   const attributes: WebGLContextAttributes = { antialias, preserveDrawingBuffer: true };
@@ -52,7 +53,7 @@ function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
  * Removes the canvas from the page and clears it. The renderer is kept for the next visit, unless its context is lost
  * or another one is kept.
  */
-export function releaseRenderer(renderer: WebGLRenderer): void {
+export function releaseRendererForReuse(renderer: WebGLRenderer): void {
   const canvas = renderer.domElement;
   canvas.remove();
   renderer.setAnimationLoop(null);

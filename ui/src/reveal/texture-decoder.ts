@@ -2,6 +2,7 @@
 // interface that `GLTFLoader` of three 0.187.0 uses for images; `load-avatar.test.ts` is the contract test.
 import { type DecodeRequest, type DecodeResponse, fetchAndDecodeBitmap } from './decode-bitmap';
 
+/** A request that the worker has not answered. */
 interface PendingDecode {
   url: string;
   done(bitmap: ImageBitmap): void;
@@ -63,6 +64,7 @@ function tryStartWorker(start: () => Worker): Worker | null {
   }
 }
 
+/** Starts the worker that decodes images. */
 function createDecodeWorker(): Worker {
   return new Worker(new URL('./texture-decoder.worker.ts', import.meta.url), { type: 'module' });
 }

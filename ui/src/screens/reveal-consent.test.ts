@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { screens } from '../../fake/fixtures';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
-import { attendanceTimer } from '../state/attendance-timer';
 import { ATTENDANCE_SECONDS } from '../state/idle-limits';
 import { languageStore } from '../state/language-store.svelte';
+import { visitorPresenceTimer } from '../state/visitor-presence-timer';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ openAvatarStage: opened.stage }));
@@ -88,20 +88,20 @@ describe('an avatar whose visitor may have left', () => {
   });
 
   it('waits on a reloaded page', async () => {
-    attendanceTimer.markAbsent();
+    visitorPresenceTimer.markAbsent();
     await renderScreen(face, undefined, false);
     expect(focusedTestId()).toBe('show-me');
     expect(opened.stage).not.toHaveBeenCalled();
   });
 
   it('waits when the page was reloaded during the download, unless there was input since', async () => {
-    attendanceTimer.markAbsent();
+    visitorPresenceTimer.markAbsent();
     const host = await renderScreen(screens.saving, undefined, false);
     host.showScreen(face);
     await onto('show-me');
     host.showScreen(screens.saving);
     await settled();
-    attendanceTimer.markAbsent();
+    visitorPresenceTimer.markAbsent();
     await fireEvent.pointerDown(document.body);
     host.showScreen(face);
     await onto('this-is-me');

@@ -13,7 +13,10 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
     if (!title || words === '' || words === last) return;
     last = words;
     speakParts(
-      speechPartsOf(language, [title, ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p')]),
+      speechPartsOfElements(language, [
+        title,
+        ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p'),
+      ]),
     );
   };
   read();
@@ -26,7 +29,7 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
 }
 
 /** The text of the elements, each part in its language: the operator's texts may be in another one. */
-function speechPartsOf(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
+function speechPartsOfElements(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
   const parts: SpeechPart[] = [];
   for (const element of elements) {
     const text = element.textContent?.trim() ?? '';

@@ -72,6 +72,7 @@ export function stopSpeaking(): void {
   (globalThis.speechSynthesis as SpeechSynthesis | undefined)?.cancel();
 }
 
+/** Plays two soft notes. Does nothing without an AudioContext. */
 function playChime(): void {
   if (typeof AudioContext === 'undefined') return;
   const audio = new AudioContext();

@@ -141,10 +141,12 @@ function facialFeatureDepth(x: number, y: number): number {
   return nose + brow + socket + eye + cheek + lips + parting + chin;
 }
 
+/** How far the ears push a point of the contour to its side. */
 function earOffset(side: number, ahead: number, y: number): number {
   return 0.1 * Math.sign(side) * gaussian((ahead + 0.12) / 0.13) * gaussian((y + 0.03) / 0.2);
 }
 
+/** A bell curve: 1 at 0, and near 0 beyond 2. */
 function gaussian(t: number): number {
   return Math.exp(-t * t);
 }

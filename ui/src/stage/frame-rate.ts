@@ -13,7 +13,7 @@ export function isFrameRateTooLow(frames: number, milliseconds: number): boolean
 }
 
 /** Whether the last measurement reduced the motion. */
-export function isMotionReduced(root: HTMLElement = document.documentElement): boolean {
+export function isMotionReducedByFrameRate(root: HTMLElement = document.documentElement): boolean {
   return root.dataset.motion === 'spare';
 }
 

@@ -6,7 +6,7 @@ import { type ProgressShare, totalDownloadProgress } from '../progress';
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
 
 /** The pose and light of the figure on the stage. */
-export interface StageScene {
+export interface FigureScene {
   light: SceneLight;
   /** Where the figure is. */
   pose: 'alone' | 'behind' | 'ringed' | 'gone';
@@ -21,8 +21,8 @@ export function isLongText(text: string): boolean {
   return textWidthInLetters(text) > 400;
 }
 
-const UNLIT_SCENE: StageScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
-const WAITING_SCENE: StageScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
+const UNLIT_SCENE: FigureScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+const WAITING_SCENE: FigureScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
 /** What the scene depends on besides the screen. */
 export interface SceneConditions {
@@ -45,7 +45,7 @@ export function sceneForScreen(
     isQrCodeHidden = false,
     consentText = '',
   }: SceneConditions = {},
-): StageScene {
+): FigureScene {
   switch (screen?.kind) {
     case undefined:
       return UNLIT_SCENE;
@@ -75,7 +75,7 @@ export function sceneForScreen(
 }
 
 /** The scene while the avatar is made: light and ring show the progress. */
-function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): StageScene {
+function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): FigureScene {
   if (screen.status === 'failed') return { light: 'dim', pose: 'behind', lit: 0, ring: 'none' };
   const known = screen.status === 'processing' && screen.progress !== null;
   const share = known ? Math.min(100, Math.max(0, screen.progress ?? 0)) / 100 : null;

@@ -3,7 +3,7 @@
 import type { Section } from '../desk/sections';
 import type { HealthView, PanelAction, PanelView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
-import type { DeskLock } from './desk-lock.svelte';
+import type { DeskOverlay } from './desk-overlay.svelte';
 import { toProblem } from './snapshot-store.svelte';
 
 /** Milliseconds without input after which the desk and the PIN pad close. */
@@ -61,15 +61,15 @@ export class DeskStore {
   sectionKeyHandler: ((event: KeyboardEvent) => boolean) | null = null;
 
   readonly desk: DeskHost;
-  readonly #deskLock: DeskLock;
+  readonly #deskOverlay: DeskOverlay;
   #lastActivity = performance.now();
   #lastActivityReport = performance.now();
   #panelRequest = 0;
   #healthRequest = 0;
 
-  constructor(desk: DeskHost, deskLock: DeskLock) {
+  constructor(desk: DeskHost, deskOverlay: DeskOverlay) {
     this.desk = desk;
-    this.#deskLock = deskLock;
+    this.#deskOverlay = deskOverlay;
   }
 
   /** Whether the lock is open and the desk can be shown. */
@@ -202,7 +202,7 @@ export class DeskStore {
     this.panel = null;
     this.health = null;
     this.lockView = null;
-    this.#deskLock.closeDesk();
+    this.#deskOverlay.closeDesk();
   }
 
   /** Notes an input. */

@@ -1,22 +1,22 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import {
-  catalogueLanguages,
+  catalogLanguages,
   generateMessageTypes,
-  readCatalogue,
+  readCatalogVariables,
   readCommittedMessageTypes,
 } from '../../scripts/messages';
 import type { Problem } from '../generated/view';
 import { firstSupportedLocale, isRightToLeft, LOCALES } from '../language/locales';
 import { languageStore } from './language-store.svelte';
 
-const english = readCatalogue('en');
+const english = readCatalogVariables('en');
 
 describe('the catalogues', () => {
-  it('exist for every supported language', () => expect(catalogueLanguages()).toEqual([...LOCALES].sort()));
+  it('exist for every supported language', () => expect(catalogLanguages()).toEqual([...LOCALES].sort()));
 
   it.each(LOCALES)('%s is valid, and has the keys and variables of the English one', (locale) => {
-    const { messages, junk } = readCatalogue(locale);
+    const { messages, junk } = readCatalogVariables(locale);
     expect(junk).toEqual([]);
     expect([...messages.keys()].sort()).toEqual([...english.messages.keys()].sort());
     for (const [key, names] of english.messages) expect(messages.get(key), key).toEqual(names);

@@ -1,7 +1,7 @@
 import type { Problem, Screen, Snapshot } from '../generated/view';
 import type { CommandTarget, Host, HostAction } from '../host/host';
 import type { AvatarStatistics } from '../reveal/avatar-statistics';
-import { attendanceTimer } from './attendance-timer';
+import { visitorPresenceTimer } from './visitor-presence-timer';
 
 type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
 
@@ -109,13 +109,13 @@ export class SnapshotStore {
   acceptSnapshot(snapshot: Snapshot): void {
     if (this.#isDisconnected) return;
     if (this.snapshot && snapshot.revision < this.snapshot.revision) return;
-    attendanceTimer.noteScreenChange(this.snapshot?.screen ?? null, snapshot.screen);
+    visitorPresenceTimer.noteScreenChange(this.snapshot?.screen ?? null, snapshot.screen);
     if (snapshot.screen.kind !== this.snapshot?.screen.kind) {
       this.actionProblem = null;
       this.openQuestion = null;
       this.#forgettingScreen = null;
       this.previousScreenKind = this.snapshot?.screen.kind ?? null;
-      this.needsRevealConsent = snapshot.screen.kind === 'reveal' && attendanceTimer.hasLapsed;
+      this.needsRevealConsent = snapshot.screen.kind === 'reveal' && visitorPresenceTimer.hasLapsed;
     }
     this.connectionProblem = null;
     this.snapshot = snapshot;
@@ -195,6 +195,7 @@ export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'
   return { code, visitor: '', operator, hint: '', retry_helps: true };
 }
 
+/** Whether a value has the fields of a `Problem`. */
 function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   return ['code', 'visitor', 'operator', 'hint'].every(

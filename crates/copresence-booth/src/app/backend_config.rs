@@ -23,7 +23,7 @@ impl BackendConfig {
         BackendView {
             profile: self.profile.name.clone(),
             host: self.target.host_and_port(),
-            sandbox: self.target.target_of_embedded_sandbox,
+            sandbox: self.target.is_embedded_sandbox,
             phones_at: self.phone_address.clone(),
         }
     }

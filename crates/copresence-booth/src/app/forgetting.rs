@@ -74,6 +74,8 @@ impl Kiosk {
         }
     }
 
+    /// Waits until the visit has ended, then deletes its files, journal and recordings. Recovery leaves it alone
+    /// meanwhile.
     fn forget_visit_once_ended(&self, state: &mut KioskState, id: VisitId, gone: CancellationToken) {
         // Before its lock is free: recovery would take it, and use the token of a person who left.
         state.to_forget.insert(id);
@@ -102,6 +104,7 @@ impl Kiosk {
         }
     }
 
+    /// Shows on the screen whether the visit is forgotten, if that screen is still shown.
     fn show_forget_result(&self, id: VisitId, problem: Option<Problem>) {
         if let Some(problem) = &problem {
             self.record_problem(problem);
@@ -115,6 +118,7 @@ impl Kiosk {
         self.publish_snapshot(&mut state);
     }
 
+    /// Logs a problem and keeps it as the last one, for the operator.
     fn record_problem(&self, problem: &Problem) {
         tracing::error!(code = problem.code, "{}", problem.operator);
         self.lock_state().last_problem = Some((self.clock.now(), problem.clone()));

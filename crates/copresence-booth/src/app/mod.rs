@@ -17,7 +17,7 @@ use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
 use copresence_engine::recovery::{UnfinishedVisit, recover_due_visits};
-use copresence_engine::runner::{EventSink, ExitSignals, VisitConfig, VisitContext, run_visit};
+use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use copresence_store::VisitId;
 use futures_util::FutureExt as _;
@@ -246,8 +246,10 @@ impl Kiosk {
         target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
     }
 
+    /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
+    /// closed or a visit goes on.
     fn start_or_ask_consent(&self, state: &mut KioskState) {
-        if state.can_start_visit() && state.booth_settings.closed.is_none() {
+        if state.is_screen_free_for_visit() && state.booth_settings.closed.is_none() {
             self.leave_shown_visit(state);
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
@@ -257,9 +259,10 @@ impl Kiosk {
         }
     }
 
+    /// Starts a visit if `to` is the text on the consent screen, in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
-            ShownScreen::Consent(texts) => texts.language_of_text(to).map(str::to_owned),
+            ShownScreen::Consent(texts) => texts.language_with_exact_text(to).map(str::to_owned),
             _ => None,
         };
         if let Some(language) = language {
@@ -268,6 +271,8 @@ impl Kiosk {
         }
     }
 
+    /// Leaves the shown visit and starts a new one, with a new code. Does nothing while its code is still being
+    /// issued.
     fn replace_code(&self, state: &mut KioskState) {
         let has_its_code =
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
@@ -327,7 +332,7 @@ impl Kiosk {
             let mut state = self.lock_state();
             // An avatar that is shown is saved, also if the end of its visit is still being written.
             let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
-            if is_shown || state.can_start_visit() {
+            if is_shown || state.is_screen_free_for_visit() {
                 self.leave_shown_visit(&mut state);
             }
         }
@@ -353,11 +358,11 @@ impl Kiosk {
         let id = VisitId::new();
         let at = state.active_backend.clone();
         let (left, ends) = (CancellationToken::new(), self.stopping.child_token());
-        let leave = ExitSignals { interrupted: ends.clone(), visitor_left: left.clone() };
+        let leave = VisitStopSignals { interrupted: ends.clone(), visitor_left: left.clone() };
         let gone = CancellationToken::new();
         // Dropped with the task, however that ends.
         let ending = gone.clone().drop_guard();
-        state.show_visit(
+        state.add_and_show_visit(
             id,
             ActiveVisit {
                 screen_state: VisitScreenState::new(id.to_string()),
@@ -379,7 +384,8 @@ impl Kiosk {
         });
     }
 
-    async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: ExitSignals) {
+    /// Builds the API client, runs the visit to its end, and reports a backend that cannot be set up.
+    async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: VisitStopSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
         let config = VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
@@ -393,7 +399,7 @@ impl Kiosk {
         };
         match api {
             Ok(api) => {
-                let api = self.inspector.start_recording_visit(id, &api, target, profile);
+                let api = self.inspector.create_recording_client(id, &api, target, profile);
                 run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave).await;
             }
             Err(error) => {
@@ -422,7 +428,7 @@ impl Kiosk {
         let api = api.map_err(|error| error.to_string())?;
         let event_sink: EventSink =
             Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()));
-        Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_limits(profile))
+        Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_recovery_limits(profile))
     }
 
     /// The event sink of visits on the screen.
@@ -431,6 +437,7 @@ impl Kiosk {
         Arc::new(move |event: VisitEvent| kiosk.record_and_show_event(&event))
     }
 
+    /// Records the event for the inspector, applies it to the screen and publishes a snapshot.
     fn record_and_show_event(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_state();
@@ -461,7 +468,7 @@ impl Kiosk {
 
     fn publish_snapshot(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
-        let backend = state.shown_backend().config.to_backend_view();
+        let backend = state.shown_or_active_backend().config.to_backend_view();
         let booth = state.booth_settings.clone();
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
@@ -469,7 +476,7 @@ impl Kiosk {
                 return false;
             }
             let revision = snapshot.revision + 1;
-            if !is_same_screen(&snapshot.screen, &screen) {
+            if !has_same_screen_and_visit(&snapshot.screen, &screen) {
                 *screen_since = revision;
             }
             *snapshot = Snapshot { revision, backend, booth, screen };
@@ -480,7 +487,7 @@ impl Kiosk {
 
 /// Whether a button of one snapshot means the same in another: the same screen of the same visit, however its contents
 /// changed.
-fn is_same_screen(before: &Screen, after: &Screen) -> bool {
+fn has_same_screen_and_visit(before: &Screen, after: &Screen) -> bool {
     // After `failed` the visitor records again or leaves; before, the avatar is being made.
     let has_failed = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "failed");
     std::mem::discriminant(before) == std::mem::discriminant(after)
@@ -495,7 +502,8 @@ fn setup_failed_event(error: &SetupError) -> EventKind {
     ended_event_for_code(code, exit, &error.to_string())
 }
 
+/// The end of a visit in phase `issuing`, with the message of this code.
 fn ended_event_for_code(code: &str, exit: u8, detail: &str) -> EventKind {
-    let message = problem::operator_message(&problem::problem_for_code(code, Some(detail)));
+    let message = problem::operator_message_with_hint(&problem::problem_for_code(code, Some(detail)));
     EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
 }

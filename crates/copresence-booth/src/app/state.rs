@@ -35,6 +35,7 @@ pub(super) enum ShownScreen {
     Forgetting(VisitId, ForgettingState),
 }
 
+/// What the kiosk knows while it runs: visits, the shown screen, the backend and the settings. Behind one lock.
 pub(super) struct KioskState {
     pub(super) visits: HashMap<VisitId, ActiveVisit>,
     pub(super) shown: ShownScreen,
@@ -95,11 +96,12 @@ impl KioskState {
     }
 
     /// Whether no visit is on the screen, or only one that has ended.
-    pub(super) fn can_start_visit(&self) -> bool {
+    pub(super) fn is_screen_free_for_visit(&self) -> bool {
         self.shown_visit().is_none_or(|(_, active_visit)| active_visit.screen_state.has_ended())
     }
 
-    pub(super) fn show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
+    /// Adds a visit and shows it.
+    pub(super) fn add_and_show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
         self.visits.insert(id, active_visit);
         self.shown = ShownScreen::Visit(id);
         self.drop_ended_visits();
@@ -116,6 +118,8 @@ impl KioskState {
         left
     }
 
+    /// Applies an event of a visit to its screen. Keeps the problem that ended a visit, and drops visits that are
+    /// over.
     pub(super) fn apply_event(&mut self, event: &VisitEvent) {
         if let EventKind::Ended { code, exit, message, .. } = &event.kind
             && !matches!(*exit, 0 | 130)
@@ -135,6 +139,7 @@ impl KioskState {
         self.visits.retain(|id, active_visit| !active_visit.screen_state.has_ended() || shown == Some(*id));
     }
 
+    /// The screen that the window shows now. A visit that is no longer known gives the attract screen.
     pub(super) fn current_screen(&self, asset_base: &str, home: Option<PathBuf>, now: Timestamp) -> Screen {
         match &self.shown {
             ShownScreen::Attract => Screen::Attract,
@@ -145,7 +150,7 @@ impl KioskState {
             ShownScreen::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
                 let facts = HostScreenOptions {
                     asset_base: asset_base.to_owned(),
-                    can_play_phone: active_visit.backend.config.target.target_of_embedded_sandbox,
+                    can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
                     home,
                 };
                 active_visit.screen_state.to_screen(&facts, now)
@@ -154,7 +159,7 @@ impl KioskState {
     }
 
     /// The backend of the visit on the screen, otherwise that of the next visit.
-    pub(super) fn shown_backend(&self) -> &ActiveBackend {
+    pub(super) fn shown_or_active_backend(&self) -> &ActiveBackend {
         self.shown_visit().map_or(&self.active_backend, |(_, active_visit)| &active_visit.backend)
     }
 }
@@ -174,7 +179,7 @@ mod tests {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
             credentials: copresence_client::Credentials::default(),
-            target_of_embedded_sandbox: true,
+            is_embedded_sandbox: true,
         };
         KioskState::new(ActiveBackend::new(BackendConfig { profile, target, phone_address: None }))
     }
@@ -200,7 +205,7 @@ mod tests {
         for _ in 0..3 {
             let id = VisitId::new();
             let active_visit = active_visit(&state, id);
-            state.show_visit(id, active_visit);
+            state.add_and_show_visit(id, active_visit);
             state.apply_event(&end(id));
             assert!(
                 state.shown_visit().is_some_and(|(_, active_visit)| active_visit.screen_state.has_ended()),
@@ -210,7 +215,7 @@ mod tests {
         }
         let behind = VisitId::new();
         let active_visit = active_visit(&state, behind);
-        state.show_visit(behind, active_visit);
+        state.add_and_show_visit(behind, active_visit);
         state.take_visit_off_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");

@@ -40,6 +40,7 @@ const MAX_EVENT_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub struct Inspector(Arc<InspectorInner>);
 
+/// The recordings and the signal that they have changed.
 #[derive(Debug)]
 struct InspectorInner {
     recordings: Mutex<Recordings>,
@@ -56,12 +57,12 @@ impl Default for Inspector {
 }
 
 /// Records the exchanges of one visit.
-struct VisitRecorder {
+struct VisitExchangeRecorder {
     inspector: Inspector,
     visit: VisitId,
 }
 
-impl ExchangeRecorder for VisitRecorder {
+impl ExchangeRecorder for VisitExchangeRecorder {
     fn record_exchange(&self, exchange: Exchange) {
         self.inspector.lock_recordings().record_exchange(self.visit, exchange, Instant::now());
         self.inspector.notify_changed();
@@ -70,7 +71,7 @@ impl ExchangeRecorder for VisitRecorder {
 
 impl Inspector {
     /// Starts recording a visit. Returns an API client that records its exchanges.
-    pub(crate) fn start_recording_visit(
+    pub(crate) fn create_recording_client(
         &self,
         visit: VisitId,
         api: &ApiClient,
@@ -84,7 +85,7 @@ impl Inspector {
             visit.link = Some(target.link.clone());
         }
         self.notify_changed();
-        api.with_recorder(Arc::new(VisitRecorder { inspector: self.clone(), visit }))
+        api.with_recorder(Arc::new(VisitExchangeRecorder { inspector: self.clone(), visit }))
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
@@ -125,7 +126,7 @@ impl Inspector {
 
     /// The current recordings, with the timeline of the requested visit or of the newest one.
     pub fn inspector_view(&self, visit: Option<&str>, rules: &RequirementJudge) -> InspectorView {
-        let taken = RecordingsCopy::from_recordings(&self.lock_recordings(), visit);
+        let taken = RecordingsCopy::copy_recordings(&self.lock_recordings(), visit);
         taken.to_inspector_view(rules)
     }
 

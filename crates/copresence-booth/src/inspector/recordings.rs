@@ -34,6 +34,7 @@ pub(super) struct Recordings {
     next_id: u32,
 }
 
+/// The recording of one visit.
 #[derive(Debug, Clone)]
 pub(super) struct RecordedVisit {
     pub(super) id: VisitId,
@@ -138,6 +139,7 @@ impl Recordings {
         true
     }
 
+    /// Drops the oldest exchanges, then the oldest events, until the recordings are within their bounds.
     fn enforce_bounds(&mut self) {
         while self.exchanges > self.bounds.exchanges {
             self.drop_oldest_exchange();

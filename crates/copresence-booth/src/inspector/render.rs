@@ -15,7 +15,7 @@ pub(super) struct RecordingsCopy {
 
 impl RecordingsCopy {
     /// Copies the recordings; `asked` is the visit to show, `None` the newest.
-    pub(super) fn from_recordings(memory: &Recordings, asked: Option<&str>) -> Self {
+    pub(super) fn copy_recordings(memory: &Recordings, asked: Option<&str>) -> Self {
         let visits: Vec<RecordedVisit> = memory.recorded_visits().rev().cloned().collect();
         let shown = match asked {
             Some(asked) => visits.iter().position(|visit| visit.id.to_string() == asked),
@@ -35,7 +35,8 @@ impl RecordingsCopy {
 }
 
 fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectedVisit {
-    let broken = visit.exchanges.iter().map(|kept| count_violations(kept, visit.backend.as_deref(), rules)).sum();
+    let broken =
+        visit.exchanges.iter().map(|kept| count_exchange_violations(kept, visit.backend.as_deref(), rules)).sum();
     InspectedVisit {
         visit: visit.id.to_string(),
         started_ms: visit.started_at.as_millisecond(),
@@ -45,7 +46,8 @@ fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspec
     }
 }
 
-fn count_violations(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> u32 {
+/// Number of requirements that this exchange violates. Computed once.
+fn count_exchange_violations(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> u32 {
     *kept.violations.get_or_init(|| {
         let broken = backend.map_or(0, |at| rules(&kept.exchange, at).iter().filter(|rule| !rule.kept).count());
         u32::try_from(broken).unwrap_or(u32::MAX)
@@ -90,6 +92,6 @@ fn exchange_view(kept: &RecordedExchange, backend: Option<&Backend>, rules: &Req
         body_size: exchange.body_size,
         error: exchange.error.clone(),
         rules: backend.map_or_else(Vec::new, |at| rules(exchange, at)),
-        curl: backend.map_or_else(String::new, |at| curl::curl_for_exchange(exchange, at).to_command_line()),
+        curl: backend.map_or_else(String::new, |at| curl::curl_for_exchange(exchange, at).to_multiline_shell_command()),
     }
 }

@@ -25,13 +25,13 @@ fn sample_exchange(call: CallKind) -> Exchange {
     }
 }
 
-fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitRecorder) {
+fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     let visit = VisitId::new();
     let mut memory = inspector.lock_recordings();
     let known = memory.get_or_insert_visit(visit, Timestamp::now());
-    known.backend = Some(Arc::new(Backend::backend_for_vendor("https://api.test/".parse().expect("a URL"))));
+    known.backend = Some(Arc::new(Backend::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
-    (visit, VisitRecorder { inspector: inspector.clone(), visit })
+    (visit, VisitExchangeRecorder { inspector: inspector.clone(), visit })
 }
 
 fn judge_no_requirements(_: &Exchange, _: &Backend) -> Vec<RequirementView> {

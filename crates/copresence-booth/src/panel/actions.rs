@@ -26,7 +26,7 @@ const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.1..=1000.0;
 
 /// What the host has to do after an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionFollowUp {
+pub enum HostFollowUp {
     /// Show the updated panel.
     ShowPanel,
     /// Apply the display settings to the window, then show the updated panel.
@@ -40,16 +40,16 @@ impl Panel {
     ///
     /// # Errors
     /// The action was refused or failed. The problem says why and what to do; nothing has changed then.
-    pub async fn run_action(&self, act: PanelAction, now: MillisSinceOrigin) -> Result<ActionFollowUp, Problem> {
+    pub async fn run_action(&self, act: PanelAction, now: MillisSinceOrigin) -> Result<HostFollowUp, Problem> {
         match act {
             PanelAction::Lock => {
                 self.0.pin_lock.lock_panel();
-                return Ok(ActionFollowUp::ShowPanel);
+                return Ok(HostFollowUp::ShowPanel);
             }
-            PanelAction::Quit => return Ok(ActionFollowUp::Quit),
+            PanelAction::Quit => return Ok(HostFollowUp::Quit),
             PanelAction::ChangePin { current, new } => {
                 self.0.pin_lock.change_pin(current, new, now).await?;
-                return Ok(ActionFollowUp::ShowPanel);
+                return Ok(HostFollowUp::ShowPanel);
             }
             _ => {}
         }
@@ -62,58 +62,58 @@ impl Panel {
                 return run_blocking(move || panel.apply_blocking_action(act)).await?;
             }
         }
-        Ok(ActionFollowUp::ShowPanel)
+        Ok(HostFollowUp::ShowPanel)
     }
 
-    fn apply_blocking_action(&self, act: PanelAction) -> Result<ActionFollowUp, Problem> {
+    fn apply_blocking_action(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         match act {
             PanelAction::UseProfile { name } => self.use_profile(&name)?,
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
-                let slot = self.find_usable_credential_kind(&slot)?;
+                let slot = self.find_credential_kind_by_name(&slot)?;
                 let removed = sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
                 // A value held in memory is removed even if the keychain failed.
-                self.reload_credentials()?;
+                self.reopen_backend_with_credentials()?;
                 removed.map_err(|error| problem_for_keychain_error(&error))?;
             }
             PanelAction::UnlockKeychain => {
                 sources
                     .credential_store
-                    .unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT)
+                    .prompt_to_unlock_keychain(KEYCHAIN_UNLOCK_TIMEOUT)
                     .map_err(|error| problem_for_keychain_error(&error))?;
-                self.reload_credentials()?;
+                self.reopen_backend_with_credentials()?;
             }
             PanelAction::SetScenario { name } => {
-                self.run_on_simulator(|sandbox| sandbox.set_scenario(&name))?;
+                self.run_on_active_sandbox(|sandbox| sandbox.set_scenario(&name))?;
             }
             PanelAction::SetSpeed { speed } if !SPEED_RANGE.contains(&speed) => {
                 let bounds = format!("`speed` must be {} to {}", SPEED_RANGE.start(), SPEED_RANGE.end());
                 return Err(problem_for_code("setting_unfit", Some(&bounds)));
             }
-            PanelAction::SetSpeed { speed } => self.run_on_simulator(|sandbox| sandbox.set_clock_speed(speed))?,
+            PanelAction::SetSpeed { speed } => self.run_on_active_sandbox(|sandbox| sandbox.set_clock_speed(speed))?,
             PanelAction::AddFault { on, fault, every } => {
-                self.run_on_simulator(|sandbox| sandbox.add_fault(&on, &fault, every))?;
+                self.run_on_active_sandbox(|sandbox| sandbox.add_fault(&on, &fault, every))?;
             }
-            PanelAction::EndFaults => self.run_on_simulator(|sandbox| {
+            PanelAction::EndFaults => self.run_on_active_sandbox(|sandbox| {
                 sandbox.clear_faults();
                 Ok(())
             })?,
             PanelAction::LetPhonesIn { on } => self.set_phone_access(on)?,
             PanelAction::SetKioskMode { on } => {
-                self.save_settings(|settings| settings.kiosk_mode = on)?;
+                self.change_and_save_settings(|settings| settings.kiosk_mode = on)?;
                 // From now on the setting wins over `--kiosk`.
                 self.0.kiosk_mode_override.in_force.store(false, Ordering::Relaxed);
                 self.publish_booth_settings();
-                return Ok(ActionFollowUp::UpdateWindow);
+                return Ok(HostFollowUp::UpdateWindow);
             }
             PanelAction::SetDisplay { display } => {
                 self.set_display_settings(display)?;
-                return Ok(ActionFollowUp::UpdateWindow);
+                return Ok(HostFollowUp::UpdateWindow);
             }
             PanelAction::SetLogo { png } => self.set_logo(&png)?,
             PanelAction::SetKeep { hours } => {
-                self.save_settings(|settings| settings.keep_hours = hours)?;
+                self.change_and_save_settings(|settings| settings.keep_hours = hours)?;
                 self.publish_booth_settings();
                 kiosk.forget_expired_visits();
             }
@@ -124,20 +124,23 @@ impl Panel {
             | PanelAction::WipeNow
             | PanelAction::ForgetVisit { .. } => {}
         }
-        Ok(ActionFollowUp::ShowPanel)
+        Ok(HostFollowUp::ShowPanel)
     }
 
+    /// Opens the backend of this profile, saves the choice and uses it for new visits.
     fn use_profile(&self, name: &str) -> Result<(), Problem> {
-        let opened = self.open_profile_backend(name)?;
-        self.save_settings(|settings| settings.profile = Some(name.to_owned()))?;
+        let opened = self.open_backend_by_name(name)?;
+        self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
         name.clone_into(&mut self.lock_requested_profile().profile);
         self.activate_backend(opened);
         Ok(())
     }
 
+    /// Stores a credential in the keychain, or only for this run if there is no keychain, and reopens the backend
+    /// with it.
     fn set_credential(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
-        let slot = self.find_usable_credential_kind(slot)?;
+        let slot = self.find_credential_kind_by_name(slot)?;
         let profile = kiosk.backend_config().profile.name;
         if let Err(error) = sources.credential_store.set_credential(&profile, slot, value) {
             // Without a keychain the credential is kept until the program ends, and the panel says so.
@@ -147,11 +150,11 @@ impl Panel {
             tracing::warn!(%error, "the credential is kept in memory until the program ends");
             sources.credential_store.remember_credential_for_run(&profile, slot, value);
         }
-        self.reload_credentials()
+        self.reopen_backend_with_credentials()
     }
 
     /// Finds a credential that the profile in use can need.
-    fn find_usable_credential_kind(&self, word: &str) -> Result<CredentialKind, Problem> {
+    fn find_credential_kind_by_name(&self, word: &str) -> Result<CredentialKind, Problem> {
         let backend_config = self.0.kiosk.backend_config();
         let wanted = credentials::usable_credential_kinds(&backend_config.profile);
         let known = wanted.into_iter().filter(|_| !backend_config.profile.uses_embedded_sandbox());
@@ -160,18 +163,21 @@ impl Panel {
         slot.ok_or_else(|| problem_for_code("setting_unfit", Some(&unfit())))
     }
 
-    fn reload_credentials(&self) -> Result<(), Problem> {
+    /// Opens the backend of the requested profile again, with the credentials as they are now, and uses it for new
+    /// visits.
+    fn reopen_backend_with_credentials(&self) -> Result<(), Problem> {
         let name = self.lock_requested_profile().profile.clone();
-        let opened = self.open_profile_backend(&name)?;
+        let opened = self.open_backend_by_name(&name)?;
         self.activate_backend(opened);
         Ok(())
     }
 
-    fn run_on_simulator(
+    /// Runs a change on the embedded sandbox. Refused if visits do not use it now.
+    fn run_on_active_sandbox(
         &self,
         act: impl FnOnce(&dyn super::EmbeddedSandboxControl) -> Result<(), String>,
     ) -> Result<(), Problem> {
-        if !self.0.kiosk.backend_config().target.target_of_embedded_sandbox {
+        if !self.0.kiosk.backend_config().target.is_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         act(&*self.0.sources.simulator).map_err(|words| problem_for_code("setting_unfit", Some(&words)))
@@ -179,16 +185,16 @@ impl Panel {
 
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
         let mut backend_config = self.0.kiosk.backend_config();
-        if !backend_config.target.target_of_embedded_sandbox {
+        if !backend_config.target.is_embedded_sandbox {
             return Err(problem_for_code("not_the_sandbox", None));
         }
         // Saved before it is done: what the act reports as refused must not be open.
         let before = self.0.settings_file.current_settings().phone_access;
-        self.save_settings(|settings| settings.phone_access = on)?;
+        self.change_and_save_settings(|settings| settings.phone_access = on)?;
         let open = match self.0.sources.simulator.set_phone_access(on) {
             Ok(open) => open,
             Err(words) => {
-                if let Err(problem) = self.save_settings(|settings| settings.phone_access = before) {
+                if let Err(problem) = self.change_and_save_settings(|settings| settings.phone_access = before) {
                     tracing::error!(code = problem.code, "{}", problem.operator);
                 }
                 return Err(problem_for_code("sandbox_failed", Some(&words)));
@@ -199,10 +205,11 @@ impl Panel {
         Ok(())
     }
 
+    /// Validates and saves the display settings, and removes the logo if it was taken out.
     fn set_display_settings(&self, display: DisplaySettings) -> Result<(), Problem> {
         let display = panel_data::validate_display_settings(display)?;
         let without_logo = !display.logo;
-        self.save_settings(|settings| settings.display = DisplaySettings { logo: false, ..display })?;
+        self.change_and_save_settings(|settings| settings.display = DisplaySettings { logo: false, ..display })?;
         if without_logo {
             self.0
                 .kiosk
@@ -215,6 +222,7 @@ impl Panel {
         Ok(())
     }
 
+    /// Checks the logo (a PNG in Base64) and saves it in the data folder.
     fn set_logo(&self, png: &str) -> Result<(), Problem> {
         let unfit = |words: &str| problem_for_code("logo_unfit", Some(words));
         let most = OperatorFile::Logo.max_bytes();
@@ -233,6 +241,7 @@ impl Panel {
         Ok(())
     }
 
+    /// Deletes all past visits. Running visits are kept.
     async fn forget_all_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let wiped = history::forget_visits_before(kiosk.data_store(), None).await.map(|mut forgotten| {
@@ -244,6 +253,7 @@ impl Panel {
         incomplete_forget_problem(wiped.map_err(|error| error.to_string())).map_or(Ok(()), Err)
     }
 
+    /// Deletes a past visit. A visit that still runs is refused.
     async fn forget_past_visit(&self, visit: &str) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let unknown = || problem_for_code("visit_unknown", Some(visit));
@@ -258,11 +268,13 @@ impl Panel {
         }
     }
 
-    fn save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
+    /// Changes the settings by `change` and saves them. A failure is reported as `settings_failed`.
+    fn change_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
         self.0.settings_file.update_settings(change).map(|_| ()).map_err(|error| settings_problem(&error))
     }
 }
 
+/// The problem of settings that cannot be written.
 fn settings_problem(error: &StoreError) -> Problem {
     problem_for_code("settings_failed", Some(&error.to_string()))
 }

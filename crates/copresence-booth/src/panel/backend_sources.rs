@@ -1,6 +1,6 @@
 //! Opens the backend of a profile, or says why no visit can start there.
 
-use super::simulator::{EmbeddedSandboxControl, SimulatedBackend};
+use super::simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 use crate::app::BackendConfig;
 use crate::view::Problem;
 use copresence_client::NoRecorder;
@@ -53,12 +53,12 @@ impl BackendSources {
                 let target = BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
                 let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
                 let closed = missing.map(|error| match &found.keychain_error {
-                    Some(keychain) => missing_credentials_problem(keychain),
+                    Some(keychain) => unreadable_credentials_problem(keychain),
                     None => problem_for_setup_error(&error),
                 });
                 (target, closed)
             }
-            Err(error) => (target, Some(missing_credentials_problem(&error))),
+            Err(error) => (target, Some(unreadable_credentials_problem(&error))),
         };
         Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: None }, closed_reason: closed })
     }
@@ -68,7 +68,7 @@ impl BackendSources {
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.
-    pub fn open_backend_or_sandbox(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
+    pub fn open_backend_with_sandbox_fallback(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         self.open_backend(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
             let sandbox = Profiles::default().profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
@@ -83,13 +83,14 @@ impl BackendSources {
         profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))
     }
 
+    /// Starts the embedded sandbox, lets phones in if asked, and returns it as the backend.
     fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackend, Problem> {
         let started = self.simulator.start_sandbox();
-        let SimulatedBackend { mut target, phone_url: mut phones_at } =
+        let EmbeddedSandboxTarget { mut target, phone_url: mut phones_at } =
             started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
         if phones {
             match self.simulator.set_phone_access(true) {
-                Ok(open) => SimulatedBackend { target, phone_url: phones_at } = open,
+                Ok(open) => EmbeddedSandboxTarget { target, phone_url: phones_at } = open,
                 // Without a network, the phone page still works on this machine.
                 Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }
@@ -100,7 +101,7 @@ impl BackendSources {
 
 /// Problem of missing credentials when the keychain cannot be used: the visitor's sentence is the one of missing
 /// credentials, the hint is the keychain's.
-fn missing_credentials_problem(error: &KeychainError) -> Problem {
+fn unreadable_credentials_problem(error: &KeychainError) -> Problem {
     let missing = problem_for_code("credentials_missing", Some(&error.to_string()));
     Problem { hint: problem_for_keychain_error(error).hint, ..missing }
 }

@@ -11,10 +11,10 @@ mod simulator;
 
 pub use crate::pin::{PIN_LENGTH, PinHash};
 pub use crate::settings::{Settings, SettingsFile};
-pub use actions::ActionFollowUp;
+pub use actions::HostFollowUp;
 pub use backend_sources::{BackendSources, EnvLookup, OpenedBackend};
 pub use pin_lock::PinLock;
-pub use simulator::{EmbeddedSandboxControl, SimulatedBackend};
+pub use simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 
 use crate::app::Kiosk;
 use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
@@ -46,14 +46,14 @@ struct PanelInner {
     /// Base URL of files for the web view.
     asset_base: String,
     requested: Mutex<RequestedProfile>,
-    kiosk_mode_override: KioskModeOverride,
+    kiosk_mode_override: KioskFlagOverride,
     /// Held during a change, so that changes run one at a time.
     action_lock: tokio::sync::Mutex<()>,
 }
 
 /// Kiosk-mode override from `--kiosk`.
 #[derive(Default)]
-struct KioskModeOverride {
+struct KioskFlagOverride {
     flag_given: AtomicBool,
     /// Whether the override is in force: until the operator sets kiosk mode in the panel.
     in_force: AtomicBool,
@@ -86,7 +86,7 @@ impl Panel {
             sources,
             asset_base,
             requested,
-            kiosk_mode_override: KioskModeOverride::default(),
+            kiosk_mode_override: KioskFlagOverride::default(),
             action_lock,
         }));
         panel.publish_booth_settings();
@@ -146,14 +146,14 @@ impl Panel {
     }
 
     /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
-    pub fn force_kiosk_mode(&self) {
+    pub fn force_kiosk_mode_on(&self) {
         self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
         self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
         self.publish_booth_settings();
     }
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
-    pub async fn check_health(&self) -> Vec<HealthView> {
+    pub async fn check_booth_health(&self) -> Vec<HealthView> {
         let backend_config = self.0.kiosk.backend_config();
         let panel = self.clone();
         let here = {
@@ -207,7 +207,7 @@ impl Panel {
         let _one_at_a_time = self.0.action_lock.lock().await;
         let panel = self.clone();
         let name = self.lock_requested_profile().profile.clone();
-        let Ok(Ok(opened)) = run_blocking(move || panel.open_profile_backend(&name)).await else { return };
+        let Ok(Ok(opened)) = run_blocking(move || panel.open_backend_by_name(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
         let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
         if opened.closed_reason.is_none() || another {
@@ -216,7 +216,8 @@ impl Panel {
         }
     }
 
-    fn open_profile_backend(&self, name: &str) -> Result<OpenedBackend, Problem> {
+    /// Opens the backend of this profile, with the phone access that is set. Does not use it yet.
+    fn open_backend_by_name(&self, name: &str) -> Result<OpenedBackend, Problem> {
         self.0.sources.open_backend(name, self.0.settings_file.current_settings().phone_access)
     }
 
@@ -231,7 +232,7 @@ impl Panel {
     fn publish_booth_settings(&self) {
         let Settings { display, keep_hours, .. } = self.0.settings_file.current_settings();
         let logo = self.operator_logo().map(|png| {
-            let digest = copresence_store::Sha256::compute(&png).to_string();
+            let digest = copresence_store::Sha256::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
         });
         let booth = BoothView {
@@ -254,8 +255,7 @@ impl Panel {
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
         let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
         let (profiles, profiles_file) = panel_data::list_profile_choices(sources, &backend_config.profile.name);
-        let sandbox =
-            if backend_config.target.target_of_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
+        let sandbox = if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             data_dir: path(kiosk.data_store().data.path().to_owned()),

@@ -24,7 +24,10 @@ pub(super) fn list_profile_choices(sources: &BackendSources, in_use: &str) -> (V
     match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
             let choices = profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
-            (choices, abbreviate_home(&profiles.profiles_path().display().to_string(), dirs::home_dir().as_deref()))
+            (
+                choices,
+                abbreviate_home(&profiles.loaded_profiles_path().display().to_string(), dirs::home_dir().as_deref()),
+            )
         }
         Err(error) => {
             let name = in_use.to_owned();
@@ -125,10 +128,10 @@ pub(super) async fn load_past_visits(
     asset_base: &str,
 ) -> Result<Vec<PastVisit>, StoreError> {
     let mut past = Vec::new();
-    for record in data_store.journal.latest_visits(MAX_PAST_VISITS).await? {
+    for record in data_store.journal.load_latest_visits(MAX_PAST_VISITS).await? {
         let id = record.start.id;
         // A visit that was deleted in the meantime is skipped.
-        if let Some(detail) = data_store.journal.load_visit(&id).await? {
+        if let Some(detail) = data_store.journal.load_detailed_visit_record(&id).await? {
             past.push(to_past_visit(&detail, live.contains(&id), asset_base));
         }
     }
@@ -144,7 +147,7 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
             _ => None,
         })
     };
-    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait_name(name));
+    let portrait = whole().map(|(name, _)| name).find(|name| has_png_extension(name));
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
         Some(ending) => problem_for_code(&ending.code, None).operator,
@@ -165,15 +168,16 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
     }
 }
 
-fn is_portrait_name(name: &str) -> bool {
+/// Whether a file can be a portrait: a PNG by its extension.
+fn has_png_extension(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
 pub(super) async fn find_portrait_path(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
-    let detail = data_store.journal.load_visit(&visit.parse().ok()?).await.ok()??;
+    let detail = data_store.journal.load_detailed_visit_record(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
-    detail.files.iter().find(|file| file.name == name && is_portrait_name(name) && is_whole(file))?;
+    detail.files.iter().find(|file| file.name == name && has_png_extension(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }
 

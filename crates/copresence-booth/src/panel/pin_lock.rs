@@ -84,7 +84,7 @@ impl PinLock {
     pub async fn set_first_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
-        if self.settings_if_readable()?.pin.is_some() {
+        if self.require_readable_settings()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
         self.save_pin(pin).await?;
@@ -106,7 +106,7 @@ impl PinLock {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         self.require_unlocked(now)?;
         if !is_valid_pin_length(&new) {
-            return Err(invalid_pin_length());
+            return Err(invalid_pin_length_problem());
         }
         match self.check_pin(current, now).await? {
             PinCheckResult::Correct => self.save_pin(new).await,
@@ -174,7 +174,7 @@ impl PinLock {
 
     /// Checks a PIN. The caller must hold `attempt_lock`.
     async fn check_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinCheckResult, Problem> {
-        let Some(hash) = self.settings_if_readable()?.pin else { return Ok(PinCheckResult::NotChecked) };
+        let Some(hash) = self.require_readable_settings()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut door = self.lock_state();
             let now = door.advance_time_and_autolock(now);
@@ -206,9 +206,10 @@ impl PinLock {
         Ok(PinCheckResult::Correct)
     }
 
+    /// Checks the length of a PIN, hashes it and saves the hash. The PIN itself is not saved.
     async fn save_pin(&self, pin: SecretString) -> Result<(), Problem> {
         if !is_valid_pin_length(&pin) {
-            return Err(invalid_pin_length());
+            return Err(invalid_pin_length_problem());
         }
         let file = self.0.settings_file.clone();
         let kept = tokio::task::spawn_blocking(move || {
@@ -219,13 +220,15 @@ impl PinLock {
         kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
     }
 
-    fn settings_if_readable(&self) -> Result<Settings, Problem> {
+    /// The settings. A file that cannot be read is an error, because it is unknown then whether a PIN is set.
+    fn require_readable_settings(&self) -> Result<Settings, Problem> {
         if self.0.settings_file.is_unreadable() {
             return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }
         Ok(self.0.settings_file.current_settings())
     }
 
+    /// Unlocks the panel, unless it was locked again while the PIN was being checked.
     fn unlock_unless_relocked(&self, closings: u64, now: MillisSinceOrigin) {
         let mut door = self.lock_state();
         let now = door.advance_time_and_autolock(now);
@@ -235,6 +238,7 @@ impl PinLock {
         }
     }
 
+    /// State of the lock after an attempt; `wrong` says whether its PIN was wrong.
     fn lock_status_after_attempt(&self, now: MillisSinceOrigin, wrong: bool) -> PinLockView {
         let mut door = self.lock_state();
         let now = door.advance_time_and_autolock(now);
@@ -271,6 +275,7 @@ impl LockState {
     }
 }
 
+/// Result of checking a PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PinCheckResult {
     Correct,
@@ -289,7 +294,8 @@ fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
     }
 }
 
-fn invalid_pin_length() -> Problem {
+/// The problem of a PIN that is too short or too long.
+fn invalid_pin_length_problem() -> Problem {
     let bounds = format!("{} to {} characters", PIN_LENGTH.start(), PIN_LENGTH.end());
     problem_for_code("pin_length", Some(&bounds))
 }

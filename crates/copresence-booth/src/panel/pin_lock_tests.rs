@@ -14,7 +14,7 @@ struct Booth {
 impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_data_dir(root.path()).expect("a data folder"));
         let pin_lock = PinLock::new(SettingsFile::open_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }

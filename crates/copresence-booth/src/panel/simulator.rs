@@ -10,13 +10,13 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     ///
     /// # Errors
     /// It cannot start.
-    fn start_sandbox(&self) -> Result<SimulatedBackend, String>;
+    fn start_sandbox(&self) -> Result<EmbeddedSandboxTarget, String>;
 
     /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
     ///
     /// # Errors
     /// It cannot start or listen, or this machine has no network address.
-    fn set_phone_access(&self, on: bool) -> Result<SimulatedBackend, String>;
+    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxTarget, String>;
 
     /// Its controls; `None` before it was started.
     fn sandbox_view(&self) -> Option<SandboxView>;
@@ -45,7 +45,7 @@ pub trait EmbeddedSandboxControl: Send + Sync {
 
 /// The embedded sandbox as a backend.
 #[derive(Debug, Clone)]
-pub struct SimulatedBackend {
+pub struct EmbeddedSandboxTarget {
     /// Its URL on this machine, its link template and its credentials.
     pub target: BackendTarget,
     /// URL under which phones on this network reach it, if they are allowed.

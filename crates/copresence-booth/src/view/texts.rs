@@ -21,12 +21,12 @@ impl Texts {
     }
 
     /// The text in this language.
-    pub fn text_in_language(&self, language: &str) -> Option<&str> {
+    pub fn text_in_exact_language(&self, language: &str) -> Option<&str> {
         self.0.get(language).map(String::as_str)
     }
 
     /// The language whose text is exactly `words`, if there is one.
-    pub fn language_of_text(&self, words: &str) -> Option<&str> {
+    pub fn language_with_exact_text(&self, words: &str) -> Option<&str> {
         self.iter().find(|(_, text)| *text == words).map(|(language, _)| language)
     }
 
@@ -53,7 +53,7 @@ mod tests {
     fn empty_texts_are_removed() {
         let texts: Texts = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
-        assert_eq!((texts.text_in_language("de"), texts.text_in_language("fr")), (Some("Hallo"), None));
+        assert_eq!((texts.text_in_exact_language("de"), texts.text_in_exact_language("fr")), (Some("Hallo"), None));
         assert!(Texts::from_iter([("en", "")]).is_empty());
         let sent: Texts = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");
         assert_eq!(sent.trim_and_drop_empty(), Texts::from_iter([("ja", "はい")]));
@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn a_text_is_found_by_its_exact_words() {
         let texts: Texts = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
-        assert_eq!(texts.language_of_text("We film."), Some("en"));
-        assert_eq!(texts.language_of_text("We film"), None);
-        assert_eq!(Texts::default().language_of_text(""), None);
+        assert_eq!(texts.language_with_exact_text("We film."), Some("en"));
+        assert_eq!(texts.language_with_exact_text("We film"), None);
+        assert_eq!(Texts::default().language_with_exact_text(""), None);
     }
 }

@@ -47,7 +47,7 @@ async fn revealed(kiosk: &Kiosk) -> String {
 }
 
 async fn kept(fixture: &Fixture) -> (usize, usize) {
-    (file_names(&fixture.out_dir()).len(), fixture.data_store.journal.all_visits().await.expect("reads").len())
+    (file_names(&fixture.out_dir()).len(), fixture.data_store.journal.load_all_visits().await.expect("reads").len())
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
     kiosk.forget_expired_visits();
     let one_left = async {
-        while fixture.data_store.journal.all_visits().await.expect("reads").len() > 1 {
+        while fixture.data_store.journal.load_all_visits().await.expect("reads").len() > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -446,7 +446,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     let kiosk = kiosk(&fixture);
     let resumed = async || {
         let open = |visit: &copresence_store::VisitRecord| visit.ending.is_none();
-        let history = fixture.data_store.journal.all_visits().await.expect("reads");
+        let history = fixture.data_store.journal.load_all_visits().await.expect("reads");
         history.len() - history.iter().filter(|visit| open(visit)).count()
     };
     let mut before = 0;

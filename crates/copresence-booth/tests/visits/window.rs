@@ -39,7 +39,7 @@ pub(crate) fn is_invite(screen: &Screen) -> bool {
 }
 
 async fn exits(fixture: &Fixture) -> Vec<Option<u8>> {
-    let history = fixture.data_store.journal.all_visits().await.expect("reads");
+    let history = fixture.data_store.journal.load_all_visits().await.expect("reads");
     history.into_iter().map(|visit| visit.ending.map(|ending| ending.exit)).collect()
 }
 

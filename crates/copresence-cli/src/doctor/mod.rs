@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
     let settings = data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
-    let common = &with_window_profile(common, settings.as_ref());
+    let common = &default_to_window_profile(common, settings.as_ref());
     let profiles = health::check_profiles(common.config.as_deref(), common.selected_profile_name());
     let usable = profiles.stand != HealthState::Bad;
     let profile = if usable { Some(context::load_selected_profile(common)?) } else { None };
@@ -29,8 +29,8 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
         parts.extend(check_backend_reachability(&profile).await);
     }
     parts.extend([
-        desktop::check_display(&context::environment_variable),
-        desktop::check_web_view_library(&context::environment_variable),
+        desktop::check_display(&context::read_environment_variable),
+        desktop::check_web_view_library(&context::read_environment_variable),
     ]);
     for view in &parts {
         print_health_check(view, common.json);
@@ -39,7 +39,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
-fn with_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
+fn default_to_window_profile(common: &CommonOptions, settings: Option<&LoadedSettingsFile>) -> CommonOptions {
     let chosen = || settings.and_then(|read| read.values.profile.clone());
     CommonOptions { profile: common.profile.clone().or_else(chosen), ..common.clone() }
 }
@@ -68,7 +68,7 @@ async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
         let credential_store = CredentialStore::keychain_backed_store();
         vec![
             health::check_keychain(&credential_store, &profile),
-            health::check_credentials(&profile, &credential_store, &context::environment_variable),
+            health::check_credentials(&profile, &credential_store, &context::read_environment_variable),
         ]
     });
     checks.await.unwrap_or_else(|error| vec![bad_part_health(part::KEYCHAIN, error, "Try again")])

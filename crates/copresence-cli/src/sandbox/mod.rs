@@ -53,7 +53,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
             line = requests.recv() => match line {
                 Ok(line) => print_request(common, &line),
                 Err(RecvError::Lagged(missed)) => {
-                    output::eprint_user(format_args!("({missed} requests were not printed because they arrived too fast)"));
+                    output::eprint_sanitized_line(format_args!("({missed} requests were not printed because they arrived too fast)"));
                 }
                 Err(RecvError::Closed) => break,
             },
@@ -155,7 +155,7 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
     let faults = if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };
-    output::eprint_user(format_args!(
+    output::eprint_sanitized_line(format_args!(
         "{} {:<4} {} → {status} ({} ms{faults})",
         line.at, line.method, line.path, line.duration_ms
     ));

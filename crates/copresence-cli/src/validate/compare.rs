@@ -11,6 +11,7 @@ use copresence_validate::report::shape::compare_shapes;
 use serde_json::json;
 use std::path::Path;
 
+/// Prints the differences between two reports, each from a file or from a run of the named profile.
 pub(super) async fn compare_two_backends(
     common: &CommonOptions,
     options: &ValidateOptions,
@@ -22,7 +23,7 @@ pub(super) async fn compare_two_backends(
     let other = load_or_run_report(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        renderer.print_line_for_people(&report.summary());
+        renderer.print_human_readable_line(&report.summary());
         return Ok(report.exit);
     }
     let (found, alone) = compare_shapes(&one, &other);
@@ -33,14 +34,14 @@ pub(super) async fn compare_two_backends(
             let copresence_validate::report::shape::ShapeDifference { asked, what, first: at_one, second: at_other } =
                 difference;
             let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
-            renderer.print_line_for_people(&output::sanitize_for_terminal(&words));
+            renderer.print_human_readable_line(&output::sanitize_for_terminal(&words));
         }
     }
     for words in &alone {
         if renderer.is_json_output() {
             print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            renderer.print_line_for_people(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+            renderer.print_human_readable_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
@@ -49,7 +50,7 @@ pub(super) async fn compare_two_backends(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
-        renderer.print_line_for_people(&match found.len() {
+        renderer.print_human_readable_line(&match found.len() {
             0 => format!("\nNo difference of form between {first} and {second}."),
             1 => format!("\n1 difference of form between {first} and {second}."),
             many => format!("\n{many} differences of form between {first} and {second}."),
@@ -73,7 +74,7 @@ async fn load_or_run_report(
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
-        renderer.print_line_for_people(&format!("{which}: {}\n", report.summary()));
+        renderer.print_human_readable_line(&format!("{which}: {}\n", report.summary()));
     }
     Ok(report)
 }

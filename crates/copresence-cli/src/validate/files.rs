@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The report files named on the command line, open for writing.
 pub(super) struct ReportFiles {
     report: Option<OpenReportFile>,
     html: Option<OpenReportFile>,
@@ -24,6 +25,8 @@ struct OpenReportFile {
 }
 
 impl ReportFiles {
+    /// Creates the files of `--report`, `--html`, `--junit` and `--har` before the run, so that a wrong path is
+    /// reported early.
     pub(super) fn create_report_files(options: &ValidateOptions) -> Result<Self, CommandFailure> {
         let open =
             |path: &Option<PathBuf>, flag: &str| path.as_deref().map(|path| create_report_file(path, flag)).transpose();
@@ -67,8 +70,8 @@ impl OpenReportFile {
         let path = self.path.display();
         let written = text.and_then(|text| self.file.write_all(text.as_bytes()).map_err(|error| error.to_string()));
         match written {
-            Ok(()) => output::eprint_user(format_args!("Wrote {path}")),
-            Err(error) => output::eprint_user(format_args!("warning: {path} could not be written: {error}")),
+            Ok(()) => output::eprint_sanitized_line(format_args!("Wrote {path}")),
+            Err(error) => output::eprint_sanitized_line(format_args!("warning: {path} could not be written: {error}")),
         }
     }
 }

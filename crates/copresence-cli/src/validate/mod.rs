@@ -51,7 +51,7 @@ async fn open_and_check_backend(
     );
     let selected = tokio::select! {
         selected = BackendUnderTest::open_backend_under_test(common, options) => selected?,
-        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start()),
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     };
     let done = plan_and_run_checks(&selected, options, renderer, &stopping).await;
     selected.stop_embedded_sandbox().await;
@@ -85,7 +85,7 @@ fn confirm_costs(plan: &RunPlan, options: &ValidateOptions) -> Result<(), Comman
     if !asks {
         return Ok(());
     }
-    output::eprint_user(format_args!("Continue? [y/N] (--yes skips this question)"));
+    output::eprint_sanitized_line(format_args!("Continue? [y/N] (--yes skips this question)"));
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     match answer.trim().to_ascii_lowercase().as_str() {

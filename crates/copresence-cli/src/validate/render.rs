@@ -29,7 +29,8 @@ impl ValidateRenderer {
     /// Prints what the run will cost, before it starts.
     pub(super) fn print_plan(&self, target: &CheckTarget, plan: &RunPlan, sandbox: bool) {
         if self.json {
-            let left_out: Vec<_> = plan.skipped_acts().map(|(act, why)| json!({"act": act, "why": why})).collect();
+            let left_out: Vec<_> =
+                plan.skipped_acts_with_reasons().map(|(act, why)| json!({"act": act, "why": why})).collect();
             return print_json_line(&json!({
                 "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
                 "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
@@ -37,15 +38,18 @@ impl ValidateRenderer {
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
-        self.print_line_for_people(&format!("Checking {} (profile {}{kind})", target.backend.base_url, target.name));
-        plan.describe_plan().iter().for_each(|words| self.print_line_for_people(words));
-        self.print_line_for_people("");
+        self.print_human_readable_line(&format!(
+            "Checking {} (profile {}{kind})",
+            target.backend.base_url, target.name
+        ));
+        plan.describe_plan().iter().for_each(|words| self.print_human_readable_line(words));
+        self.print_human_readable_line("");
     }
 
     pub(super) fn print_run_event(&self, event: &RunEvent<'_>) {
         match event {
             RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
-            RunEvent::Message(words) => output::eprint_user(format_args!("{words}")),
+            RunEvent::Message(words) => output::eprint_sanitized_line(format_args!("{words}")),
             RunEvent::ActStarted(act) if !self.json => self.print_act_started(*act),
             RunEvent::ActStarted(_) | RunEvent::StepFinished(_) | RunEvent::TokensMade(_) => {}
         }
@@ -53,9 +57,10 @@ impl ValidateRenderer {
 
     fn print_act_started(&self, act: Act) {
         let words = format!("… {}", act.spec().description);
-        self.print_line_for_people(&self.colored(&words, "2"));
+        self.print_human_readable_line(&self.wrap_in_ansi_color(&words, "2"));
     }
 
+    /// Prints the verdict of a check. Checks that do not apply are printed with `--json` only.
     fn print_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
         let level = level_of_check(check.id);
@@ -77,24 +82,26 @@ impl ValidateRenderer {
             (Verdict::Skipped, _) => "2",
             _ => "36",
         };
-        let mark = self.colored(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
-        self.print_line_for_people(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
+        let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
+        self.print_human_readable_line(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
                 for finding in findings {
-                    self.print_line_for_people(&format!(
+                    self.print_human_readable_line(&format!(
                         "        expected  {}",
                         output::sanitize_for_terminal(&finding.expected)
                     ));
-                    self.print_line_for_people(&format!(
+                    self.print_human_readable_line(&format!(
                         "        received  {}",
                         output::sanitize_for_terminal(&finding.received)
                     ));
                 }
-                self.print_line_for_people(&format!("        to do     {}", check.remedy));
-                self.print_line_for_people(&self.colored(&format!("        check     {}", check.id), "2"));
+                self.print_human_readable_line(&format!("        to do     {}", check.remedy));
+                self.print_human_readable_line(
+                    &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
+                );
             }
-            (_, Verdict::Inconclusive) => self.print_line_for_people(&format!("        {detail}")),
+            (_, Verdict::Inconclusive) => self.print_human_readable_line(&format!("        {detail}")),
             _ => {}
         }
     }
@@ -110,7 +117,7 @@ impl ValidateRenderer {
                 "coverage": report.coverage, "budget": report.budget,
             }));
         }
-        self.print_line_for_people("");
+        self.print_human_readable_line("");
         let colour = if report.exit != 0 {
             "1;31"
         } else if report.score.should.failed > 0 {
@@ -118,11 +125,11 @@ impl ValidateRenderer {
         } else {
             "1;32"
         };
-        self.print_line_for_people(
-            &self.colored(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
+        self.print_human_readable_line(
+            &self.wrap_in_ansi_color(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
         );
         let coverage = &report.coverage;
-        self.print_line_for_people(&format!(
+        self.print_human_readable_line(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
             coverage.judged,
             coverage.applicable(),
@@ -131,13 +138,13 @@ impl ValidateRenderer {
             coverage.untestable
         ));
         let budget = &report.budget;
-        self.print_line_for_people(&format!(
+        self.print_human_readable_line(&format!(
             "Used: {}, {}.",
             count_with_noun(budget.tokens_made, "Export Token"),
             count_with_noun(budget.avatars_consumed, "avatar")
         ));
         for row in &report.latency {
-            self.print_line_for_people(&format!(
+            self.print_human_readable_line(&format!(
                 "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
                 row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
             ));
@@ -145,24 +152,27 @@ impl ValidateRenderer {
         self.print_verdict_changes(changes);
     }
 
+    /// Prints the verdicts that changed since the report of `--baseline`.
     fn print_verdict_changes(&self, changes: Option<&[VerdictChange]>) {
         match changes {
             None => {}
-            Some([]) => self.print_line_for_people("Since the baseline: no verdict changed."),
+            Some([]) => self.print_human_readable_line("Since the baseline: no verdict changed."),
             Some(changes) => {
-                self.print_line_for_people("Since the baseline:");
+                self.print_human_readable_line("Since the baseline:");
                 for change in changes {
                     let words = format!("  {}", change.describe_change());
-                    self.print_line_for_people(&self.colored(&words, if change.is_new_failure() { "31" } else { "0" }));
+                    self.print_human_readable_line(
+                        &self.wrap_in_ansi_color(&words, if change.is_new_failure() { "31" } else { "0" }),
+                    );
                 }
             }
         }
     }
 
     /// Prints to stdout, or to stderr with --json, where stdout is JSON only.
-    pub(super) fn print_line_for_people(&self, words: &str) {
+    pub(super) fn print_human_readable_line(&self, words: &str) {
         if self.json {
-            output::eprint_user(format_args!("{words}"));
+            output::eprint_sanitized_line(format_args!("{words}"));
         } else {
             output::print_stdout_line(format_args!("{words}"));
         }
@@ -172,7 +182,7 @@ impl ValidateRenderer {
         self.json
     }
 
-    fn colored(&self, words: &str, colour: &str) -> String {
+    fn wrap_in_ansi_color(&self, words: &str, colour: &str) -> String {
         if self.colours { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words.to_owned() }
     }
 }
@@ -181,6 +191,7 @@ pub(super) fn print_json_line(value: &Value) {
     output::print_stdout_line(format_args!("{value}"));
 }
 
+/// What was observed; for a failed check its first finding, and otherwise the reason.
 fn verdict_detail(judged: &CheckResult) -> String {
     match judged {
         CheckResult::Pass(words, _)

@@ -1,7 +1,7 @@
 //! The backend to check, and who operates the phone.
 
 use super::options::ValidateOptions;
-use super::terminal_phone::TerminalPhoneHelper;
+use super::terminal_phone::TerminalInvitationDisplay;
 use crate::common_options::CommonOptions;
 use crate::context;
 use crate::failure::CommandFailure;
@@ -41,7 +41,7 @@ impl BackendUnderTest {
         }
         let found =
             load_target_with_credentials(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
-        let mut target = target_of_profile(&profile, found.api_url, found.link, found.credentials);
+        let mut target = target_from_profile(&profile, found.api_url, found.link, found.credentials);
         add_environment_credentials(&mut target.credentials);
         let phone_driver = choose_phone_driver(&target, options, common).await?;
         Ok(Self { target, phone_driver, embedded_sandbox: None })
@@ -61,7 +61,7 @@ impl BackendUnderTest {
         let link = server.qr_link_template().parse();
         let link =
             link.map_err(|error: copresence_engine::LinkTemplateError| CommandFailure::usage_error(error.to_string()))?;
-        let target = target_of_profile(profile, server.local_url(), link, credentials);
+        let target = target_from_profile(profile, server.local_url(), link, credentials);
         let tester = find_sandbox_control(server.local_url(), None).await?;
         let tester = tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
         Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), embedded_sandbox: Some(server) })
@@ -82,8 +82,9 @@ impl BackendUnderTest {
 /// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
 /// holds credentials that its console does not have.
 fn add_environment_credentials(credentials: &mut Credentials) {
-    let named =
-        |slot: CredentialKind| context::environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty());
+    let named = |slot: CredentialKind| {
+        context::read_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
+    };
     let Credentials { api_key, session_token, .. } = credentials;
     if api_key.is_none() {
         *api_key = named(CredentialKind::ApiKey).map(ApiKey::new);
@@ -93,7 +94,7 @@ fn add_environment_credentials(credentials: &mut Credentials) {
     }
 }
 
-fn target_of_profile(
+fn target_from_profile(
     profile: &Profile,
     base_url: Url,
     link: copresence_engine::LinkTemplate,
@@ -113,12 +114,13 @@ fn target_of_profile(
     }
 }
 
+/// Chooses the upstream sandbox, the backend's own sandbox, a person at the terminal, or no phone, in this order.
 async fn choose_phone_driver(
     target: &CheckTarget,
     options: &ValidateOptions,
     common: &CommonOptions,
 ) -> Result<PhoneDriver, CommandFailure> {
-    let operator = context::environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
+    let operator = context::read_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
     if let Some(url) = &options.upstream {
         let tester = find_sandbox_control(url.clone(), operator).await?;
         return tester.map(PhoneDriver::Sandbox).ok_or_else(|| {
@@ -127,13 +129,13 @@ async fn choose_phone_driver(
             ))
         });
     }
-    let tester = SandboxControl::detect_backend_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
+    let tester = SandboxControl::find_controllable_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
     if let Some(tester) = tester.map_err(|error| CommandFailure::usage_error(error.to_string()))? {
         return Ok(PhoneDriver::Sandbox(tester));
     }
     let somebody = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     if somebody && !options.no_phone {
-        return Ok(PhoneDriver::Person(Arc::new(TerminalPhoneHelper::new(common))));
+        return Ok(PhoneDriver::Person(Arc::new(TerminalInvitationDisplay::new(common))));
     }
     Ok(PhoneDriver::Unavailable)
 }

@@ -2,7 +2,7 @@
 
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
-use copresence_validate::{InvitationDisplay, ScanInvitation, SkipSignal};
+use copresence_validate::{InvitationDisplay, InvitationSkipSignal, ScanInvitation};
 use futures_util::future::BoxFuture;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +11,16 @@ use std::time::Duration;
 /// Rows below the QR code: an empty line, the link, an empty line, and how to skip.
 const ROWS_BELOW: usize = 5;
 
-pub(super) struct TerminalPhoneHelper {
+/// Shows invitations to a person at the terminal, who can type `s` to skip one.
+pub(super) struct TerminalInvitationDisplay {
     lively: bool,
-    skip: Arc<SkipSignal>,
+    skip: Arc<InvitationSkipSignal>,
     said: Mutex<String>,
 }
 
-impl TerminalPhoneHelper {
+impl TerminalInvitationDisplay {
     pub(super) fn new(common: &CommonOptions) -> Self {
-        let skip = Arc::new(SkipSignal::default());
+        let skip = Arc::new(InvitationSkipSignal::default());
         let heard = skip.clone();
         // A blocking read of the terminal cannot be cancelled; the thread ends with the program.
         std::thread::spawn(move || {
@@ -33,10 +34,10 @@ impl TerminalPhoneHelper {
     }
 }
 
-impl InvitationDisplay for TerminalPhoneHelper {
+impl InvitationDisplay for TerminalInvitationDisplay {
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
-        output::eprint_user(format_args!(
+        output::eprint_sanitized_line(format_args!(
             "\nA phone is needed for {}. Scan this, or open the link:\n",
             invitation.purpose
         ));
@@ -45,18 +46,19 @@ impl InvitationDisplay for TerminalPhoneHelper {
             output::eprint_unsanitized(&line);
         }
         let timeout = humantime::format_duration(invitation.timeout);
-        output::eprint_user(format_args!("Waiting up to {timeout}; type s and Enter to skip this."));
+        output::eprint_sanitized_line(format_args!("Waiting up to {timeout}; type s and Enter to skip this."));
     }
 
     fn show_avatar_status(&self, words: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != words {
-            output::eprint_user(format_args!("  {words}"));
+            output::eprint_sanitized_line(format_args!("  {words}"));
             words.clone_into(&mut said);
         }
     }
 
-    fn hide_invitation(&self) {
+    /// Prints nothing: forgets the last status, so that the next invitation starts anew.
+    fn end_invitation(&self) {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
@@ -64,7 +66,7 @@ impl InvitationDisplay for TerminalPhoneHelper {
         self.skip.wait_for_skip()
     }
 
-    fn wait_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
+    fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(time))
     }
 }

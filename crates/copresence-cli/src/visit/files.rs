@@ -40,9 +40,10 @@ impl QrFile {
         }
     }
 
+    /// Writes the QR code of the link as PNG or SVG; only warns if that fails.
     pub(super) fn write_qr_code(&self, link: &str) {
         if let Err(why) = self.try_write_qr_code(link) {
-            output::eprint_user(format_args!(
+            output::eprint_sanitized_line(format_args!(
                 "warning: the QR code could not be written to {}: {why}",
                 self.path.display()
             ));
@@ -65,24 +66,28 @@ impl QrFile {
 pub(super) struct HarFile {
     path: PathBuf,
     file: File,
-    har_recorder: Arc<HarRecorder>,
+    shared_har_recorder: Arc<HarRecorder>,
 }
 
 impl HarFile {
     pub(super) fn create_har_file(path: &Path) -> Result<Self, CommandFailure> {
         let file = File::create(path)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), file, har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
+        Ok(Self { path: path.to_path_buf(), file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }
 
-    pub(super) fn har_recorder(&self) -> Arc<dyn ExchangeRecorder> {
-        self.har_recorder.clone()
+    /// The recorder to pass to the visit. It shares the recorded exchanges with this file.
+    pub(super) fn shared_har_recorder(&self) -> Arc<dyn ExchangeRecorder> {
+        self.shared_har_recorder.clone()
     }
 
+    /// Writes the recorded exchanges as HAR; only warns if that fails.
     pub(super) fn write_har_archive(self) {
-        if let Err(error) = self.har_recorder.write_har(std::io::BufWriter::new(&self.file)) {
+        if let Err(error) = self.shared_har_recorder.write_har(std::io::BufWriter::new(&self.file)) {
             let path = self.path.display();
-            output::eprint_user(format_args!("warning: the exchanges could not be written to {path}: {error}"));
+            output::eprint_sanitized_line(format_args!(
+                "warning: the exchanges could not be written to {path}: {error}"
+            ));
         }
     }
 }

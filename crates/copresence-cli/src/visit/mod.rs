@@ -52,7 +52,7 @@ async fn prepare_and_run_visit(
     tokio::select! {
         () = recover::recover_before_visit(common, &data_store) => {}
         // The interrupted recovery stays recoverable. No token was requested yet.
-        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start()),
+        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     }
 
     let embedded = if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
@@ -68,7 +68,7 @@ async fn prepare_and_run_visit(
     exit.map_err(|failure| failure.with_credential_remedy(&profile))
 }
 
-/// Inputs and outputs of one visit in the terminal.
+/// What a visit in the terminal uses: renderer, output folder, QR and HAR files, simulated phone, stop signal.
 struct VisitResources {
     renderer: Arc<VisitRenderer>,
     out: PathBuf,
@@ -90,7 +90,7 @@ async fn run_prepared_visit(
         None => load_target_with_credentials(profile).await?,
     };
     let recorder: Arc<dyn ExchangeRecorder> = match &surroundings.har {
-        Some(har) => har.har_recorder(),
+        Some(har) => har.shared_har_recorder(),
         None => Arc::new(NoRecorder),
     };
     let api = target.api_client(profile, recorder)?;
@@ -102,7 +102,7 @@ async fn run_prepared_visit(
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
     let config = visit_config(profile, &target, data_store, &overrides).await;
-    let event_sink = terminal_event_sink(&surroundings);
+    let event_sink = visit_event_sink(&surroundings);
     let ended =
         run_visit(config, data_store.visit_context(api, Clock::default(), event_sink), surroundings.stopping.clone())
             .await;
@@ -112,7 +112,8 @@ async fn run_prepared_visit(
     Ok(ended.outcome.exit_code())
 }
 
-fn terminal_event_sink(surroundings: &VisitResources) -> EventSink {
+/// Prints each event; on the invitation also writes the QR file and lets the simulated phone scan.
+fn visit_event_sink(surroundings: &VisitResources) -> EventSink {
     let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
         renderer.show_event(&event);
@@ -141,7 +142,7 @@ fn emit_visit_not_started(renderer: &VisitRenderer, common: &CommonOptions, fail
         EventKind::Ended {
             code: failure.error_code().to_owned(),
             exit: failure.exit_code(),
-            message: problem::operator_message(&problem),
+            message: problem::operator_message_with_hint(&problem),
             visit_state: "issuing".to_owned(),
         },
     ];

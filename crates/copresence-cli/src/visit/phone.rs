@@ -25,10 +25,10 @@ impl SimulatedPhone {
     /// Associates a new avatar with the token of the link, in a background task.
     pub(super) fn scan_link_in_background(&self, link: &str) {
         let phone = self.clone();
-        let token = token_of_link(link);
+        let token = token_from_link(link);
         tokio::spawn(async move {
             if let Err(why) = phone.associate_new_avatar(token).await {
-                output::eprint_user(format_args!(
+                output::eprint_sanitized_line(format_args!(
                     "warning: --auto could not play the phone ({why}); scan the code, or open the link"
                 ));
             }
@@ -53,7 +53,8 @@ impl SimulatedPhone {
     }
 }
 
-fn token_of_link(link: &str) -> Option<String> {
+/// The value of the `exportToken` query parameter of the link.
+fn token_from_link(link: &str) -> Option<String> {
     let url = Url::parse(link).ok()?;
     url.query_pairs().find(|(key, _)| key == "exportToken").map(|(_, token)| token.into_owned())
 }
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn the_token_is_read_from_the_link() {
         let link = "http://127.0.0.1:1/phone?lang=de&exportToken=a%2Bb";
-        assert_eq!(token_of_link(link).as_deref(), Some("a+b"));
-        assert_eq!(token_of_link("http://127.0.0.1:1/phone"), None);
+        assert_eq!(token_from_link(link).as_deref(), Some("a+b"));
+        assert_eq!(token_from_link("http://127.0.0.1:1/phone"), None);
     }
 }

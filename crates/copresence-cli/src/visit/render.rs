@@ -16,6 +16,7 @@ pub(super) struct VisitRenderer {
     live_lines: Mutex<LiveLines>,
 }
 
+/// Lines of the terminal that change: the status line, and a progress bar for each file.
 #[derive(Default)]
 struct LiveLines {
     status: Option<ProgressBar>,
@@ -59,7 +60,7 @@ impl VisitRenderer {
                 self.show_status_line(&output::sanitize_for_terminal(&words));
             }
             EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
-                let again = humantime::format_duration(round_retry_delay(*next_poll_ms));
+                let again = humantime::format_duration(round_delay_for_display(*next_poll_ms));
                 let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
                 self.show_status_line(&output::sanitize_for_terminal(&words));
             }
@@ -157,12 +158,13 @@ impl VisitRenderer {
         }
     }
 
+    /// Prints a line above the progress bars, or plainly to stderr if nothing is animated.
     fn print_line_above_bars(&self, words: &str) {
         if self.lively {
             // Prints above the progress bars. A closed terminal does not end the visit.
             _ = self.bars.println(words);
         } else {
-            output::eprint_user(format_args!("{words}"));
+            output::eprint_sanitized_line(format_args!("{words}"));
         }
     }
 
@@ -178,7 +180,8 @@ fn progress_style(template: &str) -> ProgressStyle {
 /// Rows below the QR code: an empty line, the link, an empty line, and the status.
 const ROWS_BELOW: usize = 4;
 
-fn round_retry_delay(millis: u64) -> Duration {
+/// Rounds a delay of a second or more down to whole seconds; a shorter one stays in milliseconds.
+fn round_delay_for_display(millis: u64) -> Duration {
     if millis < 1_000 { Duration::from_millis(millis) } else { Duration::from_secs(millis / 1_000) }
 }
 

@@ -140,7 +140,7 @@ async fn the_login_uses_the_configured_route() {
     mount_response(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
     let generate = Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
     mount_response(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
-    let mut backend = Backend::backend_for_vendor(server_url(&server, "/api"));
+    let mut backend = Backend::copresence_backend_from_url(server_url(&server, "/api"));
     backend.login_route = LoginRoute {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
@@ -233,7 +233,7 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
     let backend = Backend {
         token_source: TokenSource::Partner(source),
         redeem_route: RedeemRoute::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
-        ..Backend::backend_for_vendor(server_url(&server, ""))
+        ..Backend::copresence_backend_from_url(server_url(&server, ""))
     };
     let credentials =
         Credentials { partner_key: Some(PartnerKey::new("partner-key-0123456789")), ..Credentials::default() };

@@ -178,7 +178,7 @@ async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
     let server = RawServer::start(vec![ServerAction::SendAndHang(head)]).await;
     let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
-    let backend = Backend::backend_for_vendor(server.url("/"));
+    let backend = Backend::copresence_backend_from_url(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let download = api.open_download(&download_url(&server), None).await.expect("a download");
     let (bytes, error) = read_download(download).await;

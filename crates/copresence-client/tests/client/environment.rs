@@ -18,7 +18,7 @@ const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
 #[tokio::test]
 async fn child_process() {
     let Ok(base) = std::env::var(BASE_URL) else { return };
-    let backend = Backend::backend_for_vendor(base.parse().expect("a URL"));
+    let backend = Backend::copresence_backend_from_url(base.parse().expect("a URL"));
     let time_outs = Timeouts { connect: Duration::from_secs(5), ..Timeouts::default() };
     let outcome = match ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
         Ok(api) => match api.redeem_token(&token()).await {

@@ -25,7 +25,7 @@ fn truncated_response(body: &str) -> Vec<u8> {
 /// Redeems once against a server with one action, checks that one request was sent, and returns the lost response.
 async fn redeem_and_lose(action: ServerAction, time_outs: Timeouts) -> LostResponse {
     let server = RawServer::start(vec![action.clone()]).await;
-    let backend = Backend::backend_for_vendor(server.url("/"));
+    let backend = Backend::copresence_backend_from_url(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let error = api.redeem_token(&token()).await.expect_err("a lost response");
     assert_eq!(server.heads().len(), 1, "{action:?}");
@@ -186,8 +186,9 @@ async fn a_server_without_tls_is_reported_as_never_sent() {
 
 async fn failed_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
-    let api = ApiClient::new(Backend::backend_for_vendor(base), with_session(), time_outs, Arc::new(NoRecorder))
-        .expect("an API");
+    let api =
+        ApiClient::new(Backend::copresence_backend_from_url(base), with_session(), time_outs, Arc::new(NoRecorder))
+            .expect("an API");
     match api.redeem_token(&token()).await {
         Err(CallError::NeverSent(cause)) => cause,
         other => panic!("{other:?}"),

@@ -96,7 +96,7 @@ fn impatient_client(url: &Url) -> ApiClient {
 }
 
 fn client_with_timeouts(url: &Url, time_outs: Timeouts) -> ApiClient {
-    ApiClient::new(Backend::backend_for_vendor(url.clone()), with_session(), time_outs, Arc::new(NoRecorder))
+    ApiClient::new(Backend::copresence_backend_from_url(url.clone()), with_session(), time_outs, Arc::new(NoRecorder))
         .expect("an API")
 }
 

@@ -134,7 +134,7 @@ pub(crate) fn with_login() -> Credentials {
 }
 
 pub(crate) fn api(base: Url, credentials: Credentials) -> ApiClient {
-    recorded_api(Backend::backend_for_vendor(base), credentials, Arc::new(NoRecorder))
+    recorded_api(Backend::copresence_backend_from_url(base), credentials, Arc::new(NoRecorder))
 }
 
 pub(crate) fn recorded_api(

@@ -26,12 +26,13 @@ pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     }
 }
 
-/// Checks that the keychain can be used. These systems show their own prompt when an item is read.
-pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
+/// Checks that the keychain can be used. It unlocks nothing: these systems show their own prompt when an item is
+/// read.
+pub(crate) fn unlock_keychain_if_needed() -> Result<(), KeychainError> {
     check_keychain()
 }
 
-/// The values of `slots`, in their order.
+/// Reads the credentials `slots` of a profile, in this order. `None` for each that is not stored.
 pub(crate) fn read_credentials(
     profile: &str,
     slots: &[CredentialKind],
@@ -73,7 +74,7 @@ fn open_entry(profile: &str, slot: CredentialKind) -> Result<Entry, KeychainErro
     if let Err(error) = Entry::store_status() {
         return Err(KeychainError::PlatformFailure { detail: error.to_string() });
     }
-    Entry::new(KEYCHAIN_SERVICE, &slot.keychain_user(profile)).map_err(convert_error)
+    Entry::new(KEYCHAIN_SERVICE, &slot.keychain_user_name(profile)).map_err(convert_error)
 }
 
 /// The value of one credential.
@@ -82,7 +83,7 @@ fn read_credential(profile: &str, slot: CredentialKind) -> Result<Option<SecretS
         Ok(bytes) => {
             let bytes = Zeroizing::new(bytes);
             let text = std::str::from_utf8(&bytes)
-                .map_err(|_| KeychainError::ItemNotText { item: slot.keychain_user(profile) })?;
+                .map_err(|_| KeychainError::ItemNotText { item: slot.keychain_user_name(profile) })?;
             Ok(Some(SecretString::from(text)))
         }
         Err(Error::NoEntry) => Ok(None),

@@ -1,7 +1,7 @@
 //! The Secret Service over D-Bus, for example gnome-keyring or `KWallet`.
 //!
 //! Each call makes its own connection, so that the program works with a keychain that is started late or restarted.
-//! Only [`unlock_keychain`] may show a prompt. The other functions check that the keyring is unlocked before they
+//! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions check that the keyring is unlocked before they
 //! access it.
 
 use crate::timeout::CommitGuard;
@@ -22,7 +22,7 @@ pub(crate) fn check_keychain() -> Result<(), KeychainError> {
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
-pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
+pub(crate) fn unlock_keychain_if_needed() -> Result<(), KeychainError> {
     let service = connect()?;
     let collection = default_keyring(&service)?;
     if collection.is_locked().map_err(convert_secret_service_error)? {
@@ -31,7 +31,8 @@ pub(crate) fn unlock_keychain() -> Result<(), KeychainError> {
     Ok(())
 }
 
-/// The values of `slots`, in their order.
+/// Reads the credentials `slots` of a profile over one connection, in this order. `None` for each that is not
+/// stored.
 pub(crate) fn read_credentials(
     profile: &str,
     slots: &[CredentialKind],
@@ -121,7 +122,7 @@ fn item_attributes(user: &str) -> HashMap<&str, &str> {
     HashMap::from([("service", KEYCHAIN_SERVICE), ("username", user)])
 }
 
-/// The default keyring.
+/// The default keyring, locked or not. Fails with `NoKeyring` if there is none.
 fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     service.get_default_collection().map_err(|error| match error {
         Error::NoResult => KeychainError::NoKeyring,

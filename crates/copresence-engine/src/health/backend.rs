@@ -37,7 +37,7 @@ pub async fn check_backend_and_clock(
         }
         views.push(health_of_probe(part, &url, &result));
     }
-    views.push(health_of_clock(&dates, target.target_of_embedded_sandbox));
+    views.push(health_of_clock(&dates, target.is_embedded_sandbox));
     views
 }
 
@@ -59,6 +59,7 @@ fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<(&'static st
     hosts
 }
 
+/// Sends one `HEAD` without credentials. Any HTTP response is a success; errors are those of the connection.
 async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
     let never = |words: String| {
         CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
@@ -76,6 +77,7 @@ async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
     prober.send_probe(probe).await.map_err(|error| never(error.to_string()))?.response
 }
 
+/// Reports a host from its response or from the connection error, with the remedy for it.
 fn health_of_probe(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> PartHealth {
     let host = url.host_str().unwrap_or_default();
     match result {
@@ -115,6 +117,8 @@ fn health_of_probe(part: &str, url: &Url, result: &Result<ProbeResponse, CallErr
     }
 }
 
+/// Reports a host from the status of its response: a captive portal (511) is bad, a server error or a redirect
+/// elsewhere doubtful.
 fn health_of_response(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
     match status {
@@ -148,6 +152,7 @@ fn other_host_of_redirect(url: &Url, reply: &ProbeResponse) -> Option<String> {
     (to.host_str() != url.host_str()).then_some(host)
 }
 
+/// The time in the `Date` header of a response; `None` if it is absent or malformed.
 fn parse_date_header(reply: &ProbeResponse) -> Option<Timestamp> {
     let date = reply.headers.get(header::DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()
@@ -165,6 +170,8 @@ fn clock_offset_secs(date: Timestamp, before: Timestamp, after: Timestamp) -> i6
     }
 }
 
+/// Reports this machine's clock from its largest offset to the backend, in seconds. Unknown without any offset, or
+/// for the embedded sandbox.
 fn health_of_clock(off: &[i64], embedded: bool) -> PartHealth {
     let Some(worst) = off.iter().copied().max_by_key(|off| off.unsigned_abs()) else {
         return unknown_part_health(part::CLOCK, "no response had a `Date` header");

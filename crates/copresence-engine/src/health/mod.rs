@@ -92,6 +92,7 @@ pub fn unknown_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Unknown, seen, None)
 }
 
+/// Makes the health of a part, with the home folder in `seen` abbreviated.
 fn part_health(part: &str, stand: HealthState, seen: impl fmt::Display, remedy: Option<String>) -> PartHealth {
     let seen = abbreviate_home_in_text(&seen.to_string(), dirs::home_dir().as_deref());
     PartHealth { part: part.to_owned(), stand, seen, remedy }
@@ -106,7 +107,7 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
                 .into_iter()
                 .filter_map(|other| profiles.profile_by_name(&other).err().map(|error| error.to_string()))
                 .collect();
-            let path = profiles.profiles_path().display();
+            let path = profiles.loaded_profiles_path().display();
             if unusable.is_empty() {
                 good_part_health(part::PROFILES, format_args!("`{name}` is in use; {path}"))
             } else {
@@ -165,6 +166,7 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
     }
 }
 
+/// Formats a size in bytes for people, with decimal units.
 fn format_size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().si().to_string()
 }
@@ -193,7 +195,7 @@ pub fn check_credentials(
     let found = match credentials::find_credentials(profile, credential_store, env) {
         Ok(found) => found,
         Err(error) => {
-            return bad_part_health(part::CREDENTIALS, missing_credentials_message(&error), error.remedy());
+            return bad_part_health(part::CREDENTIALS, unusable_keychain_message(&error), error.remedy());
         }
     };
     let target = match BackendTarget::target_without_credentials(profile) {
@@ -215,11 +217,13 @@ pub fn check_credentials(
     }
 }
 
-fn missing_credentials_message(error: &KeychainError) -> String {
+/// Says that the environment has no credentials and that the keychain cannot be used.
+fn unusable_keychain_message(error: &KeychainError) -> String {
     // The keychain check has the details.
     format!("not in the environment, and the keychain cannot be used ({})", error.code())
 }
 
+/// Whether the profile uses the embedded sandbox, or routes that take no credential.
 fn needs_no_credentials(profile: &Profile) -> bool {
     profile.uses_embedded_sandbox() || credentials::usable_credential_kinds(profile).is_empty()
 }

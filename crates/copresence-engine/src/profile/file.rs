@@ -76,10 +76,11 @@ pub enum ProfileError {
 /// Only `sandbox`.
 #[derive(Debug, Clone, Default)]
 pub struct Profiles {
-    profiles_path: PathBuf,
+    loaded_profiles_path: PathBuf,
     written: BTreeMap<String, ProfileToml>,
 }
 
+/// The profiles file as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProfilesFile {
@@ -118,12 +119,12 @@ impl Profiles {
             let message = error.message().to_owned();
             ProfileError::Invalid { path: path.clone(), line, hint: misplaced_credential_hint(&message), message }
         })?;
-        Ok(Self { profiles_path: path, written: document.profiles })
+        Ok(Self { loaded_profiles_path: path, written: document.profiles })
     }
 
     /// The file.
-    pub fn profiles_path(&self) -> &Path {
-        &self.profiles_path
+    pub fn loaded_profiles_path(&self) -> &Path {
+        &self.loaded_profiles_path
     }
 
     /// The names, sorted; always with `sandbox`.
@@ -147,19 +148,21 @@ impl Profiles {
             None => {
                 return Err(ProfileError::Unknown {
                     name: name.to_owned(),
-                    path: self.profiles_path.clone(),
+                    path: self.loaded_profiles_path.clone(),
                     known: self.profile_names().join(", "),
                 });
             }
         };
-        profile_with_defaults(name, written).map_err(|problem| ProfileError::Incomplete {
+        profile_from_toml(name, written).map_err(|problem| ProfileError::Incomplete {
             name: name.to_owned(),
-            place: format!(" in {}", self.profiles_path.display()),
+            place: format!(" in {}", self.loaded_profiles_path.display()),
             problem,
         })
     }
 }
 
+/// A hint to use the keychain if the message complains of an unknown key that looks like a credential; otherwise
+/// empty.
 fn misplaced_credential_hint(message: &str) -> &'static str {
     let secret = ["key", "password", "username", "session", "secret"];
     if message.contains("unknown field")
@@ -173,7 +176,8 @@ fn misplaced_credential_hint(message: &str) -> &'static str {
     ""
 }
 
-fn profile_with_defaults(name: &str, written: ProfileToml) -> Result<Profile, String> {
+/// Checks a profile as written and fills in the defaults. The error says which key is wrong.
+fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String> {
     if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err("a profile's name has letters, digits, `-` and `_` only".to_owned());
     }
@@ -196,26 +200,26 @@ fn profile_with_defaults(name: &str, written: ProfileToml) -> Result<Profile, St
              `link = \"https://…/?exportToken={token}\"`"
             .to_owned());
     }
-    let limits = visit_limits(written.patience, &written.downloads)?;
-    let (source, redeem) = token_and_redeem_routes(written.partner)?;
+    let limits = visit_limits_from_toml(written.patience, &written.downloads)?;
+    let (source, redeem) = routes_from_partner_toml(written.partner)?;
     Ok(Profile {
         name: name.to_owned(),
         api_url,
         link,
-        login_route: login_route(written.login.unwrap_or_default())?,
+        login_route: login_route_from_toml(written.login.unwrap_or_default())?,
         token_source: source,
         redeem_route: redeem,
-        polling: polling_config(&written.polling)?,
+        polling: polling_config_from_toml(&written.polling)?,
         usual_processing: written.polling.usual_processing,
         timeout: written.timeout.unwrap_or(DEFAULT_TIMEOUT),
         limits,
         token_lifetime: written.export_token_life,
         out_dir: written.out,
-        timeouts: network_timeouts(&written.network)?,
+        timeouts: network_timeouts_from_toml(&written.network)?,
     })
 }
 
-fn visit_limits(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitLimits, String> {
+fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitLimits, String> {
     let defaults = VisitLimits::default();
     let limits = VisitLimits {
         parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
@@ -229,7 +233,8 @@ fn visit_limits(patience: Option<Duration>, written: &DownloadsToml) -> Result<V
     Ok(limits)
 }
 
-fn network_timeouts(written: &NetworkToml) -> Result<Timeouts, String> {
+/// The timeouts, with defaults. The error says which key is out of range.
+fn network_timeouts_from_toml(written: &NetworkToml) -> Result<Timeouts, String> {
     let defaults = Timeouts::default();
     let network = Timeouts {
         connect: written.connect.unwrap_or(defaults.connect),
@@ -248,7 +253,8 @@ fn network_timeouts(written: &NetworkToml) -> Result<Timeouts, String> {
     Ok(network)
 }
 
-fn polling_config(written: &PollingToml) -> Result<PollingConfig, String> {
+/// The spacing of polls, with defaults. The error says which key is out of range.
+fn polling_config_from_toml(written: &PollingToml) -> Result<PollingConfig, String> {
     let defaults = PollingConfig::default();
     let polling = PollingConfig {
         fastest: written.fastest.unwrap_or(defaults.fastest),
@@ -265,7 +271,7 @@ fn polling_config(written: &PollingToml) -> Result<PollingConfig, String> {
     Ok(polling)
 }
 
-fn login_route(written: LoginToml) -> Result<LoginRoute, String> {
+fn login_route_from_toml(written: LoginToml) -> Result<LoginRoute, String> {
     let defaults = LoginRoute::default();
     Ok(LoginRoute {
         path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
@@ -274,7 +280,8 @@ fn login_route(written: LoginToml) -> Result<LoginRoute, String> {
     })
 }
 
-fn token_and_redeem_routes(partner: Option<PartnerToml>) -> Result<(TokenSource, RedeemRoute), String> {
+/// Where tokens come from and where they are redeemed: the partner's backend, or the vendor's without one.
+fn routes_from_partner_toml(partner: Option<PartnerToml>) -> Result<(TokenSource, RedeemRoute), String> {
     let Some(partner) = partner else {
         return Ok((TokenSource::Direct, RedeemRoute::Vendor));
     };
@@ -298,6 +305,7 @@ fn parse_http_method(word: &str, key: &str) -> Result<http::Method, String> {
     }
 }
 
+/// A JSON Pointer as written, or the default. The error names the key if it is no pointer.
 fn json_pointer_or_default(written: Option<String>, default: String, key: &str) -> Result<String, String> {
     match written {
         None => Ok(default),

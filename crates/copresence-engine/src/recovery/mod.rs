@@ -18,19 +18,19 @@ mod schedule;
 pub use schedule::{MAX_REDEEMS_PER_RUN, MAX_TOKEN_AGE};
 
 use crate::clock::Clock;
-use crate::runner::{ExitSignals, FirstStep, RunnerResult, VisitContext, VisitRunner};
+use crate::runner::{FirstEventOrEffects, RunnerResult, VisitContext, VisitRunner, VisitStopSignals};
 use crate::setup::DataStore;
 pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, VisitId, VisitLock};
-use copresence_visit::{MachineEvent, Outcome, RedeemResult, Visit, VisitFailure, VisitFailureKind, VisitPlan};
+use copresence_visit::{MachineEvent, Outcome, RedeemResult, Visit, VisitPlan, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
-use past::JournalledRedeems;
+use past::JournaledRedeems;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// An unfinished visit that was recovered, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoveredVisit {
+pub struct VisitRecoveryResult {
     /// The visit.
     pub visit: VisitId,
     /// When it began.
@@ -90,10 +90,10 @@ pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, Stri
 pub async fn recover_all_visits(
     data_store: &DataStore,
     find_context_for: &FindContext<'_>,
-) -> Result<Vec<RecoveredVisit>, StoreError> {
+) -> Result<Vec<VisitRecoveryResult>, StoreError> {
     let mut recovery = RecoveryRun::new(data_store, Clock::default(), find_context_for);
     let mut all = Vec::new();
-    for summary in data_store.journal.load_unfinished_summaries().await? {
+    for summary in data_store.journal.load_unfinished_visit_summaries().await? {
         all.extend(recovery.lock_and_recover_visit(&summary.id).await?);
     }
     Ok(all)
@@ -108,7 +108,7 @@ pub async fn recover_visit(
     clock: Clock,
     id: &VisitId,
     find_context_for: &FindContext<'_>,
-) -> Result<Option<RecoveredVisit>, StoreError> {
+) -> Result<Option<VisitRecoveryResult>, StoreError> {
     RecoveryRun::new(data_store, clock, find_context_for).lock_and_recover_visit(id).await
 }
 
@@ -123,10 +123,12 @@ pub async fn recover_due_visits(
     clock: Clock,
     find_context_for: &FindContext<'_>,
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
-) -> Result<Vec<RecoveredVisit>, StoreError> {
+) -> Result<Vec<VisitRecoveryResult>, StoreError> {
     let mut recovery = RecoveryRun::new(data_store, clock, find_context_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in schedule::due_visits(data_store.journal.load_unfinished_summaries().await?, clock.now()) {
+    for (id, needs_redeem) in
+        schedule::due_visits(data_store.journal.load_unfinished_visit_summaries().await?, clock.now())
+    {
         if skip(&id) {
             continue;
         }
@@ -161,7 +163,7 @@ impl<'a> RecoveryRun<'a> {
 
     /// Locks a visit, reads it from the journal and recovers it. `None` if another program has it locked, or if it
     /// is not unfinished.
-    async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<RecoveredVisit>, StoreError> {
+    async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<VisitRecoveryResult>, StoreError> {
         let visit_lock = match self.data_store.data.lock_visit(id) {
             Err(StoreError::VisitLocked { .. }) => return Ok(None),
             visit_lock => visit_lock,
@@ -175,18 +177,20 @@ impl<'a> RecoveryRun<'a> {
             Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
             Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
-        Ok(Some(RecoveredVisit { visit: *id, started_at, outcome }))
+        Ok(Some(VisitRecoveryResult { visit: *id, started_at, outcome }))
     }
 
+    /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
+    /// active, and saves what was delivered.
     async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
-        let journalled = JournalledRedeems::from_unfinished_visit(&unfinished);
+        let journalled = JournaledRedeems::from_unfinished_visit(&unfinished);
         if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
         }
         let token = unfinished.token.clone();
         let is_too_old = schedule::is_token_too_old(&unfinished.visit, self.clock);
-        let (context, unavailable) = match self.find_context(&unfinished) {
+        let (context, unavailable) = match self.find_visit_context(&unfinished) {
             Ok(context) => (context, None),
             Err((why, exit)) if !is_too_old => return RecoveryOutcome::Postponed { why, exit },
             Err((why, exit)) => {
@@ -199,25 +203,25 @@ impl<'a> RecoveryRun<'a> {
             }
         };
         let redeems = token.is_some() && unavailable.is_none();
-        let past = match journalled.repair_journal(&context, &unfinished, token).await {
+        let past = match journalled.reopen_visit_and_complete_redeems(&context, &unfinished, token).await {
             Ok(past) => past,
             Err(error) => return RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
         };
-        let why_closed = closed_reason(&unfinished);
+        let why_closed = nothing_to_recover_reason(&unfinished);
         let is_closed = past.token.is_none() && past.response.is_none();
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore_visit(VisitPlan::plan_for_recovery(is_too_old), past);
-        let runner = VisitRunner::resume_visit(unfinished, visit, context, visit_lock);
+        let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock);
         let first = match unavailable {
             Some(why) => {
-                let failure = VisitFailure::new(VisitFailureKind::NeverSent, why);
-                FirstStep::Event(MachineEvent::Redeemed(RedeemResult::Failed(failure)))
+                let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, why);
+                FirstEventOrEffects::Event(MachineEvent::Redeemed(RedeemResult::Failed(failure)))
             }
-            None => FirstStep::Effects(effects),
+            None => FirstEventOrEffects::Effects(effects),
         };
-        let result = runner.run_to_end(first, ExitSignals::default()).await;
+        let result = runner.run_to_end(first, VisitStopSignals::default()).await;
         if is_closed {
             return RecoveryOutcome::Closed { why: why_closed };
         }
@@ -227,11 +231,12 @@ impl<'a> RecoveryRun<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
-        let outcome = to_recovery_outcome(result);
+        let outcome = recovery_outcome_from_result(result);
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
             let next = schedule::next_attempt_time(now, attempts, &outcome, expires_at);
-            let postponed = self.data_store.journal.postpone_recovery(&id, attempts.saturating_add(1), next).await;
+            let postponed =
+                self.data_store.journal.record_next_recovery_attempt(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
@@ -240,7 +245,7 @@ impl<'a> RecoveryRun<'a> {
     }
 
     /// What the visit needs to run, unless its backend is known to be unreachable or its credentials are missing.
-    fn find_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
+    fn find_visit_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, Unavailable> {
         match self.unreachable.get(&unfinished.visit.start.api_url) {
             Some(why) if unfinished.token.is_some() => Err((why.clone(), 6)),
             _ => (self.find_context_for)(unfinished).map_err(|why| (why, 3)),
@@ -248,7 +253,8 @@ impl<'a> RecoveryRun<'a> {
     }
 }
 
-fn closed_reason(unfinished: &UnfinishedVisit) -> String {
+/// Why an unfinished visit with nothing to recover is closed, for the operator.
+fn nothing_to_recover_reason(unfinished: &UnfinishedVisit) -> String {
     if unfinished.visit.start.ephemeral {
         "its backend was the embedded sandbox, which ended with the program".to_owned()
     } else {
@@ -258,7 +264,7 @@ fn closed_reason(unfinished: &UnfinishedVisit) -> String {
 
 /// Converts the result of a run. An outcome that keeps the token does not finish the visit: it is recovered again
 /// later.
-fn to_recovery_outcome(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
+fn recovery_outcome_from_result(RunnerResult { outcome, directory, progress }: RunnerResult) -> RecoveryOutcome {
     match outcome {
         Outcome::Interrupted => {
             let status = progress.map_or_else(String::new, |progress| progress.status.as_str().to_owned());

@@ -1,11 +1,11 @@
 //! Reads what the journal knows of an unfinished visit, and completes what a crash left open in it.
 
-use crate::runner::{VisitContext, answer_kind_of_result, mask_export_types, read_redeem_response};
+use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 use copresence_client::ApiResponse;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use copresence_store::{
-    AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord, StoreError, UnfinishedRedeem, UnfinishedRedeemState,
-    UnfinishedVisit,
+    AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeem,
+    UnfinishedVisitRedeemState,
 };
 use copresence_visit::{EarlierRedeem, JournaledVisit, PartialDelivery, RedeemResult, StoredDelivery};
 
@@ -13,7 +13,7 @@ use copresence_visit::{EarlierRedeem, JournaledVisit, PartialDelivery, RedeemRes
 const CRASHED: &str = "the program ended between the request and its response";
 
 /// What the journal knows of a visit's redeems.
-pub(super) struct JournalledRedeems {
+pub(super) struct JournaledRedeems {
     /// A response on disk that names files.
     response: Option<StoredDelivery>,
     /// What the last usable response reported.
@@ -22,17 +22,18 @@ pub(super) struct JournalledRedeems {
     unread: Vec<(RedeemNumber, AnswerKind)>,
 }
 
-impl JournalledRedeems {
+impl JournaledRedeems {
+    /// Collects what the journal knows of the redeems, and parses answers that were never read.
     pub(super) fn from_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };
         let mut active_at = None;
-        if let Some(UnfinishedRedeem { no, state, .. }) = &unfinished.redeem
-            && let UnfinishedRedeemState::Answered { status, body: Some(body), delivered } = state
+        if let Some(UnfinishedVisitRedeem { no, state, .. }) = &unfinished.redeem
+            && let UnfinishedVisitRedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
-            let result = read_redeem_response(&ApiResponse::new(*status, body.clone()), *no);
+            let result = parse_redeem_response(&ApiResponse::new(*status, body.clone()), *no);
             if delivered.is_none() {
                 found.unread.push((*no, answer_kind_of_result(&result)));
             }
@@ -61,7 +62,7 @@ impl JournalledRedeems {
                 found.response = Some(if fragment.is_used_as_delivery {
                     StoredDelivery::UsedPartial(delivery)
                 } else {
-                    StoredDelivery::Partial(PartialDelivery { redeem: fragment.no.redeem_number(), delivery })
+                    StoredDelivery::Partial(PartialDelivery { redeem: fragment.no.redeem_number_as_u32(), delivery })
                 });
             }
         }
@@ -79,7 +80,7 @@ impl JournalledRedeems {
     ///
     /// # Errors
     /// When the journal cannot be written; then nothing may be sent.
-    pub(super) async fn repair_journal(
+    pub(super) async fn reopen_visit_and_complete_redeems(
         mut self,
         context: &VisitContext,
         unfinished: &UnfinishedVisit,
@@ -93,7 +94,7 @@ impl JournalledRedeems {
                 tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
             }
         }
-        for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemOutcome::InFlight) {
+        for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemState::InFlight) {
             let now = context.clock.now();
             context.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
         }
@@ -105,7 +106,7 @@ impl JournalledRedeems {
             | StoredDelivery::Partial(PartialDelivery { delivery, .. }),
         ) = &mut self.response
         {
-            mask_export_types(delivery, &context.api);
+            mask_secrets_in_export_types(delivery, &context.api);
         }
         Ok(JournaledVisit {
             was_issued: times.issued.is_some(),
@@ -117,17 +118,18 @@ impl JournalledRedeems {
         })
     }
 
+    /// What the machine needs to know of one redeem in the journal.
     fn to_earlier_redeem(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeem {
         let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
         match &redeem.outcome {
-            RedeemOutcome::InFlight => EarlierRedeem::NotReceived(CRASHED.to_owned()),
-            RedeemOutcome::NeverSent { .. } => EarlierRedeem::Inconclusive,
-            RedeemOutcome::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
+            RedeemState::InFlight => EarlierRedeem::NotReceived(CRASHED.to_owned()),
+            RedeemState::NeverSent { .. } => EarlierRedeem::Inconclusive,
+            RedeemState::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
                 EarlierRedeem::Unreadable(Some(evidence.clone()))
             }
-            RedeemOutcome::Unanswered { evidence, .. } => EarlierRedeem::NotReceived(evidence.clone()),
-            RedeemOutcome::Answered { status, kind, .. } => {
-                let kind = kind.or(read_now).unwrap_or_else(|| answer_kind_by_status(*status, unfinished));
+            RedeemState::Unanswered { evidence, .. } => EarlierRedeem::NotReceived(evidence.clone()),
+            RedeemState::Answered { status, kind, .. } => {
+                let kind = kind.or(read_now).unwrap_or_else(|| guess_unrecorded_answer_kind(*status, unfinished));
                 match kind {
                     AnswerKind::Progress => EarlierRedeem::Active,
                     AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeem::Unreadable(None),
@@ -144,7 +146,7 @@ impl JournalledRedeems {
 
 /// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable
 /// responses ended (exit code 9) had some.
-fn answer_kind_by_status(status: u16, unfinished: &UnfinishedVisit) -> AnswerKind {
+fn guess_unrecorded_answer_kind(status: u16, unfinished: &UnfinishedVisit) -> AnswerKind {
     let ending = unfinished.visit.ending.as_ref();
     match status {
         200 if ending.is_some_and(|ending| ending.exit == 9) => AnswerKind::Unreadable,

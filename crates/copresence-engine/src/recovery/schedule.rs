@@ -2,7 +2,7 @@
 
 use super::RecoveryOutcome;
 use crate::clock::Clock;
-use copresence_store::{UnfinishedSummary, VisitId, VisitRecord};
+use copresence_store::{UnfinishedVisitSummary, VisitId, VisitRecord};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long a token is kept for a backend that does not decide, or for a scan, counted from its issue. The
@@ -58,14 +58,15 @@ pub(super) fn next_attempt_time(
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
+/// Whether a completion status says that an avatar is associated and has not failed.
 fn is_avatar_in_progress(status: &str) -> bool {
     use copresence_protocol::CompletionStatus as Status;
     !matches!(Status::from(status), Status::NoAssociatedAvatar | Status::Failed)
 }
 
 /// The visits to recover now, in order, and whether each needs a redeem.
-pub(super) fn due_visits(unfinished: Vec<UnfinishedSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
-    let needs_redeem = |visit: &UnfinishedSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
+pub(super) fn due_visits(unfinished: Vec<UnfinishedVisitSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
+    let needs_redeem = |visit: &UnfinishedVisitSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
     let (mut redeems, others): (Vec<_>, Vec<_>) = unfinished.into_iter().partition(needs_redeem);
     redeems.retain(|visit| is_attempt_due(visit.next_attempt_at, now));
     // The newest token is the likeliest to be active.
@@ -74,6 +75,7 @@ pub(super) fn due_visits(unfinished: Vec<UnfinishedSummary>, now: Timestamp) -> 
     others.chain(redeems.into_iter().map(|visit| (visit.id, true))).collect()
 }
 
+/// Whether the next attempt is due, or was set by a clock that has been set back since.
 fn is_attempt_due(next_attempt_at: Option<Timestamp>, now: Timestamp) -> bool {
     // Further ahead than any pause: the clock was set back since.
     next_attempt_at.is_none_or(|next| next <= now || next.duration_since(now) > PAUSE_AFTER_EXPIRY)

@@ -7,8 +7,8 @@ use copresence_client::{DownloadError, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, SpaceReservations, StoreError,
-    VisitId, VisitLimits,
+    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile,
+    StoreError, VisitId, VisitLimits,
 };
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) url: &'a DownloadUrl,
     pub(crate) limits: VisitLimits,
     /// Space that all files in flight still need.
-    pub(crate) room: &'a SpaceReservations,
+    pub(crate) room: &'a DownloadSpaceReservations,
     /// First pause before a retry; doubled after each attempt without progress.
     pub(crate) pause: Duration,
     /// State of the file in the journal, if an earlier run began it.
@@ -90,7 +90,7 @@ pub(crate) async fn download_file(
         }
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
-            if let Some(whole) = block_in_place(|| folder.reread_complete_file(file.name))? {
+            if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
                 return check_file_integrity(file, whole);
             }
             known = progress.clone();
@@ -103,8 +103,8 @@ pub(crate) async fn download_file(
         // Bytes that the journal does not know may be wrong.
         _ => 0,
     };
-    let mut partial =
-        block_in_place(|| folder.resume_partial_file(file.name, durable))?.with_size_limit(file.limits.max_file_size);
+    let mut partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, durable))?
+        .with_size_limit(file.limits.max_file_size);
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -117,8 +117,8 @@ pub(crate) async fn download_file(
     download.download_with_retries(&mut partial).await?;
     check_file_format(file, partial.detected_format())?;
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
-    let whole = check_file_integrity(file, block_in_place(|| partial.finish())?)?;
-    download.emit_progress(whole.bytes, true);
+    let whole = check_file_integrity(file, block_in_place(|| partial.finish_partial_file())?)?;
+    download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
 }
 
@@ -294,7 +294,7 @@ impl FileDownload<'_> {
             }
             let remaining = total.saturating_sub(partial.resume_offset());
             if let Err(full) = self.file.room.reserve_space(self.file.index, remaining) {
-                self.save_first_bytes(&mut download, partial).await;
+                self.save_first_bytes_for_resume(&mut download, partial).await;
                 return Err(full.into());
             }
         }
@@ -332,7 +332,7 @@ impl FileDownload<'_> {
                 self.flush_and_journal(partial).await?;
                 (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
             }
-            self.emit_progress(partial.resume_offset(), false);
+            self.emit_throttled_progress(partial.resume_offset(), false);
         }
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
@@ -341,7 +341,7 @@ impl FileDownload<'_> {
 
     /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
     /// range, and never be started again.
-    async fn save_first_bytes(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+    async fn save_first_bytes_for_resume(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
         {
@@ -380,7 +380,7 @@ impl FileDownload<'_> {
     async fn flush_and_journal(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
         self.known.bytes = block_in_place(|| partial.sync_data())?;
         if let Some(total) = self.known.total {
-            self.file.room.reduce_reservation(self.file.index, total.saturating_sub(self.known.bytes));
+            self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));
         }
         let (id, index) = (&self.file.id, self.file.index);
         if let Err(error) = self.context.journal.record_file_progress(id, index, &self.known).await {
@@ -389,7 +389,8 @@ impl FileDownload<'_> {
         Ok(())
     }
 
-    fn emit_progress(&mut self, bytes: u64, whole: bool) {
+    /// Emits the number of received bytes, at most once per interval and when the file is whole.
+    fn emit_throttled_progress(&mut self, bytes: u64, whole: bool) {
         let last = *self.last_event.get_or_insert_with(Instant::now);
         if !whole && last.elapsed() < PROGRESS_INTERVAL {
             return;
@@ -399,6 +400,7 @@ impl FileDownload<'_> {
         self.emit_event(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
     }
 
+    /// Announces that the download is retried after a pause, and why.
     fn emit_retry(&self, why: &str, attempt: u32, pause: Duration) {
         self.emit_event(EventKind::Retrying {
             code: "download_interrupted".to_owned(),
@@ -408,6 +410,7 @@ impl FileDownload<'_> {
         });
     }
 
+    /// Passes an event of this file's visit to the host, with the time.
     fn emit_event(&self, event: EventKind) {
         (self.context.event_sink)(VisitEvent { visit: self.file.id, at: self.context.clock.now(), kind: event });
     }

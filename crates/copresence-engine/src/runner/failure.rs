@@ -2,24 +2,26 @@
 
 use copresence_client::{CallError, ErrorClass, ErrorResponse};
 use copresence_store::StoreError;
-use copresence_visit::{Outcome, VisitFailure, VisitFailureKind};
+use copresence_visit::{Outcome, VisitStepFailure, VisitStepFailureKind};
 
 /// The failure of a call without a usable response.
-pub(crate) fn failure_of_call_error(error: &CallError) -> VisitFailure {
+pub(crate) fn failure_of_call_error(error: &CallError) -> VisitStepFailure {
     match error {
-        CallError::NeverSent(cause) => VisitFailure::new(VisitFailureKind::NeverSent, cause.to_string()),
-        CallError::ResponseLost(evidence) => VisitFailure::new(VisitFailureKind::Unanswered, evidence.to_string()),
+        CallError::NeverSent(cause) => VisitStepFailure::new(VisitStepFailureKind::NeverSent, cause.to_string()),
+        CallError::ResponseLost(evidence) => {
+            VisitStepFailure::new(VisitStepFailureKind::Unanswered, evidence.to_string())
+        }
         CallError::InvalidResponse(broken) => {
-            VisitFailure::new(VisitFailureKind::ProtocolViolation, broken.to_string())
+            VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, broken.to_string())
         }
         CallError::ErrorResponse(refusal) => failure_of_error_response(refusal),
     }
 }
 
 /// The failure of our own disk; no request was sent.
-pub(crate) fn failure_of_store_error(error: &StoreError) -> VisitFailure {
-    let kind = if error.is_disk_full() { VisitFailureKind::DiskFull } else { VisitFailureKind::Storage };
-    VisitFailure::new(kind, error.to_string())
+pub(crate) fn failure_of_store_error(error: &StoreError) -> VisitStepFailure {
+    let kind = if error.is_disk_full() { VisitStepFailureKind::DiskFull } else { VisitStepFailureKind::Storage };
+    VisitStepFailure::new(kind, error.to_string())
 }
 
 /// The outcome of a visit that could not be journalled at its start.
@@ -29,13 +31,13 @@ pub(crate) fn outcome_of_store_error(error: &StoreError) -> Outcome {
 }
 
 /// The failure of a whole response with another status than the expected one.
-pub(crate) fn failure_of_error_response(refusal: &ErrorResponse) -> VisitFailure {
+pub(crate) fn failure_of_error_response(refusal: &ErrorResponse) -> VisitStepFailure {
     let kind = match refusal.class {
-        ErrorClass::CredentialsRejected => VisitFailureKind::CredentialsRefused,
-        ErrorClass::RateLimited => VisitFailureKind::Busy,
-        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => VisitFailureKind::GatewayLostAnswer,
-        ErrorClass::ServerError => VisitFailureKind::BackendFailing,
-        _ => VisitFailureKind::ProtocolViolation,
+        ErrorClass::CredentialsRejected => VisitStepFailureKind::CredentialsRefused,
+        ErrorClass::RateLimited => VisitStepFailureKind::Busy,
+        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => VisitStepFailureKind::GatewayLostAnswer,
+        ErrorClass::ServerError => VisitStepFailureKind::BackendFailing,
+        _ => VisitStepFailureKind::ProtocolViolation,
     };
-    VisitFailure { retry_after: refusal.retry_after, ..VisitFailure::new(kind, refusal.to_string()) }
+    VisitStepFailure { retry_after: refusal.retry_after, ..VisitStepFailure::new(kind, refusal.to_string()) }
 }

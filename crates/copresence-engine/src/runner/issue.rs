@@ -5,7 +5,7 @@ use crate::qr::QrCode;
 use copresence_protocol::ExportToken;
 use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_visit::{TokenRequest, VisitFailure, VisitFailureKind};
+use copresence_visit::{TokenRequest, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
 /// A journalled token.
@@ -29,19 +29,19 @@ pub(crate) async fn issue_and_journal_token(
     id: VisitId,
     request: &TokenRequest,
     space: RequiredSpace<'_>,
-) -> Result<IssuedToken, VisitFailure> {
+) -> Result<IssuedToken, VisitStepFailure> {
     space.check_free_space(context)?;
     let token = context.api.generate_token().await.map_err(|error| failure::failure_of_call_error(&error))?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.link_for_token(&token);
     if let Err(error) = QrCode::new(&link) {
-        return Err(VisitFailure::new(VisitFailureKind::ProtocolViolation, error.to_string()));
+        return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()));
     }
     let at = context.clock.now();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
     context
         .journal
-        .record_token(&id, &token, &link, expires_at, at)
+        .record_issued_token(&id, &token, &link, expires_at, at)
         .await
         .map_err(|error| failure::failure_of_store_error(&error))?;
     Ok(IssuedToken { token, link, expires_at, at })

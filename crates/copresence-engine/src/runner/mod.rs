@@ -10,9 +10,9 @@ mod space;
 mod visit_runner;
 
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
-pub(crate) use redeem::{answer_kind_of_result, mask_export_types, read_redeem_response};
+pub(crate) use redeem::{answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 pub(crate) use space::RequiredSpace;
-pub(crate) use visit_runner::{FirstStep, RunnerResult, VisitRunner};
+pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner};
 
 use crate::events::{EventKind, VisitEvent};
 use crate::problem;
@@ -23,14 +23,14 @@ use tokio_util::sync::CancellationToken;
 
 /// What may end a visit early.
 #[derive(Debug, Clone, Default)]
-pub struct ExitSignals {
+pub struct VisitStopSignals {
     /// The program stops: the visit ends, and the journal keeps what recovery needs.
     pub interrupted: CancellationToken,
     /// The visitor left: the visit ends, unless an avatar is on its way.
     pub visitor_left: CancellationToken,
 }
 
-impl From<CancellationToken> for ExitSignals {
+impl From<CancellationToken> for VisitStopSignals {
     fn from(interrupted: CancellationToken) -> Self {
         Self { interrupted, ..Self::default() }
     }
@@ -39,15 +39,15 @@ impl From<CancellationToken> for ExitSignals {
 /// Runs one visit to its end.
 ///
 /// Dropping the future abandons the visit as a crash would: the journal keeps what recovery needs.
-pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl Into<ExitSignals>) -> VisitResult {
+pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl Into<VisitStopSignals>) -> VisitResult {
     let leave = leave.into();
     let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
     let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
     emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
-    match VisitRunner::begin_visit(config, context).await {
+    match VisitRunner::lock_and_journal_new_visit(config, context).await {
         Ok(runner) => {
             let RunnerResult { outcome, directory, .. } =
-                runner.run_to_end(FirstStep::Event(MachineEvent::Started), leave).await;
+                runner.run_to_end(FirstEventOrEffects::Event(MachineEvent::Started), leave).await;
             VisitResult { outcome, directory }
         }
         Err(error) => {
@@ -61,7 +61,7 @@ pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl I
 
 /// The last event of a visit, and its message.
 fn ended_event_and_message(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
-    let mut message = problem::operator_message(&problem::problem_for_outcome(outcome));
+    let mut message = problem::operator_message_with_hint(&problem::problem_for_outcome(outcome));
     if let Some(directory) = directory {
         message = format!("{} The files are in {}", message.trim_end(), directory.display());
     }

@@ -1,7 +1,7 @@
 //! One redeem: journal the intent, send one request, journal the response, and only then act on it.
 //!
 //! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
-//! anywhere. Masking never changes the URLs of a delivery; see [`masked_body_to_journal`].
+//! anywhere. Masking never changes the URLs of a delivery; see [`mask_body_keeping_urls`].
 
 use super::{RequiredSpace, VisitContext, failure};
 use bytes::Bytes;
@@ -9,11 +9,11 @@ use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{AnswerKind, Journal, PollAnswer, RedeemNumber, StoreError, VisitId};
-use copresence_visit::{PartialDelivery, RedeemResult, VisitFailure, VisitFailureKind};
+use copresence_visit::{PartialDelivery, RedeemResult, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
 /// How a redeem ended.
-pub(crate) struct CompletedRedeem {
+pub(crate) struct RedeemResultAndPendingWrite {
     pub(crate) result: RedeemResult,
     /// What could not be journalled.
     pub(crate) pending_write: Option<PendingJournalWrite>,
@@ -22,7 +22,7 @@ pub(crate) struct CompletedRedeem {
 /// The end of a redeem that is still to be journalled. The journal refuses a further redeem until it is.
 pub(crate) struct PendingJournalWrite {
     no: RedeemNumber,
-    response: JournalledResponse,
+    response: RedeemResponseToJournal,
     kind: AnswerKind,
     at: Timestamp,
     /// Whether the body is on disk, and only its kind is missing.
@@ -30,7 +30,7 @@ pub(crate) struct PendingJournalWrite {
 }
 
 /// What the journal keeps of a response.
-enum JournalledResponse {
+enum RedeemResponseToJournal {
     NeverSent { why: String },
     Unanswered { evidence: String, received: Bytes },
     Answered { status: u16, body: Bytes, size: u64, completion_status: Option<String> },
@@ -47,8 +47,8 @@ impl PendingJournalWrite {
     pub(crate) async fn write_to_journal(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         let (no, kind, at) = (self.no, self.kind, self.at);
         match &self.response {
-            JournalledResponse::NeverSent { why } => journal.record_redeem_never_sent(&id, no, why, at).await,
-            JournalledResponse::Unanswered { evidence, received } => {
+            RedeemResponseToJournal::NeverSent { why } => journal.record_redeem_never_sent(&id, no, why, at).await,
+            RedeemResponseToJournal::Unanswered { evidence, received } => {
                 if !self.body_is_written {
                     journal.record_lost_answer(&id, no, evidence, received, at).await?;
                     self.body_is_written = true;
@@ -58,14 +58,14 @@ impl PendingJournalWrite {
                 }
                 journal.record_answer_kind(&id, no, kind).await
             }
-            JournalledResponse::Answered { status, body, .. } if kind_names_files(kind) => {
+            RedeemResponseToJournal::Answered { status, body, .. } if is_kind_with_file_urls(kind) => {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
                 }
                 journal.record_answer_kind(&id, no, kind).await
             }
-            JournalledResponse::Answered { status, size, completion_status, .. } => {
+            RedeemResponseToJournal::Answered { status, size, completion_status, .. } => {
                 let answer = PollAnswer {
                     status: *status,
                     body_size: *size,
@@ -78,7 +78,8 @@ impl PendingJournalWrite {
     }
 }
 
-fn kind_names_files(kind: AnswerKind) -> bool {
+/// Whether a response of this kind has download URLs.
+fn is_kind_with_file_urls(kind: AnswerKind) -> bool {
     matches!(kind, AnswerKind::Delivery | AnswerKind::Truncated)
 }
 
@@ -92,8 +93,9 @@ pub(crate) async fn redeem_and_journal(
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
     space: RequiredSpace<'_>,
-) -> CompletedRedeem {
-    let unsent = |failure, pending_write| CompletedRedeem { result: RedeemResult::Failed(failure), pending_write };
+) -> RedeemResultAndPendingWrite {
+    let unsent =
+        |failure, pending_write| RedeemResultAndPendingWrite { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
         && let Err(error) = before.write_to_journal(&context.journal, id).await
     {
@@ -118,23 +120,23 @@ pub(crate) async fn redeem_and_journal(
     let at = context.clock.now();
     let (result, response) = match response {
         Ok(response) => {
-            let result = mask_redeem_result(read_redeem_response(&response, no), &context.api);
-            let body = masked_body_to_journal(&context.api, Some(response.status), &response.body, &result);
+            let result = mask_secrets_in_redeem_result(parse_redeem_response(&response, no), &context.api);
+            let body = mask_body_keeping_urls(&context.api, Some(response.status), &response.body, &result);
             let completion_status = match &result {
                 RedeemResult::NotReady(progress) => Some(progress.status.as_str().to_owned()),
                 _ => None,
             };
             let size = response.body.len() as u64;
-            (result, JournalledResponse::Answered { status: response.status, body, size, completion_status })
+            (result, RedeemResponseToJournal::Answered { status: response.status, body, size, completion_status })
         }
         Err(error) => {
-            let received = received_body_of_error(&error);
+            let received = partial_200_body_of_error(&error);
             let result = failure_with_partial_delivery(failure::failure_of_call_error(&error), no, &received);
-            let result = mask_redeem_result(result, &context.api);
-            let received = masked_body_to_journal(&context.api, None, &received, &result);
+            let result = mask_secrets_in_redeem_result(result, &context.api);
+            let received = mask_body_keeping_urls(&context.api, None, &received, &result);
             let response = match error {
-                CallError::NeverSent(cause) => JournalledResponse::NeverSent { why: cause.to_string() },
-                other => JournalledResponse::Unanswered { evidence: other.to_string(), received },
+                CallError::NeverSent(cause) => RedeemResponseToJournal::NeverSent { why: cause.to_string() },
+                other => RedeemResponseToJournal::Unanswered { evidence: other.to_string(), received },
             };
             (result, response)
         }
@@ -150,11 +152,11 @@ pub(crate) async fn redeem_and_journal(
             Some(write)
         }
     };
-    CompletedRedeem { result, pending_write }
+    RedeemResultAndPendingWrite { result, pending_write }
 }
 
-/// The received part of the body of a 200 that is not a whole response.
-fn received_body_of_error(error: &CallError) -> Bytes {
+/// The received bytes of a 200 response that is not whole; empty for every other error.
+fn partial_200_body_of_error(error: &CallError) -> Bytes {
     match error {
         CallError::ResponseLost(evidence) if evidence.status == Some(200) => evidence.body.clone(),
         CallError::InvalidResponse(broken) if broken.status == 200 => broken.body.clone(),
@@ -163,7 +165,7 @@ fn received_body_of_error(error: &CallError) -> Bytes {
 }
 
 /// Reads a whole response: live, or from the journal.
-pub(crate) fn read_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
+pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
     if let Some(refusal) = response.classify_redeem_error() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
@@ -176,7 +178,7 @@ pub(crate) fn read_redeem_response(response: &ApiResponse, no: RedeemNumber) -> 
         Err(mismatch) => {
             let detail = format!("GET /redeemExportToken, {mismatch}");
             failure_with_partial_delivery(
-                VisitFailure::new(VisitFailureKind::ProtocolViolation, detail),
+                VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, detail),
                 no,
                 &response.body,
             )
@@ -185,9 +187,11 @@ pub(crate) fn read_redeem_response(response: &ApiResponse, no: RedeemNumber) -> 
 }
 
 /// A failure, with the files that the received part of the body names.
-fn failure_with_partial_delivery(failure: VisitFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
+fn failure_with_partial_delivery(failure: VisitStepFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
     match Delivery::delivery_from_truncated_body(received) {
-        Some(delivery) => RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number(), delivery }),
+        Some(delivery) => {
+            RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number_as_u32(), delivery })
+        }
         None => RedeemResult::Failed(failure),
     }
 }
@@ -199,39 +203,37 @@ pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Delivered(_) => AnswerKind::Delivery,
         RedeemResult::Truncated(..) => AnswerKind::Truncated,
         RedeemResult::Refused => AnswerKind::Refused,
-        RedeemResult::Failed(failure) if failure.kind == VisitFailureKind::ProtocolViolation => AnswerKind::Unreadable,
+        RedeemResult::Failed(failure) if failure.kind == VisitStepFailureKind::ProtocolViolation => {
+            AnswerKind::Unreadable
+        }
         RedeemResult::Failed(_) => AnswerKind::Failed,
     }
 }
 
 /// Masks the backend's own words in a result, before they are shown or stored.
-fn mask_redeem_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
+fn mask_secrets_in_redeem_result(mut result: RedeemResult, api: &ApiClient) -> RedeemResult {
     match &mut result {
         RedeemResult::NotReady(progress) => {
             if let CompletionStatus::Other(word) = &mut progress.status {
                 *word = api.redact_text(word);
             }
         }
-        RedeemResult::Delivered(delivery) => mask_export_types(delivery, api),
-        RedeemResult::Truncated(_, partial) => mask_export_types(&mut partial.delivery, api),
+        RedeemResult::Delivered(delivery) => mask_secrets_in_export_types(delivery, api),
+        RedeemResult::Truncated(_, partial) => mask_secrets_in_export_types(&mut partial.delivery, api),
         RedeemResult::Refused | RedeemResult::Failed(_) => {}
     }
     result
 }
 
 /// Masks known secrets in the export types of a delivery.
-pub(crate) fn mask_export_types(delivery: &mut Delivery, api: &ApiClient) {
+pub(crate) fn mask_secrets_in_export_types(delivery: &mut Delivery, api: &ApiClient) {
     for export in &mut delivery.exports {
         export.export_type = ExportType::new(api.redact_text(export.export_type.as_str()));
     }
 }
 
-/// The copy of a body that goes to the journal: without known secrets, and with every URL of the result.
-///
-/// The redactor leaves URLs and the member names that lead to them. Where a secret is a word of JSON itself (a password
-/// `true`), the masked text may be unreadable; then the delivery is written anew from what was parsed, so that a
-/// recovery finds the same URLs in any case.
-fn masked_body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
+/// The copy of a body for the journal: known secrets are masked, and every URL of the result is kept.
+fn mask_body_keeping_urls(api: &ApiClient, status: Option<u16>, body: &Bytes, result: &RedeemResult) -> Bytes {
     let masked = api.redact_body_for_saving(status, body);
     let (delivery, is_whole) = match result {
         RedeemResult::Delivered(delivery) => (delivery, true),
@@ -255,6 +257,8 @@ fn masked_body_to_journal(api: &ApiClient, status: Option<u16>, body: &Bytes, re
     if same { masked } else { delivery_to_json_body(delivery, is_whole) }
 }
 
+/// Writes a delivery as the body of a redeem response, with its URLs. The body of a delivery that is not whole is
+/// left open at the end.
 fn delivery_to_json_body(delivery: &Delivery, is_whole: bool) -> Bytes {
     let exports = delivery.exports.iter().map(|export| {
         serde_json::json!({
@@ -287,7 +291,7 @@ impl Drop for OpenRedeemIntent<'_> {
     fn drop(&mut self) {
         if self.is_open {
             let now = self.context.clock.now();
-            self.context.journal.queue_redeem_cancellation(&self.id, self.no, self.no.is_some(), now);
+            self.context.journal.queue_dropped_redeem_end(&self.id, self.no, self.no.is_some(), now);
         }
     }
 }

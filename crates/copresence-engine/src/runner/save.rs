@@ -5,8 +5,9 @@ use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};
 use copresence_store::{
-    CompleteFile, FileRecord, FileState, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
-    PlannedFile, SavedAvatars, SpaceReservations, StoreError, VisitLimits, VisitPhase, VisitStart,
+    CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestFile, MissingFile,
+    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitLimits, VisitPhase,
+    VisitStart,
 };
 use futures_util::StreamExt;
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
     }
 }
 
+/// Downloads the files of a delivery into the partial folder and publishes it. An error means that the folder or
+/// the journal could not be used.
 async fn try_save_delivery(
     context: &VisitContext,
     job: &SaveJob,
@@ -121,9 +124,10 @@ async fn try_save_delivery(
             });
         }
     }
-    publish_avatar(context, job, folder, files, missing).await
+    publish_or_set_aside_avatar(context, job, folder, files, missing).await
 }
 
+/// Journals the files of a delivery before the first one is requested.
 async fn journal_planned_files(
     context: &VisitContext,
     job: &SaveJob,
@@ -144,6 +148,7 @@ async fn journal_planned_files(
     context.journal.record_planned_files(&job.start.id, &planned).await
 }
 
+/// Downloads all files, several at a time. The results have the order of the exports.
 async fn download_all_files(
     context: &VisitContext,
     job: &SaveJob,
@@ -151,7 +156,7 @@ async fn download_all_files(
     exports: &[Export],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
-    let room = SpaceReservations::reservations_for_folder(&job.start.out_dir);
+    let room = DownloadSpaceReservations::empty_reservations_for_folder(&job.start.out_dir);
     let downloads: Vec<_> = exports
         .iter()
         .zip(names)
@@ -164,10 +169,12 @@ async fn download_all_files(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
+/// verified.
 async fn download_and_journal_file(
     context: &VisitContext,
     job: &SaveJob,
-    (folder, room): (&PartialAvatarFolder, &SpaceReservations),
+    (folder, room): (&PartialAvatarFolder, &DownloadSpaceReservations),
     index: usize,
     export: &Export,
     name: &str,
@@ -208,7 +215,7 @@ fn verify_saved_file(
     name: &str,
     earlier: Option<&FileState>,
 ) -> Result<CompleteFile, FileFailure> {
-    let whole = block_in_place(|| folder.reread_complete_file(name))?;
+    let whole = block_in_place(|| folder.rehash_complete_file(name))?;
     let same =
         |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
     whole.filter(same).ok_or_else(|| FileFailure {
@@ -220,7 +227,7 @@ fn verify_saved_file(
 
 /// Writes the manifest and moves the folder to its final place: among the avatars if it is complete, otherwise to
 /// the incomplete ones.
-async fn publish_avatar(
+async fn publish_or_set_aside_avatar(
     context: &VisitContext,
     job: &SaveJob,
     folder: PartialAvatarFolder,
@@ -239,17 +246,22 @@ async fn publish_avatar(
         files,
         missing,
     };
-    if complete && let Err(error) = context.journal.record_phase(&job.start.id, VisitPhase::Saved, now).await {
+    if complete && let Err(error) = context.journal.record_visit_phase(&job.start.id, VisitPhase::Saved, now).await {
         // The avatar is complete, so it is published all the same.
         tracing::error!(%error, "cannot journal that the avatar is saved");
     }
     // Without an await: a visit that is dropped must not rename a folder after it released its lock.
     let directory = block_in_place(|| {
-        if complete { folder.publish(&manifest) } else { folder.move_to_incomplete_folder(&context.data, &manifest) }
+        if complete {
+            folder.publish_complete_avatar(&manifest)
+        } else {
+            folder.move_to_incomplete_folder(&context.data, &manifest)
+        }
     })?;
     Ok(save_result_from_manifest(directory, &manifest))
 }
 
+/// The result of saving that the manifest of an already saved avatar describes.
 fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveResult {
     let files = manifest
         .files
@@ -265,6 +277,7 @@ fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveRes
     SaveResult { directory: Some(directory), files, missing, is_disk_full: false }
 }
 
+/// The path of a missing file, or its export type if it has no path.
 fn missing_file_label(missing: &MissingFile) -> &str {
     [&missing.path, &missing.export_type].into_iter().find(|s| !s.is_empty()).map_or("a file", |s| s)
 }
@@ -272,8 +285,9 @@ fn missing_file_label(missing: &MissingFile) -> &str {
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
 fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
     let parents = [start.out_dir.clone(), context.data.incomplete_folder_path()];
-    let (folder, manifest) =
-        parents.iter().find_map(|parent| SavedAvatars::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
+    let (folder, manifest) = parents
+        .iter()
+        .find_map(|parent| SavedAvatarOperations::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
     // An incomplete avatar is copied to the data folder's disk; the crash may have left the original.
     discard_partial_folder(start);
     Some(save_result_from_manifest(folder, &manifest))
@@ -282,7 +296,9 @@ fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveR
 /// Removes the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitStart) {
     let folder = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
-    if let Err(error) = folder.and_then(|folder| folder.map_or(Ok(()), PartialAvatarFolder::discard)) {
+    if let Err(error) =
+        folder.and_then(|folder| folder.map_or(Ok(()), PartialAvatarFolder::remove_folder_and_own_files))
+    {
         tracing::warn!(%error, visit = %start.id, "cannot remove the partial folder");
     }
 }

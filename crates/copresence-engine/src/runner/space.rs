@@ -2,7 +2,7 @@
 //! saved then is lost.
 
 use super::{VisitContext, failure};
-use copresence_visit::VisitFailure;
+use copresence_visit::VisitStepFailure;
 use std::path::Path;
 
 /// How much space must be free, and where.
@@ -22,7 +22,7 @@ impl RequiredSpace<'_> {
     ///
     /// # Errors
     /// The failure of the visit if too little is free, or if the free space cannot be read.
-    pub(crate) fn check_free_space(self, context: &VisitContext) -> Result<(), VisitFailure> {
+    pub(crate) fn check_free_space(self, context: &VisitContext) -> Result<(), VisitStepFailure> {
         let data = context.data.path();
         copresence_store::ensure_free_space(self.out_dir, self.min_free)
             .and_then(|()| copresence_store::ensure_free_space(data, JOURNAL_BYTES.min(self.min_free)))

@@ -2,9 +2,9 @@
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::issue::{IssuedToken, issue_and_journal_token};
-use super::redeem::{CompletedRedeem, PendingJournalWrite, redeem_and_journal};
+use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
 use super::save::{SaveJob, SaveResult, discard_partial_folder, save_delivery};
-use super::{ExitSignals, RequiredSpace, block_in_place, duration_as_millis, ended_event_and_message};
+use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
@@ -14,8 +14,8 @@ use copresence_store::{
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollMode, RedeemResult, Visit, VisitFailure, VisitNotice,
-    VisitPlan, apply_event_to_visit,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
+    VisitPlan, VisitStepFailure, advance_visit_machine,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -52,28 +52,28 @@ pub(crate) struct RunnerResult {
     pub(crate) progress: Option<Progress>,
 }
 
-/// What a run begins with.
-pub(crate) enum FirstStep {
+/// What a run begins with: an event for the machine, or effects that a restored machine already returned.
+pub(crate) enum FirstEventOrEffects {
     Event(MachineEvent),
     Effects(Vec<MachineEffect>),
 }
 
 impl VisitRunner {
-    /// Begins a visit in the journal.
-    ///
-    /// # Errors
-    /// When the visit cannot be locked or journalled.
-    pub(crate) async fn begin_visit(config: VisitConfig, context: VisitContext) -> Result<Self, StoreError> {
+    /// Locks a new visit and journals its start. Returns its runner, which has done nothing else yet.
+    pub(crate) async fn lock_and_journal_new_visit(
+        config: VisitConfig,
+        context: VisitContext,
+    ) -> Result<Self, StoreError> {
         let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
         let start = config.to_start_record(now);
-        context.journal.record_start(&start).await?;
+        context.journal.record_visit_start(&start).await?;
         let plan = VisitPlan {
             polling: config.polling.clone(),
-            give_up_at: context.clock.elapsed_millis() + config.timeout,
+            give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
             seed: jitter_seed(config.id),
-            mode: PollMode::UntilReady,
+            mode: PollRepetition::UntilReady,
         };
         Ok(Self {
             start: Arc::new(start),
@@ -93,7 +93,7 @@ impl VisitRunner {
     }
 
     /// Continues a visit that is reopened in the journal. `visit` is restored from it.
-    pub(crate) fn resume_visit(
+    pub(crate) fn runner_for_reopened_visit(
         unfinished: UnfinishedVisit,
         visit: Visit,
         context: VisitContext,
@@ -117,21 +117,22 @@ impl VisitRunner {
         }
     }
 
+    /// Passes an event of this visit to the host, with the time.
     fn emit_event(&self, event: EventKind) {
         (self.context.event_sink)(VisitEvent { visit: self.start.id, at: self.context.clock.now(), kind: event });
     }
 
     /// Runs the visit to its end.
-    pub(crate) async fn run_to_end(mut self, first: FirstStep, leave: ExitSignals) -> RunnerResult {
+    pub(crate) async fn run_to_end(mut self, first: FirstEventOrEffects, leave: VisitStopSignals) -> RunnerResult {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
-            FirstStep::Event(event) => self.handle_machine_event(event).await,
-            FirstStep::Effects(effects) => self.perform_effects(effects).await,
+            FirstEventOrEffects::Event(event) => self.handle_machine_event(event).await,
+            FirstEventOrEffects::Effects(effects) => self.perform_effects(effects).await,
         };
         while outcome.is_none() {
             let event = tokio::select! {
                 biased;
-                output = await_in_flight_task(&mut self.in_flight) => {
+                output = await_task_or_forever(&mut self.in_flight) => {
                     self.in_flight = None;
                     self.task_output_to_event(output).await
                 }
@@ -156,11 +157,14 @@ impl VisitRunner {
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
     async fn handle_machine_event(&mut self, event: MachineEvent) -> Option<Outcome> {
-        let (visit, effects) = apply_event_to_visit(self.visit.clone(), event, self.context.clock.elapsed_millis());
+        let (visit, effects) =
+            advance_visit_machine(self.visit.clone(), event, self.context.clock.millis_since_clock_creation());
         self.visit = visit;
         self.perform_effects(effects).await
     }
 
+    /// Performs what the machine asks for: starts a task, emits a notice, or ends the visit. Returns the outcome if
+    /// the visit ended.
     async fn perform_effects(&mut self, effects: Vec<MachineEffect>) -> Option<Outcome> {
         let mut outcome = None;
         for effect in effects {
@@ -181,7 +185,7 @@ impl VisitRunner {
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
                 }
-                MachineEffect::UsePartial { redeem } => self.journal_partial_delivery(redeem).await,
+                MachineEffect::UsePartial { redeem } => self.journal_truncated_response_as_delivery(redeem).await,
                 MachineEffect::Save { delivery } | MachineEffect::SavePartial { delivery } => {
                     self.start_saving(delivery);
                 }
@@ -193,10 +197,12 @@ impl VisitRunner {
         outcome
     }
 
+    /// What every task needs: context, start record, and the minimum of free space in bytes.
     fn task_context(&self) -> (VisitContext, Arc<VisitStart>, u64) {
         (self.context.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
+    /// Starts to download and save the files of a delivery, as the task in flight.
     fn start_saving(&mut self, delivery: Delivery) {
         let job = SaveJob {
             start: self.start.clone(),
@@ -211,14 +217,14 @@ impl VisitRunner {
     }
 
     /// Journals that a truncated response is used as the delivery.
-    async fn journal_partial_delivery(&mut self, redeem: u32) {
+    async fn journal_truncated_response_as_delivery(&mut self, redeem: u32) {
         if let Some(mut write) = self.pending_write.take()
             && let Err(error) = write.write_to_journal(&self.context.journal, self.start.id).await
         {
             tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
         if let Err(error) =
-            self.context.journal.record_partial_as_delivery(&self.start.id, RedeemNumber::new(redeem)).await
+            self.context.journal.record_truncated_response_as_delivery(&self.start.id, RedeemNumber::new(redeem)).await
         {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
             tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
@@ -243,7 +249,7 @@ impl VisitRunner {
             }
             TaskOutput::Issued(Err(failure)) => MachineEvent::IssueFailed(failure),
             TaskOutput::Redeemed(redeemed) => {
-                let CompletedRedeem { result, pending_write } = *redeemed;
+                let RedeemResultAndPendingWrite { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
                 match &result {
                     RedeemResult::NotReady(progress) => self.record_status_time(&progress.status).await,
@@ -295,6 +301,7 @@ impl VisitRunner {
         }
     }
 
+    /// Turns a notice of the machine into an event and emits it.
     fn emit_notice(&self, notice: VisitNotice) {
         self.emit_event(match notice {
             VisitNotice::Status { progress, next_poll } => EventKind::Status {
@@ -338,7 +345,7 @@ impl VisitRunner {
             directory: self.directory.clone(),
             at: self.context.clock.now(),
         };
-        match self.context.journal.record_end(&id, &ending).await {
+        match self.context.journal.record_visit_end(&id, &ending).await {
             Ok(RetainedData::Nothing) if self.directory.is_none() => {
                 block_in_place(|| discard_partial_folder(&self.start));
             }
@@ -354,12 +361,13 @@ type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
 /// Output of the task in flight.
 enum TaskOutput {
-    Issued(Result<IssuedToken, VisitFailure>),
-    Redeemed(Box<CompletedRedeem>),
+    Issued(Result<IssuedToken, VisitStepFailure>),
+    Redeemed(Box<RedeemResultAndPendingWrite>),
     Saved(SaveResult),
 }
 
-async fn await_in_flight_task(task: &mut Option<InFlight>) -> TaskOutput {
+/// Waits for the task in flight; never resolves if there is none.
+async fn await_task_or_forever(task: &mut Option<InFlight>) -> TaskOutput {
     match task {
         Some(task) => task.await,
         None => std::future::pending().await,
@@ -374,8 +382,9 @@ async fn wait_until_or_forever(clock: Clock, time: Option<MillisSinceOrigin>) {
     }
 }
 
+/// Records when a phase was first seen. A failure is only logged, because the visit can go on without it.
 async fn journal_phase(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
-    if let Err(error) = journal.record_phase(&id, phase, at).await {
+    if let Err(error) = journal.record_visit_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }
 }

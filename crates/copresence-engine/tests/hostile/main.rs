@@ -77,7 +77,7 @@ impl Fixture {
                 session_token: Some(SessionToken::new(format!("case-{number}"))),
                 ..Credentials::default()
             },
-            target_of_embedded_sandbox: false,
+            is_embedded_sandbox: false,
         };
         let overrides = VisitOverrides {
             out_dir: Some(self.out()),
@@ -149,7 +149,7 @@ fn assert_avatar_is_sound(folder: &Path, complete: bool) {
     let mut due: HashSet<String> = manifest.files.iter().map(|file| file.path.clone()).collect();
     for file in &manifest.files {
         let bytes = std::fs::read(folder.join(&file.path)).expect("it stands there");
-        assert_eq!((bytes.len() as u64, copresence_store::Sha256::compute(&bytes)), (file.bytes, file.sha256));
+        assert_eq!((bytes.len() as u64, copresence_store::Sha256::sha256_of_bytes(&bytes)), (file.bytes, file.sha256));
         assert!(file.bytes <= MAX_FILE_SIZE);
     }
     due.insert("manifest.json".to_owned());
@@ -158,7 +158,8 @@ fn assert_avatar_is_sound(folder: &Path, complete: bool) {
             !complete && manifest.missing.iter().any(|file| name == file.path || name == format!("{}.part", file.path));
         assert!(due.contains(&name) || of_a_missing_one, "{name} in {}", folder.display());
         assert!(
-            name == "manifest.json" || copresence_store::is_own_file_name(name.strip_suffix(".part").unwrap_or(&name)),
+            name == "manifest.json"
+                || copresence_store::is_avatar_file_name(name.strip_suffix(".part").unwrap_or(&name)),
             "{name}"
         );
     }

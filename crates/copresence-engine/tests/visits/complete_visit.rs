@@ -5,7 +5,7 @@ use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, 
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
 use copresence_engine::setup::VisitOverrides;
-use copresence_store::{FileState, RedeemOutcome};
+use copresence_store::{FileState, RedeemState};
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
@@ -105,8 +105,8 @@ async fn each_step_is_journalled_before_it_is_taken() {
             .redeems
             .iter()
             .map(|redeem| match &redeem.outcome {
-                RedeemOutcome::InFlight => "open".to_owned(),
-                RedeemOutcome::Answered { delivered, .. } => format!("answered {delivered:?}"),
+                RedeemState::InFlight => "open".to_owned(),
+                RedeemState::Answered { delivered, .. } => format!("answered {delivered:?}"),
                 other => format!("{other:?}"),
             })
             .collect();

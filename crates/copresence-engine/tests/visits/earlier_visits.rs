@@ -1,12 +1,12 @@
 //! Visits that an earlier run of the program left in the journal, and their recovery.
 
 use super::fixture::Fixture;
-use copresence_engine::recovery::{RecoveredVisit, recover_all_visits};
+use copresence_engine::recovery::{VisitRecoveryResult, recover_all_visits};
 use copresence_protocol::ExportToken;
 use copresence_store::{VisitId, VisitStart};
 use jiff::Timestamp;
 
-pub(crate) async fn recover_fixture_visits(fixture: &Fixture) -> Vec<RecoveredVisit> {
+pub(crate) async fn recover_fixture_visits(fixture: &Fixture) -> Vec<VisitRecoveryResult> {
     recover_all_visits(&fixture.data_store, &|_| Ok(fixture.visit_context())).await.expect("the journal reads")
 }
 
@@ -28,9 +28,14 @@ pub(crate) async fn journal_issued_visit(fixture: &Fixture, ephemeral: bool) -> 
         started_at: now(),
         limits: None,
     };
-    fixture.data_store.journal.record_start(&start).await.expect("begun");
+    fixture.data_store.journal.record_visit_start(&start).await.expect("begun");
     let token = ExportToken::new("left-over-token").expect("a token");
-    fixture.data_store.journal.record_token(&id, &token, "https://app.test/", None, now()).await.expect("issued");
+    fixture
+        .data_store
+        .journal
+        .record_issued_token(&id, &token, "https://app.test/", None, now())
+        .await
+        .expect("issued");
     id
 }
 

@@ -3,7 +3,7 @@
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH};
 use copresence_engine::Outcome;
-use copresence_store::RedeemOutcome;
+use copresence_store::RedeemState;
 use std::path::Path;
 
 /// The journal refuses this from now on, as a full disk would.
@@ -55,8 +55,8 @@ async fn a_failed_journal_write_is_repeated_before_the_next_poll() {
             matches!(
                 outcomes[..],
                 [
-                    RedeemOutcome::Answered { delivered: Some(false), .. },
-                    RedeemOutcome::Answered { delivered: Some(true), .. }
+                    RedeemState::Answered { delivered: Some(false), .. },
+                    RedeemState::Answered { delivered: Some(true), .. }
                 ]
             ),
             "{outcomes:?}"

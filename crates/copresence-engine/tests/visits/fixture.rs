@@ -57,7 +57,7 @@ impl Fixture {
             api_url: backend.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials,
-            target_of_embedded_sandbox: false,
+            is_embedded_sandbox: false,
         };
         Self {
             root,
@@ -147,9 +147,9 @@ pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
 /// The only visit of a journal, through a connection of its own.
 pub(crate) async fn read_only_visit(data: &Path) -> DetailedVisitRecord {
     let data_store = DataStore::open_data_store(data).expect("opens");
-    let history = data_store.journal.all_visits().await.expect("reads");
+    let history = data_store.journal.load_all_visits().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
-    data_store.journal.load_visit(&record.start.id).await.expect("reads").expect("is there")
+    data_store.journal.load_detailed_visit_record(&record.start.id).await.expect("reads").expect("is there")
 }
 
 pub(crate) fn manifest(directory: &Path) -> Manifest {

@@ -24,7 +24,7 @@ async fn forgetting_removes_our_files_and_keeps_foreign_ones() {
     assert_eq!(forgotten.foreign_files, [(second.clone(), vec!["notes.txt".to_owned()])]);
     assert!(!first.exists());
     assert_eq!(file_names(&second), ["notes.txt"]);
-    assert!(fixture.data_store.journal.all_visits().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_all_visits().await.expect("reads").is_empty());
 }
 
 #[tokio::test]
@@ -34,14 +34,14 @@ async fn a_folder_that_cannot_be_removed_does_not_keep_the_others() {
         fixture.run_visit().await;
     }
     // The newest comes first, so both others stand behind it.
-    let newest = fixture.data_store.journal.all_visits().await.expect("reads")[0].start.id;
+    let newest = fixture.data_store.journal.load_all_visits().await.expect("reads")[0].start.id;
     let name = file_names(&fixture.out_dir()).into_iter().find(|name| name.ends_with(&newest.to_string()));
     let folder = fixture.out_dir().join(name.expect("saved"));
     std::fs::write(folder.join("manifest.json"), "{}").expect("damaged");
     let error = forget_visits_before(&fixture.data_store, None).await.expect_err("it is said");
     assert!(error.to_string().contains("manifest"), "{error}");
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
-    let left = fixture.data_store.journal.all_visits().await.expect("reads");
+    let left = fixture.data_store.journal.load_all_visits().await.expect("reads");
     assert_eq!(left.iter().map(|visit| visit.start.id).collect::<Vec<_>>(), [newest], "it can be tried again");
     assert!(forget_visit(&fixture.data_store, &copresence_store::VisitId::new()).await.expect("reads").is_none());
 }

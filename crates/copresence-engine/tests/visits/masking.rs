@@ -49,7 +49,7 @@ async fn a_visitor_who_leaves_ends_a_visit_of_the_account_avatar() {
     .await;
     let mut words = fixture.watch_event_names();
     let left = CancellationToken::new();
-    let leave = copresence_engine::runner::ExitSignals { visitor_left: left.clone(), ..Default::default() };
+    let leave = copresence_engine::runner::VisitStopSignals { visitor_left: left.clone(), ..Default::default() };
     let visit = tokio::spawn(copresence_engine::runner::run_visit(
         fixture.visit_config().await,
         fixture.visit_context(),

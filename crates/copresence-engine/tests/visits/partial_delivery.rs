@@ -5,7 +5,7 @@ use super::earlier_visits::{delivery_body, journal_issued_visit, now, recover_fi
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
-use copresence_store::{AnswerKind, RedeemOutcome, VisitId};
+use copresence_store::{AnswerKind, RedeemState, VisitId};
 
 /// Ready with three files, and so many bytes before its end it breaks off.
 fn truncated_response(ask: &Request, before_the_end: usize) -> Response {
@@ -68,8 +68,8 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
         let redeems = fixture.only_visit().await.redeems;
         let taken = match &redeems[1].outcome {
-            RedeemOutcome::Unanswered { salvaged, .. } => *salvaged,
-            RedeemOutcome::Answered { delivered, .. } => *delivered == Some(true),
+            RedeemState::Unanswered { salvaged, .. } => *salvaged,
+            RedeemState::Answered { delivered, .. } => *delivered == Some(true),
             other => panic!("{other:?}"),
         };
         assert!(taken, "{redeems:?}");
@@ -135,7 +135,7 @@ async fn an_active_token_voids_a_truncated_response() {
     .await;
     assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
     let redeems = fixture.only_visit().await.redeems;
-    assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { salvaged: false, .. }), "{redeems:?}");
+    assert!(matches!(redeems[0].outcome, RedeemState::Unanswered { salvaged: false, .. }), "{redeems:?}");
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
     let id = journal_truncated_visit(&fixture, Some(AnswerKind::Truncated)).await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_partial_as_delivery(&id, no).await.expect("taken");
+    fixture.data_store.journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");

@@ -43,9 +43,9 @@ fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool
     let mut files = Vec::new();
     let mut missing = Vec::new();
     if complete {
-        let mut part = folder.start_partial_file("avatar.glb").expect("opens");
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
         part.append_bytes(&glb(500)).expect("written");
-        let whole = part.finish().expect("whole");
+        let whole = part.finish_partial_file().expect("whole");
         files.push(ManifestFile {
             path: whole.name,
             export_type: "glb".into(),
@@ -122,7 +122,7 @@ async fn a_400_without_a_lost_answer_means_expired() {
             fixture
                 .data_store
                 .journal
-                .record_phase(&id, copresence_store::VisitPhase::Associated, now())
+                .record_visit_phase(&id, copresence_store::VisitPhase::Associated, now())
                 .await
                 .expect("noted");
         }
@@ -138,7 +138,7 @@ async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     fixture.profile.limits.max_file_size = 499;
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
-    let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_limits(&fixture.profile));
+    let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
     let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
 }
@@ -227,7 +227,7 @@ async fn complete_files_are_not_downloaded_again() {
 async fn a_file_with_all_its_bytes_needs_no_request() {
     let fixture = Fixture::new(|_, _| Response::status(410)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)).expect("written");
     let bytes = part.sync_data().expect("durable");
     drop((part, folder));
@@ -241,7 +241,7 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
 async fn bytes_that_the_journal_does_not_know_are_not_used() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
-    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&[0; 100]).expect("what a power cut may leave");
     drop((part, folder));
     fixture.data_store.journal.record_file_failure(&id, 0, "the disk was full", false).await.expect("noted");
@@ -257,9 +257,9 @@ async fn a_truncated_glb_is_refused_after_a_crash() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
-    let mut part = folder.start_partial_file("avatar.glb").expect("opens");
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     part.append_bytes(&glb(500)[..300]).expect("written");
-    part.finish().expect("renamed");
+    part.finish_partial_file().expect("renamed");
     drop(folder);
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 7);
 }
@@ -270,7 +270,7 @@ async fn an_existing_avatar_is_not_saved_twice() {
         let fixture = Fixture::new(|_, _| Response::status(410)).await;
         let (id, folder) = journal_planned_visit(&fixture, ready).await;
         let manifest = manifest_for_folder(id, &folder, true);
-        let published = folder.publish(&manifest).expect("published");
+        let published = folder.publish_complete_avatar(&manifest).expect("published");
         let RecoveryOutcome::Finished { outcome, directory } = recover_only_visit(&fixture).await else {
             panic!("finished")
         };
@@ -337,7 +337,7 @@ async fn a_visit_that_another_program_finished_is_skipped() {
                 directory: None,
                 at: now(),
             };
-            block_on(journal.record_end(&other, &ending)).expect("ended");
+            block_on(journal.record_visit_end(&other, &ending)).expect("ended");
         }
         Ok(fixture.visit_context())
     };

@@ -3,7 +3,7 @@
 use super::backend::{Response, glb};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
 use copresence_engine::Outcome;
-use copresence_store::RedeemOutcome;
+use copresence_store::RedeemState;
 use tokio::sync::oneshot;
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn the_next_response_resolves_a_lost_answer() {
     .await;
     assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved);
     let redeems = fixture.only_visit().await.redeems;
-    assert!(matches!(redeems[0].outcome, RedeemOutcome::Unanswered { .. }), "{redeems:?}");
+    assert!(matches!(redeems[0].outcome, RedeemState::Unanswered { .. }), "{redeems:?}");
     assert_eq!(fixture.event_names()[..4], ["started", "invited", "retrying", "status"]);
 }
 

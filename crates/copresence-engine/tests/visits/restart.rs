@@ -91,7 +91,7 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
     );
     let asked = |id| {
         let journal = fixture.data_store.journal.clone();
-        async move { journal.load_visit(id).await.expect("reads").expect("known").redeems.len() }
+        async move { journal.load_detailed_visit_record(id).await.expect("reads").expect("known").redeems.len() }
     };
     assert_eq!((asked(&ids[0]).await, asked(&ids[1]).await, asked(&ids[2]).await), (0, 0, 1));
     assert_eq!((due(&fixture).await, due(&fixture).await), (2, 0));

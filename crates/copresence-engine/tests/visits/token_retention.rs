@@ -112,7 +112,7 @@ async fn recovery_keeps_the_limits_of_the_visit() {
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
     let all = recover_all_visits(&fixture.data_store, &|_: &UnfinishedVisit| {
-        Ok(fixture.visit_context().with_profile_limits(&fixture.profile))
+        Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile))
     })
     .await;
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all.expect("reads")[0].outcome else {

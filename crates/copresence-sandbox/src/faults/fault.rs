@@ -57,7 +57,7 @@ pub enum NthRequests {
     /// The requests with these numbers, from 1.
     Numbers(Vec<u64>),
     /// Each request with this probability, 0 to 1.
-    Rate(f64),
+    RequestProbability(f64),
 }
 
 /// What a fault does. [`super::CATALOGUE`] describes the effects and their parameters.
@@ -263,6 +263,7 @@ fn default_redirect_status() -> u16 {
     302
 }
 
+/// The content coding of the effect `coded` if none is given.
 fn default_coding() -> String {
     "gzip".to_owned()
 }
@@ -295,7 +296,7 @@ impl Serialize for NthRequests {
         match self {
             Self::Every => to.serialize_str("every"),
             Self::Numbers(numbers) => numbers.serialize(to),
-            Self::Rate(rate) => {
+            Self::RequestProbability(rate) => {
                 let mut map = to.serialize_map(Some(1))?;
                 map.serialize_entry("rate", rate)?;
                 map.end()
@@ -306,6 +307,7 @@ impl Serialize for NthRequests {
 
 impl<'de> Deserialize<'de> for NthRequests {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        /// The object `{"rate":0.1}` in `nth`: each request is hit with this probability.
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Rate {
@@ -342,7 +344,8 @@ impl<'de> Deserialize<'de> for NthRequests {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NthRequests, A::Error> {
-                Rate::deserialize(MapAccessDeserializer::new(map)).map(|written| NthRequests::Rate(written.rate))
+                Rate::deserialize(MapAccessDeserializer::new(map))
+                    .map(|written| NthRequests::RequestProbability(written.rate))
             }
         }
 
@@ -366,6 +369,7 @@ pub(crate) enum NthSchema {
     Rate(RateSchema),
 }
 
+/// The word `"every"` in `nth`, for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
@@ -374,6 +378,7 @@ pub(crate) enum EveryWord {
     Every,
 }
 
+/// The object `{"rate":0.1}` in `nth`: each request is hit with this probability.
 #[derive(ToSchema)]
 #[schema(as = Rate)]
 #[serde(deny_unknown_fields)]
@@ -395,6 +400,7 @@ pub(crate) enum EffectSchema {
     Word(EffectWord),
 }
 
+/// The effects that need no parameters and may be written as one word, for the OpenAPI document.
 #[derive(ToSchema)]
 #[schema(as = FaultWord)]
 #[serde(rename_all = "snake_case")]

@@ -102,6 +102,7 @@ pub(crate) struct FaultSet {
     faults: Vec<CountedFault>,
 }
 
+/// An active fault, how many requests it matched (`seen`) and how many it was applied to (`struck`).
 #[derive(Debug)]
 struct CountedFault {
     fault: Arc<Fault>,
@@ -117,7 +118,7 @@ impl CountedFault {
 
 /// A fault to apply to one request, with its own random numbers.
 #[derive(Debug)]
-pub(crate) struct AppliedFault {
+pub(crate) struct SelectedFault {
     pub(crate) fault: Arc<Fault>,
     pub(crate) rng: ChaCha8Rng,
 }
@@ -158,7 +159,7 @@ impl FaultSet {
     }
 
     /// Counts a request, and returns the faults to apply to it.
-    pub(crate) fn count_and_select_faults(&mut self, attributes: &RequestAttributes<'_>) -> Vec<AppliedFault> {
+    pub(crate) fn count_and_select_faults(&mut self, attributes: &RequestAttributes<'_>) -> Vec<SelectedFault> {
         let mut selected = Vec::new();
         for (index, counted) in self.faults.iter_mut().enumerate() {
             if !counted.fault.matches_request(attributes) {
@@ -170,11 +171,11 @@ impl FaultSet {
             let applies = match &counted.fault.nth {
                 NthRequests::Every => true,
                 NthRequests::Numbers(numbers) => numbers.contains(&counted.seen),
-                NthRequests::Rate(rate) => rng.random_bool(*rate),
+                NthRequests::RequestProbability(rate) => rng.random_bool(*rate),
             };
             if applies {
                 counted.struck += 1;
-                selected.push(AppliedFault { fault: counted.fault.clone(), rng });
+                selected.push(SelectedFault { fault: counted.fault.clone(), rng });
             }
         }
         selected
@@ -212,7 +213,7 @@ impl Fault {
             NthRequests::Numbers(numbers) if numbers.iter().any(|number| i64::try_from(*number).is_err()) => {
                 return Err(format!("`nth` is at most {}", i64::MAX));
             }
-            NthRequests::Rate(rate) if !(0.0..=1.0).contains(rate) => {
+            NthRequests::RequestProbability(rate) if !(0.0..=1.0).contains(rate) => {
                 return Err(format!("`rate` is a probability from 0 to 1, not {rate}"));
             }
             _ => {}
@@ -222,18 +223,19 @@ impl Fault {
 }
 
 impl Effect {
+    /// Checks the parameters of the effect; the error says what is wrong and what to do.
     fn check_effect_parameters(&self) -> Result<(), String> {
         match self {
             Self::Status { code, retry_after, headers, .. } => {
-                check_range("code", *code, 200, 599)?;
+                check_number_in_range("code", *code, 200, 599)?;
                 if let Some(text) = retry_after.as_ref().map(RetryAfter::retry_after_header_value) {
                     check_header_value("retry_after", &text)?;
                 }
                 check_headers(headers)
             }
-            Self::ErrorPage { code } => check_range("code", *code, 200, 599),
+            Self::ErrorPage { code } => check_number_in_range("code", *code, 200, 599),
             Self::Redirect { to, code, .. } => {
-                check_range("code", *code, 300, 399)?;
+                check_number_in_range("code", *code, 300, 399)?;
                 check_header_value("to", to)
             }
             Self::Delay { ms, median_ms, sigma, .. } => check_delay(*ms, *median_ms, *sigma),
@@ -261,7 +263,8 @@ impl Effect {
     }
 }
 
-fn check_range(what: &str, given: u16, least: u16, most: u16) -> Result<(), String> {
+/// Checks that a parameter is within these bounds, which are allowed values themselves.
+fn check_number_in_range(what: &str, given: u16, least: u16, most: u16) -> Result<(), String> {
     if (least..=most).contains(&given) {
         Ok(())
     } else {
@@ -269,6 +272,7 @@ fn check_range(what: &str, given: u16, least: u16, most: u16) -> Result<(), Stri
     }
 }
 
+/// Checks that exactly one of `ms` and `median_ms` is given, and that the delay is at most an hour.
 fn check_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>) -> Result<(), String> {
     let longest = match (ms, median_ms) {
         (Some(_), None) if sigma.is_some() => return Err("`sigma` requires `median_ms`".to_owned()),

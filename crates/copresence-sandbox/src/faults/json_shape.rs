@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
 /// Changes one field; random if `field` or `becomes` is `None`. Returns whether the field exists.
-pub(crate) fn change_field(
+pub(crate) fn change_json_field(
     body: &mut Value,
     field: Option<&str>,
     becomes: Option<&FieldChange>,
@@ -26,7 +26,7 @@ pub(crate) fn change_field(
     let becomes = becomes.unwrap_or_else(|| &drawn[rng.random_range(0..drawn.len())]);
     let Some(value) = body.pointer_mut(&pointer) else { return false };
     match becomes {
-        FieldChange::Missing => return remove_field(body, &pointer),
+        FieldChange::Missing => return remove_json_field(body, &pointer),
         FieldChange::Null => *value = Value::Null,
         FieldChange::OtherType => *value = value_of_other_type(value),
         FieldChange::OutOfRange => *value = out_of_range_value(value),
@@ -59,7 +59,8 @@ fn collect_json_pointers(value: &Value, at: &str, into: &mut Vec<String>) {
     }
 }
 
-fn remove_field(body: &mut Value, pointer: &str) -> bool {
+/// Removes the field or element at a JSON pointer. Returns whether it existed.
+fn remove_json_field(body: &mut Value, pointer: &str) -> bool {
     let Some((parent, name)) = pointer.rsplit_once('/') else { return false };
     match body.pointer_mut(parent) {
         Some(Value::Object(fields)) => fields.shift_remove(&name.replace("~1", "/").replace("~0", "~")).is_some(),
@@ -109,7 +110,7 @@ mod tests {
 
     fn changed(field: &str, becomes: &FieldChange) -> Value {
         let mut body = example_body();
-        assert!(change_field(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
+        assert!(change_json_field(&mut body, Some(field), Some(becomes), &mut ChaCha8Rng::seed_from_u64(1)), "{field}");
         body
     }
 
@@ -124,7 +125,7 @@ mod tests {
         let gone = changed("payload_complete[0].download_URL", &FieldChange::Missing);
         assert_eq!(gone["payload_complete"], json!([{"export_type": "glb"}]));
         let mut same = gone.clone();
-        assert!(!change_field(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
+        assert!(!change_json_field(&mut same, Some("token"), None, &mut ChaCha8Rng::seed_from_u64(1)));
         assert_eq!(same, gone);
     }
 
@@ -132,8 +133,8 @@ mod tests {
         #[test]
         fn random_change_is_effective_and_reproducible(seed: u64) {
             let (mut first, mut second) = (example_body(), example_body());
-            prop_assert!(change_field(&mut first, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
-            prop_assert!(change_field(&mut second, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
+            prop_assert!(change_json_field(&mut first, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
+            prop_assert!(change_json_field(&mut second, None, None, &mut ChaCha8Rng::seed_from_u64(seed)));
             prop_assert_eq!(&first, &second);
             prop_assert_ne!(first, example_body());
         }

@@ -39,5 +39,5 @@ pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, NthRequests, Re
 pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_faults};
 
 pub(crate) use fault::RequestAttributes;
-pub(crate) use fault_set::{AppliedFault, FaultSet, draw_delay_ms};
-pub(crate) use json_shape::change_field;
+pub(crate) use fault_set::{FaultSet, SelectedFault, draw_delay_ms};
+pub(crate) use json_shape::change_json_field;

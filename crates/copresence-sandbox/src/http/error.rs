@@ -33,27 +33,31 @@ impl ErrorResponse {
     }
 
     /// 409: the request conflicts with the state of the token.
-    pub(super) fn conflict(error: &impl ToString) -> Self {
+    pub(super) fn conflict_error(error: &impl ToString) -> Self {
         Self::new(StatusCode::CONFLICT, OPERATION_FORBIDDEN, error.to_string())
     }
 
-    pub(super) fn not_found(error: &(impl ToString + ?Sized)) -> Self {
+    /// 404: the token, file or other object does not exist.
+    pub(super) fn not_found_error(error: &(impl ToString + ?Sized)) -> Self {
         Self::new(StatusCode::NOT_FOUND, OBJECT_NOT_FOUND, error.to_string())
     }
 
-    pub(super) fn invalid_request(error: impl std::fmt::Display) -> Self {
+    /// 400: the body or the query of the request is invalid.
+    pub(super) fn invalid_request_error(error: impl std::fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, INVALID_JSON, format!("invalid request: {error}"))
     }
 
-    pub(super) fn invalid_api_key() -> Self {
+    /// 403: the REST API key is missing or wrong.
+    pub(super) fn invalid_api_key_error() -> Self {
         Self::new(StatusCode::FORBIDDEN, OPERATION_FORBIDDEN, "the REST API key is missing or wrong")
     }
 
-    pub(super) fn invalid_session() -> Self {
+    /// 401: the session token is missing or wrong.
+    pub(super) fn invalid_session_error() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, INVALID_SESSION_CODE, "invalid session token")
     }
 
-    pub(super) fn method_not_allowed() -> Self {
+    pub(super) fn method_not_allowed_error() -> Self {
         let error = "this endpoint does not support this method";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, COMMAND_UNAVAILABLE, error)
     }

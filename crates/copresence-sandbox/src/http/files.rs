@@ -43,6 +43,7 @@ struct OpenFile {
     etag: String,
 }
 
+/// Where the bytes of a file are read from: memory (possibly followed by padding) or disk.
 enum FileSource {
     Memory(Bytes),
     /// A GLB up to its padding, which follows.
@@ -76,7 +77,7 @@ async fn download_file(
     headers: HeaderMap,
 ) -> Result<Response, ErrorResponse> {
     let checked = sandbox.with_locked_world(|world, now| world.check_download(&id, &file, now));
-    let (avatar, source) = checked.map_err(refusal_response)?;
+    let (avatar, source) = checked.map_err(download_refusal_error)?;
     let content = sandbox.avatar_store().export_content(&avatar, &source.file).await;
     let opened = match content {
         Some(content) => open_file_content(content, source.padded).await,
@@ -95,16 +96,19 @@ async fn download_file(
     if method == Method::HEAD {
         return Ok((status, head).into_response());
     }
-    let delivery_id =
-        sandbox.with_locked_world(|world, now| world.begin_delivery(&id, &file, now)).map_err(refusal_response)?;
+    let delivery_id = sandbox
+        .with_locked_world(|world, now| world.begin_delivery(&id, &file, now))
+        .map_err(download_refusal_error)?;
     if opened.length == 0 {
-        sandbox.with_locked_world(|world, _| world.allow_chunk(&delivery_id.url_id, delivery_id.delivery, true));
+        sandbox.with_locked_world(|world, _| {
+            world.check_and_record_chunk(&delivery_id.url_id, delivery_id.delivery, true)
+        });
     }
     let body = Body::from_stream(stream_delivery(sandbox, delivery_id, opened, range));
     Ok((status, head, body).into_response())
 }
 
-fn refusal_response(refusal: DownloadRefusal) -> ErrorResponse {
+fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
     let status = match refusal {
         DownloadRefusal::Unknown => StatusCode::NOT_FOUND,
         DownloadRefusal::Used | DownloadRefusal::Expired => StatusCode::GONE,
@@ -149,6 +153,7 @@ pub(super) async fn stream_complete_file(content: FileContent) -> io::Result<Bod
     }
 }
 
+/// The part of a file that a request asks for.
 enum RequestedRange {
     Whole,
     Range(Range<u64>),
@@ -191,7 +196,7 @@ fn file_response_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFi
             head.insert(name, value);
         }
     };
-    put(header::CONTENT_TYPE, content_type_of(file));
+    put(header::CONTENT_TYPE, content_type_from_file_name(file));
     put(header::CONTENT_LENGTH, &(range.end - range.start).to_string());
     put(header::ETAG, &opened.etag);
     put(header::ACCEPT_RANGES, "bytes");
@@ -204,7 +209,7 @@ fn file_response_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFi
     head
 }
 
-pub(super) fn content_type_of(file: &str) -> &'static str {
+pub(super) fn content_type_from_file_name(file: &str) -> &'static str {
     let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("glb") => "model/gltf-binary",
@@ -218,6 +223,7 @@ pub(super) fn content_type_of(file: &str) -> &'static str {
     }
 }
 
+/// A delivery under way: the file, the range still to be sent, and the claim on the one-time URL.
 struct FileDelivery {
     sandbox: Sandbox,
     claim: DeliveryId,
@@ -254,7 +260,7 @@ fn stream_delivery(
         delivery.next_offset += chunk.len() as u64;
         let last = delivery.next_offset == delivery.file_length;
         let (id, number) = (&delivery.claim.url_id, delivery.claim.delivery);
-        if !delivery.sandbox.with_locked_world(|world, _| world.allow_chunk(id, number, last)) {
+        if !delivery.sandbox.with_locked_world(|world, _| world.check_and_record_chunk(id, number, last)) {
             return Err(io::Error::other("a newer delivery of this one-time URL has replaced this one"));
         }
         Ok(Some((chunk, delivery)))

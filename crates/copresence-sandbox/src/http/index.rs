@@ -76,7 +76,7 @@ pub(super) fn routes() -> Router<Sandbox> {
 
 async fn index_page(State(sandbox): State<Sandbox>, headers: HeaderMap) -> Response {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    let base = sandbox.base_url(host);
+    let base = sandbox.base_url_for_client(host);
     let filled = |calls: &[ExampleCall]| {
         let fill = |call: &ExampleCall| {
             (call.does, call.curl.replace("BASE", &base).replace("KEY ", &format!("{API_KEY_OPTION} ")))

@@ -40,7 +40,7 @@ pub fn build_router(sandbox: Sandbox) -> Router {
         .merge(pages::static_routes())
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(refuse_unknown_path)
-        .method_not_allowed_fallback(refuse_method)
+        .method_not_allowed_fallback(refuse_unsupported_method)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
@@ -68,6 +68,7 @@ pub fn openapi_document() -> OpenApi {
     api
 }
 
+/// The vendor's and the testers' routes, which the OpenAPI document describes.
 fn documented_routes(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
     let guarded =
         tester::routes().layer(middleware::from_fn_with_state(sandbox.clone(), guard::require_local_or_operator));
@@ -78,7 +79,7 @@ fn documented_routes(sandbox: &Sandbox) -> OpenApiRouter<Sandbox> {
 /// Refuses `HEAD`. axum would answer it with the handler of `GET`, which spends a token.
 async fn refuse_head(request: axum::extract::Request, next: middleware::Next) -> Result<Response, ErrorResponse> {
     if request.method() == Method::HEAD {
-        Err(ErrorResponse::method_not_allowed())
+        Err(ErrorResponse::method_not_allowed_error())
     } else {
         Ok(next.run(request).await)
     }
@@ -89,6 +90,6 @@ async fn refuse_unknown_path(uri: Uri) -> ErrorResponse {
     ErrorResponse::new(StatusCode::NOT_FOUND, error::COMMAND_UNAVAILABLE, format!("there is no endpoint at {path}"))
 }
 
-async fn refuse_method() -> ErrorResponse {
-    ErrorResponse::method_not_allowed()
+async fn refuse_unsupported_method() -> ErrorResponse {
+    ErrorResponse::method_not_allowed_error()
 }

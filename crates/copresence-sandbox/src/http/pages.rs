@@ -35,12 +35,12 @@ pub(super) fn static_routes() -> Router<Sandbox> {
 
 async fn serve_static_file(Path(file): Path<String>) -> Result<Response, ErrorResponse> {
     let found = STATIC_FILES.iter().find(|(name, ..)| *name == file);
-    let (_, content_type, content) = found.ok_or_else(|| ErrorResponse::not_found("there is no such file"))?;
-    Ok(response_with_content_type(content_type, "no-cache", Body::from(*content)))
+    let (_, content_type, content) = found.ok_or_else(|| ErrorResponse::not_found_error("there is no such file"))?;
+    Ok(response_with_type_and_caching(content_type, "no-cache", Body::from(*content)))
 }
 
 /// A response with its content type and `Cache-Control`.
-pub(super) fn response_with_content_type(content_type: &'static str, cache: &'static str, body: Body) -> Response {
+pub(super) fn response_with_type_and_caching(content_type: &'static str, cache: &'static str, body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static(cache)),

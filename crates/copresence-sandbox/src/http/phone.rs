@@ -3,7 +3,7 @@
 
 use super::error::{ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
 use super::files;
-use super::pages::{render_page, response_with_content_type};
+use super::pages::{render_page, response_with_type_and_caching};
 use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
@@ -66,10 +66,10 @@ struct AvatarTile {
 }
 
 impl AvatarTile {
-    fn tile_of_avatar(existing: ExistingAvatar) -> Self {
+    fn tile_from_avatar(existing: ExistingAvatar) -> Self {
         let initial = existing.name.chars().next().map(|c| c.to_uppercase().to_string());
         Self {
-            portrait: existing.portrait_file().is_some(),
+            portrait: existing.portrait_file_name().is_some(),
             initial: initial.unwrap_or_default(),
             id: existing.id,
             name: existing.name,
@@ -84,7 +84,7 @@ async fn phone_page(
 ) -> Response {
     let PhonePageQuery { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let texts = phone_texts::select_language(lang.as_deref(), accepted);
+    let texts = phone_texts::select_phone_texts(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
@@ -96,7 +96,7 @@ async fn phone_page(
         languages: &*phone_texts::LANGUAGES,
         // Plain data always serialises. With null, the page would say that the code is unknown.
         view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
-        faces: sandbox.existing_avatars().into_iter().map(AvatarTile::tile_of_avatar).collect(),
+        faces: sandbox.existing_avatars().into_iter().map(AvatarTile::tile_from_avatar).collect(),
         token,
     };
     let mut response = render_page(status, &page);
@@ -110,8 +110,8 @@ async fn phone_status(
     State(sandbox): State<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
-    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
-    phone_view_response(&sandbox, &query.export_token)
+    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request_error(error.body_text()))?;
+    phone_view_json(&sandbox, &query.export_token)
 }
 
 /// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
@@ -120,24 +120,24 @@ async fn associate_avatar(
     query: Result<Query<AssociateQuery>, QueryRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
-    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request(error.body_text()))?;
+    let Query(query) = query.map_err(|error| ErrorResponse::invalid_request_error(error.body_text()))?;
     // Checked before the picture is decoded, so that requests without a valid token are cheap.
-    phone_view_response(&sandbox, &query.export_token)?;
+    phone_view_json(&sandbox, &query.export_token)?;
     let body = body?;
     let face = if body.is_empty() || query.avatar != AvatarChoice::New {
         None
     } else {
-        let read = tokio::task::spawn_blocking(move || picture::decode_picture(&body)).await;
+        let read = tokio::task::spawn_blocking(move || picture::decode_and_shrink_picture(&body)).await;
         Some(read.map_err(|_| ErrorResponse::from(PictureError::Undecodable))??)
     };
     sandbox.associate_avatar_with_picture(&query.export_token, &query.avatar, None, face)?;
-    phone_view_response(&sandbox, &query.export_token)
+    phone_view_json(&sandbox, &query.export_token)
 }
 
 /// The state of a token as JSON; 404 if there is no such token.
-fn phone_view_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
+fn phone_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let view = sandbox.phone_view(token);
-    view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found("there is no such Export Token"))
+    view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error("there is no such Export Token"))
 }
 
 impl From<PictureError> for ErrorResponse {
@@ -150,15 +150,15 @@ async fn serve_avatar_portrait(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,
 ) -> Result<Response, ErrorResponse> {
-    let no_portrait = || ErrorResponse::not_found("there is no such portrait");
+    let no_portrait = || ErrorResponse::not_found_error("there is no such portrait");
     let avatars = sandbox.existing_avatars();
     let existing = avatars.iter().find(|existing| existing.id == id).ok_or_else(no_portrait)?;
-    let file = existing.portrait_file().ok_or_else(no_portrait)?;
+    let file = existing.portrait_file_name().ok_or_else(no_portrait)?;
     let content =
         sandbox.avatar_store().export_content(&AvatarIdentity::Existing { id }, file).await.ok_or_else(no_portrait)?;
     let body = files::stream_complete_file(content).await.map_err(|error| {
         tracing::warn!(%error, file, "a portrait cannot be read");
         no_portrait()
     })?;
-    Ok(response_with_content_type(files::content_type_of(file), "max-age=300", body))
+    Ok(response_with_type_and_caching(files::content_type_from_file_name(file), "max-age=300", body))
 }

@@ -21,6 +21,7 @@ pub(super) fn client_address(request: &Request) -> Option<IpAddr> {
 pub(super) struct AppliedFaultNames(Arc<OnceLock<Vec<&'static str>>>);
 
 impl AppliedFaultNames {
+    /// Notes the faults applied to the request, for its log line. Only the first call counts.
     pub(super) fn record_fault_names(&self, faults: Vec<&'static str>) {
         // Only the fault layer records, once per request.
         let _ = self.0.set(faults);
@@ -43,12 +44,13 @@ struct PendingLogLine {
 /// Sent by the index page, which polls `/sandbox/…` once a second. These requests are not logged.
 const WATCH_HEADER: &str = "X-Sandbox-Watch";
 
+/// Middleware: logs a request once it is answered or its client has left. Polls of the index page are not logged.
 pub(super) async fn log_request(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH_HEADER) {
         return next.run(request).await;
     }
-    let logged = RequestLogFields::from_request_parts(
+    let logged = RequestLogFields::log_fields_from_request(
         method,
         uri,
         headers,
@@ -71,6 +73,6 @@ impl Drop for PendingLogLine {
         let Some(logged) = self.request.take() else { return };
         let duration_ms = u64::try_from(self.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let faults = self.applied_faults.0.get().cloned().unwrap_or_default();
-        self.sandbox.record_request(logged.into_log_line(self.status, duration_ms, faults));
+        self.sandbox.notify_watchers_and_log_request(logged.into_log_line(self.status, duration_ms, faults));
     }
 }

@@ -84,9 +84,9 @@ async fn associate_avatar(
     Path(token): Path<String>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    let association: Association = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
+    let association: Association = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
-    token_state_response(&sandbox, &token)
+    token_state_json(&sandbox, &token)
 }
 
 /// Expire a token now
@@ -104,7 +104,7 @@ async fn expire_token(
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Expire)?;
-    token_state_response(&sandbox, &token)
+    token_state_json(&sandbox, &token)
 }
 
 /// Make the avatar fail now
@@ -122,7 +122,7 @@ async fn fail_avatar(
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Fail)?;
-    token_state_response(&sandbox, &token)
+    token_state_json(&sandbox, &token)
 }
 
 /// Make the avatar ready now
@@ -140,7 +140,7 @@ async fn complete_avatar(
     Path(token): Path<String>,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Complete)?;
-    token_state_response(&sandbox, &token)
+    token_state_json(&sandbox, &token)
 }
 
 /// Advance, speed up or pause the virtual clock
@@ -156,8 +156,8 @@ async fn move_clock(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
-    let change: ClockMove = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request)?;
-    sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request)
+    let change: ClockMove = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request_error)?;
+    sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request_error)
 }
 
 /// List the logged requests, oldest first, credentials masked
@@ -198,8 +198,8 @@ async fn set_faults(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
-    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults_response(&error))?;
-    sandbox.set_faults(list).map_err(|error| invalid_faults_response(&error))?;
+    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults_error(&error))?;
+    sandbox.set_faults(list).map_err(|error| invalid_faults_error(&error))?;
     Ok(NoStoreJson(sandbox.fault_states()))
 }
 
@@ -228,22 +228,22 @@ async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
     NoStoreJson(CATALOGUE.iter().map(row).collect())
 }
 
-fn invalid_faults_response(error: &FaultListError) -> ErrorResponse {
+fn invalid_faults_error(error: &FaultListError) -> ErrorResponse {
     ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
 }
 
 /// The state of a token as JSON; 404 if there is no such token.
-fn token_state_response(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+fn token_state_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
     let state = sandbox.token_state(token);
-    state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found(&ForceError::NoSuchToken))
+    state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceError::NoSuchToken))
 }
 
 impl From<AssociateError> for ErrorResponse {
     fn from(error: AssociateError) -> Self {
         match error {
-            AssociateError::NoSuchToken => Self::not_found(&error),
-            AssociateError::HasAvatar | AssociateError::NotActive => Self::conflict(&error),
-            AssociateError::NoSuchAvatar(_) => Self::invalid_request(error),
+            AssociateError::NoSuchToken => Self::not_found_error(&error),
+            AssociateError::HasAvatar | AssociateError::NotActive => Self::conflict_error(&error),
+            AssociateError::NoSuchAvatar(_) => Self::invalid_request_error(error),
         }
     }
 }
@@ -251,8 +251,8 @@ impl From<AssociateError> for ErrorResponse {
 impl From<ForceError> for ErrorResponse {
     fn from(error: ForceError) -> Self {
         match error {
-            ForceError::NoSuchToken => Self::not_found(&error),
-            ForceError::NotActive | ForceError::NoAvatar => Self::conflict(&error),
+            ForceError::NoSuchToken => Self::not_found_error(&error),
+            ForceError::NotActive | ForceError::NoAvatar => Self::conflict_error(&error),
         }
     }
 }

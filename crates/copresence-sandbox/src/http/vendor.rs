@@ -77,9 +77,9 @@ async fn generate_export_token(
     headers: HeaderMap,
 ) -> Result<NoStoreJson<GenerateBody>, ErrorResponse> {
     check_api_key(&sandbox, &headers)?;
-    let session = header_text(&headers, SESSION_TOKEN).ok_or_else(ErrorResponse::invalid_session)?;
+    let session = header_text(&headers, SESSION_TOKEN).ok_or_else(ErrorResponse::invalid_session_error)?;
     if !sandbox.is_valid_session(session) {
-        return Err(ErrorResponse::invalid_session());
+        return Err(ErrorResponse::invalid_session_error());
     }
     let token = sandbox
         .with_locked_world(crate::world::World::generate_token)
@@ -119,7 +119,7 @@ async fn redeem_export_token(
     Ok(NoStoreJson(match redeemed {
         RedeemResult::NotReady(progress) => RedeemBody::not_ready_redeem_body(&progress),
         RedeemResult::Ready(offers) => {
-            let base = sandbox.base_url(header_text(&headers, header::HOST.as_str()));
+            let base = sandbox.base_url_for_client(header_text(&headers, header::HOST.as_str()));
             let body = |offer: crate::world::DownloadOffer| ExportBody {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,
@@ -131,7 +131,7 @@ async fn redeem_export_token(
 
 fn check_api_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let known = header_text(headers, API_KEY).is_some_and(|key| sandbox.is_valid_api_key(key));
-    if known { Ok(()) } else { Err(ErrorResponse::invalid_api_key()) }
+    if known { Ok(()) } else { Err(ErrorResponse::invalid_api_key_error()) }
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -21,13 +21,13 @@ pub struct ExistingAvatar {
     pub name: String,
     /// The exported files, in the order of delivery.
     #[serde(skip)]
-    pub exports: Vec<ExportFile>,
+    pub exports: Vec<ExportFileInfo>,
 }
 
 impl ExistingAvatar {
-    /// Its portrait: the first exported picture that browsers can show.
-    pub(crate) fn portrait_file(&self) -> Option<&str> {
-        let shown = |export: &&ExportFile| {
+    /// The name of its portrait file: the first exported picture that browsers can show.
+    pub(crate) fn portrait_file_name(&self) -> Option<&str> {
+        let shown = |export: &&ExportFileInfo| {
             matches!(export.export_type.as_str(), "png" | "jpg" | "jpeg" | "webp")
                 && !export.file.to_ascii_lowercase().ends_with(".zip")
         };
@@ -35,9 +35,9 @@ impl ExistingAvatar {
     }
 }
 
-/// An exported file of an avatar.
+/// The name and export type of an exported file, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportFile {
+pub struct ExportFileInfo {
     /// The file name in the download URL.
     pub file: String,
     /// Its `export_type`.
@@ -86,7 +86,7 @@ impl AvatarCatalog {
     }
 
     /// The exported files of an avatar; none if the avatar is unknown.
-    pub(crate) fn exports_of_avatar(&self, avatar: &AvatarIdentity) -> Vec<ExportFile> {
+    pub(crate) fn exports_of_avatar(&self, avatar: &AvatarIdentity) -> Vec<ExportFileInfo> {
         match avatar {
             AvatarIdentity::New { .. } => generated_exports(),
             AvatarIdentity::Existing { id } => {
@@ -95,6 +95,7 @@ impl AvatarCatalog {
         }
     }
 
+    /// The avatar with this id that visitors can choose.
     pub(crate) fn find_existing_avatar(&self, id: &str) -> Option<&ExistingAvatar> {
         self.existing.iter().find(|existing| existing.id == id)
     }
@@ -102,8 +103,9 @@ impl AvatarCatalog {
 
 const BUILT_IN_AVATARS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
-fn generated_exports() -> Vec<ExportFile> {
-    let export = |(file, kind): (&str, &str)| ExportFile { file: file.to_owned(), export_type: kind.to_owned() };
+/// The names and types of the files that every generated avatar has.
+fn generated_exports() -> Vec<ExportFileInfo> {
+    let export = |(file, kind): (&str, &str)| ExportFileInfo { file: file.to_owned(), export_type: kind.to_owned() };
     GENERATED_EXPORTS.map(export).to_vec()
 }
 

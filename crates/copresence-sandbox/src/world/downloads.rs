@@ -4,7 +4,7 @@
 //! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte
 //! is delivered only once.
 
-use crate::world::avatar::{AvatarIdentity, ExportFile};
+use crate::world::avatar::{AvatarIdentity, ExportFileInfo};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub enum DownloadRefusal {
 
 /// How far a URL has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UrlUsage {
+pub(crate) enum UrlUsageState {
     Unused,
     UnderWay { delivery: u64 },
     Used,
@@ -37,16 +37,16 @@ pub(crate) enum UrlUsage {
 #[derive(Debug, Clone)]
 pub(crate) struct Download {
     pub(crate) avatar: AvatarIdentity,
-    pub(crate) export: ExportFile,
+    pub(crate) export: ExportFileInfo,
     /// The avatar's file, and whether it is padded.
-    pub(crate) source: DownloadSource,
+    pub(crate) source: DownloadFileSpec,
     pub(crate) expires_at: Duration,
-    pub(crate) state: UrlUsage,
+    pub(crate) state: UrlUsageState,
 }
 
-/// The source of a download's bytes.
+/// The name of the avatar's file behind a URL, and whether the file is padded to a large one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DownloadSource {
+pub(crate) struct DownloadFileSpec {
     /// The name of the avatar's file.
     pub(crate) file: String,
     /// Whether a GLB is padded.
@@ -70,14 +70,17 @@ pub(crate) struct DownloadRegistry {
 }
 
 impl DownloadRegistry {
+    /// Registers a newly issued URL under its id.
     pub(crate) fn add_download(&mut self, id: String, download: Download) {
         self.by_id.insert(id, download);
     }
 
+    /// The download with this id, also if its URL is used up or expired.
     pub(crate) fn find_download(&self, id: &str) -> Option<&Download> {
         self.by_id.get(id)
     }
 
+    /// Forgets a URL; from now on it is unknown.
     pub(crate) fn remove_download(&mut self, id: &str) {
         self.by_id.remove(id);
     }
@@ -91,9 +94,9 @@ impl DownloadRegistry {
     ) -> Result<&Download, DownloadRefusal> {
         let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
-            UrlUsage::Used => Err(DownloadRefusal::Used),
+            UrlUsageState::Used => Err(DownloadRefusal::Used),
             _ if now >= download.expires_at => Err(DownloadRefusal::Expired),
-            UrlUsage::Unused | UrlUsage::UnderWay { .. } => Ok(download),
+            UrlUsageState::Unused | UrlUsageState::UnderWay { .. } => Ok(download),
         }
     }
 
@@ -108,27 +111,27 @@ impl DownloadRegistry {
         self.deliveries += 1;
         let delivery = self.deliveries;
         let download = self.by_id.get_mut(id).ok_or(DownloadRefusal::Unknown)?;
-        download.state = UrlUsage::UnderWay { delivery };
+        download.state = UrlUsageState::UnderWay { delivery };
         Ok(DeliveryId { url_id: id.to_owned(), delivery })
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
-    pub(crate) fn allow_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+    pub(crate) fn check_and_record_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
-        let current = download.state == UrlUsage::UnderWay { delivery };
+        let current = download.state == UrlUsageState::UnderWay { delivery };
         if current && last {
-            download.state = UrlUsage::Used;
+            download.state = UrlUsageState::Used;
         }
         current
     }
 
     /// Whether one of the URLs can still deliver its file.
-    pub(crate) fn has_usable_url(&self, ids: &[String], now: Duration) -> bool {
+    pub(crate) fn has_any_usable_url(&self, ids: &[String], now: Duration) -> bool {
         let alive = |d: &Download| match d.state {
-            UrlUsage::Unused => now < d.expires_at,
+            UrlUsageState::Unused => now < d.expires_at,
             // A delivery that began in time may end after the expiry.
-            UrlUsage::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
-            UrlUsage::Used => false,
+            UrlUsageState::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
+            UrlUsageState::Used => false,
         };
         ids.iter().any(|id| self.by_id.get(id).is_some_and(alive))
     }

@@ -13,9 +13,11 @@ mod token;
 mod tests;
 
 use crate::scenario::{DeliveredFiles, Scenario};
-use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFile};
+use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileInfo};
 use copresence_protocol::Progress;
-use downloads::{DeliveryId, Download, DownloadRefusal, DownloadRegistry, DownloadSource, URL_LIFETIME, UrlUsage};
+use downloads::{
+    DeliveryId, Download, DownloadFileSpec, DownloadRefusal, DownloadRegistry, URL_LIFETIME, UrlUsageState,
+};
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
@@ -152,7 +154,7 @@ impl World {
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_scenario(&mut self, scenario: Scenario) {
+    pub fn set_new_token_scenario(&mut self, scenario: Scenario) {
         self.scenario = scenario;
     }
 
@@ -219,7 +221,8 @@ impl World {
             let expired = delivers == DeliveredFiles::AllButFirstExpired && index > 0;
             let expires_at = if expired { now } else { now.saturating_add(life) };
             let avatar = avatar.clone();
-            self.downloads.add_download(id, Download { avatar, export, source, expires_at, state: UrlUsage::Unused });
+            self.downloads
+                .add_download(id, Download { avatar, export, source, expires_at, state: UrlUsageState::Unused });
         }
         Ok(RedeemResult::Ready(offers))
     }
@@ -296,7 +299,7 @@ impl World {
         if !token.is_active() {
             return Err(ForceError::NotActive);
         }
-        token.phase = match (force, token.avatar().cloned()) {
+        token.phase = match (force, token.avatar_identity().cloned()) {
             (ForcedState::Expire, _) => {
                 token.expires_at = now;
                 TokenLifecycle::Expired { at: now }
@@ -341,7 +344,7 @@ impl World {
         id: &str,
         file: &str,
         now: Duration,
-    ) -> Result<(AvatarIdentity, DownloadSource), DownloadRefusal> {
+    ) -> Result<(AvatarIdentity, DownloadFileSpec), DownloadRefusal> {
         self.downloads
             .find_valid_download(id, file, now)
             .map(|download| (download.avatar.clone(), download.source.clone()))
@@ -363,8 +366,8 @@ impl World {
     }
 
     /// Whether a delivery may send another chunk; `last` uses the URL up.
-    pub(crate) fn allow_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
-        self.downloads.allow_chunk(id, delivery, last)
+    pub(crate) fn check_and_record_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+        self.downloads.check_and_record_chunk(id, delivery, last)
     }
 
     /// Whether the picture and the files of a token's new avatar are still needed.
@@ -374,7 +377,7 @@ impl World {
         };
         match token.phase {
             TokenLifecycle::InProgress { .. } | TokenLifecycle::Failed { .. } | TokenLifecycle::Ready { .. } => true,
-            TokenLifecycle::Spent { .. } => self.downloads.has_usable_url(&token.urls, now),
+            TokenLifecycle::Spent { .. } => self.downloads.has_any_usable_url(&token.urls, now),
             TokenLifecycle::Waiting | TokenLifecycle::Expired { .. } => false,
         }
     }
@@ -417,8 +420,8 @@ fn extend_to_real_lifetime(life: Duration, real: Duration, speed: f64) -> Durati
 /// The exports that a scenario delivers, each with its source.
 fn delivered_exports(
     delivers: DeliveredFiles,
-    exports: Vec<ExportFile>,
-) -> impl Iterator<Item = (ExportFile, DownloadSource)> {
+    exports: Vec<ExportFileInfo>,
+) -> impl Iterator<Item = (ExportFileInfo, DownloadFileSpec)> {
     let times = match delivers {
         DeliveredFiles::Nothing => 0,
         DeliveredFiles::Repeated(times) => times,
@@ -427,7 +430,7 @@ fn delivered_exports(
     let large = delivers == DeliveredFiles::LargeGlb;
     (1..=times).flat_map(move |time| {
         exports.clone().into_iter().map(move |mut export| {
-            let source = DownloadSource { file: export.file.clone(), padded: large };
+            let source = DownloadFileSpec { file: export.file.clone(), padded: large };
             if time > 1 {
                 let dot = export.file.find('.').unwrap_or(export.file.len());
                 export.file.insert_str(dot, &format!("-{time}"));

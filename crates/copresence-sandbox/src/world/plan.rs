@@ -1,6 +1,6 @@
 //! The course of an avatar through queue and processing, drawn in advance so that its stage at any time is known.
 
-use crate::scenario::{FailureMode, ProcessingTimes, ProgressPattern, RERECORD_DELAY, ScenarioEntry};
+use crate::scenario::{FailureFrequency, ProcessingTimes, ProgressPattern, RERECORD_DELAY, ScenarioEntry};
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -34,10 +34,10 @@ impl ProcessingPlan {
     ) -> Self {
         let making = if existing { &entry.existing_avatar } else { &entry.new_avatar };
         let mut plan = Self::default();
-        let fails =
-            entry.failure_mode == FailureMode::Always || (entry.failure_mode == FailureMode::Once && earlier == 0);
+        let fails = entry.failure_mode == FailureFrequency::Always
+            || (entry.failure_mode == FailureFrequency::Once && earlier == 0);
         plan.push_queue_and_processing(making, entry.progress_pattern, fails, rng);
-        if fails && entry.failure_mode == FailureMode::Once {
+        if fails && entry.failure_mode == FailureFrequency::Once {
             let percent = plan.fails_at.take().unwrap_or_default();
             plan.push_stage(RERECORD_DELAY, ProcessingStage::Failed { percent });
             plan.push_queue_and_processing(making, entry.progress_pattern, false, rng);
@@ -60,6 +60,7 @@ impl ProcessingPlan {
         }
     }
 
+    /// Appends a stage that lasts this long after the stages so far.
     fn push_stage(&mut self, lasts: Duration, stage: ProcessingStage) {
         self.stages.push((self.end_time() + lasts, stage));
     }
@@ -85,7 +86,7 @@ impl ProcessingPlan {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
                 for (share, _) in &mut steps {
-                    *share = shift_out_of_middle(*share);
+                    *share = map_share_outside_stall(*share);
                 }
             }
             ProgressPattern::Backwards => {
@@ -110,7 +111,7 @@ impl ProcessingPlan {
 
 impl ProcessingStage {
     /// The `payload_incomplete` of this stage; `None` when ready.
-    pub(crate) fn to_progress(self) -> Option<Progress> {
+    pub(crate) fn stage_to_progress(self) -> Option<Progress> {
         let (status, percent, queue) = match self {
             Self::InQueue { place } => (CompletionStatus::InQueue, 0, Some(QueuePosition::new(place))),
             Self::Processing { percent } => (CompletionStatus::Processing, percent, None),
@@ -142,10 +143,11 @@ fn draw_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
 
 /// Maps a share of the processing time (0 to 1) to one outside of the range 0.3 to 0.8, so that the progress stands
 /// still there.
-fn shift_out_of_middle(share: f64) -> f64 {
+fn map_share_outside_stall(share: f64) -> f64 {
     if share < 0.45 { share / 0.45 * 0.3 } else { 0.8 + (share - 0.45) / 0.55 * 0.2 }
 }
 
+/// Draws a random duration between a minimum and a maximum.
 fn draw_duration(range: (Duration, Duration), rng: &mut ChaCha8Rng) -> Duration {
     rng.random_range(range.0..=range.1)
 }

@@ -3,7 +3,7 @@
 use crate::clock::to_millis;
 use crate::scenario::Scenario;
 use crate::world::avatar::AvatarIdentity;
-use crate::world::downloads::{Download, UrlUsage};
+use crate::world::downloads::{Download, UrlUsageState};
 use crate::world::plan::ProcessingStage;
 use crate::world::token::{SimulatedToken, TokenLifecycle};
 use serde::Serialize;
@@ -100,6 +100,7 @@ pub struct PhoneView {
 }
 
 impl TokenPhase {
+    /// Derives the phase shown to testers and phones at this virtual time.
     pub(crate) fn phase_of_token(token: &SimulatedToken, now: Duration) -> Self {
         match (&token.phase, token.stage_at(now)) {
             (TokenLifecycle::Waiting, _) => Self::NoAssociatedAvatar,
@@ -114,6 +115,7 @@ impl TokenPhase {
 }
 
 impl TokenState {
+    /// Builds the state shown to testers from a token and the downloads issued for it.
     pub(crate) fn state_of_token<'a>(
         token: &SimulatedToken,
         urls: impl Iterator<Item = &'a Download>,
@@ -130,7 +132,7 @@ impl TokenState {
             state: TokenPhase::phase_of_token(token, now),
             completion_progress: progress.as_ref().map_or(-1, copresence_protocol::Progress::completion_wire_value),
             queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
-            avatar: token.avatar().map(|avatar| match avatar {
+            avatar: token.avatar_identity().map(|avatar| match avatar {
                 AvatarIdentity::New { .. } => "new".to_owned(),
                 AvatarIdentity::Existing { id } => id.clone(),
             }),
@@ -146,12 +148,13 @@ impl TokenState {
 }
 
 impl DownloadState {
+    /// Builds the state shown to testers; a URL past its end that is not used up is `Expired`.
     fn state_of_download(download: &Download, now: Duration) -> Self {
         let state = match download.state {
-            UrlUsage::Used => UrlState::Used,
+            UrlUsageState::Used => UrlState::Used,
             _ if now >= download.expires_at => UrlState::Expired,
-            UrlUsage::Unused => UrlState::Unused,
-            UrlUsage::UnderWay { .. } => UrlState::UnderWay,
+            UrlUsageState::Unused => UrlState::Unused,
+            UrlUsageState::UnderWay { .. } => UrlState::UnderWay,
         };
         Self {
             file: download.export.file.clone(),
@@ -163,6 +166,7 @@ impl DownloadState {
 }
 
 impl PhoneView {
+    /// Builds what the phone page shows of a token at this virtual time.
     pub(crate) fn phone_view_of_token(token: &SimulatedToken, now: Duration) -> Self {
         let progress = token.progress_at(now);
         Self {

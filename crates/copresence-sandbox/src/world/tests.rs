@@ -1,7 +1,7 @@
 //! Properties of the model, in simulated time.
 
 use super::*;
-use crate::scenario::{FailureMode, ProgressPattern};
+use crate::scenario::{FailureFrequency, ProgressPattern};
 use copresence_protocol::CompletionStatus;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -44,7 +44,7 @@ proptest! {
         world.associate_avatar(&token, &choice, None, Duration::ZERO).expect("free");
         let answers = redeem_until_end(&mut world, &token, Duration::from_millis(every), 30 * MINUTE);
         let entry = scenario.catalogue_entry();
-        let in_order = entry.progress_pattern != ProgressPattern::Backwards && entry.failure_mode != FailureMode::Once;
+        let in_order = entry.progress_pattern != ProgressPattern::Backwards && entry.failure_mode != FailureFrequency::Once;
         let rank = |status: &CompletionStatus| CompletionStatus::KNOWN.iter().position(|known| known == status);
         let mut last: Option<Progress> = None;
         for (_, answer) in &answers {
@@ -62,7 +62,7 @@ proptest! {
             last = Some(progress.clone());
         }
         let delivered = answers.iter().filter(|(_, answer)| matches!(answer, RedeemResult::Ready(_))).count();
-        let completes = entry.failure_mode != FailureMode::Always && scenario != Scenario::TokenExpires;
+        let completes = entry.failure_mode != FailureFrequency::Always && scenario != Scenario::TokenExpires;
         prop_assert_eq!(delivered, usize::from(completes), "once where it completes, else never");
         let end = if completes { TokenPhase::Spent } else { TokenPhase::Expired };
         prop_assert_eq!(world.token_states(40 * MINUTE)[0].state, end);
@@ -100,6 +100,7 @@ proptest! {
         prop_assert!(delivered <= 1);
     }
 
+    /// Checks that the same seed gives the same progress, whatever other tokens exist.
     #[test]
     fn same_seed_gives_the_same_progress(scenario in any_scenario(), seed: u64) {
         let course = |noise: bool| {
@@ -178,10 +179,10 @@ fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
     let Ok(RedeemResult::Ready(offers)) = world.redeem_token(&token, Duration::ZERO) else { panic!("ready") };
     let (id, file) = (&offers[0].id, &offers[0].file);
     let first = world.begin_delivery(id, file, Duration::ZERO).expect("fresh");
-    assert!(world.allow_chunk(id, first.delivery, false));
+    assert!(world.check_and_record_chunk(id, first.delivery, false));
     let second = world.begin_delivery(id, file, MINUTE).expect("unfinished");
-    assert!(!world.allow_chunk(id, first.delivery, true), "the older one ends");
-    assert!(world.allow_chunk(id, second.delivery, true));
+    assert!(!world.check_and_record_chunk(id, first.delivery, true), "the older one ends");
+    assert!(world.check_and_record_chunk(id, second.delivery, true));
     assert_eq!(world.begin_delivery(id, file, MINUTE).expect_err("used"), DownloadRefusal::Used);
     assert_eq!(
         world.begin_delivery(&offers[1].id, &offers[1].file, 6 * MINUTE).expect_err("late"),
@@ -191,8 +192,9 @@ fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
     assert!(!world.needs_avatar(&token, 6 * MINUTE));
 }
 
+/// Checks that a full world forgets ended tokens to make room, and refuses a new token while all are active.
 #[test]
-fn ended_tokens_are_forgotten_and_active_ones_are_not() {
+fn only_ended_tokens_are_evicted() {
     let mut world = new_world(Scenario::Happy, 1);
     let first = world.generate_token(Duration::ZERO).expect("room");
     let late = Duration::from_secs(1);

@@ -101,11 +101,13 @@ impl SimulatedToken {
     pub(crate) fn progress_at(&self, now: Duration) -> Option<Progress> {
         match &self.phase {
             TokenLifecycle::Waiting => Some(Progress::progress_without_avatar()),
-            _ => self.stage_at(now).and_then(ProcessingStage::to_progress),
+            _ => self.stage_at(now).and_then(ProcessingStage::stage_to_progress),
         }
     }
 
-    pub(crate) fn avatar(&self) -> Option<&AvatarIdentity> {
+    /// Identifies the avatar associated with this token; `None` before the association and after the token has
+    /// expired.
+    pub(crate) fn avatar_identity(&self) -> Option<&AvatarIdentity> {
         match &self.phase {
             TokenLifecycle::InProgress { avatar, .. }
             | TokenLifecycle::Failed { avatar, .. }

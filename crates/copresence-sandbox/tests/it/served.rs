@@ -18,7 +18,7 @@ fn loopback() -> SocketAddr {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
     let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
-    let port = ReservedPort::reserve_port().expect("a port").port_for_child_process();
+    let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
     let (http, base) = (client(), server.local_url());

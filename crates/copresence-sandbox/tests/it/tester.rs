@@ -34,7 +34,7 @@ async fn tester_associates_avatars_and_forces_states() {
 #[tokio::test]
 async fn watcher_runs_between_a_response_and_the_next_request() {
     let test = TestSandbox::new(Scenario::Happy);
-    test.sandbox.watch_requests(|sandbox, line| {
+    test.sandbox.add_request_watcher(|sandbox, line| {
         if line.path == "/redeemExportToken" && line.status == 200 {
             for token in sandbox.sandbox_state().tokens {
                 _ = sandbox.associate_avatar(&token.token, &AvatarChoice::New, None);

@@ -22,14 +22,14 @@ impl Journal {
     /// Removes the locked visit from the journal. Returns its record, or `None` if there is no such visit.
     ///
     /// The caller must remove the visit's folders first, under the same lock
-    /// ([`crate::SavedAvatars::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for a
+    /// ([`crate::SavedAvatarOperations::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for a
     /// partial folder). A crash then leaves no folder without a visit, and no other process can resume the visit.
     ///
     /// # Errors
     /// An I/O or database failure.
     pub async fn forget_visit(&self, visit_lock: &VisitLock) -> Result<Option<VisitRecord>, StoreError> {
-        let id = *visit_lock.visit();
-        self.write_and_truncate_wal(
+        let id = *visit_lock.locked_visit_id();
+        self.queue_write_and_truncate_wal(
             CommitCrashPoints(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {
                 let record = read::load_visit_record(tx, &id)?;

@@ -7,12 +7,12 @@
 //!
 //! # The order of calls
 //! ```text
-//! record_start → record_token → { record_redeem_intent → [request] → record_redeem_never_sent
+//! record_visit_start → record_issued_token → { record_redeem_intent → [request] → record_redeem_never_sent
 //!                                                    | record_poll_answer           no URLs: one transaction
 //!                                                    | record_raw_answer   → [use it] → record_answer_kind
 //!                                                    | record_lost_answer → [use it] → record_answer_kind }*
-//!       → (record_partial_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
-//!       → [PartialAvatarFolder::publish] → record_end
+//!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
+//!       → [PartialAvatarFolder::publish_complete_avatar] → record_visit_end
 //! ```
 //!
 //! # What the guards refuse ([`StoreError::StepRefused`])
@@ -22,11 +22,11 @@
 //! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_poll_answer` | when that redeem is not open |
 //! | `record_poll_answer` | for an answer whose body is to be kept |
 //! | `record_answer_kind` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
-//! | `record_partial_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
+//! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
 //! | `record_file_…` | for a file that is not planned, or is whole; after the end |
-//! | `record_token` | a second time; after the end |
-//! | `record_end` | a second time |
+//! | `record_issued_token` | a second time; after the end |
+//! | `record_visit_end` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |
 //!
 //! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
@@ -63,9 +63,10 @@ mod redeem;
 mod writer;
 
 pub use record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, PlannedFile, PollAnswer, RedeemNumber,
-    RedeemOutcome, RedeemRecord, RetainedData, TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState,
-    UnfinishedSummary, UnfinishedVisit, VisitEnding, VisitLimits, VisitPhase, VisitRecord, VisitStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
+    PlannedFile, PollAnswer, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
+    UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
+    VisitRecord, VisitStart,
 };
 
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -97,7 +98,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
-    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
         create_journal_file(path)?;
         let open = || -> rusqlite::Result<(Connection, i64)> {
             let mut connection = Connection::open(path)?;
@@ -121,8 +122,8 @@ impl Journal {
     }
 
     /// The database file.
-    pub fn path(&self) -> &Path {
-        self.thread.path()
+    pub fn database_path(&self) -> &Path {
+        self.thread.database_path()
     }
 
     /// Waits until everything queued before this call is durable.
@@ -138,7 +139,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if the journal already contains a visit with this id; an I/O or database
     /// failure.
-    pub async fn record_start(&self, start: &VisitStart) -> Result<(), StoreError> {
+    pub async fn record_visit_start(&self, start: &VisitStart) -> Result<(), StoreError> {
         let start = start.clone();
         let out_dir = column::path_to_value(&start.out_dir)?;
         let required: Vec<&str> = start.required_exports.iter().map(copresence_protocol::ExportType::as_str).collect();
@@ -174,7 +175,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if the visit already has a token or has ended; [`StoreError::UnknownVisit`]; an
     /// I/O or database failure.
-    pub async fn record_token(
+    pub async fn record_issued_token(
         &self,
         id: &VisitId,
         token: &ExportToken,
@@ -206,7 +207,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn record_phase(&self, id: &VisitId, phase: VisitPhase, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_visit_phase(&self, id: &VisitId, phase: VisitPhase, at: Timestamp) -> Result<(), StoreError> {
         let column = match phase {
             VisitPhase::Associated => "associated_at",
             VisitPhase::Queued => "queued_at",
@@ -231,35 +232,38 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if the visit has already ended; [`StoreError::UnknownVisit`]; an I/O or database
     /// failure.
-    pub async fn record_end(&self, id: &VisitId, ending: &VisitEnding) -> Result<RetainedData, StoreError> {
+    pub async fn record_visit_end(&self, id: &VisitId, ending: &VisitEnding) -> Result<RetainedData, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
-        self.write_and_truncate_wal(CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten), move |tx| {
-            let visit = VisitRowState::load_row_state(tx, &id)?;
-            ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
-            let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
-            let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
-            tx.execute(
-                "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
+        self.queue_write_and_truncate_wal(
+            CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
+            move |tx| {
+                let visit = VisitRowState::load_row_state(tx, &id)?;
+                ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
+                let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
+                let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
+                tx.execute(
+                    "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
                  WHERE id = ?1",
-                params![
-                    id.to_string(),
-                    column::timestamp_to_micros(ending.at),
-                    ending.code,
-                    ending.exit,
-                    ending.message,
-                    ending.visit_state,
-                    directory,
-                    kept != RetainedData::Nothing
-                ],
-            )?;
-            if kept == RetainedData::Nothing {
-                forget::erase_secrets(tx, &id)?;
-                polls::fold_polls(tx, &id)?;
-            }
-            Ok(kept)
-        })
+                    params![
+                        id.to_string(),
+                        column::timestamp_to_micros(ending.at),
+                        ending.code,
+                        ending.exit,
+                        ending.message,
+                        ending.visit_state,
+                        directory,
+                        kept != RetainedData::Nothing
+                    ],
+                )?;
+                if kept == RetainedData::Nothing {
+                    forget::erase_secrets(tx, &id)?;
+                    polls::compact_polls_into_visit_row(tx, &id)?;
+                }
+                Ok(kept)
+            },
+        )
         .await
     }
 
@@ -296,7 +300,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
-    pub async fn postpone_recovery(
+    pub async fn record_next_recovery_attempt(
         &self,
         id: &VisitId,
         attempts: u32,
@@ -327,7 +331,7 @@ impl Journal {
     }
 
     /// As [`write`](Self::queue_write_transaction), for a transaction that erases secrets: then truncates the WAL.
-    async fn write_and_truncate_wal<T: Send + 'static>(
+    async fn queue_write_and_truncate_wal<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
@@ -351,7 +355,7 @@ impl Journal {
 
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Journal").field("path", &self.path()).finish_non_exhaustive()
+        f.debug_struct("Journal").field("path", &self.database_path()).finish_non_exhaustive()
     }
 }
 

@@ -4,7 +4,7 @@
 //! the history shows of them (when, status, size) is kept in `visits.polls`. Redeems of lasting meaning (lost answers
 //! with their evidence, refusals, unreadable answers, deliveries) stay as rows.
 
-use super::record::{AnswerKind, RedeemNumber, RedeemOutcome, RedeemRecord};
+use super::record::{AnswerKind, RedeemNumber, RedeemRecord, RedeemState};
 use super::writer::TransactionError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ struct PollRun {
 }
 
 /// A poll as its row has it.
-struct PollRow {
+struct PollRedeemRow {
     no: u32,
     intent_at: Timestamp,
     status: u16,
@@ -33,15 +33,15 @@ struct PollRow {
 }
 
 /// Folds the plain "not ready" answers of a visit into its row.
-pub(super) fn fold_polls(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
+pub(super) fn compact_polls_into_visit_row(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
-    let polls: Vec<PollRow> = tx
+    let polls: Vec<PollRedeemRow> = tx
         .prepare(&format!(
             "SELECT no, intent_at, status, body_size FROM redeems
              WHERE visit = ?1 AND {PLAIN} ORDER BY no"
         ))?
         .query_map([&id], |row| {
-            Ok(PollRow {
+            Ok(PollRedeemRow {
                 no: row.get(0)?,
                 intent_at: super::column::timestamp_from_micros(row.get(1)?),
                 status: row.get(2)?,
@@ -66,7 +66,7 @@ const PLAIN: &str =
     "state = 'answered' AND status = 200 AND delivered = 0 AND answer_kind = 'progress' AND body IS NULL";
 
 /// Restores the polls that a visit's row holds.
-pub(super) fn unfold_polls(text: &str) -> Vec<RedeemRecord> {
+pub(super) fn expand_compacted_polls(text: &str) -> Vec<RedeemRecord> {
     let runs: Vec<PollRun> = serde_json::from_str(text).unwrap_or_default();
     let mut polls = Vec::new();
     for run in runs {
@@ -75,7 +75,7 @@ pub(super) fn unfold_polls(text: &str) -> Vec<RedeemRecord> {
             at_ms = at_ms.saturating_add(*after);
             polls.push(RedeemRecord {
                 no: RedeemNumber(no),
-                outcome: RedeemOutcome::Answered {
+                outcome: RedeemState::Answered {
                     status: run.status,
                     body_size: run.body_size,
                     delivered: Some(false),
@@ -89,8 +89,9 @@ pub(super) fn unfold_polls(text: &str) -> Vec<RedeemRecord> {
     polls
 }
 
-fn group_equal_polls(polls: &[PollRow]) -> Vec<PollRun> {
-    let is_same = |a: &PollRow, b: &PollRow| {
+/// Groups consecutive polls with the same status and body size into runs.
+fn group_equal_polls(polls: &[PollRedeemRow]) -> Vec<PollRun> {
+    let is_same = |a: &PollRedeemRow, b: &PollRedeemRow| {
         a.no.checked_add(1) == Some(b.no) && (a.status, a.body_size) == (b.status, b.body_size)
     };
     polls
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn folded_polls_come_back_as_they_were() {
-        let poll = |no: u32, at: i64, size: i64| PollRow {
+        let poll = |no: u32, at: i64, size: i64| PollRedeemRow {
             no,
             intent_at: Timestamp::from_millisecond(1_790_000_000_000 + at).expect("a time"),
             status: 200,
@@ -131,13 +132,13 @@ mod tests {
         let runs = group_equal_polls(&polls);
         assert_eq!(runs.len(), 3);
         let text = serde_json::to_string(&runs).expect("JSON");
-        let back = unfold_polls(&text);
+        let back = expand_compacted_polls(&text);
         assert_eq!(back.len(), polls.len());
         for (poll, back) in polls.iter().zip(back) {
-            assert_eq!((back.no.redeem_number(), back.intent_at), (poll.no, poll.intent_at));
-            let RedeemOutcome::Answered { status, body_size, .. } = back.outcome else { panic!("an answer") };
+            assert_eq!((back.no.redeem_number_as_u32(), back.intent_at), (poll.no, poll.intent_at));
+            let RedeemState::Answered { status, body_size, .. } = back.outcome else { panic!("an answer") };
             assert_eq!((status, body_size), (200, u64::try_from(poll.body_size).expect("small")));
         }
-        assert!(unfold_polls("damaged").is_empty());
+        assert!(expand_compacted_polls("damaged").is_empty());
     }
 }

@@ -1,9 +1,9 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
 use super::record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileState, RedeemNumber, RedeemOutcome, RedeemRecord,
-    TruncatedBody, UnfinishedFile, UnfinishedRedeem, UnfinishedRedeemState, UnfinishedSummary, UnfinishedVisit,
-    VisitEnding, VisitLimits, VisitRecord, VisitStart,
+    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
+    RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeem, UnfinishedVisitRedeemState,
+    UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitRecord, VisitStart,
 };
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
@@ -22,18 +22,18 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn all_visits(&self) -> Result<Vec<VisitRecord>, StoreError> {
-        self.latest_visits(u32::MAX).await
+    pub async fn load_all_visits(&self) -> Result<Vec<VisitRecord>, StoreError> {
+        self.load_latest_visits(u32::MAX).await
     }
 
     /// The latest visits, at most `most`, the newest first.
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
+    pub async fn load_latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
         self.queue_read_transaction(move |tx| {
             let mut query = tx.prepare(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
-            Ok(query.query_map([most], visit_from_row)?.collect::<rusqlite::Result<_>>()?)
+            Ok(query.query_map([most], visit_record_from_row)?.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }
@@ -50,11 +50,15 @@ impl Journal {
     ///
     /// # Errors
     /// Failures of the disk or the database.
-    pub async fn load_visit(&self, id: &VisitId) -> Result<Option<DetailedVisitRecord>, StoreError> {
+    pub async fn load_detailed_visit_record(&self, id: &VisitId) -> Result<Option<DetailedVisitRecord>, StoreError> {
         let id = *id;
         self.queue_read_transaction(move |tx| {
             let Some(visit) = load_visit_record(tx, &id)? else { return Ok(None) };
-            Ok(Some(DetailedVisitRecord { visit, redeems: load_redeems(tx, &id)?, files: load_file_records(tx, &id)? }))
+            Ok(Some(DetailedVisitRecord {
+                visit,
+                redeems: load_redeem_records(tx, &id)?,
+                files: load_file_records(tx, &id)?,
+            }))
         })
         .await
     }
@@ -68,8 +72,8 @@ impl Journal {
     pub async fn load_unfinished_visits(&self) -> Result<Vec<UnfinishedVisit>, StoreError> {
         self.queue_read_transaction(|tx| {
             let mut query = tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
-            let visits = query.query_map([], visit_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| load_unfinished_details(tx, visit)).collect()
+            let visits = query.query_map([], visit_record_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            visits.into_iter().map(|visit| unfinished_visit_from_record(tx, visit)).collect()
         })
         .await
     }
@@ -79,7 +83,7 @@ impl Journal {
     ///
     /// # Errors
     /// An I/O or database failure.
-    pub async fn load_unfinished_summaries(&self) -> Result<Vec<UnfinishedSummary>, StoreError> {
+    pub async fn load_unfinished_visit_summaries(&self) -> Result<Vec<UnfinishedVisitSummary>, StoreError> {
         self.queue_read_transaction(|tx| {
             let mut query = tx.prepare(&format!(
                 "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
@@ -88,7 +92,7 @@ impl Journal {
                      ephemeral, recovery_attempts, recovery_next_attempt_at
                  FROM visits WHERE {UNFINISHED_CONDITION} ORDER BY id"
             ))?;
-            let list = query.query_map([], unfinished_summary_from_row)?;
+            let list = query.query_map([], unfinished_visit_summary_from_row)?;
             Ok(list.collect::<rusqlite::Result<_>>()?)
         })
         .await
@@ -102,8 +106,8 @@ impl Journal {
         let id = *id;
         self.queue_read_transaction(move |tx| {
             let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
-            let visit = tx.query_row(&query, [id.to_string()], visit_from_row).optional()?;
-            visit.map(|visit| load_unfinished_details(tx, visit)).transpose()
+            let visit = tx.query_row(&query, [id.to_string()], visit_record_from_row).optional()?;
+            visit.map(|visit| unfinished_visit_from_record(tx, visit)).transpose()
         })
         .await
     }
@@ -123,7 +127,7 @@ impl Journal {
 
 /// Loads one visit's record.
 pub(super) fn load_visit_record(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<VisitRecord>, TransactionError> {
-    Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_from_row).optional()?)
+    Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_record_from_row).optional()?)
 }
 
 const UNFINISHED_CONDITION: &str = "ended_at IS NULL OR recoverable";
@@ -139,7 +143,7 @@ const SELECT_VISIT: &str =
     recovery_attempts, recovery_next_attempt_at, last_status
     FROM visits";
 
-fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
+fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
     let started_at = column::timestamp_from_micros(row.get(7)?);
     let start = VisitStart {
@@ -190,8 +194,8 @@ fn visit_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     })
 }
 
-fn unfinished_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedSummary> {
-    Ok(UnfinishedSummary {
+fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedVisitSummary> {
+    Ok(UnfinishedVisitSummary {
         id: visit_id_from_row(row, 0)?,
         api_url: row.get(1)?,
         started_at: column::timestamp_from_micros(row.get(2)?),
@@ -220,23 +224,23 @@ fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
     }))
 }
 
-fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
+fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::answer_kind_from_word);
     let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
     let outcome = match row.get::<_, String>(1)?.as_str() {
-        "never_sent" => RedeemOutcome::NeverSent { why: evidence(row)? },
-        "unanswered" => RedeemOutcome::Unanswered {
+        "never_sent" => RedeemState::NeverSent { why: evidence(row)? },
+        "unanswered" => RedeemState::Unanswered {
             evidence: evidence(row)?,
             salvaged: row.get::<_, Option<bool>>(7)? == Some(true),
             kind,
         },
-        "answered" => RedeemOutcome::Answered {
+        "answered" => RedeemState::Answered {
             status: row.get(5)?,
             body_size: column::integer_to_size(row.get(6)?),
             delivered: row.get(7)?,
             kind,
         },
-        _ => RedeemOutcome::InFlight,
+        _ => RedeemState::InFlight,
     };
     Ok(RedeemRecord {
         no: RedeemNumber(row.get(0)?),
@@ -247,7 +251,7 @@ fn redeem_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
 }
 
 /// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
-fn load_unfinished_details(tx: &Transaction<'_>, visit: VisitRecord) -> Result<UnfinishedVisit, TransactionError> {
+fn unfinished_visit_from_record(tx: &Transaction<'_>, visit: VisitRecord) -> Result<UnfinishedVisit, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -260,28 +264,28 @@ fn load_unfinished_details(tx: &Transaction<'_>, visit: VisitRecord) -> Result<U
             [id.to_string()],
             |row| {
                 let state = match row.get::<_, String>(2)?.as_str() {
-                    "never_sent" => UnfinishedRedeemState::NeverSent,
-                    "unanswered" => UnfinishedRedeemState::Unanswered,
-                    "answered" => UnfinishedRedeemState::Answered {
+                    "never_sent" => UnfinishedVisitRedeemState::NeverSent,
+                    "unanswered" => UnfinishedVisitRedeemState::Unanswered,
+                    "answered" => UnfinishedVisitRedeemState::Answered {
                         status: row.get(3)?,
                         body: row.get(4)?,
                         delivered: row.get(5)?,
                     },
-                    _ => UnfinishedRedeemState::InFlight,
+                    _ => UnfinishedVisitRedeemState::InFlight,
                 };
                 let intent_at = column::timestamp_from_micros(row.get(1)?);
-                Ok(UnfinishedRedeem { no: RedeemNumber(row.get(0)?), intent_at, state })
+                Ok(UnfinishedVisitRedeem { no: RedeemNumber(row.get(0)?), intent_at, state })
             },
         )
         .optional()?;
-    let files = load_unfinished_files(tx, &id)?;
+    let files = load_file_records_with_urls(tx, &id)?;
     let token = token.and_then(|token| ExportToken::new(token).ok());
-    let (redeems, fragments) = (load_redeems(tx, &id)?, load_partial_bodies(tx, &id)?);
+    let (redeems, fragments) = (load_redeem_records(tx, &id)?, load_partial_bodies(tx, &id)?);
     Ok(UnfinishedVisit { visit, token, link, redeem, redeems, truncated_bodies: fragments, files })
 }
 
 /// The partial bodies of answers that were lost or unreadable.
-fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<TruncatedBody>, TransactionError> {
+fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<PartialResponseBody>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT no, body, delivered, evidence FROM redeems
          WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
@@ -289,7 +293,7 @@ fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Truncat
     )?;
     let fragments = query.query_map([id.to_string()], |row| {
         let delivered: Option<bool> = row.get(2)?;
-        Ok(TruncatedBody {
+        Ok(PartialResponseBody {
             no: RedeemNumber(row.get(0)?),
             body: row.get(1)?,
             is_read: delivered.is_some(),
@@ -300,34 +304,36 @@ fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Truncat
     Ok(fragments.collect::<rusqlite::Result<_>>()?)
 }
 
-fn load_redeems(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
+/// Loads the redeems of a visit by number, including the polls that were folded into its row.
+fn load_redeem_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
     let folded: Option<String> =
         tx.query_row("SELECT polls FROM visits WHERE id = ?1", [id.to_string()], |row| row.get(0))?;
     let mut query = tx.prepare(
         "SELECT no, state, intent_at, ended_at, evidence, status, body_size, delivered, answer_kind
          FROM redeems WHERE visit = ?1",
     )?;
-    let rows = query.query_map([id.to_string()], redeem_from_row)?;
+    let rows = query.query_map([id.to_string()], redeem_record_from_row)?;
     let mut redeems = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    redeems.extend(folded.as_deref().map(polls::unfold_polls).unwrap_or_default());
+    redeems.extend(folded.as_deref().map(polls::expand_compacted_polls).unwrap_or_default());
     redeems.sort_by_key(|redeem| redeem.no);
     Ok(redeems)
 }
 
 fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
-    Ok(load_unfinished_files(tx, id)?.into_iter().map(|file| file.record).collect())
+    Ok(load_file_records_with_urls(tx, id)?.into_iter().map(|file| file.record).collect())
 }
 
-fn load_unfinished_files(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<UnfinishedFile>, TransactionError> {
+/// Loads all files of a visit with their URLs, complete ones too.
+fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
-    let files = query.query_map([id.to_string()], unfinished_file_from_row)?;
+    let files = query.query_map([id.to_string()], file_with_url_from_row)?;
     Ok(files.collect::<rusqlite::Result<_>>()?)
 }
 
-fn unfinished_file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
+fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> {
     let bytes = column::integer_to_size(row.get(5)?);
     let progress = FileProgress {
         bytes,
@@ -338,7 +344,7 @@ fn unfinished_file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
         "whole" => FileState::Complete {
             bytes,
             sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
-            format: FileFormat::format_from_name(&row.get::<_, String>(9)?),
+            format: FileFormat::parse_format_name(&row.get::<_, String>(9)?),
         },
         "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
         "requested" => FileState::Requested(progress),
@@ -351,7 +357,7 @@ fn unfinished_file_from_row(row: &Row<'_>) -> rusqlite::Result<UnfinishedFile> {
         export_type: ExportType::new(row.get::<_, String>(2)?),
         state,
     };
-    Ok(UnfinishedFile { record, url: url.as_deref().and_then(DownloadUrl::new) })
+    Ok(FileRecordWithUrl { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }
 
 fn visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {

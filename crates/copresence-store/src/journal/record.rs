@@ -85,12 +85,12 @@ impl AnswerKind {
         [Self::Progress, Self::Refused, Self::Failed, Self::Unreadable, Self::Truncated, Self::Delivery];
 
     /// Whether the raw body is kept.
-    pub(super) fn keeps_body(self) -> bool {
+    pub(super) fn should_keep_body(self) -> bool {
         matches!(self, Self::Truncated | Self::Delivery)
     }
 
     /// The word in the database.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(super) fn as_database_word(self) -> &'static str {
         match self {
             Self::Progress => "progress",
             Self::Refused => "refused",
@@ -103,7 +103,7 @@ impl AnswerKind {
 
     /// The kind of a word in the database.
     pub(super) fn answer_kind_from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find(|kind| kind.as_database_word() == word)
     }
 }
 
@@ -131,7 +131,7 @@ impl RedeemNumber {
     }
 
     /// The number.
-    pub fn redeem_number(self) -> u32 {
+    pub fn redeem_number_as_u32(self) -> u32 {
         self.0
     }
 }
@@ -256,7 +256,7 @@ pub struct RedeemRecord {
     /// Its number.
     pub no: RedeemNumber,
     /// Its outcome.
-    pub outcome: RedeemOutcome,
+    pub outcome: RedeemState,
     /// When its intent was written.
     pub intent_at: Timestamp,
     /// When its response came or was given up; `None` while it is open, and for a folded poll.
@@ -265,7 +265,7 @@ pub struct RedeemRecord {
 
 /// The outcome of a redeem.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedeemOutcome {
+pub enum RedeemState {
     /// In flight, or the process ended before its outcome was written.
     InFlight,
     /// No byte of it left this machine.
@@ -345,19 +345,19 @@ pub struct UnfinishedVisit {
     /// The link that was shown, as long as the token is kept.
     pub link: Option<String>,
     /// The redeem that delivered URLs, otherwise the last.
-    pub redeem: Option<UnfinishedRedeem>,
+    pub redeem: Option<UnfinishedVisitRedeem>,
     /// All its redeems, in order.
     pub redeems: Vec<RedeemRecord>,
     /// Partial bodies of lost or unreadable responses, as long as no later response shows that the token is active: the
     /// one that was used as the delivery first, then the latest first.
-    pub truncated_bodies: Vec<TruncatedBody>,
+    pub truncated_bodies: Vec<PartialResponseBody>,
     /// Its files, with the URLs of those that are not whole.
-    pub files: Vec<UnfinishedFile>,
+    pub files: Vec<FileRecordWithUrl>,
 }
 
 /// An unfinished visit, as far as choosing which to recover needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedSummary {
+pub struct UnfinishedVisitSummary {
     /// Its id.
     pub id: VisitId,
     /// The API's base URL.
@@ -382,18 +382,18 @@ pub struct UnfinishedSummary {
 
 /// A redeem of an unfinished visit, with its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedRedeem {
+pub struct UnfinishedVisitRedeem {
     /// Its number.
     pub no: RedeemNumber,
     /// When its intent was written.
     pub intent_at: Timestamp,
     /// Its state.
-    pub state: UnfinishedRedeemState,
+    pub state: UnfinishedVisitRedeemState,
 }
 
 /// The body of a response that is not whole.
 #[derive(Clone, PartialEq, Eq)]
-pub struct TruncatedBody {
+pub struct PartialResponseBody {
     /// The redeem.
     pub no: RedeemNumber,
     /// The received bytes. They are secret.
@@ -406,7 +406,7 @@ pub struct TruncatedBody {
     pub evidence: String,
 }
 
-impl fmt::Debug for TruncatedBody {
+impl fmt::Debug for PartialResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TruncatedBody")
             .field("no", &self.no)
@@ -420,7 +420,7 @@ impl fmt::Debug for TruncatedBody {
 
 /// The state of a redeem of an unfinished visit.
 #[derive(Clone, PartialEq, Eq)]
-pub enum UnfinishedRedeemState {
+pub enum UnfinishedVisitRedeemState {
     /// The process ended between intent and response: treated as sent and unanswered.
     InFlight,
     /// No byte of it left this machine.
@@ -438,7 +438,7 @@ pub enum UnfinishedRedeemState {
     },
 }
 
-impl fmt::Debug for UnfinishedRedeemState {
+impl fmt::Debug for UnfinishedVisitRedeemState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InFlight => f.write_str("Intent"),
@@ -454,7 +454,7 @@ impl fmt::Debug for UnfinishedRedeemState {
 
 /// A file of an unfinished visit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedFile {
+pub struct FileRecordWithUrl {
     /// The file.
     pub record: FileRecord,
     /// Its URL, unless the file is complete or the URL spent.

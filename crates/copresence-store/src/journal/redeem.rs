@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 /// How a redeem without a complete response ended: never sent, or unanswered.
-struct UnansweredRedeem {
+struct RedeemWithoutResponse {
     state: &'static str,
     evidence: String,
     /// The beginning of the body, if any came.
@@ -67,8 +67,8 @@ impl Journal {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let end = UnansweredRedeem { state: "never_sent", evidence: why.to_owned(), body: None, at };
-        self.record_unanswered_redeem(*id, no, end).await
+        let end = RedeemWithoutResponse { state: "never_sent", evidence: why.to_owned(), body: None, at };
+        self.record_redeem_without_response(*id, no, end).await
     }
 
     /// Records that a redeem was sent and no complete response was received. The token may be spent.
@@ -89,16 +89,16 @@ impl Journal {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let body = (!came.is_empty()).then(|| came.to_vec());
-        let end = UnansweredRedeem { state: "unanswered", evidence: evidence.to_owned(), body, at };
-        self.record_unanswered_redeem(*id, no, end).await
+        let end = RedeemWithoutResponse { state: "unanswered", evidence: evidence.to_owned(), body, at };
+        self.record_redeem_without_response(*id, no, end).await
     }
 
     /// Queues the end of a redeem whose future was dropped. Does not wait, so it can be called from `Drop` and
     /// outside of a runtime. Ends the redeem `no`, or the one in flight, as unanswered if the request was sent,
     /// otherwise as never sent. Does nothing if no redeem is in flight. A failure is logged.
-    pub fn queue_redeem_cancellation(&self, id: &VisitId, no: Option<RedeemNumber>, was_sent: bool, at: Timestamp) {
+    pub fn queue_dropped_redeem_end(&self, id: &VisitId, no: Option<RedeemNumber>, was_sent: bool, at: Timestamp) {
         let id = *id;
-        self.thread.queue_request(move |database| {
+        self.thread.queue_request_without_reply(move |database| {
             let written = database.run_write_transaction(LOSS_STEP, move |tx| {
                 let open = find_open_intent(tx, &id)?;
                 let Some(open) = open.filter(|open| no.is_none_or(|no| no == *open)) else { return Ok(()) };
@@ -107,8 +107,8 @@ impl Journal {
                 } else {
                     ("never_sent", "cancelled before it was sent")
                 };
-                let end = UnansweredRedeem { state, evidence: evidence.to_owned(), body: None, at };
-                write_unanswered_redeem(tx, &id, open, &end)
+                let end = RedeemWithoutResponse { state, evidence: evidence.to_owned(), body: None, at };
+                write_redeem_without_response(tx, &id, open, &end)
             });
             if let Err(error) = written {
                 tracing::error!(%error, visit = %id, "a cancelled redeem could not be written");
@@ -139,7 +139,7 @@ impl Journal {
                  WHERE visit = ?1 AND no = ?2",
                     params![
                         id.to_string(),
-                        no.redeem_number(),
+                        no.redeem_number_as_u32(),
                         column::timestamp_to_micros(at),
                         status,
                         body,
@@ -167,7 +167,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
-            ensure_step_allowed(!answer.kind.keeps_body(), id, "the body of that answer has to be kept")?;
+            ensure_step_allowed(!answer.kind.should_keep_body(), id, "the body of that answer has to be kept")?;
             require_open_intent(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
@@ -175,11 +175,11 @@ impl Journal {
                  WHERE visit = ?1 AND no = ?2",
                 params![
                     id.to_string(),
-                    no.redeem_number(),
+                    no.redeem_number_as_u32(),
                     column::timestamp_to_micros(at),
                     answer.status,
                     column::size_to_integer(answer.body_size),
-                    answer.kind.as_str()
+                    answer.kind.as_database_word()
                 ],
             )?;
             if let Some(status) = &answer.completion_status {
@@ -207,10 +207,10 @@ impl Journal {
                      AND (state = 'answered' OR body IS NOT NULL OR NOT ?4)",
                     params![
                         id.to_string(),
-                        no.redeem_number(),
+                        no.redeem_number_as_u32(),
                         kind == AnswerKind::Delivery,
-                        kind.keeps_body(),
-                        kind.as_str()
+                        kind.should_keep_body(),
+                        kind.as_database_word()
                     ],
                 )?;
                 ensure_step_allowed(read == 1, id, "that redeem has no unread answer")?;
@@ -226,7 +226,11 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if no body of this redeem is kept, if a response with URLs was read, or if the
     /// visit has ended; [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_partial_as_delivery(&self, id: &VisitId, no: RedeemNumber) -> Result<(), StoreError> {
+    pub async fn record_truncated_response_as_delivery(
+        &self,
+        id: &VisitId,
+        no: RedeemNumber,
+    ) -> Result<(), StoreError> {
         let id = *id;
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
@@ -236,7 +240,7 @@ impl Journal {
                 ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
                 let used = tx.execute(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
-                params![id.to_string(), no.redeem_number()],
+                params![id.to_string(), no.redeem_number_as_u32()],
             )?;
                 ensure_step_allowed(used == 1, id, "nothing is kept of that redeem's answer")?;
                 erase_spent_token(tx, &id, no)
@@ -245,23 +249,25 @@ impl Journal {
         .await
     }
 
-    async fn record_unanswered_redeem(
+    /// Records how a redeem without a complete response ended.
+    async fn record_redeem_without_response(
         &self,
         id: VisitId,
         no: RedeemNumber,
-        end: UnansweredRedeem,
+        end: RedeemWithoutResponse,
     ) -> Result<(), StoreError> {
-        self.queue_write_transaction(LOSS_STEP, move |tx| write_unanswered_redeem(tx, &id, no, &end)).await
+        self.queue_write_transaction(LOSS_STEP, move |tx| write_redeem_without_response(tx, &id, no, &end)).await
     }
 }
 
 const LOSS_STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
-fn write_unanswered_redeem(
+/// Writes the end of a redeem without a complete response, in an open transaction.
+fn write_redeem_without_response(
     tx: &Transaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
-    end: &UnansweredRedeem,
+    end: &RedeemWithoutResponse,
 ) -> Result<(), TransactionError> {
     require_open_intent(tx, id, no)?;
     tx.execute(
@@ -269,7 +275,7 @@ fn write_unanswered_redeem(
          WHERE visit = ?1 AND no = ?2",
         params![
             id.to_string(),
-            no.redeem_number(),
+            no.redeem_number_as_u32(),
             end.state,
             column::timestamp_to_micros(end.at),
             end.evidence,
@@ -290,8 +296,8 @@ fn erase_obsolete_data(
     match kind {
         AnswerKind::Delivery => erase_spent_token(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
-        AnswerKind::Truncated => erase_partial_bodies(tx, id, Some(no)),
-        AnswerKind::Progress => erase_partial_bodies(tx, id, None),
+        AnswerKind::Truncated => erase_partial_bodies_except(tx, id, Some(no)),
+        AnswerKind::Progress => erase_partial_bodies_except(tx, id, None),
         AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Unreadable => Ok(()),
     }
 }
@@ -302,20 +308,20 @@ fn erase_spent_token(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Re
         "UPDATE visits SET token = NULL, link = NULL,
              redeemed_at = (SELECT ended_at FROM redeems WHERE visit = ?1 AND no = ?2)
          WHERE id = ?1",
-        params![id.to_string(), no.redeem_number()],
+        params![id.to_string(), no.redeem_number_as_u32()],
     )?;
-    erase_partial_bodies(tx, id, Some(no))
+    erase_partial_bodies_except(tx, id, Some(no))
 }
 
 /// Erases the partial bodies of lost or unreadable answers, except one.
-fn erase_partial_bodies(
+fn erase_partial_bodies_except(
     tx: &Transaction<'_>,
     id: &VisitId,
     except: Option<RedeemNumber>,
 ) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND delivered = 0 AND no <> ?2",
-        params![id.to_string(), except.map_or(0, RedeemNumber::redeem_number)],
+        params![id.to_string(), except.map_or(0, RedeemNumber::redeem_number_as_u32)],
     )?;
     Ok(())
 }

@@ -16,7 +16,7 @@ pub(super) struct JournalThread {
     /// `None` only while this is dropped.
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
-    path: PathBuf,
+    database_path: PathBuf,
 }
 
 impl JournalThread {
@@ -29,14 +29,14 @@ impl JournalThread {
         let (requests, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || run_requests(database, &queue))
+            .spawn(move || run_queued_requests(database, &queue))
             .map_err(|error| StoreError::from_io("start the thread of", &path, error))?;
-        Ok(Self { requests: Some(requests), thread: Some(thread), path })
+        Ok(Self { requests: Some(requests), thread: Some(thread), database_path: path })
     }
 
     /// The database file.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) fn database_path(&self) -> &Path {
+        &self.database_path
     }
 
     /// Queues a request when first polled, and resolves to its result. Once queued, it runs even if this future is
@@ -49,16 +49,16 @@ impl JournalThread {
         request: impl FnOnce(&mut JournalDatabase) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        self.queue_request(move |database| {
+        self.queue_request_without_reply(move |database| {
             if let Err(Err(error)) = reply.send(request(database)) {
                 tracing::error!(%error, "a journal write failed after its caller was dropped");
             }
         });
-        result.await.unwrap_or_else(|_| Err(StoreError::JournalPanicked { path: self.path.clone() }))
+        result.await.unwrap_or_else(|_| Err(StoreError::JournalPanicked { path: self.database_path.clone() }))
     }
 
     /// Queues a request whose result no caller waits for.
-    pub(super) fn queue_request(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
+    pub(super) fn queue_request_without_reply(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
             tracing::error!("the journal's thread has ended");
@@ -77,7 +77,8 @@ impl Drop for JournalThread {
     }
 }
 
-fn run_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
+/// Runs queued requests until the queue is closed. A request that panics is rolled back and logged.
+fn run_queued_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
     for request in queue {
         // The transaction of a request that panics is rolled back while unwinding, so the next one finds a
         // consistent database.
@@ -144,6 +145,7 @@ pub(super) enum TransactionError {
 }
 
 impl TransactionError {
+    /// Converts the error. `path` is the database file.
     fn into_store_error(self, path: &Path) -> StoreError {
         match self {
             Self::Store(error) => error,
@@ -210,12 +212,12 @@ mod tests {
     async fn a_queued_write_survives_its_dropped_future_and_keeps_its_place() {
         let thread = thread();
         let (open, gate) = mpsc::channel::<()>();
-        thread.queue_request(move |_| _ = gate.recv());
+        thread.queue_request_without_reply(move |_| _ = gate.recv());
         {
             let mut write = Box::pin(thread.queue_and_await_request(|database| insert(database, 1)));
             assert!(futures_now(&mut write).is_none(), "it waits behind the gate");
         }
-        thread.queue_request(|database| insert(database, 2).expect("written"));
+        thread.queue_request_without_reply(|database| insert(database, 2).expect("written"));
         open.send(()).expect("opened");
         assert_eq!(thread.queue_and_await_request(numbers).await.expect("reads"), [1, 2]);
     }
@@ -226,7 +228,7 @@ mod tests {
         let (done, seen) = mpsc::channel();
         for n in 0..50 {
             let done = done.clone();
-            thread.queue_request(move |database| {
+            thread.queue_request_without_reply(move |database| {
                 insert(database, n).expect("written");
                 done.send(n).expect("somebody counts");
             });

@@ -1,6 +1,6 @@
 //! Checks of login and token generation.
 
-use super::{check_request_refused, find_repeated_tokens};
+use super::{check_steps_have_error_status, collect_repeated_token_findings};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -19,21 +19,27 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A wrong password is refused",
         required_acts: &[Act::Login],
         remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), without a session token.",
-        judge: |observations| check_request_refused(observations, StepRole::LoginWrongPassword, "a wrong password"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::LoginWrongPassword, "a wrong password")
+        },
     },
     Check {
         id: "login.unknown-user",
         title: "An unknown user is refused",
         required_acts: &[Act::Login],
         remedy: "Refuse the login of an unknown user with the same response as for a wrong password, so that the response does not disclose who has an account.",
-        judge: |observations| check_request_refused(observations, StepRole::LoginUnknownUser, "an unknown user"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::LoginUnknownUser, "an unknown user")
+        },
     },
     Check {
         id: "login.needs-key",
         title: "A login without the REST API key is refused",
         required_acts: &[Act::Login],
         remedy: "Require X-Copresence-REST-API-Key for the login too, as for every other call.",
-        judge: |observations| check_request_refused(observations, StepRole::LoginNoKey, "a login without the API key"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::LoginNoKey, "a login without the API key")
+        },
     },
     Check {
         id: "generate.succeeds",
@@ -68,21 +74,25 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No token without the REST API key",
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |observations| check_request_refused(observations, StepRole::GenerateNoKey, "no API key"),
+        judge: |observations| check_steps_have_error_status(observations, StepRole::GenerateNoKey, "no API key"),
     },
     Check {
         id: "generate.wrong-key",
         title: "No token for a wrong REST API key",
         required_acts: &[Act::Strangers],
         remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
-        judge: |observations| check_request_refused(observations, StepRole::GenerateWrongKey, "a wrong API key"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::GenerateWrongKey, "a wrong API key")
+        },
     },
     Check {
         id: "generate.no-session",
         title: "No token without a session token",
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): only business accounts may generate tokens.",
-        judge: |observations| check_request_refused(observations, StepRole::GenerateNoSession, "no session token"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::GenerateNoSession, "no session token")
+        },
     },
     Check {
         id: "generate.wrong-session",
@@ -90,7 +100,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Compare the whole session token before a token is generated.",
         judge: |observations| {
-            check_request_refused(observations, StepRole::GenerateWrongSession, "a wrong session token")
+            check_steps_have_error_status(observations, StepRole::GenerateWrongSession, "a wrong session token")
         },
     },
     Check {
@@ -98,7 +108,9 @@ pub(super) const CHECKS: &[Check] = &[
         title: "GET generates no token",
         required_acts: &[Act::Strangers],
         remedy: "Answer all methods except POST at /generateExportToken with 405: browsers, crawlers and caches send GET requests on their own.",
-        judge: |observations| check_request_refused(observations, StepRole::GenerateByGet, "GET instead of POST"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::GenerateByGet, "GET instead of POST")
+        },
     },
 ];
 
@@ -109,7 +121,7 @@ fn check_login_session(observations: &Observations) -> CheckResult {
         let point = response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
         let good = step.has_success_status() && point.is_ok;
         let expected = format!("2xx, and {}", point.expected);
-        collector.examine_step(step, good, expected, format!("{}, {}", step.describe_response(), point.received));
+        collector.record_step_result(step, good, expected, format!("{}, {}", step.describe_response(), point.received));
     }
     collector.into_check_result("a session token was received", "no response was received")
 }
@@ -117,7 +129,12 @@ fn check_login_session(observations: &Observations) -> CheckResult {
 fn check_generate_success(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.reply.is_some()) {
-        collector.examine_step(step, step.has_success_status(), "2xx for valid credentials", step.describe_response());
+        collector.record_step_result(
+            step,
+            step.has_success_status(),
+            "2xx for valid credentials",
+            step.describe_response(),
+        );
     }
     collector.into_check_result("generated", "no response was received")
 }
@@ -126,7 +143,7 @@ fn check_token_string(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
         let body = step.json_body();
-        collector.examine_field(
+        collector.record_field_result(
             step,
             response_fields::judge_export_token(body.as_ref(), &observations.target_info.token_pointer),
         );
@@ -135,7 +152,7 @@ fn check_token_string(observations: &Observations) -> CheckResult {
 }
 
 fn check_tokens_distinct(observations: &Observations) -> CheckResult {
-    let (collector, different) = find_repeated_tokens(observations, "a different token for each request");
+    let (collector, different) = collect_repeated_token_findings(observations, "a different token for each request");
     if different < 2 && !collector.has_findings() {
         return CheckResult::Inconclusive("fewer than two tokens were generated".to_owned());
     }
@@ -145,8 +162,10 @@ fn check_tokens_distinct(observations: &Observations) -> CheckResult {
 fn check_generate_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
-        collector
-            .examine_field(step, response_fields::judge_content_type(step.response_header("content-type").as_deref()));
+        collector.record_field_result(
+            step,
+            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+        );
     }
     collector.into_check_result("application/json", "no token was generated")
 }

@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Send `payload_complete` as a list of objects with `download_URL` (in this spelling), an absolute URL with scheme and host.",
         judge: |observations| {
-            check_delivery_fields(observations, response_fields::judge_download_urls, "absolute URLs")
+            check_delivery_with_judge(observations, response_fields::judge_download_urls, "absolute URLs")
         },
     },
     Check {
@@ -37,7 +37,11 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Send `export_type` as a non-empty string with each URL: clients use it to choose what to load.",
         judge: |observations| {
-            check_delivery_fields(observations, response_fields::judge_export_types, "a type with each URL")
+            check_delivery_with_judge(
+                observations,
+                response_fields::judge_export_types_not_blank,
+                "a type with each URL",
+            )
         },
     },
     Check {
@@ -46,7 +50,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Visit],
         remedy: "Use the usual file extension as `export_type`, as in glb, fbx or blend.",
         judge: |observations| {
-            check_delivery_fields(observations, response_fields::judge_export_type_extensions, "file extensions")
+            check_delivery_with_judge(observations, response_fields::judge_export_type_is_extension, "file extensions")
         },
     },
     Check {
@@ -88,13 +92,14 @@ fn check_urls_delivered(observations: &Observations) -> CheckResult {
 fn check_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        collector.examine_field(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), true));
+        collector
+            .record_field_result(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), true));
     }
     collector.into_check_result("true", NO_DELIVERY)
 }
 
 /// Judges fields of the response that delivered the URLs.
-fn check_delivery_fields(
+fn check_delivery_with_judge(
     observations: &Observations,
     points: fn(&Value) -> Vec<FieldResult>,
     passed: &str,
@@ -102,17 +107,18 @@ fn check_delivery_fields(
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
         for point in points(&step.json_body().unwrap_or_default()) {
-            collector.examine_field(step, point);
+            collector.record_field_result(step, point);
         }
     }
     collector.into_check_result(passed, NO_DELIVERY)
 }
 
+/// Only one of several concurrent redeems gets URLs.
 fn check_concurrent_redeems(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     let all: Vec<_> =
         observations.steps_with_role(StepRole::ConcurrentRedeem).filter(|step| step.reply.is_some()).collect();
-    let delivering: Vec<_> = all.iter().copied().filter(|step| step.is_delivery()).collect();
+    let delivering: Vec<_> = all.iter().copied().filter(|step| step.is_token_ending_response()).collect();
     if delivering.is_empty() {
         return CheckResult::Inconclusive(NO_DELIVERY.to_owned());
     }

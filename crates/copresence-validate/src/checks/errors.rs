@@ -51,7 +51,7 @@ fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
         collector.mark_step_examined(step);
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.known_secrets {
-            if secret.secret_occurs_in(&body) || secret.secret_occurs_in(&headers) {
+            if secret.is_secret_in_text(&body) || secret.is_secret_in_text(&headers) {
                 let received = format!("{}, and it contains the {}", step.describe_response(), secret.label);
                 collector.add_finding(&[step], "an error without request values", received);
             }
@@ -64,7 +64,7 @@ fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, body) in error_responses(observations) {
         let point = response_fields::judge_no_internals(&body);
-        collector.examine_step(
+        collector.record_step_result(
             step,
             point.is_ok,
             point.expected,
@@ -82,7 +82,7 @@ fn check_error_format(observations: &Observations) -> CheckResult {
             continue;
         }
         let point = response_fields::judge_error_format(step.json_body().as_ref());
-        collector.examine_step(
+        collector.record_step_result(
             step,
             point.is_ok,
             point.expected,
@@ -92,6 +92,7 @@ fn check_error_format(observations: &Observations) -> CheckResult {
     collector.into_check_result("each error has a message", "no error response was received")
 }
 
+/// The same wrong redeem, sent again, gets the same status and error code.
 fn check_errors_repeatable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for role in [StepRole::RedeemUnknown, StepRole::RedeemSpent] {
@@ -100,7 +101,7 @@ fn check_errors_repeatable(observations: &Observations) -> CheckResult {
             let code = |step: &Step| step.json_body().and_then(|body| body.get("code").cloned());
             let same = pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);
             collector.mark_step_examined(pair[0]);
-            collector.examine_step(
+            collector.record_step_result(
                 pair[1],
                 same,
                 format!("{}, as before", pair[0].describe_response()),

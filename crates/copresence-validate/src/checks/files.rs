@@ -150,7 +150,7 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
         let received =
             if empty { format!("{} and an empty body", step.describe_response()) } else { step.describe_response() };
-        collector.examine_step(step, step.has_success_status() && !empty, "2xx and the complete file", received);
+        collector.record_step_result(step, step.has_success_status() && !empty, "2xx and the complete file", received);
     }
     collector.into_check_result("each file was complete", NO_DOWNLOAD)
 }
@@ -162,7 +162,7 @@ fn check_urls_single_use(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::DownloadAgain).filter(|step| step.reply.is_some()) {
         let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.examine_step(
+        collector.record_step_result(
             step,
             good,
             "a refusal (4xx), because the URL was used before",
@@ -176,7 +176,12 @@ fn check_urls_expire(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::LateDownload).filter(|step| step.reply.is_some()) {
         let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.examine_step(step, good, "a refusal (4xx), because the URL has expired", step.describe_response());
+        collector.record_step_result(
+            step,
+            good,
+            "a refusal (4xx), because the URL has expired",
+            step.describe_response(),
+        );
     }
     collector.into_check_result("expired", "there was no unused URL")
 }
@@ -193,7 +198,7 @@ fn check_file_content(observations: &Observations) -> CheckResult {
         };
         let defect = content.invalid_reason();
         let expected = format!("a file of the type {}", extension_for_export_type(&file.export_type));
-        collector.examine_step(step, defect.is_none(), expected, defect.unwrap_or_default());
+        collector.record_step_result(step, defect.is_none(), expected, defect.unwrap_or_default());
         kinds.push(content.describe_content());
     }
     collector.into_check_result(kinds.join("; "), NO_DOWNLOAD)
@@ -202,7 +207,7 @@ fn check_file_content(observations: &Observations) -> CheckResult {
 fn check_files_uncacheable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download).filter(|step| step.has_success_status()) {
-        collector.examine_field(
+        collector.record_field_result(
             step,
             response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
         );
@@ -213,12 +218,17 @@ fn check_files_uncacheable(observations: &Observations) -> CheckResult {
 fn check_glb_offered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
-        let kinds = step.delivered_urls().into_iter().map(|(_, kind)| extension_for_export_type(&kind));
+        let kinds = step.delivered_urls_and_types().into_iter().map(|(_, kind)| extension_for_export_type(&kind));
         // Other checks judge missing types and URLs.
         let kinds: Vec<_> = kinds.filter(|kind| !kind.is_empty()).collect();
         if !kinds.is_empty() {
             let received = format!("{} exports of other types", kinds.len());
-            collector.examine_step(step, kinds.iter().any(|kind| kind == "glb"), "an export of the type glb", received);
+            collector.record_step_result(
+                step,
+                kinds.iter().any(|kind| kind == "glb"),
+                "an export of the type glb",
+                received,
+            );
         }
     }
     collector.into_check_result("offered", "no URLs were delivered")
@@ -241,7 +251,7 @@ fn check_glb_property(
         let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
         if let (Some(FileInspection::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
             let (good, received) = good(facts);
-            collector.examine_step(step, good, expected, received);
+            collector.record_step_result(step, good, expected, received);
         }
     }
     collector.into_check_result(expected, "no valid GLB was downloaded")

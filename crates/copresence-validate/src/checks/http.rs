@@ -92,7 +92,7 @@ fn check_tls(observations: &Observations) -> CheckResult {
     }
     let mut collector = FindingCollector::default();
     if let Some(step) = api_steps(observations).find(|step| step.reply.is_some()) {
-        collector.examine_step(
+        collector.record_step_result(
             step,
             observations.target_info.uses_https,
             "https, with a certificate that is trusted here",
@@ -102,9 +102,9 @@ fn check_tls(observations: &Observations) -> CheckResult {
     for (step, (url, _)) in observations
         .delivery_step()
         .into_iter()
-        .flat_map(|step| step.delivered_urls().into_iter().map(move |u| (step, u)))
+        .flat_map(|step| step.delivered_urls_and_types().into_iter().map(move |u| (step, u)))
     {
-        collector.examine_step(step, url.starts_with("https://"), "download URLs over https", "a URL over http");
+        collector.record_step_result(step, url.starts_with("https://"), "download URLs over https", "a URL over http");
     }
     collector.into_check_result("https", "no response was received")
 }
@@ -118,7 +118,7 @@ fn check_hsts(observations: &Observations) -> CheckResult {
     }
     let mut collector = FindingCollector::default();
     for step in api_steps(observations).filter(|step| step.has_success_status()) {
-        collector.examine_field(
+        collector.record_field_result(
             step,
             response_fields::judge_hsts(step.response_header("strict-transport-security").as_deref()),
         );
@@ -129,7 +129,7 @@ fn check_hsts(observations: &Observations) -> CheckResult {
 fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::PlainHttp) {
-        collector.examine_step(
+        collector.record_step_result(
             step,
             !step.has_success_status(),
             "a redirect, a refusal or no server",
@@ -142,7 +142,7 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
 fn check_api_uncacheable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong()) {
-        collector.examine_field(
+        collector.record_field_result(
             step,
             response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
         );
@@ -160,7 +160,7 @@ fn check_cors(observations: &Observations) -> CheckResult {
             continue;
         }
         let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
-        collector.examine_field(step, response_fields::judge_cors(&allowed));
+        collector.record_field_result(step, response_fields::judge_cors(&allowed));
     }
     collector.into_check_result("no access", "no response was received")
 }
@@ -169,7 +169,7 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer) {
         let good = step.response_status().is_some_and(|status| status < 500);
-        collector.examine_step(step, good, "a status below 500", step.describe_response());
+        collector.record_step_result(step, good, "a status below 500", step.describe_response());
     }
     collector.into_check_result("no server error", "no response was received")
 }
@@ -177,11 +177,12 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
 fn check_all_answered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
-        collector.examine_step(step, step.reply.is_some(), "a response", step.describe_response());
+        collector.record_step_result(step, step.reply.is_some(), "a response", step.describe_response());
     }
     collector.into_check_result("each request got a response", "no request was sent")
 }
 
+/// 95 % of the API's responses came within 2 seconds.
 fn check_latency(observations: &Observations) -> CheckResult {
     let steps: Vec<_> = api_steps(observations).filter(|step| step.reply.is_some()).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();

@@ -33,14 +33,14 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
 
 /// Judges a request that must not succeed: status 400 or above. A server error (5xx) also discloses nothing, and has a
 /// check of its own.
-fn check_request_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+fn check_steps_have_error_status(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
     if observations.first_step_with_role(role).is_none() {
         return result_without_steps(observations);
     }
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.examine_step(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
+        collector.record_step_result(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
     }
     collector.into_check_result("refused", "no response was received")
 }
@@ -53,7 +53,7 @@ fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> 
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let expected = "status 400: the token “does not match an active Export Token”";
-        collector.examine_step(step, step.response_status() == Some(400), expected, step.describe_response());
+        collector.record_step_result(step, step.response_status() == Some(400), expected, step.describe_response());
     }
     collector.into_check_result("status 400", "no response was received")
 }
@@ -67,7 +67,7 @@ fn result_without_steps(observations: &Observations) -> CheckResult {
 }
 
 /// Looks for an Export Token that came more than once, and counts the different ones.
-fn find_repeated_tokens(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
+fn collect_repeated_token_findings(observations: &Observations, expected: &str) -> (FindingCollector, usize) {
     let mut collector = FindingCollector::default();
     let mut earlier = BTreeMap::new();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {

@@ -85,7 +85,7 @@ fn progress_reports(observations: &Observations) -> impl Iterator<Item = (&Step,
     let waiting = CompletionStatus::NoAssociatedAvatar;
     observations
         .steps_with_role(StepRole::Poll)
-        .filter(|step| !step.is_delivery())
+        .filter(|step| !step.is_token_ending_response())
         .filter_map(|step| Some((step, step.status_report()?)))
         .filter(move |(_, progress)| {
             progress.get("completion_status").and_then(Value::as_str) != Some(waiting.as_str())
@@ -94,9 +94,11 @@ fn progress_reports(observations: &Observations) -> impl Iterator<Item = (&Step,
 
 const NO_PROGRESS_SEEN: &str = "the avatar was ready before any status report was received";
 
+/// Passes once a poll shows an avatar; never fails, but may be inconclusive.
 fn check_avatar_associated(observations: &Observations) -> CheckResult {
     let scanned = observations.steps_with_role(StepRole::Poll).find(|step| {
-        step.is_delivery() || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+        step.is_token_ending_response()
+            || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
         Some(step) => CheckResult::Pass("the token has an avatar".to_owned(), vec![step.number]),
@@ -104,6 +106,7 @@ fn check_avatar_associated(observations: &Observations) -> CheckResult {
     }
 }
 
+/// Each status report has at least one of its three fields.
 fn check_progress_reported(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
@@ -112,7 +115,7 @@ fn check_progress_reported(observations: &Observations) -> CheckResult {
             .filter(|field| !progress.contains_key(*field))
             .collect();
         let expected = "completion_progress, completion_status and queue_position";
-        collector.examine_step(step, missing.len() < 3, expected, "none of them");
+        collector.record_step_result(step, missing.len() < 3, expected, "none of them");
     }
     collector.into_check_result("reported", NO_PROGRESS_SEEN)
 }
@@ -120,7 +123,7 @@ fn check_progress_reported(observations: &Observations) -> CheckResult {
 fn check_completion_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
-        collector.examine_field(step, response_fields::judge_completion_status(&progress));
+        collector.record_field_result(step, response_fields::judge_completion_status(&progress));
     }
     collector.into_check_result("one of the four words", NO_PROGRESS_SEEN)
 }
@@ -128,21 +131,22 @@ fn check_completion_status(observations: &Observations) -> CheckResult {
 fn check_progress_percent(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
-        collector.examine_field(step, response_fields::judge_progress_percent(&progress));
+        collector.record_field_result(step, response_fields::judge_progress_percent(&progress));
     }
     collector.into_check_result("from 0 to 100", NO_PROGRESS_SEEN)
 }
 
+/// With `queued`: an integer from 0 while in the queue; without: -1 outside the queue.
 fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in progress_reports(observations) {
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
             Some("in_queue") if queued => {
-                collector.examine_field(step, response_fields::judge_queue_position(&progress));
+                collector.record_field_result(step, response_fields::judge_queue_position(&progress));
             }
             Some("processing" | "failed") if !queued => {
-                collector.examine_field(
+                collector.record_field_result(
                     step,
                     response_fields::judge_field_minus_one(
                         &progress,
@@ -164,29 +168,29 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
 
 /// Values of a field of the status reports, in order, without negative numbers. Other checks judge values that are
 /// not integers.
-fn progress_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
+fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
     let read = |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
     progress_reports(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
 fn check_progress_rises(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for pair in progress_field_values(observations, "completion_progress").windows(2) {
+    for pair in non_negative_field_values(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        collector.examine_step(step, now >= before, format!("at least {before}, as before"), now.to_string());
+        collector.record_step_result(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
     collector.into_check_result("it only increased", NO_PROGRESS_SEEN)
 }
 
 fn check_queue_position_falls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    let places: Vec<_> = progress_field_values(observations, "queue_position")
+    let places: Vec<_> = non_negative_field_values(observations, "queue_position")
         .into_iter()
         .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
         .collect();
     for pair in places.windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
-        collector.examine_step(step, now <= before, format!("at most {before}, as before"), now.to_string());
+        collector.record_step_result(step, now <= before, format!("at most {before}, as before"), now.to_string());
     }
     collector.into_check_result("it only decreased", "fewer than two queue positions were received")
 }
@@ -202,13 +206,13 @@ fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&
 fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in failed_avatar_reports(observations) {
-        collector.examine_field(step, response_fields::judge_progress_percent(&progress));
-        collector.examine_field(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
+        collector.record_field_result(step, response_fields::judge_progress_percent(&progress));
+        collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, "queue_position", ""));
     }
     if let (Some(last), true) =
         (observations.steps_with_role(StepRole::PollFailing).last(), collector.has_examined_nothing())
     {
-        collector.examine_step(
+        collector.record_step_result(
             last,
             false,
             "`completion_status`: \"failed\" for an avatar that failed",
@@ -222,7 +226,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 fn check_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some()) {
-        collector.examine_step(
+        collector.record_step_result(
             step,
             step.response_status() == Some(200),
             "status 200 after `failed`",

@@ -1,6 +1,6 @@
 //! Checks of redeems with fresh, inactive and missing tokens.
 
-use super::{check_inactive_token_refused, check_request_refused};
+use super::{check_inactive_token_refused, check_steps_have_error_status};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, Step, StepRole};
@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A redeem of an active token returns 200 in every state of the avatar",
         required_acts: &[Act::Fresh],
         remedy: "Answer /redeemExportToken with 200 as long as the token is active: not 202, 204, 404 or 425 while the avatar is not ready.",
-        judge: check_active_token_status,
+        judge: check_active_redeem_returns_200,
     },
     Check {
         id: "redeem.json",
@@ -97,21 +97,23 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No redeem without the REST API key",
         required_acts: &[Act::Refused],
         remedy: "Refuse /redeemExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |observations| check_vendor_refusal(observations, StepRole::RedeemNoKey, "no API key"),
+        judge: |observations| check_vendor_refuses_bad_key(observations, StepRole::RedeemNoKey, "no API key"),
     },
     Check {
         id: "redeem.wrong-key",
         title: "No redeem for a wrong REST API key",
         required_acts: &[Act::Refused],
         remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
-        judge: |observations| check_vendor_refusal(observations, StepRole::RedeemWrongKey, "a wrong API key"),
+        judge: |observations| check_vendor_refuses_bad_key(observations, StepRole::RedeemWrongKey, "a wrong API key"),
     },
     Check {
         id: "redeem.post-refused",
         title: "POST does not redeem",
         required_acts: &[Act::Refused],
         remedy: "Answer all methods except GET at /redeemExportToken with 405.",
-        judge: |observations| check_request_refused(observations, StepRole::RedeemByPost, "POST instead of GET"),
+        judge: |observations| {
+            check_steps_have_error_status(observations, StepRole::RedeemByPost, "POST instead of GET")
+        },
     },
     Check {
         id: "redeem.untouched",
@@ -124,21 +126,22 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// Judges a request with a missing or wrong API key: the vendor's API must refuse it. Does not apply to a relay,
 /// whose key other checks judge.
-fn check_vendor_refusal(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
     if observations.target_info.relays_redeems {
         return CheckResult::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    check_request_refused(observations, role, what)
+    check_steps_have_error_status(observations, role, what)
 }
 
 /// Redeems of an active token before its delivery.
 fn redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &Step> {
     observations
         .redeems_of_active_tokens()
-        .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_delivery())
+        .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_ending_response())
 }
 
-fn check_active_token_status(observations: &Observations) -> CheckResult {
+/// Every redeem of an active token returns HTTP status 200 and a JSON object.
+fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
         // Other checks judge these redeems.
@@ -146,7 +149,7 @@ fn check_active_token_status(observations: &Observations) -> CheckResult {
             let good = step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
             let body =
                 if step.json_body().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
-            collector.examine_step(
+            collector.record_step_result(
                 step,
                 good,
                 "status 200 and a JSON object",
@@ -160,8 +163,10 @@ fn check_active_token_status(observations: &Observations) -> CheckResult {
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.redeems_of_active_tokens().filter(|step| step.has_success_status()) {
-        collector
-            .examine_field(step, response_fields::judge_content_type(step.response_header("content-type").as_deref()));
+        collector.record_field_result(
+            step,
+            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+        );
     }
     collector.into_check_result("application/json", "no response was received")
 }
@@ -169,20 +174,26 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 fn check_not_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in redeems_before_delivery(observations) {
-        collector.examine_field(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
+        collector
+            .record_field_result(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
     }
     collector.into_check_result("false in every response before the URLs", "no response was received")
 }
 
+/// A response has a status report before the delivery, and none beside the URLs.
 fn check_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in redeems_before_delivery(observations) {
-        collector
-            .examine_field(step, response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()));
+        collector.record_field_result(
+            step,
+            response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),
+        );
     }
     if let Some(step) = observations.delivery_step() {
-        collector
-            .examine_field(step, response_fields::judge_status_report_absent(&step.json_body().unwrap_or_default()));
+        collector.record_field_result(
+            step,
+            response_fields::judge_status_report_absent(&step.json_body().unwrap_or_default()),
+        );
     }
     collector.into_check_result("one of the two in every response", "no response was received")
 }
@@ -197,15 +208,21 @@ fn check_fresh_token_status(observations: &Observations) -> CheckResult {
     for (step, progress) in fresh_token_reports(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
-        collector.examine_step(step, good, "`completion_status`: \"no_associated_avatar\"", describe_value(status));
+        collector.record_step_result(
+            step,
+            good,
+            "`completion_status`: \"no_associated_avatar\"",
+            describe_value(status),
+        );
     }
     collector.into_check_result("no_associated_avatar", "no status report was received")
 }
 
+/// The field is -1 in every status report of a token that was not scanned.
 fn check_fresh_minus_one(observations: &Observations, field: &str) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in fresh_token_reports(observations) {
-        collector.examine_field(step, response_fields::judge_field_minus_one(&progress, field, ""));
+        collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, field, ""));
     }
     collector.into_check_result("-1", "no status report was received")
 }
@@ -217,7 +234,7 @@ fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
     for pair in answered.windows(2) {
         let same = pair[0].response_status() == pair[1].response_status() && pair[0].json_body() == pair[1].json_body();
         collector.mark_step_examined(pair[0]);
-        collector.examine_step(pair[1], same, "the same response as before", "a different one");
+        collector.record_step_result(pair[1], same, "the same response as before", "a different one");
     }
     collector.into_check_result("the same response twice", "fewer than two responses were received")
 }
@@ -229,7 +246,12 @@ fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
         let status = step.completion_status();
         let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(Step::completion_status);
         let good = step.response_status() == Some(200) && status == was;
-        collector.examine_step(step, good, "status 200 and the same status report as before", step.describe_response());
+        collector.record_step_result(
+            step,
+            good,
+            "status 200 and the same status report as before",
+            step.describe_response(),
+        );
     }
     collector.into_check_result("unchanged", "no response was received")
 }

@@ -1,6 +1,6 @@
 //! Checks of a partner's relay between the console and Copresence.
 
-use super::{NO_REQUIRED_ACTS, check_request_refused, find_repeated_tokens};
+use super::{NO_REQUIRED_ACTS, check_steps_have_error_status, collect_repeated_token_findings};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         judge: |observations| {
             let mut judged = Vec::new();
             for role in [StepRole::RelayTokenNoKey, StepRole::RelayTokenWrongKey] {
-                judged.push(check_request_refused(observations, role, "a missing or wrong key"));
+                judged.push(check_steps_have_error_status(observations, role, "a missing or wrong key"));
             }
             worst_result(judged)
         },
@@ -54,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
             }
             worst_result(
                 [StepRole::RedeemNoKey, StepRole::RedeemWrongKey]
-                    .map(|role| check_request_refused(observations, role, "a missing or wrong key")),
+                    .map(|role| check_steps_have_error_status(observations, role, "a missing or wrong key")),
             )
         },
     },
@@ -89,7 +89,7 @@ fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
     if !observations.target_info.relays_tokens {
         return CheckResult::NotApplicable("tokens do not come from a relay".to_owned());
     }
-    let (collector, _) = find_repeated_tokens(observations, "a fresh token");
+    let (collector, _) = collect_repeated_token_findings(observations, "a fresh token");
     collector.into_check_result("a fresh token each time", "no token was generated")
 }
 
@@ -104,7 +104,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
             .iter()
             .filter_map(|name| step.response_header(name))
             .any(|value| value.to_ascii_lowercase().contains("hit"));
-        collector.examine_step(
+        collector.record_step_result(
             step,
             !aged && !hit,
             "an uncached response",
@@ -147,7 +147,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
         let secret = observations.known_secrets.iter().filter(|secret| secret.is_credential).find(|secret| {
-            secret.secret_occurs_in(&body) || headers.iter().any(|(_, value)| secret.secret_occurs_in(value))
+            secret.is_secret_in_text(&body) || headers.iter().any(|(_, value)| secret.is_secret_in_text(value))
         });
         if has_credential_field || secret.is_some() {
             let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.label);
@@ -161,6 +161,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
     collector.into_check_result("none was disclosed", "no response was received")
 }
 
+/// The upstream got no more redeems than the run sent to the relay.
 fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.steps_with_role(StepRole::CountedRedeem).last() {
@@ -173,19 +174,20 @@ fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
     collector.into_check_result("as many redeems at the upstream as the run sent", "the upstream reported no count")
 }
 
+/// After a lost response the upstream got at most one redeem, and the relay responded with an error or not at all.
 fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let (Some(step), Some(count)) =
         (observations.first_step_with_role(StepRole::LostAnswer), &observations.lost_answer_count)
     {
         let expected = "one redeem at Copresence, whose response was lost";
-        collector.examine_step(
+        collector.record_step_result(
             step,
             count.upstream_redeems <= 1,
             expected,
             format!("{} redeems", count.upstream_redeems),
         );
-        collector.examine_step(
+        collector.record_step_result(
             step,
             !step.has_success_status(),
             "an error, because the response was lost",

@@ -42,7 +42,7 @@ pub(super) fn inspect_glb(bytes: &[u8]) -> Result<GlbFacts, String> {
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
-    let model = GlbModel { root: &root, binary };
+    let model = GltfModelWithBinary { root: &root, binary };
     model.validate_buffers()?;
     for index in 0..root.accessors.len() {
         model.validate_accessor(index).map_err(|why| format!("accessor {index}: {why}"))?;
@@ -103,12 +103,12 @@ fn read_u32(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// A parsed model with its binary chunk.
-struct GlbModel<'a> {
+struct GltfModelWithBinary<'a> {
     root: &'a json::Root,
     binary: &'a [u8],
 }
 
-impl GlbModel<'_> {
+impl GltfModelWithBinary<'_> {
     /// Validates buffers and buffer views.
     fn validate_buffers(&self) -> Result<(), String> {
         match self.root.buffers.as_slice() {

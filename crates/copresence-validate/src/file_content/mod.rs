@@ -77,7 +77,7 @@ pub fn inspect_file(export_type: &str, bytes: &[u8]) -> FileInspection {
         "png" => FileInspection::Picture(picture::decode_picture_size(bytes, image::ImageFormat::Png)),
         "jpg" => FileInspection::Picture(picture::decode_picture_size(bytes, image::ImageFormat::Jpeg)),
         "blend" => FileInspection::Blend(validate_blend(bytes)),
-        _ => FileInspection::Unknown(reject_error_page(bytes)),
+        _ => FileInspection::Unknown(reject_empty_or_web_page(bytes)),
     }
 }
 
@@ -91,7 +91,7 @@ fn validate_blend(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Rejects an empty file and a web page.
-fn reject_error_page(bytes: &[u8]) -> Result<(), String> {
+fn reject_empty_or_web_page(bytes: &[u8]) -> Result<(), String> {
     if bytes.is_empty() {
         return Err("it is empty".to_owned());
     }

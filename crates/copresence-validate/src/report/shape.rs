@@ -29,17 +29,17 @@ pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<S
 
 /// Key of the shape of a step's response.
 fn response_shape_key(step: &Step) -> String {
-    if step.is_delivery() {
+    if step.is_token_ending_response() {
         return "redeem: delivered".to_owned();
     }
     match step.completion_status() {
-        Some(status) if step.has_success_status() => format!("redeem: {}", known_status_or_other(&status)),
+        Some(status) if step.has_success_status() => format!("redeem: {}", known_completion_status_or_other(&status)),
         _ => step.role.describe_role().to_owned(),
     }
 }
 
 /// A status of the specification, or `another status`: a backend's own status may be any text.
-fn known_status_or_other(status: &str) -> &str {
+fn known_completion_status_or_other(status: &str) -> &str {
     match copresence_protocol::CompletionStatus::from(status) {
         copresence_protocol::CompletionStatus::Other(_) => "another status",
         _ => status,

@@ -1,7 +1,7 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepSubject, abort_as_incomplete};
+use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepTokenAndFile, incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::{Step, StepRole};
 use copresence_protocol::{SessionToken, headers};
@@ -13,17 +13,17 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// If the backend is unreachable, refuses the credentials, or returns no session token.
-    pub(super) async fn run_login_act(&mut self) -> ActResult {
+    pub(super) async fn run_login_attempts_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let right = self
             .send_step(
                 Act::Login,
                 StepRole::Login,
-                StepSubject::default(),
+                StepTokenAndFile::default(),
                 wire.build_login_request(None, None, CredentialMode::Valid)?,
             )
             .await?;
-        self.ensure_backend_reachable(right)?;
+        self.ensure_any_response_received(right)?;
         self.store_session_token(right);
         let wrong = [
             (StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid),
@@ -32,7 +32,12 @@ impl CheckRun<'_> {
         ];
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let step = self
-                .send_step(Act::Login, role, StepSubject::default(), wire.build_login_request(user, password, key)?)
+                .send_step(
+                    Act::Login,
+                    role,
+                    StepTokenAndFile::default(),
+                    wire.build_login_request(user, password, key)?,
+                )
                 .await?;
             if self.observations.steps[step].has_success_status() {
                 self.mask_session_token(step);
@@ -46,7 +51,7 @@ impl CheckRun<'_> {
             ))));
         }
         if self.session_token.is_none() {
-            return Err(abort_as_incomplete("the login returned no session token"));
+            return Err(incomplete_act_abort("the login returned no session token"));
         }
         Ok(())
     }
@@ -56,7 +61,7 @@ impl CheckRun<'_> {
         let step = self.generate_token(act).await?;
         match self.export_token_in_step(step) {
             Some(_) => Ok(()),
-            None => Err(abort_as_incomplete(format!(
+            None => Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_response()
             ))),
@@ -66,7 +71,7 @@ impl CheckRun<'_> {
     /// Generates one token with valid credentials, within the budget. Returns the index of the step.
     pub(super) async fn generate_token(&mut self, act: Act) -> Result<usize, ActAbort> {
         if self.options.max_tokens.is_some_and(|most| self.tokens_made >= most) {
-            return Err(abort_as_incomplete(
+            return Err(incomplete_act_abort(
                 "the backend generated tokens where it must refuse, so --max-tokens is reached",
             ));
         }
@@ -76,9 +81,9 @@ impl CheckRun<'_> {
             self.session_token.as_ref(),
             None,
         )?;
-        let about = StepSubject::token_index(self.export_tokens.len());
+        let about = StepTokenAndFile::with_token_index(self.export_tokens.len());
         let index = self.send_step(act, StepRole::Generate, about, request).await?;
-        self.ensure_backend_reachable(index)?;
+        self.ensure_any_response_received(index)?;
         let step = &self.observations.steps[index];
         if act == Act::Generate && is_credential_refusal(step) {
             let response = step.describe_response();
@@ -89,7 +94,7 @@ impl CheckRun<'_> {
         }
         if let Some(token) = self.export_token_in_step(index) {
             self.count_generated_token();
-            self.mask_and_remember_secret("Export Token", false, &token);
+            self.register_secret("Export Token", false, &token);
             self.export_tokens.push(token);
         }
         Ok(index)
@@ -130,13 +135,13 @@ impl CheckRun<'_> {
             ]
         };
         for (role, request) in cases {
-            let index = self.send_step(Act::Strangers, role, StepSubject::default(), request).await?;
+            let index = self.send_step(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
                 && let Some(token) = self.export_token_in_step(index)
             {
                 self.count_generated_token();
-                self.mask_and_remember_secret("Export Token", false, &token);
+                self.register_secret("Export Token", false, &token);
             }
         }
         Ok(())
@@ -149,7 +154,7 @@ impl CheckRun<'_> {
     }
 
     /// Fails with [`RunError::Unreachable`] if this step and all earlier ones got no response.
-    fn ensure_backend_reachable(&self, index: usize) -> ActResult {
+    fn ensure_any_response_received(&self, index: usize) -> ActResult {
         let step = &self.observations.steps[index];
         match (&step.reply, &step.exchange.error) {
             (None, why) if self.observations.steps.iter().all(|step| step.reply.is_none()) => {
@@ -163,7 +168,7 @@ impl CheckRun<'_> {
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
     fn store_session_token(&mut self, index: usize) {
         if let Some(session) = self.session_token_in_step(index) {
-            self.mask_and_remember_secret("session token", true, &session);
+            self.register_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
     }
@@ -171,7 +176,7 @@ impl CheckRun<'_> {
     /// Masks the session token that a step returned. The run does not use this token.
     fn mask_session_token(&mut self, index: usize) {
         if let Some(session) = self.session_token_in_step(index) {
-            self.mask_and_remember_secret("session token", true, &session);
+            self.register_secret("session token", true, &session);
         }
     }
 

@@ -17,7 +17,7 @@ use copresence_client::SetupError;
 use copresence_client::probe::Prober;
 use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
 use futures_util::future::BoxFuture;
-use request_builder::{PreparedRequest, RequestBuilder};
+use request_builder::{RequestBuilder, RequestWithCurl};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,13 +130,13 @@ enum ActAbort {
 type ActResult = Result<(), ActAbort>;
 
 /// Ends an act as incomplete.
-fn abort_as_incomplete(why: impl Into<String>) -> ActAbort {
+fn incomplete_act_abort(why: impl Into<String>) -> ActAbort {
     ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
 }
 
 impl From<SetupError> for ActAbort {
     fn from(error: SetupError) -> Self {
-        abort_as_incomplete(error.to_string())
+        incomplete_act_abort(error.to_string())
     }
 }
 
@@ -184,7 +184,7 @@ impl<'a> CheckRun<'a> {
         ];
         for (what, credential, value) in known {
             if let Some(value) = value {
-                run.mask_and_remember_secret(what, credential, value);
+                run.register_secret(what, credential, value);
             }
         }
         if let Some((user, _)) = &held.login {
@@ -214,7 +214,7 @@ impl<'a> CheckRun<'a> {
         }
         self.judge_remaining_checks();
         let verdicts = CHECKS.iter().filter_map(|check| Some((*check, self.check_results.remove(check.id)?))).collect();
-        let avatars = self.observations.steps.iter().filter(|step| step.is_delivery()).count();
+        let avatars = self.observations.steps.iter().filter(|step| step.is_token_ending_response()).count();
         let avatars = u32::try_from(avatars).unwrap_or(u32::MAX);
         let redactor = self.prober.known_secrets_redactor();
         // A step may contain a secret that became known only later.
@@ -281,19 +281,19 @@ impl<'a> CheckRun<'a> {
     async fn run_act(&mut self, act: Act) -> ActOutcome {
         (self.on_event)(RunEvent::ActStarted(act));
         let done: BoxFuture<'_, ActResult> = match act {
-            Act::Login => Box::pin(self.run_login_act()),
+            Act::Login => Box::pin(self.run_login_attempts_act()),
             Act::Generate | Act::GenerateAgain => Box::pin(self.run_generate_act(act)),
             Act::Strangers => Box::pin(self.run_wrong_credentials_act()),
-            Act::Fresh => Box::pin(self.run_fresh_token_act()),
+            Act::Fresh => Box::pin(self.run_fresh_redeems_act()),
             Act::Refused => Box::pin(self.run_refused_redeems_act()),
             Act::Page => Box::pin(self.run_cross_origin_act()),
             Act::Plain => Box::pin(self.run_plain_http_act()),
-            Act::Visit => Box::pin(self.run_visit_act()),
+            Act::Visit => Box::pin(self.run_avatar_delivery_act()),
             Act::Files => Box::pin(self.run_download_act()),
             Act::Race => Box::pin(self.run_concurrent_redeems_act()),
             Act::UrlsEnd => Box::pin(self.run_url_expiry_act()),
             Act::Failure => Box::pin(self.run_failed_avatar_act()),
-            Act::Expiry => Box::pin(self.run_token_expiry_act()),
+            Act::Expiry => Box::pin(self.run_forced_token_expiry_act()),
             Act::LostAnswer => Box::pin(self.run_lost_response_act()),
             Act::Witness => Box::pin(self.run_upstream_count_act()),
         };
@@ -318,7 +318,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Masks a secret from now on, and remembers it for the checks that search responses for secrets.
-    fn mask_and_remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
+    fn register_secret(&mut self, what: &'static str, credential: bool, value: &str) {
         self.prober.add_secret_to_mask(value);
         let value = SecretString::from(value.to_owned());
         self.observations.known_secrets.push(KnownSecret { label: what, is_credential: credential, value });
@@ -329,8 +329,8 @@ impl<'a> CheckRun<'a> {
         &mut self,
         act: Act,
         role: StepRole,
-        about: StepSubject,
-        request: PreparedRequest,
+        about: StepTokenAndFile,
+        request: RequestWithCurl,
     ) -> Result<usize, ActAbort> {
         self.ensure_not_stopped()?;
         let probed = self.prober.send_probe(request.probe).await?;
@@ -342,7 +342,7 @@ impl<'a> CheckRun<'a> {
         &mut self,
         act: Act,
         role: StepRole,
-        about: StepSubject,
+        about: StepTokenAndFile,
         curl: String,
         probed: copresence_client::probe::ProbeResult,
     ) -> usize {
@@ -351,7 +351,7 @@ impl<'a> CheckRun<'a> {
             number: index + 1,
             act,
             role,
-            token_number: about.token_index.map(|token| token + 1),
+            token_number: about.with_token_index.map(|token| token + 1),
             file_index: about.file_index,
             curl,
             exchange: probed.exchange,
@@ -385,7 +385,7 @@ impl<'a> CheckRun<'a> {
         if self.check_results.contains_key(check.id) {
             return;
         }
-        let judged = evaluate_check(check, &self.observations);
+        let judged = compute_check_result(check, &self.observations);
         (self.on_event)(RunEvent::CheckJudged(check, &judged));
         self.check_results.insert(check.id, judged);
     }
@@ -407,19 +407,20 @@ fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copres
 
 /// The token and the file that a step is about, by index.
 #[derive(Debug, Clone, Copy, Default)]
-struct StepSubject {
-    token_index: Option<usize>,
+struct StepTokenAndFile {
+    with_token_index: Option<usize>,
     file_index: Option<usize>,
 }
 
-impl StepSubject {
-    fn token_index(index: usize) -> Self {
-        Self { token_index: Some(index), file_index: None }
+impl StepTokenAndFile {
+    /// Subject of a step that is about a token and no file.
+    fn with_token_index(index: usize) -> Self {
+        Self { with_token_index: Some(index), file_index: None }
     }
 }
 
 /// Judges one check, after its acts have ended.
-fn evaluate_check(check: &Check, observations: &Observations) -> CheckResult {
+fn compute_check_result(check: &Check, observations: &Observations) -> CheckResult {
     let is_relay = observations.target_info.relays_tokens || observations.target_info.relays_redeems;
     if check.id.starts_with("relay.") && !is_relay {
         return CheckResult::NotApplicable("there is no relay".to_owned());

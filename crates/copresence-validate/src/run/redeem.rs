@@ -1,7 +1,7 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
-use super::request_builder::{CredentialMode, export_token_variable};
-use super::{ActResult, CheckRun, StepSubject, abort_as_incomplete};
+use super::request_builder::{CredentialMode, token_curl_variable};
+use super::{ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::StepRole;
 use crate::response_fields::STRANGER_ORIGIN;
@@ -11,7 +11,7 @@ use http::Method;
 
 impl CheckRun<'_> {
     /// Redeems a fresh token twice.
-    pub(super) async fn run_fresh_token_act(&mut self) -> ActResult {
+    pub(super) async fn run_fresh_redeems_act(&mut self) -> ActResult {
         for _ in 0..2 {
             self.redeem_token(Act::Fresh, StepRole::RedeemFresh, 0).await?;
         }
@@ -30,7 +30,7 @@ impl CheckRun<'_> {
             self.prober.add_secret_to_mask(invented);
         }
         let variable = |name: &str| Some(ShellWord::word_from_variable(name));
-        let own = Some((token.as_str(), Some(export_token_variable(0))));
+        let own = Some((token.as_str(), Some(token_curl_variable(0))));
         let get = Method::GET;
         let mut cases = vec![
             (
@@ -54,7 +54,7 @@ impl CheckRun<'_> {
             ),
             (
                 StepRole::RedeemLengthened,
-                Some((longer.as_str(), Some(export_token_variable(0).append_text("x")))),
+                Some((longer.as_str(), Some(token_curl_variable(0).append_text("x")))),
                 CredentialMode::Valid,
                 get.clone(),
             ),
@@ -65,7 +65,7 @@ impl CheckRun<'_> {
             cases.push((StepRole::RedeemWrongKey, own.clone(), CredentialMode::Wrong, get));
         }
         for (role, token, key, method) in cases {
-            let about = if token == own { StepSubject::token_index(0) } else { StepSubject::default() };
+            let about = if token == own { StepTokenAndFile::with_token_index(0) } else { StepTokenAndFile::default() };
             self.send_step(Act::Refused, role, about, wire.build_redeem_request(token, key, method, None)?).await?;
         }
         self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
@@ -75,30 +75,32 @@ impl CheckRun<'_> {
     /// Sends two preflights and a redeem with the Origin of another site.
     pub(super) async fn run_cross_origin_act(&mut self) -> ActResult {
         let wire = self.request_builder();
-        let ask = wire.build_preflight_request(CallKind::Generate, STRANGER_ORIGIN)?;
-        self.send_step(Act::Page, StepRole::PreflightGenerate, StepSubject::default(), ask).await?;
-        let ask = wire.build_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
-        self.send_step(Act::Page, StepRole::PreflightRedeem, StepSubject::default(), ask).await?;
+        let ask = wire.build_cors_preflight_request(CallKind::Generate, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightGenerate, StepTokenAndFile::default(), ask).await?;
+        let ask = wire.build_cors_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
+        self.send_step(Act::Page, StepRole::PreflightRedeem, StepTokenAndFile::default(), ask).await?;
         let index = self.find_unscanned_token()?;
         let token = self.export_tokens[index].clone();
-        let token = Some((token.as_str(), Some(export_token_variable(index))));
+        let token = Some((token.as_str(), Some(token_curl_variable(index))));
         let redeem = wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
-        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepSubject::token_index(index), redeem).await?;
+        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepTokenAndFile::with_token_index(index), redeem)
+            .await?;
         Ok(())
     }
 
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
-        let request = self.request_builder().build_plain_http_request()?;
-        self.send_step(Act::Plain, StepRole::PlainHttp, StepSubject::default(), request).await?;
+        let request = self.request_builder().build_plain_http_redeem_request()?;
+        self.send_step(Act::Plain, StepRole::PlainHttp, StepTokenAndFile::default(), request).await?;
         Ok(())
     }
 
     /// Lets the sandbox expire a token, then redeems it.
-    pub(super) async fn run_token_expiry_act(&mut self) -> ActResult {
-        let tester = self.phone.sandbox_control().cloned().ok_or_else(|| abort_as_incomplete("there is no sandbox"))?;
+    pub(super) async fn run_forced_token_expiry_act(&mut self) -> ActResult {
+        let tester =
+            self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("there is no sandbox"))?;
         let token = self.generate_token_for_act(Act::Expiry).await?;
-        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(abort_as_incomplete)?;
+        tester.force_token_state(&self.export_tokens[token], "expire").await.map_err(incomplete_act_abort)?;
         self.redeem_token(Act::Expiry, StepRole::RedeemExpired, token).await?;
         Ok(())
     }
@@ -108,13 +110,13 @@ impl CheckRun<'_> {
         let before = self.export_tokens.len();
         let step = self.generate_token(act).await?;
         if self.export_tokens.len() == before {
-            return Err(abort_as_incomplete(format!(
+            return Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
                 self.observations.steps[step].describe_response()
             )));
         }
         if self.export_tokens[..before].contains(&self.export_tokens[before]) {
-            return Err(abort_as_incomplete("the backend returned a token that it had returned before"));
+            return Err(incomplete_act_abort("the backend returned a token that it had returned before"));
         }
         Ok(before)
     }
@@ -127,10 +129,10 @@ impl CheckRun<'_> {
         token: usize,
     ) -> Result<usize, super::ActAbort> {
         let value = self.export_tokens[token].clone();
-        let token_word = Some((value.as_str(), Some(export_token_variable(token))));
+        let token_word = Some((value.as_str(), Some(token_curl_variable(token))));
         let request =
             self.request_builder().build_redeem_request(token_word, CredentialMode::Valid, Method::GET, None)?;
-        self.send_step(act, role, StepSubject::token_index(token), request).await
+        self.send_step(act, role, StepTokenAndFile::with_token_index(token), request).await
     }
 }
 

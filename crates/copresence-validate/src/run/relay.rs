@@ -1,6 +1,6 @@
 //! The acts that compare a relay with its upstream, which has to be a sandbox.
 
-use super::{ActResult, CheckRun, abort_as_incomplete};
+use super::{ActResult, CheckRun, incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::{RedeemCounts, StepRole};
 use crate::sandbox_control::SandboxControl;
@@ -26,16 +26,16 @@ impl CheckRun<'_> {
     pub(super) async fn run_lost_response_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
         let token = self.generate_token_for_act(Act::LostAnswer).await?;
-        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(abort_as_incomplete)?;
-        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_as_incomplete)?;
-        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
-        upstream.drop_next_response().await.map_err(abort_as_incomplete)?;
+        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(incomplete_act_abort)?;
+        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
+        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+        upstream.drop_next_response().await.map_err(incomplete_act_abort)?;
         let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
         tokio::time::sleep(self.options.upstream_watch).await;
         let cleared = upstream.clear_faults().await;
         redeemed?;
-        cleared.map_err(abort_as_incomplete)?;
-        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
+        cleared.map_err(incomplete_act_abort)?;
+        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         let redeems = after.saturating_sub(before);
         self.observations.lost_answer_count =
             Some(RedeemCounts { when: "after the response was lost", relay_redeems: 1, upstream_redeems: redeems });
@@ -44,7 +44,7 @@ impl CheckRun<'_> {
 
     /// The control of the upstream sandbox.
     fn upstream_sandbox(&self) -> Result<SandboxControl, super::ActAbort> {
-        self.phone.sandbox_control().cloned().ok_or_else(|| abort_as_incomplete("the relay's upstream is not known"))
+        self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("the relay's upstream is not known"))
     }
 
     /// Advances the upstream's clock, waits, and records how many redeems it counted.
@@ -55,9 +55,9 @@ impl CheckRun<'_> {
         when: &'static str,
         ours: u64,
     ) -> ActResult {
-        upstream.advance_clock(POLLING_WINDOW).await.map_err(abort_as_incomplete)?;
+        upstream.advance_clock(POLLING_WINDOW).await.map_err(incomplete_act_abort)?;
         tokio::time::sleep(self.options.upstream_watch).await;
-        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
+        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         self.observations.upstream_counts.push(RedeemCounts { when, relay_redeems: ours, upstream_redeems: redeems });
         Ok(())
     }

@@ -9,7 +9,7 @@ use http::Method;
 use url::Url;
 
 /// A request, and the `curl` command that sends it.
-pub(super) struct PreparedRequest {
+pub(super) struct RequestWithCurl {
     pub(super) probe: ProbeRequest,
     pub(super) curl: String,
 }
@@ -31,20 +31,20 @@ const MAX_API_BODY: usize = copresence_client::MAX_BODY;
 const MAX_FILE_SIZE: usize = 512 * 1024 * 1024;
 
 /// A request header: the value that is sent, and the value in the `curl` command, with variables for secrets.
-struct RequestHeader {
+struct HeaderWithCurlValue {
     name: String,
     value: String,
     displayed: ShellWord,
 }
 
-impl RequestHeader {
+impl HeaderWithCurlValue {
     /// A header whose value the `curl` command shows.
-    fn visible_header(name: &str, value: &str) -> Self {
+    fn header_visible_in_curl(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::word_from_text(value) }
     }
 
     /// A header whose value the `curl` command replaces by a variable.
-    fn masked_header(name: &str, value: &str, displayed: ShellWord) -> Self {
+    fn header_masked_in_curl(name: &str, value: &str, displayed: ShellWord) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), displayed }
     }
 }
@@ -64,11 +64,11 @@ impl RequestBuilder<'_> {
         user: Option<&str>,
         password: Option<&str>,
         key: CredentialMode,
-    ) -> Result<PreparedRequest, SetupError> {
+    ) -> Result<RequestWithCurl, SetupError> {
         let backend = &self.target.backend;
         let login = self.target.credentials.login.as_ref().ok_or(SetupError::MissingSession)?;
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Login)?.into_iter().collect();
-        headers.push(RequestHeader::visible_header("Content-Type", "application/json"));
+        headers.push(HeaderWithCurlValue::header_visible_in_curl("Content-Type", "application/json"));
         let body = serde_json::json!({
             "username": user.unwrap_or(login.0.expose()),
             "password": password.unwrap_or(login.1.expose()),
@@ -81,10 +81,10 @@ impl RequestBuilder<'_> {
             .append_text("\",\"password\":\"")
             .append_word(word(password, curl::PASSWORD_VAR))
             .append_text("\"}");
-        let url = backend.endpoint_url(&backend.login_route.path)?;
+        let url = backend.endpoint_url_from_path(&backend.login_route.path)?;
         let pointer = Some(backend.login_route.token_pointer.clone());
         let method = backend.login_route.method.clone();
-        Ok(prepare_request(CallKind::Login, method, url, headers, Some((body.to_string(), shown)), pointer))
+        Ok(build_request_from_parts(CallKind::Login, method, url, headers, Some((body.to_string(), shown)), pointer))
     }
 
     /// Builds a token request: with API key and session token for the vendor, with the partner key for a relay.
@@ -94,29 +94,40 @@ impl RequestBuilder<'_> {
         session: CredentialMode,
         held: Option<&SessionToken>,
         method: Option<Method>,
-    ) -> Result<PreparedRequest, SetupError> {
+    ) -> Result<RequestWithCurl, SetupError> {
         let backend = &self.target.backend;
         if let TokenSource::Partner(partner) = &backend.token_source {
             let headers = self.resolve_partner_headers(&partner.headers, key)?;
             let method = method.unwrap_or_else(|| partner.method.clone());
             let pointer = Some(partner.token_pointer.clone());
-            return Ok(prepare_request(CallKind::Generate, method, partner.url.clone(), headers, None, pointer));
+            return Ok(build_request_from_parts(
+                CallKind::Generate,
+                method,
+                partner.url.clone(),
+                headers,
+                None,
+                pointer,
+            ));
         }
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Generate)?.into_iter().collect();
         match (session, held) {
             (CredentialMode::Valid, Some(held)) => {
                 let variable = ShellWord::word_from_variable(curl::SESSION_TOKEN_VAR);
-                headers.push(RequestHeader::masked_header(headers::SESSION_TOKEN, held.expose(), variable));
+                headers.push(HeaderWithCurlValue::header_masked_in_curl(
+                    headers::SESSION_TOKEN,
+                    held.expose(),
+                    variable,
+                ));
             }
             (CredentialMode::Valid, None) => return Err(SetupError::MissingSession),
             (CredentialMode::Wrong, _) => {
-                headers.push(RequestHeader::visible_header(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
+                headers.push(HeaderWithCurlValue::header_visible_in_curl(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
             }
             (CredentialMode::Missing, _) => {}
         }
-        let url = backend.endpoint_url(headers::GENERATE_PATH)?;
+        let url = backend.endpoint_url_from_path(headers::GENERATE_PATH)?;
         let pointer = Some("/token".to_owned());
-        Ok(prepare_request(CallKind::Generate, method.unwrap_or(Method::POST), url, headers, None, pointer))
+        Ok(build_request_from_parts(CallKind::Generate, method.unwrap_or(Method::POST), url, headers, None, pointer))
     }
 
     /// Builds a redeem. `token`: the value, and its variable if it is one of the run's tokens.
@@ -126,82 +137,92 @@ impl RequestBuilder<'_> {
         key: CredentialMode,
         method: Method,
         origin: Option<&str>,
-    ) -> Result<PreparedRequest, SetupError> {
-        let (url, mut headers) = self.redeem_url_and_headers(key)?;
+    ) -> Result<RequestWithCurl, SetupError> {
+        let (url, mut headers) = self.base_redeem_url_and_headers(key)?;
         match token {
             Some((value, Some(variable))) => {
-                headers.push(RequestHeader::masked_header(headers::EXPORT_TOKEN, value, variable));
+                headers.push(HeaderWithCurlValue::header_masked_in_curl(headers::EXPORT_TOKEN, value, variable));
             }
-            Some((value, None)) => headers.push(RequestHeader::visible_header(headers::EXPORT_TOKEN, value)),
+            Some((value, None)) => {
+                headers.push(HeaderWithCurlValue::header_visible_in_curl(headers::EXPORT_TOKEN, value));
+            }
             None => {}
         }
         if let Some(origin) = origin {
-            headers.push(RequestHeader::visible_header("Origin", origin));
+            headers.push(HeaderWithCurlValue::header_visible_in_curl("Origin", origin));
         }
-        Ok(prepare_request(CallKind::Redeem, method, url, headers, None, None))
+        Ok(build_request_from_parts(CallKind::Redeem, method, url, headers, None, None))
     }
 
     /// Builds the CORS preflight that a browser sends for a page of another site.
-    pub(super) fn build_preflight_request(&self, call: CallKind, origin: &str) -> Result<PreparedRequest, SetupError> {
+    pub(super) fn build_cors_preflight_request(
+        &self,
+        call: CallKind,
+        origin: &str,
+    ) -> Result<RequestWithCurl, SetupError> {
         let (url, method, names) = if call == CallKind::Redeem {
-            (self.redeem_url_and_headers(CredentialMode::Missing)?.0, "GET", headers::EXPORT_TOKEN.to_owned())
+            (self.base_redeem_url_and_headers(CredentialMode::Missing)?.0, "GET", headers::EXPORT_TOKEN.to_owned())
         } else {
             let url =
                 self.build_generate_request(CredentialMode::Missing, CredentialMode::Missing, None, None)?.probe.url;
             (url, "POST", format!("{}, {}", headers::API_KEY, headers::SESSION_TOKEN))
         };
         let headers = vec![
-            RequestHeader::visible_header("Origin", origin),
-            RequestHeader::visible_header("Access-Control-Request-Method", method),
-            RequestHeader::visible_header("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
+            HeaderWithCurlValue::header_visible_in_curl("Origin", origin),
+            HeaderWithCurlValue::header_visible_in_curl("Access-Control-Request-Method", method),
+            HeaderWithCurlValue::header_visible_in_curl("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
         ];
-        Ok(prepare_request(call, Method::OPTIONS, url, headers, None, None))
+        Ok(build_request_from_parts(call, Method::OPTIONS, url, headers, None, None))
     }
 
     /// Builds a redeem over plain HTTP, without credentials.
-    pub(super) fn build_plain_http_request(&self) -> Result<PreparedRequest, SetupError> {
-        let (mut url, _) = self.redeem_url_and_headers(CredentialMode::Missing)?;
+    pub(super) fn build_plain_http_redeem_request(&self) -> Result<RequestWithCurl, SetupError> {
+        let (mut url, _) = self.base_redeem_url_and_headers(CredentialMode::Missing)?;
         let wrong = SetupError::InvalidUrl { what: "redeem URL", why: "it has no plain HTTP form" };
         url.set_scheme("http").map_err(|()| wrong.clone())?;
         // The port for https does not apply to http.
         url.set_port(None).map_err(|()| wrong)?;
-        Ok(prepare_request(CallKind::Redeem, Method::GET, url, Vec::new(), None, None))
+        Ok(build_request_from_parts(CallKind::Redeem, Method::GET, url, Vec::new(), None, None))
     }
 
     /// Builds the download of a one-time URL, without credentials. `number` from 1.
-    pub(super) fn build_download_request(url: &Url, number: usize) -> PreparedRequest {
-        let mut request = prepare_request(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
+    pub(super) fn build_download_request(url: &Url, number: usize) -> RequestWithCurl {
+        let mut request =
+            build_request_from_parts(CallKind::Download, Method::GET, url.clone(), Vec::new(), None, None);
         request.probe.max_body = MAX_FILE_SIZE;
         let url_variable = ShellWord::word_from_variable(&format!("{}_{number}", curl::DOWNLOAD_URL_VAR));
-        request.curl =
-            CurlCommand::new("GET", url_variable).with_output_file(&format!("file-{number}")).to_command_line();
+        request.curl = CurlCommand::new("GET", url_variable)
+            .with_output_file(&format!("file-{number}"))
+            .to_multiline_shell_command();
         request
     }
 
     /// URL of the redeem route, and its headers without the Export Token.
-    fn redeem_url_and_headers(&self, key: CredentialMode) -> Result<(Url, Vec<RequestHeader>), SetupError> {
+    fn base_redeem_url_and_headers(&self, key: CredentialMode) -> Result<(Url, Vec<HeaderWithCurlValue>), SetupError> {
         let backend: &Backend = &self.target.backend;
         match &backend.redeem_route {
             RedeemRoute::Vendor => {
                 let headers = self.api_key_header(key, CallKind::Redeem)?.into_iter().collect();
-                Ok((backend.endpoint_url(headers::REDEEM_PATH)?, headers))
+                Ok((backend.endpoint_url_from_path(headers::REDEEM_PATH)?, headers))
             }
             RedeemRoute::Partner { url, headers } => Ok((url.clone(), self.resolve_partner_headers(headers, key)?)),
         }
     }
 
     /// The API key header.
-    fn api_key_header(&self, key: CredentialMode, call: CallKind) -> Result<Option<RequestHeader>, SetupError> {
+    fn api_key_header(&self, key: CredentialMode, call: CallKind) -> Result<Option<HeaderWithCurlValue>, SetupError> {
         Ok(match key {
             CredentialMode::Valid => {
                 let key = self.target.credentials.api_key.as_ref().ok_or(SetupError::MissingApiKey { call })?;
-                Some(RequestHeader::masked_header(
+                Some(HeaderWithCurlValue::header_masked_in_curl(
                     headers::API_KEY,
                     key.expose(),
                     ShellWord::word_from_variable(curl::API_KEY_VAR),
                 ))
             }
-            CredentialMode::Wrong => Some(RequestHeader::visible_header(headers::API_KEY, WRONG_CREDENTIAL)),
+            CredentialMode::Wrong => {
+                Some(HeaderWithCurlValue::header_visible_in_curl(headers::API_KEY, WRONG_CREDENTIAL))
+            }
             CredentialMode::Missing => None,
         })
     }
@@ -211,12 +232,16 @@ impl RequestBuilder<'_> {
         &self,
         templates: &[(String, String)],
         key: CredentialMode,
-    ) -> Result<Vec<RequestHeader>, SetupError> {
+    ) -> Result<Vec<HeaderWithCurlValue>, SetupError> {
         let mut all = Vec::new();
         for (name, template) in templates {
             if !template.contains(PARTNER_KEY_PLACEHOLDER) {
                 // The value may still be a secret of the partner.
-                all.push(RequestHeader::masked_header(name, template, ShellWord::word_from_variable(name)));
+                all.push(HeaderWithCurlValue::header_masked_in_curl(
+                    name,
+                    template,
+                    ShellWord::word_from_variable(name),
+                ));
                 continue;
             }
             let own = self.target.credentials.partner_key.as_ref();
@@ -225,10 +250,10 @@ impl RequestBuilder<'_> {
                 CredentialMode::Valid => {
                     let value = template.replace(PARTNER_KEY_PLACEHOLDER, own.expose());
                     let shown = ShellWord::word_from_template(template, PARTNER_KEY_PLACEHOLDER, curl::PARTNER_KEY_VAR);
-                    all.push(RequestHeader::masked_header(name, &value, shown));
+                    all.push(HeaderWithCurlValue::header_masked_in_curl(name, &value, shown));
                 }
                 CredentialMode::Wrong => {
-                    all.push(RequestHeader::visible_header(
+                    all.push(HeaderWithCurlValue::header_visible_in_curl(
                         name,
                         &template.replace(PARTNER_KEY_PLACEHOLDER, WRONG_CREDENTIAL),
                     ));
@@ -241,15 +266,15 @@ impl RequestBuilder<'_> {
 }
 
 /// Prepares a request from its parts.
-fn prepare_request(
+fn build_request_from_parts(
     call: CallKind,
     method: Method,
     url: Url,
-    headers: Vec<RequestHeader>,
+    headers: Vec<HeaderWithCurlValue>,
     body: Option<(String, ShellWord)>,
     token_pointer: Option<String>,
-) -> PreparedRequest {
-    let mut command = CurlCommand::new(method.as_str(), curl::url_with_query_variable(&url));
+) -> RequestWithCurl {
+    let mut command = CurlCommand::new(method.as_str(), curl::url_with_query_as_variable(&url));
     for header in &headers {
         command = command.with_header(&header.name, header.displayed.clone());
     }
@@ -259,10 +284,10 @@ fn prepare_request(
     }
     let headers = headers.into_iter().map(|header| (header.name, header.value)).collect();
     let probe = ProbeRequest { call, method, url, headers, body, token_pointer, max_body: MAX_API_BODY };
-    PreparedRequest { probe, curl: command.to_command_line() }
+    RequestWithCurl { probe, curl: command.to_multiline_shell_command() }
 }
 
 /// The `curl` variable of one of the run's tokens.
-pub(super) fn export_token_variable(index: usize) -> ShellWord {
+pub(super) fn token_curl_variable(index: usize) -> ShellWord {
     ShellWord::word_from_variable(&format!("{}_{}", curl::EXPORT_TOKEN_VAR, index + 1))
 }

@@ -1,7 +1,7 @@
 //! The acts with an avatar, from the scan to the last file.
 
-use super::request_builder::{CredentialMode, RequestBuilder, export_token_variable};
-use super::{ActAbort, ActResult, CheckRun, StepSubject, abort_as_incomplete};
+use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
 use crate::file_content::inspect_file;
 use crate::observations::{DownloadedFile, Step, StepRole};
@@ -39,11 +39,11 @@ enum PollingOutcome {
 
 impl CheckRun<'_> {
     /// Polls one avatar until its URLs are delivered, then redeems the spent token.
-    pub(super) async fn run_visit_act(&mut self) -> ActResult {
+    pub(super) async fn run_avatar_delivery_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token()?;
         self.request_scan(token, "the avatar whose status and files are checked", None).await?;
         let watched = self.poll_until_delivered(Act::Visit, StepRole::Poll, token, 1).await;
-        self.hide_invitation();
+        self.end_invitation();
         match watched? {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
@@ -51,26 +51,26 @@ impl CheckRun<'_> {
                 }
                 Ok(())
             }
-            PollingOutcome::Skipped => Err(abort_as_skipped()),
-            PollingOutcome::AvatarFailed => Err(abort_as_incomplete("the avatar failed")),
+            PollingOutcome::Skipped => Err(skipped_act_abort()),
+            PollingOutcome::AvatarFailed => Err(incomplete_act_abort("the avatar failed")),
             PollingOutcome::TokenLost => {
-                Err(abort_as_incomplete("the token was refused, or got no response, before its URLs were delivered"))
+                Err(incomplete_act_abort("the token was refused, or got no response, before its URLs were delivered"))
             }
             PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
                     let row =
-                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(abort_as_incomplete)?;
+                        tester.fetch_token_record(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
                     self.observations.is_avatar_ready =
                         row.get("state").and_then(|state| state.as_str()) == Some("ready");
                 }
-                Err(abort_as_incomplete("the avatar was not ready within the time limit"))
+                Err(incomplete_act_abort("the avatar was not ready within the time limit"))
             }
         }
     }
 
     /// Downloads and inspects each file of the visit act, then downloads it again.
     pub(super) async fn run_download_act(&mut self) -> ActResult {
-        let urls = self.observations.delivery_step().map(Step::delivered_urls).unwrap_or_default();
+        let urls = self.observations.delivery_step().map(Step::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
             let mut file = DownloadedFile { export_type: export_type.clone(), content: None };
             if let Some(url) = parse_download_url(url) {
@@ -79,7 +79,7 @@ impl CheckRun<'_> {
                 if let Some(reply) = step.reply.as_mut().filter(|reply| (200..300).contains(&reply.status)) {
                     file.content = Some(inspect_file(export_type, &reply.body));
                     // Files show a person's face: they are dropped once they were inspected.
-                    reply.body = keep_first_byte(&reply.body);
+                    reply.body = keep_first_body_byte(&reply.body);
                     if self.options.allow_wrong_requests {
                         self.download_file(Act::Files, StepRole::DownloadAgain, &url, index).await?;
                     }
@@ -88,7 +88,7 @@ impl CheckRun<'_> {
             self.observations.files.push(file);
         }
         if urls.is_empty() {
-            return Err(abort_as_incomplete("the delivery contained no valid URL"));
+            return Err(incomplete_act_abort("the delivery contained no valid URL"));
         }
         Ok(())
     }
@@ -99,17 +99,18 @@ impl CheckRun<'_> {
         self.request_scan(token, "an avatar that may be lost: it is redeemed with several concurrent requests", None)
             .await?;
         if let Some(tester) = self.phone.sandbox_control() {
-            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(abort_as_incomplete)?;
+            tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
         }
         let watched = self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
-        self.hide_invitation();
-        let delivered = self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_delivery());
-        let urls = delivered.map(Step::delivered_urls).unwrap_or_default();
+        self.end_invitation();
+        let delivered =
+            self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_token_ending_response());
+        let urls = delivered.map(Step::delivered_urls_and_types).unwrap_or_default();
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
-            PollingOutcome::Skipped => Err(abort_as_skipped()),
-            _ => Err(abort_as_incomplete("no URLs were delivered")),
+            PollingOutcome::Skipped => Err(skipped_act_abort()),
+            _ => Err(incomplete_act_abort("no URLs were delivered")),
         }
     }
 
@@ -119,17 +120,17 @@ impl CheckRun<'_> {
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
-                let speed = tester.clock_speed().await.map_err(abort_as_incomplete)?;
+                let speed = tester.clock_speed().await.map_err(incomplete_act_abort)?;
                 let real = Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
-                tester.advance_clock(life.max(real)).await.map_err(abort_as_incomplete)?;
+                tester.advance_clock(life.max(real)).await.map_err(incomplete_act_abort)?;
             }
             PhoneDriver::Person(person) => {
                 self.emit_message(format!(
                     "Waiting {} min for the download URLs to expire.",
                     life.as_secs().div_ceil(60)
                 ));
-                if self.wait_or_skip(person.as_ref(), life).await {
-                    return Err(abort_as_skipped());
+                if self.wait_unless_skipped_or_stopped(person.as_ref(), life).await {
+                    return Err(skipped_act_abort());
                 }
             }
             PhoneDriver::Unavailable => {}
@@ -137,7 +138,7 @@ impl CheckRun<'_> {
         for (index, url) in self.unused_urls.clone().into_iter().enumerate() {
             let step = self.download_file(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
             if let Some(reply) = &mut self.observations.steps[step].reply {
-                reply.body = keep_first_byte(&reply.body);
+                reply.body = keep_first_body_byte(&reply.body);
             }
         }
         Ok(())
@@ -152,7 +153,7 @@ impl CheckRun<'_> {
                 self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
                 Ok(())
             }
-            _ => Err(abort_as_incomplete("the avatar was not reported as failed")),
+            _ => Err(incomplete_act_abort("the avatar was not reported as failed")),
         }
     }
 
@@ -179,36 +180,38 @@ impl CheckRun<'_> {
                 self.observations.steps.iter().any(|step| step.token_number == about && step.role == StepRole::Poll);
             !was_polled && last.is_none_or(|step| step.response_status() == Some(200))
         });
-        found.ok_or_else(|| abort_as_incomplete("every token of this run was scanned already"))
+        found.ok_or_else(|| incomplete_act_abort("every token of this run was scanned already"))
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
     pub(super) async fn request_scan(&self, token: usize, purpose: &'static str, scenario: Option<&str>) -> ActResult {
         let value = &self.export_tokens[token];
         match self.phone {
-            PhoneDriver::Sandbox(tester) => tester.associate_avatar(value, scenario).await.map_err(abort_as_incomplete),
+            PhoneDriver::Sandbox(tester) => {
+                tester.associate_avatar(value, scenario).await.map_err(incomplete_act_abort)
+            }
             PhoneDriver::Person(person) => {
                 let token =
-                    ExportToken::new(value).map_err(|_| abort_as_incomplete("the token is not valid in a link"))?;
+                    ExportToken::new(value).map_err(|_| incomplete_act_abort("the token is not valid in a link"))?;
                 let link = self.target.link_template.link_for_token(&token);
                 person.show_invitation(&ScanInvitation { link, purpose, timeout: self.options.avatar_timeout });
                 Ok(())
             }
-            PhoneDriver::Unavailable => Err(abort_as_incomplete("no phone is available")),
+            PhoneDriver::Unavailable => Err(incomplete_act_abort("no phone is available")),
         }
     }
 
     /// Removes the invitation.
-    fn hide_invitation(&self) {
+    fn end_invitation(&self) {
         if let PhoneDriver::Person(person) = self.phone {
-            person.hide_invitation();
+            person.end_invitation();
         }
     }
 
     /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
-    async fn wait_or_skip(&self, person: &dyn InvitationDisplay, time: Duration) -> bool {
+    async fn wait_unless_skipped_or_stopped(&self, person: &dyn InvitationDisplay, time: Duration) -> bool {
         let ended = select(person.wait_for_skip(), Box::pin(self.stop_signal.wait_for_stop()));
-        matches!(select(ended, person.wait_real_time(time)).await, Either::Left(_))
+        matches!(select(ended, person.sleep_real_time(time)).await, Either::Left(_))
     }
 
     /// Redeems the token repeatedly until its URLs are delivered or polling ends for another reason. Each poll
@@ -225,7 +228,7 @@ impl CheckRun<'_> {
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
-            if steps().any(Step::is_delivery) {
+            if steps().any(Step::is_token_ending_response) {
                 return Ok(PollingOutcome::Delivered);
             }
             if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
@@ -250,10 +253,10 @@ impl CheckRun<'_> {
             waited += interval;
             match self.phone {
                 PhoneDriver::Sandbox(tester) => {
-                    tester.advance_clock(interval).await.map_err(abort_as_incomplete)?;
+                    tester.advance_clock(interval).await.map_err(incomplete_act_abort)?;
                 }
                 PhoneDriver::Person(person) => {
-                    if self.wait_or_skip(person.as_ref(), interval).await {
+                    if self.wait_unless_skipped_or_stopped(person.as_ref(), interval).await {
                         return Ok(PollingOutcome::Skipped);
                     }
                 }
@@ -275,7 +278,7 @@ impl CheckRun<'_> {
         let wire = self.request_builder();
         let mut requests = Vec::new();
         for _ in 0..count {
-            let token = Some((value.as_str(), Some(export_token_variable(token))));
+            let token = Some((value.as_str(), Some(token_curl_variable(token))));
             requests.push(wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, None)?);
         }
         let (probes, curls): (Vec<_>, Vec<_>) =
@@ -283,8 +286,8 @@ impl CheckRun<'_> {
         let results = join_all(probes.into_iter().map(|probe| self.prober.send_probe(probe))).await;
         let mut indices = Vec::new();
         for (result, curl) in results.into_iter().zip(curls) {
-            let index = self.record_step(act, role, StepSubject::token_index(token), curl, result?);
-            for (url, _) in self.observations.steps[index].delivered_urls() {
+            let index = self.record_step(act, role, StepTokenAndFile::with_token_index(token), curl, result?);
+            for (url, _) in self.observations.steps[index].delivered_urls_and_types() {
                 self.prober.add_secret_to_mask(&url);
             }
             indices.push(index);
@@ -295,7 +298,7 @@ impl CheckRun<'_> {
     /// Downloads a URL and follows redirects. Records the last exchange, and returns the index of its step.
     async fn download_file(&mut self, act: Act, role: StepRole, url: &Url, number: usize) -> Result<usize, ActAbort> {
         let mut at = url.clone();
-        let about = StepSubject { token_index: None, file_index: Some(number) };
+        let about = StepTokenAndFile { with_token_index: None, file_index: Some(number) };
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
             let probed = self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
@@ -313,17 +316,17 @@ impl CheckRun<'_> {
             };
             at = next;
         }
-        Err(abort_as_incomplete("a download was redirected more than five times"))
+        Err(incomplete_act_abort("a download was redirected more than five times"))
     }
 }
 
 /// Ends an act because the person skipped it.
-fn abort_as_skipped() -> ActAbort {
+fn skipped_act_abort() -> ActAbort {
     ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned()))
 }
 
 /// Keeps the first byte of the body only. It shows that the body was not empty.
-fn keep_first_byte(body: &Bytes) -> Bytes {
+fn keep_first_body_byte(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(1)])
 }
 

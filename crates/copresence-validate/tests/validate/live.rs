@@ -10,7 +10,7 @@ async fn start_sandbox() -> (Serving, CheckTarget, SandboxControl) {
     let sandbox = new_sandbox();
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let tester = SandboxControl::detect_backend_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
+    let tester = SandboxControl::find_controllable_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
     (backend, target, tester)
 }
 
@@ -35,8 +35,8 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     assert!(live.last_report_bundle().is_none());
 
     let player = PhoneMode::Sandbox(tester);
-    let run = live.start_run(target.clone(), run_options(), player.clone()).expect("no run in progress");
-    assert_eq!(live.start_run(target, run_options(), player).err(), Some(AlreadyRunning));
+    let run = live.create_run_future(target.clone(), run_options(), player.clone()).expect("no run in progress");
+    assert_eq!(live.create_run_future(target, run_options(), player).err(), Some(AlreadyRunning));
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| view.current_act.is_some()).await;
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);
@@ -67,7 +67,9 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     let live = RunController::default();
     let restricted =
         RunOptions { allow_wrong_requests: false, allow_avatars: false, max_tokens: Some(2), ..run_options() };
-    live.start_run(target.clone(), restricted, PhoneMode::Sandbox(tester.clone())).expect("no run in progress").await;
+    live.create_run_future(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
+        .expect("no run in progress")
+        .await;
     let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true }, "{:?}", view.summary);
     let steps = live.last_report_bundle().expect("a report").report.steps;
@@ -81,7 +83,7 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     assert_eq!(view.tokens_made, 2);
 
     let with_avatar = RunOptions { allow_avatars: true, allow_wrong_requests: false, ..run_options() };
-    live.start_run(target, with_avatar, PhoneMode::Sandbox(tester)).expect("no run in progress").await;
+    live.create_run_future(target, with_avatar, PhoneMode::Sandbox(tester)).expect("no run in progress").await;
     let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(verdict(&view, "visit.delivered").0, Some(Verdict::Pass));
     for check in ["delivery.spent", "files.once"] {
@@ -94,7 +96,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .start_run(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
+        .create_run_future(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
@@ -123,7 +125,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .start_run(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
+        .create_run_future(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
         .expect("no run in progress");
     let run = tokio::spawn(run);
     wait_until(&live, |view| view.invitation.is_some()).await;
@@ -139,7 +141,7 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
 async fn a_dropped_run_allows_the_next_one() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
-    drop(live.start_run(target.clone(), run_options(), PhoneMode::NoPhone).expect("no run in progress"));
+    drop(live.create_run_future(target.clone(), run_options(), PhoneMode::NoPhone).expect("no run in progress"));
     assert_eq!(live.subscribe_to_snapshots().borrow().state, RunState::Aborted(RunError::Stopped));
-    assert!(live.start_run(target, run_options(), PhoneMode::Sandbox(tester)).is_ok());
+    assert!(live.create_run_future(target, run_options(), PhoneMode::Sandbox(tester)).is_ok());
 }

@@ -155,7 +155,7 @@ struct CheckedRelay {
 
 async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let sandbox = assets.sandbox();
-    let upstream = Server::serve_sandbox(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
+    let upstream = Server::start_with_sandbox(sandbox.clone(), ([127, 0, 0, 1], 0).into()).expect("a port");
     let prober = Arc::new(Prober::new(Timeouts::default(), false).expect("a prober"));
     let relay = Relay {
         fault,
@@ -177,7 +177,7 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         backend: Backend {
             token_source: TokenSource::Partner(source),
             redeem_route: redeem,
-            ..Backend::backend_for_vendor(relay.url.clone())
+            ..Backend::copresence_backend_from_url(relay.url.clone())
         },
         // Known to the run, so that it can search responses for them. No request contains them.
         credentials: Credentials {

@@ -28,7 +28,7 @@ fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
         vec![known.api_key.expose().to_owned(), known.username.expose().to_owned(), known.password.expose().to_owned()];
     secrets.extend(sandbox.sandbox_state().tokens.into_iter().map(|token| token.token));
     for step in &ended.observations.steps {
-        for (url, _) in step.delivered_urls() {
+        for (url, _) in step.delivered_urls_and_types() {
             let id = url.split('/').nth(4).expect("an id").to_owned();
             secrets.push(id);
         }

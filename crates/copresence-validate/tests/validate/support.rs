@@ -81,7 +81,7 @@ pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
 pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget {
     CheckTarget {
         name: "test".to_owned(),
-        backend: Backend::backend_for_vendor(url.clone()),
+        backend: Backend::copresence_backend_from_url(url.clone()),
         credentials,
         link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
         time_outs: Timeouts {

@@ -1,7 +1,7 @@
 //! Requesting an Export Token.
 
 use super::{FailureStreak, State, Transition, VisitPlan, end_visit};
-use crate::event::{MachineEffect, TokenRequest, VisitFailure, VisitFailureKind};
+use crate::event::{MachineEffect, TokenRequest, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
 use crate::time::MillisSinceOrigin;
@@ -23,16 +23,19 @@ pub struct TokenRequestState {
     unanswered: u32,
 }
 
+/// Requests an Export Token for the first time.
 pub(super) fn start_token_request(request: TokenRequest, plan: &VisitPlan) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
     send_token_request(TokenRequestState { request, polling, failures: None, unanswered: 0 }, plan)
 }
 
+/// Sends the request for an Export Token. The visit waits for the answer until it gives up.
 fn send_token_request(state: TokenRequestState, plan: &VisitPlan) -> Transition {
     let effects = vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
     (State::Issuing(state), effects)
 }
 
+/// Waits until `until` before the request for a token is repeated.
 fn pause_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
@@ -59,24 +62,26 @@ pub(super) fn resume_token_request(
     }
 }
 
+/// Retries the request for a token later, or ends the visit if the failure is final or it failed for too long or
+/// was left unanswered too often.
 pub(super) fn handle_token_request_failure(
     mut state: TokenRequestState,
-    failure: VisitFailure,
+    failure: VisitStepFailure,
     plan: &VisitPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     let final_outcome = match failure.kind {
-        VisitFailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
+        VisitStepFailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
         // Each further request would issue another token, which is billed.
-        VisitFailureKind::ProtocolViolation => Some(Outcome::ProtocolViolation(failure.detail.clone())),
+        VisitStepFailureKind::ProtocolViolation => Some(Outcome::ProtocolViolation(failure.detail.clone())),
         // The token was issued and could not be journalled: the next one would be lost in the same way.
-        VisitFailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
-        VisitFailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
-        VisitFailureKind::Unanswered | VisitFailureKind::GatewayLostAnswer => {
+        VisitStepFailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
+        VisitStepFailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
+        VisitStepFailureKind::Unanswered | VisitStepFailureKind::GatewayLostAnswer => {
             state.unanswered += 1;
             None
         }
-        VisitFailureKind::NeverSent | VisitFailureKind::Busy | VisitFailureKind::BackendFailing => None,
+        VisitStepFailureKind::NeverSent | VisitStepFailureKind::Busy | VisitStepFailureKind::BackendFailing => None,
     };
     if let Some(outcome) = final_outcome {
         return end_visit(outcome, EndPhase::Issuing, None);

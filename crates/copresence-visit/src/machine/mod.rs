@@ -7,14 +7,14 @@ mod restore;
 pub use restore::{EarlierRedeem, JournaledVisit, StoredDelivery};
 
 use crate::event::{
-    MachineEffect, MachineEvent, PartialDelivery, TokenRequest, VisitFailure, VisitFailureKind, VisitNotice,
+    MachineEffect, MachineEvent, PartialDelivery, TokenRequest, VisitNotice, VisitStepFailure, VisitStepFailureKind,
 };
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollSchedule, PollingConfig};
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use issue::TokenRequestState;
-use redeem::UnusableAnswer;
+use redeem::LostOrUnreadableResponse;
 use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
@@ -29,7 +29,7 @@ pub struct VisitPlan {
     /// Seed of the polls' jitter.
     pub seed: u64,
     /// Whether to poll until the avatar is ready.
-    pub mode: PollMode,
+    pub mode: PollRepetition,
 }
 
 impl VisitPlan {
@@ -40,14 +40,14 @@ impl VisitPlan {
             give_up_at: MillisSinceOrigin::MAX,
             patience: Duration::MAX,
             seed: 0,
-            mode: PollMode::Once { token_is_too_old },
+            mode: PollRepetition::Once { token_is_too_old },
         }
     }
 }
 
 /// How often a token is redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollMode {
+pub enum PollRepetition {
     /// Until the avatar is ready, or time or patience run out.
     UntilReady,
     /// Once. If the response does not decide, the token is kept for a later recovery, or abandoned if it is too old.
@@ -61,7 +61,7 @@ pub enum PollMode {
 /// token.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// A visit. [`apply_event_to_visit`] is the only way to change it.
+/// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
     plan: VisitPlan,
@@ -108,7 +108,7 @@ pub struct ActiveTokenState {
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
-    lost_answer: Option<UnusableAnswer>,
+    lost_answer: Option<LostOrUnreadableResponse>,
     /// Files that a truncated response names, while no usable response was received since.
     partial: Option<PartialDelivery>,
     /// The visitor left while the avatar was being made.
@@ -122,7 +122,7 @@ struct FailureStreak {
     attempts: u32,
     /// Protocol violations in a row at the end of the streak.
     violations: u32,
-    last: VisitFailure,
+    last: VisitStepFailure,
 }
 
 /// Why a visit ends as soon as the redeem in flight is answered.
@@ -193,6 +193,7 @@ impl ActiveTokenState {
         if self.is_avatar_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
 
+    /// Whether the last status says that an avatar is associated with the token.
     fn is_avatar_associated(&self) -> bool {
         self.progress.as_ref().is_some_and(|last| last.status != CompletionStatus::NoAssociatedAvatar)
     }
@@ -215,7 +216,7 @@ impl ActiveTokenState {
 
 /// Applies an event at `now`, and returns the visit with what is to be done.
 #[must_use]
-pub fn apply_event_to_visit(visit: Visit, event: MachineEvent, now: MillisSinceOrigin) -> (Visit, Vec<MachineEffect>) {
+pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSinceOrigin) -> (Visit, Vec<MachineEffect>) {
     let Visit { plan, state } = visit;
     let (state, effects) = transition_state(&plan, state, event, now);
     (Visit { plan, state }, effects)
@@ -248,13 +249,13 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
             redeem::handle_redeem_result(token, exit, result, plan, now)
         }
         (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
-            redeem::exit_after_response(token, PendingExitReason::TimedOut, now)
+            redeem::schedule_exit_after_redeem(token, PendingExitReason::TimedOut, now)
         }
         (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => redeem::exit_without_response(token, exit),
         (
             State::Redeeming(token, None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft)),
             MachineEvent::Interrupted,
-        ) => redeem::exit_after_response(token, PendingExitReason::Interrupted, now),
+        ) => redeem::schedule_exit_after_redeem(token, PendingExitReason::Interrupted, now),
         (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
             (State::Waiting(token, until), Vec::new())
@@ -264,7 +265,7 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
             (State::Redeeming(token, exit), Vec::new())
         }
         (State::Redeeming(token, None), MachineEvent::VisitorLeft) => {
-            redeem::exit_after_response(token, PendingExitReason::VisitorLeft, now)
+            redeem::schedule_exit_after_redeem(token, PendingExitReason::VisitorLeft, now)
         }
         (State::Saving(delivery), MachineEvent::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
@@ -280,7 +281,7 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
             end_visit(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
         (State::SavingPartial(otherwise), MachineEvent::NothingSaved(why)) => {
-            end_visit(otherwise.with_no_file_saved(&why), EndPhase::Saving, None)
+            end_visit(otherwise.with_failed_downloads_detail(&why), EndPhase::Saving, None)
         }
         (State::Saving(_) | State::SavingPartial(_), MachineEvent::DiskFull(why)) => {
             end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)
@@ -301,19 +302,23 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
     }
 }
 
+/// Ends the visit with this outcome, in this phase.
 fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
     let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
     (state, vec![MachineEffect::End(outcome)])
 }
 
 impl FailureStreak {
-    fn streak_with_failure(before: Option<Self>, failure: VisitFailure, now: MillisSinceOrigin) -> Self {
+    /// The streak after one more failure at `now`. Violations are counted separately, and start again after any
+    /// other failure.
+    fn streak_with_failure(before: Option<Self>, failure: VisitStepFailure, now: MillisSinceOrigin) -> Self {
         let (since, attempts, violations) =
             before.map_or((now, 0, 0), |streak| (streak.since, streak.attempts, streak.violations));
-        let violations = if failure.kind == VisitFailureKind::ProtocolViolation { violations + 1 } else { 0 };
+        let violations = if failure.kind == VisitStepFailureKind::ProtocolViolation { violations + 1 } else { 0 };
         Self { since, attempts: attempts + 1, violations, last: failure }
     }
 
+    /// The notice that this failure is retried at `until`.
     fn retry_notice(&self, until: MillisSinceOrigin, now: MillisSinceOrigin) -> MachineEffect {
         MachineEffect::Notify(VisitNotice::Retrying {
             failure: self.last.clone(),
@@ -326,14 +331,14 @@ impl FailureStreak {
     fn outcome_after_failures(&self) -> Outcome {
         let detail = self.last.detail.clone();
         match self.last.kind {
-            VisitFailureKind::NeverSent | VisitFailureKind::Unanswered => Outcome::Unreachable(detail),
-            VisitFailureKind::ProtocolViolation => Outcome::ProtocolViolation(detail),
-            VisitFailureKind::Storage => Outcome::StorageFailed(detail),
-            VisitFailureKind::DiskFull => Outcome::DiskFull(detail),
-            VisitFailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
-            VisitFailureKind::Busy | VisitFailureKind::BackendFailing | VisitFailureKind::GatewayLostAnswer => {
-                Outcome::BackendFailing(detail)
-            }
+            VisitStepFailureKind::NeverSent | VisitStepFailureKind::Unanswered => Outcome::Unreachable(detail),
+            VisitStepFailureKind::ProtocolViolation => Outcome::ProtocolViolation(detail),
+            VisitStepFailureKind::Storage => Outcome::StorageFailed(detail),
+            VisitStepFailureKind::DiskFull => Outcome::DiskFull(detail),
+            VisitStepFailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
+            VisitStepFailureKind::Busy
+            | VisitStepFailureKind::BackendFailing
+            | VisitStepFailureKind::GatewayLostAnswer => Outcome::BackendFailing(detail),
         }
     }
 }

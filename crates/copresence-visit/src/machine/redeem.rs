@@ -1,9 +1,9 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollMode, State, Transition, VisitPlan, end_visit,
+    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollRepetition, State, Transition, VisitPlan, end_visit,
 };
-use crate::event::{MachineEffect, RedeemResult, VisitFailure, VisitFailureKind, VisitNotice};
+use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
 use crate::time::MillisSinceOrigin;
@@ -14,7 +14,7 @@ const MAX_VIOLATIONS: u32 = 3;
 
 /// Why a later refusal of the token does not simply mean that it expired.
 #[derive(Debug, Clone)]
-pub(super) enum UnusableAnswer {
+pub(super) enum LostOrUnreadableResponse {
     /// A response was never received whole: it may have been the one with the URLs.
     NotReceived(String),
     /// A response was received whole and could not be read.
@@ -28,6 +28,7 @@ pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: MillisSin
     wait_for_next_poll(token, until, Vec::new(), plan)
 }
 
+/// Waits for the next poll, or until the visit gives up if that is earlier.
 pub(super) fn wait_for_next_poll(
     token: ActiveTokenState,
     until: MillisSinceOrigin,
@@ -38,6 +39,7 @@ pub(super) fn wait_for_next_poll(
     (State::Waiting(token, until), effects)
 }
 
+/// Sends a redeem. The visit waits for its response until it gives up.
 pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitPlan) -> Transition {
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
@@ -45,7 +47,7 @@ pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitPlan) -> Transiti
 }
 
 /// Ends the visit once the redeem in flight is answered, or after [`GRACE`].
-pub(super) fn exit_after_response(
+pub(super) fn schedule_exit_after_redeem(
     token: ActiveTokenState,
     reason: PendingExitReason,
     now: MillisSinceOrigin,
@@ -131,7 +133,7 @@ fn handle_not_ready(
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
-    if let PollMode::Once { token_is_too_old } = plan.mode {
+    if let PollRepetition::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_avatar_associated() {
             return abandon_token(token, "nobody used its code, and it is too old to be used");
         }
@@ -160,19 +162,19 @@ fn handle_not_ready(
 fn handle_redeem_failure(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
-    failure: VisitFailure,
+    failure: VisitStepFailure,
     plan: &VisitPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
-        token.lost_answer = Some(UnusableAnswer::NotReceived(failure.detail.clone()));
-    } else if failure.kind == VisitFailureKind::ProtocolViolation && token.lost_answer.is_none() {
-        token.lost_answer = Some(UnusableAnswer::Unreadable(failure.detail.clone()));
+        token.lost_answer = Some(LostOrUnreadableResponse::NotReceived(failure.detail.clone()));
+    } else if failure.kind == VisitStepFailureKind::ProtocolViolation && token.lost_answer.is_none() {
+        token.lost_answer = Some(LostOrUnreadableResponse::Unreadable(failure.detail.clone()));
     }
-    if let PollMode::Once { token_is_too_old } = plan.mode {
-        return end_keeping_token(token, failure, token_is_too_old, now);
+    if let PollRepetition::Once { token_is_too_old } = plan.mode {
+        return end_undecided_recovery(token, failure, token_is_too_old, now);
     }
-    if failure.kind == VisitFailureKind::CredentialsRefused {
+    if failure.kind == VisitStepFailureKind::CredentialsRefused {
         return token.end_with(Outcome::CredentialsRefused(failure.detail));
     }
     let until = token.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
@@ -196,13 +198,13 @@ fn handle_redeem_failure(
 
 /// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the
 /// visit ends with an outcome that keeps it.
-fn end_keeping_token(
+fn end_undecided_recovery(
     token: ActiveTokenState,
-    failure: VisitFailure,
+    failure: VisitStepFailure,
     token_is_too_old: bool,
     now: MillisSinceOrigin,
 ) -> Transition {
-    let is_our_disk = matches!(failure.kind, VisitFailureKind::Storage | VisitFailureKind::DiskFull);
+    let is_our_disk = matches!(failure.kind, VisitStepFailureKind::Storage | VisitStepFailureKind::DiskFull);
     if token_is_too_old && !is_our_disk {
         return abandon_token(token, &failure.detail);
     }
@@ -216,10 +218,10 @@ fn end_keeping_token(
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
 fn abandon_token(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
-        Some(UnusableAnswer::NotReceived(lost)) => Outcome::PossiblyConsumed(format!(
+        Some(LostOrUnreadableResponse::NotReceived(lost)) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response showed whether the token was spent: {why}"
         )),
-        Some(UnusableAnswer::Unreadable(_)) | None => Outcome::TokenAbandoned(why.to_owned()),
+        Some(LostOrUnreadableResponse::Unreadable(_)) | None => Outcome::TokenAbandoned(why.to_owned()),
     };
     end_or_save_partial(token, outcome)
 }
@@ -241,15 +243,15 @@ fn end_or_save_partial(token: ActiveTokenState, outcome: Outcome) -> Transition 
 /// backend" (GET /redeemExportToken). The token expired, was never known, or was spent by a response that was lost.
 fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     match &token.lost_answer {
-        Some(lost) => lost.outcome_if_refused(),
+        Some(lost) => lost.outcome_of_later_refusal(),
         None if token.has_avatar_failed() => Outcome::AvatarFailed,
         None => Outcome::TokenRefused { was_active: token.progress.is_some() },
     }
 }
 
-impl UnusableAnswer {
+impl LostOrUnreadableResponse {
     /// The outcome of a visit whose token is refused after this.
-    pub(super) fn outcome_if_refused(&self) -> Outcome {
+    pub(super) fn outcome_of_later_refusal(&self) -> Outcome {
         match self {
             Self::NotReceived(how) => Outcome::PossiblyConsumed(how.clone()),
             Self::Unreadable(how) => Outcome::ProtocolViolation(how.clone()),

@@ -1,6 +1,6 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{UnusableAnswer, start_saving, start_saving_partial};
+use super::redeem::{LostOrUnreadableResponse, start_saving, start_saving_partial};
 use super::{ActiveTokenState, Transition, Visit, VisitPlan, end_visit, redeem};
 use crate::event::{MachineEffect, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
@@ -54,7 +54,7 @@ impl Visit {
     /// Rebuilds a visit from what the journal knows, and returns it with what is to be done first.
     ///
     /// The result is in the state in which the same events would have left a live visit, so
-    /// [`super::apply_event_to_visit`] treats both alike. What cannot be continued is ended.
+    /// [`super::advance_visit_machine`] treats both alike. What cannot be continued is ended.
     #[must_use]
     pub fn restore_visit(plan: VisitPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
         let (state, effects) = restore_state(&plan, past);
@@ -62,15 +62,16 @@ impl Visit {
     }
 }
 
+/// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
 fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
     let mut lost_answer = None;
     let mut was_active = false;
     for redeem in past.redeems {
         match redeem {
             EarlierRedeem::Active => (lost_answer, was_active) = (None, true),
-            EarlierRedeem::NotReceived(how) => lost_answer = Some(UnusableAnswer::NotReceived(how)),
+            EarlierRedeem::NotReceived(how) => lost_answer = Some(LostOrUnreadableResponse::NotReceived(how)),
             EarlierRedeem::Unreadable(how) if lost_answer.is_none() => {
-                lost_answer = Some(UnusableAnswer::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
+                lost_answer = Some(LostOrUnreadableResponse::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
             }
             EarlierRedeem::Inconclusive | EarlierRedeem::Unreadable(_) => {}
         }
@@ -86,8 +87,8 @@ fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
     let partial = match past.response {
         Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
         Some(StoredDelivery::UsedPartial(delivery)) => {
-            let lost = lost_answer.unwrap_or_else(|| UnusableAnswer::Unreadable(UNREADABLE.to_owned()));
-            return start_saving_partial(delivery, lost.outcome_if_refused(), Vec::new());
+            let lost = lost_answer.unwrap_or_else(|| LostOrUnreadableResponse::Unreadable(UNREADABLE.to_owned()));
+            return start_saving_partial(delivery, lost.outcome_of_later_refusal(), Vec::new());
         }
         Some(StoredDelivery::Partial(partial)) => Some(partial),
         None => None,
@@ -101,7 +102,7 @@ fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
         return end_visit(Outcome::Interrupted, ended_in, progress);
     };
     if partial.is_some() && lost_answer.is_none() {
-        lost_answer = Some(UnusableAnswer::Unreadable(UNREADABLE.to_owned()));
+        lost_answer = Some(LostOrUnreadableResponse::Unreadable(UNREADABLE.to_owned()));
     }
     let token = ActiveTokenState { progress, lost_answer, partial, ..ActiveTokenState::new(token, plan) };
     redeem::send_redeem(token, plan)

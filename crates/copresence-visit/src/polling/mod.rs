@@ -19,7 +19,7 @@
 //! seed and the same responses give the same times. `benches/polling.rs` measures the policy against other ways of
 //! polling.
 
-mod inspection;
+mod delay_budget;
 mod jitter;
 mod processing;
 #[cfg(test)]

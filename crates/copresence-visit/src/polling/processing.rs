@@ -5,7 +5,7 @@
 //! of visits is always expected to end against the estimate, and more the longer progress does not change. All times
 //! are fractions of the usual time, so that backends of any speed are polled alike.
 
-use super::inspection::poll_interval_within_budget;
+use super::delay_budget::poll_interval_for_delay_budget;
 
 /// Expected seconds that a ready avatar may go unnoticed.
 const UNNOTICED_BUDGET: f64 = 0.06;
@@ -45,7 +45,7 @@ pub(super) struct ProcessingEstimate {
 impl ProcessingEstimate {
     /// First seen in processing at `now`, with `percent` done; at `before` it was not yet in processing.
     pub(super) fn new(now: f64, before: Option<f64>, percent: Option<u8>, usual: f64) -> Self {
-        let share = share_of_percent(percent.unwrap_or(0));
+        let share = fraction_from_percent(percent.unwrap_or(0));
         let estimated = now - share * usual;
         let began = match before {
             None => estimated,
@@ -59,8 +59,8 @@ impl ProcessingEstimate {
     /// Takes the progress reported at `now`.
     pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
-            self.step = common_divisor(self.step, percent);
-            let share = share_of_percent(percent);
+            self.step = greatest_common_divisor(self.step, percent);
+            let share = fraction_from_percent(percent);
             if share > self.share {
                 self.record_progress_rise(now, share);
             } else if share < self.share - 4.0 * SHARE_ERROR {
@@ -72,9 +72,10 @@ impl ProcessingEstimate {
         self.last_poll = now;
     }
 
+    /// Takes a rise to `share` and adds the time that it took to the working time. Longer pauses count as stalls.
     fn record_progress_rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
-        let expected = (share - self.share) * self.estimated_duration().0;
+        let expected = (share - self.share) * self.estimate_duration_and_spread().0;
         let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
         let took = (at - self.reached).clamp(0.0, STALL_FACTOR * expected + unsure);
         self.worked = Some(self.worked.unwrap_or(0.0) + took);
@@ -82,7 +83,7 @@ impl ProcessingEstimate {
     }
 
     /// Estimated seconds of the whole work without stalls, and the σ of its log-normal distribution.
-    fn estimated_duration(&self) -> (f64, f64) {
+    fn estimate_duration_and_spread(&self) -> (f64, f64) {
         let prior = USUAL_SPREAD.powi(-2);
         match self.worked {
             Some(worked) if worked > 0.0 && self.share > 0.0 => {
@@ -97,9 +98,9 @@ impl ProcessingEstimate {
 
     /// Seconds until the next poll.
     pub(super) fn next_interval(&self, now: f64) -> f64 {
-        let (whole, spread) = self.estimated_duration();
+        let (whole, spread) = self.estimate_duration_and_spread();
         let left = (1.0 - self.share) * whole;
-        let step = share_of_percent(self.step.clamp(1, 10));
+        let step = fraction_from_percent(self.step.clamp(1, 10));
         let mut end = self.reached + left - now;
         if self.worked.is_some() {
             // The share has not risen since, so at most one step and the lag can be done.
@@ -121,16 +122,18 @@ impl ProcessingEstimate {
             let surprised = surprise * (1.0 - (-ahead / surprise_scale).exp());
             (estimated + surprised) / remaining
         };
-        poll_interval_within_budget(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
+        poll_interval_for_delay_budget(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
     }
 }
 
-fn share_of_percent(percent: u8) -> f64 {
+/// A percentage as a fraction from 0 to 1.
+fn fraction_from_percent(percent: u8) -> f64 {
     f64::from(percent) / 100.0
 }
 
-fn common_divisor(a: u8, b: u8) -> u8 {
-    if b == 0 { a } else { common_divisor(b, a % b) }
+/// Greatest common divisor of two percentages. It shows in which steps a backend reports progress.
+fn greatest_common_divisor(a: u8, b: u8) -> u8 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ fn any_response() -> impl Strategy<Value = SimulatedResponse> {
     ]
 }
 
-fn extreme_config() -> impl Strategy<Value = PollingConfig> {
+fn any_extreme_config() -> impl Strategy<Value = PollingConfig> {
     (any_duration(), any_duration(), proptest::option::of(any_duration()), any_duration()).prop_map(
         |(fastest, slowest, fixed, usual_processing)| PollingConfig { fastest, slowest, fixed, usual_processing },
     )
@@ -60,11 +60,11 @@ fn extreme_config() -> impl Strategy<Value = PollingConfig> {
 
 /// Plausible configurations more often than extreme ones.
 fn any_config() -> impl Strategy<Value = PollingConfig> {
-    prop_oneof![Just(PollingConfig::default()), extreme_config()]
+    prop_oneof![Just(PollingConfig::default()), any_extreme_config()]
 }
 
 /// Each response comes some time after the poll was due, or before, if the clock was set back.
-fn any_responses() -> impl Strategy<Value = Vec<(SimulatedResponse, u64, bool)>> {
+fn any_timed_responses() -> impl Strategy<Value = Vec<(SimulatedResponse, u64, bool)>> {
     prop::collection::vec((any_response(), 0..90_000_u64, prop::bool::weighted(0.02)), 1..60)
 }
 
@@ -74,7 +74,7 @@ fn saturating_millis(duration: Duration) -> u64 {
 
 proptest! {
     #[test]
-    fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in any_responses()) {
+    fn every_interval_is_within_the_configured_limits(config in any_config(), seed: u64, traffic in any_timed_responses()) {
         let mut polling = PollSchedule::new(config.clone(), seed);
         let mut now = MillisSinceOrigin::from_millis(5_000_000);
         for (response, late, set_back) in traffic {
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in any_responses()) {
+    fn the_same_seed_and_answers_give_the_same_times(config in any_config(), seed: u64, traffic in any_timed_responses()) {
         let mut one = PollSchedule::new(config.clone(), seed);
         let mut other = PollSchedule::new(config, seed);
         let mut now = MillisSinceOrigin::default();
@@ -151,7 +151,7 @@ proptest! {
 }
 
 /// Mean waits in seconds after the first, second, … failure in a row, over many seeds.
-fn mean_backoff(config: &PollingConfig) -> Vec<f64> {
+fn mean_waits_after_failures(config: &PollingConfig) -> Vec<f64> {
     let seeds = 200;
     let mut sums = vec![0.0; 10];
     for seed in 0..seeds {
@@ -170,7 +170,7 @@ fn failures_back_off_to_the_slowest_interval() {
     for config in
         [PollingConfig::default(), PollingConfig { fixed: Some(Duration::from_secs(2)), ..PollingConfig::default() }]
     {
-        let means = mean_backoff(&config);
+        let means = mean_waits_after_failures(&config);
         // Equal means are both at the limit.
         assert!(means.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 30.0), "{means:?}");
         assert!(means[0] < 3.0 && means[9] >= 30.0, "{means:?}");
@@ -178,7 +178,7 @@ fn failures_back_off_to_the_slowest_interval() {
 }
 
 #[test]
-fn retry_after_is_honoured_to_five_minutes() {
+fn retry_after_is_honored_to_five_minutes() {
     let mut polling = PollSchedule::new(PollingConfig::default(), 1);
     let mut after = |seconds| {
         let retry_after = PollResult::Failed { retry_after: Some(Duration::from_secs(seconds)) };

@@ -2,7 +2,7 @@
 
 use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitFailureKind, VisitNotice};
+use copresence_visit::{MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitNotice, VisitStepFailureKind};
 use std::time::Duration;
 
 /// A host whose first redeem is in flight.
@@ -52,14 +52,14 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
         (vec![], "token_refused", 4),
         (vec![RedeemResult::NotReady(Progress::progress_without_avatar())], "token_expired", 4),
         (vec![RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None))], "avatar_failed", 5),
-        (vec![RedeemResult::Failed(failure(VisitFailureKind::Unanswered))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(failure(VisitFailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
-        (vec![RedeemResult::Failed(failure(VisitFailureKind::ProtocolViolation))], "protocol_broken", 9),
-        (vec![RedeemResult::Failed(failure(VisitFailureKind::NeverSent))], "token_refused", 4),
-        (vec![RedeemResult::Failed(failure(VisitFailureKind::BackendFailing))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::GatewayLostAnswer))], "possibly_consumed", 10),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation))], "protocol_broken", 9),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent))], "token_refused", 4),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing))], "token_refused", 4),
         (
             vec![
-                RedeemResult::Failed(failure(VisitFailureKind::Unanswered)),
+                RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered)),
                 RedeemResult::NotReady(Progress::progress_without_avatar()),
             ],
             "token_expired",
@@ -80,12 +80,12 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
 
 #[test]
 fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
-    for kind in [VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation] {
+    for kind in [VisitStepFailureKind::Unanswered, VisitStepFailureKind::ProtocolViolation] {
         for later in [
             None,
-            Some(VisitFailureKind::NeverSent),
-            Some(VisitFailureKind::Unanswered),
-            Some(VisitFailureKind::BackendFailing),
+            Some(VisitStepFailureKind::NeverSent),
+            Some(VisitStepFailureKind::Unanswered),
+            Some(VisitStepFailureKind::BackendFailing),
         ] {
             let refused = || {
                 let mut host = host_with_redeem_in_flight();
@@ -120,7 +120,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
 #[test]
 fn a_usable_response_voids_a_partial_delivery() {
     let mut host = host_with_redeem_in_flight();
-    respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
+    respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
     fire_timer(&mut host);
@@ -132,7 +132,7 @@ fn a_usable_response_voids_a_partial_delivery() {
 fn repeated_unreadable_responses_are_saved_in_part() {
     let mut host = host_with_redeem_in_flight();
     for last in [false, false, true] {
-        respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::ProtocolViolation), partial()));
+        respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::ProtocolViolation), partial()));
         if !last {
             fire_timer(&mut host);
         }
@@ -143,7 +143,7 @@ fn repeated_unreadable_responses_are_saved_in_part() {
 #[test]
 fn an_interruption_keeps_a_partial_delivery_for_recovery() {
     let mut host = host_with_redeem_in_flight();
-    respond(&mut host, RedeemResult::Truncated(failure(VisitFailureKind::Unanswered), partial()));
+    respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
     fire_timer(&mut host);
     host.feed(MachineEvent::Interrupted);
     respond(&mut host, RedeemResult::Refused);
@@ -192,7 +192,7 @@ fn an_avatar_on_its_way_is_saved_without_its_visitor() {
         (RedeemResult::NotReady(making.clone()), true),
         (RedeemResult::NotReady(failed.clone()), false),
         (RedeemResult::NotReady(Progress::progress_without_avatar()), false),
-        (RedeemResult::Failed(failure(VisitFailureKind::NeverSent)), false),
+        (RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)), false),
     ] {
         let mut host = host_with_redeem_in_flight();
         host.feed(MachineEvent::VisitorLeft);
@@ -234,7 +234,7 @@ fn an_interruption_ends_a_visit_whose_visitor_left() {
 fn patience_runs_out_after_failures_in_a_row_only() {
     let mut host = host_with_redeem_in_flight();
     while host.end.is_none() {
-        respond(&mut host, RedeemResult::Failed(failure(VisitFailureKind::NeverSent)));
+        respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)));
         if host.end.is_none() {
             fire_timer(&mut host);
         }
@@ -246,22 +246,22 @@ fn patience_runs_out_after_failures_in_a_row_only() {
 #[test]
 fn few_tokens_are_requested() {
     let mut host = Host::new();
-    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::ProtocolViolation)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitStepFailureKind::ProtocolViolation)));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(9));
     let mut host = Host::new();
-    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Storage)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitStepFailureKind::Storage)));
     assert_eq!(
         host.end.map(|end_state| end_state.exit_code()),
         Some(2),
         "a token that cannot be stored is not requested again"
     );
     let mut host = Host::new();
-    host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::DiskFull)));
+    host.feed(MachineEvent::IssueFailed(failure(VisitStepFailureKind::DiskFull)));
     assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((2, "disk_full")));
     let mut host = Host::new();
     let mut request_count = 1;
     while host.end.is_none() {
-        host.feed(MachineEvent::IssueFailed(failure(VisitFailureKind::Unanswered)));
+        host.feed(MachineEvent::IssueFailed(failure(VisitStepFailureKind::Unanswered)));
         if host.end.is_none() {
             fire_timer(&mut host);
             request_count += 1;
@@ -284,7 +284,7 @@ fn a_visit_whose_visitor_left_ends_when_the_avatar_fails() {
             host.feed(MachineEvent::VisitorLeft);
             fire_timer(&mut host);
         }
-        respond(&mut host, RedeemResult::Failed(failure(VisitFailureKind::Busy)));
+        respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::Busy)));
         assert_eq!(host.end, None, "the avatar is on its way");
         fire_timer(&mut host);
         respond(&mut host, RedeemResult::NotReady(failed.clone()));

@@ -6,8 +6,9 @@ use copresence_protocol::{
     QueuePosition,
 };
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollMode, PollingConfig, RedeemResult,
-    State, TokenRequest, Visit, VisitFailure, VisitFailureKind, VisitNotice, VisitPlan, apply_event_to_visit,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollRepetition, PollingConfig,
+    RedeemResult, State, TokenRequest, Visit, VisitNotice, VisitPlan, VisitStepFailure, VisitStepFailureKind,
+    advance_visit_machine,
 };
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(crate) fn plan() -> VisitPlan {
         give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,
         seed: 7,
-        mode: PollMode::UntilReady,
+        mode: PollRepetition::UntilReady,
     }
 }
 
@@ -47,8 +48,8 @@ pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Opt
     Progress { status, completion: percent.and_then(Percent::new), queue_position: place.map(QueuePosition::new) }
 }
 
-pub(crate) fn failure(kind: VisitFailureKind) -> VisitFailure {
-    VisitFailure::new(kind, "what happened")
+pub(crate) fn failure(kind: VisitStepFailureKind) -> VisitStepFailure {
+    VisitStepFailure::new(kind, "what happened")
 }
 
 /// The effect in flight.
@@ -122,7 +123,7 @@ impl Host {
             self.is_useless = match result {
                 RedeemResult::Refused => true,
                 RedeemResult::Failed(failure) | RedeemResult::Truncated(failure, _) => {
-                    failure.kind == VisitFailureKind::ProtocolViolation
+                    failure.kind == VisitStepFailureKind::ProtocolViolation
                 }
                 _ => false,
             };
@@ -138,7 +139,7 @@ impl Host {
         {
             self.in_flight = InFlight::Nothing;
         }
-        let (visit, effects) = apply_event_to_visit(self.visit.clone(), event, self.now);
+        let (visit, effects) = advance_visit_machine(self.visit.clone(), event, self.now);
         self.visit = visit;
         self.perform(effects);
     }

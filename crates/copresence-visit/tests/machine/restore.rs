@@ -4,7 +4,7 @@ use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, to
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
     EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery, Visit,
-    VisitFailureKind, VisitPlan,
+    VisitPlan, VisitStepFailureKind,
 };
 use proptest::prelude::*;
 
@@ -54,13 +54,13 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
 #[test]
 fn one_response_that_does_not_decide_leaves_the_token_for_later() {
     for (kind, exit) in [
-        (VisitFailureKind::NeverSent, 6),
-        (VisitFailureKind::Unanswered, 6),
-        (VisitFailureKind::Busy, 6),
-        (VisitFailureKind::ProtocolViolation, 6),
-        (VisitFailureKind::CredentialsRefused, 3),
-        (VisitFailureKind::Storage, 2),
-        (VisitFailureKind::DiskFull, 2),
+        (VisitStepFailureKind::NeverSent, 6),
+        (VisitStepFailureKind::Unanswered, 6),
+        (VisitStepFailureKind::Busy, 6),
+        (VisitStepFailureKind::ProtocolViolation, 6),
+        (VisitStepFailureKind::CredentialsRefused, 3),
+        (VisitStepFailureKind::Storage, 2),
+        (VisitStepFailureKind::DiskFull, 2),
     ] {
         assert_eq!(
             end_after_redeem(past_visit(vec![]), RedeemResult::Failed(failure(kind))).exit_code(),
@@ -82,12 +82,12 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
 fn a_token_that_is_too_old_is_abandoned() {
     let lost = vec![EarlierRedeem::NotReceived("reset".into())];
     for (redeems, result, exit) in [
-        (vec![], RedeemResult::Failed(failure(VisitFailureKind::NeverSent)), 4),
-        (vec![], RedeemResult::Failed(failure(VisitFailureKind::GatewayLostAnswer)), 10),
-        (lost.clone(), RedeemResult::Failed(failure(VisitFailureKind::BackendFailing)), 10),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)), 4),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::GatewayLostAnswer)), 10),
+        (lost.clone(), RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)), 10),
         (lost, RedeemResult::NotReady(Progress::progress_without_avatar()), 4),
         (vec![], RedeemResult::NotReady(Progress::progress_without_avatar()), 4),
-        (vec![], RedeemResult::Failed(failure(VisitFailureKind::DiskFull)), 2),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::DiskFull)), 2),
     ] {
         let mut host = recover_host(past_visit(redeems), true);
         host.feed(MachineEvent::Redeemed(result.clone()));
@@ -145,10 +145,10 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
     match result {
         RedeemResult::NotReady(_) => EarlierRedeem::Active,
         RedeemResult::Failed(failure) => match failure.kind {
-            VisitFailureKind::Unanswered | VisitFailureKind::GatewayLostAnswer => {
+            VisitStepFailureKind::Unanswered | VisitStepFailureKind::GatewayLostAnswer => {
                 EarlierRedeem::NotReceived(failure.detail.clone())
             }
-            VisitFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
+            VisitStepFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
             _ => EarlierRedeem::Inconclusive,
         },
         RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
@@ -157,12 +157,12 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
 
 fn any_undecided_result() -> impl Strategy<Value = RedeemResult> {
     let kinds = vec![
-        VisitFailureKind::NeverSent,
-        VisitFailureKind::Unanswered,
-        VisitFailureKind::Busy,
-        VisitFailureKind::BackendFailing,
-        VisitFailureKind::GatewayLostAnswer,
-        VisitFailureKind::ProtocolViolation,
+        VisitStepFailureKind::NeverSent,
+        VisitStepFailureKind::Unanswered,
+        VisitStepFailureKind::Busy,
+        VisitStepFailureKind::BackendFailing,
+        VisitStepFailureKind::GatewayLostAnswer,
+        VisitStepFailureKind::ProtocolViolation,
     ];
     prop_oneof![
         super::turns::any_progress().prop_map(RedeemResult::NotReady),

@@ -2,29 +2,30 @@
 
 use super::host::{delivery, failure, partial, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
-use copresence_visit::{MachineEvent, RedeemResult, VisitFailure, VisitFailureKind};
+use copresence_visit::{MachineEvent, RedeemResult, VisitStepFailure, VisitStepFailureKind};
 use proptest::prelude::*;
 use std::time::Duration;
 
-pub(crate) fn any_failure() -> impl Strategy<Value = VisitFailure> {
+pub(crate) fn any_failure() -> impl Strategy<Value = VisitStepFailure> {
     let kinds = prop_oneof![
-        4 => Just(VisitFailureKind::NeverSent),
-        4 => Just(VisitFailureKind::Unanswered),
-        2 => Just(VisitFailureKind::Busy),
-        2 => Just(VisitFailureKind::BackendFailing),
-        2 => Just(VisitFailureKind::GatewayLostAnswer),
-        1 => Just(VisitFailureKind::CredentialsRefused),
-        2 => Just(VisitFailureKind::ProtocolViolation),
-        1 => Just(VisitFailureKind::Storage),
-        1 => Just(VisitFailureKind::DiskFull),
+        4 => Just(VisitStepFailureKind::NeverSent),
+        4 => Just(VisitStepFailureKind::Unanswered),
+        2 => Just(VisitStepFailureKind::Busy),
+        2 => Just(VisitStepFailureKind::BackendFailing),
+        2 => Just(VisitStepFailureKind::GatewayLostAnswer),
+        1 => Just(VisitStepFailureKind::CredentialsRefused),
+        2 => Just(VisitStepFailureKind::ProtocolViolation),
+        1 => Just(VisitStepFailureKind::Storage),
+        1 => Just(VisitStepFailureKind::DiskFull),
     ];
     (kinds, proptest::option::of(0u64..10_000))
-        .prop_map(|(kind, after)| VisitFailure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
+        .prop_map(|(kind, after)| VisitStepFailure { retry_after: after.map(Duration::from_secs), ..failure(kind) })
 }
 
 /// A failure after which a part of the response is known.
-pub(crate) fn any_truncation() -> impl Strategy<Value = VisitFailure> {
-    prop::sample::select(vec![VisitFailureKind::Unanswered, VisitFailureKind::ProtocolViolation]).prop_map(failure)
+pub(crate) fn any_truncation() -> impl Strategy<Value = VisitStepFailure> {
+    prop::sample::select(vec![VisitStepFailureKind::Unanswered, VisitStepFailureKind::ProtocolViolation])
+        .prop_map(failure)
 }
 
 pub(crate) fn any_progress() -> impl Strategy<Value = Progress> {
@@ -50,7 +51,7 @@ pub(crate) fn any_redeem() -> impl Strategy<Value = RedeemResult> {
 /// One turn: how the effect in flight ends, whether the timer fires instead, and an unexpected event.
 #[derive(Debug, Clone)]
 pub(crate) struct Turn {
-    pub(crate) issue: Result<(), VisitFailure>,
+    pub(crate) issue: Result<(), VisitStepFailure>,
     pub(crate) redeem: RedeemResult,
     pub(crate) saving: Saving,
     /// Whether the timer fires before the effect in flight ends.

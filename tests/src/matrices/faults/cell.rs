@@ -273,7 +273,7 @@ fn check_partial_avatar(folder: &Path) -> Vec<String> {
 /// complete at the [`LAST_POLL`].
 fn simulate_phone(sandbox: &Sandbox) {
     let polls = AtomicU32::new(0);
-    sandbox.watch_requests(move |sandbox, line| {
+    sandbox.add_request_watcher(move |sandbox, line| {
         if line.path == "/redeemExportToken" {
             match polls.fetch_add(1, Ordering::SeqCst) + 1 {
                 1 => associate_avatars(sandbox),

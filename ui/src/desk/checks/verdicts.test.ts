@@ -4,7 +4,7 @@ import type { CheckView } from '../../generated/view';
 import {
   CHECK_STATES,
   countChecksByState,
-  parseFinding,
+  parseExpectedAndReceived,
   sortFailedChecksFirst,
   stateOfCheck,
 } from './verdicts';
@@ -80,10 +80,13 @@ it('sorts failures first, MUST before SHOULD', () => {
 });
 
 it('parses a finding that says what was expected', () => {
-  expect(parseFinding('expected: 400; came: 500 (step 3)')).toEqual({
+  expect(parseExpectedAndReceived('expected: 400; came: 500 (step 3)')).toEqual({
     expected: '400',
     came: '500 (step 3)',
   });
-  expect(parseFinding('expected 400, came 200 with `x`')).toEqual({ expected: '400', came: '200 with `x`' });
-  expect(parseFinding('3 answers were looked at')).toBeNull();
+  expect(parseExpectedAndReceived('expected 400, came 200 with `x`')).toEqual({
+    expected: '400',
+    came: '200 with `x`',
+  });
+  expect(parseExpectedAndReceived('3 answers were looked at')).toBeNull();
 });

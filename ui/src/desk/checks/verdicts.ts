@@ -77,7 +77,7 @@ export function sortFailedChecksFirst(checks: readonly CheckView[]): CheckView[]
 }
 
 /** The parts of a finding of the form `expected …; came …`; null for any other. */
-export function parseFinding(finding: string): { expected: string; came: string } | null {
+export function parseExpectedAndReceived(finding: string): { expected: string; came: string } | null {
   const found = /^expected:? (.*?)(?:;|,| —)? (?:but )?came:? (.*)$/is.exec(finding);
   return found ? { expected: found[1] ?? '', came: found[2] ?? '' } : null;
 }

@@ -81,21 +81,21 @@ describe('the inspector', () => {
   });
 
   it('is navigated by gamepad', async () => {
-    const { deskLock } = await inspector();
+    const { deskOverlay } = await inspector();
     byTestId('lines').focus();
-    deskLock.gamepadHandler?.('down');
-    deskLock.gamepadHandler?.('down');
+    deskOverlay.gamepadHandler?.('down');
+    deskOverlay.gamepadHandler?.('down');
     await tick();
     expect(chosen()).toBe('exchange-1');
-    deskLock.gamepadHandler?.('confirm');
+    deskOverlay.gamepadHandler?.('confirm');
     await waitFor(() => expect(focusedTestId()).toBe('detail'));
-    deskLock.gamepadHandler?.('back');
+    deskOverlay.gamepadHandler?.('back');
     expect(focusedTestId()).toBe('lines');
-    deskLock.gamepadHandler?.('back');
+    deskOverlay.gamepadHandler?.('back');
     expect(focusedTestId()).toBe('section-inspector');
-    expect(deskLock.isOpen).toBe(true);
-    deskLock.gamepadHandler?.('back');
-    expect(deskLock.isOpen).toBe(false);
+    expect(deskOverlay.isOpen).toBe(true);
+    deskOverlay.gamepadHandler?.('back');
+    expect(deskOverlay.isOpen).toBe(false);
   });
 
   it('filters by text, call and unmet requirements', async () => {

@@ -35,7 +35,7 @@ export function formatJsonLines(body: string): JsonLine[] | null {
     if (lines.length < MAX_LINES) lines.push(line);
   };
 
-  function value(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
+  function pushValueLines(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
     const token = take();
     if (token !== '{' && token !== '[') {
       push({ depth, pointer, pieces: [...lead, jsonScalarToken(token), ...trail()] });
@@ -51,14 +51,14 @@ export function formatJsonLines(body: string): JsonLine[] | null {
     const comma = () => (peek() === ',' ? [mark(take())] : []);
     for (let index = 0; peek() !== close && at < tokens.length; index += 1) {
       if (token === '[') {
-        value(depth + 1, `${pointer}/${index}`, [], comma);
+        pushValueLines(depth + 1, `${pointer}/${index}`, [], comma);
         continue;
       }
       const key = take();
       take();
-      value(
+      pushValueLines(
         depth + 1,
-        `${pointer}/${escapePointerKey(key)}`,
+        `${pointer}/${jsonPointerSegment(key)}`,
         [{ kind: 'key', text: key }, mark(': ')],
         comma,
       );
@@ -66,7 +66,7 @@ export function formatJsonLines(body: string): JsonLine[] | null {
     take();
     push({ depth, pointer: null, pieces: [mark(close), ...trail()] });
   }
-  value(0, '', [], () => []);
+  pushValueLines(0, '', [], () => []);
   return lines;
 }
 
@@ -103,10 +103,11 @@ export function isBodyRequirement({ at }: RequirementView): boolean {
 }
 
 /** Converts a JSON string literal into a segment of a JSON Pointer (RFC 6901). */
-function escapePointerKey(key: string): string {
+function jsonPointerSegment(key: string): string {
   return (JSON.parse(key) as string).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
+/** The token of a string, a number, or one of true, false and null. */
 function jsonScalarToken(token: string): JsonToken {
   if (token.startsWith('"')) return { kind: 'string', text: token };
   return { kind: /^[tfn]/.test(token) ? 'word' : 'number', text: token };

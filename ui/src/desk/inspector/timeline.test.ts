@@ -8,14 +8,14 @@ import {
   placeRequirementsOnLines,
 } from './json-lines';
 import {
-  downloadedFileName,
+  downloadedFileNameOrType,
   entryStartMillis,
   exchangeRating,
   fileNamesBySize,
   hasUnmetRequirement,
   matchesTimelineFilter,
-  positionInSpan,
-  summariseStep,
+  perMilleInSpan,
+  summarizeStep,
   type TimelineFilter,
   timeSpanOfVisit,
   toTimelineRows,
@@ -85,9 +85,9 @@ describe('the timeline', () => {
     });
     const span = timeSpanOfVisit(1000, [{ kind: 'exchange', exchange: late }]);
     expect(span).toEqual({ from: 1000, length: 6000 });
-    expect(positionInSpan(span, 4000)).toBe(500);
-    expect(positionInSpan(span, -1)).toBe(0);
-    expect(positionInSpan(span, 99_000)).toBe(1000);
+    expect(perMilleInSpan(span, 4000)).toBe(500);
+    expect(perMilleInSpan(span, -1)).toBe(0);
+    expect(perMilleInSpan(span, 99_000)).toBe(1000);
   });
 
   it('is sorted by start', () => {
@@ -110,7 +110,7 @@ describe('the timeline', () => {
       entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
     );
     const brought = (of: TimelineEntry[]) =>
-      downloads.map((one) => downloadedFileName(one, fileNamesBySize(of)));
+      downloads.map((one) => downloadedFileNameOrType(one, fileNamesBySize(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
     // Before a step names it, the content type is shown.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
@@ -119,9 +119,9 @@ describe('the timeline', () => {
       ['Content-Length', '7'],
       ['Content-Range', 'bytes 363950-363956/363957'],
     ];
-    expect(first && downloadedFileName({ ...first, response_headers: rest }, fileNamesBySize(entries))).toBe(
-      'avatar.png',
-    );
+    expect(
+      first && downloadedFileNameOrType({ ...first, response_headers: rest }, fileNamesBySize(entries)),
+    ).toBe('avatar.png');
     // Two files of the same size cannot be resultText apart.
     const twin: TimelineEntry = {
       kind: 'step',
@@ -131,17 +131,17 @@ describe('the timeline', () => {
     };
     expect(brought([...entries, twin])[0]).toBe('image/png');
     const poll = entries.find((entry) => entry.kind === 'exchange');
-    expect(poll?.kind === 'exchange' && downloadedFileName(poll.exchange, new Map())).toBeNull();
+    expect(poll?.kind === 'exchange' && downloadedFileNameOrType(poll.exchange, new Map())).toBeNull();
   });
 
   it('summarises a step and a URL', () => {
     expect(
-      summariseStep(
+      summarizeStep(
         '{"event":"retrying","visit":"v","at":"2026-11-22T10:00:00Z","code":"busy","attempt":3,"x":null,"l":[1]}',
       ),
     ).toBe('code busy, attempt 3, l [1]');
     const status = (completion_status: string, completion_progress: number, queue_position: number | null) =>
-      summariseStep(
+      summarizeStep(
         JSON.stringify({
           event: 'status',
           completion_status,
@@ -154,7 +154,7 @@ describe('the timeline', () => {
     expect(status('processing', 73, -1)).toBe('processing 73 %');
     expect(status('no_associated_avatar', -1, -1)).toBe('no_associated_avatar');
     expect(status('in_queue', 0, null)).toBe('in_queue');
-    expect(summariseStep('no json')).toBe('no json');
+    expect(summarizeStep('no json')).toBe('no json');
     expect(urlPath('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
     expect(urlPath('…')).toBe('…');
   });

@@ -86,7 +86,7 @@ export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[])
 }
 
 /** The position in a time span, 0 to 1000. */
-export function positionInSpan({ from, length }: TimeSpan, at: number): number {
+export function perMilleInSpan({ from, length }: TimeSpan, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 
@@ -117,7 +117,7 @@ export function fileNamesBySize(entries: readonly TimelineEntry[]): Map<number, 
 }
 
 /** The name of the downloaded file, found by its size; else its content type. The URL is masked. */
-export function downloadedFileName(
+export function downloadedFileNameOrType(
   { call, response_headers }: ExchangeView,
   files: ReadonlyMap<number, string | null>,
 ): string | null {
@@ -128,7 +128,7 @@ export function downloadedFileName(
 }
 
 /** A step without its name and time: the avatar's progress in short form, otherwise the remaining fields. */
-export function summariseStep(line: string): string {
+export function summarizeStep(line: string): string {
   try {
     const { event, visit: _, at: __, ...rest } = JSON.parse(line) as Record<string, unknown>;
     if (event === 'status') {

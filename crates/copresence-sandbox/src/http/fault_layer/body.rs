@@ -69,7 +69,7 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
     let whole = body_length(&response).unwrap_or(0);
     if by >= 0 {
         return with_cut_body(response, whole, CutMethod::Close, control)
-            .with_content_length(whole.saturating_add(by.unsigned_abs()));
+            .with_content_length_header(whole.saturating_add(by.unsigned_abs()));
     }
     if whole == 0 {
         return response;
@@ -89,7 +89,7 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
                 rest.extend_from_slice(&more);
             }
             if let Some(control) = &control {
-                control.close_after_sending(rest.freeze());
+                control.request_close_after_sending(rest.freeze());
             }
             Ok(Some((chunk, (body, 0, control))))
         })
@@ -97,7 +97,7 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
 }
 
 /// Adds filler to the body without end.
-pub(super) fn with_endless_body(response: Response) -> Response {
+pub(super) fn with_endless_filler(response: Response) -> Response {
     let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let filler = Bytes::from(vec![if json { b' ' } else { 0 }; CHUNK_BYTES]);
     replace_body(response, None, |body| {
@@ -146,6 +146,7 @@ pub(super) fn with_content_encoding(mut response: Response, coding: &str, only_c
     })
 }
 
+/// Encodes a body chunk by chunk, with gzip or deflate.
 enum ContentEncoder {
     Gzip(GzEncoder<Vec<u8>>),
     Deflate(ZlibEncoder<Vec<u8>>),
@@ -161,6 +162,7 @@ impl ContentEncoder {
         .into())
     }
 
+    /// Ends the encoding; returns the last encoded bytes.
     fn finish_encoding(self) -> io::Result<Bytes> {
         Ok(match self {
             Self::Gzip(to) => to.finish()?,
@@ -186,8 +188,8 @@ pub(super) async fn drain_response(response: Response) {
 /// Ends a response before its promised end. Returns only if there is no connection to end.
 async fn end_connection_early(by: CutMethod, control: Option<&ConnectionControl>) {
     match (by, control) {
-        (CutMethod::Close, Some(control)) => control.close_after_sending(Bytes::new()),
-        (CutMethod::Reset, Some(control)) => control.reset_after_flush(),
+        (CutMethod::Close, Some(control)) => control.request_close_after_sending(Bytes::new()),
+        (CutMethod::Reset, Some(control)) => control.request_reset_after_flush(),
         (CutMethod::Silence, _) => {}
         (_, None) => return,
     }
@@ -203,17 +205,18 @@ where
     head.headers.remove(header::CONTENT_LENGTH);
     let response = Response::from_parts(head, Body::from_stream(change(body.into_data_stream())));
     match promised {
-        Some(length) => response.with_content_length(length),
+        Some(length) => response.with_content_length_header(length),
         None => response,
     }
 }
 
+/// Sets the `Content-Length` of a response without changing its body.
 trait WithContentLength {
-    fn with_content_length(self, length: u64) -> Self;
+    fn with_content_length_header(self, length: u64) -> Self;
 }
 
 impl WithContentLength for Response {
-    fn with_content_length(mut self, length: u64) -> Self {
+    fn with_content_length_header(mut self, length: u64) -> Self {
         self.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         self
     }
@@ -223,6 +226,7 @@ async fn next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>>
     body.next().await.transpose().map_err(io::Error::other)
 }
 
+/// The error that makes the HTTP stack abort a response.
 fn fault_io_error() -> io::Error {
     io::Error::other("a fault of the sandbox ends this response")
 }

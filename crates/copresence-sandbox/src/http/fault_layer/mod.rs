@@ -5,7 +5,7 @@ mod response;
 
 use super::request_logging::{AppliedFaultNames, UnsentResponseMarker};
 use crate::connection::ConnectionControl;
-use crate::faults::{AppliedFault, Effect, Endpoint, RequestAttributes, draw_delay_ms};
+use crate::faults::{Effect, Endpoint, RequestAttributes, SelectedFault, draw_delay_ms};
 use crate::sandbox::Sandbox;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -46,7 +46,7 @@ pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Re
 
 /// Determines the attributes of a request, counts it, and returns the faults to apply. Empty if no fault can apply
 /// to its endpoint.
-fn select_faults_for_request(sandbox: &Sandbox, request: &Request) -> Vec<AppliedFault> {
+fn select_faults_for_request(sandbox: &Sandbox, request: &Request) -> Vec<SelectedFault> {
     let path = request.uri().path();
     let Some(on) = Endpoint::endpoint_of_request(request.method().as_str(), path) else { return Vec::new() };
     let mut parts = path.split('/').skip(2);
@@ -66,7 +66,7 @@ fn select_faults_for_request(sandbox: &Sandbox, request: &Request) -> Vec<Applie
 
 /// Applies a fault before the backend: a response in its place, a delay, or a changed request.
 async fn apply_before_backend(
-    applied: &mut AppliedFault,
+    applied: &mut SelectedFault,
     request: &mut Request,
     control: Option<&ConnectionControl>,
 ) -> Option<Response> {
@@ -96,7 +96,7 @@ async fn apply_before_backend(
         }
         Effect::WrongRange { by } => {
             let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
-            if let Some((start, rest)) = range.and_then(parse_range_start) {
+            if let Some((start, rest)) = range.and_then(parse_range_start_and_rest) {
                 let moved = format!("bytes={}{rest}", start.saturating_add_signed(*by));
                 set_request_header(request, header::RANGE, &moved);
             }
@@ -114,11 +114,11 @@ async fn apply_before_backend(
 
 /// Applies a fault after the backend: changes, replaces or drops the response.
 async fn apply_after_backend(
-    applied: AppliedFault,
+    applied: SelectedFault,
     response: Response,
     control: Option<&ConnectionControl>,
 ) -> Response {
-    let AppliedFault { fault, mut rng } = applied;
+    let SelectedFault { fault, mut rng } = applied;
     match &fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: true } => {
             body::drain_response(response).await;
@@ -143,7 +143,7 @@ async fn apply_after_backend(
         Effect::CutBody { after, by } => body::with_cut_body(response, *after, *by, control.cloned()),
         Effect::SlowBody { bytes_per_second } => body::with_slow_body(response, *bytes_per_second),
         Effect::WrongLength { by } => body::with_wrong_length(response, *by, control.cloned()),
-        Effect::Huge {} => body::with_endless_body(response),
+        Effect::Huge {} => body::with_endless_filler(response),
         Effect::Garbage { bytes } => body::with_garbage_body(response, *bytes, rng).await,
         Effect::WrongShape { field, becomes } => {
             response::with_changed_field(response, field.as_deref(), becomes.as_ref(), &mut rng).await
@@ -155,6 +155,7 @@ async fn apply_after_backend(
     }
 }
 
+/// Waits for the delay that the fault gives or that is drawn for it.
 async fn sleep_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>, rng: &mut ChaCha8Rng) {
     tokio::time::sleep(Duration::from_millis(draw_delay_ms(ms, median_ms, sigma, rng))).await;
 }
@@ -167,7 +168,7 @@ fn set_request_header(request: &mut Request, name: header::HeaderName, value: &s
 }
 
 /// The start of a `Range` with one part, and the rest after it: `bytes=100-` gives 100 and `-`.
-fn parse_range_start(range: &str) -> Option<(u64, &str)> {
+fn parse_range_start_and_rest(range: &str) -> Option<(u64, &str)> {
     let rest = range.strip_prefix("bytes=")?;
     let end = rest.find('-')?;
     Some((rest[..end].trim().parse().ok()?, &rest[end..]))
@@ -177,7 +178,7 @@ fn parse_range_start(range: &str) -> Option<(u64, &str)> {
 /// fails.
 fn reset_connection(control: Option<&ConnectionControl>) -> Response {
     let mut response = if let Some(control) = control {
-        control.reset_now();
+        control.request_immediate_reset();
         // Any response: writing it triggers the reset.
         Response::default()
     } else {
@@ -194,9 +195,9 @@ mod tests {
 
     #[test]
     fn range_start_is_parsed() {
-        assert_eq!(parse_range_start("bytes=100-"), Some((100, "-")));
-        assert_eq!(parse_range_start("bytes=0-99"), Some((0, "-99")));
-        assert_eq!(parse_range_start("bytes=-5"), None);
-        assert_eq!(parse_range_start("pages=1-2"), None);
+        assert_eq!(parse_range_start_and_rest("bytes=100-"), Some((100, "-")));
+        assert_eq!(parse_range_start_and_rest("bytes=0-99"), Some((0, "-99")));
+        assert_eq!(parse_range_start_and_rest("bytes=-5"), None);
+        assert_eq!(parse_range_start_and_rest("pages=1-2"), None);
     }
 }

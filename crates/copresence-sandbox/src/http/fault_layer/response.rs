@@ -1,7 +1,7 @@
 //! Responses in place of the backend's, and changes to the head and JSON of a response.
 
 use super::super::error::NO_STORE;
-use crate::faults::{FieldChange, RetryAfter, change_field};
+use crate::faults::{FieldChange, RetryAfter, change_json_field};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 /// Maximum size of a JSON response that can be changed, in bytes.
 const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
 
+/// Builds the response of the effect `status`; without a given body, an error in the backend's form.
 pub(super) fn status_response(
     code: u16,
     retry_after: Option<&RetryAfter>,
@@ -55,6 +56,7 @@ pub(super) fn redirect_response(to: &str, code: u16) -> Response {
     response
 }
 
+/// Changes one field of a JSON response; leaves other responses as they are.
 pub(super) async fn with_changed_field(
     response: Response,
     field: Option<&str>,
@@ -68,7 +70,7 @@ pub(super) async fn with_changed_field(
     let Ok(mut json) = serde_json::from_slice(&bytes) else {
         return Response::from_parts(head, Body::from(bytes));
     };
-    change_field(&mut json, field, becomes, rng);
+    change_json_field(&mut json, field, becomes, rng);
     head.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(head, Body::from(json.to_string()))
 }
@@ -90,6 +92,7 @@ pub(super) fn with_changed_headers(
     response
 }
 
+/// Replaces the `ETag` by a random one, if there is one.
 pub(super) fn with_changed_etag(mut response: Response, rng: &mut ChaCha8Rng) -> Response {
     if response.headers().contains_key(header::ETAG)
         && let Ok(another) = HeaderValue::from_str(&format!("\"{:032x}\"", rng.random::<u128>()))

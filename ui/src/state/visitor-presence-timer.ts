@@ -6,7 +6,7 @@ import { ATTENDANCE_SECONDS } from './idle-limits';
  * Time since the last sign of a person: an input, or a change of screen that a person caused. Screens that change on
  * their own while the avatar is made and downloaded do not count, nor does the first screen of a loaded page.
  */
-export class AttendanceTimer {
+export class VisitorPresenceTimer {
   #lastActivity = Number.NEGATIVE_INFINITY;
 
   /** Notes an input. */
@@ -32,7 +32,7 @@ export class AttendanceTimer {
 }
 
 /** The timer of this page. */
-export const attendanceTimer = new AttendanceTimer();
+export const visitorPresenceTimer = new VisitorPresenceTimer();
 
 /** Whether this screen changes without a person: while the avatar is made or its files are saved. */
 function isAutomaticScreen(screen: Screen): boolean {

@@ -10,9 +10,9 @@ const CORNER = { x: 0.07, y: 0.1 };
 
 /**
  * Whether the PIN pad or the desk covers the stage, the inputs that open it (F10, corner touches), and the
- * handlers that receive input while it does. The PIN lock itself is in `DeskStore.lockView`.
+ * handlers that receive input while it is open. The PIN lock itself is in `DeskStore.lockView`.
  */
-export class DeskLock {
+export class DeskOverlay {
   /** Whether the PIN pad or the desk covers the stage. */
   isOpen = $state(false);
   /** Receives gamepad input while the desk is open. */
