@@ -38,8 +38,8 @@ impl NginxServer {
 
     fn prepare(backend_port: u16) -> Result<Self, HarnessError> {
         let root = tempfile::Builder::new().prefix("copresence-peer-nginx-").tempdir()?;
-        let port = ReservedPort::reserve_port()?.port_for_child_process();
-        let tls_port = ReservedPort::reserve_port()?.port_for_child_process();
+        let port = ReservedPort::reserve_port()?.hand_over_to_child_process();
+        let tls_port = ReservedPort::reserve_port()?.hand_over_to_child_process();
         let template = std::fs::read_to_string(scripts_dir().join("nginx/nginx.conf"))?;
         let config = template
             .replace("@ROOT@", &root.path().to_string_lossy())

@@ -18,7 +18,7 @@ impl ProxyServer {
     /// Starts a proxy with these options of mitmdump. It connects to 127.0.0.1 for every host name.
     pub(crate) fn start(options: &[&str]) -> Result<Self, HarnessError> {
         let config = tempfile::Builder::new().prefix("copresence-peer-proxy-").tempdir()?;
-        let port = ReservedPort::reserve_port()?.port_for_child_process();
+        let port = ReservedPort::reserve_port()?.hand_over_to_child_process();
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut proxy = Self { process: None, port, options, config };
         proxy.start_again()?;

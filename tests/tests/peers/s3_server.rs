@@ -27,7 +27,7 @@ impl S3Server {
             std::fs::create_dir_all(files.path().join("files").join(encoding))?;
             std::fs::write(files.path().join("files").join(encoding).join("avatar.glb"), content)?;
         }
-        let port = ReservedPort::reserve_port()?.port_for_child_process();
+        let port = ReservedPort::reserve_port()?.hand_over_to_child_process();
         let mut server = Self { process: None, port, bytes_per_second, files };
         server.start_again()?;
         Ok(server)
