@@ -11,7 +11,8 @@ use copresence_store::{
     StoreError, VisitId, VisitLimits,
 };
 use futures_util::StreamExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Maximum consecutive attempts without progress before a download is abandoned.
 const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
