@@ -87,6 +87,14 @@ impl ApiClient {
         Self { shared: self.shared.clone(), transport: self.transport.with_recorder(recorder) }
     }
 
+    /// The same client with a simulated network. Clones of it use the same network.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn with_simulated_network(mut self, network: Arc<dyn crate::simulation::SimulatedNetwork>) -> Self {
+        self.transport.simulated_network = Some(network);
+        self
+    }
+
     /// Generates one Export Token, which is billed.
     ///
     /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a

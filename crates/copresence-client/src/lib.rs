@@ -32,6 +32,8 @@ pub mod redact;
 mod request_plan;
 mod response;
 mod setup_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod tls_roots;
 mod transport;
 mod transport_error;
