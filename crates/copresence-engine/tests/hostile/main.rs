@@ -376,7 +376,9 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     );
     for to in ["file:///etc/passwd", "ftp://x/", "//", "http://[", "\\\\evil\\share", "gopher://x"] {
         let head = format!("HTTP/1.1 302 X\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n");
-        add(&format!("a file sent on to {to}"), file(vec![ScriptedAct::Say(head.into_bytes())]), &[7]);
+        // This one is a host, whose name may be resolved later.
+        let exits: &[u8] = if to == "\\\\evil\\share" { &[6] } else { &[7] };
+        add(&format!("a file sent on to {to}"), file(vec![ScriptedAct::Say(head.into_bytes())]), exits);
     }
     let round = format!("HTTP/1.1 302 X\r\nLocation: /{}\r\nContent-Length: 0\r\n\r\n", case());
     add("a file sent round in circles", file(vec![ScriptedAct::Say(round.into_bytes())]), &[7]);
