@@ -7,7 +7,7 @@
 use super::download_coordinator::{DownloadCoordinator, RetryDecision};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
-use copresence_client::{DownloadError, OpenedDownload, ResumePoint};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
@@ -167,20 +167,22 @@ fn check_file_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Resu
 
 /// Whether a retry of the same URL may help: everything but a refusal of the URL and content that is not the file.
 fn is_retryable(failure: &DownloadError) -> bool {
-    match failure {
-        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => true,
+    match failure.kind {
+        DownloadErrorKind::NeverSent(_)
+        | DownloadErrorKind::ResponseLost(_)
+        | DownloadErrorKind::Interrupted { .. } => true,
         // 202: the file is still being made.
-        DownloadError::ErrorStatus { status, .. } => matches!(status, 202 | 408 | 425 | 429 | 500..),
-        DownloadError::RangeNotSatisfiable { .. }
-        | DownloadError::RedirectNotFollowed { .. }
-        | DownloadError::InvalidResponse(_) => false,
+        DownloadErrorKind::ErrorStatus { status, .. } => matches!(status, 202 | 408 | 425 | 429 | 500..),
+        DownloadErrorKind::RangeNotSatisfiable { .. }
+        | DownloadErrorKind::RedirectNotFollowed { .. }
+        | DownloadErrorKind::InvalidResponse(_) => false,
     }
 }
 
 /// `Retry-After` of the response.
 fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
-    match failure {
-        DownloadError::ErrorStatus { retry_after, .. } => *retry_after,
+    match failure.kind {
+        DownloadErrorKind::ErrorStatus { retry_after, .. } => retry_after,
         _ => None,
     }
 }
@@ -194,7 +196,10 @@ fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
 
 /// Whether the file server, or one that it redirected to, responded to the request.
 fn has_response(failure: &DownloadError) -> bool {
-    !matches!(failure, DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. })
+    !matches!(
+        failure.kind,
+        DownloadErrorKind::NeverSent(_) | DownloadErrorKind::ResponseLost(_) | DownloadErrorKind::Interrupted { .. }
+    )
 }
 
 /// Why one request did not complete the file.
@@ -246,7 +251,7 @@ impl RetryableFailure {
 
 impl From<&DownloadError> for RetryableFailure {
     fn from(failure: &DownloadError) -> Self {
-        let is_unsent = matches!(failure, DownloadError::NeverSent(_));
+        let is_unsent = matches!(failure.kind, DownloadErrorKind::NeverSent(_));
         Self {
             why: failure.to_string(),
             requested_pause: requested_retry_delay(failure),
@@ -278,30 +283,33 @@ impl FileDownload<'_> {
             let failure = match result {
                 Ok(()) => return Ok(partial),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
-                Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
-                    if total == offset =>
-                {
+                Err(AttemptError::Download(DownloadError {
+                    kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
+                    ..
+                })) if total == offset => {
                     return Ok(partial);
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::lost_file(self.describe_failure(&failure.to_string())));
+                    return Err(FileFailure::lost_file(failure.to_string()));
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
-                    let why = format!("the server announced {total} bytes and sent more");
-                    return Err(FileFailure::lost_file(self.describe_failure(&why)));
+                    let server = self.file.url.url_origin();
+                    return Err(FileFailure::lost_file(format!("{server} announced {total} bytes and sent more")));
                 }
                 Err(AttemptError::TooSlow) => RetryableFailure::failure_after_response(format!(
-                    "too slow: {} bytes were received in {} ms",
+                    "{} is too slow: {} bytes were received in {} ms",
+                    self.file.url.url_origin(),
                     partial.resume_offset().saturating_sub(offset),
                     began.elapsed().as_millis()
                 )),
-                Err(AttemptError::Changed) => RetryableFailure::failure_after_response(
-                    "the file changed on the server during the download".to_owned(),
-                ),
+                Err(AttemptError::Changed) => RetryableFailure::failure_after_response(format!(
+                    "the file changed on {} during the download",
+                    self.file.url.url_origin()
+                )),
                 Err(AttemptError::Download(failure)) => RetryableFailure::from(&failure),
             };
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
-            let why = self.describe_failure(&failure.why);
+            let why = failure.why;
             let patience_left = match coordinator.decide_retry(self.file.index, &format!("{}: {why}", self.file.name)) {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
@@ -322,11 +330,6 @@ impl FileDownload<'_> {
                 None => open_partial_file(self.folder, self.file, 0)?,
             };
         }
-    }
-
-    /// A failure with the server's name, for messages.
-    fn describe_failure(&self, why: &str) -> String {
-        format!("{}: {why}", self.file.url.url_origin())
     }
 
     /// Requests the file, from the current offset if some bytes are on disk, and receives the response.
