@@ -112,9 +112,9 @@ async fn a_range_with_another_content_encoding_restarts_the_file() {
     let length = encoded.len();
     let (fixture, ended) = visit("glb", move |nth, ask| match nth {
         1 => Response::file(&glb(50_000)).breaking_at(length / 2),
-        2 => Response::range_response(&encoded, ask.range_start())
-            .with_header(CODING, "gzip")
-            .with_content_range(length / 2, 50_000),
+        2 => Response::file(&encoded[ask.range_start()..])
+            .with_content_range(ask.range_start(), 50_000)
+            .with_header(CODING, "gzip"),
         _ => Response::file(&encoded).with_header(CODING, "gzip"),
     })
     .await;
