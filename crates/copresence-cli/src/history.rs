@@ -193,7 +193,7 @@ fn describe_file_state(state: &FileState) -> String {
         FileState::Planned => "not asked for".to_owned(),
         FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
         FileState::Complete { bytes, sha256, notes, .. } => {
-            let notes: String = notes.iter().map(|note| format!("; note: {}", note.message)).collect();
+            let notes = notes.iter().fold(String::new(), |text, note| text + "; note: " + &note.message);
             format!("whole, {bytes} bytes, sha256 {sha256}{notes}")
         }
         FileState::Failed { why, .. } => format!("failed: {why}"),

@@ -252,12 +252,11 @@ impl FrameSequence {
         if !is_first && !self.coding.may_have_start(head, &|_| false) {
             return Ok(false);
         }
-        self.frame = Some(match self.coding {
-            ContentCoding::Gzip => CodedFrame::Gzip(Box::new(GzDecoder::new(source))),
-            _ => {
-                let frame = StreamingDecoder::new(source);
-                CodedFrame::Zstd(Box::new(frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?))
-            }
+        self.frame = Some(if self.coding == ContentCoding::Gzip {
+            CodedFrame::Gzip(Box::new(GzDecoder::new(source)))
+        } else {
+            let frame = StreamingDecoder::new(source);
+            CodedFrame::Zstd(Box::new(frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?))
         });
         Ok(true)
     }

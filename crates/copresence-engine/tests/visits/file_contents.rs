@@ -130,7 +130,7 @@ async fn content_encoding_aws_chunked_utf_8_base64_none_over_plain_bytes_is_igno
         assert_eq!(notes, ["content_encoding_ignored"], "{coding}");
     }
     // It starts as gzip, and is none.
-    let odd = [b"\x1f\x8b\x08\xff".as_slice(), &[0xff; 90_000]].concat();
+    let odd = [b"\x1f\x8b\x08\xff".as_slice(), &vec![0xff; 90_000]].concat();
     let body = odd.clone();
     let (fixture, ended) = visit("glb", move |_, _| Response::file(&body).with_header(CODING, "gzip")).await;
     let (bytes, notes) = saved(&fixture, &ended).await;
