@@ -444,8 +444,12 @@ impl Shared {
         if asset.is_refused || is_used_up {
             return write_response(stream, 410, &error_body(1, "this URL was used"));
         }
-        let from = request.range_start().min(asset.bytes.len());
-        let (bytes, size) = (&asset.bytes[from..], asset.bytes.len());
+        let (from, size) = (request.range_start(), asset.bytes.len());
+        if from > 0 && from >= size {
+            let range = format!("bytes */{size}");
+            return stream.write_all(response_head(416, &[("Content-Range", &range)], 0).as_bytes());
+        }
+        let bytes = &asset.bytes[from..];
         let range = format!("bytes {from}-{}/{size}", size.saturating_sub(1));
         let mut headers = vec![("Content-Type", "application/octet-stream"), ("ETag", "\"one\"")];
         if from > 0 {

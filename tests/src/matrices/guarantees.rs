@@ -335,7 +335,8 @@ fn check_backend_requests(backend: &Backend, crash: &CrashState) -> Vec<String> 
 
 /// The sizes in bytes of the partial files in OUT, by the name of the complete file.
 fn partial_file_sizes(home: &TestHome) -> BTreeMap<String, u64> {
-    let folders = own_entries(home, &home.out()).into_iter().filter(|path| path.extension() == Some("partial".as_ref()));
+    let folders =
+        own_entries(home, &home.out()).into_iter().filter(|path| path.extension() == Some("partial".as_ref()));
     let files = folders.flat_map(|folder| folder_entries(&folder)).filter_map(|path| {
         let name = path.file_name()?.to_str()?.strip_suffix(".part")?.to_owned();
         Some((name, path.metadata().ok()?.len()))
@@ -359,7 +360,10 @@ fn check_resumed_downloads(backend: &Backend, crash: &CrashState) -> Vec<String>
         if let Some(from) = first
             && u64::try_from(from).is_ok_and(|from| from != on_disk)
         {
-            violations.push(format!("{on_disk} bytes of {} were on the disk, but it was requested from byte {from}", asset.name));
+            violations.push(format!(
+                "{on_disk} bytes of {} were on the disk, but it was requested from byte {from}",
+                asset.name
+            ));
         }
     }
     violations

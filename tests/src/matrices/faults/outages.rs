@@ -15,11 +15,8 @@ use std::process::Command;
 use std::time::Duration;
 
 /// The durations of the outages, with their names.
-const DURATIONS: [(&str, Duration); 3] = [
-    ("1 s", Duration::from_millis(100)),
-    ("10 s", Duration::from_secs(1)),
-    ("60 s", Duration::from_secs(6)),
-];
+const DURATIONS: [(&str, Duration); 3] =
+    [("1 s", Duration::from_millis(100)), ("10 s", Duration::from_secs(1)), ("60 s", Duration::from_secs(6))];
 
 /// Number of redeems before the one that delivers.
 const NOT_READY_COUNT: u32 = 3;
@@ -153,7 +150,9 @@ impl OutageCell {
         }
         let lines = ran.json_lines();
         let ended = lines.iter().rfind(|line| line["event"] == "ended");
-        if ran.exit == Some(6) && ended.is_some_and(|line| line["visit_state"] == "saving" && line["code"] != "download_interrupted") {
+        if ran.exit == Some(6)
+            && ended.is_some_and(|line| line["visit_state"] == "saving" && line["code"] != "download_interrupted")
+        {
             violations.push(format!("the code is not `download_interrupted`: {}", runs()));
         }
         let events = backend.events();
@@ -161,7 +160,8 @@ impl OutageCell {
         let generated = count(&|kind| matches!(kind, EventKind::Generated { .. }));
         let delivered = count(&|kind| matches!(kind, EventKind::Delivered { .. }));
         let refused = count(&|kind| matches!(kind, EventKind::Refused { .. }));
-        let invited = lines.iter().any(|line| line["event"] == "invited") || matches!(self.place.1, OutageStart::Recover(_));
+        let invited =
+            lines.iter().any(|line| line["event"] == "invited") || matches!(self.place.1, OutageStart::Recover(_));
         let expected_avatars = usize::from(invited);
         let avatars: Vec<_> = std::fs::read_dir(home.out())?
             .flatten()
@@ -178,7 +178,9 @@ impl OutageCell {
         if refused > 0 {
             violations.push(format!("a spent token was redeemed {refused} times: {}", runs()));
         }
-        for (folder, asset) in avatars.iter().flat_map(|folder| backend.script().files.iter().map(move |it| (folder, it))) {
+        for (folder, asset) in
+            avatars.iter().flat_map(|folder| backend.script().files.iter().map(move |it| (folder, it)))
+        {
             if std::fs::read(folder.join(asset.name)).ok().as_ref() != Some(&asset.bytes) {
                 violations.push(format!("{}: {} is not what the backend sent", folder.display(), asset.name));
             }
@@ -237,9 +239,10 @@ pub(super) fn outage_table(cells: &[OutageCell], verdicts: &[Result<OutageVerdic
     for (place, _) in PLACES {
         let mut row = vec![place.to_owned()];
         for (kind, duration) in &columns {
-            let found = cells.iter().zip(verdicts).find(|(cell, _)| {
-                cell.place.0 == place && cell.kind == *kind && cell.duration.0 == *duration
-            });
+            let found = cells
+                .iter()
+                .zip(verdicts)
+                .find(|(cell, _)| cell.place.0 == place && cell.kind == *kind && cell.duration.0 == *duration);
             row.push(found.map_or_else(|| "·".to_owned(), |(_, verdict)| label(verdict)));
         }
         rows.push(row);
