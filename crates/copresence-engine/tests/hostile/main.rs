@@ -54,7 +54,8 @@ impl Fixture {
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\npatience = \"4s\"\n\
              polling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\ndownloads.min_free_space = \"0B\"\n\
-             network.connect = \"3s\"\nnetwork.silence = \"2500ms\"\nnetwork.call = \"6s\"\n",
+             network.connect = \"3s\"\nnetwork.silence = \"2500ms\"\nnetwork.call = \"6s\"\n\
+             downloads.first_byte = \"2500ms\"\n",
             peer.url
         );
         std::fs::write(&config, text).expect("written");
