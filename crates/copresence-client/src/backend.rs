@@ -77,7 +77,7 @@ impl Backend {
 /// specification gives no details, so all of them are configurable.
 ///
 /// # Defaults
-/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response.
+/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response. No logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRoute {
     /// Path below the base URL, with an optional query.
@@ -86,12 +86,20 @@ pub struct LoginRoute {
     pub method: Method,
     /// JSON Pointer (RFC 6901) to the session token in the response.
     pub token_pointer: String,
+    /// Path of the logout below the base URL: a `POST` with the API key and the session token as headers. `None` if
+    /// sessions are left to expire.
+    pub logout_path: Option<String>,
 }
 
 impl Default for LoginRoute {
     /// As in Parse Server: `POST /login` with the response `{"sessionToken": …}`.
     fn default() -> Self {
-        Self { path: headers::LOGIN_PATH.to_owned(), method: Method::POST, token_pointer: "/sessionToken".to_owned() }
+        Self {
+            path: headers::LOGIN_PATH.to_owned(),
+            method: Method::POST,
+            token_pointer: "/sessionToken".to_owned(),
+            logout_path: None,
+        }
     }
 }
 

@@ -24,6 +24,7 @@ mod download;
 mod endpoint_url;
 mod error;
 pub mod exchange;
+mod gate;
 pub mod har;
 mod limits;
 pub mod probe;
@@ -43,6 +44,7 @@ pub use backend::{
 pub use download::{DownloadError, OpenedDownload, ResumePoint};
 pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
+pub use gate::{Gate, GateKind};
 pub use limits::MAX_BODY;
 pub use redact::Redactor;
 pub use response::{ApiResponse, ErrorClass, ErrorResponse};

@@ -121,6 +121,20 @@ const MESSAGES: &[MessageRow] = &[
         true,
     ),
     message_row(
+        "gate",
+        "This network does not let us through to the avatar service. Please tell the staff.",
+        "Something between this machine and the backend answers in its place.",
+        "Open the profile's `api_url` in a browser on this machine: log in if the network or proxy asks for it, or have the host allowed in the proxy or firewall",
+        true,
+    ),
+    message_row(
+        "no_api",
+        "This console is not set up yet. Please tell the staff.",
+        "There is no API at this address.",
+        "Check the path of the profile's `api_url` (or the partner's URLs); `copresence doctor` tries them",
+        true,
+    ),
+    message_row(
         "protocol_broken",
         "The avatar service gave an answer that we do not understand.",
         "The backend broke the protocol.",
@@ -130,7 +144,7 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "possibly_consumed",
         "The connection dropped at the wrong moment. Please start again.",
-        "A redeem was sent, its answer never arrived complete, and the token is now refused: the avatar may have been consumed.",
+        "A redeem was sent, no answer said what came of it, and the token is now refused: the avatar may have been consumed.",
         "The evidence is in `copresence history show`; the visitor needs a new code",
         true,
     ),

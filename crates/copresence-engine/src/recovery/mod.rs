@@ -273,6 +273,8 @@ fn recovery_outcome_from_result(RunnerResult { outcome, directory, progress }: R
         Outcome::CredentialsRefused(_)
         | Outcome::Unreachable(_)
         | Outcome::BackendFailing(_)
+        | Outcome::Gate(_)
+        | Outcome::NoApi(_)
         | Outcome::StorageFailed(_)
         | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
             why: outcome.detail_for_operator().unwrap_or_default().to_owned(),

@@ -1,7 +1,7 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
-use super::issue::{IssuedToken, issue_and_journal_token};
+use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
 use super::save::{SaveJob, SaveResult, discard_partial_folder, save_delivery};
 use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
@@ -15,7 +15,7 @@ use copresence_store::{
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
-    VisitPlan, VisitStepFailure, advance_visit_machine,
+    VisitPlan, advance_visit_machine,
 };
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -247,7 +247,8 @@ impl VisitRunner {
                 self.emit_event(EventKind::Invited { link, expires_at });
                 MachineEvent::TokenIssued(token)
             }
-            TaskOutput::Issued(Err(failure)) => MachineEvent::IssueFailed(failure),
+            TaskOutput::Issued(Err(IssueError { failure, is_of_login: true })) => MachineEvent::LoginFailed(failure),
+            TaskOutput::Issued(Err(IssueError { failure, .. })) => MachineEvent::IssueFailed(failure),
             TaskOutput::Redeemed(redeemed) => {
                 let RedeemResultAndPendingWrite { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
@@ -361,7 +362,7 @@ type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
 /// Output of the task in flight.
 enum TaskOutput {
-    Issued(Result<IssuedToken, VisitStepFailure>),
+    Issued(Result<IssuedToken, IssueError>),
     Redeemed(Box<RedeemResultAndPendingWrite>),
     Saved(SaveResult),
 }

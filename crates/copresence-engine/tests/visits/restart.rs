@@ -47,8 +47,27 @@ async fn a_failed_avatar_has_failed_after_a_restart_too() {
 async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
     let responses = |nth| (nth == 1).then(|| Response::status(418));
     assert_eq!(exit_after_restart(responses, 1).await, 9);
-    let responses = |nth| (nth == 1).then(|| Response::status(503));
-    assert_eq!(exit_after_restart(responses, 1).await, 4);
+}
+
+/// A page of something between the kiosk and the backend.
+fn page() -> Response {
+    Response::file(b"<html><title>Blocked</title></html>")
+}
+
+#[tokio::test]
+async fn a_failure_that_may_have_spent_the_token_is_remembered_over_a_restart() {
+    let cases: [(fn(usize) -> Option<Response>, u8); 7] = [
+        (|nth| (nth == 1).then(|| Response::status(500)), 10),
+        (|nth| (nth == 1).then(|| Response::status(503)), 10),
+        (|nth| (nth == 1).then(page), 10),
+        (|nth| (nth == 1).then(|| page().with_status(403)), 10),
+        (|nth| (nth == 1).then(|| page().with_status(511)), 4),
+        (|nth| (nth == 1).then(|| Response::status(407)), 4),
+        (|nth| (nth == 1).then(|| Response::status(429)), 4),
+    ];
+    for (number, (responses, exit)) in cases.into_iter().enumerate() {
+        assert_eq!(exit_after_restart(responses, 1).await, exit, "case {number}");
+    }
 }
 
 async fn due(fixture: &Fixture) -> usize {
