@@ -99,7 +99,7 @@ pub enum ErrorClass {
     },
     /// Something between this program and the backend answered in its place.
     Gate(Gate),
-    /// The server has no such endpoint: 404 or 405, without an error code of the API.
+    /// The server has no such endpoint: 404 or 405, without an error code of the API (101 and the like).
     NoApi,
     /// Any other status.
     UnexpectedStatus,
@@ -137,7 +137,8 @@ impl ErrorResponse {
             404 if call == CallKind::Login && body.code == Some(OBJECT_NOT_FOUND_CODE) => {
                 ErrorClass::CredentialsRejected
             }
-            404 | 405 if body.code.is_none() => ErrorClass::NoApi,
+            // Web frameworks repeat the status as the error code.
+            status @ (404 | 405) if body.code.is_none_or(|code| code == i64::from(status)) => ErrorClass::NoApi,
             400 if call == CallKind::Redeem => ErrorClass::TokenInactive,
             500..=599 => ErrorClass::ServerError,
             300..=399 => ErrorClass::Redirect { to: response.redirect_host.clone() },
@@ -226,6 +227,7 @@ mod tests {
             (CallKind::Redeem, 202, "", ErrorClass::UnexpectedStatus),
             (CallKind::Generate, 400, "", ErrorClass::CredentialsRejected),
             (CallKind::Generate, 404, r#"{"detail":"Not Found"}"#, ErrorClass::NoApi),
+            (CallKind::Generate, 404, r#"{"code":404,"error":"not found"}"#, ErrorClass::NoApi),
             (CallKind::Generate, 429, "<html>", ErrorClass::RateLimited),
             (CallKind::Generate, 429, "", ErrorClass::RateLimited),
             (CallKind::Generate, 503, invalid_session, ErrorClass::ServerError),
