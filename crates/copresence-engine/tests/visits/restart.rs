@@ -10,8 +10,11 @@ use copresence_engine::recovery::{
 use copresence_store::VisitId;
 use jiff::SignedDuration;
 
+/// The response to each redeem, counted from 1.
+type ScriptedRedeems = fn(usize) -> Option<Response>;
+
 /// Interrupts a visit after its `responses`, recovers it, and returns the exit code.
-async fn exit_after_restart(responses: fn(usize) -> Option<Response>, count: usize) -> u8 {
+async fn exit_after_restart(responses: ScriptedRedeems, count: usize) -> u8 {
     let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
         REDEEM_PATH => responses(nth).unwrap_or_else(|| Response::status(400)),
         _ => Response::default(),
@@ -56,7 +59,7 @@ fn page() -> Response {
 
 #[tokio::test]
 async fn a_failure_that_may_have_spent_the_token_is_remembered_over_a_restart() {
-    let cases: [(fn(usize) -> Option<Response>, u8); 7] = [
+    let cases: [(ScriptedRedeems, u8); 7] = [
         (|nth| (nth == 1).then(|| Response::status(500)), 10),
         (|nth| (nth == 1).then(|| Response::status(503)), 10),
         (|nth| (nth == 1).then(page), 10),
