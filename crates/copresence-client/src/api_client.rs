@@ -36,6 +36,7 @@ struct SharedClientState {
     session: Mutex<SessionState>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
     known_secrets: RwLock<Redactor>,
+    remedy_if_refused: Option<String>,
 }
 
 /// The session that all clones share.
@@ -80,6 +81,7 @@ impl ApiClient {
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
+        let remedy_if_refused = credentials.remedy_if_refused.clone();
         let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
         let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call())?;
         let session = match &mut plan.token_route {
@@ -92,6 +94,7 @@ impl ApiClient {
                 plan,
                 session: Mutex::new(SessionState { token: session, ..SessionState::default() }),
                 known_secrets: known,
+                remedy_if_refused,
             }),
             transport,
         })
@@ -112,6 +115,11 @@ impl ApiClient {
     pub fn with_simulated_network(mut self, network: Arc<dyn crate::simulation::SimulatedNetwork>) -> Self {
         self.transport.simulated_network = Some(network);
         self
+    }
+
+    /// What an operator can do if the backend refuses the credentials ([`Credentials::remedy_if_refused`]).
+    pub fn remedy_if_refused(&self) -> Option<&str> {
+        self.shared.remedy_if_refused.as_deref()
     }
 
     /// Generates one Export Token, which is billed.

@@ -190,6 +190,27 @@ pub struct Credentials {
     pub login: Option<(Username, Password)>,
     /// The key for a partner's backend.
     pub partner_key: Option<PartnerKey>,
+    /// What an operator can do if the backend refuses them: where they come from, and how they are changed. No secret.
+    pub remedy_if_refused: Option<String>,
+}
+
+impl Credentials {
+    /// Whether these are the same secrets.
+    pub fn has_same_secrets(&self, other: &Self) -> bool {
+        self.exposed_secrets() == other.exposed_secrets()
+    }
+
+    /// Every secret; `None` for those that are absent.
+    pub(crate) fn exposed_secrets(&self) -> [Option<&str>; 5] {
+        let Self { api_key, session_token, login, partner_key, .. } = self;
+        [
+            api_key.as_ref().map(ApiKey::expose),
+            session_token.as_ref().map(SessionToken::expose),
+            login.as_ref().map(|(username, _)| username.expose()),
+            login.as_ref().map(|(_, password)| password.expose()),
+            partner_key.as_ref().map(PartnerKey::expose),
+        ]
+    }
 }
 
 /// The names of headers. Values may be secrets, so `Debug` does not show them.

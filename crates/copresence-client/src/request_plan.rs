@@ -152,15 +152,7 @@ fn plan_login(
 
 /// A redactor for all credentials.
 fn credentials_redactor(credentials: &Credentials) -> Redactor {
-    let Credentials { api_key, session_token, login, partner_key } = credentials;
-    let secrets = [
-        api_key.as_ref().map(ApiKey::expose),
-        session_token.as_ref().map(SessionToken::expose),
-        login.as_ref().map(|(username, _)| username.expose()),
-        login.as_ref().map(|(_, password)| password.expose()),
-        partner_key.as_ref().map(PartnerKey::expose),
-    ];
-    Redactor::new(secrets.into_iter().flatten())
+    Redactor::new(credentials.exposed_secrets().into_iter().flatten())
 }
 
 /// Headers that contain only the API key.

@@ -2,7 +2,7 @@
 //!
 //! The codes of outcomes and failures come from `copresence_visit`; a test checks that this table has them all.
 
-use copresence_client::SetupError;
+use copresence_client::{ApiClient, SetupError};
 use copresence_credentials::KeychainError;
 use copresence_visit::Outcome;
 use serde::Serialize;
@@ -54,14 +54,14 @@ const MESSAGES: &[MessageRow] = &[
         "credentials_refused",
         "This console is not set up yet. Please tell the staff.",
         "The backend refused the credentials.",
-        "Check the API key and the login with `copresence credentials status`, set them again with `copresence credentials set`",
+        "Check them with `copresence credentials status --profile NAME`, and set them again with `copresence credentials set --profile NAME`",
         false,
     ),
     message_row(
         "credentials_missing",
         "This console is not set up yet. Please tell the staff.",
         "Credentials are missing.",
-        "Set them with `copresence credentials set`, or in the environment for CI",
+        "Set them with `copresence credentials set --profile NAME`, or in the environment for CI",
         false,
     ),
     message_row(
@@ -303,6 +303,15 @@ pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
 /// The problem of an outcome.
 pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
     problem_for_code(outcome.code(), outcome.detail_for_operator())
+}
+
+/// The problem of an outcome, with what can be done about the credentials in use if the backend refused them.
+pub fn problem_for_outcome_of_client(outcome: &Outcome, api: &ApiClient) -> Problem {
+    let problem = problem_for_outcome(outcome);
+    match (outcome, api.remedy_if_refused()) {
+        (Outcome::CredentialsRefused(_), Some(remedy)) => Problem { hint: remedy.to_owned(), ..problem },
+        _ => problem,
+    }
 }
 
 /// The error code of a client that cannot be made.

@@ -7,6 +7,7 @@ use super::save::{SaveJob, SaveResult, discard_partial_folder, save_delivery};
 use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
+use crate::problem::problem_for_outcome_of_client;
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
 use copresence_store::{
     FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
@@ -337,7 +338,8 @@ impl VisitRunner {
         let end = self.visit.end_state();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
-        let (message, event) = ended_event_and_message(&outcome, state, self.directory.as_deref());
+        let problem = problem_for_outcome_of_client(&outcome, &self.context.api);
+        let (message, event) = ended_event_and_message(&outcome, &problem, state, self.directory.as_deref());
         let ending = VisitEnding {
             code: outcome.code().to_owned(),
             exit: outcome.exit_code(),

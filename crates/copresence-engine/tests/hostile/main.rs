@@ -53,7 +53,7 @@ impl Fixture {
         let config = root.path().join("profiles.toml");
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\npatience = \"4s\"\n\
-             polling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\ndownloads.min_free_space = \"0B\"\n\
+             polling.fastest = \"50ms\"\npolling.fixed = \"50ms\"\ndownloads.min_free_space = \"0B\"\ndownloads.first_byte = \"2500ms\"\n\
              network.connect = \"3s\"\nnetwork.silence = \"2500ms\"\nnetwork.call = \"6s\"\n",
             peer.url
         );
