@@ -98,6 +98,7 @@ fn remedy_for_refused_credentials(profile: &Profile, found: &FoundCredentials) -
 mod tests {
     use super::*;
     use crate::profile::Profiles;
+    use copresence_protocol::{ApiKey, Password, Username};
 
     #[test]
     fn the_remedy_for_refused_credentials_names_the_profile_and_the_source_of_each() {
@@ -106,12 +107,12 @@ mod tests {
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
         std::fs::write(&path, text).expect("written");
         let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
-        let store = CredentialStore::memory_only_store();
-        for kind in [CredentialKind::Username, CredentialKind::Password] {
-            store.set_credential("live", kind, &"planted".into()).expect("memory");
-        }
-        let env = |name: &str| (name == "COPRESENCE_API_KEY").then(|| "planted".to_owned());
-        let found = find_credentials(&profile, &store, &env).expect("found");
+        let found = FoundCredentials {
+            api_key: Some((ApiKey::new("planted"), CredentialOrigin::Environment)),
+            username: Some((Username::new("planted"), CredentialOrigin::Keychain)),
+            password: Some((Password::new("planted"), CredentialOrigin::Keychain)),
+            ..FoundCredentials::default()
+        };
         let remedy = to_client_credentials(&profile, &found).remedy_if_refused.expect("a remedy");
         assert_eq!(
             remedy,
