@@ -139,11 +139,12 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
 #[tokio::test]
 async fn content_that_contradicts_its_type_is_refused() {
     let short = |bytes: usize| glb(1000)[..bytes].to_vec();
-    let cases: [(&str, Vec<u8>, &str); 4] = [
-        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "html"),
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "an HTML page instead of glb"),
+        ("glb", b"{\"code\":101,\"error\":\"gone\"}".to_vec(), "an error in JSON instead of glb"),
         ("glb", short(600), "header"),
         ("glb", Vec::new(), "empty"),
-        ("png", glb(500), "glb instead of png"),
+        ("png", png(500)[..400].to_vec(), "IEND"),
     ];
     for (export_type, body, expected) in cases {
         let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
