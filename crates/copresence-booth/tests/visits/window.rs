@@ -300,7 +300,7 @@ async fn an_interrupted_download_is_finished_when_the_file_server_is_back_and_no
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), saved).await.expect("saved without a further visitor");
+    tokio::time::timeout(Duration::from_mins(1), saved).await.expect("saved without a further visitor");
     kiosk.stop_visits().await;
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
