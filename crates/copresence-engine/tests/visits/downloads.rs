@@ -238,6 +238,22 @@ async fn a_failing_file_server_never_makes_a_file_lost() {
 }
 
 #[tokio::test]
+async fn a_file_server_whose_name_cannot_be_resolved_never_makes_a_file_lost() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let export = serde_json::json!({"export_type": "glb", "download_URL": "http://files.invalid/one"});
+            Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": [export]}))
+        }
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
+    assert!(why.contains("files.invalid") && why.contains("could not be resolved"), "{why}");
+    assert!(fixture.only_visit().await.visit.is_unfinished);
+}
+
+#[tokio::test]
 async fn a_refused_url_is_lost_at_once() {
     for status in [400, 401, 403, 404, 409, 410, 416, 451] {
         let (fixture, ended) = visit("glb", move |_, _| Response::status(status)).await;
