@@ -128,6 +128,13 @@ impl FaultCell {
             violations.push(format!("the last line does not have the exit code: {}", visit.describe()));
         }
         violations.extend(check_folders(home, visit.exit));
+        let replaces_files = self.on == Endpoint::File && self.variant.effect == r#""garbage""#;
+        let noted = own_folders(&home.out())
+            .iter()
+            .any(|folder| FILES.iter().any(|(name, _)| is_noted_as_unknown(folder, name)));
+        if noted != (replaces_files && visit.exit == Some(0)) {
+            violations.push(format!("a file is noted as unknown content: {noted}, replaced: {replaces_files}"));
+        }
         // Each token costs money.
         let tokens = sandbox.sandbox_state().tokens.len();
         let max_tokens = if self.on == Endpoint::Generate { 3 } else { 1 };
@@ -244,11 +251,21 @@ fn check_complete_avatar(folder: &Path) -> Vec<String> {
         violations.push(format!("{} is not complete: {manifest}", folder.display()));
     }
     for (name, make) in FILES {
-        if std::fs::read(folder.join(name)).ok() != Some(make(FILE_BYTES)) {
+        // `check_visit` checks that only replaced files are noted.
+        let is_same = std::fs::read(folder.join(name)).ok() == Some(make(FILE_BYTES));
+        if !is_same && !is_noted_as_unknown(folder, name) {
             violations.push(format!("{}: {name} differs from the file of the backend", folder.display()));
         }
     }
     violations
+}
+
+/// Whether the manifest notes that the content of a file is unknown.
+fn is_noted_as_unknown(folder: &Path, name: &str) -> bool {
+    let manifest = read_manifest(folder);
+    let file = manifest["files"].as_array().into_iter().flatten().find(|file| file["path"] == name);
+    let notes = file.and_then(|file| file["notes"].as_array()).into_iter().flatten();
+    notes.into_iter().any(|note| note["code"] == "unknown_content")
 }
 
 /// Checks that each listed file is complete and each missing file has a reason.
