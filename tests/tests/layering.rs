@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (CLI, &[ENGINE, SANDBOX, VALIDATE]),
     (SHELL, &[BOOTH, ENGINE, SANDBOX, VALIDATE]),
     // The product is tested from outside: programs are started, or reached over the network.
-    (TESTS, &[SANDBOX, TEST_PORT]),
+    (TESTS, &[CLIENT, ENGINE, PROTOCOL, SANDBOX, STORE, TEST_PORT, VISIT]),
     (XTASK, &[]),
     (TEST_PORT, &[]),
 ];
@@ -146,6 +146,24 @@ fn crash_points_are_enabled_in_no_build_but_those_of_tests() {
     let members = &workspace.packages;
     assert!(members.iter().any(|member| member.features.contains_key(FEATURE)), "the feature was renamed");
     for member in members {
+        for (feature, enables) in &member.features {
+            let enabled = enables.iter().any(|other| other.ends_with(FEATURE));
+            assert!(!enabled || feature == FEATURE, "{}: `{feature}` enables it", member.name);
+        }
+        for dependency in &member.dependencies {
+            assert!(!dependency.features.iter().any(|feature| feature == FEATURE), "{}", member.name);
+        }
+    }
+}
+
+/// The simulated network, clock and journal are for the tests package alone.
+#[test]
+fn simulation_is_enabled_by_the_tests_package_alone() {
+    const FEATURE: &str = "simulation";
+    let workspace = workspace();
+    let members = &workspace.packages;
+    assert!(package(&workspace, TESTS).features.contains_key(FEATURE), "the feature was renamed");
+    for member in members.iter().filter(|member| member.name != TESTS) {
         for (feature, enables) in &member.features {
             let enabled = enables.iter().any(|other| other.ends_with(FEATURE));
             assert!(!enabled || feature == FEATURE, "{}: `{feature}` enables it", member.name);

@@ -1,7 +1,8 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
 use crate::backend::{Backend, Credentials, Timeouts};
-use crate::download::{self, DownloadError, OpenedDownload, ResumePoint};
+use crate::download::{self, OpenedDownload, ResumePoint};
+use crate::download_error::DownloadError;
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
@@ -87,6 +88,14 @@ impl ApiClient {
         Self { shared: self.shared.clone(), transport: self.transport.with_recorder(recorder) }
     }
 
+    /// The same client with a simulated network. Clones of it use the same network.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn with_simulated_network(mut self, network: Arc<dyn crate::simulation::SimulatedNetwork>) -> Self {
+        self.transport.simulated_network = Some(network);
+        self
+    }
+
     /// Generates one Export Token, which is billed.
     ///
     /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a
@@ -156,7 +165,8 @@ impl ApiClient {
         url: &DownloadUrl,
         resume: Option<&ResumePoint>,
     ) -> Result<OpenedDownload, DownloadError> {
-        download::open_download(&self.transport, &self.shared.known_secrets_redactor(), url, resume).await
+        let known = self.shared.known_secrets_redactor();
+        download::open_download(&self.transport, &known, &self.shared.plan.redeem_route.url, url, resume).await
     }
 
     /// Masks every known secret in a text of the backend.

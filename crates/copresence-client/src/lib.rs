@@ -19,11 +19,15 @@ mod api_client;
 mod backend;
 mod capture;
 mod content_encoding;
+mod content_range;
 pub mod curl;
 mod download;
+mod download_error;
 mod endpoint_url;
 mod error;
 pub mod exchange;
+mod file_host;
+mod file_server_error;
 pub mod har;
 mod limits;
 pub mod probe;
@@ -33,6 +37,8 @@ pub mod redact;
 mod request_plan;
 mod response;
 mod setup_error;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod tls_roots;
 mod transport;
 mod transport_error;
@@ -41,9 +47,12 @@ pub use api_client::ApiClient;
 pub use backend::{
     Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource,
 };
-pub use download::{DownloadError, OpenedDownload, ResumePoint};
+pub use download::{OpenedDownload, ResumePoint};
+pub use download_error::{DownloadError, DownloadErrorKind};
 pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
+pub use file_host::{find_misconfigured_file_host, has_html_escaped_query};
+pub use file_server_error::{FileServerError, FileServerErrorCause};
 pub use limits::MAX_BODY;
 pub use proxy::{ProxyInUse, find_proxy_for_url};
 pub use redact::Redactor;

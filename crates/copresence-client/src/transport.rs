@@ -33,6 +33,9 @@ pub(crate) struct HttpTransport {
     loopback_client: reqwest::Client,
     pub(crate) timeouts: Timeouts,
     recorder: Arc<dyn ExchangeRecorder>,
+    /// Answers in place of the clients above.
+    #[cfg(feature = "simulation")]
+    pub(crate) simulated_network: Option<Arc<dyn crate::simulation::SimulatedNetwork>>,
 }
 
 /// One API call.
@@ -80,7 +83,14 @@ impl HttpTransport {
         let tls = tls.map_err(SetupError::NoRootCertificates)?;
         let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
         let outward = build_client(&time_outs, &tls, |builder| builder)?;
-        Ok(Self { proxied_client: outward, loopback_client: inward, timeouts: time_outs, recorder })
+        Ok(Self {
+            proxied_client: outward,
+            loopback_client: inward,
+            timeouts: time_outs,
+            recorder,
+            #[cfg(feature = "simulation")]
+            simulated_network: None,
+        })
     }
 
     /// The same HTTP clients with another recorder.
@@ -149,7 +159,10 @@ impl HttpTransport {
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.send_and_await_headers(request, Some(deadline), redactor).await {
+        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
+        // missing response.
+        let quiet = Instant::now() + self.timeouts.connect + self.timeouts.read;
+        match self.send_and_await_headers(request, deadline.min(quiet), redactor).await {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
@@ -170,31 +183,39 @@ impl HttpTransport {
         ExchangeCapture::start_capture(CallKind::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
     }
 
-    /// Sends one request and waits for the response headers.
+    /// Sends one request and waits for the response headers until `until`, which is later than the connect timeout.
     pub(crate) async fn send_and_await_headers(
         &self,
         request: reqwest::Request,
-        deadline: Option<Instant>,
+        until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        let Timeouts { connect, read, .. } = self.timeouts;
-        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
-        // missing response.
-        let quiet = Instant::now() + connect + read;
-        let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
-        let client = if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
-        match timeout_at(until, client.execute(request)).await {
-            Ok(Ok(response)) => Ok(response),
-            // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
-            // no byte was sent. Every other error may have occurred after the first byte.
-            Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                Err(NoResponseReason::NeverSent(ConnectError::connect_error_from_reqwest(&error, redactor)))
-            }
-            Ok(Err(error)) => {
-                Err(NoResponseReason::ResponseLost(lost_response_from_error(&error, None, Bytes::new(), redactor)))
-            }
+        match timeout_at(until, self.execute_request(request, redactor)).await {
+            Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
+    }
+
+    /// Sends one request and waits for the response headers, without a limit of its own.
+    async fn execute_request(
+        &self,
+        request: reqwest::Request,
+        redactor: &Redactor,
+    ) -> Result<reqwest::Response, NoResponseReason> {
+        #[cfg(feature = "simulation")]
+        if let Some(network) = &self.simulated_network {
+            return crate::simulation::execute_request(&**network, request).await.map_err(no_simulated_response);
+        }
+        let client = if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
+        client.execute(request).await.map_err(|error| {
+            // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
+            // no byte was sent. Every other error may have occurred after the first byte.
+            if error.is_connect() || error.is_builder() {
+                NoResponseReason::NeverSent(ConnectError::connect_error_from_reqwest(&error, redactor))
+            } else {
+                NoResponseReason::ResponseLost(lost_response_from_error(&error, None, Bytes::new(), redactor))
+            }
+        })
     }
 
     /// Reads a body of at most `limit` bytes. Longer bodies are an error.
@@ -260,6 +281,21 @@ pub(crate) fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<
         parse_http_date(value).ok()?.duration_since(date.unwrap_or(now)).unwrap_or(Duration::ZERO)
     };
     Some(pause.min(MAX_RETRY_AFTER))
+}
+
+/// The error for a request that a simulated network did not answer.
+#[cfg(feature = "simulation")]
+fn no_simulated_response(failure: crate::simulation::SimulatedFailure) -> NoResponseReason {
+    let detail = "simulated network".to_owned();
+    match failure {
+        crate::simulation::SimulatedFailure::NeverSent(kind) => {
+            NoResponseReason::NeverSent(ConnectError { kind, detail })
+        }
+        crate::simulation::SimulatedFailure::ConnectionLost => {
+            let loss = ResponseLossKind::ConnectionLost;
+            NoResponseReason::ResponseLost(LostResponse { loss, status: None, body: Bytes::new(), detail })
+        }
+    }
 }
 
 /// The target of a redirect. Returns `None` for other statuses and for an invalid location.

@@ -2,7 +2,8 @@
 
 use copresence_visit::MillisSinceOrigin;
 use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The time of day for people and records, and a monotonic time for waiting.
 #[derive(Debug, Clone, Copy)]
@@ -13,14 +14,14 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), started_at: Timestamp::now() }
+        Self { started: Instant::now(), started_at: time_of_day() }
     }
 }
 
 impl Clock {
     /// The time of day by the system's clock, which may be set at any time.
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        time_of_day()
     }
 
     /// The time of day at which this clock was made plus the time since: not affected by a change of the system's
@@ -38,8 +39,40 @@ impl Clock {
     pub async fn sleep_until(&self, moment: MillisSinceOrigin) {
         let from_start = Duration::from_millis(moment.as_millis());
         match self.started.checked_add(from_start) {
-            Some(instant) => tokio::time::sleep_until(instant.into()).await,
+            Some(instant) => tokio::time::sleep_until(instant).await,
             None => std::future::pending().await,
         }
+    }
+}
+
+/// The time of day by the system's clock, or by the simulated one of this thread.
+fn time_of_day() -> Timestamp {
+    #[cfg(feature = "simulation")]
+    if let Some(simulated) = simulation::time_of_day() {
+        return simulated;
+    }
+    Timestamp::now()
+}
+
+/// A clock that tests set, in place of the system's (feature `simulation`).
+#[cfg(feature = "simulation")]
+pub mod simulation {
+    use jiff::Timestamp;
+    use std::cell::Cell;
+    use tokio::time::Instant;
+
+    thread_local! {
+        /// When the clock of this thread was set, and to what.
+        static CLOCK: Cell<Option<(Instant, Timestamp)>> = const { Cell::new(None) };
+    }
+
+    /// Sets the clock of this thread. From then on it advances with tokio's time, which may be paused.
+    pub fn set_time_of_day(now: Timestamp) {
+        CLOCK.set(Some((Instant::now(), now)));
+    }
+
+    /// The time of day, if this thread has a simulated clock.
+    pub fn time_of_day() -> Option<Timestamp> {
+        CLOCK.get().map(|(set_at, time)| time.saturating_add(set_at.elapsed()).unwrap_or(Timestamp::MAX))
     }
 }

@@ -70,7 +70,21 @@ impl DataDir {
         let path = self.path.join("journal.lock");
         let lock = lock_file_options().open(&path).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
-        Journal::open_or_create_journal(&self.path.join("journal.sqlite"))
+        Journal::open_or_create_journal(&self.journal_path())
+    }
+
+    /// As [`open_journal`](Self::open_journal), for a simulated process: each request runs at once, none is flushed.
+    ///
+    /// # Errors
+    /// As [`open_journal`](Self::open_journal).
+    #[cfg(feature = "simulation")]
+    pub fn open_simulated_journal(&self, end: crate::journal::simulation::ProcessEnd) -> Result<Journal, StoreError> {
+        Journal::open_simulated_journal(&self.journal_path(), end)
+    }
+
+    /// The database file of the journal.
+    fn journal_path(&self) -> PathBuf {
+        self.path.join("journal.sqlite")
     }
 
     /// Locks a visit. No other process or task can lock it until the lock is dropped or this process ends.

@@ -39,6 +39,8 @@ pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{FileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
+#[cfg(feature = "simulation")]
+pub use journal::simulation;
 pub use journal::{
     AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, Journal,
     PartialResponseBody, PlannedFile, PollAnswer, RedeemNumber, RedeemRecord, RedeemState, RetainedData,

@@ -60,6 +60,8 @@ mod polls;
 mod read;
 mod record;
 mod redeem;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 mod writer;
 
 pub use record::{
@@ -99,26 +101,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
     pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
-        create_journal_file(path)?;
-        let open = || -> rusqlite::Result<(Connection, i64)> {
-            let mut connection = Connection::open(path)?;
-            connection.busy_timeout(BUSY_TIMEOUT)?;
-            let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-            if mode != "wal" {
-                // Some network disks do not support it: as durable, but readers wait while another program writes.
-                tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
-            }
-            connection.pragma_update(None, "synchronous", "full")?;
-            connection.pragma_update(None, "foreign_keys", true)?;
-            connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-            let form = migrate_schema(&mut connection)?;
-            Ok((connection, form))
-        };
-        let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
-        if found > JOURNAL_VERSION {
-            return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
-        }
-        Ok(Self { thread: Arc::new(JournalThread::start_thread(JournalDatabase::new(connection, path))?) })
+        let database = open_or_create_database(path, "full")?;
+        Ok(Self { thread: Arc::new(JournalThread::start_thread(database)?) })
+    }
+
+    /// Opens or makes the journal of a simulated process.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn open_simulated_journal(path: &Path, end: simulation::ProcessEnd) -> Result<Self, StoreError> {
+        let database = open_or_create_database(path, "off")?;
+        Ok(Self { thread: Arc::new(JournalThread::without_thread(database, end)) })
     }
 
     /// The database file.
@@ -447,6 +438,30 @@ fn ensure_step_allowed(holds: bool, visit: VisitId, why: &'static str) -> Result
 fn is_recoverable_ending(ending: &VisitEnding) -> bool {
     // Without a folder, nothing was published yet: a full disk may have room tomorrow.
     matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
+}
+
+/// Opens the database of the journal, and makes or migrates it. `synchronous` is `SQLite`'s pragma of that name.
+fn open_or_create_database(path: &Path, synchronous: &str) -> Result<JournalDatabase, StoreError> {
+    create_journal_file(path)?;
+    let open = || -> rusqlite::Result<(Connection, i64)> {
+        let mut connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        if mode != "wal" {
+            // Some network disks do not support it: as durable, but readers wait while another program writes.
+            tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
+        }
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+        let form = migrate_schema(&mut connection)?;
+        Ok((connection, form))
+    };
+    let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
+    if found > JOURNAL_VERSION {
+        return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
+    }
+    Ok(JournalDatabase::new(connection, path))
 }
 
 /// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.

@@ -13,10 +13,13 @@ type Request = Box<dyn FnOnce(&mut JournalDatabase) + Send>;
 
 /// The sending side of the journal's thread. Dropping it runs what is queued, then ends the thread.
 pub(super) struct JournalThread {
-    /// `None` only while this is dropped.
+    /// `None` while this is dropped, and in a simulation.
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
     database_path: PathBuf,
+    /// Runs each request at once, in place of the thread.
+    #[cfg(feature = "simulation")]
+    inline: Option<InlineDatabase>,
 }
 
 impl JournalThread {
@@ -31,7 +34,21 @@ impl JournalThread {
             .name("journal".to_owned())
             .spawn(move || run_queued_requests(database, &queue))
             .map_err(|error| StoreError::from_io("start the thread of", &path, error))?;
-        Ok(Self { requests: Some(requests), thread: Some(thread), database_path: path })
+        Ok(Self {
+            requests: Some(requests),
+            thread: Some(thread),
+            database_path: path,
+            #[cfg(feature = "simulation")]
+            inline: None,
+        })
+    }
+
+    /// Runs each request at once on the thread that queues it.
+    #[cfg(feature = "simulation")]
+    pub(super) fn without_thread(database: JournalDatabase, end: super::simulation::ProcessEnd) -> Self {
+        let database_path = database.path.clone();
+        let inline = Some(InlineDatabase { database: std::sync::Mutex::new(database), end });
+        Self { requests: None, thread: None, database_path, inline }
     }
 
     /// The database file.
@@ -54,11 +71,19 @@ impl JournalThread {
                 tracing::error!(%error, "a journal write failed after its caller was dropped");
             }
         });
+        #[cfg(feature = "simulation")]
+        if self.inline.as_ref().is_some_and(|inline| inline.end.has_ended()) {
+            std::future::pending::<()>().await;
+        }
         result.await.unwrap_or_else(|_| Err(StoreError::JournalPanicked { path: self.database_path.clone() }))
     }
 
     /// Queues a request whose result no caller waits for.
     pub(super) fn queue_request_without_reply(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
+        #[cfg(feature = "simulation")]
+        if let Some(inline) = &self.inline {
+            return inline.run_request(request);
+        }
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
             tracing::error!("the journal's thread has ended");
@@ -80,10 +105,32 @@ impl Drop for JournalThread {
 /// Runs queued requests until the queue is closed. A request that panics is rolled back and logged.
 fn run_queued_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
     for request in queue {
-        // The transaction of a request that panics is rolled back while unwinding, so the next one finds a
-        // consistent database.
-        if catch_unwind(AssertUnwindSafe(|| request(&mut database))).is_err() {
-            tracing::error!("a journal request panicked");
+        run_request(&mut database, request);
+    }
+}
+
+/// Runs one request. A panic is caught.
+fn run_request(database: &mut JournalDatabase, request: impl FnOnce(&mut JournalDatabase)) {
+    // The transaction of a request that panics is rolled back while unwinding, so the next one finds a consistent
+    // database.
+    if catch_unwind(AssertUnwindSafe(|| request(database))).is_err() {
+        tracing::error!("a journal request panicked");
+    }
+}
+
+/// The open database of a simulated process.
+#[cfg(feature = "simulation")]
+struct InlineDatabase {
+    database: std::sync::Mutex<JournalDatabase>,
+    end: super::simulation::ProcessEnd,
+}
+
+#[cfg(feature = "simulation")]
+impl InlineDatabase {
+    /// Runs a request at once, unless the process has ended.
+    fn run_request(&self, request: impl FnOnce(&mut JournalDatabase)) {
+        if !self.end.is_reached_by_next_request() {
+            run_request(&mut self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner), request);
         }
     }
 }
