@@ -66,14 +66,20 @@ impl Console {
         RunningConsole::start(command)
     }
 
-    /// The folders of complete avatars.
+    /// The folders of complete avatars. The names of folders with partial files begin with a dot.
     pub(crate) fn saved_avatars(&self) -> Result<Vec<PathBuf>, HarnessError> {
         let out = self.home.path().join("out");
         if !out.exists() {
             return Ok(Vec::new());
         }
-        let entries: Result<Vec<_>, _> = out.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect();
-        Ok(entries?)
+        let mut avatars = Vec::new();
+        for entry in out.read_dir()? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                avatars.push(entry.path());
+            }
+        }
+        Ok(avatars)
     }
 
     /// Asserts that exactly one complete avatar exists, and that it has exactly these files.
@@ -215,5 +221,32 @@ impl FinishedRun {
     pub(crate) fn assert_never_mentions(&self, text: &str) {
         let all = self.describe();
         assert!(!all.contains(text), "mentions {text:?}: {all}");
+    }
+
+    /// All lines of stdout with this `event`.
+    pub(crate) fn events(&self, event: &str) -> Vec<Value> {
+        let lines = self.stdout.iter().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|line: &Value| line["event"] == event).collect()
+    }
+
+    /// Asserts the error code of the `ended` line, and returns its message.
+    #[track_caller]
+    pub(crate) fn assert_ended(&self, code: &str) -> String {
+        let ended = self.events("ended");
+        assert!(ended.last().is_some_and(|line| line["code"] == code), "expected {code}: {}", self.describe());
+        ended[0]["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Codes of the notes of all saved files, without repetition.
+    #[track_caller]
+    pub(crate) fn note_codes(&self) -> Vec<String> {
+        let saved = self.events("saved");
+        let saved = saved.first().unwrap_or_else(|| panic!("nothing saved: {}", self.describe()));
+        let files = saved["files"].as_array().expect("a list");
+        let notes = files.iter().flat_map(|file| file["notes"].as_array().cloned().unwrap_or_default());
+        let mut codes: Vec<String> = notes.filter_map(|note| note["code"].as_str().map(str::to_owned)).collect();
+        codes.sort();
+        codes.dedup();
+        codes
     }
 }

@@ -1,6 +1,7 @@
 //! nginx as a file host, and as the TLS end of another backend; see `tests/peers/nginx`.
 
 use crate::HarnessError;
+use crate::avatar_files::encode_content;
 use crate::peer_process::{PeerProcess, scripts_dir};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
@@ -58,6 +59,20 @@ impl NginxServer {
         Ok(())
     }
 
+    /// Starts nginx so that every location has the file and responds at full speed.
+    pub(crate) fn serve_everywhere(&mut self) -> Result<(), HarnessError> {
+        let config = self.root.path().join("nginx.conf");
+        let text = std::fs::read_to_string(&config)?;
+        let everywhere = "location ~ ^/ { try_files /identity/avatar.glb =404; }";
+        std::fs::write(config, text.replace("location /identity/ { }", everywhere))?;
+        self.start_again()
+    }
+
+    /// Stops nginx at once. It closes its connections, also in the middle of a file.
+    pub(crate) fn stop(&mut self) -> Result<(), HarnessError> {
+        self.process.take().map_or(Ok(()), PeerProcess::stop)
+    }
+
     /// Kills nginx. The system closes its connections.
     pub(crate) fn kill(&mut self) {
         if let Some(process) = self.process.take() {
@@ -73,6 +88,11 @@ impl NginxServer {
         let new = file.with_extension("new");
         std::fs::write(&new, content)?;
         Ok(std::fs::rename(new, file)?)
+    }
+
+    /// Writes `avatar.glb` encoded into the folder of its encoding.
+    pub(crate) fn write_encoded(&self, glb: &[u8], encoding: &str) -> Result<(), HarnessError> {
+        self.write_file(&format!("{encoding}/avatar.glb"), &encode_content(glb, encoding)?)
     }
 
     /// The URL of `avatar.glb` at a location, with a signature in its query as file hosts have it.
