@@ -48,9 +48,10 @@ pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
     });
     let to_stderr = fmt::layer().with_ansi(config.has_color).with_writer(std::io::stderr);
     let filter = log_filter_from_level(config.stderr_level);
-    let to_stderr = match config.has_time {
-        true => to_stderr.with_filter(filter).boxed(),
-        false => to_stderr.without_time().with_filter(filter).boxed(),
+    let to_stderr = if config.has_time {
+        to_stderr.with_filter(filter).boxed()
+    } else {
+        to_stderr.without_time().with_filter(filter).boxed()
     };
     tracing_subscriber::registry().with(to_file).with(to_stderr).init();
     LogFileGuard(guard)
