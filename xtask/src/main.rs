@@ -5,10 +5,13 @@ mod demo;
 mod dev;
 mod display;
 mod documents;
+mod npm;
 mod package;
+mod peers;
 mod prerequisites;
 mod process_group;
 mod project;
+mod python;
 mod schemathesis;
 mod setup;
 mod steps;
@@ -31,6 +34,9 @@ struct Options {
     /// test: skip the tests in the real window; demo: run the visit in the terminal
     #[arg(long, global = true)]
     no_window: bool,
+    /// test: run only the visits with servers that are not ours (Parse Server, nginx, …), the long ones included
+    #[arg(long, global = true)]
+    peers: bool,
 }
 
 #[derive(Debug, PartialEq, Subcommand)]
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
     }
     let outcome = match &options.task {
         Task::Demo(app) => demo::run_demo(&options, &app.args),
+        Task::Test if options.peers => test::run_peer_tests(&options),
         Task::Test => test::run_all_tests(&options),
         Task::Dev(app) => dev::run_dev_app(&options, &app.args),
         Task::Setup => setup::install_all_prerequisites(&options),
@@ -111,14 +118,21 @@ mod tests {
     #[test]
     fn options_are_accepted_on_either_side_of_the_task() {
         let options = parse("--no-install test --no-window").expect("valid");
-        assert_eq!(options, Options { task: Task::Test, no_install: true, no_window: true });
+        assert_eq!(options, Options { task: Task::Test, no_install: true, no_window: true, peers: false });
+    }
+
+    #[test]
+    fn tests_can_be_limited_to_the_peers() {
+        assert!(parse("test --peers").expect("valid").peers);
+        assert!(!parse("test").expect("valid").peers);
     }
 
     #[test]
     fn arguments_after_the_dashes_go_to_the_app() {
         let options = parse("demo --no-install -- --profile booth test").expect("valid");
         let args = ["--profile", "booth", "test"].map(str::to_owned).to_vec();
-        let expected = Options { task: Task::Demo(ProgramArgs { args }), no_install: true, no_window: false };
+        let expected =
+            Options { task: Task::Demo(ProgramArgs { args }), no_install: true, no_window: false, peers: false };
         assert_eq!(options, expected);
         assert!(parse("test -- x").is_err());
     }

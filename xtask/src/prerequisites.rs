@@ -31,6 +31,11 @@ enum PresenceProbe {
     /// A font for a language, by fontconfig's code.
     Font(&'static str),
     PythonModule(&'static str),
+    /// A file below any subfolder of a folder: a program that is installed in a folder of its version.
+    FileInSubfolder {
+        folder: &'static str,
+        file: &'static str,
+    },
 }
 
 const PREREQUISITES: &[Prerequisite] = &[
@@ -71,8 +76,16 @@ const PREREQUISITES: &[Prerequisite] = &[
         purpose: Purpose::Tests,
         package: "python3-venv",
         probe: PresenceProbe::PythonModule("ensurepip"),
-        reason: "for Schemathesis, which tests the sandbox against its OpenAPI document",
+        reason: "for Schemathesis, which tests the sandbox against its OpenAPI document, and for moto and mitmproxy",
     },
+    Prerequisite {
+        purpose: Purpose::Tests,
+        package: "postgresql",
+        probe: PresenceProbe::FileInSubfolder { folder: "/usr/lib/postgresql", file: "bin/postgres" },
+        reason: "the database of Parse Server in the visits with servers that are not ours",
+    },
+    prerequisite_with_programs(Purpose::Tests, "nginx-light", &["nginx"], "a file host in these visits"),
+    prerequisite_with_programs(Purpose::Tests, "util-linux", &["setpriv"], "ends these servers with their tests"),
 ];
 
 /// A package that counts as present when all these programs are found.
@@ -144,6 +157,8 @@ impl Prerequisite {
             PresenceProbe::Programs(names) => names.iter().all(|name| find_program(name).is_some()),
             PresenceProbe::Font(language) => command_output("fc-list", &[&format!(":lang={language}"), "family"])
                 .is_some_and(|names| !names.is_empty()),
+            PresenceProbe::FileInSubfolder { folder, file } => std::fs::read_dir(folder)
+                .is_ok_and(|entries| entries.flatten().any(|entry| entry.path().join(file).is_file())),
             PresenceProbe::PythonModule(name) => {
                 command_output("python3", &["-c", &format!("import {name}")]).is_some()
             }
@@ -204,6 +219,16 @@ mod tests {
     fn each_purpose_includes_those_before_it() {
         let count = |purpose| PREREQUISITES.iter().filter(|one| one.purpose <= purpose).count();
         assert!(count(Purpose::Terminal) < count(Purpose::Window) && count(Purpose::Window) < count(Purpose::Tests));
+    }
+
+    #[test]
+    fn file_in_a_subfolder_is_found_in_any_of_them() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let is_present = |file| {
+            let probe = PresenceProbe::FileInSubfolder { folder: root, file };
+            Prerequisite { purpose: Purpose::Tests, package: "x", probe, reason: "" }.is_prerequisite_present()
+        };
+        assert!(is_present("main.rs") && !is_present("no-such-file"));
     }
 
     #[test]

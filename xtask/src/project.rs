@@ -45,13 +45,15 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     command
 }
 
-/// The first program of that name on the PATH, among the programs that cargo installed, or among the project's own
-/// tools.
+/// The first program of that name on the PATH, among the programs that cargo installed, among the project's own tools,
+/// or among the system's servers.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
     dirs.extend(cargo_home().map(|home| home.join("bin")));
     dirs.push(tools_dir().join("bin"));
+    // Debian has servers there, which is not on the PATH of normal users.
+    dirs.push(PathBuf::from("/usr/sbin"));
     let names = [name.to_owned(), format!("{name}.exe"), format!("{name}.cmd")];
     let names = if cfg!(windows) { &names[1..] } else { &names[..1] };
     dirs.iter().flat_map(|dir| names.iter().map(move |name| dir.join(name))).find(|file| file.is_file())

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
+use crate::peers::{self, PeerTests};
 use crate::prerequisites::{self, Purpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
@@ -68,6 +69,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     if linux {
         add_robustness_matrices_step(&mut plan, &[]);
         ui::add_sandbox_tests(&mut plan);
+        peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
     }
     let window = linux && !options.no_window;
     if window {
@@ -75,12 +77,32 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     plan.run_steps_with_summary()?;
     if !linux {
-        eprintln!("Skipped: the matrices (kill, power cut) and the screens in Chromium, which run on Linux only.");
+        eprintln!(
+            "Skipped: the matrices (kill, power cut), the screens in Chromium, and the visits with Parse Server, nginx, \
+             S3 and a proxy, which run on Linux only."
+        );
     }
     if !options.no_window && !window {
         eprintln!("Skipped: the tests in the real window, which run on Linux only.");
     }
     Ok(())
+}
+
+/// `cargo xtask test --peers`: all visits with servers that are not ours.
+///
+/// # Errors
+/// If this is not Linux, or a step fails.
+pub(crate) fn run_peer_tests(options: &Options) -> Result<(), StepFailure> {
+    if !cfg!(target_os = "linux") {
+        let remedy = "run them there, or in a container";
+        return Err(StepFailure::new("the visits with servers that are not ours run on Linux only", remedy));
+    }
+    let mut plan = StepPlan::default();
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    let programs = build_programs_command(&["copresence"]);
+    plan.add_program_step("build of the program under test", programs, "fix what the compiler reports above");
+    peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::All);
+    plan.run_steps_with_summary()
 }
 
 /// Runs the tests that control the app in a real window, one at a time.
@@ -183,6 +205,9 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
     let mut features = vec!["product-tests/window", "copresence-cli/crash-points"];
     if cfg!(unix) {
         features.push("product-tests/matrices");
+    }
+    if cfg!(target_os = "linux") {
+        features.push("product-tests/peers");
     }
     let mut cargo = cargo_command(words);
     cargo.arg("--workspace").arg("--features").arg(features.join(","));

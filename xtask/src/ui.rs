@@ -1,35 +1,15 @@
 //! Installs, checks, builds and photographs the web UI.
 
-use crate::Options;
 use crate::prerequisites::{self, Purpose};
-use crate::project::{
-    built_program_path, cargo_command, find_program, newest_change_time, repository_root, target_dir,
-};
+use crate::project::{built_program_path, cargo_command, newest_change_time, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
-use std::fs;
+use crate::{Options, npm};
 use std::path::PathBuf;
 use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
 pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
-    plan.add_step("the UI's packages (npm ci)", || {
-        let lock = fs::read(ui_dir().join("package-lock.json")).map_err(|error| {
-            StepFailure::new(format!("ui/package-lock.json cannot be read: {error}"), "is the clone complete?")
-        })?;
-        // Inside of node_modules, so that it is removed with the packages.
-        let stamp = ui_dir().join("node_modules/.installed-from.json");
-        if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
-            return Ok(StepSuccess::Skipped("package-lock.json has not changed".to_owned()));
-        }
-        run_program(
-            &mut npm_command(&["ci", "--no-audit", "--no-fund", "--fetch-retries=5"]),
-            "read npm's first lines above: check the network; if package-lock.json is older than package.json, run `cd ui && npm install`",
-        )?;
-        fs::write(&stamp, lock).map_err(|error| {
-            StepFailure::new(format!("{} cannot be written: {error}", stamp.display()), "check disk and permissions")
-        })?;
-        Ok(StepSuccess::Ran)
-    });
+    plan.add_step("the UI's packages (npm ci)", || npm::install_locked_packages(&ui_dir(), true));
 }
 
 /// Adds the build of the UI, which the app contains; skipped while it is newer than its sources.
@@ -139,9 +119,7 @@ fn ui_sources() -> Vec<PathBuf> {
     .to_vec()
 }
 
+/// An `npm …` command in the UI's folder.
 fn npm_command(args: &[&str]) -> Command {
-    // On Windows npm is a script, which only starts by its full name.
-    let mut command = Command::new(find_program("npm").unwrap_or_else(|| "npm".into()));
-    command.args(args).current_dir(ui_dir());
-    command
+    npm::npm_command(&ui_dir(), args)
 }

@@ -1,0 +1,164 @@
+//! Visits at a backend on Parse Server: logins, sessions, lost answers, and outages of each part.
+
+use crate::TestResult;
+use crate::parse_stack::{ACCOUNT_WITHOUT_ROLE, BUSINESS, ParseOptions, ParseStack};
+use std::time::Duration;
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visits_by_login_and_by_session_token_save_the_avatar() -> TestResult {
+    let parse = ParseStack::start()?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    console.visit()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+
+    let mut console = parse.console("")?;
+    console.set_env("COPRESENCE_SESSION_TOKEN", parse.log_in()?);
+    console.visit()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    assert_eq!(parse.count_requests("POST /login")?, 2, "one by the first console, one by hand");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn wrong_password_and_lockout_are_told_in_the_words_of_parse_server() -> TestResult {
+    let parse = ParseStack::start()?;
+    let mut console = parse.console_with_login((BUSINESS.0, "wrong horse"), "")?;
+    for _ in 0..3 {
+        let refused = console.visit()?;
+        refused.assert_exit(3);
+        refused.assert_mentions("Invalid username/password");
+        refused.assert_never_mentions("wrong horse");
+    }
+    assert_eq!(parse.count_requests("POST /login")?, 3, "one login per visit: each refusal counts against the account");
+    console.set_env("COPRESENCE_PASSWORD", BUSINESS.1);
+    let locked = console.visit()?;
+    locked.assert_exit(3);
+    locked.assert_mentions("Your account is locked due to multiple failed login attempts");
+    assert_eq!(parse.count_tokens()?, 0);
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn session_that_is_revoked_right_after_its_login_is_not_replaced_forever() -> TestResult {
+    let parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "revoke_next_sessions": 100 }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let refused = console.visit()?;
+    refused.assert_exit(3);
+    refused.assert_mentions("Invalid session token");
+    let logins = parse.count_requests("POST /login")?;
+    assert!(logins <= 2, "{logins} logins");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn account_without_the_role_is_refused_with_the_reason() -> TestResult {
+    let parse = ParseStack::start()?;
+    let refused = parse.console_with_login(ACCOUNT_WITHOUT_ROLE, "")?.visit()?;
+    refused.assert_exit(3);
+    refused.assert_mentions("a business account is required");
+    assert_eq!(parse.count_tokens()?, 0);
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visit_survives_a_restart_of_postgres() -> TestResult {
+    let mut parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "making_ms": 6000 }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
+    parse.stop_postgres()?;
+    visit.wait_for_event("retrying")?;
+    parse.start_postgres()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visit_survives_a_restart_of_parse_server() -> TestResult {
+    let mut parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "making_ms": 6000 }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
+    parse.kill_parse();
+    visit.wait_for_event("retrying")?;
+    parse.start_parse()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visit_survives_a_restart_of_the_backend_after_the_delivery() -> TestResult {
+    let mut parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "exit_after_delivery": true }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for_event("redeemed")?;
+    parse.wait_for_end_of_backend()?;
+    visit.wait_for_event("retrying")?;
+    parse.start_backend()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visit_survives_a_restart_of_the_backend_in_the_middle_of_a_file() -> TestResult {
+    let mut parse = ParseStack::start_with(ParseOptions { glb_size: 2_000_000, ..ParseOptions::default() })?;
+    // Parse Server's file adapter serves ranges.
+    parse.change_settings(r#"{ "bytes_per_second": 500000, "is_url_spent_by_first_request": false }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for("a part of the GLB", |line| {
+        line["event"] == "progress" && line["total"].as_u64() > Some(1_000_000) && line["bytes"].as_u64() > Some(0)
+    })?;
+    parse.kill_backend();
+    visit.wait_for_event("retrying")?;
+    parse.start_backend()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn long_lockout_ends_after_a_minute() -> TestResult {
+    let parse = ParseStack::start()?;
+    let mut console = parse.console_with_login((BUSINESS.0, "wrong horse"), "")?;
+    for _ in 0..4 {
+        console.visit()?.assert_exit(3);
+    }
+    console.set_env("COPRESENCE_PASSWORD", BUSINESS.1);
+    // Parse Server counts the minute from its last refusal.
+    std::thread::sleep(Duration::from_secs(65));
+    console.visit()?.assert_exit(0);
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn long_visit_survives_a_minute_without_postgres() -> TestResult {
+    let mut parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "making_ms": 20000 }"#)?;
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
+    parse.stop_postgres()?;
+    std::thread::sleep(Duration::from_mins(1));
+    parse.start_postgres()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}

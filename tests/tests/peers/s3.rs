@@ -1,0 +1,52 @@
+//! Files at an S3 server by presigned URLs.
+
+use crate::avatar_files::generate_glb;
+use crate::console::Console;
+use crate::delivering_backend::DeliveringBackend;
+use crate::s3_server::S3Server;
+use crate::{HarnessError, TestResult};
+
+/// A console at a backend that delivers one GLB by this URL.
+fn console_for_url(url: String) -> Result<(DeliveringBackend, Console), HarnessError> {
+    let backend = DeliveringBackend::start()?;
+    backend.deliver(&[(url, "glb")]);
+    let mut console = Console::new(&format!("api_url = \"{}\"\n", backend.url()))?;
+    console.set_env("COPRESENCE_API_KEY", "peer-api-key");
+    console.set_env("COPRESENCE_SESSION_TOKEN", "peer-session-token");
+    Ok((backend, console))
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn presigned_url_delivers_the_object() -> TestResult {
+    let glb = generate_glb(300_000, 20);
+    let s3 = S3Server::start(&glb, &["identity"], 0)?;
+    let (_backend, console) = console_for_url(s3.presigned_url("identity", 60)?)?;
+    let visit = console.visit()?;
+    visit.assert_exit(0);
+    console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+    visit.assert_never_mentions("X-Amz-Signature=");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn object_resumes_by_range_after_a_restart_of_the_s3_server() -> TestResult {
+    visit_with_restart("identity")
+}
+
+/// A visit whose GLB is an object with this encoding, at an S3 server that is restarted in the middle of the file.
+fn visit_with_restart(encoding: &str) -> TestResult {
+    let glb = generate_glb(4_000_000, 23);
+    let mut s3 = S3Server::start(&glb, &[encoding], 2_000_000)?;
+    let (_backend, console) = console_for_url(s3.presigned_url(encoding, 600)?)?;
+    let mut visit = console.start_visit()?;
+    visit
+        .wait_for("a part of the file", |line| line["event"] == "progress" && line["bytes"].as_u64() > Some(500_000))?;
+    s3.kill();
+    visit.wait_for_event("retrying")?;
+    s3.start_again()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Installs packages from `PyPI` into Python environments under `target`.
+
+use crate::steps::{self, StepFailure, StepSuccess};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const REMEDY: &str = "install Python with venv (Debian: python3-venv), and check that its package index can be reached";
+
+/// Installs the versions that a requirements file names into an environment of their own; only reports them as missing
+/// where `allowed` is false.
+///
+/// # Errors
+/// If they are missing and may not or cannot be installed.
+pub(crate) fn install_requirements(
+    requirements: &Path,
+    environment: &Path,
+    allowed: bool,
+) -> Result<StepSuccess, StepFailure> {
+    let installed = environment.join("requirements.txt");
+    let same = std::fs::read(requirements).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
+    if same && program_path(environment, "python").is_file() {
+        return Ok(StepSuccess::Skipped("requirements.txt has not changed".to_owned()));
+    }
+    if !allowed {
+        let what = format!("{} is not installed, and --no-install was given", requirements.display());
+        return Err(StepFailure::new(what, REMEDY));
+    }
+    let python = if cfg!(windows) { "python" } else { "python3" };
+    steps::run_program(Command::new(python).args(["-m", "venv"]).arg(environment), REMEDY)?;
+    let quiet = ["install", "--quiet", "--disable-pip-version-check", "--requirement"];
+    let mut pip = Command::new(program_path(environment, "pip"));
+    steps::run_program(pip.args(quiet).arg(requirements), REMEDY)?;
+    // Written last, so that an incomplete installation is repeated.
+    std::fs::copy(requirements, &installed)
+        .map_err(|error| StepFailure::new(format!("{}: {error}", installed.display()), REMEDY))?;
+    Ok(StepSuccess::Ran)
+}
+
+/// Path of a program in an environment.
+pub(crate) fn program_path(environment: &Path, name: &str) -> PathBuf {
+    let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
+    programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+}
