@@ -41,7 +41,7 @@ pub(crate) fn issue_token(truth: &mut Truth, visit: Option<VisitId>) -> Reply {
         scan: rng.random_bool(0.96).then(|| seconds(1..30, rng)),
         queue: seconds(0..8, rng),
         processing: seconds(1..40, rng),
-        fails: rng.random_bool(0.05),
+        fails: rng.random_bool(0.08),
         url_lifetime: [seconds(60..600, rng), seconds(600..7200, rng), seconds(86_400..604_800, rng)]
             [rng.random_range(0..3)],
     };

@@ -140,6 +140,8 @@ pub(crate) enum OutageStart {
     AtDelivery,
     /// When a download has begun.
     AtDownload,
+    /// When the program starts again.
+    AtRestart,
 }
 
 /// One outage.
@@ -189,7 +191,7 @@ impl Weather {
         while kinds.len() < count.min(5) {
             kinds.extend(Disturbance::ALL.choose(rng));
         }
-        let rate = [0.04, 0.15, 0.4][rng.random_range(0..3)];
+        let rate = [0.04, 0.15, 0.4, 0.75][rng.random_range(0..4)];
         let outages = if kinds.contains(&Disturbance::Outage) {
             (0..rng.random_range(1..=3)).map(|_| draw_outage(rng)).collect()
         } else {
@@ -238,9 +240,10 @@ fn draw_outage(rng: &mut ChaCha8Rng) -> Outage {
         OutageKind::ServerError,
         OutageKind::Gate,
     ];
-    let start = match rng.random_range(0..4) {
+    let start = match rng.random_range(0..6) {
         0 => OutageStart::AtDelivery,
         1 => OutageStart::AtDownload,
+        2 => OutageStart::AtRestart,
         _ => OutageStart::At(Duration::from_millis(rng.random_range(0..150_000))),
     };
     let seconds = [1, 3, 7, 10, 20, 60, 200, 600, 3600][rng.random_range(0..9)];

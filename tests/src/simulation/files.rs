@@ -46,6 +46,7 @@ pub(crate) fn host_files(truth: &mut Truth, token: &str, plan: &AvatarPlan) -> V
             is_spent: false,
             received: 0,
             requests: 0,
+            was_refused_as_expired: false,
         };
         truth.files.insert(path.clone(), file);
         hosted.push((*export_type, path));

@@ -44,6 +44,18 @@ pub(crate) fn judge_ending(truth: &mut Truth, folders: &AvatarFolders, visit: Vi
     judge_meaning(truth, visit, &name, ending, crashes);
 }
 
+/// Judges what a visit says while it goes on.
+pub(crate) fn judge_retry(truth: &mut Truth, visit: VisitId, code: &str, message: &str) {
+    let has_garbage = truth
+        .visits
+        .get(&visit)
+        .and_then(|record| truth.tokens.get(record.token.as_ref()?))
+        .is_some_and(|token| token.redeems.iter().any(|redeem| redeem.is_garbage));
+    if code == "credentials_refused" || (code == "protocol_broken" && !has_garbage) {
+        truth.violate("a gate is not the backend", format!("{visit} retries: {code}: {message}"));
+    }
+}
+
 /// Endings before a token was shown.
 fn judge_issuing(truth: &mut Truth, visit: VisitId, ending: &Ending<'_>) {
     let Some(record) = truth.visits.get(&visit) else { return };
@@ -75,16 +87,23 @@ fn judge_files(
 ) {
     let is_kept_for_recovery = matches!(ending.exit, 2 | 6 | 8 | 130);
     let now = truth.now();
-    let mut wrong = Vec::new();
-    let mut lost = Vec::new();
+    let (mut wrong, mut lost, mut untrue) = (Vec::new(), Vec::new(), Vec::new());
     let Some(token) = truth.tokens.get(name) else { return };
     let was_delivered = token.spending_redeem().is_some_and(crate::truth::Redeem::is_received_delivery);
-    let is_late = token.spent_at.is_some_and(|spent| now > spent + KEEP_TRYING);
+    let is_late = truth.clock_was_set || token.spent_at.is_some_and(|spent| now > spent + KEEP_TRYING);
     for (path, file) in truth.files.iter().filter(|(_, file)| file.token == name) {
         let saved = found.and_then(|(folder, manifest)| {
             let entry = manifest.files.iter().find(|entry| entry.export_type == file.export_type)?;
             std::fs::read(folder.join(&entry.path)).ok()
         });
+        if saved.is_none() && ending.exit == 7 {
+            if file.requests == 0 && ending.message.contains("cannot be asked again") {
+                untrue.push(format!("{path} was never asked for"));
+            }
+            if file.was_refused_as_expired && !ending.message.contains("expired") {
+                untrue.push(format!("{path}: the file server said that the request has expired"));
+            }
+        }
         match saved {
             Some(saved) if saved == file.content => {}
             Some(saved) => wrong.push(format!("{path}: {} bytes saved, {} right", saved.len(), file.content.len())),
@@ -104,6 +123,9 @@ fn judge_files(
     }
     for file in wrong {
         truth.violate("saved files are identical", format!("{visit}: {file}"));
+    }
+    for what in untrue {
+        truth.violate("messages are true", format!("{visit}: {what}; {}", ending.message));
     }
     for file in lost {
         truth.violate(

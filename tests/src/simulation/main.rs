@@ -6,12 +6,15 @@
 
 mod backend;
 mod disturbance;
+mod file_server;
 mod files;
 mod judge;
 mod life;
 mod network;
 mod process;
+mod response;
 mod truth;
+mod way;
 
 use clap::Parser;
 use disturbance::Disturbance;
@@ -166,6 +169,7 @@ fn record_result(
 /// Prints a table of violations, and the end of the trace of the first failed seed.
 fn print_findings(findings: &Findings, parent: &Path) {
     for ((guarantee, cause), (count, seed, detail)) in &findings.table {
+        let detail: String = detail.chars().take(400).collect();
         println!("{count:>6} × VIOLATED {guarantee}\n         disturbed by: {cause}; seed {seed}: {detail}");
     }
     let Some(seed) = findings.failed_seeds.iter().min() else { return };
@@ -173,7 +177,7 @@ fn print_findings(findings: &Findings, parent: &Path) {
         let lines: Vec<&str> = again.trace.lines().collect();
         println!("\nThe end of the trace of seed {seed} (all of it: `simulation --seed {seed}`):");
         for line in &lines[lines.len().saturating_sub(25)..] {
-            println!("{line}");
+            println!("{}", line.chars().take(300).collect::<String>());
         }
     }
 }

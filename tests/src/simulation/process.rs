@@ -1,7 +1,8 @@
 //! A simulated process: the real engine over a simulated network, until it is done or ends by a crash.
 
 use crate::backend::{self, API_URL};
-use crate::judge::{AvatarFolders, Ending, judge_ending};
+use crate::disturbance::OutageStart;
+use crate::judge::{AvatarFolders, Ending, judge_ending, judge_retry};
 use crate::network::ProcessNetwork;
 use crate::truth::World;
 use copresence_client::{ApiClient, Backend, Credentials, NoRecorder, Timeouts};
@@ -21,7 +22,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 
 /// What a process does, in this order.
 #[derive(Debug, Clone)]
@@ -53,6 +55,8 @@ pub(crate) enum Crash {
     AtPoll(u64),
     /// Instead of its request with this number to the journal.
     AtJournalRequest(u64),
+    /// At this time after its first download began.
+    DuringDownload(Duration),
 }
 
 /// The folder of a world.
@@ -92,16 +96,27 @@ pub(crate) async fn run_process(
         _ => ProcessEnd::never(),
     };
     let data_store = folder.open(end.clone())?;
-    let dies_at = match crash {
-        Some(Crash::AfterTime(time)) => time,
-        _ => Duration::from_hours(24 * 365),
-    };
+    if process > 1 {
+        let mut truth = world.lock();
+        let now = truth.now();
+        truth.weather.begin_outages(OutageStart::AtRestart, now);
+    }
     let polls_left = match crash {
         Some(Crash::AtPoll(number)) => number,
         _ => u64::MAX,
     };
-    let work = Box::pin(run_errand(world.clone(), folder, data_store, process, errand));
-    let crashed = Mortal { work: Some(work), end, polls_left, dies_at: Box::pin(sleep(dies_at)) }.await;
+    let first_download = Arc::new(Notify::new());
+    let has_begun = Arc::clone(&first_download);
+    let death: Pin<Box<dyn Future<Output = ()>>> = match crash {
+        Some(Crash::AfterTime(time)) => Box::pin(sleep(time)),
+        Some(Crash::DuringDownload(time)) => Box::pin(async move {
+            has_begun.notified().await;
+            sleep(time).await;
+        }),
+        _ => Box::pin(std::future::pending()),
+    };
+    let work = Box::pin(run_errand(world.clone(), folder, data_store, process, errand, first_download));
+    let crashed = Mortal { work: Some(work), end, polls_left, death }.await;
     world.lock().note(|| format!("p{process} {}", if crashed { "crashes" } else { "is done" }));
     Ok(crashed)
 }
@@ -111,7 +126,8 @@ struct Mortal<F> {
     work: Option<Pin<Box<F>>>,
     end: ProcessEnd,
     polls_left: u64,
-    dies_at: Pin<Box<Sleep>>,
+    /// Resolves when the process ends.
+    death: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl<F: Future<Output = ()>> Future for Mortal<F> {
@@ -120,7 +136,7 @@ impl<F: Future<Output = ()>> Future for Mortal<F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         let this = &mut *self;
         this.polls_left = this.polls_left.saturating_sub(1);
-        let is_over = this.polls_left == 0 || this.dies_at.as_mut().poll(context).is_ready();
+        let is_over = this.polls_left == 0 || this.death.as_mut().poll(context).is_ready();
         let done = match &mut this.work {
             Some(work) if !is_over => work.as_mut().poll(context).is_ready(),
             _ => false,
@@ -135,9 +151,16 @@ impl<F: Future<Output = ()>> Future for Mortal<F> {
 }
 
 /// The work of a process.
-async fn run_errand(world: World, folder: Folder, data_store: DataStore, process: u32, errand: Errand) {
+async fn run_errand(
+    world: World,
+    folder: Folder,
+    data_store: DataStore,
+    process: u32,
+    errand: Errand,
+    first_download: Arc<Notify>,
+) {
     let current_visit = Arc::new(Mutex::new(None));
-    let network = ProcessNetwork { world: world.clone(), process, visit: Arc::clone(&current_visit) };
+    let network = ProcessNetwork { world: world.clone(), process, visit: Arc::clone(&current_visit), first_download };
     let api = simulated_client().with_simulated_network(Arc::new(network));
     let event_sink = event_sink(world.clone(), folder.avatars());
     let clock = Clock::default();
@@ -206,6 +229,7 @@ fn event_sink(world: World, folders: AvatarFolders) -> EventSink {
                 let ending = Ending { code: &code, exit, message: &message, visit_state: &visit_state };
                 judge_ending(&mut truth, &folders, event.visit, &ending);
             }
+            EventKind::Retrying { code, message, .. } => judge_retry(&mut truth, event.visit, &code, &message),
             _ => {}
         }
     })

@@ -218,6 +218,7 @@ impl Redeem {
 }
 
 /// A file behind a one-time URL.
+#[expect(clippy::struct_excessive_bools, reason = "each is one trait of a server, and all combinations occur")]
 #[derive(Debug)]
 pub(crate) struct HostedFile {
     pub(crate) token: String,
@@ -239,7 +240,9 @@ pub(crate) struct HostedFile {
     pub(crate) is_spent: bool,
     /// Bytes of the coded file, from its start, that a client holds.
     pub(crate) received: usize,
+    /// Requests that the server answered, or would have answered.
     pub(crate) requests: u32,
+    pub(crate) was_refused_as_expired: bool,
 }
 
 impl HostedFile {
