@@ -1,7 +1,8 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
 use crate::backend::{Backend, Credentials, Timeouts};
-use crate::download::{self, DownloadError, OpenedDownload, ResumePoint};
+use crate::download::{self, OpenedDownload, ResumePoint};
+use crate::download_error::DownloadError;
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
@@ -164,7 +165,8 @@ impl ApiClient {
         url: &DownloadUrl,
         resume: Option<&ResumePoint>,
     ) -> Result<OpenedDownload, DownloadError> {
-        download::open_download(&self.transport, &self.shared.known_secrets_redactor(), url, resume).await
+        let known = self.shared.known_secrets_redactor();
+        download::open_download(&self.transport, &known, &self.shared.plan.redeem_route.url, url, resume).await
     }
 
     /// Masks every known secret in a text of the backend.

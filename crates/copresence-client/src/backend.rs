@@ -14,26 +14,30 @@ pub const PARTNER_KEY_PLACEHOLDER: &str = "{partner_key}";
 /// Timeouts of a call.
 ///
 /// # Defaults
-/// `connect` 10 s, `read` 15 s, `total` 30 s.
+/// `connect` 10 s, `read` 15 s, `first_byte` 2 min, `total` 30 s.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Time from the start of a call to a usable connection: name resolution, TCP, proxy and TLS. Above zero and below
     /// `total`.
     pub connect: Duration,
-    /// Time without a byte from the backend, for API calls and downloads. Above zero and at most one hour.
+    /// Time without a byte from the backend, for API calls and downloads (after the first byte of the file). Above zero
+    /// and at most one hour.
     ///
-    /// The first byte may take `connect` + `read` from the start of the call, so that a connect timeout is always
+    /// The first byte of an API call may take `connect` + `read` from the start of the call, so that a connect timeout is always
     /// distinguished from a missing response.
     pub read: Duration,
+    /// Time without the first byte of a file, in addition to `connect`, because a backend may make a file only when it
+    /// is requested. Above zero and at most one hour.
+    pub first_byte: Duration,
     /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
     pub total: Duration,
 }
 
 impl Default for Timeouts {
-    /// 10 s, 15 s, 30 s.
+    /// 10 s, 15 s, 2 min, 30 s.
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(10), read: seconds(15), total: seconds(30) }
+        Self { connect: seconds(10), read: seconds(15), first_byte: seconds(120), total: seconds(30) }
     }
 }
 

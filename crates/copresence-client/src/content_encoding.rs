@@ -26,11 +26,6 @@ pub(crate) enum DecodeError {
     TooLarge,
 }
 
-/// Returns a violation if the headers state any content encoding, because none was requested.
-pub(crate) fn find_encoding_violation(headers: &HeaderMap) -> Option<SpecViolation> {
-    (!stated_encodings(headers).is_empty()).then(|| encoded_body_violation("an encoded body"))
-}
-
 /// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no
 /// JSON starts.
 pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
@@ -52,7 +47,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
 }
 
 /// The stated content encodings in lower case, without `identity`.
-fn stated_encodings(headers: &HeaderMap) -> Vec<String> {
+pub(crate) fn stated_encodings(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     let words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     words

@@ -73,8 +73,8 @@ pub struct Exchange {
     pub status: Option<u16>,
     /// The headers of the response. Secret values are masked.
     pub response_headers: Vec<(String, String)>,
-    /// The body of the response, masked and truncated. A note in brackets replaces omitted parts. Always `None` for a
-    /// download.
+    /// The body of the response, masked and truncated. A note in brackets replaces omitted parts. Of a
+    /// download, only the body of an error response is recorded.
     pub body: Option<String>,
     /// Number of bytes of the response body that were received.
     pub body_size: u64,

@@ -23,6 +23,9 @@ use url::Url;
 /// text, so they are masked only at their locations.
 pub const MIN_SECRET_LENGTH: usize = 4;
 
+/// Length from which a part of a download URL is masked, in bytes: it may be a random name.
+const LONG_URL_PART: usize = 16;
+
 /// Maximum length of a recorded body, in bytes.
 pub const MAX_RECORDED_BODY: usize = 64 * 1024;
 
@@ -62,6 +65,34 @@ impl Redactor {
     pub fn with_secret(&self, secret: &str) -> Self {
         let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
         Self::from_encodings(known.chain(secret_encodings(secret)).collect())
+    }
+
+    /// A redactor for the parts of a download URL that grant access to the file: the whole URL, its path, signatures
+    /// and keys in its query, and every long part of it.
+    #[must_use]
+    pub(crate) fn with_url_secrets(&self, url: &Url) -> Self {
+        let path = url.path().trim_start_matches('/');
+        let path_and_query = url.query().map(|query| format!("{path}?{query}"));
+        let mut parts = vec![url.as_str().to_owned()];
+        parts.extend(path_and_query);
+        // A short word would mask parts of ordinary text.
+        parts.extend((path.len() >= LONG_URL_PART || path.contains('/')).then(|| path.to_owned()));
+        parts.extend(path.split('/').filter(|part| part.len() >= LONG_URL_PART).map(str::to_owned));
+        for (name, value) in url.query_pairs() {
+            if value.len() >= LONG_URL_PART || is_secret_name(&name) || name.eq_ignore_ascii_case("sig") {
+                // `X-Amz-Credential` is the key's id and its scope, separated by slashes.
+                parts.extend(value.split_once('/').map(|(key, _)| key.to_owned()));
+                parts.push(value.into_owned());
+            }
+        }
+        for part in parts.clone() {
+            let decoded = percent_encoding::percent_decode_str(&part).decode_utf8_lossy().into_owned();
+            if decoded != part {
+                parts.push(decoded);
+            }
+        }
+        let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
+        Self::from_encodings(known.chain(parts.iter().flat_map(|part| secret_encodings(part))).collect())
     }
 
     /// A redactor for these encoded secrets.
@@ -174,7 +205,10 @@ impl Redactor {
             Ok(json) => self.redact_and_truncate(&self.redact_json(json, all).to_string()),
             // Secrets cannot be located in a text that cannot be parsed.
             Err(_) if success || raw.error.is_some() => omission_note(raw.body_size, "not whole JSON"),
-            Err(_) => self.redact_and_truncate(&reduce_urls_to_origins(&String::from_utf8_lossy(body))),
+            Err(_) => {
+                let text = mask_secret_xml_elements(&String::from_utf8_lossy(body));
+                self.redact_and_truncate(&reduce_urls_to_origins(&text))
+            }
         })
     }
 
@@ -304,6 +338,32 @@ fn reduce_urls_to_origins(text: &str) -> String {
         from = found + length;
     }
     clean.push_str(&text[from..]);
+    clean
+}
+
+/// Masks the text of XML elements whose names suggest a secret, for example `StringToSign` in the error of an object
+/// store.
+fn mask_secret_xml_elements(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        clean.push_str(before);
+        clean.push('<');
+        rest = after;
+        let Some((tag, content)) = after.split_once('>') else { break };
+        let name = tag.split_whitespace().next().unwrap_or_default();
+        let is_open = !tag.starts_with(['/', '!', '?']) && !tag.ends_with('/');
+        let is_secret =
+            is_secret_name(name) || ["sign", "canonicalrequest"].iter().any(|w| name.to_ascii_lowercase().contains(w));
+        let value = content.split('<').next().unwrap_or_default();
+        if is_open && is_secret && !value.trim().is_empty() {
+            clean.push_str(tag);
+            clean.push('>');
+            clean.push_str(MASK);
+            rest = &content[value.len()..];
+        }
+    }
+    clean.push_str(rest);
     clean
 }
 

@@ -46,8 +46,10 @@ pub(crate) struct LoginPlan {
 impl RequestPlan {
     /// Checks the backend, credentials and timeouts, and prepares the requests.
     pub(crate) fn new(backend: Backend, credentials: Credentials, time_outs: &Timeouts) -> Result<Self, SetupError> {
-        let Timeouts { connect, read, total } = time_outs;
-        if connect.is_zero() || read.is_zero() || connect >= total || (*read).max(*total) > MAX_TIMEOUT {
+        let Timeouts { connect, read, first_byte, total } = time_outs;
+        let shortest = *connect.min(read).min(first_byte);
+        let longest = *read.max(first_byte).max(total);
+        if shortest.is_zero() || connect >= total || longest > MAX_TIMEOUT {
             return Err(SetupError::InvalidTimeouts);
         }
         let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;

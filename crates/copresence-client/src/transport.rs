@@ -159,7 +159,10 @@ impl HttpTransport {
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.send_and_await_headers(request, Some(deadline), redactor).await {
+        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
+        // missing response.
+        let quiet = Instant::now() + self.timeouts.connect + self.timeouts.read;
+        match self.send_and_await_headers(request, deadline.min(quiet), redactor).await {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
@@ -180,18 +183,13 @@ impl HttpTransport {
         ExchangeCapture::start_capture(CallKind::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
     }
 
-    /// Sends one request and waits for the response headers.
+    /// Sends one request and waits for the response headers until `until`, which is later than the connect timeout.
     pub(crate) async fn send_and_await_headers(
         &self,
         request: reqwest::Request,
-        deadline: Option<Instant>,
+        until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        let Timeouts { connect, read, .. } = self.timeouts;
-        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
-        // missing response.
-        let quiet = Instant::now() + connect + read;
-        let until = deadline.map_or(quiet, |deadline| deadline.min(quiet));
         match timeout_at(until, self.execute_request(request, redactor)).await {
             Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),

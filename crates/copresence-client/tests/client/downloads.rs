@@ -2,7 +2,8 @@
 
 use crate::support::{API_KEY, RawServer, SESSION, ServerAction, api, response_bytes, with_session};
 use copresence_client::{
-    ApiClient, Backend, DownloadError, NoRecorder, OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
+    ApiClient, Backend, DownloadError, DownloadErrorKind as Kind, NoRecorder, OpenedDownload, ResponseLossKind,
+    ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
@@ -12,12 +13,12 @@ use test_port::ReservedPort;
 
 const PATH: &str = "/files/one?sig=bearer-secret";
 
-struct DownloadAttempt {
-    server: RawServer,
-    result: Result<OpenedDownload, DownloadError>,
+pub(crate) struct DownloadAttempt {
+    pub(crate) server: RawServer,
+    pub(crate) result: Result<OpenedDownload, DownloadError>,
 }
 
-async fn open_download(actions: Vec<ServerAction>, resume: Option<ResumePoint>) -> DownloadAttempt {
+pub(crate) async fn open_download(actions: Vec<ServerAction>, resume: Option<ResumePoint>) -> DownloadAttempt {
     let server = RawServer::start(actions).await;
     let result = download_client().open_download(&download_url(&server), resume.as_ref()).await;
     if let Err(error) = &result {
@@ -26,7 +27,7 @@ async fn open_download(actions: Vec<ServerAction>, resume: Option<ResumePoint>) 
     DownloadAttempt { server, result }
 }
 
-fn download_client() -> ApiClient {
+pub(crate) fn download_client() -> ApiClient {
     // A download does not use the backend.
     api("http://api.invalid/".parse().expect("a URL"), with_session())
 }
@@ -49,6 +50,11 @@ async fn read_download(download: OpenedDownload) -> (Vec<u8>, Option<DownloadErr
             Err(error) => return (bytes, Some(error)),
         }
     }
+}
+
+/// What happened in a stream.
+fn kind(error: Option<&DownloadError>) -> Option<&Kind> {
+    error.map(|error| &error.kind)
 }
 
 #[tokio::test]
@@ -96,18 +102,18 @@ async fn another_range_than_the_requested_one_is_rejected() {
             Some(resume_point(4)),
         )
         .await;
-        assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))), "{range}");
+        assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })), "{range}");
     }
     let opened = open_download(
         vec![ServerAction::Send(response_bytes("206 Partial Content", &[], "456789"))],
         Some(resume_point(4)),
     )
     .await;
-    assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
+    assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
     let unasked = response_bytes("206 Partial Content", &["Content-Range: bytes 0-5/10"], "012345");
     assert!(matches!(
         open_download(vec![ServerAction::Send(unasked)], None).await.result,
-        Err(DownloadError::InvalidResponse(_))
+        Err(DownloadError { kind: Kind::InvalidResponse(_), .. })
     ));
 }
 
@@ -119,14 +125,17 @@ async fn a_range_that_ends_before_the_file_is_an_interrupted_download() {
     )
     .await;
     assert_eq!(bytes, b"45");
-    assert!(matches!(error, Some(DownloadError::Interrupted { received: 6, expected: Some(10), .. })), "{error:?}");
+    assert!(
+        matches!(kind(error.as_ref()), Some(Kind::Interrupted { received: 6, expected: Some(10), .. })),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_416_has_its_own_error() {
     let reply = response_bytes("416 Range Not Satisfiable", &["Content-Range: bytes */4"], "");
     let opened = open_download(vec![ServerAction::Send(reply)], Some(resume_point(4))).await;
-    assert!(matches!(opened.result, Err(DownloadError::RangeNotSatisfiable { total: Some(4) })));
+    assert!(matches!(opened.result, Err(DownloadError { kind: Kind::RangeNotSatisfiable { total: Some(4) }, .. })));
 }
 
 #[tokio::test]
@@ -135,7 +144,7 @@ async fn an_error_status_may_have_spent_the_url() {
         let opened =
             open_download(vec![ServerAction::Send(response_bytes(status, &["Retry-After: 3"], ""))], None).await;
         let error = opened.result.expect_err("refused");
-        let DownloadError::ErrorStatus { status, retry_after } = &error else { panic!("{error}") };
+        let Kind::ErrorStatus { status, retry_after, reason: None } = &error.kind else { panic!("{error}") };
         assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
         assert!(error.may_have_spent_url());
         assert_eq!(opened.server.heads().len(), 1);
@@ -152,13 +161,13 @@ async fn a_truncated_body_is_never_complete() {
             Ok(download) => read_download(download).await.1.expect("an error"),
             Err(error) => error,
         };
-        match error {
-            DownloadError::Interrupted { received, expected, loss, .. } => {
+        match error.kind {
+            Kind::Interrupted { received, expected, loss, .. } => {
                 assert!(received <= 4);
                 assert_eq!((expected, loss), (Some(10), ResponseLossKind::ConnectionLost));
             }
-            DownloadError::ResponseLost(_) if matches!(action, ServerAction::SendAndReset(_)) => {}
-            other => panic!("{other}"),
+            Kind::ResponseLost(_) if matches!(action, ServerAction::SendAndReset(_)) => {}
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -170,7 +179,7 @@ async fn a_file_without_a_length_is_truncated_if_its_chunks_are() {
     assert_eq!(download.total, None);
     let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
-    assert!(matches!(error, Some(DownloadError::Interrupted { received: 4, expected: None, .. })), "{error:?}");
+    assert!(matches!(kind(error.as_ref()), Some(Kind::Interrupted { received: 4, expected: None, .. })), "{error:?}");
 }
 
 #[tokio::test]
@@ -178,13 +187,12 @@ async fn a_file_that_stops_arriving_times_out() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123".to_vec();
     let server = RawServer::start(vec![ServerAction::SendAndHang(head)]).await;
     let time_outs = Timeouts { read: Duration::from_millis(300), ..Timeouts::default() };
-    let backend = Backend::copresence_backend_from_url(server.url("/"));
-    let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
+    let api = client_with_timeouts(&server, time_outs);
     let download = api.open_download(&download_url(&server), None).await.expect("a download");
     let (bytes, error) = read_download(download).await;
     assert_eq!(bytes, b"0123");
-    let Some(DownloadError::Interrupted { received: 4, expected: Some(10), loss: ResponseLossKind::TimedOut, .. }) =
-        error
+    let Some(Kind::Interrupted { received: 4, expected: Some(10), loss: ResponseLossKind::TimedOut, .. }) =
+        kind(error.as_ref())
     else {
         panic!("{error:?}")
     };
@@ -214,11 +222,14 @@ async fn a_redirect_is_followed_with_the_range_and_without_credentials() {
 async fn endless_redirects_and_other_schemes_are_not_followed() {
     let again = ServerAction::Send(response_bytes("307 Temporary Redirect", &[&format!("Location: {PATH}")], ""));
     let opened = open_download(vec![again], None).await;
-    assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 307, .. })));
+    assert!(matches!(opened.result, Err(DownloadError { kind: Kind::RedirectNotFollowed { status: 307, .. }, .. })));
     assert_eq!(opened.server.heads().len(), 6);
     for headers in [vec!["Location: file:///etc/passwd"], vec![]] {
         let opened = open_download(vec![ServerAction::Send(response_bytes("302 Found", &headers, ""))], None).await;
-        assert!(matches!(opened.result, Err(DownloadError::RedirectNotFollowed { status: 302, .. })), "{headers:?}");
+        assert!(
+            matches!(opened.result, Err(DownloadError { kind: Kind::RedirectNotFollowed { status: 302, .. }, .. })),
+            "{headers:?}"
+        );
     }
 }
 
@@ -230,7 +241,7 @@ async fn an_unreachable_redirect_target_may_have_spent_the_url() {
         .await
         .result
         .expect_err("lost");
-    let DownloadError::ResponseLost(evidence) = &error else { panic!("{error}") };
+    let Kind::ResponseLost(evidence) = &error.kind else { panic!("{error}") };
     assert_eq!(evidence.status, Some(302));
     assert!(error.may_have_spent_url());
 }
@@ -240,18 +251,52 @@ async fn an_unsent_request_and_a_lost_response_are_distinguished() {
     let unused_port = ReservedPort::reserve_port().expect("a port");
     let url = DownloadUrl::new(&format!("http://{unused_port}{PATH}")).expect("a URL");
     let error = download_client().open_download(&url, None).await.expect_err("no server");
-    assert!(matches!(error, DownloadError::NeverSent(_)) && !error.may_have_spent_url(), "{error}");
+    assert!(matches!(error.kind, Kind::NeverSent(_)) && !error.may_have_spent_url(), "{error}");
     let error = open_download(vec![ServerAction::Send(Vec::new())], None).await.result.expect_err("no response");
-    assert!(matches!(error, DownloadError::ResponseLost(_)) && error.may_have_spent_url(), "{error}");
+    assert!(matches!(error.kind, Kind::ResponseLost(_)) && error.may_have_spent_url(), "{error}");
 }
 
 #[tokio::test]
 async fn an_encoded_file_is_rejected() {
     let opened =
         open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
-    assert!(matches!(opened.result, Err(DownloadError::InvalidResponse(_))));
+    assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
     let opened =
         open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: identity"], "xx"))], None)
             .await;
     assert!(opened.result.is_ok());
+}
+
+fn client_with_timeouts(server: &RawServer, time_outs: Timeouts) -> ApiClient {
+    let backend = Backend::copresence_backend_from_url(server.url("/"));
+    ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
+}
+
+/// Case: first byte of a file after 40 s (made on demand).
+#[tokio::test]
+async fn the_first_byte_of_a_file_made_on_demand_has_its_own_time_limit() {
+    let file = response_bytes("200 OK", &[], "0123456789");
+    for action in [
+        // Before the headers, and between the headers and the first byte.
+        ServerAction::SendSlowly(Vec::new(), file.clone()),
+        ServerAction::SendSlowly(file[..file.len() - 10].to_vec(), file[file.len() - 10..].to_vec()),
+    ] {
+        let server = RawServer::start(vec![action]).await;
+        // Shorter than the server waits.
+        let time_outs = Timeouts { read: Duration::from_millis(1), ..Timeouts::default() };
+        let api = client_with_timeouts(&server, time_outs);
+        let download = api.open_download(&download_url(&server), None).await.expect("a download");
+        let (bytes, error) = read_download(download).await;
+        assert_eq!((bytes.as_slice(), error.map(|error| error.to_string())), (&b"0123456789"[..], None));
+    }
+    let server = RawServer::start(vec![ServerAction::SendAndHang(file[..file.len() - 10].to_vec())]).await;
+    let short =
+        Timeouts { first_byte: Duration::from_millis(100), connect: Duration::from_millis(100), ..Timeouts::default() };
+    let download =
+        client_with_timeouts(&server, short).open_download(&download_url(&server), None).await.expect("a download");
+    let (bytes, error) = read_download(download).await;
+    assert!(
+        bytes.is_empty() && matches!(kind(error.as_ref()), Some(Kind::Interrupted { received: 0, .. })),
+        "{error:?}"
+    );
 }

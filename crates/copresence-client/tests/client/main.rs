@@ -3,6 +3,7 @@
 mod calls;
 mod downloads;
 mod environment;
+mod file_server_errors;
 mod network_failures;
 mod probes;
 mod recording;

@@ -15,7 +15,12 @@ use url::Url;
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n";
 
 fn short_timeouts() -> Timeouts {
-    Timeouts { connect: Duration::from_secs(1), read: Duration::from_millis(300), total: Duration::from_secs(3) }
+    Timeouts {
+        connect: Duration::from_secs(1),
+        read: Duration::from_millis(300),
+        first_byte: Duration::from_millis(300),
+        total: Duration::from_secs(3),
+    }
 }
 
 fn truncated_response(body: &str) -> Vec<u8> {

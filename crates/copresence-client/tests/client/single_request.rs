@@ -90,6 +90,7 @@ fn impatient_client(url: &Url) -> ApiClient {
         // Must be below the total.
         connect: Duration::from_secs(1),
         read: Duration::from_millis(300),
+        first_byte: Duration::from_millis(300),
         total: Duration::from_secs(2),
     };
     client_with_timeouts(url, time_outs)

@@ -21,6 +21,8 @@ pub(crate) enum ServerAction {
     SendAndHang(Vec<u8>),
     /// Sends the bytes and resets the connection.
     SendAndReset(Vec<u8>),
+    /// Sends the first bytes, waits 50 ms, sends the other bytes, and closes the connection.
+    SendSlowly(Vec<u8>, Vec<u8>),
 }
 
 /// Performs the n-th action for the n-th request, and the last action for all later ones.
@@ -95,10 +97,18 @@ async fn serve_request(
         record.push(String::from_utf8_lossy(&bytes).to_ascii_lowercase());
         actions[(record.len() - 1).min(actions.len() - 1)].clone()
     };
-    let (ServerAction::Send(reply) | ServerAction::SendAndHang(reply) | ServerAction::SendAndReset(reply)) = &action;
+    let (ServerAction::Send(reply)
+    | ServerAction::SendAndHang(reply)
+    | ServerAction::SendAndReset(reply)
+    | ServerAction::SendSlowly(reply, _)) = &action;
     // Fails if the client stops reading a body that is too large.
     let _ = stream.write_all(reply).await;
     let _ = stream.flush().await;
+    if let ServerAction::SendSlowly(_, rest) = &action {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let _ = stream.write_all(rest).await;
+        let _ = stream.flush().await;
+    }
     if matches!(action, ServerAction::SendAndHang(_)) {
         // Waits until the client closes the connection.
         while stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}

@@ -14,8 +14,12 @@ use url::Url;
 /// Maximum tolerated clock offset. A larger one breaks time-limited tokens and eventually TLS.
 const MAX_CLOCK_OFFSET: Duration = Duration::from_mins(2);
 /// Timeouts of a probe. Short, because the operator is waiting.
-const PROBE_TIMEOUTS: Timeouts =
-    Timeouts { connect: Duration::from_secs(5), read: Duration::from_secs(5), total: Duration::from_secs(10) };
+const PROBE_TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(5),
+    read: Duration::from_secs(5),
+    first_byte: Duration::from_secs(5),
+    total: Duration::from_secs(10),
+};
 
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
 /// credentials.

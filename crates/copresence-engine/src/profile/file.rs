@@ -215,7 +215,7 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
         limits,
         token_lifetime: written.export_token_life,
         out_dir: written.out,
-        timeouts: network_timeouts_from_toml(&written.network)?,
+        timeouts: network_timeouts_from_toml(&written.network, &written.downloads)?,
     })
 }
 
@@ -234,17 +234,23 @@ fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -
 }
 
 /// The timeouts, with defaults. The error says which key is out of range.
-fn network_timeouts_from_toml(written: &NetworkToml) -> Result<Timeouts, String> {
+fn network_timeouts_from_toml(written: &NetworkToml, downloads: &DownloadsToml) -> Result<Timeouts, String> {
     let defaults = Timeouts::default();
     let network = Timeouts {
         connect: written.connect.unwrap_or(defaults.connect),
         read: written.silence.unwrap_or(defaults.read),
+        first_byte: downloads.first_byte.unwrap_or(defaults.first_byte),
         total: written.call.unwrap_or(defaults.total),
     };
-    for (key, time) in [("connect", network.connect), ("silence", network.read), ("call", network.total)] {
+    for (key, time) in [
+        ("network.connect", network.connect),
+        ("network.silence", network.read),
+        ("network.call", network.total),
+        ("downloads.first_byte", network.first_byte),
+    ] {
         if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&time) {
             let time = humantime::format_duration(time);
-            return Err(format!("`network.{key}` is 100ms to 1h, and is `{time}`"));
+            return Err(format!("`{key}` is 100ms to 1h, and is `{time}`"));
         }
     }
     if network.connect >= network.total {
@@ -368,6 +374,10 @@ mod tests {
         let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").timeouts;
         let seconds = Duration::from_secs;
         assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
+        assert_eq!(network.first_byte, Duration::from_mins(2));
+        let file = with("downloads.first_byte = \"5m\"").expect("usable").timeouts;
+        assert_eq!(file.first_byte, Duration::from_mins(5));
+        assert!(words(with("downloads.first_byte = \"2h\"")).contains("`downloads.first_byte` is 100ms to 1h"));
         assert!(words(with("network.silence = \"0s\"")).contains("`network.silence` is 100ms to 1h"));
         assert!(words(with("network.connect = \"30s\"")).contains("`network.connect` must be shorter"));
     }

@@ -97,6 +97,9 @@ pub struct DownloadsToml {
     /// As in `"2GiB"`.
     #[serde(default, deserialize_with = "deserialize_size")]
     pub max_file_size: Option<u64>,
+    /// Until the first byte of a file.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub first_byte: Option<Duration>,
     /// As in `"128MiB"`.
     #[serde(default, deserialize_with = "deserialize_size")]
     pub min_free_space: Option<u64>,

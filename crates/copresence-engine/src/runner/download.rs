@@ -3,7 +3,7 @@
 
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
-use copresence_client::{DownloadError, OpenedDownload, ResumePoint};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
@@ -145,19 +145,21 @@ fn check_file_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Resu
 
 /// Whether a retry of the same URL may help.
 fn is_retryable(failure: &DownloadError) -> bool {
-    match failure {
-        DownloadError::NeverSent(_) | DownloadError::ResponseLost(_) | DownloadError::Interrupted { .. } => true,
-        DownloadError::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
-        DownloadError::RangeNotSatisfiable { .. }
-        | DownloadError::RedirectNotFollowed { .. }
-        | DownloadError::InvalidResponse(_) => false,
+    match failure.kind {
+        DownloadErrorKind::NeverSent(_)
+        | DownloadErrorKind::ResponseLost(_)
+        | DownloadErrorKind::Interrupted { .. } => true,
+        DownloadErrorKind::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
+        DownloadErrorKind::RangeNotSatisfiable { .. }
+        | DownloadErrorKind::RedirectNotFollowed { .. }
+        | DownloadErrorKind::InvalidResponse(_) => false,
     }
 }
 
 /// `Retry-After` of the response.
 fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
-    match failure {
-        DownloadError::ErrorStatus { retry_after, .. } => *retry_after,
+    match failure.kind {
+        DownloadErrorKind::ErrorStatus { retry_after, .. } => retry_after,
         _ => None,
     }
 }
@@ -221,9 +223,10 @@ impl FileDownload<'_> {
             let (why, requested) = match self.request_and_receive(partial).await {
                 Ok(()) => return Ok(()),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
-                Err(AttemptError::Download(DownloadError::RangeNotSatisfiable { total: Some(total) }))
-                    if total == offset =>
-                {
+                Err(AttemptError::Download(DownloadError {
+                    kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
+                    ..
+                })) if total == offset => {
                     return Ok(());
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {

@@ -87,6 +87,7 @@ pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget 
         time_outs: Timeouts {
             connect: Duration::from_secs(2),
             read: Duration::from_secs(3),
+            first_byte: Duration::from_secs(3),
             total: Duration::from_secs(5),
         },
     }

@@ -1,0 +1,112 @@
+//! Why a download could not be opened or was interrupted.
+
+use crate::error::InvalidResponse;
+use crate::file_server_error::FileServerError;
+use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind};
+use std::fmt;
+use std::time::Duration;
+
+/// A download that could not be opened or was interrupted. Its text names the host of the file server.
+#[derive(Debug, Clone)]
+pub struct DownloadError {
+    /// Host of the file server that was called last, with the port if it is not the default one of the scheme.
+    pub host: String,
+    /// What happened.
+    pub kind: DownloadErrorKind,
+    /// Why the URL itself is probably wrong, and who can repair it.
+    pub hint: Option<Box<str>>,
+}
+
+impl DownloadError {
+    /// Whether the one-time URL may be spent: after any error except [`DownloadErrorKind::NeverSent`].
+    pub fn may_have_spent_url(&self) -> bool {
+        !matches!(self.kind, DownloadErrorKind::NeverSent(_))
+    }
+}
+
+impl fmt::Display for DownloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = &self.host;
+        match &self.kind {
+            DownloadErrorKind::NeverSent(cause) => write!(f, "no connection to the file server {host}: {cause}")?,
+            DownloadErrorKind::ResponseLost(lost) => {
+                write!(f, "the file server {host} was asked, but its response was lost: {lost}")?;
+            }
+            DownloadErrorKind::ErrorStatus { status, reason, .. } => {
+                write!(f, "the file server {host} answered with status {status}")?;
+                if let Some(reason) = reason {
+                    write!(f, " ({reason})")?;
+                    if let Some(remedy) = reason.cause.remedy() {
+                        write!(f, ": {remedy}")?;
+                    }
+                }
+            }
+            DownloadErrorKind::RangeNotSatisfiable { .. } => {
+                write!(f, "the file server {host} has no bytes from the requested offset on (status 416)")?;
+            }
+            DownloadErrorKind::RedirectNotFollowed { why, .. } => {
+                write!(f, "the file server {host} redirected the download, and the redirect was not followed: {why}")?;
+            }
+            DownloadErrorKind::InvalidResponse(invalid) => {
+                write!(f, "invalid response of the file server {host}: {invalid}")?;
+            }
+            DownloadErrorKind::Interrupted { received, expected, detail, .. } => {
+                write!(f, "the download from {host} was interrupted after {received} bytes")?;
+                if let Some(expected) = expected {
+                    write!(f, " of {expected}")?;
+                }
+                write!(f, ": {detail}")?;
+            }
+        }
+        match &self.hint {
+            Some(hint) => write!(f, ". {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for DownloadError {}
+
+/// The kinds of [`DownloadError`].
+#[derive(Debug, Clone)]
+pub enum DownloadErrorKind {
+    /// No byte of the request was sent, so the URL is unused.
+    NeverSent(ConnectError),
+    /// The request was sent, and no response headers were received. The URL may be spent.
+    ResponseLost(LostResponse),
+    /// The server responded with a status other than 200 and 206.
+    ErrorStatus {
+        /// The status.
+        status: u16,
+        /// `Retry-After`, from the time of the response.
+        retry_after: Option<Duration>,
+        /// The reason that the body of the response states.
+        reason: Option<Box<FileServerError>>,
+    },
+    /// The file has no bytes from the requested offset on (416), so the saved part may be the whole file.
+    RangeNotSatisfiable {
+        /// Size of the whole file in bytes, if the server states it.
+        total: Option<u64>,
+    },
+    /// A redirect that is not followed.
+    RedirectNotFollowed {
+        /// The status of the redirect.
+        status: u16,
+        /// Why it was not followed. Contains at most the origin of a URL.
+        why: String,
+    },
+    /// The response is not valid HTTP or not the requested range. [`InvalidResponse::body`] is empty.
+    InvalidResponse(Box<InvalidResponse>),
+    /// The stream ended before the end of the file.
+    Interrupted {
+        /// Number of bytes received, counted from the start of the file (including
+        /// [`crate::OpenedDownload::offset`]).
+        received: u64,
+        /// Size of the whole file in bytes, if known.
+        expected: Option<u64>,
+        /// Whether the connection was lost or timed out.
+        loss: ResponseLossKind,
+        /// The network error, for an operator. Contains no secret.
+        detail: String,
+    },
+}

@@ -1,0 +1,147 @@
+//! Recognizes download URLs whose host exists only on the backend's own machine or network.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use url::{Host, Url};
+
+/// From where a host can be reached. Ordered from the smallest range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum HostReach {
+    /// Only from the same machine.
+    Loopback,
+    /// A name without a dot: known only to a container network or a local resolver.
+    SingleLabel,
+    /// Only from the same private network.
+    Private,
+    /// From the Internet.
+    Public,
+}
+
+/// Ends of host names that only a private network resolves.
+const PRIVATE_NAME_ENDS: [&str; 6] = [".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp"];
+
+/// Why the host of a download URL shows that the public URL of the backend is misconfigured, with the remedy. `None`
+/// if the host is at least as reachable as the one of the backend, so that a backend on this machine may have its files
+/// on this machine.
+pub fn find_misconfigured_file_host(file_url: &Url, backend_url: &Url) -> Option<String> {
+    let (file, backend) = (file_url.host()?, backend_url.host()?);
+    if file == backend {
+        return None;
+    }
+    let (file_reach, backend_reach) = (host_reach(&file), host_reach(&backend));
+    let place = match file_reach {
+        HostReach::Loopback if backend_reach != HostReach::Loopback => "on the backend's own machine",
+        HostReach::SingleLabel => "in the backend's own network",
+        HostReach::Private if backend_reach == HostReach::Public => "in the backend's own network",
+        _ => return None,
+    };
+    Some(format!(
+        "the file URL names {}, which exists only {place}: the backend's public URL is misconfigured",
+        host_and_port(file_url)
+    ))
+}
+
+/// Whether a URL contains `&amp;`: it was escaped for HTML, so the names of its query parameters are wrong.
+pub fn has_html_escaped_query(url: &Url) -> bool {
+    url.query().is_some_and(|query| query.to_ascii_lowercase().contains("&amp;"))
+}
+
+/// The host of a URL, with the port if it is not the default one of the scheme.
+pub(crate) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// From where a host can be reached.
+fn host_reach(host: &Host<&str>) -> HostReach {
+    match host {
+        Host::Ipv4(address) => reach_of_ipv4(*address),
+        Host::Ipv6(address) => reach_of_ipv6(*address),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            if name == "localhost" || name.ends_with(".localhost") {
+                HostReach::Loopback
+            } else if !name.contains('.') {
+                HostReach::SingleLabel
+            } else if PRIVATE_NAME_ENDS.iter().any(|end| name.ends_with(end)) {
+                HostReach::Private
+            } else {
+                HostReach::Public
+            }
+        }
+    }
+}
+
+fn reach_of_ipv4(address: Ipv4Addr) -> HostReach {
+    let [first, second, ..] = address.octets();
+    // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
+    let is_shared = first == 100 && (64..128).contains(&second);
+    if address.is_loopback() || address.is_unspecified() {
+        HostReach::Loopback
+    } else if address.is_private() || address.is_link_local() || is_shared {
+        HostReach::Private
+    } else {
+        HostReach::Public
+    }
+}
+
+fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return reach_of_ipv4(mapped);
+    }
+    if address.is_loopback() || address.is_unspecified() {
+        HostReach::Loopback
+    } else if address.is_unique_local() || address.is_unicast_link_local() {
+        HostReach::Private
+    } else {
+        HostReach::Public
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn misconfiguration(file: &str, backend: &str) -> Option<String> {
+        let url = |text: &str| Url::parse(text).expect("a URL");
+        find_misconfigured_file_host(&url(file), &url(backend))
+    }
+
+    #[test]
+    fn a_file_host_that_only_the_backend_can_reach_is_misconfigured() {
+        for (file, backend) in [
+            ("http://localhost:1337/files/a.glb", "https://api.example.com/"),
+            ("http://127.0.0.1/a.glb", "https://api.example.com/"),
+            ("http://[::1]/a.glb", "http://192.168.1.5/"),
+            ("http://0.0.0.0:1337/a.glb", "http://192.168.1.5:1337/"),
+            ("http://10.0.0.7/a.glb", "https://api.example.com/"),
+            ("http://[fd00::1]/a.glb", "https://api.example.com/"),
+            ("http://files.local/a.glb", "https://api.example.com/"),
+            ("http://minio:9000/a.glb", "http://127.0.0.1:4010/"),
+        ] {
+            let words = misconfiguration(file, backend).expect(file);
+            let host = host_and_port(&Url::parse(file).expect("a URL"));
+            assert!(words.contains(&host) && words.contains("public URL is misconfigured"), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_file_host_beside_its_backend_is_not_misconfigured() {
+        for (file, backend) in [
+            ("http://127.0.0.1:4010/files/a", "http://127.0.0.1:4010/"),
+            ("http://localhost:9000/files/a", "http://127.0.0.1:4010/"),
+            ("http://192.168.1.9/files/a", "http://192.168.1.5/"),
+            ("http://parse:1337/files/a", "http://parse:1337/parse"),
+            ("https://files.example.com/a", "https://api.example.com/"),
+            ("https://files.example.com/a", "http://127.0.0.1:4010/"),
+        ] {
+            assert_eq!(misconfiguration(file, backend), None, "{file} {backend}");
+        }
+    }
+
+    #[test]
+    fn an_html_escaped_query_is_recognized() {
+        let escaped = |text: &str| has_html_escaped_query(&Url::parse(text).expect("a URL"));
+        assert!(escaped("https://files.example.com/a?X-Amz-Date=1&amp;X-Amz-Signature=2"));
+        assert!(!escaped("https://files.example.com/a?name=amp;&b=2"));
+    }
+}

@@ -1,0 +1,255 @@
+//! Reads the reason in the error response of a file server: XML of an object store, JSON, or an HTML page.
+
+use serde_json::Value;
+use std::fmt;
+
+/// Maximum size of the body of an error response that is read, in bytes.
+pub(crate) const MAX_ERROR_BODY: usize = 16 * 1024;
+/// Maximum length of a reason in a message, in characters.
+const MAX_REASON: usize = 300;
+
+/// The reason that the body of a file server's error response states. Its texts are masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileServerError {
+    /// What the reason means.
+    pub cause: FileServerErrorCause,
+    /// The server's own code, as in `AccessDenied`.
+    pub code: Option<String>,
+    /// The server's own sentence, as in `Request has expired`.
+    pub message: Option<String>,
+}
+
+/// What the reason of a file server means for the URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileServerErrorCause {
+    /// The URL has expired.
+    Expired,
+    /// The clock of the signer and the clock of the file server differ too much.
+    Clock,
+    /// The signature or the access key of the URL is wrong.
+    Signature,
+    /// The file does not exist.
+    NotFound,
+    /// Any other reason.
+    Other,
+}
+
+impl FileServerErrorCause {
+    /// What happened and what to do, for an operator. `None` if the reason speaks for itself.
+    pub fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::Expired => Some(
+                "the URL expired before the file was requested; let the backend sign URLs for a longer time, and check \
+                 that its clock is right",
+            ),
+            Self::Clock => Some(
+                "the clock of the backend that signed the URL and the clock of the file server differ; set the \
+                 backend's clock",
+            ),
+            Self::Signature => Some(
+                "the signature of the URL is not valid; check the access key, the region and the host name with which \
+                 the backend signs URLs",
+            ),
+            Self::NotFound => Some("the file does not exist on the file server; check the backend's file storage"),
+            Self::Other => None,
+        }
+    }
+}
+
+impl fmt::Display for FileServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.code, &self.message) {
+            (Some(code), Some(message)) => write!(f, "{code}: {message}"),
+            (Some(only), None) | (None, Some(only)) => f.write_str(only),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl FileServerError {
+    /// Parses the body of an error response. `redact` masks secrets in a text. Returns `None` if the body states no
+    /// reason.
+    pub(crate) fn parse_error_body(body: &[u8], redact: impl Fn(&str) -> String) -> Option<Self> {
+        let text = String::from_utf8_lossy(body);
+        let (code, message) = match serde_json::from_slice::<Value>(body) {
+            Ok(json) => reason_from_json(&json),
+            Err(_) if has_html_start(&text) => (None, xml_element(&text, "title")),
+            Err(_) => (
+                xml_element(&text, "Code"),
+                xml_element(&text, "Message").map(|message| match xml_element(&text, "AuthenticationErrorDetail") {
+                    Some(detail) => format!("{message} {detail}"),
+                    None => message,
+                }),
+            ),
+        };
+        if code.is_none() && message.is_none() {
+            return None;
+        }
+        let cause = cause_from_reason(code.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
+        let shown = |text: String| {
+            let text = redact(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+            text.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect::<String>()
+        };
+        Some(Self { cause, code: code.map(shown), message: message.map(shown) })
+    }
+}
+
+/// Code and message of a JSON error: `{code, error}`, `{code, message}`, or one of them within `error`.
+fn reason_from_json(json: &Value) -> (Option<String>, Option<String>) {
+    let text = |value: Option<&Value>| match value? {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    if let Some(inner @ Value::Object(_)) = json.get("error").or_else(|| json.get("Error")) {
+        return reason_from_json(inner);
+    }
+    let first = |names: &[&str]| names.iter().find_map(|name| text(json.get(name)));
+    let message = first(&["message", "Message", "error_description", "detail", "error", "title"]);
+    let code = first(&["code", "Code", "error", "statusCode", "status"]);
+    // `error` is the code if there is a message beside it.
+    (code.filter(|code| message.as_ref() != Some(code)), message)
+}
+
+/// The text of the first element with this name. The five entities of XML are decoded.
+fn xml_element(text: &str, name: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase();
+    let mut from = 0;
+    loop {
+        let open = from + lower[from..].find(&format!("<{name}"))?;
+        let after = open + 1 + name.len();
+        from = after;
+        if !lower[after..].starts_with(['>', ' ', '\t', '\r', '\n']) {
+            continue;
+        }
+        let start = after + lower[after..].find('>')? + 1;
+        let end = start + lower[start..].find('<').unwrap_or(lower.len() - start);
+        let value = text[start..end].trim();
+        let value = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&amp;", "&")]
+            .iter()
+            .fold(value.to_owned(), |value, (entity, character)| value.replace(entity, character));
+        return (!value.is_empty()).then_some(value);
+    }
+}
+
+/// Whether a text starts like an HTML page.
+fn has_html_start(text: &str) -> bool {
+    let start = text.trim_start_matches('\u{feff}').trim_start().get(..15).unwrap_or_default().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
+}
+
+/// Classifies the codes and sentences of S3, Google Cloud Storage, Azure, Supabase and Parse Server.
+fn cause_from_reason(code: &str, message: &str) -> FileServerErrorCause {
+    let lower = message.to_ascii_lowercase();
+    let is_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
+    if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"]) || lower.contains("not yet valid") {
+        FileServerErrorCause::Clock
+    } else if is_code(&["ExpiredToken", "TokenExpired", "RequestExpired", "ExpiredSignature"])
+        || lower.contains("expired")
+        || lower.contains("specified time frame")
+        || lower.contains("\"exp\" claim")
+    {
+        FileServerErrorCause::Expired
+    } else if is_code(&[
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "InvalidSignature",
+        "AuthorizationQueryParametersError",
+        "AuthenticationFailed",
+        "InvalidToken",
+        "InvalidJWT",
+    ]) || lower.contains("signature")
+    {
+        FileServerErrorCause::Signature
+    } else if is_code(&["NoSuchKey", "NoSuchBucket", "BlobNotFound", "ResourceNotFound", "101"]) {
+        FileServerErrorCause::NotFound
+    } else {
+        FileServerErrorCause::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(body: &str) -> Option<FileServerError> {
+        FileServerError::parse_error_body(body.as_bytes(), str::to_owned)
+    }
+
+    #[test]
+    fn the_reasons_of_file_servers_are_told_apart() {
+        use FileServerErrorCause::{Clock, Expired, NotFound, Other, Signature};
+        for (body, cause, text) in [
+            (
+                "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message>\
+                 <Expires>2026-11-28T10:00:00Z</Expires></Error>",
+                Expired,
+                "AccessDenied: Request has expired",
+            ),
+            (
+                "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+                Other,
+                "AccessDenied: Access Denied",
+            ),
+            (
+                "<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>",
+                Expired,
+                "ExpiredToken: The provided token has expired.",
+            ),
+            (
+                "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference between the request time and the \
+                 current time is too large.</Message></Error>",
+                Clock,
+                "RequestTimeTooSkewed: The difference between the request time and the current time is too large.",
+            ),
+            (
+                "<Error><Code>AccessDenied</Code><Message>Request is not yet valid</Message></Error>",
+                Clock,
+                "AccessDenied: Request is not yet valid",
+            ),
+            (
+                "<Error><Code>SignatureDoesNotMatch</Code><Message>Check your key &amp; method.</Message></Error>",
+                Signature,
+                "SignatureDoesNotMatch: Check your key & method.",
+            ),
+            (
+                "\u{feff}<?xml version=\"1.0\"?><Error><Code>AuthenticationFailed</Code><Message>Server failed.\
+                 </Message><AuthenticationErrorDetail>Signature not valid in the specified time frame\
+                 </AuthenticationErrorDetail></Error>",
+                Expired,
+                "AuthenticationFailed: Server failed. Signature not valid in the specified time frame",
+            ),
+            ("<Error><Code>NoSuchKey</Code><Key>a</Key></Error>", NotFound, "NoSuchKey"),
+            (r#"{"code":101,"error":"Object not found."}"#, NotFound, "101: Object not found."),
+            (r#"{"error":"unauthorized"}"#, Other, "unauthorized"),
+            (
+                r#"{"statusCode":"400","error":"InvalidJWT","message":"\"exp\" claim timestamp check failed"}"#,
+                Expired,
+                r#"InvalidJWT: "exp" claim timestamp check failed"#,
+            ),
+            (r#"{"error":{"code":403,"message":"No access"}}"#, Other, "403: No access"),
+            ("<!DOCTYPE html><title>403\n Forbidden</title>", Other, "403 Forbidden"),
+        ] {
+            let error = parse(body).expect(body);
+            assert_eq!((error.cause, error.to_string().as_str()), (cause, text));
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_reason_states_none() {
+        for body in ["", "Forbidden", "[]", "{}", "<Error/>", "<html><body>no</body></html>", "<Codex>1</Codex>"] {
+            assert_eq!(parse(body), None, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_parsed_without_a_panic(
+            body in "(<|>|Code|Message|title|é|\u{130}|&amp;|html|/|\\{|\"error\"|:| |a){0,40}",
+        ) {
+            let _ = parse(&body);
+        }
+    }
+}
