@@ -28,7 +28,7 @@ pub(crate) fn host_files(truth: &mut Truth, token: &str, plan: &AvatarPlan) -> V
         } else {
             truth.draw_millis(300)
         };
-        let chunk_pause = [0, 0, 0, 20, 700][truth.rng.random_range(0..5)];
+        let chunk_pause = [0, 0, 20, 200, 700][truth.rng.random_range(0..5)];
         let file = HostedFile {
             token: token.to_owned(),
             export_type,

@@ -170,8 +170,8 @@ impl Life {
         if !(self.has(Disturbance::Crash) || self.has(Disturbance::PowerCut)) || self.plan.random_bool(0.25) {
             return None;
         }
-        Some(match self.plan.random_range(0..4) {
-            3 => Crash::DuringDownload(self.millis(0, 2500)),
+        Some(match self.plan.random_range(0..5) {
+            3 | 4 => Crash::DuringDownload(self.millis(0, 2500)),
             0 => Crash::AfterTime(self.millis(0, 90_000)),
             1 => Crash::AtPoll(self.plan.random_range(1..250)),
             _ => Crash::AtJournalRequest(self.plan.random_range(1..90)),
