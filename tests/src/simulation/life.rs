@@ -28,6 +28,11 @@ pub(crate) struct WorldResult {
     pub(crate) trace: String,
 }
 
+/// The disturbances of the world of a seed.
+pub(crate) fn disturbances_of_seed(seed: u64) -> BTreeSet<Disturbance> {
+    Weather::draw(&mut ChaCha8Rng::seed_from_u64(seed)).kinds
+}
+
 /// Runs the world of a seed in a folder of its own below `parent`.
 pub(crate) fn run_world(seed: u64, parent: &Path, with_trace: bool) -> Result<WorldResult, StoreError> {
     let (prefix, name) = ("world-", seed.to_string());

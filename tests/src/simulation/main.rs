@@ -18,7 +18,7 @@ mod way;
 
 use clap::Parser;
 use disturbance::Disturbance;
-use life::{WorldResult, run_world};
+use life::{WorldResult, disturbances_of_seed, run_world};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,6 +45,9 @@ struct Options {
     /// Threads, each with a world of its own [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Skip worlds with this disturbance; may be repeated
+    #[arg(long, value_name = "DISTURBANCE")]
+    without: Vec<Disturbance>,
     /// Do not end at violations; print a table of them with the first seed of each
     #[arg(long)]
     survey: bool,
@@ -104,6 +107,9 @@ fn run_many_seeds(options: &Options, parent: &Path) -> ExitCode {
                 let mut reported = 0;
                 while !is_over() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if options.without.iter().any(|kind| disturbances_of_seed(seed).contains(kind)) {
+                        continue;
+                    }
                     let result = run_world(seed, parent, false);
                     let count = record_result(seed, result, &findings);
                     let all = visits.fetch_add(count, Ordering::Relaxed) + count;
