@@ -5,6 +5,7 @@ use crate::judge::{Ending, judge_ending, judge_final_state};
 use crate::process::{Crash, Errand, Folder, PlannedVisit, run_process};
 use crate::truth::{Truth, Violation, World};
 use copresence_engine::clock::simulation::{set_time_of_day, time_of_day};
+use copresence_engine::setup::DataStore;
 use copresence_store::simulation::ProcessEnd;
 use copresence_store::{FileState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
@@ -50,7 +51,9 @@ async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult
     let disturbances = weather.kinds.clone();
     let world = World::new(Truth::new(ChaCha8Rng::seed_from_u64(!seed), weather, with_trace));
     world.lock().note(|| format!("seed {seed}: {disturbances:?}"));
-    let mut life = Life { world: world.clone(), folder, plan, disturbances, processes: 0, visits: Vec::new() };
+    let observer = folder.open(ProcessEnd::never())?;
+    let mut life =
+        Life { world: world.clone(), folder, observer, plan, disturbances, processes: 0, visits: Vec::new() };
     life.run_consoles().await?;
     life.recover_until_finished().await?;
     let mut truth = world.lock();
@@ -68,6 +71,8 @@ async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult
 struct Life {
     world: World,
     folder: Folder,
+    /// What the world reads of the data folder between two processes.
+    observer: DataStore,
     plan: ChaCha8Rng,
     disturbances: BTreeSet<Disturbance>,
     processes: u32,
@@ -148,7 +153,7 @@ impl Life {
     }
 
     fn draw_errand(&mut self) -> Errand {
-        let count = self.plan.random_range(1..=2);
+        let count = self.plan.random_range(1..=3);
         let visits = (0..count).map(|_| self.draw_visit()).collect();
         Errand { recovers_due: self.plan.random_bool(0.5), recovers_all: false, visits }
     }
@@ -185,8 +190,7 @@ impl Life {
 
     /// After each group of processes: judges what they journalled without a word, and cuts the power.
     async fn after_processes(&mut self, crashed: bool) -> Result<(), StoreError> {
-        let data_store = self.folder.open(ProcessEnd::never())?;
-        for visit in data_store.journal.load_all_visits().await? {
+        for visit in self.observer.journal.load_all_visits().await? {
             let id = visit.start.id;
             let mut truth = self.world.lock();
             let Some(record) = truth.visits.get_mut(&id) else { continue };
@@ -207,7 +211,7 @@ impl Life {
         }
         if crashed && self.has(Disturbance::PowerCut) {
             self.forget_boot();
-            for unfinished in data_store.journal.load_unfinished_visits().await? {
+            for unfinished in self.observer.journal.load_unfinished_visits().await? {
                 let id = unfinished.visit.start.id;
                 for file in &unfinished.files {
                     let durable = match &file.record.state {
@@ -247,8 +251,7 @@ impl Life {
     }
 
     async fn unfinished_visits(&self) -> Result<usize, StoreError> {
-        let data_store = self.folder.open(ProcessEnd::never())?;
-        Ok(data_store.journal.load_unfinished_visit_summaries().await?.len())
+        Ok(self.observer.journal.load_unfinished_visit_summaries().await?.len())
     }
 
     /// Lets time pass between two processes. The clock may be set meanwhile.
