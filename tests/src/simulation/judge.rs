@@ -40,7 +40,7 @@ pub(crate) fn judge_ending(truth: &mut Truth, folders: &AvatarFolders, visit: Vi
         truth.violate("credentials are refused only by the backend", format!("{visit}: {}", ending.message));
     }
     let Some(name) = token else { return };
-    judge_files(truth, visit, &name, ending, found.as_ref());
+    judge_files(truth, visit, &name, ending, crashes, found.as_ref());
     judge_meaning(truth, visit, &name, ending, crashes);
 }
 
@@ -83,13 +83,16 @@ fn judge_files(
     visit: VisitId,
     name: &str,
     ending: &Ending<'_>,
+    crashes: u32,
     found: Option<&(PathBuf, Manifest)>,
 ) {
     let is_kept_for_recovery = matches!(ending.exit, 2 | 6 | 8 | 130);
     let now = truth.now();
     let (mut wrong, mut lost, mut untrue) = (Vec::new(), Vec::new(), Vec::new());
     let Some(token) = truth.tokens.get(name) else { return };
-    let was_delivered = token.spending_redeem().is_some_and(crate::truth::Redeem::is_received_delivery);
+    // A crash may come between the last byte of the delivery and its first write to the journal.
+    let is_known = crashes == 0 && token.spending_redeem().is_some_and(crate::truth::Redeem::is_received_delivery)
+        || truth.files.values().any(|file| file.token == name && file.requests > 0);
     let is_late = truth.clock_was_set || token.spent_at.is_some_and(|spent| now > spent + KEEP_TRYING);
     for (path, file) in truth.files.iter().filter(|(_, file)| file.token == name) {
         let saved = found.and_then(|(folder, manifest)| {
@@ -108,7 +111,7 @@ fn judge_files(
             Some(saved) if saved == file.content => {}
             Some(saved) => wrong.push(format!("{path}: {} bytes saved, {} right", saved.len(), file.content.len())),
             None if is_kept_for_recovery || is_late => {}
-            None if (was_delivered || file.requests > 0) && file.could_be_had(now) => lost.push(format!(
+            None if is_known && file.could_be_had(now) => lost.push(format!(
                 "{path}: one-time {}, ranges {}, spent {}, {} of {} bytes held, {} requests",
                 file.is_one_time,
                 file.allows_ranges,

@@ -45,12 +45,26 @@ struct Options {
     /// Threads, each with a world of its own [default: one per core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Run only worlds that are disturbed, and by nothing else than this; may be repeated
+    #[arg(long, value_name = "DISTURBANCE")]
+    only: Vec<Disturbance>,
     /// Skip worlds with this disturbance; may be repeated
     #[arg(long, value_name = "DISTURBANCE")]
     without: Vec<Disturbance>,
     /// Do not end at violations; print a table of them with the first seed of each
     #[arg(long)]
     survey: bool,
+}
+
+impl Options {
+    fn selects_seed(&self, seed: u64) -> bool {
+        if self.only.is_empty() && self.without.is_empty() {
+            return true;
+        }
+        let kinds = disturbances_of_seed(seed);
+        let is_only = kinds.iter().all(|kind| self.only.contains(kind)) && !kinds.is_empty();
+        (self.only.is_empty() || is_only) && !kinds.iter().any(|kind| self.without.contains(kind))
+    }
 }
 
 /// What all threads found.
@@ -107,7 +121,7 @@ fn run_many_seeds(options: &Options, parent: &Path) -> ExitCode {
                 let mut reported = 0;
                 while !is_over() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if options.without.iter().any(|kind| disturbances_of_seed(seed).contains(kind)) {
+                    if !options.selects_seed(seed) {
                         continue;
                     }
                     let result = run_world(seed, parent, false);
