@@ -47,7 +47,7 @@ const MESSAGES: &[MessageRow] = &[
         "saved_in_part",
         "Your avatar arrived, but a part of it is missing.",
         "The token was redeemed, but not every file could be saved.",
-        "What came is kept as incomplete; a one-time URL cannot be asked again, so the visitor needs a new code for a whole avatar",
+        "Received files are kept as incomplete; the missing ones are lost, so the visitor needs a new code for a whole avatar",
         true,
     ),
     message_row(
@@ -101,9 +101,9 @@ const MESSAGES: &[MessageRow] = &[
     ),
     message_row(
         "download_interrupted",
-        "The download paused. It goes on by itself.",
-        "A download was interrupted and is being resumed.",
-        "Nothing to do while it resumes; check the network",
+        "The download paused. Your avatar is kept, and comes as soon as the connection is back.",
+        "A download is interrupted.",
+        "Everything is kept and tried again by itself, at the next start and by `copresence recover`; check the network and the file server",
         true,
     ),
     message_row(

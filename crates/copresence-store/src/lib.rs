@@ -11,6 +11,7 @@
 //! Every call blocks until its result is durable. This crate does not use HTTP and does not read the clock.
 
 mod avatar_folder;
+mod boot_id;
 pub mod crash_point;
 mod data_dir;
 mod diagnostics_folder;

@@ -174,6 +174,36 @@ async fn a_raw_response_survives_a_crash() {
 }
 
 #[tokio::test]
+async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request() {
+    let (root, data) = temp_data_dir();
+    let journal = data.open_journal().expect("a journal");
+    let id = visit_with_token(&journal).await;
+    let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+    journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
+    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
+    let is_from_this_boot = async || {
+        let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+        left.files[0].record.is_from_this_boot
+    };
+    assert!(!is_from_this_boot().await, "never requested");
+    journal.record_file_request(&id, 0).await.expect("requested");
+    assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
+    // A failure for now keeps progress and boot.
+    let progress = FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()) };
+    journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    journal.record_file_failure(&id, 0, "connection refused", false).await.expect("noted");
+    assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
+    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    assert!(
+        matches!(&left.files[0].record.state, FileState::Failed { spent: false, progress: kept, .. } if *kept == progress)
+    );
+    let other = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    other.execute("UPDATE files SET boot_id = 'an earlier boot'", []).expect("as after a restart");
+    assert!(!is_from_this_boot().await);
+}
+
+#[tokio::test]
 async fn an_intent_survives_a_crash() {
     let (_root, data) = temp_data_dir();
     let journal = data.open_journal().expect("a journal");

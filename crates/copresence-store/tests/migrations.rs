@@ -106,6 +106,36 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     assert_eq!(ended.visit.last_status.as_deref(), Some("in_queue"));
 }
 
+#[tokio::test]
+async fn a_journal_with_schema_3_is_migrated_and_used() {
+    let root = common::temp_folder();
+    let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
+    old.execute_batch(include_str!("schemas/3.sql")).expect("the tables");
+    old.pragma_update(None, "user_version", 3).expect("schema 3");
+    old.execute_batch(
+        "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports, started_at,
+             issued_at, redeemed_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 'p', 'https://a.test/', 'a.test', 0, '/out', '[]', 1, 2, 3,
+             4, 1000, 2000, 0);
+         INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, body, body_size, delivered)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 1, 'answered', 3, 4, 200, x'7b7d', 2, 1);
+         INSERT INTO files (visit, idx, name, export_type, url, state, bytes)
+         VALUES ('01990f6e-7c1a-7b3e-9d52-0c4a8f1e2b3e', 0, 'avatar.glb', 'glb', 'https://a.test/1', 'requested', 9);",
+    )
+    .expect("written");
+    drop(old);
+    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+    let journal = data.open_journal().expect("opens");
+    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one visit");
+    let limits = left.visit.start.limits.expect("its limits");
+    assert_eq!(limits.keep_trying, VisitLimits::default().keep_trying);
+    assert_eq!(limits.patience, Duration::from_secs(2));
+    assert!(!left.files[0].record.is_from_this_boot, "the boot in which it was written is unknown");
+    journal.record_file_request(&left.visit.start.id, 0).await.expect("requested");
+    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one visit");
+    assert_eq!(left.files[0].record.is_from_this_boot, cfg!(target_os = "linux"));
+}
+
 #[test]
 fn concurrent_processes_migrate_once() {
     let root = common::temp_folder();
@@ -144,6 +174,7 @@ async fn the_limits_of_a_visit_are_stored() {
         max_file_size: 1 << 40,
         patience: Duration::from_millis(1500),
         min_free_space: 0,
+        keep_trying: Duration::from_hours(2),
     };
     let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
     data.open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");

@@ -25,6 +25,12 @@ pub enum MachineEvent {
     /// The disk became full during saving. Received bytes and the URLs are kept, so that a later run can continue. The
     /// text says where, how much is needed and how much is free.
     DiskFull(String),
+    /// Our own disk failed during saving in a way other than [`MachineEvent::DiskFull`]. Received bytes and the URLs are
+    /// kept, so that a later run can continue. The text says what failed.
+    StorageFailed(String),
+    /// Saving ended, and files are missing that may still be available: the network or the file server failed. Received
+    /// bytes and the URLs are kept, so that a later run can continue. The text says which files, and why.
+    DownloadsInterrupted(String),
     /// Saving ended without a single file. The text says why.
     NothingSaved(String),
     /// The visitor left the screen. The visit ends, unless an avatar is on its way: its URLs come once, and expire.
@@ -156,7 +162,8 @@ pub enum MachineEffect {
         token: ExportToken,
     },
     /// Download and save a delivery; respond with [`MachineEvent::Saved`], [`MachineEvent::SavedInPart`],
-    /// [`MachineEvent::DiskFull`] or [`MachineEvent::NothingSaved`].
+    /// [`MachineEvent::DownloadsInterrupted`], [`MachineEvent::DiskFull`], [`MachineEvent::StorageFailed`] or
+    /// [`MachineEvent::NothingSaved`].
     Save {
         /// The files to download.
         delivery: Delivery,

@@ -13,6 +13,11 @@ pub enum Outcome {
     SavedInPart(String),
     /// Redeemed, and the disk became full while the files were saved.
     SavedUntilDiskFull(String),
+    /// Redeemed, and our own disk failed while the files were saved. URLs and received bytes are kept.
+    SavedUntilStorageFailed(String),
+    /// Redeemed, and files are missing that may still be available: their URLs were not refused. URLs and received bytes
+    /// are kept.
+    DownloadInterrupted(String),
     /// The credentials were refused.
     CredentialsRefused(String),
     /// The Export Token was refused, or expired, before an avatar was delivered.
@@ -80,6 +85,8 @@ impl Outcome {
             Self::SavedWithViolation(words()),
             Self::SavedInPart(words()),
             Self::SavedUntilDiskFull(words()),
+            Self::SavedUntilStorageFailed(words()),
+            Self::DownloadInterrupted(words()),
             Self::CredentialsRefused(words()),
             Self::TokenRefused { was_active: false },
             Self::TokenRefused { was_active: true },
@@ -110,7 +117,8 @@ impl Outcome {
             Self::AvatarFailed => "avatar_failed",
             Self::Unreachable(_) => "backend_unreachable",
             Self::BackendFailing(_) => "backend_failing",
-            Self::StorageFailed(_) => "storage_failed",
+            Self::SavedUntilStorageFailed(_) | Self::StorageFailed(_) => "storage_failed",
+            Self::DownloadInterrupted(_) => "download_interrupted",
             Self::TimedOut => "timed_out",
             Self::PossiblyConsumed(_) => "possibly_consumed",
             Self::Interrupted => "interrupted",
@@ -125,8 +133,8 @@ impl Outcome {
             Self::CredentialsRefused(_) => 3,
             Self::TokenRefused { .. } | Self::TokenAbandoned(_) => 4,
             Self::AvatarFailed => 5,
-            Self::Unreachable(_) | Self::BackendFailing(_) => 6,
-            Self::SavedInPart(_) | Self::SavedUntilDiskFull(_) => 7,
+            Self::Unreachable(_) | Self::BackendFailing(_) | Self::DownloadInterrupted(_) => 6,
+            Self::SavedInPart(_) | Self::SavedUntilDiskFull(_) | Self::SavedUntilStorageFailed(_) => 7,
             Self::TimedOut => 8,
             Self::SavedWithViolation(_) | Self::ProtocolViolation(_) => 9,
             Self::PossiblyConsumed(_) => 10,
@@ -152,6 +160,8 @@ impl Outcome {
             Self::SavedWithViolation(words)
             | Self::SavedInPart(words)
             | Self::SavedUntilDiskFull(words)
+            | Self::SavedUntilStorageFailed(words)
+            | Self::DownloadInterrupted(words)
             | Self::DiskFull(words)
             | Self::TokenAbandoned(words)
             | Self::CredentialsRefused(words)

@@ -3,13 +3,15 @@
 //! Its only state is the list of [`Event`]s, so that it can be reset to any earlier time ([`Backend::rewind`]). It
 //! shares no code with the product.
 
+use crate::outage::{OutageKind, OutageState, reset_connection};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+use test_port::ReservedPort;
 
 pub(crate) const API_KEY: &str = "matrix-api-key-5f1c";
 pub(crate) const SESSION_TOKEN: &str = "r:matrix-session-77ab";
@@ -56,8 +58,8 @@ pub(crate) enum EventKind {
     Delivered { token: String },
     /// A token that is spent or unknown was redeemed.
     Refused { token: String },
-    /// A file was requested.
-    FileRequested { token: String, file: usize },
+    /// A file was requested, from this byte on.
+    FileRequested { token: String, file: usize, from: usize },
     /// The last byte of a file was written to the connection.
     FileSent { token: String, file: usize },
 }
@@ -138,28 +140,47 @@ struct Shared {
     connections: Mutex<u32>,
     connection_closed: Condvar,
     is_stopped: AtomicBool,
+    outage: OutageState,
 }
 
 impl Backend {
     pub(crate) fn start(script: BackendScript) -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        // Reserved, so that the port is still this backend's after an outage in which nothing listens there.
+        let port = ReservedPort::reserve_port()?.hand_over_to_child_process();
+        let address = port.to_string();
+        let mut listener = TcpListener::bind(&address)?;
         let shared = Arc::new(Shared {
             script,
-            address: listener.local_addr()?.to_string(),
+            address,
             events: Mutex::default(),
             trigger: Mutex::default(),
             stages: Mutex::default(),
             connections: Mutex::default(),
             connection_closed: Condvar::new(),
             is_stopped: AtomicBool::new(false),
+            outage: OutageState::default(),
         });
         let serving = shared.clone();
         std::thread::spawn(move || {
-            for stream in listener.incoming() {
+            let _port = port;
+            loop {
+                let accepted = listener.accept();
                 if serving.is_stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                let Ok(stream) = stream else { continue };
+                if serving.outage.current() == Some(OutageKind::Refused) {
+                    if let Ok((stream, _)) = &accepted {
+                        reset_connection(stream);
+                    }
+                    drop((accepted, listener));
+                    serving.outage.await_end();
+                    listener = match TcpListener::bind(&serving.address) {
+                        Ok(listener) => listener,
+                        Err(error) => return eprintln!("the backend cannot listen again: {error}"),
+                    };
+                    continue;
+                }
+                let Ok((stream, _)) = accepted else { continue };
                 let serving = serving.clone();
                 // Errors of a connection are ignored: the client may have been killed.
                 *lock(&serving.connections) += 1;
@@ -204,6 +225,26 @@ impl Backend {
     pub(crate) fn set_trigger(&self, trigger: Option<StageTrigger>) {
         lock(&self.0.stages).clear();
         *lock(&self.0.trigger) = trigger;
+    }
+
+    /// Begins an outage that ends after this time.
+    pub(crate) fn begin_outage(&self, kind: OutageKind, duration: Duration) {
+        self.outage_starter()(kind, duration);
+    }
+
+    /// Begins an outage when it is called, for a [`StageTrigger`].
+    pub(crate) fn outage_starter(&self) -> impl Fn(OutageKind, Duration) + Send + use<> {
+        let shared = self.0.clone();
+        move |kind, duration| {
+            shared.outage.begin(kind, duration);
+            // Wakes the listener, which closes its port.
+            _ = TcpStream::connect(&shared.address);
+        }
+    }
+
+    /// Waits until the outage has ended.
+    pub(crate) fn await_end_of_outage(&self) {
+        self.0.outage.await_end();
     }
 
     /// Resets the backend to the state after these events.
@@ -260,7 +301,15 @@ impl Request {
 
 impl Shared {
     fn serve_connection(&self, mut stream: &TcpStream) {
+        if self.outage.current() == Some(OutageKind::Reset) {
+            return reset_connection(stream);
+        }
         let Some(request) = read_request(stream) else { return };
+        if request.path != AWAIT_REQUESTS_PATH
+            && let Some(kind) = self.outage.current()
+        {
+            return self.fail_request(kind, stream);
+        }
         let path = request.path.split('?').next().unwrap_or_default().to_owned();
         _ = match path.as_str() {
             "/generateExportToken" => self.respond_to_generate(&request, stream),
@@ -275,6 +324,30 @@ impl Shared {
             },
         };
         _ = stream.flush();
+    }
+
+    /// What happens to a request during an outage.
+    fn fail_request(&self, kind: OutageKind, stream: &TcpStream) {
+        match kind {
+            OutageKind::Refused | OutageKind::Reset => reset_connection(stream),
+            // Fails if the client is gone.
+            OutageKind::Unavailable => _ = write_response(stream, 503, &error_body(1, "unavailable")),
+            OutageKind::Silent => {
+                self.outage.await_end();
+                reset_connection(stream);
+            }
+        }
+    }
+
+    /// Whether an outage cuts the connections that are open. With 503, what was begun is completed.
+    fn cut_by_outage(&self, stream: &TcpStream) -> bool {
+        match self.outage.current() {
+            None | Some(OutageKind::Unavailable) => false,
+            Some(kind) => {
+                self.fail_request(kind, stream);
+                true
+            }
+        }
     }
 
     fn respond_to_generate(&self, request: &Request, stream: &TcpStream) -> std::io::Result<()> {
@@ -360,16 +433,23 @@ impl Shared {
             let is_used_up = self.script.has_one_time_urls && events.iter().any(|event| event.kind == sent);
             events.push(Event {
                 at: SystemTime::now(),
-                kind: EventKind::FileRequested { token: token.clone(), file: index },
+                kind: EventKind::FileRequested { token: token.clone(), file: index, from: request.range_start() },
             });
             is_used_up
         };
         self.reach_stage(RequestStage::FileReceived);
+        if self.cut_by_outage(stream) {
+            return Ok(());
+        }
         if asset.is_refused || is_used_up {
             return write_response(stream, 410, &error_body(1, "this URL was used"));
         }
-        let from = request.range_start().min(asset.bytes.len());
-        let (bytes, size) = (&asset.bytes[from..], asset.bytes.len());
+        let (from, size) = (request.range_start(), asset.bytes.len());
+        if from > 0 && from >= size {
+            let range = format!("bytes */{size}");
+            return stream.write_all(response_head(416, &[("Content-Range", &range)], 0).as_bytes());
+        }
+        let bytes = &asset.bytes[from..];
         let range = format!("bytes {from}-{}/{size}", size.saturating_sub(1));
         let mut headers = vec![("Content-Type", "application/octet-stream"), ("ETag", "\"one\"")];
         if from > 0 {
@@ -379,6 +459,9 @@ impl Shared {
         let (first, second) = bytes.split_at(bytes.len() / 2);
         stream.write_all(first)?;
         self.reach_stage(RequestStage::FileHalfSent);
+        if self.cut_by_outage(stream) {
+            return Ok(());
+        }
         stream.write_all(second)?;
         lock(&self.events).push(Event { at: SystemTime::now(), kind: EventKind::FileSent { token, file: index } });
         self.reach_stage(RequestStage::FileSent);

@@ -7,9 +7,11 @@ use crate::outcomes::{CrashSummary, Verdict, VisitOutcome};
 use crate::test_home::{FinishedRun, TestHome, run_to_end};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The state after the program was killed, before anything else opens its folders.
 pub(crate) struct CrashState {
@@ -19,15 +21,43 @@ pub(crate) struct CrashState {
     pub(crate) journal: JournalContent,
     /// The killed run, with its output.
     pub(crate) run: FinishedRun,
+    pub(crate) cause: CrashCause,
+    /// Size in bytes of each partial file, by its final name.
+    partial_files: BTreeMap<String, u64>,
+}
+
+/// What ended the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CrashCause {
+    /// A signal. The system keeps every byte that the program wrote.
+    Kill,
+    /// A power cut. The system is started again, and has only what was flushed.
+    PowerCut,
+}
+
+impl CrashCause {
+    /// The command as the system would run it after the crash.
+    fn apply_to_command(self, mut command: Command) -> Command {
+        if self == Self::PowerCut {
+            command.env("COPRESENCE_BOOT_ID", "the boot after the power cut");
+        }
+        command
+    }
 }
 
 /// Maximum runs of `recover` that a visit needs.
 const MAX_RECOVER_RUNS: usize = 8;
 
 impl CrashState {
-    pub(crate) fn capture(home: &TestHome, backend: &Backend, run: FinishedRun) -> Result<Self, HarnessError> {
+    pub(crate) fn capture(
+        home: &TestHome,
+        backend: &Backend,
+        run: FinishedRun,
+        cause: CrashCause,
+    ) -> Result<Self, HarnessError> {
         backend.await_requests()?;
-        Ok(Self { events: backend.events(), journal: JournalContent::read_copy(&home.data())?, run })
+        let journal = JournalContent::read_copy(&home.data())?;
+        Ok(Self { events: backend.events(), journal, run, cause, partial_files: partial_file_sizes(home) })
     }
 
     fn summary(&self) -> CrashSummary {
@@ -70,7 +100,7 @@ impl CrashState {
 /// Checks the guarantees on the state after a crash and on the result of `recover`.
 pub(crate) fn check_recovery(home: &TestHome, backend: &Backend, crash: &CrashState) -> Result<Verdict, HarnessError> {
     let mut violations = check_before_recovery(home, backend, crash);
-    let (runs, extra) = recover_until_done(home)?;
+    let (runs, extra) = recover_until_done(home, crash.cause)?;
     violations.extend(extra);
     backend.await_requests()?;
     let after = JournalContent::read_copy(&home.data())?;
@@ -86,6 +116,7 @@ pub(crate) fn check_recovery(home: &TestHome, backend: &Backend, crash: &CrashSt
     violations.extend(check_recover_output(crash, &runs, outcome));
     violations.extend(check_folders(home, backend, outcome));
     violations.extend(check_backend_requests(backend, crash));
+    violations.extend(check_resumed_downloads(backend, crash));
     violations.extend(check_secrets_erased(home, &after, &backend.events()));
     violations.extend(check_file_modes(home)?);
     violations.extend(home.foreign_file_changes());
@@ -132,10 +163,10 @@ fn check_before_recovery(home: &TestHome, backend: &Backend, crash: &CrashState)
 }
 
 /// Runs `recover` until it finds nothing more to do.
-fn recover_until_done(home: &TestHome) -> Result<(Vec<FinishedRun>, Vec<String>), HarnessError> {
+fn recover_until_done(home: &TestHome, cause: CrashCause) -> Result<(Vec<FinishedRun>, Vec<String>), HarnessError> {
     let (mut runs, mut violations) = (Vec::new(), Vec::new());
     loop {
-        let ran = run_to_end(home.recover_command())?;
+        let ran = run_to_end(cause.apply_to_command(home.recover_command()))?;
         if ran.timed_out || ran.exit.is_none() || ran.stderr.contains("panicked") {
             violations.push(format!("recover failed: {}", ran.describe()));
         }
@@ -298,6 +329,42 @@ fn check_backend_requests(backend: &Backend, crash: &CrashState) -> Vec<String> 
     let deliveries = events.iter().filter(|event| matches!(event.kind, EventKind::Delivered { .. })).count();
     if deliveries > 1 {
         violations.push(format!("the backend delivered {deliveries} times"));
+    }
+    violations
+}
+
+/// The sizes in bytes of the partial files in OUT, by the name of the complete file.
+fn partial_file_sizes(home: &TestHome) -> BTreeMap<String, u64> {
+    let folders =
+        own_entries(home, &home.out()).into_iter().filter(|path| path.extension() == Some("partial".as_ref()));
+    let files = folders.flat_map(|folder| folder_entries(&folder)).filter_map(|path| {
+        let name = path.file_name()?.to_str()?.strip_suffix(".part")?.to_owned();
+        Some((name, path.metadata().ok()?.len()))
+    });
+    files.collect()
+}
+
+/// Checks that each download continues from the bytes on the disk after a kill.
+fn check_resumed_downloads(backend: &Backend, crash: &CrashState) -> Vec<String> {
+    if crash.cause != CrashCause::Kill {
+        return Vec::new();
+    }
+    let events = backend.events();
+    let mut violations = Vec::new();
+    for (index, asset) in backend.script().files.iter().enumerate() {
+        let first = events.iter().skip(crash.events.len()).find_map(|event| match event.kind {
+            EventKind::FileRequested { file, from, .. } if file == index => Some(from),
+            _ => None,
+        });
+        let on_disk = crash.partial_files.get(asset.name).copied().unwrap_or(0);
+        if let Some(from) = first
+            && u64::try_from(from).is_ok_and(|from| from != on_disk)
+        {
+            violations.push(format!(
+                "{on_disk} bytes of {} were on the disk, but it was requested from byte {from}",
+                asset.name
+            ));
+        }
     }
     violations
 }

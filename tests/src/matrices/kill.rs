@@ -2,7 +2,7 @@
 //! instants.
 
 use crate::backend::{RequestStage, StageTrigger};
-use crate::guarantees::{CrashState, check_forgetting, check_recovery};
+use crate::guarantees::{CrashCause, CrashState, check_forgetting, check_recovery};
 use crate::outcomes::{self, OutcomeCounts, Verdict};
 use crate::report::{Report, Table, Violation};
 use crate::test_home::{self, RunningProgram, find_program};
@@ -240,7 +240,7 @@ fn kill_once(
     backend.set_trigger(None);
     let survived = ran.exit.is_some() && !matches!(trigger, KillTrigger::Timer(_));
     let description = ran.describe();
-    let state = CrashState::capture(&home, &backend, ran)?;
+    let state = CrashState::capture(&home, &backend, ran, CrashCause::Kill)?;
     let mut verdict = if workload.is_forget() {
         check_forgetting(&home, &backend, &state)?
     } else {

@@ -12,6 +12,7 @@ mod faults;
 mod guarantees;
 mod journal_content;
 mod kill;
+mod outage;
 mod outcomes;
 mod power;
 mod report;

@@ -29,6 +29,7 @@ patience = "3s"
 timeout = "20s"
 polling.fixed = "50ms"
 downloads.max_file_size = "1MiB"
+downloads.first_byte = "1500ms"
 network = { connect = "1s", silence = "1500ms", call = "3s" }
 "#;
 

@@ -66,14 +66,20 @@ impl Console {
         RunningConsole::start(command)
     }
 
-    /// The folders of complete avatars.
+    /// The folders of complete avatars. The names of folders with partial files begin with a dot.
     pub(crate) fn saved_avatars(&self) -> Result<Vec<PathBuf>, HarnessError> {
         let out = self.home.path().join("out");
         if !out.exists() {
             return Ok(Vec::new());
         }
-        let entries: Result<Vec<_>, _> = out.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect();
-        Ok(entries?)
+        let mut avatars = Vec::new();
+        for entry in out.read_dir()? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with('.') {
+                avatars.push(entry.path());
+            }
+        }
+        Ok(avatars)
     }
 
     /// Asserts that exactly one complete avatar exists, and that it has exactly these files.

@@ -31,6 +31,42 @@ fn presigned_url_delivers_the_object() -> TestResult {
 
 #[test]
 #[ignore = "needs moto, which `cargo xtask test` installs"]
+fn expired_presigned_url_is_lost_and_told() -> TestResult {
+    let s3 = S3Server::start(&generate_glb(1000, 21), &["identity"], 0)?;
+    let (_backend, console) = console_for_url(s3.presigned_url("identity", 0)?)?;
+    let visit = console.visit()?;
+    visit.assert_exit(7);
+    visit.assert_mentions("Request has expired");
+    visit.assert_mentions("127.0.0.1");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn presigned_url_with_a_wrong_signature_is_lost_and_told() -> TestResult {
+    let s3 = S3Server::start(&generate_glb(1000, 22), &["identity"], 0)?;
+    // A backend that appends a parameter of its own breaks the signature.
+    let (_backend, console) = console_for_url(s3.presigned_url("identity", 60)? + "&utm_source=kiosk")?;
+    let visit = console.visit()?;
+    visit.assert_exit(7);
+    visit.assert_mentions("SignatureDoesNotMatch");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn presigned_url_of_a_backend_whose_clock_is_fast_is_lost_and_told() -> TestResult {
+    let s3 = S3Server::start(&generate_glb(1000, 25), &["identity"], 0)?;
+    let (_backend, console) = console_for_url(s3.presigned_url_by_a_fast_clock("identity", 60, 3600)?)?;
+    let visit = console.visit()?;
+    visit.assert_exit(7);
+    visit.assert_mentions("Request is not yet valid");
+    visit.assert_mentions("clock");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
 fn object_resumes_by_range_after_a_restart_of_the_s3_server() -> TestResult {
     visit_with_restart("identity")
 }

@@ -50,7 +50,17 @@ impl S3Server {
 
     /// A presigned URL of `avatar.glb` in an encoding, valid for some seconds.
     pub(crate) fn presigned_url(&self, encoding: &str, seconds: u32) -> Result<String, HarnessError> {
-        let path = format!("/control/presign?key={encoding}/avatar.glb&expires={seconds}");
+        self.presigned_url_by_a_fast_clock(encoding, seconds, 0)
+    }
+
+    /// The same by a backend whose clock is fast by `skew` seconds.
+    pub(crate) fn presigned_url_by_a_fast_clock(
+        &self,
+        encoding: &str,
+        seconds: u32,
+        skew: u32,
+    ) -> Result<String, HarnessError> {
+        let path = format!("/control/presign?key={encoding}/avatar.glb&expires={seconds}&skew={skew}");
         http_request(self.port.port_number(), &path, &[], None)
     }
 }

@@ -12,11 +12,12 @@ use crate::screen_state::VisitScreenState;
 use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
 use backend_config::ActiveBackend;
 use copresence_client::SetupError;
+use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{UnfinishedVisit, recover_due_visits};
+use copresence_engine::recovery::{UnfinishedVisit, next_due_download, recover_due_visits};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
 use copresence_store::VisitId;
@@ -34,6 +35,11 @@ use tokio_util::task::TaskTracker;
 
 /// Maximum time between two looks at the time of day, which a person may change.
 const MAX_CLOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// Minimum wait before interrupted downloads are recovered again.
+const MIN_DOWNLOAD_WAIT: Duration = Duration::from_secs(1);
+/// Maximum wait before interrupted downloads are looked at again, because more may have been interrupted meanwhile.
+const MAX_DOWNLOAD_WAIT: Duration = Duration::from_secs(10);
 
 /// What the application starts with.
 #[derive(Debug, Clone)]
@@ -64,6 +70,8 @@ pub struct Kiosk {
     stopping: CancellationToken,
     /// Held while earlier visits are recovered: one recovery at a time.
     recovery_lock: Arc<tokio::sync::Mutex<()>>,
+    /// Held while a task waits until downloads of earlier visits are due again: one wait at a time.
+    download_wait_lock: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What the visitor does.
@@ -121,6 +129,7 @@ impl Kiosk {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             recovery_lock: Arc::default(),
+            download_wait_lock: Arc::default(),
         }
     }
 
@@ -298,8 +307,8 @@ impl Kiosk {
     }
 
     /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
-    /// program's start, and done again with each new visit. A few visits at a time, each with back-off. Does nothing
-    /// while an earlier call still runs. Needs a tokio runtime.
+    /// program's start, and done again with each new visit, and whenever downloads that were interrupted are due. A few
+    /// visits at a time, each with back-off. Does nothing while an earlier call still runs. Needs a tokio runtime.
     pub fn recover_earlier_visits(&self) {
         let running = self.lock_state().unended_visits();
         self.recover_visits_in_background(running);
@@ -310,7 +319,7 @@ impl Kiosk {
         let Ok(once) = self.recovery_lock.clone().try_lock_owned() else { return };
         let kiosk = self.clone();
         self.tasks.spawn(async move {
-            let _once = once;
+            let once = once;
             let find_context_for = |unfinished: &UnfinishedVisit| kiosk.recovery_context(unfinished);
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
             tokio::select! {
@@ -323,7 +332,27 @@ impl Kiosk {
                     Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
                 }
             }
+            drop(once);
+            kiosk.recover_again_when_downloads_are_due().await;
         });
+    }
+
+    /// Waits until downloads that were interrupted are due again, and starts the next recovery. No visitor needs to
+    /// come for an avatar to be fetched when the network is back.
+    async fn recover_again_when_downloads_are_due(&self) {
+        let Ok(once) = self.download_wait_lock.try_lock() else { return };
+        let due = match next_due_download(&self.setup.data_store).await {
+            Ok(Some(due)) => due,
+            Ok(None) => return,
+            Err(error) => return tracing::error!(%error, "it is unknown when downloads are due again"),
+        };
+        let until_due = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
+        tokio::select! {
+            () = self.stopping.cancelled() => return,
+            () = tokio::time::sleep(until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)) => {}
+        }
+        drop(once);
+        self.recover_earlier_visits();
     }
 
     /// Interrupts every visit and waits until each has written its end.
@@ -400,7 +429,11 @@ impl Kiosk {
         match api {
             Ok(api) => {
                 let api = self.inspector.create_recording_client(id, &api, target, profile);
-                run_visit(config, setup.data_store.visit_context(api, self.clock, self.event_sink()), leave).await;
+                let context = setup.data_store.visit_context(api, self.clock, self.event_sink());
+                if let Outcome::DownloadInterrupted(_) = run_visit(config, context, leave).await.outcome {
+                    let running = self.lock_state().unended_visits();
+                    self.recover_visits_in_background(running);
+                }
             }
             Err(error) => {
                 self.record_and_show_event(&VisitEvent {

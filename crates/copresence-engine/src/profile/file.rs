@@ -16,6 +16,11 @@ const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// Maximum accepted network timeout.
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
+/// Minimum accepted `downloads.keep_trying`.
+const MIN_KEEP_TRYING: Duration = Duration::from_secs(1);
+/// Maximum accepted `downloads.keep_trying`. One-time URLs live for minutes or hours.
+const MAX_KEEP_TRYING: Duration = Duration::from_hours(30 * 24);
+
 /// Default of [`Profile::timeout`].
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(15);
 
@@ -225,10 +230,15 @@ fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -
         parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
         max_file_size: written.max_file_size.unwrap_or(defaults.max_file_size),
         patience: patience.unwrap_or(defaults.patience),
+        keep_trying: written.keep_trying.unwrap_or(defaults.keep_trying),
         min_free_space: written.min_free_space.unwrap_or(defaults.min_free_space),
     };
     if !(1..=16).contains(&limits.parallel_downloads) {
         return Err(format!("`downloads.parallel` is 1 to 16, and is {}", limits.parallel_downloads));
+    }
+    if !(MIN_KEEP_TRYING..=MAX_KEEP_TRYING).contains(&limits.keep_trying) {
+        let time = humantime::format_duration(limits.keep_trying);
+        return Err(format!("`downloads.keep_trying` is 1s to 30d, and is `{time}`"));
     }
     Ok(limits)
 }
@@ -380,6 +390,17 @@ mod tests {
         assert!(words(with("downloads.first_byte = \"2h\"")).contains("`downloads.first_byte` is 100ms to 1h"));
         assert!(words(with("network.silence = \"0s\"")).contains("`network.silence` is 100ms to 1h"));
         assert!(words(with("network.connect = \"30s\"")).contains("`network.connect` must be shorter"));
+    }
+
+    #[test]
+    fn keep_trying_is_a_duration_within_its_range() {
+        let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").profile_by_name("live");
+        let hours = |profile: Profile| profile.limits.keep_trying.as_secs() / 3600;
+        assert_eq!(with("").map(hours).expect("usable"), 24);
+        assert_eq!(with("downloads.keep_trying = \"2h\"").map(hours).expect("usable"), 2);
+        assert!(words(with("downloads.keep_trying = \"0s\"")).contains("`downloads.keep_trying` is 1s to 30d"));
+        assert!(words(with("downloads.keep_trying = \"31d\"")).contains("`downloads.keep_trying` is 1s to 30d"));
     }
 
     #[test]

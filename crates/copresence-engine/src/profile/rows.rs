@@ -26,6 +26,7 @@ impl Profile {
             ("downloads.parallel", self.limits.parallel_downloads.into()),
             ("downloads.max_file_size", size_to_json(self.limits.max_file_size)),
             ("downloads.min_free_space", size_to_json(self.limits.min_free_space)),
+            ("downloads.keep_trying", duration_to_json(self.limits.keep_trying)),
             ("downloads.first_byte", duration_to_json(self.timeouts.first_byte)),
             ("network.connect", duration_to_json(self.timeouts.connect)),
             ("network.silence", duration_to_json(self.timeouts.read)),

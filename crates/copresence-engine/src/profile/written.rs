@@ -103,6 +103,9 @@ pub struct DownloadsToml {
     /// As in `"128MiB"`.
     #[serde(default, deserialize_with = "deserialize_size")]
     pub min_free_space: Option<u64>,
+    /// How long after the delivery missing files are requested again, 1s..=30d. As in `"24h"`.
+    #[serde(default, deserialize_with = "deserialize_duration")]
+    pub keep_trying: Option<Duration>,
 }
 
 /// Timeouts of the network.

@@ -8,6 +8,9 @@
 //! the token is refused.
 //!
 //! # When
+//! Downloads in recovery stop after [`DOWNLOAD_PATIENCE`] without progress: other visits, and often a visitor, wait. The
+//! visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
+//!
 //! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_due_visits`] runs by
 //! itself, so it is bounded: a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most
 //! [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest first.
@@ -27,6 +30,12 @@ use jiff::Timestamp;
 use past::JournaledRedeems;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Time without progress after which the downloads of one visit are kept for a later recovery.
+const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(15);
+/// As [`DOWNLOAD_PATIENCE`], for the visits after one whose downloads failed in the same run.
+const DOWNLOAD_PATIENCE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// An unfinished visit that was recovered, or could not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +63,7 @@ pub enum RecoveryOutcome {
         /// The completion status, as sent.
         status: String,
     },
-    /// The backend or the disk is not available now; everything is kept for a later recovery.
+    /// The backend, a file server or the disk is not available now; everything is kept for a later recovery.
     Postponed {
         /// Why.
         why: String,
@@ -142,6 +151,17 @@ pub async fn recover_due_visits(
     Ok(all)
 }
 
+/// When the files of an unfinished visit are due to be downloaded again; `None` if no visit waits for its files. For
+/// programs that run for long: call [`recover_due_visits`] then.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn next_due_download(data_store: &DataStore) -> Result<Option<Timestamp>, StoreError> {
+    let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
+    let waiting = unfinished.iter().filter(|visit| visit.has_answer && !visit.ephemeral);
+    Ok(waiting.filter_map(|visit| visit.next_attempt_at).min())
+}
+
 /// One run of recovery.
 struct RecoveryRun<'a> {
     data_store: &'a DataStore,
@@ -151,6 +171,8 @@ struct RecoveryRun<'a> {
     unreachable: HashMap<String, String>,
     /// Visits in this run whose token was redeemed.
     redeems: usize,
+    /// Whether the downloads of a visit in this run were interrupted, most likely because the network is away.
+    was_download_interrupted: bool,
 }
 
 /// Why the backend is not asked about a token now, and the exit code for it.
@@ -158,7 +180,14 @@ type Unavailable = (String, u8);
 
 impl<'a> RecoveryRun<'a> {
     fn new(data_store: &'a DataStore, clock: Clock, find_context_for: &'a FindContext<'a>) -> Self {
-        Self { data_store, clock, find_context_for, unreachable: HashMap::new(), redeems: 0 }
+        Self {
+            data_store,
+            clock,
+            find_context_for,
+            unreachable: HashMap::new(),
+            redeems: 0,
+            was_download_interrupted: false,
+        }
     }
 
     /// Locks a visit, reads it from the journal and recovers it. `None` if another program has it locked, or if it
@@ -213,7 +242,8 @@ impl<'a> RecoveryRun<'a> {
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
         let (visit, effects) = Visit::restore_visit(VisitPlan::plan_for_recovery(is_too_old), past);
-        let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock);
+        let patience = if self.was_download_interrupted { DOWNLOAD_PATIENCE_AFTER_FAILURE } else { DOWNLOAD_PATIENCE };
+        let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock, patience);
         let first = match unavailable {
             Some(why) => {
                 let failure = VisitStepFailure::new(VisitStepFailureKind::NeverSent, why);
@@ -231,10 +261,18 @@ impl<'a> RecoveryRun<'a> {
                 self.unreachable.insert(api_url, why.clone());
             }
         }
+        let is_download_interrupted = matches!(result.outcome, Outcome::DownloadInterrupted(_));
+        self.was_download_interrupted |= is_download_interrupted;
         let outcome = recovery_outcome_from_result(result);
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
             let now = self.clock.now();
-            let next = schedule::next_attempt_time(now, attempts, &outcome, expires_at);
+            // The attempts to redeem the token do not count for its files.
+            let attempts = if is_download_interrupted && redeems { 0 } else { attempts };
+            let next = if is_download_interrupted {
+                schedule::next_download_time(now, attempts)
+            } else {
+                schedule::next_attempt_time(now, attempts, &outcome, expires_at)
+            };
             let postponed =
                 self.data_store.journal.record_next_recovery_attempt(&id, attempts.saturating_add(1), next).await;
             if let Err(error) = postponed {
@@ -273,6 +311,7 @@ fn recovery_outcome_from_result(RunnerResult { outcome, directory, progress }: R
         Outcome::CredentialsRefused(_)
         | Outcome::Unreachable(_)
         | Outcome::BackendFailing(_)
+        | Outcome::DownloadInterrupted(_)
         | Outcome::StorageFailed(_)
         | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {
             why: outcome.detail_for_operator().unwrap_or_default().to_owned(),

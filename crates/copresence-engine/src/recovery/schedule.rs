@@ -21,6 +21,11 @@ const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 12;
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 /// Maximum pause between two automatic attempts.
 const MAX_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+/// First pause between two automatic attempts to download files; doubled after each. One-time URLs live for a short
+/// while.
+const FIRST_DOWNLOAD_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+/// Maximum pause between two automatic attempts to download files.
+const MAX_DOWNLOAD_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// Maximum pause while the avatar is being made.
 const MAX_PAUSE_WHILE_MAKING: SignedDuration = SignedDuration::from_mins(5);
 /// Pause once the token is past its stated lifetime. It is redeemed all the same, because a profile may state too
@@ -58,6 +63,12 @@ pub(super) fn next_attempt_time(
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
+/// When the downloads of a visit that were interrupted are tried again. `attempts` counts those before this one.
+pub(super) fn next_download_time(now: Timestamp, attempts: u32) -> Timestamp {
+    let pause = FIRST_DOWNLOAD_PAUSE.saturating_mul(1 << attempts.min(16)).min(MAX_DOWNLOAD_PAUSE);
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
 /// Whether a completion status says that an avatar is associated and has not failed.
 fn is_avatar_in_progress(status: &str) -> bool {
     use copresence_protocol::CompletionStatus as Status;
@@ -67,8 +78,8 @@ fn is_avatar_in_progress(status: &str) -> bool {
 /// The visits to recover now, in order, and whether each needs a redeem.
 pub(super) fn due_visits(unfinished: Vec<UnfinishedVisitSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
     let needs_redeem = |visit: &UnfinishedVisitSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
-    let (mut redeems, others): (Vec<_>, Vec<_>) = unfinished.into_iter().partition(needs_redeem);
-    redeems.retain(|visit| is_attempt_due(visit.next_attempt_at, now));
+    let (mut redeems, others): (Vec<_>, Vec<_>) =
+        unfinished.into_iter().filter(|visit| is_attempt_due(visit.next_attempt_at, now)).partition(needs_redeem);
     // The newest token is the likeliest to be active.
     redeems.sort_by_key(|visit| std::cmp::Reverse(visit.started_at));
     let others = others.into_iter().map(|visit| (visit.id, false));
@@ -104,6 +115,14 @@ mod tests {
         assert_eq!(pause(0, &failed, Some(minute)), FIRST_PAUSE);
         assert_eq!(pause(0, &failed, Some(-minute)), PAUSE_AFTER_EXPIRY);
         assert_eq!(pause(0, &active("processing"), Some(-minute)), FIRST_PAUSE, "the profile was wrong");
+    }
+
+    #[test]
+    fn downloads_are_tried_again_soon_and_often() {
+        let now = Timestamp::UNIX_EPOCH;
+        let pause = |attempts| next_download_time(now, attempts).duration_since(now);
+        assert_eq!((pause(0), pause(1)), (FIRST_DOWNLOAD_PAUSE, 2 * FIRST_DOWNLOAD_PAUSE));
+        assert_eq!((pause(6), pause(u32::MAX)), (MAX_DOWNLOAD_PAUSE, MAX_DOWNLOAD_PAUSE));
     }
 
     #[test]

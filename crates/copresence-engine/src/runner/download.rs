@@ -1,21 +1,24 @@
-//! Downloads one file from its one-time URL: resumed by range where the server allows it, never restarted from a spent
-//! URL.
+//! Downloads one file from its one-time URL: resumed by range where the server allows it, and requested again until the
+//! file is complete, certainly lost, or the visit's patience is over.
+//!
+//! A file is lost for certain if the server refuses its URL, if the content is not the file, or if
+//! [`VisitLimits::keep_trying`] is over. A network or a server that fails proves nothing, however often it fails.
 
+use super::download_coordinator::{DownloadCoordinator, RetryDecision};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile,
-    StoreError, VisitId, VisitLimits,
+    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileRecord, FileState, PartialAvatarFolder,
+    PartialFile, StoreError, VisitId, VisitLimits,
 };
-use futures_util::StreamExt;
+use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
-/// Maximum consecutive attempts without progress before a download is abandoned.
-const MAX_FRUITLESS_ATTEMPTS: u32 = 5;
 /// Minimum time between two progress events of a file. One more is sent when it is complete.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// Bytes after which received data is flushed and journalled.
@@ -23,39 +26,50 @@ const FLUSH_BYTES: u64 = 8 << 20;
 /// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
 /// that continues by range is useful only with a known offset.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
-/// Minimum bytes a second, averaged over `patience`. At this rate 3 MB take an hour.
-const MIN_RATE: u64 = 1024;
 /// Bytes received of a file that has too little space.
 const FIRST_BYTES: usize = 4096;
-/// The longest `Retry-After` that is honoured: "The provided URLs are also invalidated after a short while."
+/// The longest pause between two requests, and the longest `Retry-After` that is honoured. Spec: "The provided URLs are
+/// also invalidated after a short while."
 const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// The longest pause after a request that was never sent: trying again costs the server nothing.
+const MAX_PAUSE_UNSENT: Duration = Duration::from_secs(5);
 
 /// Why a file was not saved.
 #[derive(Debug)]
 pub(crate) struct FileFailure {
     /// For the manifest and the operator.
     pub(crate) why: String,
-    /// Whether its URL is spent: a further request is useless.
-    pub(crate) url_is_spent: bool,
-    /// Whether the disk is too full.
-    pub(crate) is_disk_full: bool,
+    pub(crate) kind: FileFailureKind,
+}
+
+/// What a failure means for the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileFailureKind {
+    /// The file is lost for certain: a further request is useless.
+    Lost,
+    /// The network or the file server failed: a later run may get the file.
+    Interrupted,
+    /// The disk is too full.
+    DiskFull,
+    /// Our own disk failed in another way.
+    Storage,
 }
 
 impl FileFailure {
-    /// The URL is spent.
-    fn failure_with_spent_url(why: impl Into<String>) -> Self {
-        Self { why: why.into(), url_is_spent: true, is_disk_full: false }
-    }
-
-    /// The URL may still be usable.
-    fn failure_with_usable_url(why: impl Into<String>) -> Self {
-        Self { why: why.into(), url_is_spent: false, is_disk_full: false }
+    /// The file is lost for certain.
+    fn lost_file(why: impl Into<String>) -> Self {
+        Self { why: why.into(), kind: FileFailureKind::Lost }
     }
 }
 
 impl From<StoreError> for FileFailure {
     fn from(error: StoreError) -> Self {
-        Self { why: error.to_string(), url_is_spent: false, is_disk_full: error.is_disk_full() }
+        let kind = match &error {
+            StoreError::TooLarge { .. } => FileFailureKind::Lost,
+            error if error.is_disk_full() => FileFailureKind::DiskFull,
+            _ => FileFailureKind::Storage,
+        };
+        Self { why: error.to_string(), kind }
     }
 }
 
@@ -69,53 +83,54 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) limits: VisitLimits,
     /// Space that all files in flight still need.
     pub(crate) room: &'a DownloadSpaceReservations,
+    /// Shared by all files of the visit.
+    pub(crate) coordinator: &'a DownloadCoordinator,
     /// First pause before a retry; doubled after each attempt without progress.
     pub(crate) pause: Duration,
-    /// State of the file in the journal, if an earlier run began it.
-    pub(crate) earlier: Option<&'a FileState>,
+    /// The file in the journal, if an earlier run planned it.
+    pub(crate) earlier: Option<&'a FileRecord>,
 }
 
 /// Downloads one file into the avatar's partial folder.
 ///
 /// # Errors
-/// Why the file is not there, and whether its URL is spent.
+/// Why the file is not there, and whether a later run may get it.
 pub(crate) async fn download_file(
     context: &VisitContext,
     folder: &PartialAvatarFolder,
     file: &DownloadRequest<'_>,
 ) -> Result<CompleteFile, FileFailure> {
-    let mut known = FileProgress::default();
-    let durable = match file.earlier {
-        Some(FileState::Failed { why, spent: true, .. }) => {
-            return Err(FileFailure::failure_with_spent_url(why));
-        }
+    let permit = file.coordinator.acquire_request_permit().await;
+    let known = match file.earlier.map(|record| &record.state) {
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::lost_file(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
                 return check_file_integrity(file, whole);
             }
-            known = progress.clone();
-            progress.bytes
+            progress.clone()
         }
-        Some(FileState::Failed { progress, .. }) => {
-            known = progress.clone();
-            progress.bytes
-        }
-        // Bytes that the journal does not know may be wrong.
-        _ => 0,
+        Some(FileState::Failed { progress, .. }) => progress.clone(),
+        _ => FileProgress::default(),
     };
-    let mut partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, durable))?
-        .with_size_limit(file.limits.max_file_size);
+    // After a power cut, bytes that were never flushed may be wrong.
+    let usable = if file.earlier.is_some_and(|record| record.is_from_this_boot) {
+        known.total.unwrap_or(u64::MAX)
+    } else {
+        known.bytes
+    };
+    let mut partial = open_partial_file(folder, file, usable)?;
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
-    let rate_window = RateWindow { since: Instant::now(), bytes: 0 };
-    let mut download = FileDownload { context, file, last_event: None, known, rate_window };
-    if durable == 0 && file.earlier.is_some() {
+    let fewer_bytes_than_journalled = partial.resume_offset() < known.bytes;
+    let furthest = partial.resume_offset();
+    let mut download = FileDownload { context, folder, file, last_event: None, known, furthest };
+    if fewer_bytes_than_journalled {
         // The journal must not describe earlier bytes when new ones are written.
         download.flush_and_journal(&mut partial).await?;
     }
-    download.download_with_retries(&mut partial).await?;
+    let partial = download.download_with_retries(partial, permit).await?;
     check_file_format(file, partial.detected_format())?;
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
     let whole = check_file_integrity(file, block_in_place(|| partial.finish_partial_file())?)?;
@@ -123,13 +138,20 @@ pub(crate) async fn download_file(
     Ok(whole)
 }
 
+/// Opens the partial file with at most `usable` of its bytes.
+fn open_partial_file(
+    folder: &PartialAvatarFolder,
+    file: &DownloadRequest<'_>,
+    usable: u64,
+) -> Result<PartialFile, StoreError> {
+    let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable))?;
+    Ok(partial.with_size_limit(file.limits.max_file_size))
+}
+
 /// Refuses content that contradicts the export type: an error page with status 200.
 fn check_file_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
     if copresence_store::contradicts_export_type(file.export_type, format) {
-        return Err(FileFailure::failure_with_spent_url(format!(
-            "the server sent {format} instead of {}",
-            file.export_type
-        )));
+        return Err(FileFailure::lost_file(format!("the server sent {format} instead of {}", file.export_type)));
     }
     Ok(())
 }
@@ -138,18 +160,19 @@ fn check_file_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(
 fn check_file_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
     check_file_format(file, whole.format)?;
     match whole.integrity_defect {
-        Some(flaw) => Err(FileFailure::failure_with_spent_url(flaw)),
+        Some(flaw) => Err(FileFailure::lost_file(flaw)),
         None => Ok(whole),
     }
 }
 
-/// Whether a retry of the same URL may help.
+/// Whether a retry of the same URL may help: everything but a refusal of the URL and content that is not the file.
 fn is_retryable(failure: &DownloadError) -> bool {
     match failure.kind {
         DownloadErrorKind::NeverSent(_)
         | DownloadErrorKind::ResponseLost(_)
         | DownloadErrorKind::Interrupted { .. } => true,
-        DownloadErrorKind::ErrorStatus { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502..=504),
+        // 202: the file is still being made.
+        DownloadErrorKind::ErrorStatus { status, .. } => matches!(status, 202 | 408 | 425 | 429 | 500..),
         DownloadErrorKind::RangeNotSatisfiable { .. }
         | DownloadErrorKind::RedirectNotFollowed { .. }
         | DownloadErrorKind::InvalidResponse(_) => false,
@@ -171,6 +194,14 @@ fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
     matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
 }
 
+/// Whether the file server, or one that it redirected to, responded to the request.
+fn has_response(failure: &DownloadError) -> bool {
+    !matches!(
+        failure.kind,
+        DownloadErrorKind::NeverSent(_) | DownloadErrorKind::ResponseLost(_) | DownloadErrorKind::Interrupted { .. }
+    )
+}
+
 /// Why one request did not complete the file.
 enum AttemptError {
     Disk(StoreError),
@@ -181,10 +212,8 @@ enum AttemptError {
     TooManyBytes {
         total: u64,
     },
-    /// Fewer than [`MIN_RATE`] bytes a second for as long as patience lasts.
-    TooSlow {
-        bytes: u64,
-    },
+    /// So few bytes a second that the visit's patience is over.
+    TooSlow,
 }
 
 impl From<StoreError> for AttemptError {
@@ -196,64 +225,110 @@ impl From<StoreError> for AttemptError {
 /// State of one file across its requests.
 struct FileDownload<'a> {
     context: &'a VisitContext,
+    folder: &'a PartialAvatarFolder,
     file: &'a DownloadRequest<'a>,
     last_event: Option<Instant>,
     known: FileProgress,
-    rate_window: RateWindow,
+    /// The largest number of bytes that the partial file ever had. Restarting from byte 0 is no progress until then.
+    furthest: u64,
 }
 
-/// Bytes received since a point in time.
-struct RateWindow {
-    since: Instant,
-    bytes: u64,
+/// A failed request after which the file may still be downloaded.
+struct RetryableFailure {
+    why: String,
+    /// `Retry-After` of the response.
+    requested_pause: Option<Duration>,
+    longest_pause: Duration,
+    /// Whether a server responded. Otherwise, the next response of any server is a reason to retry at once.
+    has_response: bool,
+}
+
+impl RetryableFailure {
+    fn failure_after_response(why: String) -> Self {
+        Self { why, requested_pause: None, longest_pause: MAX_PAUSE, has_response: true }
+    }
+}
+
+impl From<&DownloadError> for RetryableFailure {
+    fn from(failure: &DownloadError) -> Self {
+        let is_unsent = matches!(failure.kind, DownloadErrorKind::NeverSent(_));
+        Self {
+            why: failure.to_string(),
+            requested_pause: requested_retry_delay(failure),
+            longest_pause: if is_unsent { MAX_PAUSE_UNSENT } else { MAX_PAUSE },
+            has_response: has_response(failure),
+        }
+    }
 }
 
 impl FileDownload<'_> {
-    /// Sends requests until the file is complete, or no request can help.
-    async fn download_with_retries(&mut self, partial: &mut PartialFile) -> Result<(), FileFailure> {
+    /// Sends requests until the file is complete, certainly lost, or to be continued by a later run. `permit` is for the
+    /// first request.
+    async fn download_with_retries(
+        &mut self,
+        mut partial: PartialFile,
+        mut permit: Option<SemaphorePermit<'_>>,
+    ) -> Result<PartialFile, FileFailure> {
+        let coordinator = self.file.coordinator;
         let mut fruitless = 0;
-        // Restarting from byte 0 again and again is no progress.
-        let mut furthest = partial.resume_offset();
         loop {
-            let offset = partial.resume_offset();
+            let (offset, furthest) = (partial.resume_offset(), self.furthest);
             if offset > 0 && self.known.total == Some(offset) {
                 // Complete before a crash: the URL is no longer needed.
-                return Ok(());
+                return Ok(partial);
             }
-            let (why, requested) = match self.request_and_receive(partial).await {
-                Ok(()) => return Ok(()),
+            let began = Instant::now();
+            let result = self.request_and_receive(&mut partial).await;
+            drop(permit.take());
+            let failure = match result {
+                Ok(()) => return Ok(partial),
                 Err(AttemptError::Disk(error)) => return Err(error.into()),
                 Err(AttemptError::Download(DownloadError {
                     kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
                     ..
                 })) if total == offset => {
-                    return Ok(());
+                    return Ok(partial);
                 }
                 Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::failure_with_spent_url(failure.to_string()));
+                    return Err(FileFailure::lost_file(failure.to_string()));
                 }
                 Err(AttemptError::TooManyBytes { total }) => {
-                    return Err(FileFailure::failure_with_spent_url(format!(
-                        "the server announced {total} bytes and sent more"
-                    )));
+                    let server = self.file.url.url_origin();
+                    return Err(FileFailure::lost_file(format!("{server} announced {total} bytes and sent more")));
                 }
-                Err(AttemptError::TooSlow { bytes }) => {
-                    let patience = self.file.limits.patience;
-                    let why = format!("too slow: {bytes} bytes received within {patience:?}");
-                    return Err(FileFailure::failure_with_usable_url(why));
-                }
-                Err(AttemptError::Download(failure)) => (failure.to_string(), requested_retry_delay(&failure)),
-                Err(AttemptError::Changed) => ("the file changed on the server during the download".to_owned(), None),
+                Err(AttemptError::TooSlow) => RetryableFailure::failure_after_response(format!(
+                    "{} is too slow: {} bytes were received in {} ms",
+                    self.file.url.url_origin(),
+                    partial.resume_offset().saturating_sub(offset),
+                    began.elapsed().as_millis()
+                )),
+                Err(AttemptError::Changed) => RetryableFailure::failure_after_response(format!(
+                    "the file changed on {} during the download",
+                    self.file.url.url_origin()
+                )),
+                Err(AttemptError::Download(failure)) => RetryableFailure::from(&failure),
             };
-            fruitless = if partial.resume_offset() > furthest { 0 } else { fruitless + 1 };
-            furthest = furthest.max(partial.resume_offset());
-            if fruitless >= MAX_FRUITLESS_ATTEMPTS {
-                return Err(FileFailure::failure_with_usable_url(why));
-            }
-            let pause = requested.unwrap_or(self.file.pause * (1 << fruitless) / 2).min(MAX_PAUSE);
+            fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
+            let why = failure.why;
+            let patience_left = match coordinator.decide_retry(self.file.index, &format!("{}: {why}", self.file.name)) {
+                RetryDecision::Retry { patience_left } => patience_left,
+                RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
+                RetryDecision::GiveUp { why: reason } => {
+                    return Err(FileFailure::lost_file(format!("{why}. It is not requested again: {reason}")));
+                }
+            };
+            let doubled = self.file.pause * (1 << (fruitless - 1).min(16));
+            let pause = failure.requested_pause.unwrap_or(doubled.min(patience_left)).min(failure.longest_pause);
             tracing::info!(file = self.file.name, at = partial.resume_offset(), %why, "retrying the download");
-            self.emit_retry(&why, fruitless.max(1), pause);
-            tokio::time::sleep(pause).await;
+            self.emit_retry(&why, fruitless, pause);
+            // Any number of files may wait, and the system opens only so many at a time.
+            let waiting = (partial.resume_offset() > 0).then_some(partial);
+            coordinator.wait_before_retry(pause, !failure.has_response).await;
+            permit = coordinator.acquire_request_permit().await;
+            partial = match waiting {
+                Some(partial) => partial,
+                None => open_partial_file(self.folder, self.file, 0)?,
+            };
         }
     }
 
@@ -265,8 +340,11 @@ impl FileDownload<'_> {
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let download =
-            self.context.api.open_download(self.file.url, resume.as_ref()).await.map_err(AttemptError::Download)?;
+        let opened = self.context.api.open_download(self.file.url, resume.as_ref()).await;
+        if opened.as_ref().map_or_else(has_response, |_| true) {
+            self.file.coordinator.record_response();
+        }
+        let download = opened.map_err(AttemptError::Download)?;
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
         self.receive_response(download, partial).await
     }
@@ -282,6 +360,8 @@ impl FileDownload<'_> {
             self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
         }
+        let _receiving = self.file.coordinator.start_receiving(self.file.index);
+        let before = self.known.clone();
         self.known.total = download.total;
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
@@ -289,6 +369,8 @@ impl FileDownload<'_> {
         if download.offset != partial.resume_offset() {
             // The server ignored the range, or has another version by now, and sends the whole file.
             self.discard_received_bytes(partial).await?;
+        } else if self.known != before {
+            self.queue_response_head();
         }
         if let Some(total) = download.total {
             let max = self.file.limits.max_file_size;
@@ -331,7 +413,12 @@ impl FileDownload<'_> {
                 _ = self.flush_and_journal(partial).await;
                 return Err(error.into());
             }
-            self.check_download_rate(chunk.len() as u64)?;
+            let new = partial.resume_offset().saturating_sub(self.furthest);
+            self.furthest = self.furthest.max(partial.resume_offset());
+            if !self.file.coordinator.record_received_bytes(new) {
+                self.flush_and_journal(partial).await?;
+                return Err(AttemptError::TooSlow);
+            }
             if partial.resume_offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
                 self.flush_and_journal(partial).await?;
                 (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
@@ -360,18 +447,13 @@ impl FileDownload<'_> {
         }
     }
 
-    /// Fails when too little was received for as long as patience lasts.
-    fn check_download_rate(&mut self, received: u64) -> Result<(), AttemptError> {
-        let RateWindow { since, bytes } = &mut self.rate_window;
-        *bytes += received;
-        let (since, bytes) = (*since, *bytes);
-        if since.elapsed() >= self.file.limits.patience {
-            if bytes < MIN_RATE * since.elapsed().as_secs().max(1) {
-                return Err(AttemptError::TooSlow { bytes });
-            }
-            self.rate_window = RateWindow { since: Instant::now(), bytes: 0 };
+    /// Journals size and validator of a response before its first bytes are written, without waiting: after a crash in
+    /// the first half second, the bytes on disk are continued by `Range` with `If-Range`.
+    fn queue_response_head(&self) {
+        let (id, index) = (&self.file.id, self.file.index);
+        if let Some(Err(error)) = self.context.journal.record_file_progress(id, index, &self.known).now_or_never() {
+            tracing::error!(%error, file = self.file.name, "cannot journal the response of the file server");
         }
-        Ok(())
     }
 
     /// Discards the received bytes, in the journal too.

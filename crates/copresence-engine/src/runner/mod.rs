@@ -2,6 +2,7 @@
 
 mod config;
 mod download;
+mod download_coordinator;
 mod failure;
 mod issue;
 mod redeem;

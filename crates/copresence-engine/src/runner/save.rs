@@ -1,25 +1,26 @@
 //! Saves a delivery: all files at once, into a folder that appears complete or not at all.
 
-use super::download::{DownloadRequest, FileFailure, download_file};
+use super::download::{DownloadRequest, FileFailure, FileFailureKind, download_file};
+use super::download_coordinator::DownloadCoordinator;
 use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestFile, MissingFile,
-    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitLimits, VisitPhase,
+    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, Sha256, StoreError, VisitLimits, VisitPhase,
     VisitStart,
 };
-use futures_util::StreamExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What to save, and where.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct SaveJob {
     /// The visit.
     pub(crate) start: Arc<VisitStart>,
     pub(crate) limits: VisitLimits,
+    pub(crate) coordinator: Arc<DownloadCoordinator>,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
     pub(crate) times: PhaseTimes,
@@ -37,8 +38,35 @@ pub(crate) struct SaveResult {
     pub(crate) files: Vec<SavedFile>,
     /// One text for each missing file; empty when the avatar is complete.
     pub(crate) missing: Vec<String>,
-    /// The disk is too full. Received bytes stay in the partial folder, so that a later run can continue.
-    pub(crate) is_disk_full: bool,
+    /// Why saving stopped although files may still be saved. Received bytes stay in the partial folder, so that a later
+    /// run can continue.
+    pub(crate) stop: Option<SavingStop>,
+}
+
+/// Why saving stopped although files may still be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SavingStop {
+    /// The disk is too full.
+    DiskFull,
+    /// Our own disk failed in another way.
+    StorageFailed,
+    /// The network or a file server failed.
+    Interrupted,
+}
+
+impl SavingStop {
+    /// Each reason with the failures that it stands for, the one that needs an operator first.
+    const BY_KIND: [(Self, FileFailureKind); 3] = [
+        (Self::DiskFull, FileFailureKind::DiskFull),
+        (Self::StorageFailed, FileFailureKind::Storage),
+        (Self::Interrupted, FileFailureKind::Interrupted),
+    ];
+}
+
+impl From<&StoreError> for SavingStop {
+    fn from(error: &StoreError) -> Self {
+        if error.is_disk_full() { Self::DiskFull } else { Self::StorageFailed }
+    }
 }
 
 /// Downloads and saves. If the future is dropped, the partial files stay for recovery.
@@ -50,9 +78,11 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
     }
     match try_save_delivery(context, &job, delivery).await {
         Ok(saved) => saved,
-        Err(error) => {
-            SaveResult { missing: vec![error.to_string()], is_disk_full: error.is_disk_full(), ..SaveResult::default() }
-        }
+        Err(error) => SaveResult {
+            missing: vec![error.to_string()],
+            stop: Some(SavingStop::from(&error)),
+            ..SaveResult::default()
+        },
     }
 }
 
@@ -79,17 +109,16 @@ async fn try_save_delivery(
         tracing::error!(%error, "cannot journal the files");
     }
     let results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
-    let without_space: Vec<String> = names
-        .iter()
-        .zip(&results)
-        .filter_map(|(name, result)| {
-            let failure = result.as_ref().err().filter(|failure| failure.is_disk_full)?;
-            Some(format!("{name}: {}", failure.why))
-        })
-        .collect();
-    if !without_space.is_empty() {
-        // Not set aside as incomplete: with a little space it becomes complete, if the URLs live that long.
-        return Ok(SaveResult { missing: without_space, is_disk_full: true, ..SaveResult::default() });
+    let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
+    for (stop, kind) in SavingStop::BY_KIND {
+        let missing: Vec<String> = failures()
+            .filter(|(_, failure)| failure.kind == kind)
+            .map(|(name, failure)| format!("{name}: {}", failure.why))
+            .collect();
+        if !missing.is_empty() {
+            // Not set aside as incomplete: a later run may complete it, if the URLs live that long.
+            return Ok(SaveResult { missing, stop: Some(stop), ..SaveResult::default() });
+        }
     }
 
     let mut files = Vec::new();
@@ -148,7 +177,7 @@ async fn journal_planned_files(
     context.journal.record_planned_files(&job.start.id, &planned).await
 }
 
-/// Downloads all files, several at a time. The results have the order of the exports.
+/// Downloads all files. The coordinator limits the requests in flight. The results have the order of the exports.
 async fn download_all_files(
     context: &VisitContext,
     job: &SaveJob,
@@ -157,16 +186,11 @@ async fn download_all_files(
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
     let room = DownloadSpaceReservations::empty_reservations_for_folder(&job.start.out_dir);
-    let downloads: Vec<_> = exports
-        .iter()
-        .zip(names)
-        .enumerate()
-        .map(|(index, (export, name))| download_and_journal_file(context, job, (folder, &room), index, export, name))
-        .collect();
-    let mut results: Vec<_> =
-        futures_util::stream::iter(downloads).buffer_unordered(job.limits.parallel_downloads.max(1)).collect().await;
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    let downloads =
+        exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
+            download_and_journal_file(context, job, (folder, &room), index, export, name)
+        });
+    futures_util::future::join_all(downloads).await
 }
 
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
@@ -178,11 +202,11 @@ async fn download_and_journal_file(
     index: usize,
     export: &Export,
     name: &str,
-) -> (usize, Result<CompleteFile, FileFailure>) {
+) -> Result<CompleteFile, FileFailure> {
     let id = job.start.id;
-    let earlier = job.known_files.iter().find(|record| record.index == index).map(|record| &record.state);
-    if let Some(FileState::Complete { .. }) = earlier {
-        return (index, verify_saved_file(folder, name, earlier));
+    let earlier = job.known_files.iter().find(|record| record.index == index);
+    if let Some(FileState::Complete { sha256, .. }) = earlier.map(|record| &record.state) {
+        return verify_saved_file(folder, name, sha256);
     }
     let request = DownloadRequest {
         id,
@@ -192,6 +216,7 @@ async fn download_and_journal_file(
         url: &export.download_url,
         limits: job.limits,
         room,
+        coordinator: &job.coordinator,
         pause: job.pause,
         earlier,
     };
@@ -200,28 +225,24 @@ async fn download_and_journal_file(
     let journalled = match &result {
         Ok(whole) => context.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await,
         // The journal keeps the number of received bytes: the download continues there when there is space.
-        Err(failure) if failure.is_disk_full => Ok(()),
-        Err(failure) => context.journal.record_file_failure(&id, index, &failure.why, failure.url_is_spent).await,
+        Err(failure) if failure.kind == FileFailureKind::DiskFull => Ok(()),
+        Err(failure) => {
+            let is_lost = failure.kind == FileFailureKind::Lost;
+            context.journal.record_file_failure(&id, index, &failure.why, is_lost).await
+        }
     };
     if let Err(error) = journalled {
         tracing::error!(%error, file = name, "cannot journal the end of the download");
     }
-    (index, result)
+    result
 }
 
 /// Reads a file that an earlier run completed, and compares its digest.
-fn verify_saved_file(
-    folder: &PartialAvatarFolder,
-    name: &str,
-    earlier: Option<&FileState>,
-) -> Result<CompleteFile, FileFailure> {
+fn verify_saved_file(folder: &PartialAvatarFolder, name: &str, sha256: &Sha256) -> Result<CompleteFile, FileFailure> {
     let whole = block_in_place(|| folder.rehash_complete_file(name))?;
-    let same =
-        |whole: &CompleteFile| matches!(earlier, Some(FileState::Complete { sha256, .. }) if whole.sha256 == *sha256);
-    whole.filter(same).ok_or_else(|| FileFailure {
+    whole.filter(|whole| whole.sha256 == *sha256).ok_or_else(|| FileFailure {
         why: "it was complete, and its content on the disk has changed since".to_owned(),
-        url_is_spent: true,
-        is_disk_full: false,
+        kind: FileFailureKind::Lost,
     })
 }
 
@@ -274,7 +295,7 @@ fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveRes
         })
         .collect();
     let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_file_label(m), m.reason)).collect();
-    SaveResult { directory: Some(directory), files, missing, is_disk_full: false }
+    SaveResult { directory: Some(directory), files, missing, stop: None }
 }
 
 /// The path of a missing file, or its export type if it has no path.

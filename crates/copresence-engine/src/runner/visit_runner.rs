@@ -1,9 +1,10 @@
 //! Runs one visit, live or recovered: feeds events to the machine and performs its effects.
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
+use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
 use super::issue::{IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
-use super::save::{SaveJob, SaveResult, discard_partial_folder, save_delivery};
+use super::save::{SaveJob, SaveResult, SavingStop, discard_partial_folder, save_delivery};
 use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
@@ -17,7 +18,7 @@ use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
     VisitPlan, VisitStepFailure, advance_visit_machine,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,12 @@ pub(crate) struct VisitRunner {
     start: Arc<VisitStart>,
     limits: VisitLimits,
     download_pause: Duration,
+    /// As [`CoordinatorLimits::patience`].
+    download_patience: Duration,
+    /// How often recovery tried to finish the visit before.
+    recovery_attempts: u32,
+    /// Shared with the downloads while they run.
+    downloads: Option<Arc<DownloadCoordinator>>,
     context: VisitContext,
     visit: Visit,
     /// What is still to be journalled of the last redeem.
@@ -79,6 +86,9 @@ impl VisitRunner {
             start: Arc::new(start),
             limits: config.limits,
             download_pause: config.download_pause,
+            download_patience: config.limits.patience,
+            recovery_attempts: 0,
+            downloads: None,
             visit: Visit::new(plan, config.to_issue_request()),
             times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
@@ -92,18 +102,24 @@ impl VisitRunner {
         })
     }
 
-    /// Continues a visit that is reopened in the journal. `visit` is restored from it.
+    /// Continues a visit that is reopened in the journal. `visit` is restored from it. Its downloads stop after
+    /// `max_download_patience` without progress, or after the visit's own patience if that is shorter.
     pub(crate) fn runner_for_reopened_visit(
         unfinished: UnfinishedVisit,
         visit: Visit,
         context: VisitContext,
         visit_lock: VisitLock,
+        max_download_patience: Duration,
     ) -> Self {
         let start = unfinished.visit.start;
+        let limits = start.limits.unwrap_or(context.limits);
         Self {
-            limits: start.limits.unwrap_or(context.limits),
+            limits,
             start: Arc::new(start),
             download_pause: DEFAULT_DOWNLOAD_PAUSE,
+            download_patience: limits.patience.min(max_download_patience),
+            recovery_attempts: unfinished.visit.recovery_attempts,
+            downloads: None,
             visit,
             times: unfinished.visit.times,
             known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
@@ -138,7 +154,7 @@ impl VisitRunner {
                 }
                 () = leave.interrupted.cancelled(), if !is_interrupted => {
                     is_interrupted = true;
-                    MachineEvent::Interrupted
+                    self.interruption_event()
                 }
                 () = leave.visitor_left.cancelled(), if !has_left => {
                     has_left = true;
@@ -153,6 +169,15 @@ impl VisitRunner {
         }
         // The loop ends with an outcome.
         self.finish_visit(outcome.unwrap_or(Outcome::Interrupted)).await
+    }
+
+    /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
+    /// avatar is not saved, and the visit ends with it.
+    fn interruption_event(&self) -> MachineEvent {
+        match self.downloads.as_ref().and_then(|downloads| downloads.outage_reason()) {
+            Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
+            None => MachineEvent::Interrupted,
+        }
     }
 
     /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
@@ -204,9 +229,19 @@ impl VisitRunner {
 
     /// Starts to download and save the files of a delivery, as the task in flight.
     fn start_saving(&mut self, delivery: Delivery) {
+        let delivered_at = self.times.redeemed.or(self.times.ready);
+        let now = self.context.clock.steady_time_of_day();
+        let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
+            parallel: self.limits.parallel_downloads,
+            patience: self.download_patience,
+            keep_trying: time_left_to_keep_trying(self.limits.keep_trying, delivered_at, now, self.recovery_attempts),
+            can_continue_later: !self.start.ephemeral,
+        }));
+        self.downloads = Some(coordinator.clone());
         let job = SaveJob {
             start: self.start.clone(),
             limits: self.limits,
+            coordinator,
             pause: self.download_pause,
             times: self.times.clone(),
             known_files: std::mem::take(&mut self.known_files),
@@ -258,10 +293,16 @@ impl VisitRunner {
                 }
                 MachineEvent::Redeemed(result)
             }
-            TaskOutput::Saved(SaveResult { directory, files, missing, is_disk_full: disk_full }) => {
+            TaskOutput::Saved(SaveResult { directory, files, missing, stop }) => {
                 self.directory = directory;
-                if disk_full {
-                    MachineEvent::DiskFull(missing.join("; "))
+                self.downloads = None;
+                if let Some(stop) = stop {
+                    let why = missing.join("; ");
+                    match stop {
+                        SavingStop::DiskFull => MachineEvent::DiskFull(why),
+                        SavingStop::StorageFailed => MachineEvent::StorageFailed(why),
+                        SavingStop::Interrupted => MachineEvent::DownloadsInterrupted(why),
+                    }
                 } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
                     self.emit_event(EventKind::Saved { directory: directory.display().to_string(), files });
@@ -352,6 +393,13 @@ impl VisitRunner {
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),
         }
+        if !self.is_resumed && matches!(outcome, Outcome::DownloadInterrupted(_)) {
+            // Due at once: programs that run for long look for such visits.
+            let due = self.context.journal.record_next_recovery_attempt(&id, 0, self.context.clock.now()).await;
+            if let Err(error) = due {
+                tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
+            }
+        }
         self.emit_event(event);
         RunnerResult { outcome, directory: self.directory, progress }
     }
@@ -389,9 +437,49 @@ async fn journal_phase(journal: &Journal, id: VisitId, phase: VisitPhase, at: Ti
     }
 }
 
+/// An age of a delivery beyond this is more likely a wrong clock.
+const MAX_PLAUSIBLE_DELIVERY_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// Attempts of recovery after which a delivery of an implausible age is given up all the same. They take a day.
+const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
+
+/// What is left of `keep_trying` at `now`, counted from the delivery. A machine without a clock battery may have got the
+/// delivery before it learnt the time; then the age is implausible, and the number of attempts decides.
+fn time_left_to_keep_trying(
+    keep_trying: Duration,
+    delivered_at: Option<Timestamp>,
+    now: Timestamp,
+    attempts: u32,
+) -> Duration {
+    let age = delivered_at.map_or(SignedDuration::ZERO, |delivered_at| now.duration_since(delivered_at));
+    if age > MAX_PLAUSIBLE_DELIVERY_AGE && attempts < ATTEMPTS_BEYOND_PLAUSIBLE_AGE {
+        return keep_trying;
+    }
+    keep_trying.saturating_sub(Duration::try_from(age).unwrap_or_default())
+}
+
 /// Seed of the jitter, from the random part of the visit's id.
 fn jitter_seed(id: VisitId) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     std::hash::Hash::hash(&id, &mut hasher);
     std::hash::Hasher::finish(&hasher)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_keep_trying_is_counted_from_the_delivery() {
+        let (hour, now) = (SignedDuration::from_hours(1), Timestamp::UNIX_EPOCH);
+        let left = |age: SignedDuration, attempts| {
+            let left = time_left_to_keep_trying(Duration::from_hours(24), Some(now), now + age, attempts);
+            left.as_secs() / 3600
+        };
+        assert_eq!(left(hour, 0), 23);
+        assert_eq!(left(25 * hour, 0), 0);
+        assert_eq!(left(-25 * hour, 0), 24, "the clock was set back");
+        assert_eq!(left(20_000 * hour, 0), 24, "the clock was wrong at the delivery");
+        assert_eq!(left(20_000 * hour, ATTEMPTS_BEYOND_PLAUSIBLE_AGE), 0);
+        assert_eq!(time_left_to_keep_trying(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
+    }
 }

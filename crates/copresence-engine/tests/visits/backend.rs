@@ -26,7 +26,7 @@ impl Request {
     }
 
     /// A URL of this backend.
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.header("host").expect("a host"))
     }
 
@@ -204,8 +204,15 @@ pub(crate) struct Backend {
 impl Backend {
     /// Answers `/generateExportToken` with the token `token-N`, the rest by the script.
     pub(crate) async fn start(script: impl Fn(usize, &Request) -> Response + Send + Sync + 'static) -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), script)
+    }
+
+    /// As [`start`](Self::start), on this listener.
+    pub(crate) fn start_on(
+        listener: TcpListener,
+        script: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+    ) -> Self {
         let script: Arc<Script> = Arc::new(Box::new(script));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (request_log, asked) = watch::channel(Vec::new());
         let request_log = Arc::new(Mutex::new(request_log));

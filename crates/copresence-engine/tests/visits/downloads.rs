@@ -1,9 +1,14 @@
 //! Downloads over a bad connection: what is resumed, restarted or refused.
 
 use super::backend::{Request, Response, glb, png};
+use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
+use copresence_store::FileState;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 const ETAG: &str = "etag";
 
@@ -175,28 +180,169 @@ async fn a_range_beyond_the_announced_size_is_refused() {
     assert!(why.contains("1000"), "{why}");
 }
 
-#[tokio::test]
-async fn a_connection_that_keeps_breaking_ends_the_download() {
-    // The range is ignored, and each answer breaks off, now sooner, now later.
-    let (fixture, ended) =
-        visit("glb", |nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 })).await;
-    incomplete(&fixture, &ended);
-    assert!(asked(&fixture).len() < 20, "{}", asked(&fixture).len());
+/// Checks that a visit ended for now, with everything kept, and returns its message.
+async fn interrupted(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> String {
+    let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    assert_eq!(ended.directory, None, "nothing is set aside as incomplete");
+    let visit = fixture.only_visit().await.visit;
+    assert!(visit.is_unfinished);
+    assert_eq!(visit.ending.expect("ended").visit_state, "saving");
+    assert!(why.contains("avatar.glb: ") && why.contains("127.0.0.1:"), "file and server are named: {why}");
+    why.clone()
+}
+
+const SHORT_PATIENCE: Duration = Duration::from_millis(300);
+
+/// As [`visit`], with little patience.
+async fn impatient_visit(
+    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+) -> (Fixture, copresence_engine::runner::VisitResult) {
+    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => file(nth, ask),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    (fixture, ended)
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_slow_ends_with_patience() {
+async fn a_connection_that_keeps_breaking_ends_the_visit_for_now() {
+    // The range is ignored, and each answer breaks off, now sooner, now later.
+    let (fixture, ended) =
+        impatient_visit(|nth, _| Response::file(&glb(1000)).breaking_at(if nth % 2 == 0 { 400 } else { 300 })).await;
+    interrupted(&fixture, &ended).await;
+    assert!(asked(&fixture).len() < 40, "{}", asked(&fixture).len());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_slow_ends_the_visit_for_now() {
+    let (fixture, ended) = impatient_visit(|_, _| Response::file(&glb(90_000)).sent_slowly()).await;
+    let why = interrupted(&fixture, &ended).await;
+    assert!(why.contains("slow"), "{why}");
+}
+
+#[tokio::test]
+async fn a_failing_file_server_never_makes_a_file_lost() {
+    for status in [202, 408, 425, 429, 500, 501, 502, 503, 504] {
+        let (fixture, ended) = impatient_visit(move |_, _| Response::status(status)).await;
+        let why = interrupted(&fixture, &ended).await;
+        assert!(why.contains(&status.to_string()), "{why}");
+        assert!(asked(&fixture).len() > 5, "given up by time, not after {} attempts", asked(&fixture).len());
+    }
+    let (fixture, ended) = impatient_visit(|_, _| Response::no_response()).await;
+    interrupted(&fixture, &ended).await;
+}
+
+#[tokio::test]
+async fn a_refused_url_is_lost_at_once() {
+    for status in [400, 401, 403, 404, 409, 410, 416, 451] {
+        let (fixture, ended) = visit("glb", move |_, _| Response::status(status)).await;
+        let (_, why) = incomplete(&fixture, &ended);
+        assert!(why.contains(&status.to_string()) && why.contains("127.0.0.1:"), "{why}");
+        assert_eq!(asked(&fixture).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_file_does_not_end_the_visit_while_another_may_still_come() {
+    let (gone, back) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let (is_gone, asked_again) = (gone.clone(), back.clone());
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one"), ("png", "two")]),
+        "/files/one" if is_gone.load(Ordering::SeqCst) => Response::status(503),
+        "/files/one" => Response::file(&glb(1000)),
+        "/files/two" => {
+            asked_again.fetch_add(1, Ordering::SeqCst);
+            Response::status(410)
+        }
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    interrupted(&fixture, &ended).await;
+    gone.store(false, Ordering::SeqCst);
+    let all = recover_fixture_visits(&fixture).await;
+    assert_eq!(all[0].outcome.exit_code(), 7, "now every missing file is lost: {all:?}");
+    assert_eq!(back.load(Ordering::SeqCst), 1, "a refused URL is not requested again");
+    let incomplete = fixture.data_store.data.incomplete_folder_path();
+    let folder = incomplete.join(&file_names(&incomplete)[0]);
+    assert_eq!(file_names(&folder), ["avatar.glb", "avatar.png.part", "manifest.json"]);
+}
+
+#[tokio::test]
+async fn files_of_a_dead_server_do_not_block_those_of_another() {
+    let nowhere = test_port::ReservedPort::reserve_port().expect("a port");
+    let dead = format!("http://{nowhere}/dead");
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let mut exports: Vec<_> =
+                (0..6).map(|_| serde_json::json!({"export_type": "fbx", "download_URL": dead})).collect();
+            exports.push(serde_json::json!({"export_type": "glb", "download_URL": ask.url("/files/one")}));
+            Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": exports}))
+        }
+        "/files/one" => Response::file(&glb(1000)),
+        _ => Response::default(),
+    })
+    .await;
+    let change = |limits: &mut copresence_store::VisitLimits| {
+        (limits.patience, limits.parallel_downloads) = (SHORT_PATIENCE, 1);
+    };
+    let ended = fixture.run_visit_with_limits(change).await;
+    assert_eq!(ended.outcome.code(), "download_interrupted");
+    let record = fixture.only_visit().await;
+    let is_complete = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
+    assert_eq!(record.files.iter().filter(|file| is_complete(file)).count(), 1);
+    assert!(!ended.outcome.detail_for_operator().expect("why").contains("one-time"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_time_to_keep_trying_makes_a_file_lost() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::status(503),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.keep_trying = SHORT_PATIENCE).await;
+    let (_, why) = incomplete(&fixture, &ended);
+    assert!(why.contains("503") && why.contains("`downloads.keep_trying`"), "{why}");
+    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
+}
+
+#[tokio::test]
+async fn a_program_that_is_stopped_during_an_outage_reports_the_outage() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" => Response::status(503),
+        _ => Response::default(),
+    })
+    .await;
+    let mut events = fixture.watch_event_names();
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    events.wait_for(|names| names.contains(&"retrying")).await.expect("it runs");
+    interrupt.cancel();
+    let ended = visit.await.expect("no panic");
+    let why = interrupted(&fixture, &ended).await;
+    assert!(why.contains("503") && why.contains("stopped"), "{why}");
+}
+
+#[tokio::test]
+async fn a_program_that_is_stopped_while_bytes_arrive_is_interrupted() {
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
         "/files/one" => Response::file(&glb(90_000)).sent_slowly(),
         _ => Response::default(),
     })
     .await;
-    let patience = std::time::Duration::from_millis(300);
-    let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
-    let (directory, why) = incomplete(&fixture, &ended);
-    assert!(why.contains("slow"), "{why}");
-    assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
+    let mut events = fixture.watch_event_names();
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    events.wait_for(|names| names.contains(&"progress")).await.expect("it runs");
+    interrupt.cancel();
+    assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
+    assert!(fixture.only_visit().await.visit.is_unfinished);
 }
 
 #[tokio::test]

@@ -1,14 +1,19 @@
 //! Recovery from each state in which a crash can leave the journal.
 
-use super::backend::{Request, Response, glb, png};
+use super::backend::{Backend, Request, Response, glb, png};
 use super::earlier_visits::{delivery_body, journal_issued_visit, journal_unread_answer, now, recover_fixture_visits};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
-use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits};
+use copresence_engine::clock::Clock;
+use copresence_engine::recovery::{
+    RecoveryOutcome, UnfinishedVisit, next_due_download, recover_all_visits, recover_due_visits,
+};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
     AnswerKind, FileFormat, Manifest, ManifestFile, PartialAvatarFolder, PhaseTimes, PlannedFile, VisitId,
 };
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
 
 async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
@@ -235,6 +240,109 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
     fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
     assert!(fixture.backend.requests().is_empty());
+}
+
+/// A visit with a partial file of 300 bytes, none of them flushed, whose request is in the journal.
+async fn journal_unflushed_download(fixture: &Fixture) {
+    let (id, folder) = journal_planned_visit(fixture, true).await;
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+    let journal = &fixture.data_store.journal;
+    journal.record_file_request(&id, 0).await.expect("requested");
+    let head = copresence_store::FileProgress { bytes: 0, total: Some(500), validator: Some("\"1\"".to_owned()) };
+    journal.record_file_progress(&id, 0, &head).await.expect("the head of the response");
+    part.append_bytes(&glb(500)[..300]).expect("written");
+}
+
+/// Row "program killed within the first half second of a download".
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_in_the_first_half_second_of_a_download_resumes_from_the_bytes_on_disk() {
+    // The URL is spent, and only continues by range.
+    let fixture = Fixture::new(|_, ask| match (ask.range_start(), ask.header("if-range")) {
+        (from, Some("\"1\"")) if from > 0 => Response::range_response(&glb(500), from).with_header("etag", "\"1\""),
+        _ => Response::status(410),
+    })
+    .await;
+    journal_unflushed_download(&fixture).await;
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = recover_only_visit(&fixture).await else {
+        panic!("saved")
+    };
+    assert_eq!(fixture.backend.requests().iter().map(Request::range_start).collect::<Vec<_>>(), [300]);
+    assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
+    let file = &manifest(&directory).files[0];
+    assert_eq!(file.sha256, copresence_store::Sha256::sha256_of_bytes(&glb(500)));
+}
+
+#[tokio::test]
+async fn unflushed_bytes_are_not_used_after_a_power_cut() {
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    journal_unflushed_download(&fixture).await;
+    let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
+    journal.execute("UPDATE files SET boot_id = 'an earlier boot'", []).expect("as after a restart");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+    assert_eq!(fixture.backend.requests()[0].header("range"), None);
+}
+
+/// A failed-for-now file keeps its progress.
+#[tokio::test]
+async fn an_interrupted_visit_is_recovered_from_where_its_download_stopped() {
+    let is_up = Arc::new(AtomicBool::new(false));
+    let up = is_up.clone();
+    let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", 1) => Response::file(&glb(500)).with_header("etag", "\"1\"").breaking_at(200),
+        ("/files/one", _) if up.load(Ordering::SeqCst) => Response::range_response(&glb(500), ask.range_start()),
+        ("/files/one", _) => Response::status(503),
+        _ => Response::default(),
+    })
+    .await;
+    let patience = std::time::Duration::from_millis(300);
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    let RecoveryOutcome::Postponed { exit: 6, why } = recover_only_visit(&fixture).await else { panic!("not now") };
+    assert!(why.contains("503"), "{why}");
+    is_up.store(true, Ordering::SeqCst);
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+    let requests = fixture.backend.requests();
+    let last = requests.last().expect("asked");
+    assert_eq!((last.range_start(), last.header("if-range")), (200, Some("\"1\"")));
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
+}
+
+/// Row "`recover` (also the start of a booth) before the network is up".
+#[tokio::test]
+async fn recovery_before_the_network_is_up_keeps_everything() {
+    let port = test_port::ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
+    let mut fixture = Fixture::new(|_, _| Response::status(400)).await;
+    fixture.profile.limits.patience = std::time::Duration::from_millis(100);
+    let export = serde_json::json!({"export_type": "glb", "download_URL": format!("http://{port}/files/one")});
+    let body = serde_json::json!({"avatar_ready": true, "payload_complete": [export]}).to_string();
+    journal_unread_answer(&fixture, 200, &body).await;
+    let recover = async |fixture: &Fixture| {
+        let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
+        recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads").remove(0).outcome
+    };
+    assert_eq!(next_due_download(&fixture.data_store).await.expect("reads"), None, "due at once");
+    for _ in 0..3 {
+        let RecoveryOutcome::Postponed { exit: 6, why } = recover(&fixture).await else { panic!("not now") };
+        assert!(why.contains(&port.to_string()) && why.contains("refused"), "{why}");
+    }
+    let next = next_due_download(&fixture.data_store).await.expect("reads").expect("the next attempt is planned");
+    assert!(next > now());
+    let skip_none = |_: &VisitId| false;
+    let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
+    let due = recover_due_visits(&fixture.data_store, Clock::default(), &context, &skip_none).await.expect("reads");
+    assert!(due.is_empty(), "automatic recovery waits: {due:?}");
+
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.bind(port.to_string().parse().expect("an address")).expect("bound");
+    let server = Backend::start_on(socket.listen(16).expect("listens"), |_, ask| serve_files(ask));
+    assert_eq!(recover(&fixture).await.exit_code(), 0);
+    assert_eq!(server.count_requests("/files/one"), 1);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
+    assert_eq!(next_due_download(&fixture.data_store).await.expect("reads"), None);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use super::record::{FileProgress, PlannedFile};
 use super::writer::TransactionError;
 use super::{Journal, VisitRowState, column, ensure_step_allowed};
+use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256;
 use crate::error::StoreError;
@@ -44,8 +45,10 @@ impl Journal {
         .await
     }
 
-    /// Records that the URL of a file is about to be requested. Spec: "one-time download URL", so the URL may be
-    /// spent from then on.
+    /// Records that the URL of a file is about to be requested, and the boot of the system in which its bytes are
+    /// written. Spec: "one-time download URL", so the URL may be spent from then on.
+    ///
+    /// The partial file must have been opened before this call: of an earlier boot, only flushed bytes may be in it.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if the file is not planned or already complete, or if the visit has ended;
@@ -56,7 +59,10 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute("UPDATE files SET state = 'requested' WHERE visit = ?1 AND idx = ?2", params![visit, index])
+                tx.execute(
+                    "UPDATE files SET state = 'requested', boot_id = ?3 WHERE visit = ?1 AND idx = ?2",
+                    params![visit, index, current_boot_id()],
+                )
             },
         )
         .await

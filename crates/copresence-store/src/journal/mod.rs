@@ -41,7 +41,7 @@
 //! | 7 not every file, with a folder | erased | erased | kept, with the reason of each file |
 //! | 7 not every file, without a folder | erased | **kept** | kept |
 //! | 10 possibly consumed | erased | erased | kept: it is the operator's proof |
-//! | 2 disk, 3 credentials, 6 unreachable, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
+//! | 2 disk, 3 credentials, 6 unreachable or download interrupted, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
 //!
@@ -94,7 +94,10 @@ pub struct Journal {
 }
 
 /// The schema version that this program writes.
-const JOURNAL_VERSION: i64 = 3;
+const JOURNAL_VERSION: i64 = 4;
+/// The migration from each schema version to the next, from version 1 on.
+const MIGRATIONS: [&str; 3] =
+    [include_str!("from-1-to-2.sql"), include_str!("from-2-to-3.sql"), include_str!("from-3-to-4.sql")];
 /// How long to wait for another program's write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -139,8 +142,8 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
             let made = tx.execute(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
-                     started_at, parallel_downloads, max_file_size, patience_ms, min_free_space)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING",
+                     started_at, parallel_downloads, max_file_size, patience_ms, min_free_space, keep_trying_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
                 params![
                     start.id.to_string(),
                     start.profile,
@@ -153,7 +156,8 @@ impl Journal {
                     limits.map(|limits| column::size_to_integer(limits.parallel_downloads as u64)),
                     limits.map(|limits| column::size_to_integer(limits.max_file_size)),
                     limits.map(|limits| column::duration_to_millis(limits.patience)),
-                    limits.map(|limits| column::size_to_integer(limits.min_free_space))
+                    limits.map(|limits| column::size_to_integer(limits.min_free_space)),
+                    limits.map(|limits| column::duration_to_millis(limits.keep_trying))
                 ],
             )?;
             ensure_step_allowed(made == 1, start.id, "it began already")
@@ -486,11 +490,10 @@ fn migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match form {
         0 => tx.execute_batch(include_str!("schema.sql"))?,
-        1 => {
-            tx.execute_batch(include_str!("from-1-to-2.sql"))?;
-            tx.execute_batch(include_str!("from-2-to-3.sql"))?;
+        1..JOURNAL_VERSION => {
+            let steps = MIGRATIONS.iter().skip(usize::try_from(form - 1).unwrap_or_default());
+            steps.into_iter().try_for_each(|step| tx.execute_batch(step))?;
         }
-        2 => tx.execute_batch(include_str!("from-2-to-3.sql"))?,
         _ => return Ok(form),
     }
     tx.pragma_update(None, "user_version", JOURNAL_VERSION)?;

@@ -7,6 +7,7 @@ use super::record::{
 };
 use super::writer::TransactionError;
 use super::{Journal, column, polls};
+use crate::boot_id::current_boot_id;
 use crate::error::StoreError;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
@@ -140,7 +141,7 @@ const SELECT_VISIT: &str =
     (SELECT count(*) FROM files WHERE visit = id AND state = 'whole'),
     (SELECT count(*) FROM files WHERE visit = id),
     parallel_downloads, max_file_size, patience_ms, min_free_space,
-    recovery_attempts, recovery_next_attempt_at, last_status
+    recovery_attempts, recovery_next_attempt_at, last_status, keep_trying_ms
     FROM visits";
 
 fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
@@ -220,6 +221,8 @@ fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
         parallel_downloads: usize::try_from(parallel).unwrap_or(usize::MAX),
         max_file_size,
         patience: Duration::from_millis(patience),
+        // NULL for a visit that began before schema 4.
+        keep_trying: figure(34)?.map_or(VisitLimits::default().keep_trying, Duration::from_millis),
         min_free_space,
     }))
 }
@@ -326,7 +329,7 @@ fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecor
 /// Loads all files of a visit with their URLs, complete ones too.
 fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
     let mut query = tx.prepare(
-        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent
+        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
     let files = query.query_map([id.to_string()], file_with_url_from_row)?;
@@ -351,11 +354,13 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
         _ => FileState::Planned,
     };
     let url: Option<String> = row.get(3)?;
+    let boot_id: Option<String> = row.get(12)?;
     let record = FileRecord {
         index: usize::try_from(row.get::<_, i64>(0)?).unwrap_or_default(),
         name: row.get(1)?,
         export_type: ExportType::new(row.get::<_, String>(2)?),
         state,
+        is_from_this_boot: boot_id.is_some() && boot_id.as_deref() == current_boot_id(),
     };
     Ok(FileRecordWithUrl { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }

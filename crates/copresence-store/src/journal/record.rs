@@ -37,7 +37,8 @@ pub struct VisitStart {
 /// Limits of a visit's downloads, and how long it tolerates failures.
 ///
 /// # Defaults
-/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, and 128 MiB of free space.
+/// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, 24 hours of further tries, and 128 MiB of free
+/// space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisitLimits {
     /// Parallel downloads, at least 1.
@@ -46,6 +47,9 @@ pub struct VisitLimits {
     pub max_file_size: u64,
     /// How long the backend may fail without a usable response in between, and a download make almost no progress.
     pub patience: Duration,
+    /// How long after the delivery a missing file is requested again, across restarts. Within this time a file is lost
+    /// only if the server refuses its URL or sends something else.
+    pub keep_trying: Duration,
     /// Free space in bytes below which no token is requested and none redeemed.
     pub min_free_space: u64,
 }
@@ -56,6 +60,7 @@ impl Default for VisitLimits {
             parallel_downloads: 4,
             max_file_size: 2 << 30,
             patience: Duration::from_mins(3),
+            keep_trying: Duration::from_hours(24),
             min_free_space: 128 << 20,
         }
     }
@@ -173,7 +178,7 @@ pub struct PlannedFile {
 /// How many bytes of a file are durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
-    /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a crash keeps no more.
+    /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a power cut keeps no more.
     pub bytes: u64,
     /// Size of the complete file in bytes, if the server stated it.
     pub total: Option<u64>,
@@ -306,6 +311,9 @@ pub struct FileRecord {
     pub export_type: ExportType,
     /// Its state.
     pub state: FileState,
+    /// Whether the system runs since its URL was last requested. Then all bytes of its partial file are right, also
+    /// those that were never flushed. False after a power cut or a restart, and if the system has no boot id.
+    pub is_from_this_boot: bool,
 }
 
 /// The state of a file.

@@ -1,4 +1,4 @@
--- Form 3. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
+-- Form 4. Times are microseconds since 1970 (UTC). Secrets (token, link, url, body) are NULL once they are erased.
 CREATE TABLE visits (
     id               TEXT PRIMARY KEY,
     profile          TEXT NOT NULL,
@@ -38,7 +38,9 @@ CREATE TABLE visits (
     poll_count       INTEGER NOT NULL DEFAULT 0,
     -- Back-off of `recover`.
     recovery_attempts INTEGER NOT NULL DEFAULT 0,
-    recovery_next_attempt_at INTEGER
+    recovery_next_attempt_at INTEGER,
+    -- How long after the delivery missing files are requested again. NULL for a visit that began before form 4.
+    keep_trying_ms   INTEGER
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE redeems (
@@ -78,5 +80,7 @@ CREATE TABLE files (
     format      TEXT,
     reason      TEXT,
     spent       INTEGER NOT NULL DEFAULT 0,
+    -- The boot of the system in which it was last requested: bytes that were not flushed are right within that boot only.
+    boot_id     TEXT,
     PRIMARY KEY (visit, idx)
 ) STRICT, WITHOUT ROWID;

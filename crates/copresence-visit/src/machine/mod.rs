@@ -286,6 +286,12 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
         (State::Saving(_) | State::SavingPartial(_), MachineEvent::DiskFull(why)) => {
             end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)
         }
+        (State::Saving(_) | State::SavingPartial(_), MachineEvent::StorageFailed(why)) => {
+            end_visit(Outcome::SavedUntilStorageFailed(why), EndPhase::Saving, None)
+        }
+        (State::Saving(_) | State::SavingPartial(_), MachineEvent::DownloadsInterrupted(why)) => {
+            end_visit(Outcome::DownloadInterrupted(why), EndPhase::Saving, None)
+        }
         (
             state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
             MachineEvent::VisitorLeft,

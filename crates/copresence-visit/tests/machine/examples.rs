@@ -107,6 +107,9 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             host.feed(MachineEvent::DiskFull("no room".into()));
             assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((7, "disk_full")));
             let mut host = refused();
+            host.feed(MachineEvent::DownloadsInterrupted("the connection was refused".into()));
+            assert_eq!(host.end.map(|end| (end.exit_code(), end.code())), Some((6, "download_interrupted")));
+            let mut host = refused();
             host.feed(MachineEvent::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
             assert!(
@@ -114,6 +117,23 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
                 "{end:?}"
             );
         }
+    }
+}
+
+#[test]
+fn files_that_may_still_come_end_the_visit_as_recoverable() {
+    for (event, exit, code) in [
+        (MachineEvent::DownloadsInterrupted("the connection was refused".into()), 6, "download_interrupted"),
+        (MachineEvent::StorageFailed("input/output error".into()), 7, "storage_failed"),
+        (MachineEvent::DiskFull("no space".into()), 7, "disk_full"),
+        (MachineEvent::SavedInPart("status 410".into()), 7, "saved_in_part"),
+    ] {
+        let mut host = host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::Delivered(delivery()));
+        host.feed(event);
+        let end = host.end.expect("ended");
+        assert_eq!((end.exit_code(), end.code()), (exit, code));
+        assert!(end.detail_for_operator().is_some_and(|why| !why.is_empty()));
     }
 }
 

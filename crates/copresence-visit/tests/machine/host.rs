@@ -220,6 +220,8 @@ impl Host {
                 Saving::Some => MachineEvent::SavedInPart("one is missing".into()),
                 Saving::Nothing => MachineEvent::NothingSaved("all gone".into()),
                 Saving::UntilFull => MachineEvent::DiskFull("no space".into()),
+                Saving::UntilStorageFailed => MachineEvent::StorageFailed("input/output error".into()),
+                Saving::Interrupted => MachineEvent::DownloadsInterrupted("connection refused".into()),
             }),
             InFlight::Nothing => {}
         }
@@ -233,7 +235,11 @@ impl Host {
             MachineEvent::Saved
             | MachineEvent::NothingSaved(_)
             | MachineEvent::SavedInPart(_)
-            | MachineEvent::DiskFull(_) => !matches!(self.in_flight, InFlight::Save | InFlight::SavePartial),
+            | MachineEvent::DiskFull(_)
+            | MachineEvent::StorageFailed(_)
+            | MachineEvent::DownloadsInterrupted(_) => {
+                !matches!(self.in_flight, InFlight::Save | InFlight::SavePartial)
+            }
             MachineEvent::TimerFired
             | MachineEvent::Started
             | MachineEvent::VisitorLeft

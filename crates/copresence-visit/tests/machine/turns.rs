@@ -68,6 +68,8 @@ pub(crate) enum Saving {
     All,
     Some,
     UntilFull,
+    UntilStorageFailed,
+    Interrupted,
     Nothing,
 }
 
@@ -79,6 +81,8 @@ pub(crate) fn any_turn() -> impl Strategy<Value = Turn> {
         Just(MachineEvent::Saved),
         Just(MachineEvent::SavedInPart("noise".into())),
         Just(MachineEvent::DiskFull("noise".into())),
+        Just(MachineEvent::StorageFailed("noise".into())),
+        Just(MachineEvent::DownloadsInterrupted("noise".into())),
         Just(MachineEvent::NothingSaved("noise".into())),
         any_redeem().prop_map(MachineEvent::Redeemed),
         Just(MachineEvent::VisitorLeft),
@@ -87,7 +91,14 @@ pub(crate) fn any_turn() -> impl Strategy<Value = Turn> {
     (
         prop_oneof![3 => Just(Ok(())), 1 => any_failure().prop_map(Err)],
         any_redeem(),
-        prop::sample::select(vec![Saving::All, Saving::Some, Saving::UntilFull, Saving::Nothing]),
+        prop::sample::select(vec![
+            Saving::All,
+            Saving::Some,
+            Saving::UntilFull,
+            Saving::UntilStorageFailed,
+            Saving::Interrupted,
+            Saving::Nothing,
+        ]),
         proptest::bool::weighted(0.2),
         0u64..40_000,
         proptest::option::weighted(0.05, noise),

@@ -11,7 +11,7 @@ mod state;
 mod trace;
 
 use crate::backend::Backend;
-use crate::guarantees::{CrashState, check_forgetting, check_recovery};
+use crate::guarantees::{CrashCause, CrashState, check_forgetting, check_recovery};
 use crate::outcomes::{self, OutcomeCounts, Verdict};
 use crate::report::{Report, Table, Violation};
 use crate::test_home::{FinishedRun, RunningProgram, TestHome, find_program};
@@ -217,7 +217,7 @@ impl RecordedRun {
         self.backend.await_requests()?;
         self.backend.rewind(self.events[..cut.events].to_vec());
         let run = FinishedRun { stdout: self.disk.stdout_before(cut.step), ..FinishedRun::default() };
-        let state = CrashState::capture(&self.home, &self.backend, run)?;
+        let state = CrashState::capture(&self.home, &self.backend, run, CrashCause::PowerCut)?;
         if self.workload.is_forget() {
             check_forgetting(&self.home, &self.backend, &state)
         } else {

@@ -1,0 +1,247 @@
+//! What the downloads of one visit share: permits for parallel requests, the patience of the visit, and what is known of
+//! the network.
+//!
+//! # When a visit stops trying
+//! The visit has one budget of time for all its files, [`CoordinatorLimits::patience`] at first. It is consumed by the
+//! time that passes, and each [`MIN_RATE`] bytes that arrive of any file restore one second, up to the whole patience.
+//! So a network that is away, a server that fails, and one that sends almost nothing all end in the same way. A file
+//! stops only after a failed request, so that each file is requested at least once.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::Instant;
+
+/// Bytes that restore one second of patience. At this rate 3 MB take an hour.
+const MIN_RATE: u64 = 1024;
+
+/// Limits of all downloads of a visit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CoordinatorLimits {
+    /// Requests in flight at the same time, at least 1.
+    pub(crate) parallel: usize,
+    /// Time without enough received bytes after which the visit stops trying.
+    pub(crate) patience: Duration,
+    /// Time from now after which a file that cannot be downloaded is lost; `downloads.keep_trying` minus the time since
+    /// the delivery.
+    pub(crate) keep_trying: Duration,
+    /// Whether a later run can continue. False if the backend ends with this process.
+    pub(crate) can_continue_later: bool,
+}
+
+/// What follows for a file whose request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryDecision {
+    /// Try again within this run.
+    Retry {
+        /// What is left of the patience.
+        patience_left: Duration,
+    },
+    /// Stop for now. A later run continues.
+    Postpone,
+    /// Stop for good.
+    GiveUp {
+        /// Why there is no later run.
+        why: &'static str,
+    },
+}
+
+/// Shared by the downloads of one visit and its runner.
+pub(crate) struct DownloadCoordinator {
+    permits: Semaphore,
+    limits: CoordinatorLimits,
+    keep_trying_ends: Option<Instant>,
+    state: Mutex<DownloadsState>,
+    /// Number of responses that any file server sent. Downloads that wait for the network retry when it grows.
+    responses: watch::Sender<u64>,
+}
+
+/// What is known of the downloads now.
+struct DownloadsState {
+    /// When the patience ends, if nothing more is received.
+    patience_ends: Instant,
+    /// Number of responses whose body is being received.
+    receiving: usize,
+    /// The last failure of each file whose last request failed, by index.
+    failures: BTreeMap<usize, String>,
+}
+
+/// Counts a response as being received until it is dropped.
+pub(crate) struct ReceivingGuard<'a>(&'a DownloadCoordinator);
+
+impl Drop for ReceivingGuard<'_> {
+    fn drop(&mut self) {
+        self.0.lock_state().receiving -= 1;
+    }
+}
+
+impl DownloadCoordinator {
+    pub(crate) fn new(limits: CoordinatorLimits) -> Self {
+        let now = Instant::now();
+        Self {
+            permits: Semaphore::new(limits.parallel.clamp(1, Semaphore::MAX_PERMITS)),
+            keep_trying_ends: now.checked_add(limits.keep_trying),
+            state: Mutex::new(DownloadsState {
+                patience_ends: now + limits.patience,
+                receiving: 0,
+                failures: BTreeMap::new(),
+            }),
+            responses: watch::Sender::new(0),
+            limits,
+        }
+    }
+
+    /// Waits for the permit to send one request. First come, first served, so that files of a server that does not
+    /// respond do not keep the others from being requested.
+    pub(crate) async fn acquire_request_permit(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.permits.acquire().await.ok()
+    }
+
+    /// Records that a server responded, with any status. Wakes the downloads that wait for the network.
+    pub(crate) fn record_response(&self) {
+        self.responses.send_modify(|responses| *responses += 1);
+    }
+
+    /// Records that the body of a file is being received, until the guard is dropped.
+    pub(crate) fn start_receiving(&self, index: usize) -> ReceivingGuard<'_> {
+        let mut state = self.lock_state();
+        state.receiving += 1;
+        state.failures.remove(&index);
+        ReceivingGuard(self)
+    }
+
+    /// Restores patience for received bytes that no earlier response had. Returns whether patience is left.
+    pub(crate) fn record_received_bytes(&self, bytes: u64) -> bool {
+        let now = Instant::now();
+        let mut state = self.lock_state();
+        let restored = state.patience_ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE);
+        state.patience_ends = restored.min(now + self.limits.patience);
+        now < state.patience_ends
+    }
+
+    /// Decides what follows for a file whose request failed.
+    pub(crate) fn decide_retry(&self, index: usize, why: &str) -> RetryDecision {
+        let now = Instant::now();
+        let mut state = self.lock_state();
+        let patience_left = state.patience_ends.saturating_duration_since(now);
+        if self.limits.can_continue_later && self.keep_trying_ends.is_some_and(|end| end <= now) {
+            state.failures.remove(&index);
+            return RetryDecision::GiveUp { why: "the time of `downloads.keep_trying` since the delivery is over" };
+        }
+        if !patience_left.is_zero() {
+            state.failures.insert(index, why.to_owned());
+            return RetryDecision::Retry { patience_left };
+        }
+        state.failures.remove(&index);
+        if self.limits.can_continue_later {
+            RetryDecision::Postpone
+        } else {
+            RetryDecision::GiveUp { why: "its server ends with this program" }
+        }
+    }
+
+    /// Waits for `pause`; with `wakes_on_response` only until any server responds.
+    pub(crate) async fn wait_before_retry(&self, pause: Duration, wakes_on_response: bool) {
+        let mut responses = self.responses.subscribe();
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            // The sender lives as long as this value.
+            _ = responses.changed(), if wakes_on_response => {}
+        }
+    }
+
+    /// Why the visit waits, if files failed and none is being received now.
+    pub(crate) fn outage_reason(&self) -> Option<String> {
+        let state = self.lock_state();
+        let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
+        is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, DownloadsState> {
+        // Each change is complete, also after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(100);
+
+    fn coordinator(keep_trying: Duration, can_continue_later: bool) -> DownloadCoordinator {
+        DownloadCoordinator::new(CoordinatorLimits { parallel: 2, patience: PATIENCE, keep_trying, can_continue_later })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_is_consumed_by_time_and_restored_by_bytes() {
+        let downloads = coordinator(Duration::from_hours(24), true);
+        tokio::time::advance(Duration::from_secs(90)).await;
+        let left = |seconds| RetryDecision::Retry { patience_left: Duration::from_secs(seconds) };
+        assert_eq!(downloads.decide_retry(0, "refused"), left(10));
+        assert!(downloads.record_received_bytes(20 * MIN_RATE));
+        assert_eq!(downloads.decide_retry(0, "refused"), left(30));
+        assert!(downloads.record_received_bytes(u64::MAX));
+        assert_eq!(downloads.decide_retry(0, "refused"), left(100));
+        // Less than the minimum rate is as good as nothing.
+        for _ in 0..199 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(downloads.record_received_bytes(MIN_RATE / 2));
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!downloads.record_received_bytes(MIN_RATE / 2));
+        assert_eq!(downloads.decide_retry(0, "refused"), RetryDecision::Postpone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_is_given_up_when_the_time_to_keep_trying_is_over() {
+        let downloads = coordinator(Duration::from_secs(10), true);
+        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::Retry { .. }));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
+        let downloads = coordinator(Duration::from_hours(24), false);
+        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::Retry { .. }));
+        assert_eq!(downloads.outage_reason(), None);
+        tokio::time::advance(PATIENCE).await;
+        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_reported_only_while_nothing_is_received() {
+        let downloads = coordinator(Duration::from_hours(24), true);
+        assert_eq!(downloads.outage_reason(), None);
+        _ = downloads.decide_retry(0, "a: refused");
+        _ = downloads.decide_retry(1, "b: refused");
+        assert_eq!(downloads.outage_reason().as_deref(), Some("a: refused; b: refused"));
+        let receiving = downloads.start_receiving(0);
+        assert_eq!(downloads.outage_reason(), None);
+        drop(receiving);
+        assert_eq!(downloads.outage_reason().as_deref(), Some("b: refused"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_ends_the_pauses_that_wait_for_the_network() {
+        let downloads = coordinator(Duration::from_hours(24), true);
+        let hour = Duration::from_hours(1);
+        let began = Instant::now();
+        let wait = downloads.wait_before_retry(hour, true);
+        let other = downloads.wait_before_retry(hour, false);
+        let respond = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            downloads.record_response();
+        };
+        let waited = async {
+            wait.await;
+            began.elapsed()
+        };
+        let (waited, (), ()) = tokio::join!(waited, respond, other);
+        assert_eq!(waited, Duration::from_secs(1));
+        assert_eq!(began.elapsed(), hour, "a pause that the server asked for is kept");
+    }
+}

@@ -1,0 +1,4 @@
+-- How long the files of a visit are requested again; NULL for a visit that began before.
+ALTER TABLE visits ADD COLUMN keep_trying_ms INTEGER;
+-- The boot of the system in which the file was last requested; NULL for a file that was requested before.
+ALTER TABLE files ADD COLUMN boot_id TEXT;
