@@ -352,7 +352,13 @@ mod tests {
 
     #[test]
     fn the_reveal_screen_has_the_file_urls() {
-        let file = |path: &str| SavedFile { path: path.into(), export_type: "x".into(), bytes: 1, sha256: "00".into() };
+        let file = |path: &str| SavedFile {
+            path: path.into(),
+            export_type: "x".into(),
+            bytes: 1,
+            sha256: "00".into(),
+            notes: Vec::new(),
+        };
         let saved =
             EventKind::Saved { directory: "/out/a".into(), files: vec![file("avatar.glb"), file("avatar.png")] };
         let Screen::Reveal { glb, portrait, .. } = screen_after(&[invited(), saved]) else {

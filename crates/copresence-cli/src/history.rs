@@ -179,15 +179,23 @@ fn describe_redeem_outcome(outcome: &RedeemState) -> String {
 
 /// The files of a visit as a JSON list: path, export type and state in words.
 fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
-    let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state)});
+    let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state), "notes": notes_of_file(&file.state)});
     detail.files.iter().map(file).collect()
+}
+
+/// The notes about a complete file.
+fn notes_of_file(state: &FileState) -> &[copresence_engine::history::FileNote] {
+    if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }
 
 fn describe_file_state(state: &FileState) -> String {
     match state {
         FileState::Planned => "not asked for".to_owned(),
         FileState::Requested(progress) => format!("asked for, {} bytes came", progress.bytes),
-        FileState::Complete { bytes, sha256, .. } => format!("whole, {bytes} bytes, sha256 {sha256}"),
+        FileState::Complete { bytes, sha256, notes, .. } => {
+            let notes = notes.iter().fold(String::new(), |text, note| text + "; note: " + &note.message);
+            format!("whole, {bytes} bytes, sha256 {sha256}{notes}")
+        }
         FileState::Failed { why, .. } => format!("failed: {why}"),
     }
 }

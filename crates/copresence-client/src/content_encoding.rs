@@ -3,12 +3,12 @@
 //! The response to a redeem is sent only once, so it is decoded instead of rejected. The decoded size is limited,
 //! because a few bytes can decompress to gigabytes.
 
+use crate::content_decoding::{decode_content, split_content_encodings};
 use crate::limits::MAX_BODY;
 use bytes::Bytes;
 use copresence_protocol::SpecViolation;
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
-use std::io::Read;
+use std::io::{Cursor, Read as _};
 
 /// A body without its content encoding.
 pub(crate) struct DecodedBody {
@@ -26,62 +26,50 @@ pub(crate) enum DecodeError {
     TooLarge,
 }
 
-/// Decodes a body by the encoding of its headers. Without one, gzip is recognized by its first bytes, with which no
-/// JSON starts.
+/// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its first
+/// bytes, with which no JSON starts.
 pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
-    let codings = stated_encodings(headers);
-    match codings.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] if body.starts_with(b"\x1f\x8b") => decode_limited(MultiGzDecoder::new(&body[..])),
-        [] => DecodedBody { body, error: None },
-        // Some proxies decode the body but keep the header.
-        ["gzip" | "x-gzip" | "deflate"] if has_json_object_start(&body) => DecodedBody { body, error: None },
-        ["gzip" | "x-gzip"] => decode_limited(MultiGzDecoder::new(&body[..])),
-        // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
-        ["deflate"] if has_zlib_header(&body) => decode_limited(ZlibDecoder::new(&body[..])),
-        ["deflate"] => decode_limited(DeflateDecoder::new(&body[..])),
-        _ => DecodedBody {
-            body,
-            error: Some(DecodeError::InvalidEncoding(encoded_body_violation("an unsupported content encoding"))),
-        },
+    let mut stated = stated_encodings(headers);
+    if stated.is_empty() && body.starts_with(b"\x1f\x8b") {
+        stated.push("gzip".to_owned());
+    }
+    // Some proxies decode the body but keep the header.
+    if stated.is_empty() || has_json_object_start(&body) {
+        return DecodedBody { body, error: None };
+    }
+    let invalid =
+        |body, found| DecodedBody { body, error: Some(DecodeError::InvalidEncoding(encoded_body_violation(found))) };
+    let does_not_conform = "a body that does not conform to its content encoding";
+    let Ok(content) = decode_content(&stated, Cursor::new(body.clone()), &has_json_object_start) else {
+        return invalid(body, does_not_conform);
+    };
+    if content.removed.is_empty() {
+        return invalid(body, "an unsupported content encoding");
+    }
+    let mut decoded = Vec::new();
+    // Bytes that were decoded before an error stay in the buffer.
+    let result = content.take(MAX_BODY as u64 + 1).read_to_end(&mut decoded);
+    if decoded.len() > MAX_BODY {
+        decoded.truncate(MAX_BODY);
+        return DecodedBody { body: decoded.into(), error: Some(DecodeError::TooLarge) };
+    }
+    match result {
+        Ok(_) => DecodedBody { body: decoded.into(), error: None },
+        Err(_) if decoded.is_empty() => invalid(body, does_not_conform),
+        Err(_) => invalid(decoded.into(), does_not_conform),
     }
 }
 
 /// The stated content encodings in lower case, without `identity`.
 pub(crate) fn stated_encodings(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
-    let words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    words
-        .map(|word| String::from_utf8_lossy(word.trim_ascii()).to_ascii_lowercase())
-        .filter(|word| !word.is_empty() && word != "identity")
-        .collect()
+    values.flat_map(|value| split_content_encodings(&String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
 /// Whether a body starts like a JSON object.
 fn has_json_object_start(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     body.starts_with(b"{\"") || body == b"{}"
-}
-
-/// Whether a body has a zlib header (RFC 1950): the method is deflate, and the first two bytes are a multiple of 31.
-fn has_zlib_header(body: &[u8]) -> bool {
-    matches!(body, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
-}
-
-/// Decodes at most [`MAX_BODY`] bytes.
-fn decode_limited(decoder: impl Read) -> DecodedBody {
-    let mut body = Vec::new();
-    let mut bounded = decoder.take(MAX_BODY as u64 + 1);
-    // Bytes that were decoded before an error stay in the buffer.
-    let whole = bounded.read_to_end(&mut body);
-    let fault = if body.len() > MAX_BODY {
-        body.truncate(MAX_BODY);
-        Some(DecodeError::TooLarge)
-    } else {
-        whole.is_err().then(|| {
-            DecodeError::InvalidEncoding(encoded_body_violation("a body that does not conform to its content encoding"))
-        })
-    };
-    DecodedBody { body: body.into(), error: fault }
 }
 
 /// Builds the violation for a body with a content encoding, although none was requested. `found` says what was
@@ -155,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_unsupported_encoding_leaves_the_body_unchanged() {
-        for coding in ["br", "gzip, gzip", "zstd"] {
+        for coding in ["br", "gzip, gzip", "zstd", "compress"] {
             let same = unpacked(coding, b"xyz".to_vec());
             assert!(
                 matches!(same.error, Some(DecodeError::InvalidEncoding(_))) && &same.body[..] == b"xyz",

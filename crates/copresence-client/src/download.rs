@@ -52,7 +52,7 @@ pub struct OpenedDownload {
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
     /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
-    /// bytes; decoding removes the encoding of the whole file.
+    /// bytes; [`crate::decode_content`] removes the encoding of the whole file.
     pub content_encoding: Option<String>,
     /// The bytes of the file, as sent. Ends after the last byte, or with one error.
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
@@ -249,11 +249,6 @@ fn check_download_response(
         let invalid = InvalidResponse { status, violation: mismatch, body: Bytes::new() };
         DownloadErrorKind::InvalidResponse(Box::new(invalid))
     };
-    if matches!(status, 200 | 206)
-        && let Some(encoding) = stated_content_encoding(headers)
-    {
-        return Err(broken(SpecViolation::new("Content-Encoding", "a file without content encoding", encoding)));
-    }
     let range = ascii_header_value(headers, &header::CONTENT_RANGE);
     match (status, resume) {
         (200, _) => Ok((0, response.content_length())),

@@ -18,6 +18,7 @@
 mod api_client;
 mod backend;
 mod capture;
+mod content_decoding;
 mod content_encoding;
 mod content_range;
 pub mod curl;
@@ -46,6 +47,7 @@ pub use api_client::ApiClient;
 pub use backend::{
     Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource,
 };
+pub use content_decoding::{DecodedContent, decode_content, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};
 pub use download_error::{DownloadError, DownloadErrorKind};
 pub use error::{CallError, InvalidResponse};

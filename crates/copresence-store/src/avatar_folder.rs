@@ -17,7 +17,7 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, FileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
-use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file};
+use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file, remove_encoded_bytes};
 use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
 use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
@@ -136,6 +136,7 @@ impl PartialAvatarFolder {
         }
         // A crash may have occurred between the rename and the fsync.
         disk::sync_folder(&self.dir, &self.partial_folder_path)?;
+        remove_encoded_bytes(&self.dir, &self.partial_folder_path, name)?;
         read_complete_file(&self.dir, name, &path).map(Some)
     }
 

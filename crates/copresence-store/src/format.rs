@@ -1,7 +1,5 @@
 //! Detects the format of a file from its first bytes.
 
-use crate::file_names::first_known_type_word;
-use copresence_protocol::ExportType;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -103,38 +101,9 @@ impl fmt::Display for FileFormat {
     }
 }
 
-/// Whether a format contradicts an export type, for example an error page in place of a GLB.
-///
-/// An unknown type is contradicted only by an empty file or a web page.
-pub fn contradicts_export_type(export_type: &ExportType, format: FileFormat) -> bool {
-    use FileFormat as F;
-    if format == F::Empty {
-        return true;
-    }
-    let raw = export_type.as_str().to_ascii_lowercase();
-    let Some(word) = first_known_type_word(export_type) else {
-        return matches!(format, F::Html | F::Xml) && !raw.contains("html") && !raw.contains("xml");
-    };
-    let possible: &[FileFormat] = match word {
-        "glb" | "vrm" => &[F::Glb],
-        "gltf" => &[F::Gltf, F::Glb, F::Json, F::Zip],
-        "fbx" => &[F::Zip, F::Fbx],
-        "obj" => &[F::Zip, F::Obj, F::Unknown],
-        "blend" | "blender" => &[F::Blend, F::Gzip, F::Zstd, F::Zip],
-        "usdz" | "usd" | "usda" | "usdc" => &[F::Zip, F::Usd],
-        "zip" => &[F::Zip],
-        "json" => &[F::Json, F::Gltf],
-        "ktx2" => &[F::Ktx2],
-        // An image of another type can still be shown.
-        "png" | "jpg" | "jpeg" | "webp" | "portrait" | "thumbnail" | "preview" => &[F::Png, F::Jpeg, F::Webp],
-        _ => return matches!(format, F::Html | F::Xml | F::Json),
-    };
-    !possible.contains(&format)
-}
-
 /// The file length in bytes that the header of a GLB states. `None` if the file is not a GLB.
 ///
-/// A file with another length is truncated or has additional data.
+/// A shorter file is truncated, a longer one has additional data.
 pub fn glb_stated_length(head: &[u8]) -> Option<u64> {
     let length = head.strip_prefix(b"glTF")?.get(4..8)?;
     Some(u64::from(u32::from_le_bytes(length.try_into().ok()?)))
@@ -232,35 +201,6 @@ mod tests {
             assert_eq!(serde_json::to_string(format).expect("JSON"), format!("\"{format}\""));
         }
         assert_eq!(serde_json::from_str::<FileFormat>("\"of-a-later-version\"").ok(), Some(FileFormat::Unknown));
-    }
-
-    #[test]
-    fn an_error_page_contradicts_every_asset_type() {
-        for raw in ["glb", "gltf", "fbx", "obj", "blend", "png", "portrait", "usdz", "stl", "custom", ""] {
-            for page in [FileFormat::Html, FileFormat::Xml, FileFormat::Empty] {
-                assert!(contradicts_export_type(&ExportType::new(raw), page), "{raw} {page}");
-            }
-        }
-        assert!(contradicts_export_type(&ExportType::new("GLB"), FileFormat::Json));
-        assert!(contradicts_export_type(&ExportType::new("glb_lod1"), FileFormat::Unknown));
-    }
-
-    #[test]
-    fn possible_formats_of_a_type_do_not_contradict_it() {
-        for (raw, format) in [
-            ("glb", FileFormat::Glb),
-            ("fbx", FileFormat::Zip),
-            ("fbx", FileFormat::Fbx),
-            ("blend", FileFormat::Zstd),
-            ("Blender", FileFormat::Gzip),
-            ("obj", FileFormat::Zip),
-            ("png", FileFormat::Jpeg),
-            ("custom", FileFormat::Unknown),
-            ("report_html", FileFormat::Html),
-            ("stl", FileFormat::Unknown),
-        ] {
-            assert!(!contradicts_export_type(&ExportType::new(raw), format), "{raw} {format}");
-        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod avatar_folder;
 mod boot_id;
+mod content_check;
 pub mod crash_point;
 mod data_dir;
 mod diagnostics_folder;
@@ -20,6 +21,7 @@ mod disk;
 mod disk_space;
 mod error;
 mod file_names;
+mod file_note;
 mod format;
 mod integrity;
 mod journal;
@@ -32,6 +34,7 @@ mod visit_id;
 mod visit_lock;
 
 pub use avatar_folder::PartialAvatarFolder;
+pub use content_check::check_content;
 pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{ParseSha256Error, Sha256};
@@ -39,7 +42,8 @@ pub use disk::free_space;
 pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{FileNames, MAX_FILE_NAME, is_avatar_file_name};
-pub use format::{FileFormat, HEAD_BYTES, contradicts_export_type, glb_stated_length};
+pub use file_note::FileNote;
+pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{
@@ -50,7 +54,7 @@ pub use journal::{
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;
-pub use partial_file::{CompleteFile, PartialFile};
+pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
 pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

@@ -1,6 +1,7 @@
 //! `manifest.json`: the files of an avatar and their origin.
 
 use crate::digest::Sha256;
+use crate::file_note::FileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -75,6 +76,9 @@ pub struct ManifestFile {
     pub sha256: Sha256,
     /// The format of the content.
     pub format: FileFormat,
+    /// What is unusual about the file. Always written; absent in manifests of earlier versions.
+    #[serde(default)]
+    pub notes: Vec<FileNote>,
 }
 
 /// A missing file.
@@ -132,6 +136,7 @@ mod tests {
                 bytes: 3,
                 sha256: Sha256::sha256_of_bytes(b"glb"),
                 format: FileFormat::Glb,
+                notes: vec![FileNote::trailing_bytes(4)],
             }],
             missing: Vec::new(),
         }
@@ -156,9 +161,18 @@ mod tests {
         assert_eq!(json["schema_version"], 1);
         assert_eq!(json["times"]["issued"], "2026-11-22T09:00:01.5Z");
         assert_eq!(json["files"][0]["format"], "glb");
+        assert_eq!(json["files"][0]["notes"][0]["code"], "trailing_bytes");
         assert_eq!(json["files"][0]["sha256"].as_str().map(str::len), Some(64));
         assert!(json.get("missing").is_none());
         assert!(json["times"].get("ready").is_none());
+    }
+
+    #[test]
+    fn a_manifest_without_notes_is_read() {
+        let mut json: serde_json::Value = serde_json::from_slice(&manifest().to_json()).expect("JSON");
+        json["files"][0].as_object_mut().expect("an object").remove("notes");
+        let read = Manifest::from_json(json.to_string().as_bytes()).expect("a manifest of an earlier version");
+        assert!(read.files[0].notes.is_empty());
     }
 
     #[test]

@@ -3,18 +3,27 @@
 use crate::crash_point::{self, CrashPoint};
 use crate::digest::Sha256;
 use crate::disk;
+use crate::disk_space::ensure_free_space;
 use crate::error::{IoContext, StoreError};
+use crate::file_note::FileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
-use crate::integrity::{TAIL_BYTES, find_integrity_defect};
+use crate::integrity::inspect_structure;
 use cap_std::fs::{Dir, File};
 use sha2::Digest as _;
 use std::fmt;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Suffix of the name of a partial file.
 pub(crate) const PART_SUFFIX: &str = ".part";
+
+/// Suffix of the name of a file while its content encoding is removed.
+pub(crate) const DECODED_SUFFIX: &str = ".decoded";
+/// Decoded bytes after which the free space is checked.
+const SPACE_CHECK_BYTES: u64 = 8 << 20;
+/// Free space that decoding leaves, in bytes.
+const SPACE_RESERVE: u64 = 16 << 20;
 
 /// A file that is being written, as `<name>.part`. It stays on disk when this value is dropped, so it can be resumed.
 pub struct PartialFile {
@@ -26,6 +35,8 @@ pub struct PartialFile {
     head: Vec<u8>,
     resume_offset: u64,
     max: u64,
+    /// Whether the content is in `<name>.decoded` instead of `<name>.part`.
+    is_decoded: bool,
 }
 
 /// A file that is complete and durable.
@@ -41,6 +52,25 @@ pub struct CompleteFile {
     pub format: FileFormat,
     /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
     pub integrity_defect: Option<String>,
+    /// What is unusual about the file.
+    pub notes: Vec<FileNote>,
+    /// The first [`HEAD_BYTES`] bytes.
+    pub head: Vec<u8>,
+}
+
+/// Why [`PartialFile::decode_content`] failed. The partial file is unchanged.
+#[derive(Debug)]
+pub enum DecodeContentError {
+    /// The decoded bytes could not be read. Contains the format of those that could be read.
+    Content(std::io::Error, FileFormat),
+    /// The decoded bytes could not be written, or exceed the size limit.
+    Store(StoreError),
+}
+
+impl From<StoreError> for DecodeContentError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl PartialFile {
@@ -59,6 +89,8 @@ impl PartialFile {
         } else {
             dir.open_with(&part, disk::private_file_options().create_new(true)).io_context("make", &path)?
         };
+        let decoded = format!("{name}{DECODED_SUFFIX}");
+        disk::remove_file_if_exists(&dir, &decoded, &folder.join(&decoded))?;
         crash_point::reach_crash_point(CrashPoint::PartMade);
         // Fsynced bytes are durable only if the file name is durable.
         disk::sync_folder(&dir, &folder)?;
@@ -72,6 +104,7 @@ impl PartialFile {
             head: Vec::new(),
             resume_offset: 0,
             max: u64::MAX,
+            is_decoded: false,
         };
         partial.truncate_and_rehash(durable)?;
         Ok(partial)
@@ -148,6 +181,70 @@ impl PartialFile {
         FileFormat::detect_file_format(&self.head)
     }
 
+    /// Opens the bytes that were written so far, for [`Self::decode_content`].
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn open_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
+        let mut file = self.file.try_clone().io_context("open", self.part_path())?;
+        file.seek(SeekFrom::Start(0)).io_context("read", self.part_path())?;
+        Ok(file.take(self.resume_offset))
+    }
+
+    /// Replaces the content by what is read from `decoded`, which decodes [`Self::open_written_bytes`]. The written bytes
+    /// stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
+    ///
+    /// # Errors
+    /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`] and
+    /// I/O failures.
+    pub fn decode_content(&mut self, decoded: &mut impl Read) -> Result<(), DecodeContentError> {
+        let name = format!("{}{DECODED_SUFFIX}", self.final_name);
+        let path = self.folder.join(&name);
+        disk::remove_file_if_exists(&self.dir, &name, &path)?;
+        let file =
+            self.dir.open_with(&name, disk::private_file_options().create_new(true)).io_context("make", &path)?;
+        let mut target = Self {
+            dir: Arc::clone(&self.dir),
+            folder: self.folder.clone(),
+            final_name: self.final_name.clone(),
+            file,
+            hasher: sha2::Sha256::new(),
+            head: Vec::new(),
+            resume_offset: 0,
+            max: self.max,
+            is_decoded: true,
+        };
+        let copied = target.copy_content(decoded);
+        if copied.is_ok() {
+            *self = target;
+        } else {
+            drop(target);
+            disk::remove_file_if_exists(&self.dir, &name, &path)?;
+            // The position of the file is shared with the reader.
+            self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.part_path())?;
+        }
+        copied
+    }
+
+    /// Appends everything that is read.
+    fn copy_content(&mut self, content: &mut impl Read) -> Result<(), DecodeContentError> {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut checked = 0;
+        loop {
+            let count = match content.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(DecodeContentError::Content(error, self.detected_format())),
+            };
+            self.append_bytes(&buffer[..count])?;
+            if self.resume_offset - checked >= SPACE_CHECK_BYTES {
+                checked = self.resume_offset;
+                ensure_free_space(&self.folder, SPACE_RESERVE)?;
+            }
+        }
+    }
+
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
     ///
     /// # Errors
@@ -166,15 +263,19 @@ impl PartialFile {
         if disk::entry_exists(&self.dir, &self.final_name, &name)? {
             return Err(StoreError::AlreadyExists { path: name });
         }
-        let tail = read_tail(&self.file).io_context("read", &part)?;
-        let whole = self.describe_complete_file(&tail);
+        let mut file = self.file;
+        let sha256 = Sha256::wrap_digest_bytes(self.hasher.finalize().into());
+        let whole = describe_complete_file(&mut file, &self.final_name, sha256, self.head, self.resume_offset)
+            .io_context("read", &part)?;
         // Windows cannot rename an open file.
-        drop(self.file);
-        self.dir
-            .rename(format!("{}{PART_SUFFIX}", self.final_name), &self.dir, &self.final_name)
-            .io_context("rename", &part)?;
+        drop(file);
+        let written_name = format!("{}{}", self.final_name, suffix(self.is_decoded));
+        self.dir.rename(written_name, &self.dir, &self.final_name).io_context("rename", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
+        if self.is_decoded {
+            remove_encoded_bytes(&self.dir, &self.folder, &self.final_name)?;
+        }
         crash_point::reach_crash_point(CrashPoint::FileDurable);
         Ok(whole)
     }
@@ -192,7 +293,7 @@ impl PartialFile {
 
     /// The path of the partial file.
     fn part_path(&self) -> PathBuf {
-        self.folder.join(format!("{}{PART_SUFFIX}", self.final_name))
+        self.folder.join(format!("{}{}", self.final_name, suffix(self.is_decoded)))
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
@@ -223,30 +324,44 @@ impl PartialFile {
             self.hash_and_count_written_bytes(&buffer[..count]);
         }
     }
-
-    /// The description of the completed file.
-    fn describe_complete_file(&self, tail: &[u8]) -> CompleteFile {
-        CompleteFile {
-            name: self.final_name.clone(),
-            bytes: self.resume_offset,
-            sha256: Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into()),
-            format: FileFormat::detect_file_format(&self.head),
-            integrity_defect: find_integrity_defect(&self.head, tail, self.resume_offset),
-        }
-    }
 }
 
-/// Reads the last [`TAIL_BYTES`] of a file.
-fn read_tail(mut file: &File) -> std::io::Result<Vec<u8>> {
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let mut tail = Vec::new();
-    file.read_to_end(&mut tail)?;
-    Ok(tail)
+/// The suffix of the file that contains the content.
+fn suffix(is_decoded: bool) -> &'static str {
+    if is_decoded { DECODED_SUFFIX } else { PART_SUFFIX }
+}
+
+/// Removes the encoded bytes of a file whose decoded content is durable.
+pub(crate) fn remove_encoded_bytes(dir: &Dir, folder: &Path, name: &str) -> Result<(), StoreError> {
+    let part = format!("{name}{PART_SUFFIX}");
+    disk::remove_file_if_exists(dir, &part, &folder.join(&part)).map(|_| ())
+}
+
+/// Describes a completed file.
+fn describe_complete_file(
+    file: &mut File,
+    name: &str,
+    sha256: Sha256,
+    head: Vec<u8>,
+    bytes: u64,
+) -> std::io::Result<CompleteFile> {
+    let structure = inspect_structure(file, &head, bytes)?;
+    Ok(CompleteFile {
+        name: name.to_owned(),
+        bytes,
+        sha256,
+        format: FileFormat::detect_file_format(&head),
+        integrity_defect: structure.defect,
+        notes: (structure.trailing_bytes > 0)
+            .then(|| FileNote::trailing_bytes(structure.trailing_bytes))
+            .into_iter()
+            .collect(),
+        head,
+    })
 }
 
 /// Reads a complete file: size, digest and format.
-pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &std::path::Path) -> Result<CompleteFile, StoreError> {
+pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<CompleteFile, StoreError> {
     let mut file = disk::open_regular_file(dir, name, path)?;
     let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);
     let mut buffer = vec![0; 64 * 1024];
@@ -259,13 +374,8 @@ pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &std::path::Path) 
         head.extend_from_slice(&buffer[..count.min(HEAD_BYTES - head.len())]);
         bytes += count as u64;
     }
-    Ok(CompleteFile {
-        name: name.to_owned(),
-        bytes,
-        sha256: Sha256::wrap_digest_bytes(hasher.finalize().into()),
-        format: FileFormat::detect_file_format(&head),
-        integrity_defect: find_integrity_defect(&head, &read_tail(&file).io_context("read", path)?, bytes),
-    })
+    let sha256 = Sha256::wrap_digest_bytes(hasher.finalize().into());
+    describe_complete_file(&mut file, name, sha256, head, bytes).io_context("read", path)
 }
 
 impl fmt::Debug for PartialFile {

@@ -5,7 +5,7 @@ use crate::disk;
 use crate::error::StoreError;
 use crate::file_names;
 use crate::manifest::MANIFEST_NAME;
-use crate::partial_file::PART_SUFFIX;
+use crate::partial_file::{DECODED_SUFFIX, PART_SUFFIX};
 use crate::visit_id::VisitId;
 use cap_std::fs::Dir;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,6 @@ pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Re
 
 /// Whether a file name, complete or partial, is one of this program.
 pub(crate) fn is_avatar_or_manifest_file(name: &str) -> bool {
-    let name = name.strip_suffix(PART_SUFFIX).unwrap_or(name);
+    let name = [PART_SUFFIX, DECODED_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     name == MANIFEST_NAME || file_names::is_avatar_file_name(name)
 }

@@ -5,8 +5,8 @@ mod common;
 use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
-    CompleteFile, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes, SCHEMA_VERSION,
-    SavedAvatarOperations, Sha256, StoreError, VisitId,
+    CompleteFile, DecodeContentError, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
+    SCHEMA_VERSION, SavedAvatarOperations, Sha256, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -30,6 +30,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
                 bytes: whole.bytes,
                 sha256: whole.sha256,
                 format: whole.format,
+                notes: whole.notes.clone(),
             })
             .collect(),
         missing: Vec::new(),
@@ -169,7 +170,7 @@ fn a_partial_file_can_be_discarded() {
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
     let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file");
     file.append_bytes(b"<!doctype html>").expect("written");
-    assert!(copresence_store::contradicts_export_type(&ExportType::new("glb"), file.detected_format()));
+    assert_eq!(file.detected_format(), FileFormat::Html);
     file.remove_partial_file().expect("discarded");
     assert!(entry_names(folder.partial_folder_path()).is_empty());
 }
@@ -534,4 +535,56 @@ async fn special_disks() {
         assert_eq!(error.error_code(), "disk_permission", "{error}");
     }
     println!("all three disks were tried");
+}
+
+#[test]
+fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
+    let root = temp_folder();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file").with_size_limit(20);
+    file.append_bytes(b"encoded").expect("written");
+
+    let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);
+    let error = file.decode_content(&mut failing).expect_err("broken");
+    assert!(matches!(error, DecodeContentError::Content(_, FileFormat::Obj)), "{error:?}");
+    let error = file.decode_content(&mut &[b'x'; 21][..]).expect_err("too large");
+    assert!(matches!(error, DecodeContentError::Store(StoreError::TooLarge { max: 20, .. })), "{error:?}");
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.part"]);
+    file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
+
+    let mut encoded = Vec::new();
+    std::io::Read::read_to_end(&mut file.open_written_bytes().expect("opened"), &mut encoded).expect("read");
+    assert_eq!(encoded, b"encoded bytes");
+    file.decode_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
+    let whole = file.finish_partial_file().expect("whole");
+    assert_eq!((whole.bytes, whole.sha256, whole.format), (8, Sha256::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj));
+    assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj"]);
+}
+
+struct FailingReader;
+
+impl std::io::Read for FailingReader {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::Error::other("does not conform"))
+    }
+}
+
+#[test]
+fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
+    let root = temp_folder();
+    let visit = VisitId::new();
+    let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &visit, DAY).expect("a folder");
+    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file");
+    file.append_bytes(b"encoded").expect("written");
+    file.decode_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    drop(file);
+    let file = folder.open_partial_file_keeping_all("avatar.obj").expect("again");
+    assert_eq!((file.resume_offset(), entry_names(folder.partial_folder_path())), (7, vec!["avatar.obj.part".into()]));
+    drop(file);
+    // Between the rename of the decoded file and the removal of the encoded bytes.
+    let path = folder.partial_folder_path().join("avatar.obj");
+    std::fs::write(&path, b"v 0 0 0\n").expect("written");
+    let whole = folder.rehash_complete_file("avatar.obj").expect("read").expect("complete");
+    assert_eq!((whole.bytes, entry_names(folder.partial_folder_path())), (8, vec!["avatar.obj".into()]));
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, DataDir, FileFormat, FileProgress, FileState, Journal, PlannedFile, PollAnswer, RedeemNumber,
+    AnswerKind, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile, PollAnswer, RedeemNumber,
     RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
 };
 use jiff::Timestamp;
@@ -66,7 +66,11 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
-    journal.record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb).await.expect("whole");
+    let notes = vec![FileNote::content_encoding_ignored("none", "it is none")];
+    journal
+        .record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
+        .await
+        .expect("whole");
     assert_eq!(journal.record_visit_end(&id, &visit_ending(0)).await.expect("ended"), RetainedData::Nothing);
 
     assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
@@ -80,7 +84,10 @@ async fn a_complete_visit_leaves_no_secrets() {
         detail.redeems[0].outcome,
         RedeemState::Answered { status: 200, delivered: Some(false), body_size: 22, kind: Some(AnswerKind::Progress) }
     ));
-    assert!(matches!(&detail.files[0].state, FileState::Complete { bytes: 3, format: FileFormat::Glb, .. }));
+    assert!(matches!(
+        &detail.files[0].state,
+        FileState::Complete { bytes: 3, format: FileFormat::Glb, notes: stored, .. } if *stored == notes
+    ));
     for file in std::fs::read_dir(root.path()).expect("a list") {
         let path = file.expect("an entry").path();
         if path.is_file() {
@@ -123,7 +130,7 @@ async fn steps_that_are_not_allowed_are_refused() {
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     assert!(is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
-    journal.record_complete_file(&id, 0, 1, &Sha256::sha256_of_bytes(b"x"), FileFormat::Glb).await.expect("whole");
+    journal.record_complete_file(&id, 0, 1, &Sha256::sha256_of_bytes(b"x"), FileFormat::Glb, &[]).await.expect("whole");
     assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
     journal.record_visit_end(&id, &visit_ending(7)).await.expect("ended");
     assert!(is_refused(journal.record_visit_end(&id, &visit_ending(0)).await), "ended twice");
@@ -158,7 +165,11 @@ async fn a_raw_response_survives_a_crash() {
         .await
         .expect("planned");
     journal
-        .record_file_progress(&id, 0, &FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()) })
+        .record_file_progress(
+            &id,
+            0,
+            &FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()), ..FileProgress::default() },
+        )
         .await
         .expect("noted");
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("noted");
@@ -190,7 +201,13 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     journal.record_file_request(&id, 0).await.expect("requested");
     assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
     // A failure for now keeps progress and boot.
-    let progress = FileProgress { bytes: 9, total: Some(20), validator: Some("\"v1\"".into()) };
+    let progress = FileProgress {
+        bytes: 9,
+        total: Some(20),
+        validator: Some("\"v1\"".into()),
+        content_encoding: Some("gzip".into()),
+        notes: vec![FileNote::content_encoding_removed("gzip")],
+    };
     journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     journal.record_file_failure(&id, 0, "connection refused", false).await.expect("noted");
     assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));

@@ -222,4 +222,18 @@ impl FinishedRun {
         let all = self.describe();
         assert!(!all.contains(text), "mentions {text:?}: {all}");
     }
+
+    /// All lines of stdout with this `event`.
+    pub(crate) fn events(&self, event: &str) -> Vec<Value> {
+        let lines = self.stdout.iter().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|line: &Value| line["event"] == event).collect()
+    }
+
+    /// Asserts the error code of the `ended` line, and returns its message.
+    #[track_caller]
+    pub(crate) fn assert_ended(&self, code: &str) -> String {
+        let ended = self.events("ended");
+        assert!(ended.last().is_some_and(|line| line["code"] == code), "expected {code}: {}", self.describe());
+        ended[0]["message"].as_str().unwrap_or_default().to_owned()
+    }
 }

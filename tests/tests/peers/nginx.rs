@@ -5,6 +5,7 @@ use crate::console::Console;
 use crate::delivering_backend::DeliveringBackend;
 use crate::nginx_server::NginxServer;
 use crate::{HarnessError, TestResult};
+use std::time::Duration;
 
 /// At one megabyte a second, long enough to be interrupted.
 const SLOW_SIZE: usize = 4_000_000;
@@ -127,5 +128,47 @@ fn error_page_with_status_200_is_no_avatar() -> TestResult {
     let (_backend, console) = console_for_url(nginx.glb_url("error-page"), "")?;
     console.visit()?.assert_exit(7);
     assert_eq!(console.saved_avatars()?.len(), 0);
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs nginx, which `cargo xtask test` installs"]
+fn file_host_that_is_down_interrupts_the_visit_and_recover_saves_it() -> TestResult {
+    let glb = generate_glb(300_000, 13);
+    for location in ["unavailable", "dropped", "identity"] {
+        let mut nginx = NginxServer::start(&glb)?;
+        // The same URL answers later.
+        let url = nginx.glb_url(location);
+        if location == "identity" {
+            nginx.stop()?;
+        }
+        let (_backend, console) = console_for_url(url, "patience = \"2s\"")?;
+        let visit = console.visit()?;
+        visit.assert_exit(6);
+        visit.assert_ended("download_interrupted");
+        assert_eq!(console.saved_avatars()?.len(), 0);
+        nginx.stop()?;
+        console.run(&["recover", "--json"])?.assert_exit(6);
+        nginx.serve_everywhere()?;
+        console.run(&["recover", "--json"])?.assert_exit(0);
+        console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs nginx, which `cargo xtask test` installs"]
+fn long_file_resumes_after_a_minute_without_nginx() -> TestResult {
+    let glb = generate_glb(SLOW_SIZE, 14);
+    let requests = visit_with_restart(
+        "slow",
+        &glb,
+        |_| Ok(()),
+        |_| {
+            std::thread::sleep(Duration::from_mins(1));
+            Ok(glb.clone())
+        },
+    )?;
+    assert!(requests.last().is_some_and(|last| last.contains(" 206 ")), "{requests:?}");
     Ok(())
 }

@@ -58,6 +58,20 @@ impl NginxServer {
         Ok(())
     }
 
+    /// Starts nginx so that every location has the file and responds at full speed.
+    pub(crate) fn serve_everywhere(&mut self) -> Result<(), HarnessError> {
+        let config = self.root.path().join("nginx.conf");
+        let text = std::fs::read_to_string(&config)?;
+        let everywhere = "location ~ ^/ { try_files /identity/avatar.glb =404; }";
+        std::fs::write(config, text.replace("location /identity/ { }", everywhere))?;
+        self.start_again()
+    }
+
+    /// Stops nginx at once. It closes its connections, also in the middle of a file.
+    pub(crate) fn stop(&mut self) -> Result<(), HarnessError> {
+        self.process.take().map_or(Ok(()), PeerProcess::stop)
+    }
+
     /// Kills nginx. The system closes its connections.
     pub(crate) fn kill(&mut self) {
         if let Some(process) = self.process.take() {

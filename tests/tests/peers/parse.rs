@@ -134,6 +134,21 @@ fn visit_survives_a_restart_of_the_backend_in_the_middle_of_a_file() -> TestResu
 
 #[test]
 #[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn download_url_on_the_name_of_a_container_is_the_misconfigured_public_server_url() -> TestResult {
+    // The name of the container, as in many compose files.
+    let public_url = Some("http://parse-server:1337/1".to_owned());
+    let parse = ParseStack::start_with(ParseOptions { public_url, ..ParseOptions::default() })?;
+    let console = parse.console_with_login(BUSINESS, "patience = \"3s\"")?;
+    let visit = console.visit()?;
+    visit.assert_exit(6);
+    visit.assert_ended("download_interrupted");
+    visit.assert_mentions("parse-server:1337");
+    visit.assert_mentions("public URL is misconfigured");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
 fn long_lockout_ends_after_a_minute() -> TestResult {
     let parse = ParseStack::start()?;
     let mut console = parse.console_with_login((BUSINESS.0, "wrong horse"), "")?;

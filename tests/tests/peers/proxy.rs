@@ -7,6 +7,7 @@ use crate::nginx_server::{NginxServer, TLS_HOST};
 use crate::proxy_server::ProxyServer;
 use crate::{HarnessError, TestResult};
 use std::time::Duration;
+use test_port::ReservedPort;
 
 /// A backend whose host name only the proxy can resolve, with a TLS end.
 struct RemoteBackend {
@@ -100,6 +101,22 @@ fn visit_survives_a_restart_of_the_proxy() -> TestResult {
     proxy.start_again()?;
     assert_saved(&visit.finish()?, &console, &remote);
     assert_eq!(remote.backend.issued_tokens(), 1);
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs mitmproxy, which `cargo xtask test` installs"]
+fn download_url_on_localhost_of_a_remote_backend_is_its_misconfigured_public_url() -> TestResult {
+    let remote = RemoteBackend::start(35)?;
+    let nothing_listens = ReservedPort::reserve_port()?;
+    remote.backend.deliver(&[(format!("http://localhost:{}/avatar.glb", nothing_listens.port_number()), "glb")]);
+    let proxy = ProxyServer::start(&[])?;
+    let mut console = remote.console("http", &proxy.url(), "patience = \"3s\"")?;
+    console.set_env("NO_PROXY", "localhost,127.0.0.1");
+    let visit = console.visit()?;
+    visit.assert_exit(6);
+    visit.assert_mentions("localhost");
+    visit.assert_mentions("public URL is misconfigured");
     Ok(())
 }
 

@@ -86,3 +86,20 @@ fn visit_with_restart(encoding: &str) -> TestResult {
     console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
     Ok(())
 }
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn presigned_url_that_expires_in_the_middle_of_an_interrupted_file_is_told() -> TestResult {
+    let mut s3 = S3Server::start(&generate_glb(4_000_000, 24), &["identity"], 500_000)?;
+    let (_backend, console) = console_for_url(s3.presigned_url("identity", 5)?)?;
+    let mut visit = console.start_visit()?;
+    visit.wait_for("a part of the file", |line| line["event"] == "progress" && line["bytes"].as_u64() > Some(0))?;
+    s3.kill();
+    // The URL lives for 5 s. The server's own start takes a part of it; the rest passes here.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    s3.start_again()?;
+    let visit = visit.finish()?;
+    visit.assert_exit(7);
+    visit.assert_mentions("Request has expired");
+    Ok(())
+}

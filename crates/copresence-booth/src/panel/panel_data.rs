@@ -142,8 +142,8 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
     let VisitRecord { start, ending, .. } = &detail.visit;
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
     let whole = || {
-        detail.files.iter().filter_map(|file| match file.state {
-            FileState::Complete { bytes, .. } => Some((file.name.as_str(), bytes)),
+        detail.files.iter().filter_map(|file| match &file.state {
+            FileState::Complete { bytes, .. } => Some((file.name.as_str(), *bytes)),
             _ => None,
         })
     };
@@ -154,6 +154,13 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
         None if live => "In progress.".to_owned(),
         None => "It was cut short, and has not been finished yet.".to_owned(),
     };
+    let notes = detail.files.iter().filter_map(|file| match &file.state {
+        FileState::Complete { notes, .. } => {
+            Some(notes.iter().map(|note| format!(" {}: {}.", file.name, note.message)))
+        }
+        _ => None,
+    });
+    let words = notes.flatten().fold(words, |words, note| words + &note);
     let home = dirs::home_dir();
     PastVisit {
         visit: start.id.to_string(),

@@ -275,6 +275,38 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
 }
 
 #[tokio::test]
+async fn an_interrupted_download_is_finished_when_the_file_server_is_back_and_nobody_comes() {
+    let well = Arc::new(AtomicBool::new(false));
+    let healthy = well.clone();
+    let mut fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+        "/files/one" if healthy.load(Ordering::SeqCst) => Response::file(&glb(5_000)),
+        "/files/one" => Response::status(503),
+        _ => Response::default(),
+    })
+    .await;
+    fixture.profile.limits.patience = Duration::from_millis(200);
+    let kiosk = kiosk(&fixture);
+    kiosk.start_visit();
+    let ended = until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
+    let Screen::Ended { problem, of_somebody: true, .. } = ended.screen else { panic!("a visitor's avatar") };
+    assert_eq!(problem.code, "download_interrupted");
+    // The first recovery fails too.
+    let asked = fixture.backend.count_requests("/files/one");
+    fixture.backend.wait_for_requests("/files/one", asked + 1).await;
+    well.store(true, Ordering::SeqCst);
+    let saved = async {
+        while exits(&fixture).await != [Some(0)] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), saved).await.expect("saved without a further visitor");
+    kiosk.stop_visits().await;
+    assert_eq!(file_names(&fixture.out_dir()).len(), 1);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     let (_never, closed) = release_signal();
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {

@@ -148,6 +148,10 @@ impl VisitRenderer {
 
     fn show_saved_files(&self, directory: &str, files: &[SavedFile]) {
         let whole: u64 = files.iter().map(|file| file.bytes).sum();
+        let notes = files.iter().flat_map(|file| file.notes.iter().map(move |note| (&file.path, note)));
+        for (path, note) in notes {
+            self.print_line_above_bars(&format!("Note on {path}: {}", note.message));
+        }
         let files = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
         self.print_line_above_bars(&format!("Saved {files}, {}, in", format_size(whole)));
         if self.json {

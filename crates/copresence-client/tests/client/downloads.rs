@@ -257,14 +257,17 @@ async fn an_unsent_request_and_a_lost_response_are_distinguished() {
 }
 
 #[tokio::test]
-async fn an_encoded_file_is_rejected() {
-    let opened =
-        open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: br"], "xx"))], None).await;
-    assert!(matches!(opened.result, Err(DownloadError { kind: Kind::InvalidResponse(_), .. })));
-    let opened =
-        open_download(vec![ServerAction::Send(response_bytes("200 OK", &["Content-Encoding: identity"], "xx"))], None)
-            .await;
-    assert!(opened.result.is_ok());
+async fn an_encoded_file_is_received_as_it_was_sent_with_its_encoding() {
+    for (headers, encoding) in [
+        (vec!["Content-Encoding: br"], Some("br")),
+        (vec!["Content-Encoding: GZIP, aws-chunked", "content-encoding: identity"], Some("gzip, aws-chunked")),
+        (vec!["Content-Encoding: identity"], None),
+    ] {
+        let reply = ServerAction::Send(response_bytes("200 OK", &headers, "encoded"));
+        let download = open_download(vec![reply], None).await.result.expect("a download");
+        assert_eq!((download.content_encoding.as_deref(), download.total), (encoding, Some(7)));
+        assert_eq!(read_download(download).await.0, b"encoded");
+    }
 }
 
 fn client_with_timeouts(server: &RawServer, time_outs: Timeouts) -> ApiClient {

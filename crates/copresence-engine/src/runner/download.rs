@@ -5,14 +5,15 @@
 //! [`VisitLimits::keep_trying`] is over. A network or a server that fails proves nothing, however often it fails.
 
 use super::download_coordinator::{DownloadCoordinator, RetryDecision};
+use super::finish_file::{check_complete_file, finish_received_file};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileRecord, FileState, PartialAvatarFolder,
-    PartialFile, StoreError, VisitId, VisitLimits,
+    CompleteFile, DownloadSpaceReservations, FileProgress, FileRecord, FileState, PartialAvatarFolder, PartialFile,
+    StoreError, VisitId, VisitLimits,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
@@ -57,7 +58,7 @@ pub(crate) enum FileFailureKind {
 
 impl FileFailure {
     /// The file is lost for certain.
-    fn lost_file(why: impl Into<String>) -> Self {
+    pub(super) fn lost_file(why: impl Into<String>) -> Self {
         Self { why: why.into(), kind: FileFailureKind::Lost }
     }
 }
@@ -106,7 +107,7 @@ pub(crate) async fn download_file(
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
-                return check_file_integrity(file, whole);
+                return check_complete_file(file, &progress.notes, whole);
             }
             progress.clone()
         }
@@ -131,9 +132,7 @@ pub(crate) async fn download_file(
         download.flush_and_journal(&mut partial).await?;
     }
     let partial = download.download_with_retries(partial, permit).await?;
-    check_file_format(file, partial.detected_format())?;
-    // Without an await: a visit that is dropped must not rename a file after it released its lock.
-    let whole = check_file_integrity(file, block_in_place(|| partial.finish_partial_file())?)?;
+    let whole = finish_received_file(context, file, &mut download.known, partial).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
 }
@@ -146,23 +145,6 @@ fn open_partial_file(
 ) -> Result<PartialFile, StoreError> {
     let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable))?;
     Ok(partial.with_size_limit(file.limits.max_file_size))
-}
-
-/// Refuses content that contradicts the export type: an error page with status 200.
-fn check_file_format(file: &DownloadRequest<'_>, format: FileFormat) -> Result<(), FileFailure> {
-    if copresence_store::contradicts_export_type(file.export_type, format) {
-        return Err(FileFailure::lost_file(format!("the server sent {format} instead of {}", file.export_type)));
-    }
-    Ok(())
-}
-
-/// Refuses a file whose own structure says that it is incomplete.
-fn check_file_integrity(file: &DownloadRequest<'_>, whole: CompleteFile) -> Result<CompleteFile, FileFailure> {
-    check_file_format(file, whole.format)?;
-    match whole.integrity_defect {
-        Some(flaw) => Err(FileFailure::lost_file(flaw)),
-        None => Ok(whole),
-    }
 }
 
 /// Whether a retry of the same URL may help: everything but a refusal of the URL and content that is not the file.
@@ -355,7 +337,12 @@ impl FileDownload<'_> {
         mut download: OpenedDownload,
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
-        if download.offset > 0 && is_other_version(self.known.validator.as_deref(), download.validator.as_deref()) {
+        // A range may be sent without its content encoding (RFC 9110, 15.3.7).
+        let is_encoded_otherwise =
+            download.content_encoding.is_some() && download.content_encoding != self.known.content_encoding;
+        let is_other =
+            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
+        if download.offset > 0 && is_other {
             self.known = FileProgress::default();
             self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
@@ -363,6 +350,9 @@ impl FileDownload<'_> {
         let _receiving = self.file.coordinator.start_receiving(self.file.index);
         let before = self.known.clone();
         self.known.total = download.total;
+        if download.offset == 0 {
+            self.known.content_encoding.clone_from(&download.content_encoding);
+        }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
         }

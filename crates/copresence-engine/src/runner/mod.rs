@@ -4,6 +4,7 @@ mod config;
 mod download;
 mod download_coordinator;
 mod failure;
+mod finish_file;
 mod issue;
 mod redeem;
 mod save;

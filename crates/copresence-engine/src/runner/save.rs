@@ -136,6 +136,7 @@ async fn try_save_delivery(
                 bytes: whole.bytes,
                 sha256: whole.sha256,
                 format: whole.format,
+                notes: whole.notes,
             }),
             Err(failure) => {
                 missing.push(MissingFile { export_type, path: name.clone(), reason: failure.why });
@@ -205,8 +206,8 @@ async fn download_and_journal_file(
 ) -> Result<CompleteFile, FileFailure> {
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index);
-    if let Some(FileState::Complete { sha256, .. }) = earlier.map(|record| &record.state) {
-        return verify_saved_file(folder, name, sha256);
+    if let Some(FileState::Complete { sha256, notes, .. }) = earlier.map(|record| &record.state) {
+        return verify_saved_file(folder, name, sha256).map(|whole| CompleteFile { notes: notes.clone(), ..whole });
     }
     let request = DownloadRequest {
         id,
@@ -223,7 +224,12 @@ async fn download_and_journal_file(
     let result = download_file(context, folder, &request).await;
     room.release_reservation(index);
     let journalled = match &result {
-        Ok(whole) => context.journal.record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format).await,
+        Ok(whole) => {
+            context
+                .journal
+                .record_complete_file(&id, index, whole.bytes, &whole.sha256, whole.format, &whole.notes)
+                .await
+        }
         // The journal keeps the number of received bytes: the download continues there when there is space.
         Err(failure) if failure.kind == FileFailureKind::DiskFull => Ok(()),
         Err(failure) => {
@@ -292,6 +298,7 @@ fn save_result_from_manifest(directory: PathBuf, manifest: &Manifest) -> SaveRes
             export_type: file.export_type.clone(),
             bytes: file.bytes,
             sha256: file.sha256.to_string(),
+            notes: file.notes.clone(),
         })
         .collect();
     let missing = manifest.missing.iter().map(|m| format!("{}: {}", missing_file_label(m), m.reason)).collect();

@@ -365,7 +365,16 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
         &[6],
     );
     add("a file of a petabyte", file(vec![body("Content-Length: 1125899906842624", &glb(500))]), &[7]);
-    add("a packed file", file(vec![body("Content-Encoding: gzip\r\nContent-Length: 500", &glb(500))]), &[7]);
+    add(
+        "a file that is not packed as stated",
+        file(vec![body("Content-Encoding: gzip\r\nContent-Length: 500", &glb(500))]),
+        &[0],
+    );
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(0), 64 << 20), &mut bomb).expect("in memory");
+    let bomb = bomb.finish().expect("in memory");
+    let head = format!("Content-Encoding: gzip\r\nContent-Length: {}", bomb.len());
+    add("a packed file that is too large when it is unpacked", file(vec![body(&head, &bomb)]), &[7]);
     add("a page for a file", file(vec![ScriptedAct::response(200, "<!doctype html><html>")]), &[7]);
     add("an empty file", file(vec![ScriptedAct::response(200, "")]), &[7]);
     add(

@@ -87,6 +87,10 @@ impl Response {
         Self { status: 200, body: body.to_vec(), ..Self::default() }
     }
 
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     /// 206 with the rest of a file.
     pub(crate) fn range_response(whole: &[u8], from: usize) -> Self {
         let range = format!("bytes {from}-{}/{}", whole.len() - 1, whole.len());

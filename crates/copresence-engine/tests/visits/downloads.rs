@@ -139,11 +139,12 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
 #[tokio::test]
 async fn content_that_contradicts_its_type_is_refused() {
     let short = |bytes: usize| glb(1000)[..bytes].to_vec();
-    let cases: [(&str, Vec<u8>, &str); 4] = [
-        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "html"),
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "an HTML page instead of glb"),
+        ("glb", b"{\"code\":101,\"error\":\"gone\"}".to_vec(), "an error in JSON instead of glb"),
         ("glb", short(600), "header"),
         ("glb", Vec::new(), "empty"),
-        ("png", glb(500), "glb instead of png"),
+        ("png", png(500)[..400].to_vec(), "IEND"),
     ];
     for (export_type, body, expected) in cases {
         let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
@@ -234,6 +235,22 @@ async fn a_failing_file_server_never_makes_a_file_lost() {
     }
     let (fixture, ended) = impatient_visit(|_, _| Response::no_response()).await;
     interrupted(&fixture, &ended).await;
+}
+
+#[tokio::test]
+async fn a_file_server_whose_name_cannot_be_resolved_never_makes_a_file_lost() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let export = serde_json::json!({"export_type": "glb", "download_URL": "http://files.invalid/one"});
+            Response::json(&serde_json::json!({"avatar_ready": true, "payload_complete": [export]}))
+        }
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+    let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
+    assert!(why.contains("files.invalid") && why.contains("could not be resolved"), "{why}");
+    assert!(fixture.only_visit().await.visit.is_unfinished);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod complete_visit;
 mod downloads;
 mod earlier_visits;
 mod failing_journal;
+mod file_contents;
 mod fixture;
 mod forget;
 mod free_space;

@@ -57,6 +57,7 @@ fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool
             bytes: whole.bytes,
             sha256: whole.sha256,
             format: FileFormat::Glb,
+            notes: Vec::new(),
         });
     } else {
         missing.push(copresence_store::MissingFile {
@@ -248,7 +249,12 @@ async fn journal_unflushed_download(fixture: &Fixture) {
     let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
     let journal = &fixture.data_store.journal;
     journal.record_file_request(&id, 0).await.expect("requested");
-    let head = copresence_store::FileProgress { bytes: 0, total: Some(500), validator: Some("\"1\"".to_owned()) };
+    let head = copresence_store::FileProgress {
+        bytes: 0,
+        total: Some(500),
+        validator: Some("\"1\"".to_owned()),
+        ..Default::default()
+    };
     journal.record_file_progress(&id, 0, &head).await.expect("the head of the response");
     part.append_bytes(&glb(500)[..300]).expect("written");
 }

@@ -7,6 +7,7 @@ use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256;
 use crate::error::StoreError;
+use crate::file_note::FileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use rusqlite::{Transaction, params};
@@ -87,14 +88,17 @@ impl Journal {
             index,
             move |tx, visit, index| {
                 tx.execute(
-                    "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5
+                    "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5,
+                     content_encoding = ?6, notes = ?7
                  WHERE visit = ?1 AND idx = ?2",
                     params![
                         visit,
                         index,
                         column::size_to_integer(progress.bytes),
                         progress.total.map(column::size_to_integer),
-                        progress.validator
+                        progress.validator,
+                        progress.content_encoding,
+                        notes_to_json(&progress.notes)
                     ],
                 )
             },
@@ -114,8 +118,9 @@ impl Journal {
         bytes: u64,
         sha256: &Sha256,
         format: FileFormat,
+        notes: &[FileNote],
     ) -> Result<(), StoreError> {
-        let sha256 = sha256.to_string();
+        let (sha256, notes) = (sha256.to_string(), notes_to_json(notes));
         self.update_unfinished_file(
             CommitCrashPoints(CrashPoint::WholeWriting, CrashPoint::WholeWritten),
             *id,
@@ -123,9 +128,9 @@ impl Journal {
             move |tx, visit, index| {
                 tx.execute(
                     "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
-                     reason = NULL
+                     reason = NULL, notes = ?6
                  WHERE visit = ?1 AND idx = ?2",
-                    params![visit, index, column::size_to_integer(bytes), sha256, format.as_str()],
+                    params![visit, index, column::size_to_integer(bytes), sha256, format.as_str(), notes],
                 )
             },
         )
@@ -183,4 +188,9 @@ impl Journal {
         })
         .await
     }
+}
+
+/// Notes as JSON; `None` without notes.
+fn notes_to_json(notes: &[FileNote]) -> Option<String> {
+    (!notes.is_empty()).then(|| serde_json::to_string(notes).unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use super::writer::TransactionError;
 use super::{Journal, column, polls};
 use crate::boot_id::current_boot_id;
 use crate::error::StoreError;
+use crate::file_note::FileNote;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
@@ -329,7 +330,7 @@ fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecor
 /// Loads all files of a visit with their URLs, complete ones too.
 fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
     let mut query = tx.prepare(
-        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id
+        "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id, content_encoding, notes
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
     let files = query.query_map([id.to_string()], file_with_url_from_row)?;
@@ -338,16 +339,22 @@ fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec
 
 fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> {
     let bytes = column::integer_to_size(row.get(5)?);
+    let notes: Option<String> = row.get(14)?;
+    // Notes never prevent that a visit is read.
+    let notes: Vec<FileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let progress = FileProgress {
         bytes,
         total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size),
         validator: row.get(7)?,
+        content_encoding: row.get(13)?,
+        notes: notes.clone(),
     };
     let state = match row.get::<_, String>(4)?.as_str() {
         "whole" => FileState::Complete {
             bytes,
             sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
             format: FileFormat::parse_format_name(&row.get::<_, String>(9)?),
+            notes,
         },
         "failed" => FileState::Failed { why: row.get(10)?, spent: row.get(11)?, progress },
         "requested" => FileState::Requested(progress),

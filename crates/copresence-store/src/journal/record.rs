@@ -1,6 +1,7 @@
 //! The values that the journal stores and returns.
 
 use crate::digest::Sha256;
+use crate::file_note::FileNote;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
@@ -184,6 +185,10 @@ pub struct FileProgress {
     pub total: Option<u64>,
     /// A strong `ETag` or a `Last-Modified`, for `If-Range`.
     pub validator: Option<String>,
+    /// `Content-Encoding`, if the server stated one. The bytes on disk have it, and `bytes` and `total` count them.
+    pub content_encoding: Option<String>,
+    /// Notes about the content encoding, once all bytes were received.
+    pub notes: Vec<FileNote>,
 }
 
 /// The end of a visit.
@@ -331,6 +336,8 @@ pub enum FileState {
         sha256: Sha256,
         /// The format of its content.
         format: FileFormat,
+        /// Notes about it.
+        notes: Vec<FileNote>,
     },
     /// Its download was given up.
     Failed {

@@ -82,5 +82,9 @@ CREATE TABLE files (
     spent       INTEGER NOT NULL DEFAULT 0,
     -- The boot of the system in which it was last requested: bytes that were not flushed are right within that boot only.
     boot_id     TEXT,
+    -- `Content-Encoding` of the response, if the server stated one.
+    content_encoding TEXT,
+    -- Notes about the file, as JSON.
+    notes       TEXT,
     PRIMARY KEY (visit, idx)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,412 @@
+//! Removes the content encoding of a file or a body while it is read.
+//!
+//! Object stores send the encoding with which a file was stored, whatever `Accept-Encoding` says. Some servers state an
+//! encoding that the bytes do not have, or a word that is no encoding (`aws-chunked`, `UTF-8`, `base64`, `none`).
+
+use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Number of first bytes that decide whether a stated encoding is contradicted.
+const HEAD_BYTES: usize = 512;
+/// Length of the head of a skippable zstd frame: signature and length, in bytes.
+const SKIPPABLE_FRAME_HEAD: usize = 8;
+/// Size of the buffer of each decoder, in bytes.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Content whose encodings are removed while it is read.
+pub struct DecodedContent {
+    reader: PeekReader,
+    /// The encodings that are removed, in the order in which they were stated.
+    pub removed: Vec<String>,
+    /// The stated encodings that are unknown, or that the first bytes contradict, in the order in which they were stated.
+    pub ignored: Vec<String>,
+    /// Whether the first bytes prove the outermost removed encoding: gzip and zstd have a signature, deflate and br have
+    /// none.
+    pub is_proven: bool,
+    has_source_ended: Arc<AtomicBool>,
+}
+
+impl DecodedContent {
+    /// Whether the encoded bytes ended before the content did. Says something only after an error of [`Self::read`].
+    pub fn is_truncated(&self) -> bool {
+        self.has_source_ended.load(Ordering::Relaxed)
+    }
+}
+
+impl Read for DecodedContent {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader.read(buffer)
+    }
+}
+
+/// An encoding that can be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ContentCoding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+impl ContentCoding {
+    /// The coding of a word of `Content-Encoding`, in lower case (RFC 9110, 8.4.1; RFC 7932; RFC 8878).
+    fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            "br" => Some(Self::Brotli),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes with this coding start with a signature.
+    fn has_signature(self) -> bool {
+        matches!(self, Self::Gzip | Self::Zstd)
+    }
+
+    /// Whether the first bytes may have this coding.
+    fn may_have_start(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
+        match self {
+            Self::Gzip => head.starts_with(b"\x1f\x8b\x08"),
+            // A frame, or a skippable frame.
+            Self::Zstd => {
+                head.starts_with(b"\x28\xb5\x2f\xfd")
+                    || matches!(head, [first, b'\x2a', b'\x4d', b'\x18', ..] if first & 0xf0 == 0x50)
+            }
+            Self::Deflate | Self::Brotli => !is_known_content(head),
+        }
+    }
+
+    /// Removes the coding.
+    fn decoder(self, mut encoded: PeekReader) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Gzip | Self::Zstd => {
+                Box::new(FrameSequence { coding: self, source: Some(encoded), frame: None, is_first: true })
+            }
+            // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
+            Self::Deflate if has_zlib_header(encoded.peek(2)?) => Box::new(ZlibDecoder::new(encoded)),
+            Self::Deflate => Box::new(DeflateDecoder::new(encoded)),
+            Self::Brotli => Box::new(brotli_decompressor::Decompressor::new(encoded, BUFFER_BYTES)),
+        })
+    }
+}
+
+/// Starts to remove encodings. `stated` are the words of `Content-Encoding` in lower case and in the order of the header;
+/// the last one was applied last. `is_known_content` says whether bytes are the start of content without encoding.
+///
+/// # Errors
+/// The first bytes cannot be read or decoded.
+pub fn decode_content(
+    stated: &[String],
+    encoded: impl Read + Send + 'static,
+    is_known_content: &dyn Fn(&[u8]) -> bool,
+) -> io::Result<DecodedContent> {
+    let has_source_ended = Arc::new(AtomicBool::new(false));
+    let source = EndDetector { inner: encoded, has_ended: Arc::clone(&has_source_ended) };
+    let mut reader = PeekReader::new(Box::new(source));
+    let (mut removed, mut ignored, mut is_proven) = (Vec::new(), Vec::new(), false);
+    for word in stated.iter().rev() {
+        let head = reader.peek(HEAD_BYTES)?;
+        match ContentCoding::from_word(word).filter(|coding| coding.may_have_start(head, is_known_content)) {
+            Some(coding) => {
+                is_proven |= removed.is_empty() && coding.has_signature();
+                reader = PeekReader::new(coding.decoder(reader)?);
+                removed.insert(0, word.clone());
+            }
+            None => ignored.insert(0, word.clone()),
+        }
+    }
+    Ok(DecodedContent { reader, removed, ignored, is_proven, has_source_ended })
+}
+
+/// Splits the words of a `Content-Encoding` value, in lower case and without `identity`.
+pub fn split_content_encodings(value: &str) -> Vec<String> {
+    let words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
+    words.filter(|word| !word.is_empty() && word != "identity").collect()
+}
+
+/// Notes the end of the encoded bytes.
+struct EndDetector<R> {
+    inner: R,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for EndDetector<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.has_ended.store(true, Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+}
+
+/// A buffered reader whose next bytes can be looked at.
+struct PeekReader {
+    inner: Box<dyn Read + Send>,
+    peeked: Vec<u8>,
+    consumed: usize,
+}
+
+impl PeekReader {
+    fn new(inner: Box<dyn Read + Send>) -> Self {
+        Self { inner, peeked: Vec::new(), consumed: 0 }
+    }
+
+    /// The next `count` bytes, or fewer before the end. They stay unread.
+    fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        self.peeked.drain(..self.consumed);
+        self.consumed = 0;
+        let missing = count.saturating_sub(self.peeked.len());
+        self.inner.by_ref().take(missing as u64).read_to_end(&mut self.peeked)?;
+        Ok(&self.peeked[..self.peeked.len().min(count)])
+    }
+}
+
+impl BufRead for PeekReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.consumed == self.peeked.len() {
+            self.peeked.resize(BUFFER_BYTES, 0);
+            self.consumed = 0;
+            let read = self.inner.read(&mut self.peeked);
+            self.peeked.truncate(*read.as_ref().unwrap_or(&0));
+            read?;
+        }
+        Ok(&self.peeked[self.consumed..])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.consumed = (self.consumed + count).min(self.peeked.len());
+    }
+}
+
+impl Read for PeekReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// Decodes gzip members or zstd frames one after the other. Bytes behind the last one are ignored, as gzip does.
+struct FrameSequence {
+    coding: ContentCoding,
+    source: Option<PeekReader>,
+    frame: Option<CodedFrame>,
+    is_first: bool,
+}
+
+/// A gzip member or a zstd frame.
+enum CodedFrame {
+    Gzip(Box<GzDecoder<PeekReader>>),
+    Zstd(Box<StreamingDecoder<PeekReader, FrameDecoder>>),
+}
+
+impl Read for FrameSequence {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if self.frame.is_none() && !self.start_next_frame()? {
+                return Ok(0);
+            }
+            let count = match &mut self.frame {
+                Some(CodedFrame::Gzip(frame)) => frame.read(buffer)?,
+                Some(CodedFrame::Zstd(frame)) => frame.read(buffer)?,
+                None => 0,
+            };
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            self.source = match self.frame.take() {
+                Some(CodedFrame::Gzip(frame)) => Some(frame.into_inner()),
+                Some(CodedFrame::Zstd(frame)) => {
+                    let stated = frame.decoder.get_checksum_from_data();
+                    if stated.is_some() && stated != frame.decoder.get_calculated_checksum() {
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum of a zstd frame"));
+                    }
+                    Some(frame.into_inner())
+                }
+                None => None,
+            };
+        }
+    }
+}
+
+impl FrameSequence {
+    /// Starts the next frame. Returns false if no frame follows.
+    fn start_next_frame(&mut self) -> io::Result<bool> {
+        let Some(mut source) = self.source.take() else { return Ok(false) };
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        let mut head = source.peek(SKIPPABLE_FRAME_HEAD)?;
+        while self.coding == ContentCoding::Zstd
+            && let [0x50..=0x5f, 0x2a, 0x4d, 0x18, length @ ..] = head
+            && let Ok(length) = length.try_into().map(u32::from_le_bytes)
+        {
+            let skipped = u64::from(length) + SKIPPABLE_FRAME_HEAD as u64;
+            io::copy(&mut source.by_ref().take(skipped), &mut io::sink())?;
+            head = source.peek(SKIPPABLE_FRAME_HEAD)?;
+        }
+        if !is_first && !self.coding.may_have_start(head, &|_| false) {
+            return Ok(false);
+        }
+        self.frame = Some(if self.coding == ContentCoding::Gzip {
+            CodedFrame::Gzip(Box::new(GzDecoder::new(source)))
+        } else {
+            let frame = StreamingDecoder::new(source);
+            CodedFrame::Zstd(Box::new(frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?))
+        });
+        Ok(true)
+    }
+}
+
+/// Whether a body has a zlib header (RFC 1950): the method is deflate, and the first two bytes are a multiple of 31.
+fn has_zlib_header(body: &[u8]) -> bool {
+    matches!(body, [first, second, ..] if first & 0x0f == 8 && u16::from_be_bytes([*first, *second]) % 31 == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+    use proptest::prelude::*;
+    use std::io::{Cursor, Write as _};
+
+    fn content() -> Vec<u8> {
+        b"glTF".iter().copied().chain((0..200_000_u32).flat_map(|n| (n % 977).to_le_bytes())).collect()
+    }
+
+    fn encode(word: &str, content: &[u8]) -> Vec<u8> {
+        match word {
+            "gzip" | "x-gzip" => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(content).expect("in memory");
+                encoder.finish().expect("in memory")
+            }
+            "deflate" => {
+                let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(content).expect("in memory");
+                encoder.finish().expect("in memory")
+            }
+            "raw deflate" => {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(content).expect("in memory");
+                encoder.finish().expect("in memory")
+            }
+            "br" => {
+                let mut encoded = Vec::new();
+                let params = brotli::enc::BrotliEncoderParams { quality: 4, ..Default::default() };
+                brotli::BrotliCompress(&mut &content[..], &mut encoded, &params).expect("in memory");
+                encoded
+            }
+            "zstd" => ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest),
+            other => panic!("{other}"),
+        }
+    }
+
+    fn is_glb(head: &[u8]) -> bool {
+        head.starts_with(b"glTF")
+    }
+
+    fn open(stated: &str, encoded: Vec<u8>) -> DecodedContent {
+        decode_content(&split_content_encodings(stated), Cursor::new(encoded), &is_glb).expect("its first bytes")
+    }
+
+    fn read(mut content: DecodedContent) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        content.read_to_end(&mut bytes).expect("decoded");
+        bytes
+    }
+
+    /// Case: file with `Content-Encoding: gzip`.
+    #[test]
+    fn every_supported_encoding_is_removed() {
+        for (stated, coding) in [
+            ("gzip", "gzip"),
+            ("X-GZip", "x-gzip"),
+            ("deflate", "deflate"),
+            ("deflate", "raw deflate"),
+            ("br", "br"),
+            ("identity, zstd", "zstd"),
+        ] {
+            let decoded = open(stated, encode(coding, &content()));
+            assert_eq!((decoded.removed.len(), decoded.ignored.len()), (1, 0), "{stated}");
+            assert_eq!(read(decoded), content(), "{stated} {coding}");
+        }
+    }
+
+    #[test]
+    fn several_encodings_are_removed_in_reverse_order() {
+        let encoded = encode("gzip", &encode("br", &encode("zstd", &content())));
+        let decoded = open("zstd, br, gzip", encoded);
+        assert_eq!(decoded.removed, ["zstd", "br", "gzip"]);
+        assert_eq!(read(decoded), content());
+    }
+
+    /// Case: `Content-Encoding: aws-chunked`, `UTF-8`, `base64`, `none` over plain bytes.
+    #[test]
+    fn unknown_and_contradicted_encodings_are_ignored() {
+        for stated in ["aws-chunked", "UTF-8", "base64", "none", "gzip", "deflate", "br", "zstd", "gzip, br"] {
+            let decoded = open(stated, content());
+            assert!(decoded.removed.is_empty() && !decoded.ignored.is_empty(), "{stated}");
+            assert_eq!(read(decoded), content(), "{stated}");
+        }
+        // Object stores keep the word beside the encoding that the file has.
+        let decoded = open("gzip,aws-chunked", encode("gzip", &content()));
+        assert_eq!(
+            (decoded.removed.clone(), decoded.ignored.clone()),
+            (vec!["gzip".into()], vec!["aws-chunked".into()])
+        );
+        assert_eq!(read(decoded), content());
+        // Encoded once, stated twice.
+        let decoded = open("gzip, gzip", encode("gzip", &content()));
+        assert_eq!((decoded.removed.len(), decoded.ignored.len()), (1, 1));
+        assert_eq!(read(decoded), content());
+    }
+
+    #[test]
+    fn several_gzip_members_and_zstd_frames_are_one_content() {
+        let whole = content();
+        let (first, second) = whole.split_at(70_000);
+        for coding in ["gzip", "zstd"] {
+            let mut encoded = encode(coding, first);
+            if coding == "zstd" {
+                encoded.extend(b"\x5a\x2a\x4d\x18\x03\0\0\0abc");
+            }
+            encoded.extend(encode(coding, second));
+            encoded.extend(b"bytes behind the end");
+            assert_eq!(read(open(coding, encoded)), content(), "{coding}");
+        }
+    }
+
+    #[test]
+    fn truncated_content_is_distinguished_from_content_that_does_not_conform() {
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let whole = encode(coding, &content());
+            let mut cut = open(coding, whole[..whole.len() / 2].to_vec());
+            assert!(io::copy(&mut cut, &mut io::sink()).is_err() && cut.is_truncated(), "{coding}");
+        }
+        let mut bytes = encode("gzip", &content());
+        bytes.extend(vec![0; 4 * BUFFER_BYTES]);
+        bytes[10..40].fill(0xff);
+        let mut broken = open("gzip", bytes);
+        assert!(io::copy(&mut broken, &mut io::sink()).is_err() && !broken.is_truncated());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_without_a_panic(
+            body: Vec<u8>,
+            stated in prop::sample::select(vec!["gzip", "deflate", "br", "zstd", "br, zstd", "x"]),
+            signature in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]),
+        ) {
+            let encoded = Cursor::new([signature, &body].concat());
+            if let Ok(mut content) = decode_content(&split_content_encodings(stated), encoded, &is_glb) {
+                let _ = io::copy(&mut content.by_ref().take(1 << 20), &mut io::sink());
+            }
+        }
+    }
+}

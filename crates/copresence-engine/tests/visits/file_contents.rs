@@ -1,0 +1,192 @@
+//! Files that are encoded, longer than their content, or of an unexpected format: kept with a note, unless they are an
+//! error page or truncated.
+
+use super::backend::{Request, Response, glb};
+use super::fixture::{Fixture, REDEEM_PATH, manifest};
+use copresence_engine::Outcome;
+use copresence_engine::events::EventKind;
+use copresence_engine::history::FileState;
+use copresence_engine::runner::VisitResult;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use std::io::Write as _;
+
+const CODING: &str = "content-encoding";
+
+async fn visit(
+    export_type: &'static str,
+    file: impl Fn(usize, &Request) -> Response + Send + Sync + 'static,
+) -> (Fixture, VisitResult) {
+    let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
+        REDEEM_PATH => ask.ready_response(&[(export_type, "one")]),
+        "/files/one" => file(nth, ask),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    (fixture, ended)
+}
+
+/// The saved bytes and the codes of their notes, which are the same in event, manifest and journal.
+async fn saved(fixture: &Fixture, ended: &VisitResult) -> (Vec<u8>, Vec<String>) {
+    assert_eq!(ended.outcome, Outcome::Saved);
+    let directory = ended.directory.as_ref().expect("a folder");
+    let file = &manifest(directory).files[0];
+    let bytes = std::fs::read(directory.join(&file.path)).expect("saved");
+    assert_eq!((file.bytes, file.sha256), (bytes.len() as u64, copresence_store::Sha256::sha256_of_bytes(&bytes)));
+    let events = fixture.events();
+    let in_event = events.iter().find_map(|event| match event {
+        EventKind::Saved { files, .. } => Some(files[0].notes.clone()),
+        _ => None,
+    });
+    assert_eq!(in_event.as_ref(), Some(&file.notes));
+    let detail = fixture.only_visit().await;
+    assert!(matches!(&detail.files[0].state, FileState::Complete { notes, .. } if *notes == file.notes));
+    assert!(file.notes.iter().all(|note| !note.message.is_empty()));
+    let names: Vec<_> = std::fs::read_dir(directory).expect("a folder").collect();
+    assert_eq!(names.len(), 2, "the file and its manifest");
+    (bytes, file.notes.iter().map(|note| note.code.clone()).collect())
+}
+
+fn missing_reason(ended: &VisitResult) -> String {
+    assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
+    manifest(ended.directory.as_ref().expect("an incomplete folder")).missing[0].reason.clone()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).expect("in memory");
+    encoder.finish().expect("in memory")
+}
+
+fn deflate(content: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(content).expect("in memory");
+    encoder.finish().expect("in memory")
+}
+
+#[tokio::test]
+async fn file_with_content_encoding_gzip_is_saved_decoded_with_a_note() {
+    for (coding, encoded) in [
+        ("gzip", gzip(&glb(50_000))),
+        ("X-GZIP", gzip(&glb(50_000))),
+        ("deflate", deflate(&glb(50_000))),
+        ("deflate, gzip", gzip(&deflate(&glb(50_000)))),
+    ] {
+        let (fixture, ended) = visit("glb", move |_, _| Response::file(&encoded).with_header(CODING, coding)).await;
+        let (bytes, notes) = saved(&fixture, &ended).await;
+        assert!(bytes == glb(50_000), "{coding}");
+        assert_eq!(notes, ["content_encoding_removed"], "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_encoded_file_resumes_at_its_encoded_offset() {
+    let encoded = gzip(&glb(50_000));
+    let (first, total) = (encoded.len() / 2, encoded.len());
+    let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+        1 => Response::file(&encoded).with_header("etag", "\"1\"").with_header(CODING, "gzip").breaking_at(first),
+        // A range need not repeat the encoding.
+        _ => Response::range_response(&encoded, ask.range_start()).with_header("etag", "\"1\""),
+    })
+    .await;
+    let (bytes, notes) = saved(&fixture, &ended).await;
+    assert!(bytes == glb(50_000) && notes == ["content_encoding_removed"]);
+    let asked: Vec<_> =
+        fixture.backend.requests().iter().filter(|r| r.path == "/files/one").map(Request::range_start).collect();
+    assert_eq!(asked, [0, first]);
+    let totals: Vec<_> = fixture
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            EventKind::Progress { total, .. } => total,
+            _ => None,
+        })
+        .collect();
+    assert!(totals.iter().all(|of| [total as u64, 50_000].contains(of)), "{totals:?}");
+}
+
+#[tokio::test]
+async fn a_range_with_another_content_encoding_restarts_the_file() {
+    let encoded = gzip(&glb(50_000));
+    let length = encoded.len();
+    let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+        1 => Response::file(&glb(50_000)).breaking_at(length / 2),
+        2 => Response::file(&encoded[ask.range_start()..])
+            .with_content_range(ask.range_start(), 50_000)
+            .with_header(CODING, "gzip"),
+        _ => Response::file(&encoded).with_header(CODING, "gzip"),
+    })
+    .await;
+    assert!(saved(&fixture, &ended).await.0 == glb(50_000));
+}
+
+#[tokio::test]
+async fn content_encoding_aws_chunked_utf_8_base64_none_over_plain_bytes_is_ignored_with_a_note() {
+    for coding in ["aws-chunked", "UTF-8", "base64", "none", "gzip", "deflate", "br", "zstd", "gzip, br"] {
+        let (fixture, ended) = visit("glb", move |_, _| Response::file(&glb(1000)).with_header(CODING, coding)).await;
+        let (bytes, notes) = saved(&fixture, &ended).await;
+        assert!(bytes == glb(1000), "{coding}");
+        assert_eq!(notes, ["content_encoding_ignored"], "{coding}");
+    }
+    // It starts as gzip, and is none.
+    let odd = [b"\x1f\x8b\x08\xff".as_slice(), &vec![0xff; 90_000]].concat();
+    let body = odd.clone();
+    let (fixture, ended) = visit("glb", move |_, _| Response::file(&body).with_header(CODING, "gzip")).await;
+    let (bytes, notes) = saved(&fixture, &ended).await;
+    assert!(bytes == odd);
+    assert_eq!(notes, ["content_encoding_ignored", "unknown_content"]);
+    let (fixture, ended) =
+        visit("glb", |_, _| Response::file(&gzip(&glb(1000))).with_header(CODING, "gzip,aws-chunked")).await;
+    let (bytes, notes) = saved(&fixture, &ended).await;
+    assert!(bytes == glb(1000));
+    assert_eq!(notes, ["content_encoding_removed", "content_encoding_ignored"]);
+}
+
+#[tokio::test]
+async fn glb_with_bytes_after_its_stated_end_is_saved_whole_with_a_note() {
+    let longer = [glb(1000), b"\n\n".to_vec()].concat();
+    let body = longer.clone();
+    let (fixture, ended) = visit("glb", move |_, _| Response::file(&body)).await;
+    assert_eq!(saved(&fixture, &ended).await, (longer, vec!["trailing_bytes".to_owned()]));
+}
+
+#[tokio::test]
+async fn ascii_fbx_without_a_comment_and_unknown_content_are_saved_with_a_note() {
+    let fbx = b"FBXHeaderExtension:  {\n\tFBXHeaderVersion: 1003\n}\n".to_vec();
+    for (export_type, content) in [("fbx", fbx), ("png", glb(500)), ("glb", vec![0; 9000])] {
+        let body = content.clone();
+        let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
+        assert_eq!(saved(&fixture, &ended).await, (content, vec!["unknown_content".to_owned()]));
+    }
+}
+
+#[tokio::test]
+async fn an_encoded_error_page_a_truncated_encoding_and_a_bomb_are_refused() {
+    let page = gzip(b"<!doctype html><title>Sorry</title>");
+    let cut = gzip(&glb(50_000));
+    let cut = cut[..cut.len() / 2].to_vec();
+    let bomb = gzip(&vec![0; 50 << 20]);
+    for (body, reason) in
+        [(page, "an HTML page instead of glb"), (cut, "was cut short"), (bomb, "larger than the limit of 100000 bytes")]
+    {
+        let (_fixture, ended) = visit("glb", move |_, _| Response::file(&body).with_header(CODING, "gzip")).await;
+        let why = missing_reason(&ended);
+        assert!(why.contains(reason), "{why}");
+        let kept = std::fs::read_dir(ended.directory.expect("a folder")).expect("read");
+        assert!(kept.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".decoded")));
+    }
+}
+
+#[tokio::test]
+async fn file_host_that_answers_403_with_a_reason_is_named_with_it_in_manifest_and_history() {
+    let body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+    let (fixture, ended) = visit("glb", move |_, _| Response::file(body.as_bytes()).with_status(403)).await;
+    let host = format!("127.0.0.1:{}", fixture.backend.url.port().expect("a port"));
+    let why = missing_reason(&ended);
+    assert!(why.contains("AccessDenied: Request has expired") && why.contains("the URL expired"), "{why}");
+    assert!(why.contains(&host), "{why}");
+    let detail = fixture.only_visit().await;
+    let FileState::Failed { why: journalled, .. } = &detail.files[0].state else { panic!("{:?}", detail.files[0]) };
+    assert_eq!(*journalled, why);
+}

@@ -1,0 +1,192 @@
+//! Compares the content of a file with its export type. Refused are only error pages, empty files and files that their
+//! own structure shows to be truncated; anything else is kept.
+
+use crate::file_names::first_known_type_word;
+use crate::file_note::FileNote;
+use crate::format::{FileFormat, HEAD_BYTES};
+use crate::partial_file::CompleteFile;
+use copresence_protocol::ExportType;
+
+/// The first known word of an export type, the formats that it may have, and whether all of them are binary, so that a
+/// short text in its place is an error message.
+const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
+    (&["glb", "vrm"], &[FileFormat::Glb], true),
+    (&["gltf"], &[FileFormat::Gltf, FileFormat::Glb, FileFormat::Json, FileFormat::Zip], false),
+    (&["fbx"], &[FileFormat::Zip, FileFormat::Fbx], false),
+    (&["obj"], &[FileFormat::Zip, FileFormat::Obj], false),
+    (&["blend", "blender"], &[FileFormat::Blend, FileFormat::Gzip, FileFormat::Zstd, FileFormat::Zip], true),
+    (&["usdz"], &[FileFormat::Zip, FileFormat::Usd], true),
+    (&["usd", "usda", "usdc"], &[FileFormat::Zip, FileFormat::Usd], false),
+    (&["zip"], &[FileFormat::Zip], true),
+    (&["json"], &[FileFormat::Json, FileFormat::Gltf], false),
+    (&["ktx2"], &[FileFormat::Ktx2], true),
+    // An image of another type can still be shown.
+    (
+        &["png", "jpg", "jpeg", "webp", "portrait", "thumbnail", "preview"],
+        &[FileFormat::Png, FileFormat::Jpeg, FileFormat::Webp],
+        true,
+    ),
+    // STL and PLY are binary or text, and have no reliable signature.
+    (&["stl", "ply"], &[FileFormat::Unknown], false),
+];
+
+/// Checks a complete file, and adds a note to it if its content is not what its export type suggests.
+///
+/// # Errors
+/// Why the file is not an export: it is empty, truncated, or an error page. A sentence for the manifest.
+pub fn check_content(export_type: &ExportType, mut file: CompleteFile) -> Result<CompleteFile, String> {
+    if let Some(defect) = &file.integrity_defect {
+        return Err(defect.clone());
+    }
+    let word = first_known_type_word(export_type);
+    let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
+    let page = match file.format {
+        FileFormat::Empty => Some("an empty file"),
+        // A type whose name says that it is a page or a document may be one.
+        FileFormat::Html if !names_type(export_type, word, "html") => Some("an HTML page"),
+        FileFormat::Xml if has_error_root(&file.head) && !names_type(export_type, word, "xml") => {
+            Some("an error in XML")
+        }
+        FileFormat::Json if expected.is_some() && word != Some("json") && is_json_error(&file) => {
+            Some("an error in JSON")
+        }
+        FileFormat::Json | FileFormat::Unknown
+            if expected.is_some_and(|(.., is_binary)| *is_binary) && is_short_text(&file) =>
+        {
+            Some("a short text")
+        }
+        _ => None,
+    };
+    if let Some(page) = page {
+        return Err(format!("the server sent {page} instead of {export_type}"));
+    }
+    if let Some((_, formats, _)) = expected
+        && !formats.contains(&file.format)
+    {
+        let what = match file.format {
+            FileFormat::Unknown => "its content has no known signature".to_owned(),
+            format => format!("its content is {format}"),
+        };
+        file.notes.push(FileNote::unknown_content(format!("{what}, although its type is {export_type}")));
+    }
+    Ok(file)
+}
+
+/// Whether an export type without a known word contains a word.
+fn names_type(export_type: &ExportType, known_word: Option<&str>, word: &str) -> bool {
+    known_word.is_none() && export_type.as_str().to_ascii_lowercase().contains(word)
+}
+
+/// Whether the root element of an XML document is an error, as in the responses of object stores and web services.
+fn has_error_root(head: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let elements = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));
+    let root = elements.map(|tag| tag.split([' ', '>', '/', '\t', '\r', '\n']).next().unwrap_or_default()).next();
+    root.is_some_and(|root| ["error", "fault", "exception", "envelope", "html"].iter().any(|word| root.contains(word)))
+}
+
+/// Whether a short JSON document states an error.
+fn is_json_error(file: &CompleteFile) -> bool {
+    const NAMES: [&str; 9] =
+        ["error", "errors", "Error", "code", "message", "Message", "fault", "detail", "statusCode"];
+    is_whole_head(file)
+        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&file.head)
+            .is_ok_and(|object| NAMES.iter().any(|name| object.contains_key(*name)) && !object.contains_key("asset"))
+}
+
+/// Whether the file consists of a short text.
+fn is_short_text(file: &CompleteFile) -> bool {
+    is_whole_head(file)
+        && std::str::from_utf8(&file.head)
+            .is_ok_and(|text| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()))
+}
+
+/// Whether the head is the whole file.
+fn is_whole_head(file: &CompleteFile) -> bool {
+    file.bytes <= HEAD_BYTES as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    fn check(raw: &str, content: &[u8]) -> Result<Vec<String>, String> {
+        let file = CompleteFile {
+            name: "avatar.bin".to_owned(),
+            bytes: content.len() as u64,
+            sha256: Sha256::sha256_of_bytes(content),
+            format: FileFormat::detect_file_format(&content[..content.len().min(HEAD_BYTES)]),
+            integrity_defect: None,
+            notes: Vec::new(),
+            head: content[..content.len().min(HEAD_BYTES)].to_vec(),
+        };
+        let notes = |file: CompleteFile| file.notes.into_iter().map(|note| note.code).collect();
+        check_content(&ExportType::new(raw), file).map(notes)
+    }
+
+    #[test]
+    fn error_pages_and_empty_files_are_refused() {
+        for raw in ["glb", "gltf", "fbx", "obj", "blend", "png", "portrait", "usdz", "stl", "custom", ""] {
+            for page in [
+                &b""[..],
+                b"<!doctype html><title>Sorry</title>",
+                b"<html><body>502",
+                b"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>",
+                b"<?xml version=\"1.0\"?><!-- x --><soap:Envelope xmlns=\"x\"/>",
+            ] {
+                assert!(check(raw, page).is_err(), "{raw} {}", String::from_utf8_lossy(page));
+            }
+        }
+        for raw in ["glb", "fbx", "gltf", "zip", "png", "stl"] {
+            let error = check(raw, b"{\"code\":101,\"error\":\"Object not found.\"}").expect_err(raw);
+            assert_eq!(error, format!("the server sent an error in JSON instead of {raw}"));
+        }
+        for raw in ["glb", "vrm", "png", "zip", "blend", "usdz"] {
+            assert!(check(raw, b"Not Found\n").is_err() && check(raw, b"[]").is_err(), "{raw}");
+        }
+    }
+
+    /// Case: ASCII FBX without the usual comment; any unknown content under a known type.
+    #[test]
+    fn unknown_content_is_kept_with_a_note() {
+        for (raw, content) in [
+            ("fbx", &b"FBXHeaderExtension:  {\n\tFBXHeaderVersion: 1003\n}\n"[..]),
+            ("glb", b"\0\x01\x02 a later format"),
+            ("glb", b"PK\x03\x04 a zip archive"),
+            ("glb", b"\x1f\x8b\x08 a compressed file"),
+            ("glb", b"{\"asset\": {\"version\": \"2.0\"}}"),
+            ("glb_lod1", b"\xff\0"),
+            ("png", b"glTF\x02\0\0\0"),
+            ("obj", b"call other.obj\n"),
+            ("usdz", b"<?xml version=\"1.0\"?><COLLADA/>"),
+            ("blend", b"\x00BLENDER of a later version"),
+        ] {
+            assert_eq!(check(raw, content), Ok(vec!["unknown_content".to_owned()]), "{raw}");
+        }
+        // Longer than a message.
+        let long = "text ".repeat(HEAD_BYTES);
+        assert_eq!(check("glb", long.as_bytes()), Ok(vec!["unknown_content".to_owned()]));
+    }
+
+    #[test]
+    fn expected_content_has_no_note() {
+        for (raw, content) in [
+            ("glb", &b"glTF\x02\0\0\0\x10\0\0\0"[..]),
+            ("fbx", b"PK\x03\x04"),
+            ("fbx", b"; FBX 7.4.0 project file"),
+            ("blend", b"\x28\xb5\x2f\xfd\0"),
+            ("Blender", b"\x1f\x8b\x08"),
+            ("obj", b"v 0 0 0\n"),
+            ("png", b"\xff\xd8\xff\xe0"),
+            ("stl", b"solid words"),
+            ("custom", b"plain words"),
+            ("custom", b"{\"code\": 7}"),
+            ("dae", b"<?xml version=\"1.0\"?><COLLADA/>"),
+            ("report_html", b"<!doctype html>"),
+            ("json", b"{\"code\": 7}"),
+        ] {
+            assert_eq!(check(raw, content), Ok(Vec::new()), "{raw}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Notes about saved files: something is unusual about the file, and it is saved all the same.
+
+use serde::{Deserialize, Serialize};
+
+/// A note about a saved file. A note is not a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileNote {
+    /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`. Later
+    /// versions may add codes.
+    pub code: String,
+    /// What is unusual, as a sentence for people.
+    pub message: String,
+}
+
+impl FileNote {
+    /// The server sent the file with a content encoding, which was removed. `encodings` are its words, as in `gzip`.
+    pub fn content_encoding_removed(encodings: &str) -> Self {
+        Self::new("content_encoding_removed", format!("the server sent it encoded ({encodings}); it is saved decoded"))
+    }
+
+    /// The server stated a content encoding that the file does not have.
+    pub fn content_encoding_ignored(encodings: &str, why: &str) -> Self {
+        Self::new(
+            "content_encoding_ignored",
+            format!("the server stated the content encoding `{encodings}`, but {why}; it is saved as it was sent"),
+        )
+    }
+
+    /// The file goes on after the end that its own structure states.
+    pub(crate) fn trailing_bytes(bytes: u64) -> Self {
+        Self::new("trailing_bytes", format!("{bytes} bytes follow the end of its content; they are saved too"))
+    }
+
+    /// The content is of another or an unknown format than the export type suggests.
+    pub(crate) fn unknown_content(message: String) -> Self {
+        Self::new("unknown_content", message)
+    }
+
+    fn new(code: &str, message: String) -> Self {
+        Self { code: code.to_owned(), message }
+    }
+}
