@@ -91,8 +91,9 @@ fn judge_files(
     let (mut wrong, mut lost, mut untrue) = (Vec::new(), Vec::new(), Vec::new());
     let Some(token) = truth.tokens.get(name) else { return };
     // A crash may come between the last byte of the delivery and its first write to the journal.
-    let is_known = crashes == 0 && token.spending_redeem().is_some_and(crate::truth::Redeem::is_received_delivery)
-        || truth.files.values().any(|file| file.token == name && file.requests > 0);
+    let is_used = truth.files.values().any(|file| file.token == name && file.requests > 0);
+    let was_delivered =
+        (crashes == 0 || is_used) && token.spending_redeem().is_some_and(crate::truth::Redeem::is_received_delivery);
     let is_late = truth.clock_was_set || token.spent_at.is_some_and(|spent| now > spent + KEEP_TRYING);
     for (path, file) in truth.files.iter().filter(|(_, file)| file.token == name) {
         let saved = found.and_then(|(folder, manifest)| {
@@ -111,7 +112,7 @@ fn judge_files(
             Some(saved) if saved == file.content => {}
             Some(saved) => wrong.push(format!("{path}: {} bytes saved, {} right", saved.len(), file.content.len())),
             None if is_kept_for_recovery || is_late => {}
-            None if is_known && file.could_be_had(now) => lost.push(format!(
+            None if (was_delivered || file.requests > 0) && file.could_be_had(now) => lost.push(format!(
                 "{path}: one-time {}, ranges {}, spent {}, {} of {} bytes held, {} requests",
                 file.is_one_time,
                 file.allows_ranges,
