@@ -12,8 +12,8 @@ use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, Resume
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileProgress, FileRecord, FileState, PartialAvatarFolder, PartialFile,
-    StoreError, VisitId, VisitLimits,
+    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileRecord, FileState, PartialAvatarFolder,
+    PartialFile, StoreError, VisitId, VisitLimits,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
