@@ -236,4 +236,17 @@ impl FinishedRun {
         assert!(ended.last().is_some_and(|line| line["code"] == code), "expected {code}: {}", self.describe());
         ended[0]["message"].as_str().unwrap_or_default().to_owned()
     }
+
+    /// Codes of the notes of all saved files, without repetition.
+    #[track_caller]
+    pub(crate) fn note_codes(&self) -> Vec<String> {
+        let saved = self.events("saved");
+        let saved = saved.first().unwrap_or_else(|| panic!("nothing saved: {}", self.describe()));
+        let files = saved["files"].as_array().expect("a list");
+        let notes = files.iter().flat_map(|file| file["notes"].as_array().cloned().unwrap_or_default());
+        let mut codes: Vec<String> = notes.filter_map(|note| note["code"].as_str().map(str::to_owned)).collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    }
 }

@@ -82,6 +82,16 @@ fn file_without_ranges_starts_over_after_a_restart_of_nginx() -> TestResult {
 
 #[test]
 #[ignore = "needs nginx, which `cargo xtask test` installs"]
+fn encoded_file_resumes_after_a_restart_of_nginx() -> TestResult {
+    let glb = generate_glb(SLOW_SIZE, 6);
+    let requests =
+        visit_with_restart("slow-gzip", &glb, |nginx| nginx.write_encoded(&glb, "gzip"), |_| Ok(glb.clone()))?;
+    assert!(requests.last().is_some_and(|last| last.contains(" 206 ")), "{requests:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs nginx, which `cargo xtask test` installs"]
 fn file_that_changed_while_nginx_was_away_starts_over() -> TestResult {
     let (old, new) = (generate_glb(SLOW_SIZE, 7), generate_glb(SLOW_SIZE + 4, 8));
     let requests = visit_with_restart(
@@ -94,6 +104,40 @@ fn file_that_changed_while_nginx_was_away_starts_over() -> TestResult {
         },
     )?;
     assert!(requests.last().is_some_and(|last| last.contains(" 200 ")), "If-Range did not match: {requests:?}");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs nginx, which `cargo xtask test` installs"]
+fn stored_content_encodings_are_decoded() -> TestResult {
+    let glb = generate_glb(300_000, 9);
+    let nginx = NginxServer::start(&glb)?;
+    for encoding in ["gzip", "br", "zstd"] {
+        nginx.write_encoded(&glb, encoding)?;
+    }
+    nginx.write_file("gzip-static/avatar.glb.gz", &crate::avatar_files::encode_content(&glb, "gzip")?)?;
+    for location in ["gzip", "br", "zstd", "gzip-static"] {
+        let (_backend, console) = console_for_url(nginx.glb_url(location), "")?;
+        let visit = console.visit()?;
+        visit.assert_exit(0);
+        console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+        assert_eq!(visit.note_codes(), ["content_encoding_removed"], "{location}");
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs nginx, which `cargo xtask test` installs"]
+fn content_encodings_that_are_unknown_or_contradicted_are_ignored() -> TestResult {
+    let glb = generate_glb(300_000, 10);
+    let nginx = NginxServer::start(&glb)?;
+    for location in ["aws-chunked", "gzip-by-header-only"] {
+        let (_backend, console) = console_for_url(nginx.glb_url(location), "")?;
+        let visit = console.visit()?;
+        visit.assert_exit(0);
+        console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+        assert_eq!(visit.note_codes(), ["content_encoding_ignored"], "{location}");
+    }
     Ok(())
 }
 

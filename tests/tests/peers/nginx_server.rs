@@ -1,6 +1,7 @@
 //! nginx as a file host, and as the TLS end of another backend; see `tests/peers/nginx`.
 
 use crate::HarnessError;
+use crate::avatar_files::encode_content;
 use crate::peer_process::{PeerProcess, scripts_dir};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::path::{Path, PathBuf};
@@ -87,6 +88,11 @@ impl NginxServer {
         let new = file.with_extension("new");
         std::fs::write(&new, content)?;
         Ok(std::fs::rename(new, file)?)
+    }
+
+    /// Writes `avatar.glb` encoded into the folder of its encoding.
+    pub(crate) fn write_encoded(&self, glb: &[u8], encoding: &str) -> Result<(), HarnessError> {
+        self.write_file(&format!("{encoding}/avatar.glb"), &encode_content(glb, encoding)?)
     }
 
     /// The URL of `avatar.glb` at a location, with a signature in its query as file hosts have it.

@@ -31,6 +31,24 @@ fn presigned_url_delivers_the_object() -> TestResult {
 
 #[test]
 #[ignore = "needs moto, which `cargo xtask test` installs"]
+fn content_encoding_of_an_object_is_decoded_or_ignored() -> TestResult {
+    let glb = generate_glb(300_000, 20);
+    let s3 = S3Server::start(&glb, &["gzip", "br", "zstd", "UTF-8"], 0)?;
+    let removed = "content_encoding_removed";
+    for (encoding, note) in
+        [("gzip", removed), ("br", removed), ("zstd", removed), ("UTF-8", "content_encoding_ignored")]
+    {
+        let (_backend, console) = console_for_url(s3.presigned_url(encoding, 60)?)?;
+        let visit = console.visit()?;
+        visit.assert_exit(0);
+        console.assert_only_avatar_has_files(&[("avatar.glb", &glb)]);
+        assert_eq!(visit.note_codes(), [note], "{encoding}");
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
 fn expired_presigned_url_is_lost_and_told() -> TestResult {
     let s3 = S3Server::start(&generate_glb(1000, 21), &["identity"], 0)?;
     let (_backend, console) = console_for_url(s3.presigned_url("identity", 0)?)?;
@@ -69,6 +87,12 @@ fn presigned_url_of_a_backend_whose_clock_is_fast_is_lost_and_told() -> TestResu
 #[ignore = "needs moto, which `cargo xtask test` installs"]
 fn object_resumes_by_range_after_a_restart_of_the_s3_server() -> TestResult {
     visit_with_restart("identity")
+}
+
+#[test]
+#[ignore = "needs moto, which `cargo xtask test` installs"]
+fn encoded_object_resumes_by_range_after_a_restart_of_the_s3_server() -> TestResult {
+    visit_with_restart("gzip")
 }
 
 /// A visit whose GLB is an object with this encoding, at an S3 server that is restarted in the middle of the file.
