@@ -53,6 +53,7 @@ fn display_profile_value(profile: &Profile, key: &str, value: &Value) -> String 
         ("api_url" | "link", Value::Null) if profile.uses_embedded_sandbox() => "(the embedded sandbox's)".to_owned(),
         ("polling.usual_processing", Value::Null) => "(learnt from earlier visits, 90s before)".to_owned(),
         ("polling.fixed", Value::Null) => "(adaptive)".to_owned(),
+        ("login.logout_path", Value::Null) => "(no logout: sessions expire by themselves)".to_owned(),
         ("partner.redeem_url", Value::Null) => "(redeemed at Copresence)".to_owned(),
         (_, Value::Null) => "-".to_owned(),
         (_, Value::String(text)) => text.clone(),

@@ -101,7 +101,7 @@ fn context_for_recovery(
     let found =
         find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::read_environment_variable)
             .map_err(|error| error.to_string())?;
-    target.credentials = to_client_credentials(&found);
+    target.credentials = to_client_credentials(&profile, &found);
     let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
     Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_recovery_limits(&profile))
 }

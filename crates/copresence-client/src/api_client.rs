@@ -7,7 +7,7 @@ use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
 use crate::request_plan::{CallRoute, LoginPlan, RequestPlan, TokenRoute, secret_header_value};
-use crate::response::{ApiResponse, ErrorResponse};
+use crate::response::{ApiResponse, ErrorClass, ErrorResponse};
 use crate::setup_error::SetupError;
 use crate::transport::{ApiRequest, HttpTransport};
 use crate::transport_error::{ConnectError, ConnectErrorKind};
@@ -16,7 +16,11 @@ use copresence_protocol::{DownloadUrl, ExportToken, GenerateResponse, LoginRespo
 use http::HeaderName;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 use tokio::sync::Mutex;
+
+/// Maximum time of a logout. It is done at the end of a run, where somebody waits.
+const LOGOUT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A client for one backend. Cheap to clone. Clones share the session token.
 #[derive(Clone)]
@@ -28,11 +32,22 @@ pub struct ApiClient {
 /// State that all clones share.
 struct SharedClientState {
     plan: RequestPlan,
-    /// The session token that was accepted last. The lock is held during a login, so that concurrent visits log in
-    /// once.
-    session_token: Mutex<Option<SessionToken>>,
+    /// The lock is held during a login, so that concurrent visits log in once.
+    session: Mutex<SessionState>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
     known_secrets: RwLock<Redactor>,
+    remedy_if_refused: Option<String>,
+}
+
+/// The session that all clones share.
+#[derive(Default)]
+struct SessionState {
+    /// The session token that was accepted last.
+    token: Option<SessionToken>,
+    /// Whether the token comes from a login of this client, which then has to log it out.
+    is_from_login: bool,
+    /// The refusal of the user name and password. They are not sent again, because repeated refusals lock accounts.
+    refused_login: Option<ErrorResponse>,
 }
 
 impl SharedClientState {
@@ -66,6 +81,7 @@ impl ApiClient {
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
+        let remedy_if_refused = credentials.remedy_if_refused.clone();
         let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
         let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call())?;
         let session = match &mut plan.token_route {
@@ -74,7 +90,12 @@ impl ApiClient {
         };
         let known = RwLock::new(plan.redactor.clone());
         Ok(Self {
-            shared: Arc::new(SharedClientState { plan, session_token: Mutex::new(session), known_secrets: known }),
+            shared: Arc::new(SharedClientState {
+                plan,
+                session: Mutex::new(SessionState { token: session, ..SessionState::default() }),
+                known_secrets: known,
+                remedy_if_refused,
+            }),
             transport,
         })
     }
@@ -96,6 +117,11 @@ impl ApiClient {
         self
     }
 
+    /// What an operator can do if the backend refuses the credentials ([`Credentials::remedy_if_refused`]).
+    pub fn remedy_if_refused(&self) -> Option<&str> {
+        self.shared.remedy_if_refused.as_deref()
+    }
+
     /// Generates one Export Token, which is billed.
     ///
     /// Spec: "Generates an Export Token object in the Copresence backend … and returns the token's string as a
@@ -105,8 +131,11 @@ impl ApiClient {
     /// 403, or code 209) and there is a login, the client logs in and sends the request once more. This is safe,
     /// because no token was generated. The session token is kept in memory for later calls.
     ///
+    /// A login that was refused is not repeated: later calls end with the same refusal and send nothing. Other
+    /// credentials need a new client.
+    ///
     /// # Errors
-    /// Any [`CallError`]. [`ErrorResponse::call`] says whether the login or the generate request failed.
+    /// Any [`CallError`]; [`CallError::LoginFailed`] if the login failed, so that no token was requested.
     pub async fn generate_token(&self) -> Result<ExportToken, CallError> {
         match &self.shared.plan.token_route {
             TokenRoute::Partner { generate, token_pointer } => {
@@ -204,9 +233,9 @@ impl ApiClient {
         login: Option<&LoginPlan>,
         refused: Option<&SessionToken>,
     ) -> Result<(SessionToken, bool), CallError> {
-        let mut held = self.shared.session_token.lock().await;
+        let mut state = self.shared.session.lock().await;
         // Another visit may have logged in meanwhile.
-        if let Some(session) = held.as_ref()
+        if let Some(session) = state.token.as_ref()
             && refused.is_none_or(|refused| refused.expose() != session.expose())
         {
             return Ok((session.clone(), false));
@@ -214,7 +243,24 @@ impl ApiClient {
         let Some(login) = login else {
             return Err(unsendable_request_error(&SetupError::MissingSession));
         };
-        *held = None;
+        state.token = None;
+        if let Some(refusal) = &state.refused_login {
+            return Err(CallError::LoginFailed(Box::new(CallError::ErrorResponse(refusal.clone()))));
+        }
+        let session = self.log_in(login).await.map_err(|error| {
+            if let CallError::ErrorResponse(refusal) = &error
+                && refusal.class == ErrorClass::CredentialsRejected
+            {
+                state.refused_login = Some(refusal.clone());
+            }
+            CallError::LoginFailed(Box::new(error))
+        })?;
+        (state.token, state.is_from_login) = (Some(session.clone()), true);
+        Ok((session, true))
+    }
+
+    /// Sends one login request.
+    async fn log_in(&self, login: &LoginPlan) -> Result<SessionToken, CallError> {
         let body = serde_json::json!({
             "username": login.username.expose(),
             "password": login.password.expose(),
@@ -232,8 +278,34 @@ impl ApiClient {
         let read = LoginResponse::parse_session_at_pointer(&answered.body, &login.token_pointer);
         let session = read.map_err(|mismatch| invalid_response_error(&answered, mismatch))?.session_token;
         self.shared.add_token_to_secrets(&session);
-        *held = Some(session.clone());
-        Ok((session, true))
+        Ok(session)
+    }
+
+    /// Logs out the session of a login of this client or its clones, if the backend has a logout. To be called once, at
+    /// the end of a run; a later call logs in again. Takes at most 3 s. A failure is only logged, because the session
+    /// expires by itself.
+    pub async fn log_out(&self) {
+        let TokenRoute::Direct { login: Some(login), .. } = &self.shared.plan.token_route else { return };
+        let Some(mut route) = login.logout.clone() else { return };
+        let logout = async {
+            let mut state = self.shared.session.lock().await;
+            if !std::mem::take(&mut state.is_from_login) {
+                return;
+            }
+            let Some(session) = state.token.take() else { return };
+            drop(state);
+            let Ok(value) = secret_header_value(session.expose(), "session token") else { return };
+            route.headers.insert(HeaderName::from_static(SESSION_TOKEN_HEADER), value);
+            let redactor = self.shared.known_secrets_redactor();
+            let outgoing = ApiRequest { call: CallKind::Logout, route, body: None, token_pointer: None, redactor };
+            match self.transport.send_call(outgoing).await {
+                Ok(answered) => tracing::debug!(status = answered.status, "logged out"),
+                Err(error) => tracing::warn!(%error, "the session could not be logged out; it expires by itself"),
+            }
+        };
+        if tokio::time::timeout(LOGOUT_TIMEOUT, logout).await.is_err() {
+            tracing::warn!("the logout was not answered in time; the session expires by itself");
+        }
     }
 
     /// Sends a generate request. Other statuses than 2xx are errors.
@@ -258,8 +330,11 @@ impl ApiClient {
 const EXPORT_TOKEN_HEADER: &str = "x-copresence-export-token";
 const SESSION_TOKEN_HEADER: &str = "x-copresence-session-token";
 
-/// Checks for any 2xx status. The specification lists no status codes of `/generateExportToken`.
+/// Checks for any 2xx status of the API itself. The specification lists no status codes of `/generateExportToken`.
 fn ensure_success_status(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
+    if let Some(gate) = ErrorResponse::classify_gate_response(call, answered) {
+        return Err(CallError::ErrorResponse(gate));
+    }
     match answered.status {
         200..=299 => Ok(()),
         _ => Err(CallError::ErrorResponse(ErrorResponse::classify_error_response(call, answered))),

@@ -81,7 +81,7 @@ impl Backend {
 /// specification gives no details, so all of them are configurable.
 ///
 /// # Defaults
-/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response.
+/// As in Parse Server: `POST /login`, with the session token at `/sessionToken` of the response. No logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRoute {
     /// Path below the base URL, with an optional query.
@@ -90,12 +90,20 @@ pub struct LoginRoute {
     pub method: Method,
     /// JSON Pointer (RFC 6901) to the session token in the response.
     pub token_pointer: String,
+    /// Path of the logout below the base URL: a `POST` with the API key and the session token as headers. `None` if
+    /// sessions are left to expire.
+    pub logout_path: Option<String>,
 }
 
 impl Default for LoginRoute {
     /// As in Parse Server: `POST /login` with the response `{"sessionToken": …}`.
     fn default() -> Self {
-        Self { path: headers::LOGIN_PATH.to_owned(), method: Method::POST, token_pointer: "/sessionToken".to_owned() }
+        Self {
+            path: headers::LOGIN_PATH.to_owned(),
+            method: Method::POST,
+            token_pointer: "/sessionToken".to_owned(),
+            logout_path: None,
+        }
     }
 }
 
@@ -182,6 +190,27 @@ pub struct Credentials {
     pub login: Option<(Username, Password)>,
     /// The key for a partner's backend.
     pub partner_key: Option<PartnerKey>,
+    /// What an operator can do if the backend refuses them: where they come from, and how they are changed. No secret.
+    pub remedy_if_refused: Option<String>,
+}
+
+impl Credentials {
+    /// Whether these are the same secrets.
+    pub fn has_same_secrets(&self, other: &Self) -> bool {
+        self.exposed_secrets() == other.exposed_secrets()
+    }
+
+    /// Every secret; `None` for those that are absent.
+    pub(crate) fn exposed_secrets(&self) -> [Option<&str>; 5] {
+        let Self { api_key, session_token, login, partner_key, .. } = self;
+        [
+            api_key.as_ref().map(ApiKey::expose),
+            session_token.as_ref().map(SessionToken::expose),
+            login.as_ref().map(|(username, _)| username.expose()),
+            login.as_ref().map(|(_, password)| password.expose()),
+            partner_key.as_ref().map(PartnerKey::expose),
+        ]
+    }
 }
 
 /// The names of headers. Values may be secrets, so `Debug` does not show them.

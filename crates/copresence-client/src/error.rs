@@ -19,6 +19,9 @@ pub enum CallError {
     /// The backend responded with an error status.
     #[error("{0}")]
     ErrorResponse(ErrorResponse),
+    /// The login that precedes the call failed, so the call itself was not sent. Contains any other variant.
+    #[error("{0}")]
+    LoginFailed(Box<CallError>),
     /// The backend responded with success, but the response violates the specification.
     #[error("{0}")]
     InvalidResponse(InvalidResponse),

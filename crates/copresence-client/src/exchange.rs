@@ -15,16 +15,19 @@ pub enum CallKind {
     Redeem,
     /// A download URL. Each redirect is a separate exchange.
     Download,
+    /// The logout of the business account.
+    Logout,
 }
 
 impl CallKind {
-    /// The name for logs and reports: `login`, `generate`, `redeem`, `download`.
+    /// The name for logs and reports: `login`, `generate`, `redeem`, `download`, `logout`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Login => "login",
             Self::Generate => "generate",
             Self::Redeem => "redeem",
             Self::Download => "download",
+            Self::Logout => "logout",
         }
     }
 }

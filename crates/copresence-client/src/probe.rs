@@ -10,6 +10,7 @@ use crate::error::CallError;
 use crate::exchange::{CallKind, Exchange, ExchangeRecorder, NoRecorder};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
+use crate::response::{ApiResponse, ErrorResponse};
 use crate::setup_error::SetupError;
 use crate::transport::{HttpTransport, build_request};
 use bytes::Bytes;
@@ -53,6 +54,24 @@ pub struct ProbeResponse {
     pub headers: HeaderMap,
     /// The body as received. Content encoding is decoded, except for a download.
     pub body: Bytes,
+}
+
+impl ProbeResponse {
+    /// Classifies the response to a call at `url` as [`crate::ApiClient`] does. `None` for a success of the API.
+    pub fn classify_error(&self, call: CallKind, url: &Url) -> Option<ErrorResponse> {
+        let header = |name| self.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let redirect = header(header::LOCATION).filter(|_| (300..400).contains(&self.status));
+        let response = ApiResponse {
+            redirect_host: redirect.and_then(|to| url.join(to).ok()?.host_str().map(str::to_owned)),
+            request_host: url.host_str().map(str::to_owned),
+            content_type: header(header::CONTENT_TYPE).map(str::to_owned),
+            ..ApiResponse::new(self.status, self.body.clone())
+        };
+        ErrorResponse::classify_gate_response(call, &response).or_else(|| {
+            let is_success = (200..300).contains(&self.status);
+            (!is_success).then(|| ErrorResponse::classify_error_response(call, &response))
+        })
+    }
 }
 
 impl fmt::Debug for ProbeResponse {

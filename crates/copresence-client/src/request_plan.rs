@@ -41,6 +41,8 @@ pub(crate) struct LoginPlan {
     pub(crate) username: Username,
     pub(crate) password: Password,
     pub(crate) token_pointer: String,
+    /// The logout, without the session token.
+    pub(crate) logout: Option<CallRoute>,
 }
 
 impl RequestPlan {
@@ -136,27 +138,21 @@ fn plan_login(
     if username.is_empty() || password.is_empty() {
         return Err(SetupError::IncompleteLogin);
     }
-    let LoginRoute { path, method, token_pointer } = route;
+    let LoginRoute { path, method, token_pointer, logout_path } = route;
     if matches!(method, Method::GET | Method::HEAD) {
         return Err(SetupError::LoginMethodWithoutBody(method));
     }
     let token_pointer = check_json_pointer(&token_pointer, "session token")?;
     let headers = api_key_headers(api_key, CallKind::Login)?;
+    let logout_url = logout_path.map(|path| join_endpoint(base_url, &path)).transpose()?;
+    let logout = logout_url.map(|url| CallRoute { method: Method::POST, url, headers: headers.clone() });
     let route = CallRoute { method, url: join_endpoint(base_url, &path)?, headers };
-    Ok(Some(Box::new(LoginPlan { route, username, password, token_pointer })))
+    Ok(Some(Box::new(LoginPlan { route, username, password, token_pointer, logout })))
 }
 
 /// A redactor for all credentials.
 fn credentials_redactor(credentials: &Credentials) -> Redactor {
-    let Credentials { api_key, session_token, login, partner_key } = credentials;
-    let secrets = [
-        api_key.as_ref().map(ApiKey::expose),
-        session_token.as_ref().map(SessionToken::expose),
-        login.as_ref().map(|(username, _)| username.expose()),
-        login.as_ref().map(|(_, password)| password.expose()),
-        partner_key.as_ref().map(PartnerKey::expose),
-    ];
-    Redactor::new(secrets.into_iter().flatten())
+    Redactor::new(credentials.exposed_secrets().into_iter().flatten())
 }
 
 /// Headers that contain only the API key.

@@ -1,6 +1,7 @@
 //! Complete responses, and the classification of error responses.
 
 use crate::exchange::CallKind;
+use crate::gate::{Gate, GateEvidence, GateKind};
 use crate::redact::Redactor;
 use bytes::Bytes;
 use copresence_protocol::{ErrorBody, headers};
@@ -22,21 +23,49 @@ pub struct ApiResponse {
     pub retry_after: Option<Duration>,
     /// The host that a redirect points to. It is not followed.
     pub redirect_host: Option<String>,
+    /// `Content-Type`.
+    pub(crate) content_type: Option<String>,
+    /// The host that was asked.
+    pub(crate) request_host: Option<String>,
     pub(crate) redactor: Redactor,
 }
 
 impl ApiResponse {
     /// A response to a redeem request, as read from a journal.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
-        Self { status, body: body.into(), retry_after: None, redirect_host: None, redactor: Redactor::default() }
+        Self {
+            status,
+            body: body.into(),
+            retry_after: None,
+            redirect_host: None,
+            content_type: None,
+            request_host: None,
+            redactor: Redactor::default(),
+        }
     }
 
-    /// Classifies a response to a redeem request with a status other than 200. Returns `None` for 200.
+    /// Classifies a response to a redeem request with a status other than 200, or that is not of the API. Returns
+    /// `None` for any other 200.
     ///
     /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
     /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
     pub fn classify_redeem_error(&self) -> Option<ErrorResponse> {
-        (self.status != StatusCode::OK.as_u16()).then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
+        ErrorResponse::classify_gate_response(CallKind::Redeem, self).or_else(|| {
+            (self.status != StatusCode::OK.as_u16())
+                .then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
+        })
+    }
+
+    /// The gate that answered in place of the API, if one did.
+    fn detect_gate(&self) -> Option<Gate> {
+        let is_foreign = self.request_host.is_some() && self.redirect_host != self.request_host;
+        Gate::detect_gate(&GateEvidence {
+            status: self.status,
+            content_type: self.content_type.as_deref(),
+            body: &self.body,
+            foreign_redirect_host: self.redirect_host.as_deref().filter(|_| is_foreign),
+            redactor: &self.redactor,
+        })
     }
 }
 
@@ -68,7 +97,11 @@ pub enum ErrorClass {
         /// The host that it points to, if it has one.
         to: Option<String>,
     },
-    /// Any other status, often because of a wrong URL.
+    /// Something between this program and the backend answered in its place.
+    Gate(Gate),
+    /// The server has no such endpoint: 404 or 405, without an error code of the API (101 and the like).
+    NoApi,
+    /// Any other status.
     UnexpectedStatus,
 }
 
@@ -91,8 +124,10 @@ pub struct ErrorResponse {
 impl ErrorResponse {
     /// Classifies a response by the call, the status and the error code.
     pub(crate) fn classify_error_response(call: CallKind, response: &ApiResponse) -> Self {
-        let mut body = ErrorBody::parse(&response.body);
-        body.error = body.error.map(|words| response.redactor.redact_message(&words));
+        if let Some(gate) = Self::classify_gate_response(call, response) {
+            return gate;
+        }
+        let body = Self::parse_masked_error_body(response);
         let class = match response.status {
             401 | 403 => ErrorClass::CredentialsRejected,
             400..=499 if body.code == Some(headers::INVALID_SESSION_CODE) => ErrorClass::CredentialsRejected,
@@ -102,12 +137,32 @@ impl ErrorResponse {
             404 if call == CallKind::Login && body.code == Some(OBJECT_NOT_FOUND_CODE) => {
                 ErrorClass::CredentialsRejected
             }
+            // Web frameworks repeat the status as the error code.
+            status @ (404 | 405) if body.code.is_none_or(|code| code == i64::from(status)) => ErrorClass::NoApi,
             400 if call == CallKind::Redeem => ErrorClass::TokenInactive,
             500..=599 => ErrorClass::ServerError,
             300..=399 => ErrorClass::Redirect { to: response.redirect_host.clone() },
             _ => ErrorClass::UnexpectedStatus,
         };
         Self { call, status: response.status, body, retry_after: response.retry_after, class }
+    }
+
+    /// Classifies a response that does not come from the API: a page or redirect of a gate, or the page of a server
+    /// without such an endpoint. `None` for any other response.
+    pub(crate) fn classify_gate_response(call: CallKind, response: &ApiResponse) -> Option<Self> {
+        // A rate limit is one, whoever sets it.
+        let gate = response.detect_gate().filter(|_| response.status != 429)?;
+        let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == GateKind::Page;
+        let class = if is_missing_page { ErrorClass::NoApi } else { ErrorClass::Gate(gate) };
+        let (status, retry_after) = (response.status, response.retry_after);
+        Some(Self { call, status, body: Self::parse_masked_error_body(response), retry_after, class })
+    }
+
+    /// The error code and message of the backend, with known secrets masked.
+    fn parse_masked_error_body(response: &ApiResponse) -> ErrorBody {
+        let mut body = ErrorBody::parse(&response.body);
+        body.error = body.error.map(|words| response.redactor.redact_message(&words));
+        body
     }
 
     /// Whether the same request may succeed with a new session token: the credentials were rejected with 401, 403
@@ -132,11 +187,16 @@ impl fmt::Display for ErrorResponse {
             ErrorClass::Redirect { to: None } => {
                 write!(f, "the backend redirected {call}, and redirects are not followed")?;
             }
+            ErrorClass::Gate(gate) => write!(f, "{gate} in response to {call}")?,
+            ErrorClass::NoApi => write!(f, "there is no API at this address: the server does not know {call}")?,
             ErrorClass::UnexpectedStatus => write!(f, "the backend sent an unexpected response to {call}")?,
         }
         write!(f, " (status {}", self.status)?;
         if let Some(code) = self.body.code {
             write!(f, ", code {code}")?;
+        }
+        if let ErrorClass::Gate(Gate { title: Some(title), .. }) = &self.class {
+            write!(f, ", “{title}”")?;
         }
         match &self.body.error {
             Some(words) => write!(f, ": {words})"),
@@ -161,19 +221,47 @@ mod tests {
             (CallKind::Redeem, 400, "", ErrorClass::TokenInactive),
             (CallKind::Redeem, 400, invalid_session, ErrorClass::CredentialsRejected),
             (CallKind::Redeem, 403, "", ErrorClass::CredentialsRejected),
-            (CallKind::Redeem, 404, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Redeem, 404, "", ErrorClass::NoApi),
+            (CallKind::Redeem, 404, "<html>Not Found</html>", ErrorClass::NoApi),
+            (CallKind::Redeem, 404, wrong_login, ErrorClass::UnexpectedStatus),
             (CallKind::Redeem, 202, "", ErrorClass::UnexpectedStatus),
             (CallKind::Generate, 400, "", ErrorClass::CredentialsRejected),
-            (CallKind::Generate, 404, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Generate, 404, r#"{"detail":"Not Found"}"#, ErrorClass::NoApi),
+            (CallKind::Generate, 404, r#"{"code":404,"error":"not found"}"#, ErrorClass::NoApi),
+            (CallKind::Generate, 429, "<html>", ErrorClass::RateLimited),
             (CallKind::Generate, 429, "", ErrorClass::RateLimited),
             (CallKind::Generate, 503, invalid_session, ErrorClass::ServerError),
             (CallKind::Generate, 302, "", ErrorClass::Redirect { to: None }),
             (CallKind::Login, 400, wrong_login, ErrorClass::CredentialsRejected),
             (CallKind::Login, 404, wrong_login, ErrorClass::CredentialsRejected),
-            (CallKind::Login, 404, "", ErrorClass::UnexpectedStatus),
+            (CallKind::Login, 404, "", ErrorClass::NoApi),
         ] {
             assert_eq!(class(call, status, body), expected, "{call} {status} {body}");
         }
+    }
+
+    #[test]
+    fn a_page_with_status_400_does_not_say_that_the_token_is_inactive() {
+        let page = "<html><title>400 The plain HTTP request was sent to HTTPS port</title>";
+        let refusal = ApiResponse::new(400, page).classify_redeem_error().expect("an error");
+        assert!(matches!(refusal.class, ErrorClass::Gate(_)), "{refusal:?}");
+        assert_eq!(
+            refusal.to_string(),
+            "a gate in between answered with an HTML page in response to redeem (status 400, “400 The plain HTTP \
+             request was sent to HTTPS port”)"
+        );
+    }
+
+    #[test]
+    fn a_redirect_to_another_host_is_a_login_of_the_network() {
+        let to = |host: &str| ApiResponse {
+            redirect_host: Some(host.to_owned()),
+            request_host: Some("api.test".to_owned()),
+            ..ApiResponse::new(302, "")
+        };
+        let class = |response: ApiResponse| response.classify_redeem_error().expect("an error").class;
+        assert!(matches!(class(to("login.hotel.test")), ErrorClass::Gate(gate) if gate.proves_not_forwarded()));
+        assert_eq!(class(to("api.test")), ErrorClass::Redirect { to: Some("api.test".to_owned()) });
     }
 
     #[test]

@@ -147,6 +147,11 @@ impl HttpTransport {
             body,
             retry_after: parse_retry_after(response.headers(), SystemTime::now()),
             redirect_host: redirect_target(&response).and_then(|url| url.host_str().map(str::to_owned)),
+            content_type: response
+                .headers()
+                .get(header::CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok().map(str::to_owned)),
+            request_host: response.url().host_str().map(str::to_owned),
             redactor,
         })
     }

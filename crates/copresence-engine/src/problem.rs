@@ -2,7 +2,7 @@
 //!
 //! The codes of outcomes and failures come from `copresence_visit`; a test checks that this table has them all.
 
-use copresence_client::SetupError;
+use copresence_client::{ApiClient, SetupError};
 use copresence_credentials::KeychainError;
 use copresence_visit::Outcome;
 use serde::Serialize;
@@ -54,14 +54,14 @@ const MESSAGES: &[MessageRow] = &[
         "credentials_refused",
         "This console is not set up yet. Please tell the staff.",
         "The backend refused the credentials.",
-        "Check the API key and the login with `copresence credentials status`, set them again with `copresence credentials set`",
+        "Check them with `copresence credentials status --profile NAME`, and set them again with `copresence credentials set --profile NAME`",
         false,
     ),
     message_row(
         "credentials_missing",
         "This console is not set up yet. Please tell the staff.",
         "Credentials are missing.",
-        "Set them with `copresence credentials set`, or in the environment for CI",
+        "Set them with `copresence credentials set --profile NAME`, or in the environment for CI",
         false,
     ),
     message_row(
@@ -121,6 +121,20 @@ const MESSAGES: &[MessageRow] = &[
         true,
     ),
     message_row(
+        "gate",
+        "This network does not let us through to the avatar service. Please tell the staff.",
+        "Something between this machine and the backend answers in its place.",
+        "Open the profile's `api_url` in a browser on this machine: log in if the network or proxy asks for it, or have the host allowed in the proxy or firewall",
+        true,
+    ),
+    message_row(
+        "no_api",
+        "This console is not set up yet. Please tell the staff.",
+        "There is no API at this address.",
+        "Check the path of the profile's `api_url` (or the partner's URLs); `copresence doctor` tries them",
+        true,
+    ),
+    message_row(
         "protocol_broken",
         "The avatar service gave an answer that we do not understand.",
         "The backend broke the protocol.",
@@ -130,7 +144,7 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "possibly_consumed",
         "The connection dropped at the wrong moment. Please start again.",
-        "A redeem was sent, its answer never arrived complete, and the token is now refused: the avatar may have been consumed.",
+        "A redeem was sent, no answer said what came of it, and the token is now refused: the avatar may have been consumed.",
         "The evidence is in `copresence history show`; the visitor needs a new code",
         true,
     ),
@@ -289,6 +303,15 @@ pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
 /// The problem of an outcome.
 pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
     problem_for_code(outcome.code(), outcome.detail_for_operator())
+}
+
+/// The problem of an outcome, with what can be done about the credentials in use if the backend refused them.
+pub fn problem_for_outcome_of_client(outcome: &Outcome, api: &ApiClient) -> Problem {
+    let problem = problem_for_outcome(outcome);
+    match (outcome, api.remedy_if_refused()) {
+        (Outcome::CredentialsRefused(_), Some(remedy)) => Problem { hint: remedy.to_owned(), ..problem },
+        _ => problem,
+    }
 }
 
 /// The error code of a client that cannot be made.

@@ -55,7 +55,7 @@ impl BackendTarget {
     ) -> Result<(Self, Option<KeychainError>), BackendTargetError> {
         let target = Self::target_without_credentials(profile)?;
         let found = credentials::find_credentials(profile, credential_store, env)?;
-        let credentials = credentials::to_client_credentials(&found);
+        let credentials = credentials::to_client_credentials(profile, &found);
         Ok((Self { credentials, ..target }, found.keychain_error))
     }
 

@@ -12,6 +12,8 @@ pub enum MachineEvent {
     Started,
     /// An Export Token was issued and journalled, and its link fits a QR code.
     TokenIssued(ExportToken),
+    /// The login that precedes the request for a token failed, so no token was requested.
+    LoginFailed(VisitStepFailure),
     /// The request for a token failed.
     IssueFailed(VisitStepFailure),
     /// The time of the last [`MachineEffect::Wait`] has come.
@@ -100,10 +102,17 @@ pub enum VisitStepFailureKind {
     Unanswered,
     /// 429.
     Busy,
-    /// 5xx from the backend itself. Spec: "500 Internal Server Error – Internal server error".
+    /// 5xx, from the backend or a gateway. It does not say whether the request took effect before it failed.
+    /// Spec: "500 Internal Server Error – Internal server error".
     BackendFailing,
-    /// 502 or 504: a gateway lost the backend's response, whatever it was.
-    GatewayLostAnswer,
+    /// A page of something between this program and the backend (a proxy, firewall or captive portal) instead of an
+    /// answer of the API. It does not say whether the request reached the backend: some gates replace the response.
+    Gate,
+    /// As [`VisitStepFailureKind::Gate`], with proof that the request was not forwarded: a proxy or network asks for a
+    /// login (407, 511), or redirects to another host.
+    GateNotPassed,
+    /// The server has no such endpoint (404, 405): `api_url` names something else than the API.
+    NoApi,
     /// 401, 403, or Parse code 209, after a new login was tried where possible.
     CredentialsRefused,
     /// A whole response that violates the specification, or a status that it does not list.
@@ -116,12 +125,14 @@ pub enum VisitStepFailureKind {
 
 impl VisitStepFailureKind {
     /// Every class.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NeverSent,
         Self::Unanswered,
         Self::Busy,
         Self::BackendFailing,
-        Self::GatewayLostAnswer,
+        Self::Gate,
+        Self::GateNotPassed,
+        Self::NoApi,
         Self::CredentialsRefused,
         Self::ProtocolViolation,
         Self::Storage,
@@ -134,7 +145,9 @@ impl VisitStepFailureKind {
             Self::NeverSent => "backend_unreachable",
             Self::Unanswered => "answer_lost",
             Self::Busy => "backend_busy",
-            Self::BackendFailing | Self::GatewayLostAnswer => "backend_failing",
+            Self::BackendFailing => "backend_failing",
+            Self::Gate | Self::GateNotPassed => "gate",
+            Self::NoApi => "no_api",
             Self::CredentialsRefused => "credentials_refused",
             Self::ProtocolViolation => "protocol_broken",
             Self::Storage => "storage_failed",
@@ -142,12 +155,19 @@ impl VisitStepFailureKind {
         }
     }
 
-    /// Whether the lost response may be the one that spent the token.
+    /// Whether a redeem with this failure may have spent the token.
     ///
     /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
-    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received.
-    pub(crate) fn may_hide_delivery(self) -> bool {
-        matches!(self, Self::Unanswered | Self::GatewayLostAnswer)
+    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received. A backend may
+    /// fail (5xx) after it spent the token, and a gate may replace the backend's response by a page. Only a request
+    /// that was not sent or not forwarded certainly spent nothing, and an answer of the API itself (429, 401, 403).
+    pub fn may_hide_delivery(self) -> bool {
+        matches!(self, Self::Unanswered | Self::BackendFailing | Self::Gate | Self::NoApi)
+    }
+
+    /// Whether a request for a token with this failure may have issued one that was not received.
+    pub fn may_hide_token(self) -> bool {
+        matches!(self, Self::Unanswered | Self::BackendFailing)
     }
 }
 

@@ -31,6 +31,10 @@ pub enum Outcome {
     Unreachable(String),
     /// The backend kept failing until patience ran out.
     BackendFailing(String),
+    /// Something between this program and the backend answered in its place until patience ran out.
+    Gate(String),
+    /// The server at the profile's URL does not have the API.
+    NoApi(String),
     /// Our own data folder could not be written, so no request was sent.
     StorageFailed(String),
     /// Our own disk is full, or has too little space for an avatar, so no request was sent.
@@ -93,6 +97,8 @@ impl Outcome {
             Self::AvatarFailed,
             Self::Unreachable(words()),
             Self::BackendFailing(words()),
+            Self::Gate(words()),
+            Self::NoApi(words()),
             Self::StorageFailed(words()),
             Self::DiskFull(words()),
             Self::TokenAbandoned(words()),
@@ -117,6 +123,8 @@ impl Outcome {
             Self::AvatarFailed => "avatar_failed",
             Self::Unreachable(_) => "backend_unreachable",
             Self::BackendFailing(_) => "backend_failing",
+            Self::Gate(_) => "gate",
+            Self::NoApi(_) => "no_api",
             Self::SavedUntilStorageFailed(_) | Self::StorageFailed(_) => "storage_failed",
             Self::DownloadInterrupted(_) => "download_interrupted",
             Self::TimedOut => "timed_out",
@@ -129,11 +137,11 @@ impl Outcome {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Saved => 0,
-            Self::StorageFailed(_) | Self::DiskFull(_) => 2,
+            Self::StorageFailed(_) | Self::DiskFull(_) | Self::NoApi(_) => 2,
             Self::CredentialsRefused(_) => 3,
             Self::TokenRefused { .. } | Self::TokenAbandoned(_) => 4,
             Self::AvatarFailed => 5,
-            Self::Unreachable(_) | Self::BackendFailing(_) | Self::DownloadInterrupted(_) => 6,
+            Self::Unreachable(_) | Self::BackendFailing(_) | Self::Gate(_) | Self::DownloadInterrupted(_) => 6,
             Self::SavedInPart(_) | Self::SavedUntilDiskFull(_) | Self::SavedUntilStorageFailed(_) => 7,
             Self::TimedOut => 8,
             Self::SavedWithViolation(_) | Self::ProtocolViolation(_) => 9,
@@ -167,6 +175,8 @@ impl Outcome {
             | Self::CredentialsRefused(words)
             | Self::Unreachable(words)
             | Self::BackendFailing(words)
+            | Self::Gate(words)
+            | Self::NoApi(words)
             | Self::ProtocolViolation(words)
             | Self::StorageFailed(words)
             | Self::PossiblyConsumed(words) => Some(words),

@@ -146,6 +146,10 @@ export interface Messages {
   'problem-backend-busy.do': null;
   'problem-backend-failing': null;
   'problem-backend-failing.do': null;
+  'problem-gate': null;
+  'problem-gate.do': null;
+  'problem-no-api': null;
+  'problem-no-api.do': null;
   'problem-protocol-broken': null;
   'problem-protocol-broken.do': null;
   'problem-possibly-consumed': null;

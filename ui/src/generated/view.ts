@@ -539,7 +539,7 @@ value: string, } | { "kind": "remove_credential",
 /**
  * As in [`CredentialView::slot`].
  */
-slot: string, } | { "kind": "unlock_keychain" } | { "kind": "set_scenario", 
+slot: string, } | { "kind": "retry_credentials" } | { "kind": "unlock_keychain" } | { "kind": "set_scenario", 
 /**
  * As in [`SandboxView::scenarios`].
  */

@@ -1,6 +1,6 @@
 //! The backend of new visits, which an operator may change while others run.
 
-use crate::view::BackendView;
+use crate::view::{BackendView, Problem};
 use copresence_client::{ApiClient, NoRecorder, SetupError};
 use copresence_engine::profile::Profile;
 use copresence_engine::setup::BackendTarget;
@@ -33,11 +33,31 @@ impl BackendConfig {
 pub(super) struct ActiveBackend {
     pub(super) config: BackendConfig,
     api: OnceLock<ApiClient>,
+    /// The refusal of the credentials. No visit starts with them again.
+    refusal: OnceLock<Problem>,
 }
 
 impl ActiveBackend {
     pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
-        Arc::new(Self { config: backend_config, api: OnceLock::new() })
+        Arc::new(Self { config: backend_config, api: OnceLock::new(), refusal: OnceLock::new() })
+    }
+
+    /// Remembers that the backend refused the credentials. Each further login could lock the account.
+    pub(super) fn set_refusal(&self, problem: Problem) {
+        // The first one stays.
+        _ = self.refusal.set(problem);
+    }
+
+    /// Why no visit starts here, if the backend refused the credentials.
+    pub(super) fn refusal(&self) -> Option<&Problem> {
+        self.refusal.get()
+    }
+
+    /// Logs out the session of its visits, if there is one.
+    pub(super) async fn log_out(&self) {
+        if let Some(api) = self.api.get() {
+            api.log_out().await;
+        }
     }
 
     /// Its endpoints; created for the first visit. Blocks while HTTP clients are built.

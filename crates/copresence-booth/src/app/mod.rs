@@ -141,16 +141,25 @@ impl Kiosk {
         self.publish_snapshot(&mut state);
     }
 
-    /// Uses this backend for new visits. Running visits keep theirs.
+    /// Uses this backend for new visits. Running visits keep theirs; one that still needs a session logs in again.
+    /// Opens a booth that was closed because the backend refused the credentials.
     pub fn set_backend(&self, backend_config: BackendConfig) {
         let mut state = self.lock_state();
-        state.active_backend = ActiveBackend::new(backend_config);
+        let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
         self.publish_snapshot(&mut state);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.tasks.spawn_on(async move { earlier.log_out().await }, &runtime);
+        }
     }
 
     /// The backend of new visits.
     pub fn backend_config(&self) -> BackendConfig {
         self.lock_state().active_backend.config.clone()
+    }
+
+    /// Whether the backend refused the credentials in use, so that the booth is closed until they change.
+    pub fn has_refused_credentials(&self) -> bool {
+        self.lock_state().active_backend.refusal().is_some()
     }
 
     /// The running visits, on the screen or in the background.
@@ -258,7 +267,7 @@ impl Kiosk {
     /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
     /// closed or a visit goes on.
     fn start_or_ask_consent(&self, state: &mut KioskState) {
-        if state.is_screen_free_for_visit() && state.booth_settings.closed.is_none() {
+        if state.is_screen_free_for_visit() && state.closed_reason().is_none() {
             self.leave_shown_visit(state);
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
@@ -274,7 +283,9 @@ impl Kiosk {
             ShownScreen::Consent(texts) => texts.language_with_exact_text(to).map(str::to_owned),
             _ => None,
         };
-        if let Some(language) = language {
+        if let Some(language) = language
+            && state.closed_reason().is_none()
+        {
             tracing::info!(language, "the visitor agreed to what is shown before the code");
             self.show_and_spawn_visit(state);
         }
@@ -286,8 +297,13 @@ impl Kiosk {
         let has_its_code =
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
-            self.leave_shown_visit(state);
-            self.show_and_spawn_visit(state);
+            if state.closed_reason().is_none() {
+                self.leave_shown_visit(state);
+                self.show_and_spawn_visit(state);
+            } else if state.is_screen_free_for_visit() {
+                // The first screen says that the booth is closed.
+                self.leave_shown_visit(state);
+            }
         }
     }
 
@@ -368,6 +384,8 @@ impl Kiosk {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        let backend = self.lock_state().active_backend.clone();
+        backend.log_out().await;
         // The process may end without dropping the journal, and a cancelled redeem is only queued.
         if let Err(error) = self.setup.data_store.journal.flush_queued_writes().await {
             tracing::error!(%error, "the journal could not be flushed");
@@ -502,7 +520,7 @@ impl Kiosk {
     fn publish_snapshot(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_or_active_backend().config.to_backend_view();
-        let booth = state.booth_settings.clone();
+        let booth = BoothView { closed: state.closed_reason().cloned(), ..state.booth_settings.clone() };
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
             if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {

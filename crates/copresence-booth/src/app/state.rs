@@ -95,6 +95,12 @@ impl KioskState {
             .collect()
     }
 
+    /// Why no visit can start, if the booth is closed: what the operator's settings say, or the refusal of the
+    /// credentials.
+    pub(super) fn closed_reason(&self) -> Option<&Problem> {
+        self.booth_settings.closed.as_ref().or_else(|| self.active_backend.refusal())
+    }
+
     /// Whether no visit is on the screen, or only one that has ended.
     pub(super) fn is_screen_free_for_visit(&self) -> bool {
         self.shown_visit().is_none_or(|(_, active_visit)| active_visit.screen_state.has_ended())
@@ -128,6 +134,13 @@ impl KioskState {
             self.last_problem = Some((event.at, Problem { operator: message.clone(), ..words }));
         }
         if let Some(active_visit) = self.visits.get_mut(&event.visit) {
+            if let EventKind::Ended { code, message, .. } = &event.kind
+                && code == "credentials_refused"
+            {
+                let hint = "The booth opens when the credentials change; *Try again* in the panel tries the same ones";
+                let words = problem_for_code(code, None);
+                active_visit.backend.set_refusal(Problem { operator: message.clone(), hint: hint.to_owned(), ..words });
+            }
             active_visit.screen_state.apply_event(event);
         }
         self.drop_ended_visits();

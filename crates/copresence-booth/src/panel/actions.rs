@@ -77,6 +77,7 @@ impl Panel {
                 self.reopen_backend_with_credentials()?;
                 removed.map_err(|error| problem_for_keychain_error(&error))?;
             }
+            PanelAction::RetryCredentials => self.reopen_backend_with_credentials()?,
             PanelAction::UnlockKeychain => {
                 sources
                     .credential_store

@@ -50,7 +50,8 @@ impl BackendSources {
         let target = BackendTarget::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
         let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
             Ok(found) => {
-                let target = BackendTarget { credentials: credentials::to_client_credentials(&found), ..target };
+                let target =
+                    BackendTarget { credentials: credentials::to_client_credentials(&profile, &found), ..target };
                 let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
                 let closed = missing.map(|error| match &found.keychain_error {
                     Some(keychain) => unreadable_credentials_problem(keychain),

@@ -199,9 +199,10 @@ impl Panel {
         }
     }
 
-    /// Reopens a closed booth if its backend can be opened now.
+    /// Reopens a closed booth if its backend can be opened now. One whose credentials were refused needs others.
     pub async fn reopen_booth_if_possible(&self) {
-        if self.lock_requested_profile().closed_reason.is_none() {
+        let are_credentials_refused = self.0.kiosk.has_refused_credentials();
+        if self.lock_requested_profile().closed_reason.is_none() && !are_credentials_refused {
             return;
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
@@ -209,7 +210,13 @@ impl Panel {
         let name = self.lock_requested_profile().profile.clone();
         let Ok(Ok(opened)) = run_blocking(move || panel.open_backend_by_name(&name)).await else { return };
         // A profile that exists again may still lack credentials. They can be entered once it is in use.
-        let another = opened.backend.profile.name != self.0.kiosk.backend_config().profile.name;
+        let in_use = self.0.kiosk.backend_config();
+        let another = opened.backend.profile.name != in_use.profile.name;
+        // Refused credentials are not tried again by the program: that could lock the account.
+        let credentials = &opened.backend.target.credentials;
+        if are_credentials_refused && !another && in_use.target.credentials.has_same_secrets(credentials) {
+            return;
+        }
         if opened.closed_reason.is_none() || another {
             tracing::info!(profile = opened.backend.profile.name, "the closed booth's backend can be opened now");
             self.activate_backend(opened);

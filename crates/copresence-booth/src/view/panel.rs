@@ -187,6 +187,8 @@ pub enum PanelAction {
         /// As in [`CredentialView::slot`].
         slot: String,
     },
+    /// Reads the credentials again and opens the booth, also if they are those that the backend refused.
+    RetryCredentials,
     /// Lets the system prompt the person at the screen to unlock the keychain.
     UnlockKeychain,
     /// Sets the sandbox's scenario for new tokens.

@@ -12,4 +12,5 @@ mod earlier_visits;
 #[path = "../../../copresence-engine/tests/visits/fixture.rs"]
 mod fixture;
 mod inspector;
+mod refused_credentials;
 mod window;

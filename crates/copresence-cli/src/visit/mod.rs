@@ -94,6 +94,7 @@ async fn run_prepared_visit(
         None => Arc::new(NoRecorder),
     };
     let api = target.api_client(profile, recorder)?;
+    let session = api.clone();
     let overrides = VisitOverrides {
         out_dir: Some(surroundings.out.clone()),
         timeout: options.timeout,
@@ -106,6 +107,7 @@ async fn run_prepared_visit(
     let ended =
         run_visit(config, data_store.visit_context(api, Clock::default(), event_sink), surroundings.stopping.clone())
             .await;
+    session.log_out().await;
     if let Some(har) = surroundings.har {
         har.write_har_archive();
     }

@@ -63,7 +63,7 @@ fn a_payload_is_required() {
 
 #[test]
 fn a_response_is_json() {
-    expect_violation(Reply::Complete(200, b"<html>hello</html>".to_vec()), "JSON");
+    expect_violation(Reply::Complete(200, b"hello".to_vec()), "JSON");
     expect_violation(Reply::Complete(200, Vec::new()), "redeemExportToken");
     expect_violation(Reply::json(200, &json!([])), "redeemExportToken");
 }

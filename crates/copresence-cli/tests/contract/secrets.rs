@@ -89,11 +89,11 @@ fn no_secret_is_written_anywhere() {
     }
 }
 
-fn echo_replies(text: &str) -> Vec<Reply> {
+fn echo_replies(status: u16, text: &str) -> Vec<Reply> {
     vec![
-        Reply::json(500, &json!({"code": 1, "error": text})),
-        Reply::Complete(500, format!("<html>{text}</html>").into_bytes()),
-        Reply::WithHeader(500, ("X-Debug", text.replace('ü', "u")), text.as_bytes().to_vec()),
+        Reply::json(status, &json!({"code": 1, "error": text})),
+        Reply::Complete(status, format!("<html><title>{text}</title>{text}</html>").into_bytes()),
+        Reply::WithHeader(status, ("X-Debug", text.replace('ü', "u")), text.as_bytes().to_vec()),
     ]
 }
 
@@ -101,8 +101,9 @@ fn echo_replies(text: &str) -> Vec<Reply> {
 fn secrets_that_a_backend_echoes_are_not_written() {
     // The responses echo all secrets in the body and in a header.
     let echo = format!("key {API_KEY}, session {SESSION_TOKEN}, user {USERNAME}, pass {PASSWORD}");
-    let mut generate = echo_replies(&echo);
-    let mut redeem = echo_replies(&format!("key {API_KEY}"));
+    // A 429 issues no token, so it may be repeated often.
+    let mut generate = echo_replies(429, &echo);
+    let mut redeem = echo_replies(500, &format!("key {API_KEY}"));
     redeem.push(Reply::Urls);
     generate.extend(BackendScript::default().generate);
     let assets = vec![Asset::glb(), Asset::new("fbx", zip()).with_url_behavior(UrlBehavior::Refuses(410))];
@@ -116,7 +117,7 @@ fn secrets_that_a_backend_echoes_are_not_written() {
 
 #[test]
 fn a_session_token_of_a_login_is_masked_in_later_responses() {
-    let mut redeem = echo_replies(&format!("session {SESSION_TOKEN}"));
+    let mut redeem = echo_replies(500, &format!("session {SESSION_TOKEN}"));
     redeem.push(Reply::Urls);
     let backend = Backend::start(BackendScript { redeem, ..BackendScript::default() });
     let home = TestHome::new();

@@ -122,15 +122,100 @@ async fn other_errors_of_generate_are_not_retried() {
     }
 }
 
+/// The refusal, gate or failure with which the login ended.
+fn login_failure(error: CallError) -> copresence_client::ErrorResponse {
+    let CallError::LoginFailed(inner) = error else { panic!("{error}") };
+    let CallError::ErrorResponse(refusal) = *inner else { panic!("{inner}") };
+    assert_eq!(refusal.call, CallKind::Login);
+    refusal
+}
+
 #[tokio::test]
-async fn a_rejected_login_is_reported_as_such() {
+async fn a_wrong_password_is_sent_once_and_the_backends_words_are_kept() {
     let server = MockServer::start().await;
     mount_response(&server, login_request(), 404, json!({ "code": 101, "error": "Invalid username/password." }), 1)
         .await;
-    let error = api(server_url(&server, ""), with_login()).generate_token().await.expect_err("refused");
-    let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
-    assert_eq!((refusal.call, &refusal.class), (CallKind::Login, &ErrorClass::CredentialsRejected));
-    assert!(error.to_string().contains("rejected the credentials of login"), "{error}");
+    let api = api(server_url(&server, ""), with_login());
+    for _ in 0..3 {
+        let refusal = login_failure(api.clone().generate_token().await.expect_err("refused"));
+        assert_eq!(refusal.class, ErrorClass::CredentialsRejected);
+        assert_eq!(
+            refusal.to_string(),
+            "the backend rejected the credentials of login (status 404, code 101: Invalid username/password.)"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_was_not_refused_is_repeated() {
+    for (status, body) in [(502, "<html><title>502 Bad Gateway</title>"), (503, ""), (403, "<html>"), (200, "<html>")] {
+        let server = MockServer::start().await;
+        login_request()
+            .respond_with(ResponseTemplate::new(status).set_body_string(body))
+            .up_to_n_times(1)
+            .expect(1)
+            .mount(&server)
+            .await;
+        mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+        mount_response(&server, generate_request("r:new"), 200, json!({ "token": TOKEN }), 1).await;
+        let api = api(server_url(&server, ""), with_login());
+        let failure = login_failure(api.generate_token().await.expect_err("it fails"));
+        assert_eq!(failure.class == ErrorClass::ServerError, body.is_empty(), "{failure}");
+        assert_eq!(api.generate_token().await.expect("a token"), token());
+    }
+}
+
+#[tokio::test]
+async fn a_run_logs_in_once_and_logs_that_session_out() {
+    let server = MockServer::start().await;
+    mount_response(&server, login_request(), 200, json!({ "sessionToken": "r:new" }), 1).await;
+    mount_response(&server, generate_request("r:new"), 200, json!({ "token": TOKEN }), 20).await;
+    let logout = Mock::given(method("POST"))
+        .and(path("/logout"))
+        .and(header("x-copresence-rest-api-key", API_KEY))
+        .and(header("x-copresence-session-token", "r:new"));
+    mount_response(&server, logout, 500, json!({}), 1).await;
+    let mut backend = Backend::copresence_backend_from_url(server_url(&server, ""));
+    backend.login_route.logout_path = Some("logout".to_owned());
+    let api = recorded_api(backend.clone(), with_login(), Arc::new(NoRecorder));
+    // Nothing to log out yet.
+    api.log_out().await;
+    for _ in 0..20 {
+        api.clone().generate_token().await.expect("a token");
+    }
+    api.log_out().await;
+    api.log_out().await;
+    // A session token that somebody else logged in is left alone.
+    let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
+    recorded_api(backend, credentials, Arc::new(NoRecorder)).log_out().await;
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_an_answer_is_a_gates() {
+    let portal = "<!doctype html><title>Hotel Wi-Fi</title>";
+    let named = |error: CallError| {
+        let CallError::ErrorResponse(refusal) = &error else { panic!("{error}") };
+        assert!(matches!(refusal.class, ErrorClass::Gate(_)), "{error}");
+        error.to_string()
+    };
+    for status in [200, 401, 403, 500] {
+        let server = MockServer::start().await;
+        let reply = ResponseTemplate::new(status).set_body_raw(portal, "text/html");
+        Mock::given(path("/generateExportToken")).respond_with(reply.clone()).expect(1).mount(&server).await;
+        Mock::given(path("/redeemExportToken")).respond_with(reply).expect(1).mount(&server).await;
+        // With a login, because a 401 of the backend would mean that the session is over.
+        let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
+        let api = api(server_url(&server, ""), credentials);
+        let words = named(api.generate_token().await.expect_err("a page"));
+        assert!(words.contains(&format!("status {status}")) && words.contains("“Hotel Wi-Fi”"), "{words}");
+        let page = api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("an error");
+        assert!(matches!(page.class, ErrorClass::Gate(gate) if !gate.proves_not_forwarded()), "{status}");
+    }
+    let server = MockServer::start().await;
+    let moved = ResponseTemplate::new(302).insert_header("location", "http://login.hotel.test/?back=1");
+    Mock::given(path("/generateExportToken")).respond_with(moved).expect(1).mount(&server).await;
+    let words = named(api(server_url(&server, ""), with_session()).generate_token().await.expect_err("a redirect"));
+    assert!(words.contains("this network asks for a login") && words.contains("login.hotel.test"), "{words}");
 }
 
 #[tokio::test]
@@ -145,6 +230,7 @@ async fn the_login_uses_the_configured_route() {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
         token_pointer: "/data/session".to_owned(),
+        logout_path: None,
     };
     let api = recorded_api(backend, with_login(), Arc::new(NoRecorder));
     assert_eq!(api.generate_token().await.expect("a token"), token());

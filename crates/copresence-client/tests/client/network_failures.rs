@@ -2,8 +2,8 @@
 
 use crate::support::{RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY, NoRecorder,
-    ResponseLossKind, Timeouts,
+    ApiClient, Backend, CallError, ConnectError, ConnectErrorKind, ErrorClass, GateKind, LostResponse, MAX_BODY,
+    NoRecorder, ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +144,8 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
         let server = RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
         let refusal = api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("a refusal");
-        assert_eq!(refusal.class, ErrorClass::Redirect { to: Some("localhost".to_owned()) });
+        let ErrorClass::Gate(gate) = &refusal.class else { panic!("{refusal}") };
+        assert_eq!(gate.kind, GateKind::NetworkLogin { redirect_to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
         assert!(matches!(api.generate_token().await, Err(CallError::ErrorResponse(_))));
         assert_eq!(server.heads().len(), 2);
@@ -160,7 +161,8 @@ async fn a_refused_connection_is_reported_as_never_sent() {
         let api = api(base.clone(), credentials);
         for error in [api.redeem_token(&token()).await.map(drop), api.generate_token().await.map(drop)] {
             let error = error.expect_err("no server");
-            let CallError::NeverSent(cause) = &error else { panic!("{error}") };
+            let inner = if let CallError::LoginFailed(inner) = &error { inner } else { &error };
+            let CallError::NeverSent(cause) = inner else { panic!("{error}") };
             assert_eq!(cause.kind, ConnectErrorKind::ConnectionRefused);
             assert!(!error.to_string().contains("127.0.0.1/"), "{error}");
         }

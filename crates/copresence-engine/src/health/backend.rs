@@ -5,7 +5,9 @@ use super::{PartHealth, bad_part_health, doubtful_part_health, good_part_health,
 use crate::profile::Profile;
 use crate::setup::BackendTarget;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
-use copresence_client::{CallError, CallKind, ConnectErrorKind, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{
+    CallError, CallKind, ConnectErrorKind, ErrorClass, GateKind, RedeemRoute, Timeouts, TokenSource,
+};
 use http::{Method, header};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -21,8 +23,8 @@ const PROBE_TIMEOUTS: Timeouts = Timeouts {
     total: Duration::from_secs(10),
 };
 
-/// Checks the backend, the partner's hosts if there are any, and the clock. Sends one `HEAD` per host, without
-/// credentials.
+/// Checks the backend, the partner's hosts if there are any, and the clock. Sends one request per host, without
+/// credentials and without an Export Token: a `GET` of the redeem endpoint, which the API refuses, or a `HEAD`.
 pub async fn check_backend_and_clock(
     profile: &Profile,
     target: &BackendTarget,
@@ -30,48 +32,66 @@ pub async fn check_backend_and_clock(
 ) -> Vec<PartHealth> {
     let mut views = Vec::new();
     let mut dates = Vec::new();
-    for (part, url) in hosts_to_probe(profile, target) {
+    for HostProbe { part, url, method } in hosts_to_probe(profile, target) {
         let before = now();
-        let result = send_head_request(&url).await;
+        let result = send_probe_request(&url, method.clone()).await;
         let after = now();
         if let Ok(reply) = &result
             && let Some(date) = parse_date_header(reply)
         {
             dates.push(clock_offset_secs(date, before, after));
         }
-        views.push(health_of_probe(part, &url, &result));
+        views.push(health_of_probe(part, &url, &method, &result));
     }
     views.push(health_of_clock(&dates, target.is_embedded_sandbox));
     views
 }
 
+/// The request that shows whether a host answers.
+struct HostProbe {
+    part: &'static str,
+    url: Url,
+    /// `GET` for the redeem endpoint, whose answer also shows whether it is the API that answers; otherwise `HEAD`.
+    method: Method,
+}
+
 /// The hosts to probe, each once.
-fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<(&'static str, Url)> {
-    let mut hosts = vec![(part::BACKEND, target.api_url.clone())];
+fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<HostProbe> {
+    let routes = target.api_routes(profile);
+    let head = |part, url: &Url| HostProbe { part, url: url.clone(), method: Method::HEAD };
+    let mut hosts = match &profile.redeem_route {
+        RedeemRoute::Vendor => match routes.endpoint_url_from_path(copresence_protocol::headers::REDEEM_PATH) {
+            Ok(url) => vec![HostProbe { part: part::BACKEND, url, method: Method::GET }],
+            Err(_) => vec![head(part::BACKEND, &target.api_url)],
+        },
+        RedeemRoute::Partner { url, .. } => {
+            let redeem = HostProbe { part: part::PARTNER, url: url.clone(), method: Method::GET };
+            // Without a URL of its own, the backend is the partner's.
+            let backend = profile.api_url.as_ref().filter(|backend| backend.origin() != url.origin());
+            backend.map(|backend| head(part::BACKEND, backend)).into_iter().chain([redeem]).collect()
+        }
+    };
     if let TokenSource::Partner(partner) = &profile.token_source {
-        hosts.push((part::PARTNER, partner.url.clone()));
-    }
-    if let RedeemRoute::Partner { url, .. } = &profile.redeem_route {
-        hosts.push((part::PARTNER, url.clone()));
+        hosts.push(head(part::PARTNER, &partner.url));
     }
     let mut origins = Vec::new();
-    hosts.retain(|(_, url)| {
-        let new = !origins.contains(&url.origin());
-        origins.push(url.origin());
+    hosts.retain(|host| {
+        let new = !origins.contains(&host.url.origin());
+        origins.push(host.url.origin());
         new
     });
     hosts
 }
 
-/// Sends one `HEAD` without credentials. Any HTTP response is a success; errors are those of the connection.
-async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
+/// Sends one request without credentials. Any HTTP response is a success; errors are those of the connection.
+async fn send_probe_request(url: &Url, method: Method) -> Result<ProbeResponse, CallError> {
     let never = |words: String| {
         CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
     };
     let prober = Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
     let probe = ProbeRequest {
-        call: CallKind::Login,
-        method: Method::HEAD,
+        call: CallKind::Redeem,
+        method,
         url: url.clone(),
         headers: Vec::new(),
         body: None,
@@ -82,10 +102,10 @@ async fn send_head_request(url: &Url) -> Result<ProbeResponse, CallError> {
 }
 
 /// Reports a host from its response or from the connection error, with the remedy for it.
-fn health_of_probe(part: &str, url: &Url, result: &Result<ProbeResponse, CallError>) -> PartHealth {
+fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<ProbeResponse, CallError>) -> PartHealth {
     let host = url.host_str().unwrap_or_default();
     match result {
-        Ok(reply) => health_of_response(part, host, url, reply),
+        Ok(reply) => health_of_response(part, host, url, method, reply),
         Err(CallError::NeverSent(cause)) => {
             let remedy = match cause.kind {
                 ConnectErrorKind::NameNotFound => {
@@ -121,39 +141,63 @@ fn health_of_probe(part: &str, url: &Url, result: &Result<ProbeResponse, CallErr
     }
 }
 
-/// Reports a host from the status of its response: a captive portal (511) is bad, a server error or a redirect
-/// elsewhere doubtful.
-fn health_of_response(part: &str, host: &str, url: &Url, reply: &ProbeResponse) -> PartHealth {
+/// Reports a host from its response: a gate that asks for a login is bad; any other gate, a server without the API, a
+/// server error and a redirect are doubtful.
+fn health_of_response(part: &str, host: &str, url: &Url, method: &Method, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
-    match status {
-        511 => bad_part_health(
+    let reached = || good_part_health(part, format_args!("{host}: reached ({status})"));
+    let Some(refusal) = reply.classify_error(CallKind::Redeem, url) else { return reached() };
+    let seen = format_args!("{host}: {refusal}");
+    match &refusal.class {
+        ErrorClass::Gate(gate) => match &gate.kind {
+            GateKind::ProxyLogin => bad_part_health(
+                part,
+                seen,
+                "Set the proxy's user name and password in HTTPS_PROXY (`http://USER:PASSWORD@HOST:PORT`)",
+            ),
+            GateKind::NetworkLogin { redirect_to: None } => {
+                bad_part_health(part, seen, "Open a browser on this machine and log in to the network")
+            }
+            GateKind::NetworkLogin { .. } => doubtful_part_health(
+                part,
+                seen,
+                "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
+            ),
+            GateKind::Page if status >= 500 => doubtful_part_health(
+                part,
+                seen,
+                "Wait; if it persists, tell the backend's operators, or those of the proxy if the page is its own",
+            ),
+            GateKind::PageInsteadOfAnswer | GateKind::Page | GateKind::Text => doubtful_part_health(
+                part,
+                seen,
+                "Open that address in a browser on this machine: log in if the network asks for it, have the host \
+                 allowed if a firewall or proxy blocks it, or fix the path in the profile's `api_url`",
+            ),
+        },
+        // The answer to a `HEAD` says nothing about other methods.
+        ErrorClass::NoApi | ErrorClass::Redirect { .. } if *method == Method::HEAD => reached(),
+        ErrorClass::NoApi => doubtful_part_health(
             part,
-            format_args!("{host}: this network asks for a login first (511)"),
-            "Open a browser on this machine and log in to the network",
+            format_args!("{host}: there is no API at this address ({url}: status {status})"),
+            "Check the path in the profile's `api_url` (or the partner's URL)",
         ),
-        500.. => doubtful_part_health(
+        ErrorClass::Redirect { .. } => doubtful_part_health(
+            part,
+            seen,
+            "Set the profile's `api_url` to the address that it redirects to, such as https instead of http",
+        ),
+        ErrorClass::ServerError => doubtful_part_health(
             part,
             format_args!("{host}: reached, but failing ({status})"),
             "Wait; if it persists, tell the backend's operators",
         ),
-        300..400 => match other_host_of_redirect(url, reply) {
-            Some(to) => doubtful_part_health(
-                part,
-                format_args!("{host}: reached, but redirects to {to} ({status})"),
-                "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
-            ),
-            None => good_part_health(part, format_args!("{host}: reached ({status})")),
-        },
-        _ => good_part_health(part, format_args!("{host}: reached ({status})")),
+        // Without credentials, the API refuses.
+        ErrorClass::CredentialsRejected
+        | ErrorClass::TokenInactive
+        | ErrorClass::RateLimited
+        | ErrorClass::UnexpectedStatus => reached(),
     }
-}
-
-/// Host of a redirect, if it is another one.
-fn other_host_of_redirect(url: &Url, reply: &ProbeResponse) -> Option<String> {
-    let location = reply.headers.get(header::LOCATION)?.to_str().ok()?;
-    let to = url.join(location).ok()?;
-    let host = to.host_str()?.to_owned();
-    (to.host_str() != url.host_str()).then_some(host)
 }
 
 /// The time in the `Date` header of a response; `None` if it is absent or malformed.
@@ -247,7 +291,7 @@ mod tests {
         let views = check_url(&format!("http://{address}/parse")).await;
         assert_eq!(part_states(&views), [("backend", HealthState::Good), ("clock", HealthState::Good)], "{views:?}");
         let asked = asked.await.expect("asked").to_lowercase();
-        assert!(asked.starts_with("head /parse ") && !asked.contains("x-copresence"), "{asked}");
+        assert!(asked.starts_with("get /parse/redeemexporttoken ") && !asked.contains("x-copresence"), "{asked}");
     }
 
     #[tokio::test]
@@ -292,7 +336,30 @@ mod tests {
         assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(own).await;
-        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Good);
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
+    }
+
+    #[tokio::test]
+    async fn gates_and_a_wrong_path_in_api_url_are_told_apart() {
+        for (status, body, stand, told) in [
+            ("407 X", "", HealthState::Bad, "the proxy asks for a login"),
+            ("511 X", "<html>", HealthState::Bad, "this network asks for a login"),
+            ("200 OK", "<html><title>Hotel Wi-Fi</title>", HealthState::Doubtful, "“Hotel Wi-Fi”"),
+            ("403 X", "<html><title>Blocked</title>", HealthState::Doubtful, "a gate in between"),
+            ("502 X", "<html><title>Bad Gateway</title>", HealthState::Doubtful, "“Bad Gateway”"),
+            ("404 X", "<pre>Cannot GET /redeemExportToken</pre>", HealthState::Doubtful, "there is no API"),
+            ("404 X", r#"{"detail":"Not Found"}"#, HealthState::Doubtful, "there is no API"),
+            ("401 X", r#"{"error":"unauthorized"}"#, HealthState::Good, "reached (401)"),
+            ("400 X", "", HealthState::Good, "reached (400)"),
+        ] {
+            let length = body.len();
+            let reply = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
+            let (address, _asked) = serve_once(reply.leak().as_bytes()).await;
+            let views = check_url(&format!("http://{address}/")).await;
+            assert_eq!(views[0].stand, stand, "{views:?}");
+            assert!(views[0].seen.contains(told), "{views:?}");
+            assert_eq!(views[0].remedy.is_some(), stand != HealthState::Good, "{views:?}");
+        }
     }
 
     #[test]
@@ -305,7 +372,7 @@ mod tests {
         let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("game")).expect("usable");
         let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
-            hosts_to_probe(&profile, &target).iter().map(|(part, url)| (*part, url.to_string())).collect();
-        assert_eq!(hosts, [("backend", "https://a.test/".into()), ("partner", "https://game.test/token".into())]);
+            hosts_to_probe(&profile, &target).iter().map(|host| (host.part, host.url.to_string())).collect();
+        assert_eq!(hosts, [("backend", "https://a.test/".into()), ("partner", "https://game.test/redeem".into())]);
     }
 }

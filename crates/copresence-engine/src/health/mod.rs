@@ -199,7 +199,7 @@ pub fn check_credentials(
         }
     };
     let target = match BackendTarget::target_without_credentials(profile) {
-        Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(&found), ..target },
+        Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(profile, &found), ..target },
         Err(error) => return bad_part_health(part::CREDENTIALS, error, "Fix the profile"),
     };
     let set: Vec<&str> = credentials::usable_credential_kinds(profile)

@@ -293,6 +293,7 @@ fn login_route_from_toml(written: LoginToml) -> Result<LoginRoute, String> {
         path: written.path.unwrap_or_else(|| headers::LOGIN_PATH.to_owned()),
         method: written.method.map_or(Ok(defaults.method), |word| parse_http_method(&word, "login.method"))?,
         token_pointer: json_pointer_or_default(written.token, defaults.token_pointer, "login.token")?,
+        logout_path: written.logout_path,
     })
 }
 

@@ -37,6 +37,7 @@ impl Profile {
                 ("login.path", self.login_route.path.as_str().into()),
                 ("login.method", self.login_route.method.as_str().into()),
                 ("login.token", self.login_route.token_pointer.as_str().into()),
+                ("login.logout_path", self.login_route.logout_path.as_deref().map_or(Value::Null, Into::into)),
             ]),
             TokenSource::Partner(partner) => {
                 let headers: Vec<&str> = partner.headers.iter().map(|(name, _)| name.as_str()).collect();

@@ -69,6 +69,8 @@ pub struct LoginToml {
     pub method: Option<String>,
     /// JSON Pointer to the session token in the response. Default `/sessionToken`.
     pub token: Option<String>,
+    /// Path of the logout below the API's URL. Default: none; sessions are left to expire.
+    pub logout_path: Option<String>,
 }
 
 /// A partner's own backend, which issues Export Tokens.

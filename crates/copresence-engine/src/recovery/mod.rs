@@ -311,6 +311,8 @@ fn recovery_outcome_from_result(RunnerResult { outcome, directory, progress }: R
         Outcome::CredentialsRefused(_)
         | Outcome::Unreachable(_)
         | Outcome::BackendFailing(_)
+        | Outcome::Gate(_)
+        | Outcome::NoApi(_)
         | Outcome::DownloadInterrupted(_)
         | Outcome::StorageFailed(_)
         | Outcome::DiskFull(_) => RecoveryOutcome::Postponed {

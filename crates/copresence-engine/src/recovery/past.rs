@@ -133,15 +133,21 @@ impl JournaledRedeems {
                 match kind {
                     AnswerKind::Progress => EarlierRedeem::Active,
                     AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeem::Unreadable(None),
-                    AnswerKind::Failed if matches!(status, 502 | 504) => {
-                        let how = format!("a gateway lost the backend's response (status {status})");
-                        EarlierRedeem::NotReceived(how)
-                    }
+                    // An earlier version recorded every 5xx as `Failed`. 511 is the network's, and was not forwarded.
+                    AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => undecided_redeem(*status),
+                    AnswerKind::Undecided => undecided_redeem(*status),
                     AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
                 }
             }
         }
     }
+}
+
+/// A redeem that was answered without saying whether it spent the token.
+fn undecided_redeem(status: u16) -> EarlierRedeem {
+    EarlierRedeem::NotReceived(format!(
+        "the redeem was answered with status {status}, which does not say whether the token was spent"
+    ))
 }
 
 /// The kind of a response in the journal of an earlier version, which did not keep it. A visit that unreadable

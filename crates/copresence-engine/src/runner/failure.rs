@@ -15,6 +15,7 @@ pub(crate) fn failure_of_call_error(error: &CallError) -> VisitStepFailure {
             VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, broken.to_string())
         }
         CallError::ErrorResponse(refusal) => failure_of_error_response(refusal),
+        CallError::LoginFailed(error) => failure_of_call_error(error),
     }
 }
 
@@ -32,12 +33,18 @@ pub(crate) fn outcome_of_store_error(error: &StoreError) -> Outcome {
 
 /// The failure of a whole response with another status than the expected one.
 pub(crate) fn failure_of_error_response(refusal: &ErrorResponse) -> VisitStepFailure {
-    let kind = match refusal.class {
+    let kind = match &refusal.class {
         ErrorClass::CredentialsRejected => VisitStepFailureKind::CredentialsRefused,
         ErrorClass::RateLimited => VisitStepFailureKind::Busy,
-        ErrorClass::ServerError if matches!(refusal.status, 502 | 504) => VisitStepFailureKind::GatewayLostAnswer,
         ErrorClass::ServerError => VisitStepFailureKind::BackendFailing,
-        _ => VisitStepFailureKind::ProtocolViolation,
+        ErrorClass::Gate(gate) if gate.proves_not_forwarded() => VisitStepFailureKind::GateNotPassed,
+        // The page of a gateway or web server whose backend failed. It is named, and means what a 5xx means.
+        ErrorClass::Gate(_) if refusal.status >= 500 => VisitStepFailureKind::BackendFailing,
+        ErrorClass::Gate(_) => VisitStepFailureKind::Gate,
+        ErrorClass::NoApi => VisitStepFailureKind::NoApi,
+        ErrorClass::TokenInactive | ErrorClass::Redirect { .. } | ErrorClass::UnexpectedStatus => {
+            VisitStepFailureKind::ProtocolViolation
+        }
     };
     VisitStepFailure { retry_after: refusal.retry_after, ..VisitStepFailure::new(kind, refusal.to_string()) }
 }

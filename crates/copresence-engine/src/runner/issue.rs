@@ -2,6 +2,7 @@
 
 use super::{RequiredSpace, VisitContext, failure};
 use crate::qr::QrCode;
+use copresence_client::CallError;
 use copresence_protocol::ExportToken;
 use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
@@ -19,23 +20,39 @@ pub(crate) struct IssuedToken {
     pub(crate) at: Timestamp,
 }
 
+/// Why no token is journalled.
+#[derive(Debug)]
+pub(crate) struct IssueError {
+    pub(crate) failure: VisitStepFailure,
+    /// Whether the failure is one of the login, so that no token was requested.
+    pub(crate) is_of_login: bool,
+}
+
+impl From<VisitStepFailure> for IssueError {
+    fn from(failure: VisitStepFailure) -> Self {
+        Self { failure, is_of_login: false }
+    }
+}
+
 /// Issues a token.
 ///
 /// # Errors
-/// The failure of the visit: too little free space, a failed request, a link that fits no QR code, or a journal that
-/// cannot be written.
+/// Too little free space, a failed login or request, a link that fits no QR code, or a journal that cannot be written.
 pub(crate) async fn issue_and_journal_token(
     context: &VisitContext,
     id: VisitId,
     request: &TokenRequest,
     space: RequiredSpace<'_>,
-) -> Result<IssuedToken, VisitStepFailure> {
+) -> Result<IssuedToken, IssueError> {
     space.check_free_space(context)?;
-    let token = context.api.generate_token().await.map_err(|error| failure::failure_of_call_error(&error))?;
+    let token = context.api.generate_token().await.map_err(|error| IssueError {
+        failure: failure::failure_of_call_error(&error),
+        is_of_login: matches!(error, CallError::LoginFailed(_)),
+    })?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.link_for_token(&token);
     if let Err(error) = QrCode::new(&link) {
-        return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()));
+        return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()).into());
     }
     let at = context.clock.now();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());

@@ -17,7 +17,7 @@ pub(crate) use space::RequiredSpace;
 pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner};
 
 use crate::events::{EventKind, VisitEvent};
-use crate::problem;
+use crate::problem::{self, Problem};
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{MachineEvent, Outcome};
 use jiff::Timestamp;
@@ -54,7 +54,8 @@ pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl I
         }
         Err(error) => {
             let outcome = failure::outcome_of_store_error(&error);
-            let (_, event) = ended_event_and_message(&outcome, EndPhase::Issuing.as_str(), None);
+            let problem = problem::problem_for_outcome(&outcome);
+            let (_, event) = ended_event_and_message(&outcome, &problem, EndPhase::Issuing.as_str(), None);
             emit(event);
             VisitResult { outcome, directory: None }
         }
@@ -62,8 +63,13 @@ pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl I
 }
 
 /// The last event of a visit, and its message.
-fn ended_event_and_message(outcome: &Outcome, state: &str, directory: Option<&std::path::Path>) -> (String, EventKind) {
-    let mut message = problem::operator_message_with_hint(&problem::problem_for_outcome(outcome));
+fn ended_event_and_message(
+    outcome: &Outcome,
+    problem: &Problem,
+    state: &str,
+    directory: Option<&std::path::Path>,
+) -> (String, EventKind) {
+    let mut message = problem::operator_message_with_hint(problem);
     if let Some(directory) = directory {
         message = format!("{} The files are in {}", message.trim_end(), directory.display());
     }

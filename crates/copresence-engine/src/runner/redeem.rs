@@ -206,6 +206,7 @@ pub(crate) fn answer_kind_of_result(result: &RedeemResult) -> AnswerKind {
         RedeemResult::Failed(failure) if failure.kind == VisitStepFailureKind::ProtocolViolation => {
             AnswerKind::Unreadable
         }
+        RedeemResult::Failed(failure) if failure.kind.may_hide_delivery() => AnswerKind::Undecided,
         RedeemResult::Failed(_) => AnswerKind::Failed,
     }
 }

@@ -2,12 +2,13 @@
 
 use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
-use super::issue::{IssuedToken, issue_and_journal_token};
+use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
 use super::save::{SaveJob, SaveResult, SavingStop, discard_partial_folder, save_delivery};
 use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
+use crate::problem::problem_for_outcome_of_client;
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
 use copresence_store::{
     FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
@@ -16,7 +17,7 @@ use copresence_store::{
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
-    VisitPlan, VisitStepFailure, advance_visit_machine,
+    VisitPlan, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -282,7 +283,8 @@ impl VisitRunner {
                 self.emit_event(EventKind::Invited { link, expires_at });
                 MachineEvent::TokenIssued(token)
             }
-            TaskOutput::Issued(Err(failure)) => MachineEvent::IssueFailed(failure),
+            TaskOutput::Issued(Err(IssueError { failure, is_of_login: true })) => MachineEvent::LoginFailed(failure),
+            TaskOutput::Issued(Err(IssueError { failure, .. })) => MachineEvent::IssueFailed(failure),
             TaskOutput::Redeemed(redeemed) => {
                 let RedeemResultAndPendingWrite { result, pending_write } = *redeemed;
                 self.pending_write = pending_write;
@@ -377,7 +379,8 @@ impl VisitRunner {
         let end = self.visit.end_state();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
-        let (message, event) = ended_event_and_message(&outcome, state, self.directory.as_deref());
+        let problem = problem_for_outcome_of_client(&outcome, &self.context.api);
+        let (message, event) = ended_event_and_message(&outcome, &problem, state, self.directory.as_deref());
         let ending = VisitEnding {
             code: outcome.code().to_owned(),
             exit: outcome.exit_code(),
@@ -409,7 +412,7 @@ type InFlight = Pin<Box<dyn Future<Output = TaskOutput> + Send>>;
 
 /// Output of the task in flight.
 enum TaskOutput {
-    Issued(Result<IssuedToken, VisitStepFailure>),
+    Issued(Result<IssuedToken, IssueError>),
     Redeemed(Box<RedeemResultAndPendingWrite>),
     Saved(SaveResult),
 }

@@ -10,6 +10,7 @@ mod fixture;
 mod forget;
 mod free_space;
 mod masking;
+mod network_cases;
 mod partial_delivery;
 mod recover;
 mod redeem;

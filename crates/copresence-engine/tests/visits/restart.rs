@@ -10,8 +10,11 @@ use copresence_engine::recovery::{
 use copresence_store::VisitId;
 use jiff::SignedDuration;
 
+/// The response to each redeem, counted from 1.
+type ScriptedRedeems = fn(usize) -> Option<Response>;
+
 /// Interrupts a visit after its `responses`, recovers it, and returns the exit code.
-async fn exit_after_restart(responses: fn(usize) -> Option<Response>, count: usize) -> u8 {
+async fn exit_after_restart(responses: ScriptedRedeems, count: usize) -> u8 {
     let fixture = Fixture::new(move |nth, ask| match ask.path.as_str() {
         REDEEM_PATH => responses(nth).unwrap_or_else(|| Response::status(400)),
         _ => Response::default(),
@@ -47,8 +50,27 @@ async fn a_failed_avatar_has_failed_after_a_restart_too() {
 async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
     let responses = |nth| (nth == 1).then(|| Response::status(418));
     assert_eq!(exit_after_restart(responses, 1).await, 9);
-    let responses = |nth| (nth == 1).then(|| Response::status(503));
-    assert_eq!(exit_after_restart(responses, 1).await, 4);
+}
+
+/// A page of something between the kiosk and the backend.
+fn page() -> Response {
+    Response::file(b"<html><title>Blocked</title></html>")
+}
+
+#[tokio::test]
+async fn a_failure_that_may_have_spent_the_token_is_remembered_over_a_restart() {
+    let cases: [(ScriptedRedeems, u8); 7] = [
+        (|nth| (nth == 1).then(|| Response::status(500)), 10),
+        (|nth| (nth == 1).then(|| Response::status(503)), 10),
+        (|nth| (nth == 1).then(page), 10),
+        (|nth| (nth == 1).then(|| page().with_status(403)), 10),
+        (|nth| (nth == 1).then(|| page().with_status(511)), 4),
+        (|nth| (nth == 1).then(|| Response::status(407)), 4),
+        (|nth| (nth == 1).then(|| Response::status(429)), 4),
+    ];
+    for (number, (responses, exit)) in cases.into_iter().enumerate() {
+        assert_eq!(exit_after_restart(responses, 1).await, exit, "case {number}");
+    }
 }
 
 async fn due(fixture: &Fixture) -> usize {

@@ -75,8 +75,10 @@ pub enum AnswerKind {
     Progress,
     /// The token was refused.
     Refused,
-    /// Any other error response.
+    /// Any other error response of the API; it spent nothing.
     Failed,
+    /// A failure that does not say whether the redeem spent the token: 5xx, or a page of something in between.
+    Undecided,
     /// A response that the specification does not define, without a URL.
     Unreadable,
     /// Some of the token's URLs, in a response that is not whole. Its body is kept until a later response shows whether
@@ -87,8 +89,15 @@ pub enum AnswerKind {
 }
 
 impl AnswerKind {
-    const ALL: [Self; 6] =
-        [Self::Progress, Self::Refused, Self::Failed, Self::Unreadable, Self::Truncated, Self::Delivery];
+    const ALL: [Self; 7] = [
+        Self::Progress,
+        Self::Refused,
+        Self::Failed,
+        Self::Undecided,
+        Self::Unreadable,
+        Self::Truncated,
+        Self::Delivery,
+    ];
 
     /// Whether the raw body is kept.
     pub(super) fn should_keep_body(self) -> bool {
@@ -101,6 +110,7 @@ impl AnswerKind {
             Self::Progress => "progress",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Undecided => "undecided",
             Self::Unreadable => "unreadable",
             Self::Truncated => "truncated",
             Self::Delivery => "delivery",

@@ -298,7 +298,7 @@ fn erase_obsolete_data(
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies_except(tx, id, Some(no)),
         AnswerKind::Progress => erase_partial_bodies_except(tx, id, None),
-        AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Unreadable => Ok(()),
+        AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided | AnswerKind::Unreadable => Ok(()),
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 /// Retry budget for obtaining a token. Shorter than [`VisitPlan::patience`], because the visitor has not invested any
 /// time yet.
 const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
-/// Maximum requests for a token that may have been issued without our receiving it. Each may be billed.
-const MAX_UNANSWERED: u32 = 3;
+/// Maximum requests whose token may have been issued without being received. Each may be billed.
+const MAX_POSSIBLY_ISSUED: u32 = 3;
 
 /// What is known while a token is requested.
 #[derive(Debug, Clone)]
@@ -19,14 +19,14 @@ pub struct TokenRequestState {
     request: TokenRequest,
     polling: PollSchedule,
     failures: Option<FailureStreak>,
-    /// Requests whose response was lost.
-    unanswered: u32,
+    /// Requests whose token may have been issued without being received.
+    possibly_issued: u32,
 }
 
 /// Requests an Export Token for the first time.
 pub(super) fn start_token_request(request: TokenRequest, plan: &VisitPlan) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
-    send_token_request(TokenRequestState { request, polling, failures: None, unanswered: 0 }, plan)
+    send_token_request(TokenRequestState { request, polling, failures: None, possibly_issued: 0 }, plan)
 }
 
 /// Sends the request for an Export Token. The visit waits for the answer until it gives up.
@@ -62,14 +62,21 @@ pub(super) fn resume_token_request(
     }
 }
 
-/// Retries the request for a token later, or ends the visit if the failure is final or it failed for too long or
-/// was left unanswered too often.
+/// Retries the request for a token later, or ends the visit if the failure is final, it failed for too long, or too
+/// many tokens may have been issued. `may_have_issued` says whether this request may have issued one.
 pub(super) fn handle_token_request_failure(
     mut state: TokenRequestState,
-    failure: VisitStepFailure,
+    mut failure: VisitStepFailure,
+    may_have_issued: bool,
     plan: &VisitPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
+    state.possibly_issued += u32::from(may_have_issued);
+    if state.possibly_issued > 0 {
+        let tokens = if state.possibly_issued == 1 { "Export Token" } else { "Export Tokens" };
+        let told = format!("; up to {} {tokens} may have been issued and billed", state.possibly_issued);
+        failure.detail.push_str(&told);
+    }
     let final_outcome = match failure.kind {
         VisitStepFailureKind::CredentialsRefused => Some(Outcome::CredentialsRefused(failure.detail.clone())),
         // Each further request would issue another token, which is billed.
@@ -77,21 +84,27 @@ pub(super) fn handle_token_request_failure(
         // The token was issued and could not be journalled: the next one would be lost in the same way.
         VisitStepFailureKind::Storage => Some(Outcome::StorageFailed(failure.detail.clone())),
         VisitStepFailureKind::DiskFull => Some(Outcome::DiskFull(failure.detail.clone())),
-        VisitStepFailureKind::Unanswered | VisitStepFailureKind::GatewayLostAnswer => {
-            state.unanswered += 1;
-            None
-        }
-        VisitStepFailureKind::NeverSent | VisitStepFailureKind::Busy | VisitStepFailureKind::BackendFailing => None,
+        VisitStepFailureKind::NeverSent
+        | VisitStepFailureKind::Unanswered
+        | VisitStepFailureKind::Busy
+        | VisitStepFailureKind::BackendFailing
+        | VisitStepFailureKind::Gate
+        | VisitStepFailureKind::GateNotPassed
+        | VisitStepFailureKind::NoApi => None,
     };
     if let Some(outcome) = final_outcome {
         return end_visit(outcome, EndPhase::Issuing, None);
     }
-    let until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
+    let mut until = state.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
     let failures = FailureStreak::streak_with_failure(state.failures.take(), failure, now);
-    let out_of_patience = now.duration_since(failures.since) >= plan.patience.min(ISSUE_PATIENCE);
+    let patience_ends = failures.since + plan.patience.min(ISSUE_PATIENCE);
+    if state.possibly_issued + 1 == MAX_POSSIBLY_ISSUED {
+        // The last request that may be billed in vain is sent when the backend has had the most time to recover.
+        until = until.max(patience_ends);
+    }
     let notice = failures.retry_notice(until, now);
     state.failures = Some(failures);
-    if out_of_patience || state.unanswered >= MAX_UNANSWERED || now >= plan.give_up_at {
+    if now >= patience_ends || state.possibly_issued >= MAX_POSSIBLY_ISSUED || now >= plan.give_up_at {
         return give_up_token_request(&state);
     }
     pause_token_request(state, until, vec![notice], plan)
@@ -101,7 +114,8 @@ pub(super) fn handle_token_request_failure(
 pub(super) fn give_up_token_request(state: &TokenRequestState) -> Transition {
     let outcome = state.failures.as_ref().map_or_else(
         || {
-            let why = "the backend did not answer the request for an Export Token in time";
+            let why = "the backend did not answer the request for an Export Token in time; one may have been issued \
+                       and billed";
             Outcome::Unreachable(why.to_owned())
         },
         FailureStreak::outcome_after_failures,

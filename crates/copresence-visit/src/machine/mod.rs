@@ -227,8 +227,12 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
     match (state, event) {
         (State::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
         (State::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
+        (State::Issuing(state), MachineEvent::LoginFailed(failure)) => {
+            issue::handle_token_request_failure(state, failure, false, plan, now)
+        }
         (State::Issuing(state), MachineEvent::IssueFailed(failure)) => {
-            issue::handle_token_request_failure(state, failure, plan, now)
+            let may_have_issued = failure.kind.may_hide_token();
+            issue::handle_token_request_failure(state, failure, may_have_issued, plan, now)
         }
         (State::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
             issue::give_up_token_request(&state)
@@ -342,9 +346,9 @@ impl FailureStreak {
             VisitStepFailureKind::Storage => Outcome::StorageFailed(detail),
             VisitStepFailureKind::DiskFull => Outcome::DiskFull(detail),
             VisitStepFailureKind::CredentialsRefused => Outcome::CredentialsRefused(detail),
-            VisitStepFailureKind::Busy
-            | VisitStepFailureKind::BackendFailing
-            | VisitStepFailureKind::GatewayLostAnswer => Outcome::BackendFailing(detail),
+            VisitStepFailureKind::Busy | VisitStepFailureKind::BackendFailing => Outcome::BackendFailing(detail),
+            VisitStepFailureKind::Gate | VisitStepFailureKind::GateNotPassed => Outcome::Gate(detail),
+            VisitStepFailureKind::NoApi => Outcome::NoApi(detail),
         }
     }
 }

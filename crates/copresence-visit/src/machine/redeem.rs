@@ -15,7 +15,8 @@ const MAX_VIOLATIONS: u32 = 3;
 /// Why a later refusal of the token does not simply mean that it expired.
 #[derive(Debug, Clone)]
 pub(super) enum LostOrUnreadableResponse {
-    /// A response was never received whole: it may have been the one with the URLs.
+    /// A redeem was sent, and its failure does not say whether the token was spent: no whole response, 5xx, or a page
+    /// of something in between.
     NotReceived(String),
     /// A response was received whole and could not be read.
     Unreadable(String),

@@ -29,11 +29,12 @@ pub struct JournaledVisit {
 /// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EarlierRedeem {
-    /// Says nothing of the token: the request was never sent, or the response was a plain failure.
+    /// Spent nothing: the request was never sent or not forwarded, or the API refused it.
     Inconclusive,
     /// 200 without URLs: the token was active.
     Active,
-    /// Sent, and no whole response was received. The text is the evidence.
+    /// Sent, and may have spent the token: no whole response, 5xx, or a page of something in between. The text is the
+    /// evidence.
     NotReceived(String),
     /// A whole response that could not be read. The text says what was wrong, if it is known.
     Unreadable(Option<String>),

@@ -231,7 +231,9 @@ impl Host {
     fn is_noise(&self, event: &MachineEvent) -> bool {
         match event {
             MachineEvent::Redeemed(_) => self.in_flight != InFlight::Redeem,
-            MachineEvent::TokenIssued(_) | MachineEvent::IssueFailed(_) => self.in_flight != InFlight::Issue,
+            MachineEvent::TokenIssued(_) | MachineEvent::LoginFailed(_) | MachineEvent::IssueFailed(_) => {
+                self.in_flight != InFlight::Issue
+            }
             MachineEvent::Saved
             | MachineEvent::NothingSaved(_)
             | MachineEvent::SavedInPart(_)

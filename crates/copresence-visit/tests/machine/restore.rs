@@ -57,6 +57,9 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
         (VisitStepFailureKind::NeverSent, 6),
         (VisitStepFailureKind::Unanswered, 6),
         (VisitStepFailureKind::Busy, 6),
+        (VisitStepFailureKind::Gate, 6),
+        (VisitStepFailureKind::GateNotPassed, 6),
+        (VisitStepFailureKind::NoApi, 2),
         (VisitStepFailureKind::ProtocolViolation, 6),
         (VisitStepFailureKind::CredentialsRefused, 3),
         (VisitStepFailureKind::Storage, 2),
@@ -83,7 +86,9 @@ fn a_token_that_is_too_old_is_abandoned() {
     let lost = vec![EarlierRedeem::NotReceived("reset".into())];
     for (redeems, result, exit) in [
         (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)), 4),
-        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::GatewayLostAnswer)), 10),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)), 10),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::Gate)), 10),
+        (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::GateNotPassed)), 4),
         (lost.clone(), RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)), 10),
         (lost, RedeemResult::NotReady(Progress::progress_without_avatar()), 4),
         (vec![], RedeemResult::NotReady(Progress::progress_without_avatar()), 4),
@@ -145,9 +150,7 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
     match result {
         RedeemResult::NotReady(_) => EarlierRedeem::Active,
         RedeemResult::Failed(failure) => match failure.kind {
-            VisitStepFailureKind::Unanswered | VisitStepFailureKind::GatewayLostAnswer => {
-                EarlierRedeem::NotReceived(failure.detail.clone())
-            }
+            kind if kind.may_hide_delivery() => EarlierRedeem::NotReceived(failure.detail.clone()),
             VisitStepFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
             _ => EarlierRedeem::Inconclusive,
         },
@@ -161,7 +164,9 @@ fn any_undecided_result() -> impl Strategy<Value = RedeemResult> {
         VisitStepFailureKind::Unanswered,
         VisitStepFailureKind::Busy,
         VisitStepFailureKind::BackendFailing,
-        VisitStepFailureKind::GatewayLostAnswer,
+        VisitStepFailureKind::Gate,
+        VisitStepFailureKind::GateNotPassed,
+        VisitStepFailureKind::NoApi,
         VisitStepFailureKind::ProtocolViolation,
     ];
     prop_oneof![

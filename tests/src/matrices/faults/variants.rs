@@ -110,7 +110,8 @@ const fn on_ranges(name: &'static str, effect: &'static str, file: [u8; 4]) -> V
 /// - A request without an effect is retried: 0, or 6 if the fault never ends.
 /// - A complete but invalid response is requested again if that is free (redeem), but not if it costs a token (generate:
 ///   9), and not with the same credentials (401, 403 and, from a Parse Server, 400: 3).
-/// - After a lost response, the next redeem decides: 0 if the lost response did not deliver, 10 if it did.
+/// - A page that does not come from the API is endured within patience: 6, or 2 if it says that there is no API (404).
+/// - After a lost response or a 5xx, the next redeem decides: 0 if the lost response did not deliver, 10 if it did.
 /// - An interrupted download is resumed if possible (0). If the fault never ends, the visit ends with 6 and is recovered
 ///   later. If the URL is refused or the content is not the file, the other files are kept as incomplete (7).
 pub(crate) const VARIANTS: &[Variant] = &[
@@ -136,8 +137,8 @@ pub(crate) const VARIANTS: &[Variant] = &[
     on_all_endpoints("400", r#"{"status":{"code":400}}"#, [3, 3], [3, 3], [4, 4, 4, 4], [7, 7, 7, 7]),
     on_all_endpoints("401", r#"{"status":{"code":401}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
     on_all_endpoints("403", r#"{"status":{"code":403}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
-    on_all_endpoints("404", r#"{"status":{"code":404}}"#, [9, 9], [9, 9], [0, 0, 0, 9], [7, 7, 7, 7]),
-    on_all_endpoints("200 and an error page", r#""error_page""#, [9, 9], [9, 9], [0, 0, 0, 9], [0, 0, 0, 6]),
+    on_all_endpoints("404", r#"{"status":{"code":404}}"#, [0, 2], [0, 2], [0, 0, 0, 2], [7, 7, 7, 7]),
+    on_all_endpoints("200 and an error page", r#""error_page""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 6]),
     on_all_endpoints(
         "redirect to nowhere",
         r#"{"redirect":{"to":"/nowhere","code":307}}"#,
@@ -153,6 +154,14 @@ pub(crate) const VARIANTS: &[Variant] = &[
     on_all_endpoints(
         "done, then 502",
         r#"{"status":{"code":502,"spends":true}}"#,
+        [0, 6],
+        [0, 6],
+        [0, 0, 10, 6],
+        [7, 7, 7, 6],
+    ),
+    on_all_endpoints(
+        "done, then 500",
+        r#"{"status":{"code":500,"spends":true}}"#,
         [0, 6],
         [0, 6],
         [0, 0, 10, 6],
