@@ -71,10 +71,6 @@ impl Response {
         Self { status, ..Self::default() }
     }
 
-    pub(crate) fn with_status(self, status: u16) -> Self {
-        Self { status, ..self }
-    }
-
     pub(crate) fn json(value: &serde_json::Value) -> Self {
         Self { status: 200, body: value.to_string().into_bytes(), ..Self::default() }
     }
