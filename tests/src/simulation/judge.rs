@@ -152,8 +152,10 @@ fn judge_meaning(truth: &mut Truth, visit: VisitId, name: &str, ending: &Ending<
     let was_active = token.redeems.iter().any(crate::truth::Redeem::proves_active);
     let last_seen = token.redeems.iter().rev().find(|redeem| redeem.proves_active()).map(|redeem| redeem.effect);
     let has_failed = last_seen == Some(Effect::Progress(TokenState::Failed));
-    let refused =
-        token.redeems.iter().any(|redeem| redeem.effect == Effect::Refused && redeem.received == Received::Whole);
+    let refused = token
+        .redeems
+        .iter()
+        .any(|redeem| redeem.effect == Effect::Refused && redeem.received == Received::Whole && redeem.is_genuine);
     let sent = token.redeems.len();
     let state = token.state(now);
     let mut violations: Vec<(&'static str, String)> = Vec::new();
