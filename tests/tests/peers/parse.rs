@@ -42,6 +42,29 @@ fn wrong_password_and_lockout_are_told_in_the_words_of_parse_server() -> TestRes
 
 #[test]
 #[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn revoked_session_is_replaced_by_a_login_or_told() -> TestResult {
+    let parse = ParseStack::start()?;
+    let session = parse.log_in()?;
+    parse.log_out(&session)?;
+    // A console with a session token only cannot help itself.
+    let mut console = parse.console("")?;
+    console.set_env("COPRESENCE_SESSION_TOKEN", &session);
+    let refused = console.visit()?;
+    refused.assert_exit(3);
+    refused.assert_mentions("Invalid session token");
+    refused.assert_mentions("COPRESENCE_SESSION_TOKEN");
+    refused.assert_never_mentions(&session);
+    // With a login as well, it logs in.
+    console.set_env("COPRESENCE_USERNAME", BUSINESS.0);
+    console.set_env("COPRESENCE_PASSWORD", BUSINESS.1);
+    console.visit()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    assert_eq!(parse.count_requests("POST /login")?, 2, "one by hand, one by the console");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
 fn session_that_is_revoked_right_after_its_login_is_not_replaced_forever() -> TestResult {
     let parse = ParseStack::start()?;
     parse.change_settings(r#"{ "revoke_next_sessions": 100 }"#)?;
@@ -90,6 +113,21 @@ fn visit_survives_a_restart_of_parse_server() -> TestResult {
     let mut visit = console.start_visit()?;
     visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
     parse.kill_parse();
+    visit.wait_for_event("retrying")?;
+    parse.start_parse()?;
+    visit.finish()?.assert_exit(0);
+    console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn visit_survives_a_restart_of_the_backend_at_its_login() -> TestResult {
+    let mut parse = ParseStack::start()?;
+    parse.kill_parse();
+    let console = parse.console_with_login(BUSINESS, "")?;
+    let mut visit = console.start_visit()?;
+    // The backend answers the login with 502, because Parse Server is away.
     visit.wait_for_event("retrying")?;
     parse.start_parse()?;
     visit.finish()?.assert_exit(0);
@@ -149,6 +187,33 @@ fn download_url_on_the_name_of_a_container_is_the_misconfigured_public_server_ur
 
 #[test]
 #[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn redeem_that_spent_the_token_and_answered_5xx_ends_possibly_consumed() -> TestResult {
+    let parse = ParseStack::start()?;
+    for setting in ["redeem_then_502", "redeem_then_500"] {
+        parse.change_settings(&format!("{{ \"{setting}\": 1 }}"))?;
+        let console = parse.console_with_login(BUSINESS, "")?;
+        let visit = console.visit()?;
+        visit.assert_exit(10);
+        assert_eq!(console.saved_avatars()?.len(), 0);
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn generate_that_issued_a_token_and_answered_500_is_bounded_and_told() -> TestResult {
+    let parse = ParseStack::start()?;
+    parse.change_settings(r#"{ "generate_then_500": 100 }"#)?;
+    let visit = parse.console_with_login(BUSINESS, "")?.visit()?;
+    visit.assert_exit(6);
+    visit.assert_mentions("may have been issued");
+    let issued = parse.count_tokens()?;
+    assert!(issued <= 3, "{issued} tokens were issued");
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
 fn long_lockout_ends_after_a_minute() -> TestResult {
     let parse = ParseStack::start()?;
     let mut console = parse.console_with_login((BUSINESS.0, "wrong horse"), "")?;
@@ -175,5 +240,15 @@ fn long_visit_survives_a_minute_without_postgres() -> TestResult {
     parse.start_postgres()?;
     visit.finish()?.assert_exit(0);
     console.assert_only_avatar_has_files(&parse.files());
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs Parse Server and PostgreSQL, which `cargo xtask test` installs"]
+fn sessions_are_logged_out_at_the_end_where_the_profile_says_how() -> TestResult {
+    let parse = ParseStack::start()?;
+    let console = parse.console_with_login(BUSINESS, "[profiles.peer.login]\nlogout_path = \"/logout\"\n")?;
+    console.visit()?.assert_exit(0);
+    assert_eq!(parse.count_sessions()?, 0);
     Ok(())
 }

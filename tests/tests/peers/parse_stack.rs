@@ -154,6 +154,11 @@ impl ParseStack {
         Ok(self.requests()?.iter().filter(|made| *made == request).count())
     }
 
+    /// Number of sessions that Parse Server has.
+    pub(crate) fn count_sessions(&self) -> Result<u64, HarnessError> {
+        self.count_rows("/control/sessions")
+    }
+
     /// Number of Export Tokens that were issued.
     pub(crate) fn count_tokens(&self) -> Result<u64, HarnessError> {
         self.count_rows("/control/tokens")
@@ -196,5 +201,11 @@ impl ParseStack {
         let answer: Value = serde_json::from_str(&answer)?;
         let token = answer["sessionToken"].as_str();
         token.map(str::to_owned).ok_or_else(|| format!("no session token: {answer}").into())
+    }
+
+    /// Logs a session out.
+    pub(crate) fn log_out(&self, session_token: &str) -> Result<(), HarnessError> {
+        let headers = [("X-Copresence-REST-API-Key", API_KEY), ("X-Copresence-Session-Token", session_token)];
+        http_request(self.backend_port(), "/1/logout", &headers, Some("{}")).map(drop)
     }
 }
