@@ -189,6 +189,7 @@ export const panelView: PanelView = {
     { slot: 'password', ends_in: null, set: true, origin: 'environment' },
   ],
   keychain: null,
+  refused_credentials: null,
   sandbox: sandboxView,
   kiosk_mode: { on: false, set: false, by_flag: false },
   display: displaySettings,

@@ -357,6 +357,9 @@ export class FakeDesk implements DeskHost {
       case 'remove_credential':
         this.#setCredential(act.slot, null, null);
         return;
+      case 'retry_credentials':
+        view.refused_credentials = null;
+        return;
       case 'unlock_keychain':
         view.keychain = null;
         return;

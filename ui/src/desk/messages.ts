@@ -114,6 +114,8 @@ export const messages = {
     askText: (profile: string) =>
       `It is removed from the keychain for the profile “${profile}”. Visits cannot start without the credentials that the profile needs.`,
     none: 'This profile needs no credentials.',
+    retry: 'Try again',
+    retried: 'The booth is open again with the credentials as they are now.',
     unlock: 'Unlock the keychain',
     unlocked: 'The keychain is unlocked.',
   },

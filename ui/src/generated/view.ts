@@ -338,6 +338,10 @@ credentials: Array<CredentialView>,
  */
 keychain: Problem | null, 
 /**
+ * The backend's refusal of the credentials, which closed the booth until they change.
+ */
+refused_credentials: Problem | null, 
+/**
  * Controls of the sandbox, if that is the backend in use.
  */
 sandbox: SandboxView | null, 

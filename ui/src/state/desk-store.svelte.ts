@@ -17,6 +17,7 @@ const ACTIONS_AFFECTING_HEALTH: readonly PanelAction['kind'][] = [
   'use_profile',
   'set_credential',
   'remove_credential',
+  'retry_credentials',
   'unlock_keychain',
   'set_keep',
   'wipe_now',

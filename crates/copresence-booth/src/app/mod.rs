@@ -157,9 +157,9 @@ impl Kiosk {
         self.lock_state().active_backend.config.clone()
     }
 
-    /// Whether the backend refused the credentials in use, so that the booth is closed until they change.
-    pub fn has_refused_credentials(&self) -> bool {
-        self.lock_state().active_backend.refusal().is_some()
+    /// The backend's refusal of the credentials in use, which closes the booth until they change.
+    pub fn credentials_refusal(&self) -> Option<Problem> {
+        self.lock_state().active_backend.refusal().cloned()
     }
 
     /// The running visits, on the screen or in the background.

@@ -201,7 +201,7 @@ impl Panel {
 
     /// Reopens a closed booth if its backend can be opened now. One whose credentials were refused needs others.
     pub async fn reopen_booth_if_possible(&self) {
-        let are_credentials_refused = self.0.kiosk.has_refused_credentials();
+        let are_credentials_refused = self.0.kiosk.credentials_refusal().is_some();
         if self.lock_requested_profile().closed_reason.is_none() && !are_credentials_refused {
             return;
         }
@@ -272,6 +272,7 @@ impl Panel {
             profiles_file,
             credentials,
             keychain,
+            refused_credentials: kiosk.credentials_refusal(),
             sandbox,
             kiosk_mode: self.kiosk_mode_view(),
             display: self.display_settings(),

@@ -38,6 +38,9 @@ pub struct PanelView {
     /// Why the keychain cannot be used, and what to do.
     #[ts(as = "Option<ProblemDeclaration>")]
     pub keychain: Option<Problem>,
+    /// The backend's refusal of the credentials, which closed the booth until they change.
+    #[ts(as = "Option<ProblemDeclaration>")]
+    pub refused_credentials: Option<Problem>,
     /// Controls of the sandbox, if that is the backend in use.
     pub sandbox: Option<SandboxView>,
     /// Whether kiosk mode is on, and what turned it on.

@@ -151,8 +151,11 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
 async fn the_operator_may_try_the_same_credentials_again() {
     let booth = booth(1).await;
     booth.start_refused_visit().await;
+    let view = booth.panel.panel_view(Vec::new()).await.expect("a view");
+    assert_eq!(view.refused_credentials, booth.kiosk.current_snapshot().booth.closed);
     let act = PanelAction::RetryCredentials;
     booth.panel.run_action(act, Clock::default().millis_since_clock_creation()).await.expect("done");
+    assert_eq!(booth.panel.panel_view(Vec::new()).await.expect("a view").refused_credentials, None);
     assert!(!booth.is_closed());
     booth.kiosk.start_visit();
     until(&booth.kiosk, is_invite).await;

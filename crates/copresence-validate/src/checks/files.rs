@@ -3,16 +3,18 @@
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::file_content::{FileInspection, GlbFacts, extension_for_export_type};
-use crate::observations::{Observations, StepRole};
+use crate::observations::{Observations, Step, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
+use copresence_client::{CallKind, find_misconfigured_file_host};
+use url::Url;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "files.download",
         title: "Each URL returns its complete file",
         required_acts: &[Act::Files],
-        remedy: "Serve each URL with 200 and as many bytes as Content-Length says, without requiring credentials.",
+        remedy: "Serve each URL with 200 and as many bytes as Content-Length says, without requiring credentials, at a host that the console can reach: the backend's public URL, not `localhost` or an internal name.",
         judge: check_files_downloaded,
     },
     Check {
@@ -148,11 +150,21 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download) {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
-        let received =
+        let mut received =
             if empty { format!("{} and an empty body", step.describe_response()) } else { step.describe_response() };
+        if let Some(misconfiguration) = find_misconfigured_url(observations, step) {
+            received = format!("{received}: {misconfiguration}");
+        }
         collector.record_step_result(step, step.has_success_status() && !empty, "2xx and the complete file", received);
     }
     collector.into_check_result("each file was complete", NO_DOWNLOAD)
+}
+
+/// Why the URL of a download shows that the backend's public URL is misconfigured. A file that was downloaded has none.
+fn find_misconfigured_url(observations: &Observations, step: &Step) -> Option<String> {
+    let redeem = observations.steps.iter().find(|step| step.exchange.call == CallKind::Redeem)?;
+    let url = |step: &Step| Url::parse(&step.exchange.url).ok();
+    find_misconfigured_file_host(&url(step)?, &url(redeem)?)
 }
 
 fn check_urls_single_use(observations: &Observations) -> CheckResult {

@@ -125,6 +125,15 @@ describe('Credentials', () => {
     expect(byTestId('state-api-key').textContent).toContain(messages.credentials.from['this run']);
   });
 
+  it('show that the backend refused them, and try them again', async () => {
+    const refusal = createProblem('credentials_refused', 'Invalid username/password.', 'Try again');
+    const { desk } = await renderDesk((of) => (of.panelView.refused_credentials = refusal), 'credentials');
+    expect(byTestId('refused-credentials').textContent).toContain('Invalid username/password.');
+    await fireEvent.click(byTestId('retry-credentials'));
+    await waitFor(() => expect(screen.queryByTestId('refused-credentials')).toBeNull());
+    expect(desk.panelActions).toEqual([{ kind: 'retry_credentials' }]);
+  });
+
   it('show a locked keychain, and unlock it', async () => {
     const { desk } = await renderDesk((of) => (of.panelView.keychain = keychainLockedProblem), 'credentials');
     expect(byTestId('keychain').textContent).toContain('Login');

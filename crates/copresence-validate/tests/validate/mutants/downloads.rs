@@ -2,8 +2,12 @@
 
 use super::Mutation::{Faults, Layer};
 use super::{Mutant, mutant};
-use crate::layers::{Memory, change_files, change_responses, edit_glb};
+use crate::layers::{Memory, change_delivery, change_files, change_responses, edit_glb};
+use crate::support::{
+    Assets, run_checks, run_options, sandbox_credentials, sandbox_phone, serve_router, vendor_target,
+};
 use axum::Router;
+use copresence_validate::Verdict;
 use serde_json::{Value, json};
 
 #[expect(clippy::too_many_lines, reason = "a table")]
@@ -163,4 +167,22 @@ pub(super) fn mutants() -> Vec<Mutant> {
 
 fn change_glb(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + 'static) -> Router {
     change_files(app, ".glb", move |response| edit_glb(&mut response.body, |document| change(document)))
+}
+
+/// Case: `download_URL` on `localhost`, a private host, relative, with `&amp;`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_url_in_the_backends_own_network_fails_with_the_misconfigured_public_url() {
+    let sandbox = Assets::make().sandbox();
+    let app = change_delivery(copresence_sandbox::build_router(sandbox.clone()), |body| {
+        for entry in body["payload_complete"].as_array_mut().expect("a list") {
+            entry["download_URL"] = json!("http://file-store:9000/avatar.glb");
+        }
+    });
+    let serving = serve_router(app).await;
+    let target = vendor_target(&serving.url, sandbox_credentials(&sandbox));
+    let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&serving.url).await).await;
+    let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == "files.download").expect("a check");
+    assert_eq!(result.verdict(), Verdict::Fail);
+    let words = format!("{result:?}");
+    assert!(words.contains("file-store:9000") && words.contains("public URL is misconfigured"), "{words}");
 }
