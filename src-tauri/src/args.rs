@@ -1,9 +1,10 @@
 //! The command line of the window. Everything else is in the profile.
 
 use clap::Parser;
+use copresence_engine::logging::LevelFilter;
+use copresence_engine::setup::DataStore;
 use copresence_sandbox::Scenario;
 use std::path::PathBuf;
-use tracing_subscriber::filter::LevelFilter;
 
 /// The Copresence kiosk in a window. Without options it starts its own simulated backend.
 #[derive(Debug, Clone, Parser)]
@@ -53,6 +54,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The data folder: of the command line, or the default one.
+    pub(crate) fn data_dir_or_default(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(DataStore::default_data_dir)
+    }
+
     /// The log level.
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self.verbose {

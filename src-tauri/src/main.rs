@@ -15,13 +15,22 @@ mod window;
 
 use args::Args;
 use clap::Parser;
+use copresence_engine::logging::{self, LogConfig};
 use std::fmt::Display;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     copresence_engine::install_crypto_provider();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log_level()).init();
+    let data_dir = args.data_dir_or_default();
+    let _log_file = logging::start_logging(&LogConfig {
+        program: "copresence-kiosk",
+        data_dir: &data_dir,
+        stderr_level: args.log_level(),
+        has_color: std::io::stderr().is_terminal(),
+        has_time: true,
+    });
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else {

@@ -99,8 +99,7 @@ pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
 
 /// Opens the data folder of the command line, or the default one.
 fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
-    let data_dir = args.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
-    DataStore::open_data_store(&data_dir).map_err(StartError::usage)
+    DataStore::open_data_store(&args.data_dir_or_default()).map_err(StartError::usage)
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.

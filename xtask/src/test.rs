@@ -68,6 +68,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     plan.add_program_step("examples in the documentation", examples, "fix the examples named above");
     if linux {
         add_robustness_matrices_step(&mut plan, &[]);
+        add_simulation_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_tests(&mut plan);
         peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
     }
@@ -147,6 +148,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
     add_robustness_matrices_step(&mut plan, &words);
     // Arguments select a part of the matrices; then only that part runs.
     if matrix_args.is_empty() {
+        add_simulation_steps(&mut plan, &["--visits", "10000000"]);
         let mut hostile = workspace_cargo_command(&["test"]);
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
@@ -191,6 +193,20 @@ fn add_robustness_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
     plan.add_program_step("the matrices", matrices, "each violation above says how to reproduce it");
 }
 
+/// Adds the simulated visits. They have a build of their own: optimised, because there are very many.
+fn add_simulation_steps(plan: &mut StepPlan<'_>, words: &[&str]) {
+    let mut build = cargo_command(&["build", "--profile", "simulation", "--package", "product-tests"]);
+    build.args(["--features", "product-tests/simulation", "--bin", "simulation"]);
+    plan.add_program_step("build of the simulation", build, "fix what the compiler reports above");
+    let mut simulation = Command::new(project::target_dir().join("simulation/simulation"));
+    simulation.args(words);
+    plan.add_program_step(
+        "visits in simulated worlds",
+        simulation,
+        "`simulation --seed N` runs the seed named above again, with its trace",
+    );
+}
+
 /// Sets `TAURI_DRIVER` in the environment of a test. Searches for the driver when the test starts, because an
 /// earlier step may have installed it.
 fn set_tauri_driver_env(command: &mut Command) {
@@ -202,7 +218,7 @@ fn set_tauri_driver_env(command: &mut Command) {
 /// A cargo command on the whole workspace with the features of all tests. All steps use the same features, so that no
 /// step compiles again what an earlier one compiled.
 fn workspace_cargo_command(words: &[&str]) -> Command {
-    let mut features = vec!["product-tests/window", "copresence-cli/crash-points"];
+    let mut features = vec!["product-tests/window", "product-tests/simulation", "copresence-cli/crash-points"];
     if cfg!(unix) {
         features.push("product-tests/matrices");
     }

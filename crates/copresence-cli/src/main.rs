@@ -9,14 +9,12 @@ mod credentials;
 mod doctor;
 mod failure;
 mod history;
-mod logs;
 mod no_echo;
 mod output;
 mod profile;
 mod qr_terminal;
 mod recover;
 mod remote_target;
-mod rotating_log;
 mod sandbox;
 mod signals;
 mod validate;
@@ -24,6 +22,9 @@ mod visit;
 
 use args::{Args, Command};
 use clap::Parser;
+use common_options::CommonOptions;
+use copresence_engine::logging::{self, LevelFilter, LogConfig, LogFileGuard};
+use copresence_engine::setup::DataStore;
 use failure::CommandFailure;
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
     }
     let args = Args::parse();
     copresence_engine::install_crypto_provider();
-    let _flushes_at_the_end = logs::start_logging(&args.common);
+    let _log_file = start_logging(&args.common);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -48,6 +49,23 @@ fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => report_failure(&failure),
     }
+}
+
+/// Starts logging to the data folder's log, and to stderr from the level of `-v` on.
+fn start_logging(common: &CommonOptions) -> LogFileGuard {
+    let stderr_level = match common.verbose {
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::TRACE,
+    };
+    let data_dir = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
+    logging::start_logging(&LogConfig {
+        program: "copresence",
+        data_dir: &data_dir,
+        stderr_level,
+        has_color: output::can_animate_stderr(common.no_color),
+        has_time: false,
+    })
 }
 
 async fn run_command(args: Args) -> Result<u8, CommandFailure> {

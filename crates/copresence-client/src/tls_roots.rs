@@ -7,12 +7,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
-/// Installs `ring` as the cryptography provider of this process. Repeated calls have no effect.
+/// Installs `aws-lc-rs` as the cryptography provider of this process. Repeated calls have no effect.
 ///
 /// [`crate::ApiClient::new`] calls it, too.
 pub fn install_crypto_provider() {
     // An error means that a provider is already installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
 
 /// The TLS configuration of every call, or why there are no root certificates. Loaded once per process, because it is
@@ -53,7 +53,7 @@ fn with_http1_alpn(mut config: ClientConfig) -> ClientConfig {
 fn installed_crypto_provider() -> Arc<CryptoProvider> {
     install_crypto_provider();
     let installed = CryptoProvider::get_default().cloned();
-    installed.unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()))
+    installed.unwrap_or_else(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
 }
 
 /// Additional root certificates from `SSL_CERT_FILE`, on Windows and macOS.

@@ -2,6 +2,7 @@
 
 use crate::redact::Redactor;
 use bytes::Bytes;
+use rustls::CertificateError;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -26,10 +27,20 @@ pub enum ConnectErrorKind {
     Unreachable,
     /// No connection within [`crate::Timeouts::connect`].
     TimedOut,
-    /// The TLS handshake failed, often because of an untrusted certificate or a wrong clock.
+    /// The server's certificate was issued by a certificate authority that this machine does not trust.
+    UntrustedIssuer,
+    /// The server presents a certificate authority's certificate as its own, as some self-signed certificates do.
+    AuthorityAsServer,
+    /// The server's certificate is expired or not valid yet, by this machine's clock.
+    CertificateNotValidNow,
+    /// The server's certificate is for another host name.
+    CertificateOfOtherHost,
+    /// The TLS handshake failed for another reason, for example because the server does not use TLS.
     Tls,
-    /// The proxy could not be reached or refused the connection.
+    /// The proxy could not be reached, refused the connection, or is of a kind that is not supported.
     Proxy,
+    /// The proxy asks for a name and password (407).
+    ProxyLogin,
     /// Any other failure before the first byte was sent.
     Other,
 }
@@ -41,10 +52,17 @@ impl fmt::Display for ConnectError {
             ConnectErrorKind::ConnectionRefused => "the connection was refused",
             ConnectErrorKind::Unreachable => "the host is unreachable",
             ConnectErrorKind::TimedOut => "the connection timed out",
-            ConnectErrorKind::Tls => {
-                "the TLS handshake failed; check that the certificate is trusted (see SSL_CERT_FILE) and that the clock is right"
+            ConnectErrorKind::UntrustedIssuer => "the server's certificate is not trusted on this machine",
+            ConnectErrorKind::AuthorityAsServer => {
+                "the server presents a certificate authority's own certificate; it needs one that the authority issued"
             }
+            ConnectErrorKind::CertificateNotValidNow => {
+                "the server's certificate is not valid at this time; check the clock, and the certificate's dates"
+            }
+            ConnectErrorKind::CertificateOfOtherHost => "the server's certificate is for another host name",
+            ConnectErrorKind::Tls => "the TLS handshake failed",
             ConnectErrorKind::Proxy => "the proxy refused the connection or could not be reached",
+            ConnectErrorKind::ProxyLogin => "the proxy asks for a name and password (407)",
             ConnectErrorKind::Other => "no connection",
         };
         write!(f, "{sentence} ({})", self.detail)
@@ -137,8 +155,8 @@ pub(crate) fn describe_error_chain(error: &reqwest::Error) -> String {
 /// Classifies an error by the types of its sources, and by its text where a type is private.
 fn classify_connect_error(error: &reqwest::Error, words: &str) -> ConnectErrorKind {
     for cause in error_chain(error) {
-        if cause.is::<rustls::Error>() {
-            return ConnectErrorKind::Tls;
+        if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+            return classify_tls_error(error);
         }
         match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => return ConnectErrorKind::ConnectionRefused,
@@ -149,12 +167,35 @@ fn classify_connect_error(error: &reqwest::Error, words: &str) -> ConnectErrorKi
         }
     }
     // The errors of the proxy tunnel and of the TLS connector have no public type.
-    if words.contains("tunnel") || words.contains("proxy") {
+    if words.contains("proxy authorization required") {
+        ConnectErrorKind::ProxyLogin
+    } else if words.contains("tunnel") || words.contains("proxy") || words.contains("SOCKS") {
         ConnectErrorKind::Proxy
     } else if words.contains("tls handshake") {
         ConnectErrorKind::Tls
     } else {
         ConnectErrorKind::Other
+    }
+}
+
+/// Classifies the error of a TLS handshake.
+fn classify_tls_error(error: &rustls::Error) -> ConnectErrorKind {
+    let rustls::Error::InvalidCertificate(certificate) = error else { return ConnectErrorKind::Tls };
+    match certificate {
+        // A bad signature: another authority uses the name of a trusted one.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => ConnectErrorKind::UntrustedIssuer,
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => ConnectErrorKind::CertificateNotValidNow,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            ConnectErrorKind::CertificateOfOtherHost
+        }
+        // The error of the verifier inside has no type that can be matched here.
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            ConnectErrorKind::AuthorityAsServer
+        }
+        _ => ConnectErrorKind::Tls,
     }
 }
 

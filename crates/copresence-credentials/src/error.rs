@@ -110,7 +110,9 @@ impl KeychainError {
             }
             Self::NoKeyring => {
                 "Log in once with a password, which creates the keyring “Login”, or create one in “Passwords and \
-                 Keys” and set it as the default. Without a desktop: `pkill gnome-keyring; printf %s PASSWORD | \
+                 Keys” and set it as the default. KWallet: create a wallet in “KDE Wallet” and name it as the default. \
+                 KeePassXC: in the settings, “Secret Service Integration”, choose the database and the group to \
+                 expose, and open the database. Without a desktop: `pkill gnome-keyring; printf %s PASSWORD | \
                  gnome-keyring-daemon --unlock --components=secrets` (a running daemon must be stopped first)."
             }
             Self::Locked => REMEDY_LOCKED,

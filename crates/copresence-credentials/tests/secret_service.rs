@@ -82,6 +82,27 @@ fn a_locked_keyring_is_reported_without_a_prompt() {
 }
 
 #[test]
+fn a_locked_keyring_with_an_empty_password_is_unlocked_without_a_prompt() {
+    let Some(home) = home() else { return };
+    // The file that “Passwords and Keys” leaves when the keyring gets an empty password.
+    let keyrings = home.path().join(".local/share/keyrings");
+    fs::create_dir_all(&keyrings).expect("made");
+    let keyring = "[keyring]\ndisplay-name=Login\nctime=0\nmtime=0\nlock-on-idle=false\nlock-after=false\n";
+    fs::write(keyrings.join("login.keyring"), keyring).expect("written");
+    fs::write(keyrings.join("default"), "login").expect("written");
+    // As after an automatic login: the keyring is locked, and nobody asked for it yet.
+    let locked = "locked=$(dbus-send --session --print-reply=literal --dest=org.freedesktop.secrets \
+        /org/freedesktop/secrets/aliases/default org.freedesktop.DBus.Properties.Get \
+        string:org.freedesktop.Secret.Collection string:Locked); [[ $locked == *true* ]] || exit 1;";
+    let prepare = format!("{NOT_UNLOCKED}{locked}");
+    let acts = "set p api-key kept; get p api-key";
+    assert_eq!(session(&home, &prepare, acts), ["set", "value kept"]);
+    assert_eq!(session(&home, &prepare, "get p api-key"), ["value kept"]);
+    assert_eq!(session(&home, &prepare, "check"), ["ok"]);
+    assert_eq!(session(&home, &prepare, "remove p api-key; get p api-key"), ["removed", "none"]);
+}
+
+#[test]
 fn a_credential_can_be_kept_in_memory_while_the_keyring_is_locked() {
     let Some(home) = home() else { return };
     assert_eq!(session(&home, UNLOCKED, "set p api-key kept"), ["set"]);

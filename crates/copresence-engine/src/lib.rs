@@ -1,5 +1,5 @@
-//! What the command line and the window share: profiles, the visit runner, recovery, history, health, and the format of
-//! the settings file.
+//! What the command line and the window share: profiles, the visit runner, recovery, history, health, logging, and the
+//! format of the settings file.
 //!
 //! To run a visit, build a [`runner::VisitConfig`] with [`setup::visit_config`] and await [`runner::run_visit`].
 
@@ -9,6 +9,7 @@ pub mod events;
 pub mod health;
 pub mod history;
 pub mod home_path;
+pub mod logging;
 pub mod problem;
 pub mod profile;
 pub mod qr;

@@ -67,7 +67,7 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "token_refused",
         "This code did not work. Let's try a new one.",
-        "The backend refused the Export Token at the first redeem.",
+        "The backend refused the Export Token, and no answer before had shown that it was active.",
         "If it happens again, the API URL and the source of the tokens may belong to different backends",
         true,
     ),

@@ -132,7 +132,7 @@ impl Phone {
 impl Browser {
     async fn open(port: &ReservedPort, wanted: Capabilities) -> Result<Self, HarnessError> {
         // The HTTP client needs a provider, even for plain HTTP. Fails if one is installed.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
         let page = WebDriver::new(format!("http://{port}"), wanted).await?;
         // The default of 30 s is too short for a busy machine.
         page.set_script_timeout(Duration::from_secs(100)).await?;

@@ -89,6 +89,33 @@ fn tls_inspection_works_with_its_root_in_ssl_cert_file_and_is_named_without() ->
 
 #[test]
 #[ignore = "needs mitmproxy, which `cargo xtask test` installs"]
+fn proxy_that_asks_for_a_login_gets_the_one_in_its_url_or_is_named() -> TestResult {
+    let remote = RemoteBackend::start(33)?;
+    let proxy = ProxyServer::start(&["--proxyauth", "kiosk:proxy-pass-word", "--ignore-hosts", ".*"])?;
+    for scheme in ["http", "https"] {
+        let mut console = remote.console(scheme, &proxy.url_with_login("kiosk:proxy-pass-word"), "")?;
+        console.set_env("SSL_CERT_FILE", remote.nginx.root_certificate().to_string_lossy());
+        remote.backend.deliver(&[(remote.nginx.glb_url("identity").replace("127.0.0.1", "files.example"), "glb")]);
+        let visit = console.visit()?;
+        assert_saved(&visit, &console, &remote);
+        visit.assert_never_mentions("proxy-pass-word");
+
+        // Without the login the proxy answers 407.
+        let mut console = remote.console(scheme, &proxy.url(), "patience = \"2s\"")?;
+        console.set_env("SSL_CERT_FILE", remote.nginx.root_certificate().to_string_lossy());
+        let doctor = console.run(&["doctor"])?;
+        doctor.assert_mentions("407");
+        doctor.assert_mentions(if scheme == "http" { "HTTP_PROXY" } else { "HTTPS_PROXY" });
+        let visit = console.visit()?;
+        visit.assert_exit(6);
+        visit.assert_mentions("407");
+        visit.assert_mentions("proxy");
+    }
+    Ok(())
+}
+
+#[test]
+#[ignore = "needs mitmproxy, which `cargo xtask test` installs"]
 fn visit_survives_a_restart_of_the_proxy() -> TestResult {
     let remote = RemoteBackend::start(34)?;
     remote.backend.set_not_ready_count(12);

@@ -45,6 +45,11 @@ impl ProxyServer {
         format!("http://{}", self.port)
     }
 
+    /// The proxy's URL with a user name and a password.
+    pub(crate) fn url_with_login(&self, login: &str) -> String {
+        format!("http://{login}@{}", self.port)
+    }
+
     /// Path of the root certificate with which the proxy signs certificates when it inspects TLS connections.
     pub(crate) fn root_certificate(&self) -> PathBuf {
         self.config.path().join("mitmproxy-ca-cert.pem")

@@ -2,6 +2,7 @@
 //! spent.
 
 use super::options::ValidateOptions;
+use crate::context::create_private_file;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_validate::Report;
@@ -59,8 +60,10 @@ impl ReportFiles {
     }
 }
 
+/// Creates an output file before any request is sent. The recorded exchanges are for their owner only; the reports are
+/// made to be handed on.
 fn create_report_file(path: &Path, flag: &str) -> Result<OpenReportFile, CommandFailure> {
-    let file = File::create(path)
+    let file = if flag == "--har" { create_private_file(path) } else { File::create(path) }
         .map_err(|error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display())))?;
     Ok(OpenReportFile { path: path.to_path_buf(), file })
 }

@@ -1,10 +1,12 @@
 //! Files that `copresence visit` writes on request: the QR code and the HTTP Archive.
 
+use crate::context::create_private_file;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_engine::qr::QrCode;
 use copresence_engine::{ExchangeRecorder, HarRecorder};
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,7 +59,8 @@ impl QrFile {
         } else {
             code.to_png(MODULE).map_err(|error| error.to_string())?
         };
-        std::fs::write(&self.path, bytes).map_err(|error| error.to_string())
+        // The code holds a live token.
+        create_private_file(&self.path).and_then(|mut file| file.write_all(&bytes)).map_err(|error| error.to_string())
     }
 }
 
@@ -71,7 +74,7 @@ pub(super) struct HarFile {
 
 impl HarFile {
     pub(super) fn create_har_file(path: &Path) -> Result<Self, CommandFailure> {
-        let file = File::create(path)
+        let file = create_private_file(path)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
         Ok(Self { path: path.to_path_buf(), file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }

@@ -42,6 +42,31 @@ fn a_new_machine_is_ready_for_the_sandbox() {
 }
 
 #[test]
+fn the_proxy_in_use_is_named_with_its_source_and_without_its_password() {
+    let proxy = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let run_through_proxy = |variable: &str| {
+        let address = proxy.url().replace("http://", "http://someone:secret-of-the-proxy@");
+        let mut command = home.command(&["doctor", "--json", "--api-url", "http://backend.invalid/"]);
+        command.env("COPRESENCE_API_KEY", API_KEY).env("COPRESENCE_SESSION_TOKEN", SESSION_TOKEN);
+        let run = RunningProgram::start({
+            command.env(variable, address);
+            command
+        });
+        let run = run.wait();
+        assert!(!run.stdout.contains("secret-of-the-proxy"), "{}", run.stdout);
+        let backend = parse_parts(&run).into_iter().find(|part| part["part"] == "backend").expect("checked");
+        backend["seen"].as_str().expect("text").to_owned()
+    };
+    for variable in ["HTTP_PROXY", "all_proxy"] {
+        let seen = run_through_proxy(variable);
+        let expected = format!("; through the proxy {} (from {variable})", proxy.url().trim_end_matches('/'));
+        assert!(seen.ends_with(&expected), "{seen}, not {expected}");
+    }
+    assert!(!run_through_proxy("HTTPS_PROXY").contains("through"), "it is for https only");
+}
+
+#[test]
 fn missing_credentials_are_3_and_credentials_are_never_shown() {
     let backend = Backend::start(BackendScript::default());
     let home = TestHome::new();

@@ -51,14 +51,6 @@ fn a_refused_file_does_not_affect_the_others() {
 }
 
 #[test]
-fn an_error_page_is_not_an_avatar() {
-    let page = vec![Asset::glb().with_url_behavior(UrlBehavior::ErrorPage), Asset::new("fbx", zip())];
-    let (_, manifest, message) = run_until_saved_in_part(page, &[]);
-    assert_eq!(manifest["missing"][0]["export_type"], "glb");
-    assert!(message.to_lowercase().contains("html"), "{message}");
-}
-
-#[test]
 fn a_required_export_must_be_delivered() {
     let (_, manifest, message) = run_until_saved_in_part(vec![Asset::glb()], &["--export", "fbx", "--export", "glb"]);
     assert_eq!(manifest["missing"].as_array().map(Vec::len), Some(1), "{manifest}");

@@ -89,6 +89,23 @@ fn no_secret_is_written_anywhere() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn the_archive_the_qr_code_and_the_log_are_readable_by_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    // A file that others can read from before.
+    let earlier = home.root().join("code.svg");
+    std::fs::write(&earlier, "").expect("written");
+    std::fs::set_permissions(&earlier, std::fs::Permissions::from_mode(0o644)).expect("set");
+    run_visit(&home, &backend, false).expect_end(0, "saved", "saved");
+    for file in [home.root().join("exchanges.har"), earlier, home.data().join("logs/copresence.log")] {
+        let mode = std::fs::metadata(&file).expect("written").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}
+
 fn echo_replies(status: u16, text: &str) -> Vec<Reply> {
     vec![
         Reply::json(status, &json!({"code": 1, "error": text})),

@@ -6,9 +6,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const BASE_URL: &str = "CLIENT_TEST_BASE_URL";
 /// A host name that does not resolve, so that only a proxy can respond.
@@ -49,23 +51,40 @@ async fn json_server() -> RawServer {
 }
 
 fn new_issuer() -> CertifiedIssuer<'static, KeyPair> {
+    new_issuer_with_key(KeyPair::generate().expect("a key"))
+}
+
+fn new_issuer_with_key(key: KeyPair) -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate")
+    CertifiedIssuer::self_signed(params, key).expect("a certificate")
 }
 
 async fn secure_server(issuer: &CertifiedIssuer<'static, KeyPair>) -> RawServer {
-    install_crypto_provider();
     let key = KeyPair::generate().expect("a key");
     let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
     let certificate = params.signed_by(&key, issuer).expect("a certificate");
+    server_with_certificate(certificate.der().clone(), &key).await
+}
+
+async fn server_with_certificate(certificate: CertificateDer<'static>, key: &KeyPair) -> RawServer {
+    install_crypto_provider();
     let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     let config = ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
+        .with_single_cert(vec![certificate], key)
         .expect("a configuration");
     let reply = vec![ServerAction::Send(response_bytes("200 OK", &[], "{}"))];
     RawServer::start_tls(reply, TlsAcceptor::from(Arc::new(config))).await
+}
+
+/// The outcome of one redeem at a server with this certificate, if it is the only trusted one.
+async fn redeem_trusting_only(trusted_pem: &str, server: &RawServer, host: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("trusted.pem");
+    std::fs::write(&file, trusted_pem).expect("written");
+    let base = format!("https://{host}:{}/", server.port);
+    redeem_in_child_process(&base, &[("SSL_CERT_FILE", path_str(&file))]).await
 }
 
 fn path_str(path: &Path) -> &str {
@@ -91,8 +110,46 @@ async fn a_certificate_is_trusted_if_the_environment_trusts_its_issuer() {
     let untrusted = redeem_in_child_process(&base, &[("SSL_CERT_FILE", path_str(&other_file))]).await;
     assert_eq!(by_file, "status 200");
     assert_eq!(by_folder, "status 200");
-    assert_eq!(untrusted, "never sent: Tls");
+    assert_eq!(untrusted, "never sent: UntrustedIssuer");
     assert_eq!(server.heads().len(), 2);
+}
+
+#[tokio::test]
+#[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
+async fn a_certificate_of_tls_inspection_with_a_p521_key_is_verified() {
+    let issuer = new_issuer_with_key(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).expect("a key"));
+    let server = secure_server(&issuer).await;
+    assert_eq!(redeem_trusting_only(&issuer.pem(), &server, "localhost").await, "status 200");
+}
+
+#[tokio::test]
+#[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
+async fn a_self_signed_certificate_that_is_its_own_authority_is_named() {
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let server = server_with_certificate(certificate.der().clone(), &key).await;
+    let outcome = redeem_trusting_only(&certificate.pem(), &server, "localhost").await;
+    assert_eq!(outcome, "never sent: AuthorityAsServer");
+    assert!(server.heads().is_empty(), "no credential was sent");
+}
+
+#[tokio::test]
+#[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
+async fn an_expired_certificate_and_one_of_another_host_are_named() {
+    let issuer = new_issuer();
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = params.signed_by(&key, &issuer).expect("a certificate");
+    let server = server_with_certificate(expired.der().clone(), &key).await;
+    let outcome = redeem_trusting_only(&issuer.pem(), &server, "localhost").await;
+    assert_eq!(outcome, "never sent: CertificateNotValidNow");
+
+    let server = secure_server(&issuer).await;
+    let outcome = redeem_trusting_only(&issuer.pem(), &server, "127.0.0.1").await;
+    assert_eq!(outcome, "never sent: CertificateOfOtherHost");
 }
 
 #[tokio::test]
@@ -120,6 +177,58 @@ async fn the_proxy_of_the_environment_is_used() {
     let direct = redeem_in_child_process(UNRESOLVABLE_URL, &excepted).await;
     assert!(direct.starts_with("never sent: "), "{direct}");
     assert_eq!(proxy.heads().len(), 1);
+}
+
+/// A SOCKS 5 proxy (RFC 1928) without a login that answers every request through it with `{}`. Returns its port, and a
+/// receiver of the host names that were asked for.
+async fn start_socks_proxy() -> (u16, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut greeting = [0; 2];
+            socket.read_exact(&mut greeting).await.expect("version and number of methods");
+            socket.read_exact(&mut vec![0; greeting[1].into()]).await.expect("the methods");
+            socket.write_all(&[5, 0]).await.expect("no login");
+            let mut request = [0; 5];
+            socket.read_exact(&mut request).await.expect("a request");
+            assert_eq!(request[..4], [5, 1, 0, 3], "a connection to a host name");
+            let mut host_and_port = vec![0; usize::from(request[4]) + 2];
+            socket.read_exact(&mut host_and_port).await.expect("a host and a port");
+            let host = &host_and_port[..host_and_port.len() - 2];
+            _ = sender.send(String::from_utf8_lossy(host).into_owned());
+            socket.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.expect("connected");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(socket.read_u8().await.expect("a request"));
+            }
+            socket.write_all(&response_bytes("200 OK", &[], "{}")).await.expect("answered");
+        }
+    });
+    (port, receiver)
+}
+
+#[tokio::test]
+async fn a_socks_proxy_of_the_environment_is_used_and_resolves_the_host_name() {
+    let (port, mut hosts) = start_socks_proxy().await;
+    let address = format!("socks5h://127.0.0.1:{port}");
+    let proxied = redeem_in_child_process(UNRESOLVABLE_URL, &[("ALL_PROXY", address.as_str())]).await;
+    assert_eq!(proxied, "status 200");
+    assert_eq!(hosts.recv().await.as_deref(), Some("copresence.invalid"));
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_for_a_login_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let roots = folder.path().join("roots.pem");
+    std::fs::write(&roots, new_issuer().pem()).expect("written");
+    let reply = response_bytes("407 Proxy Authentication Required", &["Proxy-Authenticate: Basic realm=x"], "");
+    let proxy = RawServer::start(vec![ServerAction::Send(reply)]).await;
+    let address = proxy.url("/").to_string();
+    let environment = [("HTTPS_PROXY", address.as_str()), ("SSL_CERT_FILE", path_str(&roots))];
+    let refused = redeem_in_child_process("https://copresence.invalid/", &environment).await;
+    assert_eq!(refused, "never sent: ProxyLogin");
 }
 
 #[tokio::test]

@@ -1,15 +1,16 @@
 //! The Secret Service over D-Bus, for example gnome-keyring or `KWallet`.
 //!
 //! Each call makes its own connection, so that the program works with a keychain that is started late or restarted.
-//! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions check that the keyring is unlocked before they
-//! access it.
+//! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions unlock what can be unlocked without one, such
+//! as a keyring with an empty password, and report the rest as locked.
 
 use crate::timeout::CommitGuard;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use secrecy::SecretString;
-use secret_service::blocking::{Collection, SecretService};
+use secret_service::blocking::{Collection, Item, SecretService};
 use secret_service::{EncryptionType, Error};
 use std::collections::HashMap;
+use zbus::zvariant::OwnedObjectPath;
 use zeroize::Zeroizing;
 
 /// Maximum size of an item, in bytes. Longer than any credential, and rejects most files that are given by mistake.
@@ -50,11 +51,8 @@ pub(crate) fn write_credential(
 ) -> Result<(), KeychainError> {
     let service = connect()?;
     let user = slot.keychain_user_name(profile);
-    let found = service.search_items(item_attributes(&user)).map_err(convert_secret_service_error)?;
-    if !found.locked.is_empty() {
-        return Err(KeychainError::Locked);
-    }
-    let Some((item, duplicates)) = found.unlocked.split_first() else {
+    let found = find_unlocked_items(&service, &user)?;
+    let Some((item, duplicates)) = found.split_first() else {
         let collection = unlocked_default_keyring(&service)?;
         guard.commit()?;
         let label = slot.keychain_label(profile);
@@ -77,18 +75,13 @@ pub(crate) fn remove_credential(
     guard: &CommitGuard,
 ) -> Result<bool, KeychainError> {
     let service = connect()?;
-    let found = service
-        .search_items(item_attributes(&slot.keychain_user_name(profile)))
-        .map_err(convert_secret_service_error)?;
-    if !found.locked.is_empty() {
-        return Err(KeychainError::Locked);
-    }
-    if found.unlocked.is_empty() {
+    let found = find_unlocked_items(&service, &slot.keychain_user_name(profile))?;
+    if found.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
         return unlocked_default_keyring(&service).map(|_| false);
     }
     guard.commit()?;
-    found.unlocked.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
+    found.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
     Ok(true)
 }
 
@@ -101,20 +94,49 @@ fn connect() -> Result<SecretService<'static>, KeychainError> {
 
 /// The value of the item with this user name.
 fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, KeychainError> {
-    let found = service.search_items(item_attributes(user)).map_err(convert_secret_service_error)?;
-    if let Some(item) = found.unlocked.first() {
+    if let Some(item) = find_unlocked_items(service, user)?.first() {
         let bytes = Zeroizing::new(item.get_secret().map_err(convert_secret_service_error)?);
         let text = std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
-    }
-    if !found.locked.is_empty() {
-        return Err(KeychainError::Locked);
     }
     // An empty result is valid only if the keyring is unlocked.
     match unlocked_default_keyring(service) {
         Ok(_) | Err(KeychainError::NoKeyring) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The items with this user name. Fails with `Locked` if one of them stays locked without a prompt.
+fn find_unlocked_items<'a>(service: &'a SecretService<'static>, user: &str) -> Result<Vec<Item<'a>>, KeychainError> {
+    let search = || service.search_items(item_attributes(user)).map_err(convert_secret_service_error);
+    let mut found = search()?;
+    if !found.locked.is_empty() {
+        unlock_without_prompt(found.locked.iter().map(|item| &item.item_path))?;
+        found = search()?;
+    }
+    if found.locked.is_empty() { Ok(found.unlocked) } else { Err(KeychainError::Locked) }
+}
+
+/// Unlocks keyrings or items as far as the service does so without a prompt. "Unlock the specified objects. … Prompt
+/// object path, or `/` if no prompt is necessary" (Secret Service API, `Service.Unlock`). The prompt itself is never
+/// shown: that is a call of its own.
+fn unlock_without_prompt<'a>(objects: impl Iterator<Item = &'a OwnedObjectPath>) -> Result<(), KeychainError> {
+    const SERVICE: Option<&str> = Some("org.freedesktop.secrets");
+    let convert = |error: zbus::Error| {
+        let detail = error.to_string();
+        convert_dbus_error(&error, detail)
+    };
+    let objects: Vec<&OwnedObjectPath> = objects.collect();
+    let bus = zbus::blocking::Connection::session().map_err(convert)?;
+    let interface = Some("org.freedesktop.Secret.Service");
+    let reply =
+        bus.call_method(SERVICE, "/org/freedesktop/secrets", interface, "Unlock", &(objects,)).map_err(convert)?;
+    let (_, prompt): (Vec<OwnedObjectPath>, OwnedObjectPath) = reply.body().deserialize().map_err(convert)?;
+    if prompt.as_str() != "/" {
+        // The service keeps an unused prompt until the connection ends. Some services cannot dismiss one.
+        _ = bus.call_method(SERVICE, &prompt, Some("org.freedesktop.Secret.Prompt"), "Dismiss", &());
+    }
+    Ok(())
 }
 
 /// The attributes that identify an item.
@@ -130,14 +152,17 @@ fn default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection
     })
 }
 
-/// The default keyring, if it is unlocked.
+/// The default keyring, if it is unlocked or can be unlocked without a prompt.
 fn unlocked_default_keyring<'a>(service: &'a SecretService<'static>) -> Result<Collection<'a>, KeychainError> {
     let collection = default_keyring(service)?;
-    if collection.is_locked().map_err(convert_secret_service_error)? {
-        Err(KeychainError::Locked)
-    } else {
-        Ok(collection)
+    let is_locked = || collection.is_locked().map_err(convert_secret_service_error);
+    if is_locked()? {
+        unlock_without_prompt(std::iter::once(&collection.collection_path))?;
+        if is_locked()? {
+            return Err(KeychainError::Locked);
+        }
     }
+    Ok(collection)
 }
 
 /// Converts an error of the Secret Service.

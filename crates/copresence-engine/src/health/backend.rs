@@ -41,7 +41,11 @@ pub async fn check_backend_and_clock(
         {
             dates.push(clock_offset_secs(date, before, after));
         }
-        views.push(health_of_probe(part, &url, &method, &result));
+        let mut health = health_of_probe(part, &url, &method, &result);
+        if let Some(proxy) = copresence_client::find_proxy_for_url(&url) {
+            health.seen = format!("{}; through {proxy}", health.seen);
+        }
+        views.push(health);
     }
     views.push(health_of_clock(&dates, target.is_embedded_sandbox));
     views
@@ -118,11 +122,28 @@ fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<Probe
                 ConnectErrorKind::TimedOut => {
                     "TCP: a firewall may drop the packets. Allow the host in this network, or set HTTPS_PROXY"
                 }
-                ConnectErrorKind::Tls => {
-                    "TLS: check this machine's clock and its root certificates (Debian: ca-certificates); a network \
-                     that inspects TLS connections needs its own root in SSL_CERT_FILE"
+                ConnectErrorKind::UntrustedIssuer => {
+                    "TLS: check this machine's root certificates (Debian: ca-certificates); a network that inspects TLS \
+                     connections, or a backend with its own authority, needs that root in SSL_CERT_FILE"
                 }
-                ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY and NO_PROXY",
+                ConnectErrorKind::AuthorityAsServer => {
+                    "TLS: the backend's operators must install a server certificate; a self-signed one must be made \
+                     without the right to issue others (openssl: -addext basicConstraints=critical,CA:FALSE)"
+                }
+                ConnectErrorKind::CertificateNotValidNow => {
+                    "TLS: check this machine's clock; if it is right, the backend's operators must renew the certificate"
+                }
+                ConnectErrorKind::CertificateOfOtherHost => {
+                    "TLS: check the host in the profile's `api_url`; a login page of this network may also be in between"
+                }
+                ConnectErrorKind::Tls => {
+                    "TLS: check that the port in the profile's `api_url` is the one for https, and that nothing in \
+                     between ends the connection"
+                }
+                ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY",
+                ConnectErrorKind::ProxyLogin => {
+                    "Proxy: put name and password into its address: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
+                }
                 ConnectErrorKind::Other => "Check the network, the proxy and the profile's `api_url`",
             };
             bad_part_health(part, format_args!("{host}: {cause}"), remedy)

@@ -12,8 +12,8 @@ use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, Resume
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileProgress, FileRecord, FileState, PartialAvatarFolder, PartialFile,
-    StoreError, VisitId, VisitLimits,
+    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileRecord, FileState, PartialAvatarFolder,
+    PartialFile, StoreError, VisitId, VisitLimits,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
@@ -196,6 +196,9 @@ enum AttemptError {
     },
     /// So few bytes a second that the visit's patience is over.
     TooSlow,
+    /// An HTML page in place of the file: from a gate in between (a captive portal answers every request so), or from
+    /// a server that shows an error with status 200.
+    HtmlPage,
 }
 
 impl From<StoreError> for AttemptError {
@@ -284,6 +287,11 @@ impl FileDownload<'_> {
                     partial.resume_offset().saturating_sub(offset),
                     began.elapsed().as_millis()
                 )),
+                Err(AttemptError::HtmlPage) => RetryableFailure::failure_after_response(format!(
+                    "{} was answered with an HTML page instead of the file: this network may ask for a login, or the \
+                     file server shows an error",
+                    self.file.url.url_origin()
+                )),
                 Err(AttemptError::Changed) => RetryableFailure::failure_after_response(format!(
                     "the file changed on {} during the download",
                     self.file.url.url_origin()
@@ -346,6 +354,10 @@ impl FileDownload<'_> {
             self.known = FileProgress::default();
             self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
+        }
+        if download.offset == 0 && self.starts_with_html_page(&mut download).await {
+            // Before anything that was received earlier is discarded.
+            return Err(AttemptError::HtmlPage);
         }
         let _receiving = self.file.coordinator.start_receiving(self.file.index);
         let before = self.known.clone();
@@ -418,6 +430,18 @@ impl FileDownload<'_> {
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
         Ok(self.flush_and_journal(partial).await?)
+    }
+
+    /// Whether the body begins as an HTML page although the export type names none. The stream is as before.
+    async fn starts_with_html_page(&self, download: &mut OpenedDownload) -> bool {
+        if self.file.export_type.as_str().to_ascii_lowercase().contains("html") {
+            return false;
+        }
+        let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed());
+        let Some(first) = stream.next().await else { return false };
+        let is_page = first.as_ref().is_ok_and(|first| FileFormat::detect_file_format(first) == FileFormat::Html);
+        download.stream = futures_util::stream::iter([first]).chain(stream).boxed();
+        is_page
     }
 
     /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by

@@ -375,7 +375,7 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
     let bomb = bomb.finish().expect("in memory");
     let head = format!("Content-Encoding: gzip\r\nContent-Length: {}", bomb.len());
     add("a packed file that is too large when it is unpacked", file(vec![body(&head, &bomb)]), &[7]);
-    add("a page for a file", file(vec![ScriptedAct::response(200, "<!doctype html><html>")]), &[7]);
+    add("a page for a file", file(vec![ScriptedAct::response(200, "<!doctype html><html>")]), &[6]);
     add("an empty file", file(vec![ScriptedAct::response(200, "")]), &[7]);
     add(
         "a part unasked",

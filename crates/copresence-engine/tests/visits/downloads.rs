@@ -139,8 +139,7 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
 #[tokio::test]
 async fn content_that_contradicts_its_type_is_refused() {
     let short = |bytes: usize| glb(1000)[..bytes].to_vec();
-    let cases: [(&str, Vec<u8>, &str); 5] = [
-        ("glb", b"<!doctype html><title>Sorry</title>".to_vec(), "an HTML page instead of glb"),
+    let cases: [(&str, Vec<u8>, &str); 4] = [
         ("glb", b"{\"code\":101,\"error\":\"gone\"}".to_vec(), "an error in JSON instead of glb"),
         ("glb", short(600), "header"),
         ("glb", Vec::new(), "empty"),
@@ -235,6 +234,31 @@ async fn a_failing_file_server_never_makes_a_file_lost() {
     }
     let (fixture, ended) = impatient_visit(|_, _| Response::no_response()).await;
     interrupted(&fixture, &ended).await;
+}
+
+/// What a captive portal, or a file server with an error, sends in place of a file.
+fn html_page() -> Response {
+    Response::file(b"<!doctype html><title>Log in</title>")
+}
+
+#[tokio::test]
+async fn an_html_page_in_place_of_a_file_is_not_the_file_and_loses_no_received_byte() {
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
+        1 | 3 => html_page(),
+        2 => Response::file(&glb(1000)).with_header(ETAG, "\"1\"").breaking_at(400),
+        _ => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "\"1\""),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    let offsets: Vec<usize> = asked(&fixture).iter().map(Request::range_start).collect();
+    assert_eq!(offsets, [0, 0, 400, 400], "the page does not replace what came before it");
+}
+
+#[tokio::test]
+async fn an_html_page_that_stays_ends_the_visit_for_now() {
+    let (fixture, ended) = impatient_visit(|_, _| html_page()).await;
+    let why = interrupted(&fixture, &ended).await;
+    assert!(why.contains("HTML page") && why.contains("login"), "{why}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use test_port::ReservedPort;
 
 fn client() -> reqwest::Client {
     // Fails if another test of this process has installed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
 }
 
@@ -107,7 +107,7 @@ async fn https_serves_the_api_and_applies_faults() {
     assert!(server.qr_link_template().starts_with("https://"));
     assert_eq!(server.certificate_fingerprint().expect("a certificate").split(':').count(), 32);
     // Fails if another test of this process has installed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
     let known = server.sandbox().credentials();
     let url = |path: &str| server.local_url().join(path).expect("a URL");

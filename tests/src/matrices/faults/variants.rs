@@ -138,7 +138,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
     on_all_endpoints("401", r#"{"status":{"code":401}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
     on_all_endpoints("403", r#"{"status":{"code":403}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
     on_all_endpoints("404", r#"{"status":{"code":404}}"#, [0, 2], [0, 2], [0, 0, 0, 2], [7, 7, 7, 7]),
-    on_all_endpoints("200 and an error page", r#""error_page""#, [0, 6], [0, 6], [0, 0, 0, 6], [7, 7, 7, 7]),
+    on_all_endpoints("200 and an error page", r#""error_page""#, [0, 6], [0, 6], [0, 0, 0, 6], [0, 0, 0, 6]),
     on_all_endpoints(
         "redirect to nowhere",
         r#"{"redirect":{"to":"/nowhere","code":307}}"#,

@@ -290,12 +290,8 @@ impl Shared {
             return write_error(connection, 404, 1, "no such file");
         };
         let is_first = self.lock_record().used_paths.insert(request.path.clone());
-        let error_page = b"<!DOCTYPE html><html><body>Service unavailable</body></html>";
         match asset.url_behavior {
             UrlBehavior::Refuses(status) => return write_error(connection, status, 1, "gone"),
-            UrlBehavior::ErrorPage => {
-                return write_response(connection, 200, Some(("Content-Type", "text/html".into())), error_page);
-            }
             UrlBehavior::StallsThenRefuses(_) if !is_first => return write_error(connection, 410, 1, "gone"),
             _ if !is_first && request.range_start().is_none() => {
                 return write_error(connection, 410, 1, "this URL was used");

@@ -70,8 +70,6 @@ pub(crate) enum UrlBehavior {
     Once,
     /// Responds with this status.
     Refuses(u16),
-    /// Responds with status 200 and an error page.
-    ErrorPage,
     /// The first response stalls after this many bytes with the connection open. Ranges are served.
     StallsAfter(usize),
     /// Like `StallsAfter`, but every later request is refused.

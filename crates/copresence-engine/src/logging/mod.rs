@@ -1,0 +1,75 @@
+//! Logging of the programs: to stderr, and to a rotated file in the data folder. Logs contain no secrets: secret types
+//! print masked, and exchanges are redacted before they are recorded.
+
+mod rotating_log;
+
+use rotating_log::RotatingLog;
+use std::path::Path;
+use tracing_appender::non_blocking::WorkerGuard;
+pub use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+/// Maximum size of one log file, in bytes; 10 MiB in all with the rotated ones.
+const LOG_SIZE: u64 = 2 << 20;
+/// Number of rotated files to keep.
+const LOGS_KEPT: u32 = 4;
+
+/// How a program logs.
+#[derive(Debug, Clone, Copy)]
+pub struct LogConfig<'a> {
+    /// Name of the program, and of its log file in `DATA_DIR/logs`. The file has the messages from INFO on.
+    pub program: &'static str,
+    /// The data folder.
+    pub data_dir: &'a Path,
+    /// Least severe messages on stderr.
+    pub stderr_level: LevelFilter,
+    /// Whether messages on stderr are colored.
+    pub has_color: bool,
+    /// Whether messages on stderr start with the time.
+    pub has_time: bool,
+}
+
+/// Writes what is queued for the log file when it is dropped, so keep it until the program ends.
+#[must_use = "the log file ends when this is dropped"]
+pub struct LogFileGuard(#[expect(dead_code, reason = "kept for its drop")] Option<WorkerGuard>);
+
+/// Starts logging. Without a log file if it cannot be created: opening the data folder reports what is wrong with it.
+pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
+    let folder = config.data_dir.join("logs");
+    let file = create_private_folder(&folder)
+        .and_then(|()| RotatingLog::new(&folder, config.program, LOG_SIZE, LOGS_KEPT))
+        .ok();
+    let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
+    let to_file = writer.map(|writer| {
+        fmt::layer().with_ansi(false).with_writer(writer).with_filter(log_filter_from_level(LevelFilter::INFO))
+    });
+    let to_stderr = fmt::layer().with_ansi(config.has_color).with_writer(std::io::stderr);
+    let filter = log_filter_from_level(config.stderr_level);
+    let to_stderr = if config.has_time {
+        to_stderr.with_filter(filter).boxed()
+    } else {
+        to_stderr.without_time().with_filter(filter).boxed()
+    };
+    tracing_subscriber::registry().with(to_file).with(to_stderr).init();
+    LogFileGuard(guard)
+}
+
+/// Logs this workspace's crates at `level` and libraries at warnings only, because libraries would print headers.
+fn log_filter_from_level(level: LevelFilter) -> Targets {
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("copresence", level)
+}
+
+/// Creates a folder, with its parents, that only its owner can read: it holds avatars or visit times.
+///
+/// # Errors
+/// When the folder cannot be created, or the path is a file.
+pub fn create_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
