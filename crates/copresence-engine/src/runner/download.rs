@@ -4,16 +4,15 @@
 //! A file is lost for certain if the server refuses its URL, if the content is not the file, or if
 //! [`VisitLimits::keep_trying`] is over. A network or a server that fails proves nothing, however often it fails.
 
-use super::download_coordinator::{DownloadCoordinator, RetryDecision};
+use super::download_coordinator::RetryDecision;
+use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
 use super::finish_file::{check_complete_file, finish_received_file};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
-use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileFormat, FileProgress, FileRecord, FileState, PartialAvatarFolder,
-    PartialFile, StoreError, VisitId, VisitLimits,
+    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
@@ -34,63 +33,6 @@ const FIRST_BYTES: usize = 4096;
 const MAX_PAUSE: Duration = Duration::from_secs(15);
 /// The longest pause after a request that was never sent: trying again costs the server nothing.
 const MAX_PAUSE_UNSENT: Duration = Duration::from_secs(5);
-
-/// Why a file was not saved.
-#[derive(Debug)]
-pub(crate) struct FileFailure {
-    /// For the manifest and the operator.
-    pub(crate) why: String,
-    pub(crate) kind: FileFailureKind,
-}
-
-/// What a failure means for the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileFailureKind {
-    /// The file is lost for certain: a further request is useless.
-    Lost,
-    /// The network or the file server failed: a later run may get the file.
-    Interrupted,
-    /// The disk is too full.
-    DiskFull,
-    /// Our own disk failed in another way.
-    Storage,
-}
-
-impl FileFailure {
-    /// The file is lost for certain.
-    pub(super) fn lost_file(why: impl Into<String>) -> Self {
-        Self { why: why.into(), kind: FileFailureKind::Lost }
-    }
-}
-
-impl From<StoreError> for FileFailure {
-    fn from(error: StoreError) -> Self {
-        let kind = match &error {
-            StoreError::TooLarge { .. } => FileFailureKind::Lost,
-            error if error.is_disk_full() => FileFailureKind::DiskFull,
-            _ => FileFailureKind::Storage,
-        };
-        Self { why: error.to_string(), kind }
-    }
-}
-
-/// One file to download.
-pub(crate) struct DownloadRequest<'a> {
-    pub(crate) id: VisitId,
-    pub(crate) index: usize,
-    pub(crate) name: &'a str,
-    pub(crate) export_type: &'a ExportType,
-    pub(crate) url: &'a DownloadUrl,
-    pub(crate) limits: VisitLimits,
-    /// Space that all files in flight still need.
-    pub(crate) room: &'a DownloadSpaceReservations,
-    /// Shared by all files of the visit.
-    pub(crate) coordinator: &'a DownloadCoordinator,
-    /// First pause before a retry; doubled after each attempt without progress.
-    pub(crate) pause: Duration,
-    /// The file in the journal, if an earlier run planned it.
-    pub(crate) earlier: Option<&'a FileRecord>,
-}
 
 /// Downloads one file into the avatar's partial folder.
 ///

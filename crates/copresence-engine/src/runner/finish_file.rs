@@ -1,6 +1,6 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
-use super::download::{DownloadRequest, FileFailure};
+use super::file_request::{DownloadRequest, FileFailure};
 use super::{VisitContext, block_in_place};
 use copresence_client::{decode_content, split_content_encodings};
 use copresence_store::{

@@ -4,6 +4,7 @@ mod config;
 mod download;
 mod download_coordinator;
 mod failure;
+mod file_request;
 mod finish_file;
 mod issue;
 mod redeem;

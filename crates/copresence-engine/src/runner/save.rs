@@ -1,7 +1,8 @@
 //! Saves a delivery: all files at once, into a folder that appears complete or not at all.
 
-use super::download::{DownloadRequest, FileFailure, FileFailureKind, download_file};
+use super::download::download_file;
 use super::download_coordinator::DownloadCoordinator;
+use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
 use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};

@@ -1,0 +1,63 @@
+//! One file to download, and why it was not saved.
+
+use super::download_coordinator::DownloadCoordinator;
+use copresence_protocol::{DownloadUrl, ExportType};
+use copresence_store::{DownloadSpaceReservations, FileRecord, StoreError, VisitId, VisitLimits};
+use std::time::Duration;
+
+/// Why a file was not saved.
+#[derive(Debug)]
+pub(crate) struct FileFailure {
+    /// For the manifest and the operator.
+    pub(crate) why: String,
+    pub(crate) kind: FileFailureKind,
+}
+
+/// What a failure means for the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileFailureKind {
+    /// The file is lost for certain: a further request is useless.
+    Lost,
+    /// The network or the file server failed: a later run may get the file.
+    Interrupted,
+    /// The disk is too full.
+    DiskFull,
+    /// Our own disk failed in another way.
+    Storage,
+}
+
+impl FileFailure {
+    /// The file is lost for certain.
+    pub(super) fn lost_file(why: impl Into<String>) -> Self {
+        Self { why: why.into(), kind: FileFailureKind::Lost }
+    }
+}
+
+impl From<StoreError> for FileFailure {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::TooLarge { .. } => FileFailureKind::Lost,
+            error if error.is_disk_full() => FileFailureKind::DiskFull,
+            _ => FileFailureKind::Storage,
+        };
+        Self { why: error.to_string(), kind }
+    }
+}
+
+/// One file to download.
+pub(crate) struct DownloadRequest<'a> {
+    pub(crate) id: VisitId,
+    pub(crate) index: usize,
+    pub(crate) name: &'a str,
+    pub(crate) export_type: &'a ExportType,
+    pub(crate) url: &'a DownloadUrl,
+    pub(crate) limits: VisitLimits,
+    /// Space that all files in flight still need.
+    pub(crate) room: &'a DownloadSpaceReservations,
+    /// Shared by all files of the visit.
+    pub(crate) coordinator: &'a DownloadCoordinator,
+    /// First pause before a retry; doubled after each attempt without progress.
+    pub(crate) pause: Duration,
+    /// The file in the journal, if an earlier run planned it.
+    pub(crate) earlier: Option<&'a FileRecord>,
+}
