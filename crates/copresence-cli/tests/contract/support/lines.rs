@@ -50,13 +50,19 @@ fn is_time_or_null(value: &Value) -> bool {
 
 fn is_file_array(value: &Value) -> bool {
     let file = |file: &Value| {
-        field_names(file) == ["bytes", "export_type", "path", "sha256"]
+        field_names(file) == ["bytes", "export_type", "notes", "path", "sha256"]
             && file["bytes"].is_u64()
             && file["export_type"].is_string()
             && file["path"].is_string()
             && file["sha256"].as_str().is_some_and(|hex| hex.len() == 64)
+            && file["notes"].as_array().is_some_and(|notes| notes.iter().all(is_note))
     };
     value.as_array().is_some_and(|all| all.iter().all(file))
+}
+
+/// A stable code with a sentence.
+fn is_note(note: &Value) -> bool {
+    field_names(note) == ["code", "message"] && note["code"].is_string() && note["message"].is_string()
 }
 
 fn field_names(value: &Value) -> Vec<&str> {
