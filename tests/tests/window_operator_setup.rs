@@ -192,7 +192,7 @@ async fn check_desk_lock(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.enter_pin("1357").await?;
     kiosk.app.await_element("[data-testid=pad] .field.wrong", RENDER_TIMEOUT).await?;
     let script = "const done = arguments[arguments.length - 1];
-        window.__TAURI_INTERNALS__.invoke('panel').then(() => done('open'), problem => done(problem.code));";
+        window.__TAURI_INTERNALS__.invoke('read_panel').then(() => done('open'), problem => done(problem.code));";
     let refused: Value = kiosk.app.page().execute_async(script, vec![]).await?.convert()?;
     assert_eq!(refused, "panel_locked", "the lock is in the program, not in the page");
     kiosk.enter_pin(PIN).await?;
