@@ -228,7 +228,7 @@ async fn forget_visitor_during_redeem(kiosk: &DrivenKiosk) -> Result<(), Harness
     kiosk.await_screen("invite").await?;
     kiosk.set_faults(r#"[{"on":"redeem","do":{"delay":{"ms":60000}}}]"#)?;
     kiosk.wait_until("the backend receives a redeem", || Ok(kiosk.applied_fault_count() > 0)).await?;
-    kiosk.app.page().execute("window.__TAURI_INTERNALS__.invoke('forget')", vec![]).await?;
+    kiosk.app.page().execute("window.__TAURI_INTERNALS__.invoke('forget_visit')", vec![]).await?;
     // During forgetting or after it: the response is awaited for some seconds only.
     kiosk.reload_and_compare("forgetting", "[data-testid=forgetting]").await?;
     kiosk.clear_faults();
