@@ -177,8 +177,9 @@ impl VisitScreenState {
     /// Whether a visitor may have scanned the code. False only if no code was shown, or if the last status was
     /// `no_associated_avatar` and the backend has not failed since.
     fn is_code_possibly_scanned(&self) -> bool {
-        let nobody = |status: &StatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();
-        self.downloads.is_some() || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(nobody))
+        let has_no_visitor = |status: &StatusWithSamples| !status.has_associated_phone() && self.trouble.is_none();
+        self.downloads.is_some()
+            || (self.shown_code.is_some() && !self.last_status.as_ref().is_some_and(has_no_visitor))
     }
 
     /// Path of a saved file, if the visit saved one of this name.

@@ -150,7 +150,7 @@ impl ErrorResponse {
     /// Classifies a response that does not come from the API: a page or redirect of a gate, or the page of a server
     /// without such an endpoint. `None` for any other response.
     pub(crate) fn classify_gate_response(call: CallKind, response: &ApiResponse) -> Option<Self> {
-        // A rate limit is one, whoever sets it.
+        // Status 429 is a rate limit, also with the page of a gate.
         let gate = response.detect_gate().filter(|_| response.status != 429)?;
         let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == GateKind::Page;
         let class = if is_missing_page { ErrorClass::NoApi } else { ErrorClass::Gate(gate) };

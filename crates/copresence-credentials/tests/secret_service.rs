@@ -90,7 +90,7 @@ fn a_locked_keyring_with_an_empty_password_is_unlocked_without_a_prompt() {
     let keyring = "[keyring]\ndisplay-name=Login\nctime=0\nmtime=0\nlock-on-idle=false\nlock-after=false\n";
     fs::write(keyrings.join("login.keyring"), keyring).expect("written");
     fs::write(keyrings.join("default"), "login").expect("written");
-    // As after an automatic login: the keyring is locked, and nobody asked for it yet.
+    // As after an automatic login: the keyring is locked, and no program has unlocked it yet.
     let locked = "locked=$(dbus-send --session --print-reply=literal --dest=org.freedesktop.secrets \
         /org/freedesktop/secrets/aliases/default org.freedesktop.DBus.Properties.Get \
         string:org.freedesktop.Secret.Collection string:Locked); [[ $locked == *true* ]] || exit 1;";

@@ -26,7 +26,7 @@ impl FileNote {
         )
     }
 
-    /// The file goes on after the end that its own structure states.
+    /// The file has more bytes after the end that its own structure states.
     pub(crate) fn trailing_bytes(bytes: u64) -> Self {
         Self::new("trailing_bytes", format!("{bytes} bytes follow the end of its content; they are saved too"))
     }

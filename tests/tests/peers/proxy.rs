@@ -117,18 +117,7 @@ fn proxy_that_asks_for_a_login_gets_the_one_in_its_url_or_is_named() -> TestResu
 #[test]
 #[ignore = "needs mitmproxy, which `cargo xtask test` installs"]
 fn visit_survives_a_restart_of_the_proxy() -> TestResult {
-    let remote = RemoteBackend::start(34)?;
-    remote.backend.set_not_ready_count(12);
-    let mut proxy = ProxyServer::start(&[])?;
-    let console = remote.console("http", &proxy.url(), "")?;
-    let mut visit = console.start_visit()?;
-    visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
-    proxy.kill();
-    visit.wait_for_event("retrying")?;
-    proxy.start_again()?;
-    assert_saved(&visit.finish()?, &console, &remote);
-    assert_eq!(remote.backend.issued_tokens(), 1);
-    Ok(())
+    check_visit_without_proxy_for(Duration::ZERO, 34)
 }
 
 #[test]
@@ -150,15 +139,23 @@ fn download_url_on_localhost_of_a_remote_backend_is_its_misconfigured_public_url
 #[test]
 #[ignore = "needs mitmproxy, which `cargo xtask test` installs"]
 fn long_visit_survives_a_minute_without_the_proxy() -> TestResult {
-    let remote = RemoteBackend::start(36)?;
+    check_visit_without_proxy_for(Duration::from_mins(1), 36)
+}
+
+/// Kills the proxy while an avatar is made, from the first failed poll on for `outage`, and expects it to be saved with
+/// one token. `seed` selects the backend's files.
+fn check_visit_without_proxy_for(outage: Duration, seed: u32) -> TestResult {
+    let remote = RemoteBackend::start(seed)?;
     remote.backend.set_not_ready_count(12);
     let mut proxy = ProxyServer::start(&[])?;
     let console = remote.console("http", &proxy.url(), "")?;
     let mut visit = console.start_visit()?;
     visit.wait_for("processing", |line| line["completion_status"] == "processing")?;
     proxy.kill();
-    std::thread::sleep(Duration::from_mins(1));
+    visit.wait_for_event("retrying")?;
+    std::thread::sleep(outage);
     proxy.start_again()?;
     assert_saved(&visit.finish()?, &console, &remote);
+    assert_eq!(remote.backend.issued_tokens(), 1);
     Ok(())
 }

@@ -265,7 +265,7 @@ impl Kiosk {
     }
 
     /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
-    /// closed or a visit goes on.
+    /// closed, or while a visit is on the screen.
     fn start_or_ask_consent(&self, state: &mut KioskState) {
         if state.is_screen_free_for_visit() && state.closed_reason().is_none() {
             self.leave_shown_visit(state);

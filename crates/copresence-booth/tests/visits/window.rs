@@ -275,7 +275,7 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
 }
 
 #[tokio::test]
-async fn an_interrupted_download_is_finished_when_the_file_server_is_back_and_nobody_comes() {
+async fn an_interrupted_download_is_finished_without_a_new_visitor_when_the_file_server_is_back() {
     let well = Arc::new(AtomicBool::new(false));
     let healthy = well.clone();
     let mut fixture = Fixture::new(move |_, ask| match ask.path.as_str() {

@@ -23,6 +23,9 @@ const PROBE_TIMEOUTS: Timeouts = Timeouts {
     total: Duration::from_secs(10),
 };
 
+const PROXY_LOGIN_REMEDY: &str = "Proxy: put user name and password into its address, http://USER:PASSWORD@HOST:PORT, where the proxy is \
+     configured (HTTPS_PROXY; HTTP_PROXY for a backend without TLS; or ALL_PROXY)";
+
 /// Checks the backend, the partner's hosts if there are any, and the clock. Sends one request per host, without
 /// credentials and without an Export Token: a `GET` of the redeem endpoint, which the API refuses, or a `HEAD`.
 pub async fn check_backend_and_clock(
@@ -141,9 +144,7 @@ fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<Probe
                      between ends the connection"
                 }
                 ConnectErrorKind::Proxy => "Proxy: check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY",
-                ConnectErrorKind::ProxyLogin => {
-                    "Proxy: put name and password into its address: HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"
-                }
+                ConnectErrorKind::ProxyLogin => PROXY_LOGIN_REMEDY,
                 ConnectErrorKind::Other => "Check the network, the proxy and the profile's `api_url`",
             };
             bad_part_health(part, format_args!("{host}: {cause}"), remedy)
@@ -171,11 +172,7 @@ fn health_of_response(part: &str, host: &str, url: &Url, method: &Method, reply:
     let seen = format_args!("{host}: {refusal}");
     match &refusal.class {
         ErrorClass::Gate(gate) => match &gate.kind {
-            GateKind::ProxyLogin => bad_part_health(
-                part,
-                seen,
-                "Set the proxy's user name and password in HTTPS_PROXY (`http://USER:PASSWORD@HOST:PORT`)",
-            ),
+            GateKind::ProxyLogin => bad_part_health(part, seen, PROXY_LOGIN_REMEDY),
             GateKind::NetworkLogin { redirect_to: None } => {
                 bad_part_health(part, seen, "Open a browser on this machine and log in to the network")
             }

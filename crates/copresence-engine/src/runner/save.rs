@@ -56,7 +56,8 @@ pub(crate) enum SavingStop {
 }
 
 impl SavingStop {
-    /// Each reason with the failures that it stands for, the one that needs an operator first.
+    /// Each reason with the kind of failure that leads to it. If files failed in several ways, the first reason applies:
+    /// a disk needs an operator.
     const BY_KIND: [(Self, FileFailureKind); 3] = [
         (Self::DiskFull, FileFailureKind::DiskFull),
         (Self::StorageFailed, FileFailureKind::Storage),

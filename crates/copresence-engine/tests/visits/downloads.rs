@@ -251,7 +251,7 @@ async fn an_html_page_in_place_of_a_file_is_not_the_file_and_loses_no_received_b
     .await;
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
     let offsets: Vec<usize> = asked(&fixture).iter().map(Request::range_start).collect();
-    assert_eq!(offsets, [0, 0, 400, 400], "the page does not replace what came before it");
+    assert_eq!(offsets, [0, 0, 400, 400], "the page does not replace the bytes received before");
 }
 
 #[tokio::test]
