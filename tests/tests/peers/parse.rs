@@ -223,7 +223,7 @@ fn long_visit_survives_a_minute_without_postgres() -> TestResult {
     check_visit_without_postgres_for(Duration::from_mins(1), 20000)
 }
 
-/// Stops PostgreSQL while an avatar is made, from the first failed poll on for `outage`, and expects it to be saved.
+/// Stops `PostgreSQL` while an avatar is made, from the first failed poll on for `outage`, and expects it to be saved.
 fn check_visit_without_postgres_for(outage: Duration, making_ms: u32) -> TestResult {
     let mut parse = ParseStack::start()?;
     parse.change_settings(&format!(r#"{{ "making_ms": {making_ms} }}"#))?;
