@@ -3,12 +3,17 @@
 //! * `<visit>/<file>`: saved files of the visit on the screen only;
 //! * `past/<visit>/<file>`: portraits of past visits, while the panel is unlocked;
 //! * `booth/logo.png`: the operator's logo.
+//!
+//! `?from=N` asks for a piece of the file that starts at byte N. The page reads an avatar in pieces, so that the program
+//! never has a whole one in memory. The header `x-file-size` has the size of the whole file.
 
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::Panel;
 use copresence_engine::clock::Clock;
 use percent_encoding::percent_decode_str;
-use tauri::http::{Request, Response, StatusCode, header};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use tauri::http::{HeaderValue, Request, Response, StatusCode, header};
 use tauri::{AppHandle, Manager, Runtime, UriSchemeContext, UriSchemeResponder};
 
 /// Name of the URL scheme.
@@ -18,7 +23,16 @@ pub(crate) const AVATAR_SCHEME: &str = "avatar";
 pub(crate) const AVATAR_BASE_URL: &str =
     if cfg!(any(windows, target_os = "android")) { "http://avatar.localhost" } else { "avatar://localhost" };
 
-/// Handles a request off the main thread, because reading a large avatar takes time.
+/// Header with the size of the whole file in bytes.
+const FILE_SIZE_HEADER: &str = "x-file-size";
+
+/// Bytes of the longest piece of a file.
+const MAX_PIECE_BYTES: u64 = 4 << 20;
+
+/// Size in bytes of the largest file that is given as a whole, as pictures are.
+const MAX_WHOLE_FILE_BYTES: u64 = 64 << 20;
+
+/// Handles a request off the main thread, because reading a file takes time.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is Tauri's")]
 pub(crate) fn handle_avatar_request<R: Runtime>(
     context: UriSchemeContext<'_, R>,
@@ -27,11 +41,12 @@ pub(crate) fn handle_avatar_request<R: Runtime>(
 ) {
     let app = context.app_handle().clone();
     let of_kiosk = context.webview_label() == crate::window::KIOSK_WINDOW;
-    let path = request.uri().path().to_owned();
+    let asked = parse_request_path(request.uri().path()).filter(|_| of_kiosk);
+    let part = parse_requested_part(request.uri().query());
     tauri::async_runtime::spawn(async move {
-        let found = match parse_request_path(&path).filter(|_| of_kiosk) {
-            Some(asked) => read_requested_file(&app, &asked).await,
-            None => None,
+        let found = match (asked, part) {
+            (Some(asked), Some(part)) => read_requested_file(&app, &asked, part).await,
+            _ => None,
         };
         responder.respond(build_file_response(found));
     });
@@ -43,6 +58,31 @@ pub(crate) enum RequestedFile {
     ShownVisit { visit: String, name: String },
     PastPortrait { visit: String, name: String },
     Logo,
+}
+
+/// How much of a file is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequestedPart {
+    WholeFile,
+    /// At most [`MAX_PIECE_BYTES`] from this offset.
+    PieceFrom(u64),
+}
+
+/// Bytes of a file, with what the page needs to know about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct FileContent {
+    pub(crate) content_type: &'static str,
+    pub(crate) bytes: Vec<u8>,
+    /// Size of the whole file in bytes.
+    pub(crate) file_size: u64,
+}
+
+/// The part that a query asks for; `None` if the query has another form.
+fn parse_requested_part(query: Option<&str>) -> Option<RequestedPart> {
+    match query {
+        None | Some("") => Some(RequestedPart::WholeFile),
+        Some(query) => query.strip_prefix("from=")?.parse().ok().map(RequestedPart::PieceFrom),
+    }
 }
 
 /// What a path asks for; `None` if it is none of the known forms.
@@ -59,11 +99,12 @@ fn parse_request_path(path: &str) -> Option<RequestedFile> {
     }
 }
 
-/// Content type and bytes of a file, if it may be read now.
+/// The requested part of a file, if it may be read now.
 pub(crate) async fn read_requested_file<R: Runtime>(
     app: &AppHandle<R>,
     asked: &RequestedFile,
-) -> Option<(&'static str, Vec<u8>)> {
+    part: RequestedPart,
+) -> Option<FileContent> {
     let path = match asked {
         RequestedFile::ShownVisit { visit, name } => app.state::<Kiosk>().shown_visit_file_path(visit, name)?,
         RequestedFile::PastPortrait { visit, name } => {
@@ -76,37 +117,75 @@ pub(crate) async fn read_requested_file<R: Runtime>(
         }
         RequestedFile::Logo => {
             let panel = app.state::<Panel>().inner().clone();
-            return Some(("image/png", read_off_thread(move || panel.operator_logo()).await?));
+            let bytes = run_off_thread(move || panel.operator_logo()).await?;
+            let file_size = bytes.len() as u64;
+            return Some(FileContent { content_type: "image/png", bytes, file_size });
         }
     };
-    let kind = content_type_of_file(&path);
-    Some((kind, read_off_thread(move || std::fs::read(&path).ok()).await?))
+    let content_type = content_type_of_file(&path);
+    let read = run_off_thread(move || Some(read_file_part(&path, part).map_err(|error| (path, error)))).await?;
+    match read {
+        Ok((bytes, file_size)) => Some(FileContent { content_type, bytes, file_size }),
+        Err((path, error)) => {
+            tracing::warn!(path = %path.display(), %error, "a saved file could not be read for the screen");
+            None
+        }
+    }
 }
 
-/// Reads a file on a thread that may block.
-async fn read_off_thread(read: impl FnOnce() -> Option<Vec<u8>> + Send + 'static) -> Option<Vec<u8>> {
+/// Runs a blocking function on a thread that may block.
+async fn run_off_thread<T: Send + 'static>(read: impl FnOnce() -> Option<T> + Send + 'static) -> Option<T> {
     tauri::async_runtime::spawn_blocking(read).await.ok().flatten()
 }
 
+/// A part of a file, and the size of the whole file.
+///
+/// # Errors
+/// If the file cannot be read, or is too large to be read whole.
+fn read_file_part(path: &Path, part: RequestedPart) -> std::io::Result<(Vec<u8>, u64)> {
+    let mut file = std::fs::File::open(path)?;
+    let file_size = file.metadata()?.len();
+    let limit = match part {
+        RequestedPart::PieceFrom(offset) => {
+            file.seek(SeekFrom::Start(offset))?;
+            MAX_PIECE_BYTES
+        }
+        RequestedPart::WholeFile if file_size > MAX_WHOLE_FILE_BYTES => {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::FileTooLarge,
+                format!("the file has {file_size} bytes, and at most {MAX_WHOLE_FILE_BYTES} are read at once"),
+            ));
+        }
+        RequestedPart::WholeFile => MAX_WHOLE_FILE_BYTES,
+    };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok((bytes, file_size))
+}
+
 /// The file as a response, or status 404.
-fn build_file_response(file: Option<(&'static str, Vec<u8>)>) -> Response<Vec<u8>> {
-    let (status, kind, body) = match file {
-        Some((kind, body)) => (StatusCode::OK, kind, body),
-        None => (StatusCode::NOT_FOUND, "text/plain", Vec::new()),
+fn build_file_response(file: Option<FileContent>) -> Response<Vec<u8>> {
+    let (status, content_type, body, file_size) = match file {
+        Some(file) => (StatusCode::OK, file.content_type, file.bytes, Some(file.file_size)),
+        None => (StatusCode::NOT_FOUND, "text/plain", Vec::new(), None),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     // The page's origin differs from the scheme's. No other page has access.
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, header::HeaderValue::from_static("*"));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(FILE_SIZE_HEADER));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(file_size) = file_size {
+        headers.insert(FILE_SIZE_HEADER, HeaderValue::from(file_size));
+    }
     response
 }
 
 /// The content type, by the file's extension.
-fn content_type_of_file(file: &std::path::Path) -> &'static str {
+fn content_type_of_file(file: &Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("glb") => "model/gltf-binary",
         Some("png") => "image/png",
@@ -133,6 +212,46 @@ mod tests {
     #[test]
     fn a_missing_file_is_a_404() {
         assert_eq!(build_file_response(None).status(), StatusCode::NOT_FOUND);
-        assert_eq!(build_file_response(Some(("image/png", vec![1]))).status(), StatusCode::OK);
+        let found = FileContent { content_type: "image/png", bytes: vec![1], file_size: 9 };
+        let response = build_file_response(Some(found));
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[FILE_SIZE_HEADER], "9");
+    }
+
+    #[test]
+    fn queries_are_parsed_into_parts() {
+        assert_eq!(parse_requested_part(None), Some(RequestedPart::WholeFile));
+        assert_eq!(parse_requested_part(Some("from=4194304")), Some(RequestedPart::PieceFrom(4 << 20)));
+        for other in ["from=", "from=-1", "from=1&to=2", "to=1"] {
+            assert_eq!(parse_requested_part(Some(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn pieces_make_up_the_file_and_a_huge_file_is_read_in_pieces_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("avatar.glb");
+        let content: Vec<u8> = (0..=250_u8).cycle().take((2 * MAX_PIECE_BYTES + 5) as usize).collect();
+        std::fs::write(&path, &content).expect("a file");
+        let mut read = Vec::new();
+        while read.len() < content.len() {
+            let piece = RequestedPart::PieceFrom(read.len() as u64);
+            let (bytes, file_size) = read_file_part(&path, piece).expect("a piece");
+            assert!(!bytes.is_empty() && bytes.len() as u64 <= MAX_PIECE_BYTES);
+            assert_eq!(file_size, content.len() as u64);
+            read.extend(bytes);
+        }
+        assert!(read == content);
+        let past_the_end = RequestedPart::PieceFrom(content.len() as u64 + 1);
+        assert_eq!(read_file_part(&path, past_the_end).expect("no bytes").0, []);
+
+        let huge = std::fs::File::options().write(true).open(&path).expect("the file");
+        huge.set_len(MAX_WHOLE_FILE_BYTES + 1).expect("a sparse file");
+        let error = read_file_part(&path, RequestedPart::WholeFile).expect_err("too large");
+        assert!(error.to_string().contains("67108865 bytes"), "{error}");
+        assert_eq!(
+            read_file_part(&path, RequestedPart::PieceFrom(0)).expect("a piece").0.len() as u64,
+            MAX_PIECE_BYTES
+        );
     }
 }

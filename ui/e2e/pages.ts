@@ -35,21 +35,24 @@ export interface Site {
   close(): void;
 }
 
-/** Serves the screens (`npm run build:fake`), and extra files under `/extra/`. */
+/** Bytes of the longest piece of an extra file. */
+const PIECE_BYTES = 4 << 20;
+
+/** Serves the screens (`npm run build:fake`), and extra files under `/extra/`: in pieces, as the window serves avatars. */
 export async function serveScreens(extra: ReadonlyMap<string, Buffer> = new Map()): Promise<Site> {
   const policy = await contentSecurityPolicy();
   const server: Server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname).replace(
-      /^\/$/,
-      '/index.html',
-    );
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    const path = normalize(pathname).replace(/^\/$/, '/index.html');
+    const from = searchParams.get('from');
     try {
       const body = extra.get(path.replace(/^\/extra\//, '')) ?? (await readFile(join(root, path)));
       response.writeHead(200, {
         'content-type': types[extname(path)] ?? 'application/octet-stream',
         'content-security-policy': policy,
+        'x-file-size': body.length,
       });
-      response.end(body);
+      response.end(from === null ? body : body.subarray(Number(from), Number(from) + PIECE_BYTES));
     } catch {
       // Browsers request an icon on their own.
       response.writeHead(path === '/favicon.ico' ? 204 : 404).end();

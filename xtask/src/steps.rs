@@ -70,13 +70,16 @@ impl<'a> StepPlan<'a> {
         self.run_timed_steps().0
     }
 
-    /// Like [`run_steps`](Self::run_steps), and prints the duration of each step, also if a step fails.
+    /// Like [`run_steps`](Self::run_steps), and prints the duration of each step if all succeed. After a failure it
+    /// prints no table, so that the output of the failed program stays next to the failure.
     ///
     /// # Errors
     /// The failure of the first step that fails. Later steps do not run.
     pub(crate) fn run_steps_with_summary(self) -> Result<(), StepFailure> {
         let (outcome, timings) = self.run_timed_steps();
-        eprint!("\n{}", format_timing_summary(&timings));
+        if outcome.is_ok() {
+            eprint!("\n{}", format_timing_summary(&timings));
+        }
         outcome
     }
 
@@ -92,9 +95,8 @@ impl<'a> StepPlan<'a> {
             let outcome = (step.action)();
             let duration = step_started.elapsed();
             let note = match &outcome {
-                Ok(StepSuccess::Ran) => "",
                 Ok(StepSuccess::Skipped(_)) => "nothing to do",
-                Err(_) => "failed",
+                Ok(StepSuccess::Ran) | Err(_) => "",
             };
             timings.push(StepTiming { title: step.title, duration, note });
             match outcome {
@@ -115,7 +117,7 @@ impl<'a> StepPlan<'a> {
 struct StepTiming {
     title: String,
     duration: Duration,
-    /// `nothing to do`, `failed`, or empty.
+    /// `nothing to do`, or empty.
     note: &'static str,
 }
 
@@ -245,8 +247,11 @@ mod tests {
             duration: Duration::from_secs(seconds),
             note,
         };
-        let summary = format_timing_summary(&[step("build", 65, ""), step("tests", 10, "failed")]);
+        let summary = format_timing_summary(&[step("build", 65, ""), step("packages", 10, "nothing to do")]);
         let lines: Vec<&str> = summary.lines().map(str::trim_start).collect();
-        assert_eq!(lines, ["Duration  Step", "1 min 5 s  build", "10.0 s  tests (failed)", "1 min 15 s  total"]);
+        assert_eq!(
+            lines,
+            ["Duration  Step", "1 min 5 s  build", "10.0 s  packages (nothing to do)", "1 min 15 s  total"]
+        );
     }
 }

@@ -200,20 +200,39 @@ const SANDBOX_SLOWEST: Duration = Duration::from_secs(2);
 /// Processing time of its scenario `happy` at speed 1.
 const SANDBOX_PROCESSING: Duration = Duration::from_secs(17);
 
-/// Latest visits from which the usual processing time is learnt.
+/// Latest visits from which the usual times of a backend are learnt.
 const LEARN_FROM_VISITS: u32 = 50;
-/// Minimum number of them with a known processing time.
+/// Minimum number of them that had a time.
 const MIN_VISITS_TO_LEARN: usize = 3;
 
-/// Usual processing time of this backend: the median of its latest visits. `None` if too few have a known
-/// processing time.
-async fn median_processing_time(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> Option<Duration> {
-    let latest = data_store.journal.load_latest_visits(LEARN_FROM_VISITS).await.ok()?;
-    let here = latest
+/// Usual times of this backend: medians of its latest visits. Each is `None` if too few visits had it.
+struct UsualTimes {
+    /// From the start of the visit to the association of an avatar.
+    association: Option<Duration>,
+    processing: Option<Duration>,
+}
+
+/// Learns the usual times from the journal.
+async fn load_usual_times(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> UsualTimes {
+    // Without them the defaults apply; a journal that cannot be read is reported where it is needed.
+    let latest = data_store.journal.load_latest_visits(LEARN_FROM_VISITS).await.unwrap_or_default();
+    let here: Vec<_> = latest
         .iter()
-        .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port());
-    let mut times: Vec<Duration> =
-        here.filter_map(|visit| visit.times.ready?.duration_since(visit.times.processing?).try_into().ok()).collect();
+        .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port())
+        .collect();
+    let between = |from: Option<Timestamp>, to: Option<Timestamp>| to?.duration_since(from?).try_into().ok();
+    UsualTimes {
+        association: median(
+            here.iter().filter_map(|visit| between(Some(visit.start.started_at), visit.times.associated)).collect(),
+        ),
+        processing: median(
+            here.iter().filter_map(|visit| between(visit.times.processing, visit.times.ready)).collect(),
+        ),
+    }
+}
+
+/// The median, or `None` of fewer than [`MIN_VISITS_TO_LEARN`] times.
+fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }
@@ -229,11 +248,9 @@ pub async fn visit_config(
     if overrides.poll_interval.is_some() {
         polling.fixed = overrides.poll_interval;
     }
-    let usual_processing = match profile.usual_processing {
-        Some(stated) => Some(stated),
-        None => median_processing_time(data_store, profile, target).await,
-    };
-    if let Some(usual_processing) = usual_processing {
+    let usual = load_usual_times(data_store, profile, target).await;
+    polling.usual_association = usual.association;
+    if let Some(usual_processing) = profile.usual_processing.or(usual.processing) {
         polling.usual_processing = usual_processing;
     }
     if target.is_embedded_sandbox {

@@ -1,4 +1,4 @@
-//! The usual processing time of a backend is learnt from its latest visits, unless the profile states it.
+//! The usual times of a backend are learnt from its latest visits. A profile can state the processing time instead.
 
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
@@ -15,7 +15,8 @@ fn target(host: &str) -> BackendTarget {
     }
 }
 
-async fn visit(data_store: &DataStore, host: &str, processing: i64) {
+/// Records a visit: an avatar was associated after `association` seconds, and processed for `processing` seconds.
+async fn visit(data_store: &DataStore, host: &str, association: i64, processing: i64) {
     let (id, began) = (VisitId::new(), Timestamp::UNIX_EPOCH);
     let start = VisitStart {
         id,
@@ -29,6 +30,8 @@ async fn visit(data_store: &DataStore, host: &str, processing: i64) {
         limits: None,
     };
     data_store.journal.record_visit_start(&start).await.expect("begun");
+    let began = began + SignedDuration::from_secs(association);
+    data_store.journal.record_visit_phase(&id, VisitPhase::Associated, began).await.expect("noted");
     data_store.journal.record_visit_phase(&id, VisitPhase::Processing, began).await.expect("noted");
     let ready = began + SignedDuration::from_secs(processing);
     data_store.journal.record_visit_phase(&id, VisitPhase::Ready, ready).await.expect("noted");
@@ -47,19 +50,18 @@ async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time()
     };
     let usual = async |more: &str| {
         let profile = profile(more);
-        visit_config(&profile, &target("a.test"), &data_store, &VisitOverrides::default())
-            .await
-            .polling
-            .usual_processing
+        let config = visit_config(&profile, &target("a.test"), &data_store, &VisitOverrides::default()).await;
+        (config.polling.usual_association, config.polling.usual_processing)
     };
 
-    visit(&data_store, "a.test", 40).await;
-    visit(&data_store, "a.test", 300).await;
+    visit(&data_store, "a.test", 30, 40).await;
+    visit(&data_store, "a.test", 120, 300).await;
     for _ in 0..5 {
-        visit(&data_store, "elsewhere.test", 5).await;
+        visit(&data_store, "elsewhere.test", 3, 5).await;
     }
-    assert_eq!(usual("").await, Duration::from_secs(90), "two are too few, and others are no guide");
-    visit(&data_store, "a.test", 50).await;
-    assert_eq!(usual("").await, Duration::from_secs(50));
-    assert_eq!(usual("polling.usual_processing = \"2m\"\n").await, Duration::from_mins(2));
+    assert_eq!(usual("").await, (None, Duration::from_secs(90)), "two are too few, and others are no guide");
+    visit(&data_store, "a.test", 35, 50).await;
+    let learnt = Some(Duration::from_secs(35));
+    assert_eq!(usual("").await, (learnt, Duration::from_secs(50)));
+    assert_eq!(usual("polling.usual_processing = \"2m\"\n").await, (learnt, Duration::from_mins(2)));
 }

@@ -48,6 +48,11 @@ fn an_existing_avatar_is_noticed() {
     check_targets(&LOADS_WITH_TARGETS[2]);
 }
 
+#[test]
+fn failures_near_the_end_delay_an_avatar_by_seconds() {
+    check_targets(&LOADS_WITH_TARGETS[3]);
+}
+
 /// On loads without targets, the policy may be slower, but within limits.
 #[test]
 fn loads_without_targets_stay_within_limits() {
@@ -56,8 +61,8 @@ fn loads_without_targets_stay_within_limits() {
         let fixed = simulate_visits(load, EVERY_SECOND, VISITS, SEEDS[0]);
         let name = load.name;
         assert!(adaptive.ready_median < 3.5 && adaptive.ready_p95 < 9.0, "{name}: {adaptive:?}");
-        // Includes the backoff after three failed requests in a row near the end.
-        assert!(adaptive.ready_max < 40.0 && adaptive.associated_p95 < 10.0, "{name}: {adaptive:?}");
+        // Some are associated when polls have become rare.
+        assert!(adaptive.ready_max < 18.0 && adaptive.associated_p95 < 10.0, "{name}: {adaptive:?}");
         assert!(adaptive.polls < 0.4 * fixed.polls, "{name}: {adaptive:?} against {fixed:?}");
         let [_, queue, processing] = adaptive.phases;
         assert!(queue < 15.0 && processing < 50.0, "{name}: {adaptive:?}");

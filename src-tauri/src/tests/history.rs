@@ -1,7 +1,7 @@
 //! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
-use crate::avatar_protocol::{RequestedFile, read_requested_file};
+use crate::avatar_protocol::{RequestedFile, RequestedPart, read_requested_file};
 use copresence_booth::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
@@ -30,7 +30,9 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
         let asked = RequestedFile::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
-        read_requested_file(app.handle(), &asked).await.map(|(kind, bytes)| (kind, bytes.starts_with(b"\x89PNG")))
+        let file = read_requested_file(app.handle(), &asked, RequestedPart::WholeFile).await?;
+        assert_eq!(file.file_size, file.bytes.len() as u64);
+        Some((file.content_type, file.bytes.starts_with(b"\x89PNG")))
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<copresence_engine::clock::Clock>().millis_since_clock_creation();
@@ -48,7 +50,8 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     booth.panel.pin_lock().lock_panel();
     assert_eq!(asked(&visit, &name).await, None, "closed again");
     let shown = RequestedFile::ShownVisit { visit, name };
-    assert_eq!(read_requested_file(app.handle(), &shown).await, None, "and no visit is on the screen");
+    let not_shown = read_requested_file(app.handle(), &shown, RequestedPart::PieceFrom(0)).await;
+    assert_eq!(not_shown, None, "and no visit is on the screen");
 }
 
 #[tokio::test(flavor = "multi_thread")]

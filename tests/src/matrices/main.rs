@@ -2,7 +2,8 @@
 //!
 //! Each matrix runs the real `copresence` in its own folders, disturbs it at many points, runs `copresence recover`,
 //! and checks the guarantees on the result. It prints a table of steps and outcomes. The exit code is 1 if a guarantee
-//! was violated; each violation is printed with the command line that reproduces it.
+//! was violated; each violation is printed at the end, with the command line that
+//! reproduces it.
 
 mod asset_files;
 mod backend;
@@ -110,24 +111,24 @@ impl Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let matrices = if options.matrices.is_empty() { Matrix::value_variants() } else { &options.matrices };
-    let mut passed = true;
+    let mut failures = Vec::new();
     for matrix in matrices {
         match matrix.run(&options) {
             Ok(report) => {
                 report.print();
-                passed &= report.violations.is_empty();
+                failures.extend(report.violations.iter().map(ToString::to_string));
                 if let Some(folder) = &options.write
                     && let Err(error) = report.write(folder, &matrix.name())
                 {
-                    eprintln!("{}: {error}", folder.display());
-                    passed = false;
+                    failures.push(format!("{}: {error}", folder.display()));
                 }
             }
-            Err(error) => {
-                eprintln!("the matrix `{}` could not run: {error}", matrix.name());
-                passed = false;
-            }
+            Err(error) => failures.push(format!("the matrix `{}` could not run: {error}", matrix.name())),
         }
     }
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    // Last, because a log is read from its end.
+    for failure in &failures {
+        println!("{failure}\n");
+    }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,6 @@
 //! The report of a matrix: tables, which are printed and written to files, and violations.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,13 @@ pub(crate) struct Violation {
     pub(crate) description: String,
     /// The command line that reproduces it.
     pub(crate) reproduce: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let description = self.description.replace('\n', "\n  ");
+        write!(f, "VIOLATED  {}\n  {description}\n  reproduce: {}", self.cell, self.reproduce)
+    }
 }
 
 /// A Markdown table.
@@ -79,21 +86,17 @@ impl Report {
         text
     }
 
-    /// Prints the tables and violations to stdout.
+    /// Prints the tables and the number of violated cells to stdout.
     pub(crate) fn print(&self) {
         println!("# {}\n\n{}", self.title, self.to_markdown());
         let violated: std::collections::BTreeSet<&str> =
             self.violations.iter().map(|violation| violation.cell.as_str()).collect();
         println!(
-            "{} cells in {:.0} s, guarantees violated in {}.",
+            "{} cells in {:.0} s, guarantees violated in {}.\n",
             self.cells,
             self.duration.as_secs_f32(),
             violated.len()
         );
-        for Violation { cell, description, reproduce } in &self.violations {
-            println!("\nVIOLATED  {cell}\n  {}\n  reproduce: {reproduce}", description.replace('\n', "\n  "));
-        }
-        println!();
     }
 
     /// Writes the tables to `FOLDER/<name>.md`.

@@ -31,7 +31,10 @@ it('loads the animated blendshapes alone, and decodes textures in the worker', a
   vi.stubGlobal('Worker', FakeWorker);
   // Without it, three.js falls back to image elements.
   vi.stubGlobal('createImageBitmap', () => Promise.reject(new Error('decoded on the main thread')));
-  vi.stubGlobal('fetch', async () => new Response(new Uint8Array(glb)));
+  vi.stubGlobal(
+    'fetch',
+    async () => new Response(new Uint8Array(glb), { headers: { 'x-file-size': String(glb.byteLength) } }),
+  );
   const { model, statistics, bytes } = await loadAvatar('avatar://a/avatar.glb', never);
   expect(bytes).toBe(glb.byteLength);
   // The whole file is counted, the animated part of it is loaded.

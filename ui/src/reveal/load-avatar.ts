@@ -7,7 +7,7 @@ import { countGlbContents, type GlbStatistics } from './avatar-statistics';
 import { ANIMATED_BLENDSHAPES } from './expression';
 import { bufferViewBytes, type ParsedGlb, parseGlb } from './glb-file';
 import { removeUnusedBlendshapes } from './prepare-gltf';
-import { readBodyInSlices } from './read-body';
+import { readSavedFile } from './read-saved-file';
 import { TextureDecoder } from './texture-decoder';
 
 /** A loaded avatar. */
@@ -19,9 +19,7 @@ export interface LoadedAvatar {
 
 /** Fetches and parses the GLB. Rejects when it cannot be loaded or parsed. */
 export async function loadAvatar(url: string, signal: AbortSignal): Promise<LoadedAvatar> {
-  const response = await fetch(url, { signal });
-  if (!response.ok) throw new Error(`the avatar’s file was not served: ${response.status}`);
-  const file = await readBodyInSlices(response, signal);
+  const file = await readSavedFile(url, signal);
   const glb = parseGlb(file);
   const decoder = new TextureDecoder();
   const loader = new GLTFLoader().register((parser) => {

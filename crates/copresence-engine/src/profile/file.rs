@@ -276,7 +276,7 @@ fn polling_config_from_toml(written: &PollingToml) -> Result<PollingConfig, Stri
         fastest: written.fastest.unwrap_or(defaults.fastest),
         slowest: written.slowest.unwrap_or(defaults.slowest),
         fixed: written.fixed,
-        usual_processing: defaults.usual_processing,
+        ..defaults
     };
     if polling.fastest < Duration::from_millis(50) {
         return Err("`polling.fastest` is at least 50ms, for the backend's sake".to_owned());

@@ -57,6 +57,8 @@ pub(crate) struct Load {
     pub(crate) reporting: ProgressReporting,
     /// Share of requests without a usable response, 0.0..=1.0.
     pub(crate) failure_rate: f64,
+    /// The usual time to an association in seconds that the policy has learnt, if any.
+    pub(crate) learnt_association: Option<u64>,
     /// Median of the log-normal round trip of a request, in seconds.
     pub(crate) round_trip: f64,
 }
@@ -67,24 +69,27 @@ const RECORD_NEW: Load = Load {
     avatar: Avatar::New { processing: 90.0 },
     reporting: ProgressReporting::Progress,
     failure_rate: 0.0,
+    learnt_association: None,
     round_trip: 0.0,
 };
 
 /// The loads with targets.
-pub(crate) const LOADS_WITH_TARGETS: [Load; 3] = [
+pub(crate) const LOADS_WITH_TARGETS: [Load; 4] = [
     RECORD_NEW,
     Load { name: "slower than learnt", avatar: Avatar::New { processing: 240.0 }, ..RECORD_NEW },
-    Load { name: "existing avatar", avatar: Avatar::Existing, ..RECORD_NEW },
+    Load { name: "existing avatar", avatar: Avatar::Existing, learnt_association: Some(40), ..RECORD_NEW },
+    Load { name: "one request in ten fails", failure_rate: 0.1, ..RECORD_NEW },
 ];
 
 /// The loads without targets.
-pub(crate) const OTHER_LOADS: [Load; 8] = [
+pub(crate) const OTHER_LOADS: [Load; 9] = [
     Load { name: "faster than learnt (45 s)", avatar: Avatar::New { processing: 45.0 }, ..RECORD_NEW },
     Load { name: "scanned late (median 90 s)", scan: 90.0, ..RECORD_NEW },
     Load { name: "existing, scanned late", scan: 90.0, avatar: Avatar::Existing, ..RECORD_NEW },
     Load { name: "progress never reported", reporting: ProgressReporting::Nothing, ..RECORD_NEW },
     Load { name: "progress in two halves", reporting: ProgressReporting::Halves, ..RECORD_NEW },
-    Load { name: "one request in ten fails", failure_rate: 0.1, ..RECORD_NEW },
+    Load { name: "existing avatar, not learnt", avatar: Avatar::Existing, ..RECORD_NEW },
+    Load { name: "record new, existing learnt", learnt_association: Some(40), ..RECORD_NEW },
     Load { name: "responses take 80 ms", round_trip: 0.08, ..RECORD_NEW },
     Load { name: "noisier progress", reporting: ProgressReporting::Noise, ..RECORD_NEW },
 ];

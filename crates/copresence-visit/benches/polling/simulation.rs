@@ -61,7 +61,7 @@ fn simulate_visit(
     strategy: PollingStrategy,
     network: &mut ChaCha12Rng,
 ) -> VisitDelays {
-    let mut poller = Poller::new(strategy, visit, network.random_range(0..u64::MAX));
+    let mut poller = Poller::new(strategy, load, visit, network.random_range(0..u64::MAX));
     let mut associated = None;
     let mut phases = [0; 3];
     let mut sent = poller.first_poll();
@@ -94,9 +94,13 @@ enum Poller<'a> {
 }
 
 impl<'a> Poller<'a> {
-    fn new(strategy: PollingStrategy, visit: &'a SimulatedVisit, seed: u64) -> Self {
+    fn new(strategy: PollingStrategy, load: &Load, visit: &'a SimulatedVisit, seed: u64) -> Self {
         match strategy {
-            PollingStrategy::Adaptive => Self::Policy(Box::new(PollSchedule::new(PollingConfig::default(), seed))),
+            PollingStrategy::Adaptive => {
+                let usual_association = load.learnt_association.map(Duration::from_secs);
+                let config = PollingConfig { usual_association, ..PollingConfig::default() };
+                Self::Policy(Box::new(PollSchedule::new(config, seed)))
+            }
             PollingStrategy::Fixed(every) => {
                 let config = PollingConfig { fixed: Some(every), ..PollingConfig::default() };
                 Self::Policy(Box::new(PollSchedule::new(config, seed)))

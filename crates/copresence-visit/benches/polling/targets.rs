@@ -23,15 +23,16 @@ pub(crate) fn targets_of_load(load: &str, adaptive: &Outcome, every_second: &Out
         "record new" => vec![
             target("ready delays, median (s)", 0.5, adaptive.ready_median),
             target("ready delays, p95 (s)", 1.0, adaptive.ready_p95),
-            target("association delays, p95 (s)", 5.0, adaptive.associated_p95),
+            target("association delays, p95 (s)", 3.5, adaptive.associated_p95),
             fifth,
         ],
         "slower than learnt" => vec![target("ready delays, p95 (s)", 2.0, adaptive.ready_p95), fifth],
         "existing avatar" => vec![
             target("ready delays, median (s)", 1.5, adaptive.ready_median),
-            target("ready delays, p95 (s)", 3.0, adaptive.ready_p95),
-            target("polls", 35.0, adaptive.polls),
+            target("ready delays, p95 (s)", 2.0, adaptive.ready_p95),
+            target("polls", 25.0, adaptive.polls),
         ],
+        "one request in ten fails" => vec![target("ready delays, longest (s)", 10.0, adaptive.ready_max)],
         _ => Vec::new(),
     }
 }

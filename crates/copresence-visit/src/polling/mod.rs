@@ -5,15 +5,16 @@
 //! probability that the event has happened, integrated since the last poll) reaches a small budget. Polls are rare
 //! while readiness is unlikely, and frequent near the expected end; uncertainty spreads them.
 //!
-//! - **`no_associated_avatar`**: a scan cannot be predicted. Polls are evenly spaced while a scan is likely, rarer later,
-//!   and few once a scan has become unlikely.
+//! - **`no_associated_avatar`**: a scan cannot be predicted. Polls are evenly spaced while an association is likely, and
+//!   few once it has become unlikely. Who records an avatar is associated after more than a minute; where the usual time
+//!   is shorter, visitors select avatars that they already have, which are ready at once, so polls are more frequent.
 //! - **`in_queue`**: from the speed of the queue, more often when the next move is due.
 //! - **`processing`** (and any status that the specification does not list): the end is estimated from the usual processing
 //!   time and the speed of the progress; stalls, steps and noise are allowed for.
 //! - **`failed`**: slowly, but a new recording under the same token is noticed.
-//! - **Failures**: exponential backoff from one second (never below the interval without failures) to
-//!   [`PollingConfig::slowest`], reset by the first usable response. `Retry-After` is honoured up to five minutes, because a
-//!   visitor is waiting.
+//! - **Failures**: the next poll comes soon, because a single failure is usually an exception and the avatar may be ready;
+//!   then exponential backoff to [`PollingConfig::slowest`], reset by the first usable response. `Retry-After` is honoured
+//!   up to five minutes, because a visitor is waiting.
 //!
 //! Every interval is jittered, and lies between [`PollingConfig::fastest`] and [`PollingConfig::slowest`]. The same
 //! seed and the same responses give the same times. `benches/polling.rs` measures the policy against other ways of
@@ -33,11 +34,17 @@ use jitter::Jitter;
 use processing::ProcessingEstimate;
 use queued::QueueEstimate;
 use std::time::Duration;
+use unassociated::AssociationPolls;
 
 /// The longest `Retry-After` that is honoured, in milliseconds.
 const MAX_RETRY_AFTER_MILLIS: u64 = 5 * 60 * 1000;
 /// Relative jitter of an interval, to both sides.
 const JITTER: f64 = 0.07;
+/// Intervals after failures, in seconds: the first one, the growth with each failure after the second, and the upper
+/// limit of an interval that was longer before the failure.
+const RETRY_INTERVAL: f64 = 0.8;
+const RETRY_GROWTH: f64 = 1.5;
+const MAX_FIRST_RETRY_INTERVAL: f64 = 2.0;
 /// The interval in `failed`: its start in seconds, and its growth per second. Recording again takes a minute.
 const FAILED_INTERVAL_AND_GROWTH: (f64, f64) = (8.0, 0.05);
 
@@ -56,7 +63,8 @@ pub enum PollResult<'a> {
 /// How polls are spaced.
 ///
 /// # Defaults
-/// At least 250 ms and at most 30 s between polls, adaptive, for a backend that usually processes for 90 s.
+/// At least 250 ms and at most 30 s between polls, adaptive, for a backend that usually processes for 90 s, and visitors of
+/// whom nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollingConfig {
     /// Minimum time between a response and the next poll.
@@ -68,6 +76,8 @@ pub struct PollingConfig {
     pub fixed: Option<Duration>,
     /// Usual processing time of this backend, learnt from earlier visits.
     pub usual_processing: Duration,
+    /// Usual time from the first poll to an association, learnt from earlier visits; `None` if it is unknown.
+    pub usual_association: Option<Duration>,
 }
 
 impl Default for PollingConfig {
@@ -77,6 +87,7 @@ impl Default for PollingConfig {
             slowest: Duration::from_secs(30),
             fixed: None,
             usual_processing: Duration::from_secs(90),
+            usual_association: None,
         }
     }
 }
@@ -88,6 +99,7 @@ pub struct PollSchedule {
     fastest: u64,
     slowest: u64,
     fixed: Option<u64>,
+    association: AssociationPolls,
     /// Seconds, like every time below.
     usual_processing: f64,
     jitter: Jitter,
@@ -116,12 +128,13 @@ impl PollSchedule {
     /// A new state; `seed` feeds the jitter.
     #[expect(clippy::needless_pass_by_value, reason = "called once a token, with a config of its own")]
     pub fn new(config: PollingConfig, seed: u64) -> Self {
-        let PollingConfig { fastest, slowest, fixed, usual_processing } = config;
+        let PollingConfig { fastest, slowest, fixed, usual_processing, usual_association } = config;
         let fastest = ceil_millis(fastest);
         Self {
             fastest,
             slowest: ceil_millis(slowest).max(fastest),
             fixed: fixed.map(|fixed| ceil_millis(fixed).max(fastest)),
+            association: AssociationPolls::for_usual_association(usual_association),
             usual_processing: usual_processing.as_secs_f64().clamp(1.0, 3600.0),
             jitter: Jitter::new(seed),
             first_response: None,
@@ -153,25 +166,25 @@ impl PollSchedule {
         let phase = std::mem::replace(&mut self.phase, Phase::Unknown);
         self.phase = phase.after_response(progress, at, self.last, self.usual_processing);
         self.last = at;
-        self.interval = self.phase.next_interval(at);
+        self.interval = self.phase.next_interval(at, self.association);
         let jittered = self.interval * self.jitter.random_between(1.0 - JITTER, 1.0 + JITTER);
         millis_of_seconds(jittered).clamp(self.fastest, self.slowest)
     }
 
     /// Milliseconds until the next poll after a failure.
     fn wait_after_failure(&mut self, retry_after: Option<Duration>, at: f64) -> u64 {
-        let doubled = f64::from(1_u32 << self.failures.min(20));
+        let growth = RETRY_GROWTH.powi(i32::try_from(self.failures.saturating_sub(1)).unwrap_or(20).min(20));
         self.failures = self.failures.saturating_add(1);
         let backed_off = if let Some(fixed) = self.fixed {
-            let wait = seconds_of_millis(fixed) * doubled * self.jitter.random_between(1.0, 1.3);
+            let wait = seconds_of_millis(fixed) * growth * self.jitter.random_between(1.0, 1.3);
             millis_of_seconds(wait).clamp(fixed, self.slowest.max(fixed))
         } else {
             if self.failures == 1 {
                 // The time for rare polls may have passed meanwhile.
-                self.interval = self.interval.min(self.phase.next_interval(at));
+                self.interval = self.interval.min(self.phase.next_interval(at, self.association));
             }
-            self.interval = self.interval.max(doubled);
-            let wait = self.interval * self.jitter.random_between(0.8, 1.2);
+            let wait = self.interval.min(MAX_FIRST_RETRY_INTERVAL).max(RETRY_INTERVAL * growth);
+            let wait = wait * self.jitter.random_between(0.8, 1.2);
             millis_of_seconds(wait).clamp(self.fastest, self.slowest)
         };
         // Never before `Retry-After`, and jittered after it.
@@ -217,10 +230,10 @@ impl Phase {
     }
 
     /// Seconds until the next poll, before the jitter.
-    fn next_interval(&self, at: f64) -> f64 {
+    fn next_interval(&self, at: f64, association: AssociationPolls) -> f64 {
         match self {
             Self::Unknown => 1.0,
-            Self::Unassociated { since } => unassociated::next_interval(at - since),
+            Self::Unassociated { since } => association.next_interval(at - since),
             Self::Queued(queued) => queued.next_interval(at),
             Self::Processing(estimate) => estimate.next_interval(at),
             Self::Failed { since } => FAILED_INTERVAL_AND_GROWTH.0 + FAILED_INTERVAL_AND_GROWTH.1 * (at - since),

@@ -1,27 +1,56 @@
 //! Intervals while no avatar is associated. A scan cannot be predicted, so they are fixed by the time waited.
 
+use std::time::Duration;
+
+/// Recording an avatar takes at least a minute, after the scan. A shorter usual time from the first poll to the
+/// association shows that visitors select avatars that they already have.
+const MIN_ASSOCIATION_OF_RECORDINGS: Duration = Duration::from_secs(75);
+
 /// Seconds to the first poll: unlocking a phone, scanning and choosing take longer.
-const FIRST_INTERVAL: f64 = 5.0;
-/// Until when scans are most likely, and the interval, in seconds. An existing avatar is ready at once, and should be
-/// noticed within 3 s.
-const SCAN_LIKELY: (f64, f64) = (50.0, 2.65);
-/// Until when recordings end, and the interval, in seconds.
-const SCAN_POSSIBLE: (f64, f64) = (105.0, 2.9);
-/// Interval in seconds after that: an avatar that is associated now was recorded, and is still to be processed.
-const INTERVAL_AFTER_RECORDING: f64 = 5.0;
+const FIRST_INTERVAL: f64 = 9.0;
 /// Seconds after which a scan is unlikely, and the interval grows …
 const SCAN_UNLIKELY_AFTER: f64 = 240.0;
 /// … up to this, in seconds: a late scan should still get a reaction.
 const MAX_INTERVAL: f64 = 15.0;
 
-/// Seconds until the next poll, `waited` seconds after the first response.
-pub(super) fn next_interval(waited: f64) -> f64 {
-    match waited {
+/// How the polls are spaced, by what visitors of this backend usually do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AssociationPolls {
+    /// Visitors record, or nothing is known.
+    RecordingsLikely,
+    /// Visitors select avatars that they already have. Those are ready at once, and should be noticed within 2 s.
+    ExistingAvatarsLikely,
+}
+
+impl AssociationPolls {
+    /// By the usual time from the first poll to the association; `None` if it is unknown.
+    pub(super) fn for_usual_association(usual: Option<Duration>) -> Self {
+        match usual {
+            Some(usual) if usual < MIN_ASSOCIATION_OF_RECORDINGS => Self::ExistingAvatarsLikely,
+            _ => Self::RecordingsLikely,
+        }
+    }
+
+    /// Until when, in seconds, the interval in seconds applies. After the last one it is the interval that grows.
+    fn intervals(self) -> ([(f64, f64); 2], f64) {
+        match self {
+            // Nobody has recorded in the first minute; existing avatars may be selected.
+            Self::RecordingsLikely => ([(60.0, 2.65), (SCAN_UNLIKELY_AFTER, 3.4)], 5.0),
+            Self::ExistingAvatarsLikely => ([(120.0, 1.94), (200.0, 3.4)], 5.0),
+        }
+    }
+
+    /// Seconds until the next poll, `waited` seconds after the first response.
+    pub(super) fn next_interval(self, waited: f64) -> f64 {
         // The first response arrives when the code is shown.
-        _ if waited < FIRST_INTERVAL / 2.0 => FIRST_INTERVAL,
-        _ if waited < SCAN_LIKELY.0 => SCAN_LIKELY.1,
-        _ if waited < SCAN_POSSIBLE.0 => SCAN_POSSIBLE.1,
-        _ => (INTERVAL_AFTER_RECORDING * (waited / SCAN_UNLIKELY_AFTER).max(1.0).powf(1.5)).min(MAX_INTERVAL),
+        if waited < FIRST_INTERVAL / 2.0 {
+            return FIRST_INTERVAL;
+        }
+        let (likely, later) = self.intervals();
+        match likely.iter().find(|(until, _)| waited < *until) {
+            Some((_, interval)) => *interval,
+            None => (later * (waited / SCAN_UNLIKELY_AFTER).max(1.0).powf(1.5)).min(MAX_INTERVAL),
+        }
     }
 }
 
@@ -31,12 +60,23 @@ mod tests {
 
     #[test]
     fn a_quarter_of_an_hour_without_a_scan_costs_few_polls() {
-        let (mut waited, mut polls) = (0.0, 0);
-        while waited < 900.0 {
-            waited += next_interval(waited);
-            polls += 1;
+        for (polling, expected) in
+            [(AssociationPolls::RecordingsLikely, 60..=150), (AssociationPolls::ExistingAvatarsLikely, 60..=170)]
+        {
+            let (mut waited, mut polls) = (0.0, 0);
+            while waited < 900.0 {
+                waited += polling.next_interval(waited);
+                polls += 1;
+            }
+            assert!(expected.contains(&polls), "{polling:?}: {polls} polls");
+            assert!(polling.next_interval(waited) >= MAX_INTERVAL);
         }
-        assert!((60..=140).contains(&polls), "{polls} polls");
-        assert!(next_interval(waited) >= MAX_INTERVAL);
+    }
+
+    #[test]
+    fn short_usual_times_make_polls_more_frequent() {
+        let polling = |seconds| AssociationPolls::for_usual_association(Some(Duration::from_secs(seconds)));
+        assert!(polling(40).next_interval(30.0) < polling(130).next_interval(30.0));
+        assert_eq!(polling(130), AssociationPolls::for_usual_association(None));
     }
 }
