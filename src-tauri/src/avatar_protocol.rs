@@ -113,11 +113,11 @@ pub(crate) async fn read_requested_file<R: Runtime>(
             if !open {
                 return None;
             }
-            panel.past_portrait_path(visit, name).await?
+            panel.find_past_portrait_path(visit, name).await?
         }
         RequestedFile::Logo => {
             let panel = app.state::<Panel>().inner().clone();
-            let bytes = run_off_thread(move || panel.operator_logo()).await?;
+            let bytes = run_off_thread(move || panel.read_operator_logo()).await?;
             let file_size = bytes.len() as u64;
             return Some(FileContent { content_type: "image/png", bytes, file_size });
         }
@@ -231,7 +231,8 @@ mod tests {
     fn pieces_make_up_the_file_and_a_huge_file_is_read_in_pieces_only() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("avatar.glb");
-        let content: Vec<u8> = (0..=250_u8).cycle().take((2 * MAX_PIECE_BYTES + 5) as usize).collect();
+        let length = 2 * usize::try_from(MAX_PIECE_BYTES).expect("a small piece") + 5;
+        let content: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
         std::fs::write(&path, &content).expect("a file");
         let mut read = Vec::new();
         while read.len() < content.len() {
@@ -243,7 +244,7 @@ mod tests {
         }
         assert!(read == content);
         let past_the_end = RequestedPart::PieceFrom(content.len() as u64 + 1);
-        assert_eq!(read_file_part(&path, past_the_end).expect("no bytes").0, []);
+        assert!(read_file_part(&path, past_the_end).expect("no bytes").0.is_empty());
 
         let huge = std::fs::File::options().write(true).open(&path).expect("the file");
         huge.set_len(MAX_WHOLE_FILE_BYTES + 1).expect("a sparse file");

@@ -11,7 +11,7 @@ use copresence_engine::profile::SANDBOX_PROFILE;
 ///
 /// # Errors
 /// The profile named on the command line cannot be used, or the embedded sandbox cannot start.
-pub(crate) async fn open_backend(
+pub(crate) async fn open_startup_backend(
     args: &Args,
     settings: &SettingsFile,
     sources: &BackendSources,
@@ -23,7 +23,7 @@ pub(crate) async fn open_backend(
     // The keychain can block on a person, so this does not run on an async worker.
     let opened = tokio::task::spawn_blocking(move || {
         if let Some(name) = named {
-            return sources.open_backend(&name, phones).map(|opened| (name, opened));
+            return sources.open_backend_despite_missing_credentials(&name, phones).map(|opened| (name, opened));
         }
         let name = set.profile.unwrap_or_else(|| SANDBOX_PROFILE.to_owned());
         sources.open_backend_with_sandbox_fallback(&name, phones).map(|opened| (name, opened))

@@ -12,7 +12,7 @@ use copresence_engine::setup::DataStore;
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
-use copresence_validate::{Backend, CheckTarget, Exchange, RunError, RunOptions, RunPlan, SandboxControl};
+use copresence_validate::{ActPlanWithCosts, Backend, CheckTarget, Exchange, RunError, RunOptions, SandboxControl};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl CheckRunner {
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<ChecksPlan, Problem> {
-        let (target, options, player) = prepare_run(backend_config, ask).await?;
+        let (target, options, player) = resolve_run_target_and_options(backend_config, ask).await?;
         Ok(to_plan_view(&self.live.plan_run(&target, &options, player), visits))
     }
 
@@ -77,12 +77,12 @@ impl CheckRunner {
         ask: &ChecksRequest,
         visits: usize,
     ) -> Result<(), Problem> {
-        let (target, options, player) = prepare_run(backend_config, ask).await?;
+        let (target, options, player) = resolve_run_target_and_options(backend_config, ask).await?;
         let plan = to_plan_view(&self.live.plan_run(&target, &options, player.clone()), visits);
         if plan.disturbs > 0 && !ask.despite_visits {
             return Err(problem_for_code("checks_disturb", None));
         }
-        let run = self.live.create_run_future(target, options, player);
+        let run = self.live.reserve_run_and_return_future(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
         self.run_info.send_replace(RunViewExtras {
             target_host: Some(backend_config.target.host_and_port()),
@@ -107,7 +107,7 @@ impl CheckRunner {
     /// # Errors
     /// `checks_none` if no run has ended; `storage_failed` if the report cannot be written.
     pub(crate) fn save_report(&self, data_store: &DataStore) -> Result<PathBuf, Problem> {
-        let documents = self.live.last_report_bundle().ok_or_else(|| problem_for_code("checks_none", None))?;
+        let documents = self.live.last_report_with_har().ok_or_else(|| problem_for_code("checks_none", None))?;
         let failed = |why: &str| problem_for_code("storage_failed", Some(why));
         let files = documents.render_report_files().map_err(|why| failed(&why))?;
         let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
@@ -154,14 +154,14 @@ impl CheckRunner {
 
 /// Prepares a run. Reports missing credentials before anything is sent. Only a backend on this machine is asked whether
 /// it is a sandbox.
-async fn prepare_run(
+async fn resolve_run_target_and_options(
     backend_config: &BackendConfig,
     ask: &ChecksRequest,
 ) -> Result<(CheckTarget, RunOptions, PhoneMode), Problem> {
     let (target, profile) = (&backend_config.target, &backend_config.profile);
     let unusable = |error: SetupError| problem_for_setup_error(&error);
-    target.api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
-    let tester = SandboxControl::find_controllable_sandbox(&target.api_url, None).await.map_err(unusable)?;
+    target.build_api_client(profile, Arc::new(NoRecorder)).map_err(unusable)?;
+    let tester = SandboxControl::detect_controllable_sandbox(&target.api_url, None).await.map_err(unusable)?;
     let options = RunOptions {
         max_tokens: Some(ask.most_tokens),
         // A sandbox has nothing that anyone could lose.
@@ -181,7 +181,7 @@ async fn prepare_run(
 }
 
 /// The plan as the desk shows it; `visits` is the number of visits in progress.
-fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
+fn to_plan_view(plan: &ActPlanWithCosts, visits: usize) -> ChecksPlan {
     let act = |cost: &ActSpec| PlannedStep {
         does: cost.description.to_owned(),
         requests: cost.min_requests,
@@ -204,6 +204,7 @@ fn to_plan_view(plan: &RunPlan, visits: usize) -> ChecksPlan {
     }
 }
 
+/// The state of the runs as the page shows it, with host and report folder.
 fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> ChecksView {
     ChecksView {
         target: about.target_host.unwrap_or_else(|| kiosk.backend_config().target.host_and_port()),

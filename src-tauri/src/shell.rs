@@ -34,7 +34,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         env: Arc::new(|name| std::env::var(name).ok()),
         simulator: simulator.clone(),
     };
-    let (profile, opened) = tauri::async_runtime::block_on(backend::open_backend(args, &settings, &sources))?;
+    let (profile, opened) = tauri::async_runtime::block_on(backend::open_startup_backend(args, &settings, &sources))?;
     let OpenedBackend { backend: backend_config, closed_reason: closed } = opened;
     let kiosk = Kiosk::new(KioskSetup {
         phone_address: backend_config.phone_address,
@@ -58,7 +58,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         .build(tauri::generate_context!())
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     // Its tasks need the runtime.
-    tauri::async_runtime::block_on(async { kiosk.recover_earlier_visits() });
+    tauri::async_runtime::block_on(async { kiosk.spawn_recovery_of_earlier_visits() });
     window::open_kiosk_window(app.handle(), args.full_screen)
         .map_err(|error| StartError::usage(format!("the window cannot be opened: {error}")))?;
     if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
@@ -99,7 +99,7 @@ pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
 
 /// Opens the data folder of the command line, or the default one.
 fn open_data_store(args: &Args) -> Result<DataStore, StartError> {
-    DataStore::open_data_store(&args.data_dir_or_default()).map_err(StartError::usage)
+    DataStore::open_or_create_data_store(&args.data_dir_or_default()).map_err(StartError::usage)
 }
 
 /// Builds the application for any runtime: the real one, or that of tests.
@@ -115,7 +115,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
         .manage(CheckRunner::default())
         .manage(window::KioskWindowState::default())
         .manage(window::PageWatchdog::default())
-        .on_window_event(window::refuse_window_close)
+        .on_window_event(window::refuse_close_in_kiosk_mode)
         .register_asynchronous_uri_scheme_protocol(
             avatar_protocol::AVATAR_SCHEME,
             avatar_protocol::handle_avatar_request,

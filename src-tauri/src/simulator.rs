@@ -69,7 +69,7 @@ impl EmbeddedSandbox {
 }
 
 impl EmbeddedSandboxControl for EmbeddedSandbox {
-    fn start_sandbox(&self) -> Result<EmbeddedSandboxTarget, String> {
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String> {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
@@ -80,7 +80,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 
     fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxTarget, String> {
-        self.start_sandbox()?;
+        self.start_sandbox_if_needed()?;
         let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
         if on && running.phone_server.is_none() {

@@ -15,7 +15,7 @@ export interface ContactSheetLayout {
  * Renders the pictures of the avatars into one contact sheet, a PNG at `path`. `files` maps the names used in the
  * shots to GLB contents.
  */
-export async function renderContactSheet(
+export async function renderContactSheetToFile(
   browser: Browser,
   files: ReadonlyMap<string, Buffer>,
   shots: AvatarPictureSpec[],

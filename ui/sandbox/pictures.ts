@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startBrowser } from '../e2e/start-browser';
-import { renderContactSheet } from './heads';
+import { renderContactSheetToFile } from './heads';
 import type { AvatarPictureSpec } from './heads-page';
 import { SimulatedPhone } from './phone';
 import { Sandbox } from './sandbox';
@@ -16,15 +16,15 @@ await sandbox.setClock({ paused: true });
 
 try {
   const only = process.env.ONLY;
-  if (only !== 'avatars') await renderPhonePictures();
-  if (only !== 'phone') await renderAvatarPictures();
+  if (only !== 'avatars') await savePhonePagePictures();
+  if (only !== 'phone') await saveAvatarContactSheet();
 } finally {
   await browser.close();
   await sandbox.stop();
 }
 
 /** Saves pictures of the phone page, from the scan of the QR code to the finished avatar. */
-async function renderPhonePictures(): Promise<void> {
+async function savePhonePagePictures(): Promise<void> {
   const token = await sandbox.generate();
   const phone = await SimulatedPhone.open(browser, { scale: 1.5 });
   phone.context.setDefaultTimeout(120_000);
@@ -73,7 +73,7 @@ async function renderPhonePictures(): Promise<void> {
 }
 
 /** Saves a contact sheet of the four existing avatars and four new ones, at rest and smiling. */
-async function renderAvatarPictures(): Promise<void> {
+async function saveAvatarContactSheet(): Promise<void> {
   const smile = {
     mouthSmileLeft: 0.85,
     mouthSmileRight: 0.85,
@@ -92,5 +92,11 @@ async function renderAvatarPictures(): Promise<void> {
     [...files.keys()].map((file) => ({ file, turn, face, caption: '' }));
   const shots = [...row(0, {}), ...row(-16, smile)];
   const path = join(out, 'avatars.png');
-  await renderContactSheet(browser, files, shots, { columns: files.size, width: 240, height: 300 }, path);
+  await renderContactSheetToFile(
+    browser,
+    files,
+    shots,
+    { columns: files.size, width: 240, height: 300 },
+    path,
+  );
 }

@@ -38,7 +38,7 @@ export function readCatalogVariables(language: string): CatalogVariables {
 }
 
 /** The expected content of `ui/src/generated/messages.ts`. */
-export function generateMessageTypes(): string {
+export function generateMessageTypesSource(): string {
   const lines = [...readCatalogVariables('en').messages].map(([key, names]) => {
     const args = names.map((name) => `${name}: string | number`).join('; ');
     return `  '${key}': ${args ? `{ ${args} }` : 'null'};`;
@@ -79,6 +79,6 @@ function patternVariables(pattern: Pattern): string[] {
 }
 
 if (process.argv.includes('--write')) {
-  writeFileSync(typesFile, generateMessageTypes());
+  writeFileSync(typesFile, generateMessageTypesSource());
   console.log(`written: ${typesFile}`);
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { screens } from '../fake/fixtures';
 import { FakeHost } from '../fake/host';
-import { startHeartbeat, withHeartbeat } from './heartbeat';
+import { startHeartbeat, withHeartbeatAfterFirstSnapshot } from './heartbeat';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -38,7 +38,7 @@ it('continues when the program does not answer', async () => {
 it('starts with the first snapshot, once', async () => {
   const said: string[] = [];
   const fake = new FakeHost(screens.attract);
-  const host = withHeartbeat(fake, async () => void said.push('alive'));
+  const host = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('alive'));
   vi.advanceTimersByTime(60_000);
   expect(said).toEqual([]);
   const close = await host.subscribe(() => said.push('shown'));

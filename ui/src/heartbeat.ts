@@ -23,7 +23,7 @@ export function startHeartbeat(say: (hidden: boolean) => Promise<void>): () => v
  * The same host, with heartbeats that start after the first snapshot was shown: a page without a snapshot is as good
  * as blank.
  */
-export function withHeartbeat(host: Host, say: (hidden: boolean) => Promise<void>): Host {
+export function withHeartbeatAfterFirstSnapshot(host: Host, say: (hidden: boolean) => Promise<void>): Host {
   let lives = false;
   const subscribe: Host['subscribe'] = (onSnapshot) =>
     host.subscribe((snapshot) => {

@@ -2,7 +2,7 @@ import './app.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { blockBrowserActions, hideIdlePointer } from './guard';
-import { withHeartbeat } from './heartbeat';
+import { withHeartbeatAfterFirstSnapshot } from './heartbeat';
 import type { Host } from './host/host';
 import { createTauriHost, isInTauri, sendHeartbeat } from './host/tauri';
 
@@ -16,7 +16,7 @@ async function chooseHost(): Promise<Host> {
     const { createFakeHostFromUrl: fakeHostFromAddress } = await import('../fake/host');
     return fakeHostFromAddress(window.location);
   }
-  return withHeartbeat(createTauriHost(), sendHeartbeat);
+  return withHeartbeatAfterFirstSnapshot(createTauriHost(), sendHeartbeat);
 }
 
 const target = document.getElementById('app');

@@ -1,7 +1,7 @@
 //! Installs packages on Debian and Ubuntu.
 
 use crate::project::{command_output, find_program};
-use crate::steps::{StepFailure, StepSuccess, run_program_in_foreground};
+use crate::steps::{StepFailure, StepSuccess, run_program_that_may_prompt};
 use std::process::Command;
 
 /// Whether this system has apt.
@@ -22,7 +22,7 @@ pub(crate) fn install_packages(packages: &[&str]) -> Result<StepSuccess, StepFai
             prefix.iter().copied().chain(["apt-get", "-o", "Acquire::Retries=5"]).chain(args.iter().copied()).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]);
-        run_program_in_foreground(&mut command, &by_hand)
+        run_program_that_may_prompt(&mut command, &by_hand)
     };
     // A fresh system has no package lists, an old one stale ones.
     apt(&["-q", "update"])?;

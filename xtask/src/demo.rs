@@ -21,7 +21,7 @@ fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), Step
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
-    ui::add_ui_build(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
     // The development profile builds in about half the time, and optimises what would be slow otherwise (pictures,
     // digests).
     plan.add_program_step(
@@ -36,6 +36,7 @@ fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), Step
     steps::run_program(&mut app, "run `cargo xtask demo --no-window` for a visit in the terminal").map(drop)
 }
 
+/// Builds the command line and runs one visit with a simulated phone. `reason` says why there is no window.
 fn run_demo_in_terminal(options: &Options, app_args: &[String], reason: &str) -> Result<(), StepFailure> {
     eprintln!("No window ({reason}): running one visit in the terminal, with a simulated phone.");
     let mut plan = StepPlan::default();

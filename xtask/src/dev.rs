@@ -29,7 +29,7 @@ pub(crate) fn run_dev_app(options: &Options, app_args: &[String]) -> Result<(), 
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
     // The app compiles only with a built UI, although the window loads the development server's.
-    ui::add_ui_build(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
     plan.run_steps()?;
 
     let config = project::repository_root().join("src-tauri/tauri.dev.conf.json");
@@ -56,7 +56,7 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
         } else if !is_interrupted() {
             eprintln!("The build failed. Retrying when a source changes.");
         }
-        if !wait_for_source_change(built_from, &mut app, server)? {
+        if !wait_for_change_or_exit(built_from, &mut app, server)? {
             return Ok(());
         }
         eprintln!("A source changed: building again.");
@@ -64,7 +64,7 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
 }
 
 /// Waits for a change of the sources (true) or for the app's end (false).
-fn wait_for_source_change(
+fn wait_for_change_or_exit(
     built_from: Option<SystemTime>,
     app: &mut Option<ProcessGroup>,
     server: &mut ProcessGroup,

@@ -19,7 +19,7 @@ pub(crate) fn npm_command(dir: &Path, args: &[&str]) -> Command {
 ///
 /// # Errors
 /// If the lock file cannot be read, or the packages are missing and may not or cannot be installed.
-pub(crate) fn install_locked_packages(dir: &Path, allowed: bool) -> Result<StepSuccess, StepFailure> {
+pub(crate) fn ensure_locked_packages_installed(dir: &Path, allowed: bool) -> Result<StepSuccess, StepFailure> {
     let lock_file = dir.join("package-lock.json");
     let lock = fs::read(&lock_file).map_err(|error| {
         StepFailure::new(format!("{} cannot be read: {error}", lock_file.display()), "is the clone complete?")

@@ -38,7 +38,7 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
-    ui::add_ui_build(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     // As in builds by the Tauri CLI, the page is loaded from the program and not from a server.
     app.args(["--features", "tauri/custom-protocol"]);

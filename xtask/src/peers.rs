@@ -20,11 +20,11 @@ pub(crate) enum PeerTests {
 pub(crate) fn add_peer_tests(plan: &mut StepPlan<'_>, options: &Options, mut cargo: Command, which: PeerTests) {
     let install = !options.no_install;
     plan.add_step("Parse Server (npm ci)", move || {
-        npm::install_locked_packages(&repository_root().join("tests/peers/parse"), install)
+        npm::ensure_locked_packages_installed(&repository_root().join("tests/peers/parse"), install)
     });
     plan.add_step("moto and mitmproxy", move || {
         let requirements = repository_root().join("tests/peers/requirements.txt");
-        python::install_requirements(&requirements, &target_dir().join("peers"), install)
+        python::ensure_requirements_installed(&requirements, &target_dir().join("peers"), install)
     });
     // Each test starts some servers and then mostly waits.
     cargo.args(["--test", "peers", "--", "--ignored", "--test-threads=4"]);

@@ -104,17 +104,19 @@ const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 /// Adds the steps that check for what is missing, and install it if that is allowed.
 pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
     let install = !options.no_install;
-    plan.add_step("system packages", move || install_missing_packages(purpose, install));
+    plan.add_step("system packages", move || install_or_report_missing_packages(purpose, install));
     if purpose >= Purpose::Window {
         plan.add_step("Node", check_node);
     }
     if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
-        plan.add_step("tauri-driver, which lets WebDriver start the app", move || install_tauri_driver(install));
+        plan.add_step("tauri-driver, which lets WebDriver start the app", move || {
+            install_or_report_tauri_driver(install)
+        });
     }
 }
 
 /// Installs the system packages that are missing for `purpose`, or fails if that is not allowed.
-fn install_missing_packages(purpose: Purpose, install: bool) -> Result<StepSuccess, StepFailure> {
+fn install_or_report_missing_packages(purpose: Purpose, install: bool) -> Result<StepSuccess, StepFailure> {
     if !cfg!(target_os = "linux") {
         return Ok(StepSuccess::Skipped("this system includes a web view, a display and a keychain".to_owned()));
     }
@@ -189,7 +191,8 @@ fn parse_node_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-fn install_tauri_driver(install: bool) -> Result<StepSuccess, StepFailure> {
+/// Installs tauri-driver if it is missing, or fails if that is not allowed.
+fn install_or_report_tauri_driver(install: bool) -> Result<StepSuccess, StepFailure> {
     if let Some(program) = find_program("tauri-driver") {
         return Ok(StepSuccess::Skipped(format!("{} is installed", program.display())));
     }

@@ -45,8 +45,7 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     command
 }
 
-/// The first program of that name on the PATH, among the programs that cargo installed, among the project's own tools,
-/// or among the system's servers.
+/// The first program of that name on the PATH, in cargo's folder of programs, or among the project's own tools.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();

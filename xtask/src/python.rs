@@ -11,7 +11,7 @@ const REMEDY: &str = "install Python with venv (Debian: python3-venv), and check
 ///
 /// # Errors
 /// If they are missing and may not or cannot be installed.
-pub(crate) fn install_requirements(
+pub(crate) fn ensure_requirements_installed(
     requirements: &Path,
     environment: &Path,
     allowed: bool,

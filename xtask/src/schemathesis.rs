@@ -5,7 +5,7 @@ use crate::python;
 use crate::steps::{StepFailure, StepSuccess};
 use std::path::PathBuf;
 
-/// Path of the Schemathesis program after [`install_schemathesis`].
+/// Path of the Schemathesis program after [`install_or_report_schemathesis`].
 pub(crate) fn schemathesis_path() -> PathBuf {
     python::program_path(&environment_dir(), "schemathesis")
 }
@@ -14,9 +14,9 @@ pub(crate) fn schemathesis_path() -> PathBuf {
 ///
 /// # Errors
 /// If it is missing and may not or cannot be installed.
-pub(crate) fn install_schemathesis(allowed: bool) -> Result<StepSuccess, StepFailure> {
+pub(crate) fn install_or_report_schemathesis(allowed: bool) -> Result<StepSuccess, StepFailure> {
     let requirements = repository_root().join("crates/copresence-sandbox/schemathesis-requirements.txt");
-    python::install_requirements(&requirements, &environment_dir(), allowed)
+    python::ensure_requirements_installed(&requirements, &environment_dir(), allowed)
 }
 
 /// The folder of the Python environment with Schemathesis.

@@ -145,7 +145,7 @@ pub(crate) fn run_program(command: &mut Command, remedy: &str) -> Result<StepSuc
 ///
 /// # Errors
 /// If the program cannot be started, or does not exit with success.
-pub(crate) fn run_program_in_foreground(command: &mut Command, remedy: &str) -> Result<StepSuccess, StepFailure> {
+pub(crate) fn run_program_that_may_prompt(command: &mut Command, remedy: &str) -> Result<StepSuccess, StepFailure> {
     run_and_check_status(command, remedy, process_group::run_in_current_group)
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     plan.add_program_step("unit, property and integration tests", tests, "fix the tests named above");
     let install = !options.no_install;
     plan.add_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
-        schemathesis::install_schemathesis(install)
+        schemathesis::install_or_report_schemathesis(install)
     });
     let mut api = workspace_cargo_command(&["test"]);
     api.args(["--test", "it", "--", "--ignored", "schemathesis"])
@@ -169,7 +169,7 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     ui::add_npm_install(&mut plan);
-    ui::add_ui_build(&mut plan);
+    ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
     app.args(["--features", "tauri/custom-protocol"]);
     plan.add_program_step("the app, optimised (takes some minutes)", app, "fix what the compiler reports above");

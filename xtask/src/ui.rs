@@ -9,11 +9,11 @@ use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
 pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
-    plan.add_step("the UI's packages (npm ci)", || npm::install_locked_packages(&ui_dir(), true));
+    plan.add_step("the UI's packages (npm ci)", || npm::ensure_locked_packages_installed(&ui_dir(), true));
 }
 
 /// Adds the build of the UI, which the app contains; skipped while it is newer than its sources.
-pub(crate) fn add_ui_build(plan: &mut StepPlan<'_>) {
+pub(crate) fn add_ui_build_if_stale(plan: &mut StepPlan<'_>) {
     plan.add_step("the UI, types checked", || {
         let built = newest_change_time(&[ui_dir().join("dist/index.html")]);
         if built.is_some() && built > newest_change_time(&ui_sources()) {
@@ -104,6 +104,7 @@ fn ui_dir() -> PathBuf {
     repository_root().join("ui")
 }
 
+/// The files and folders from which the UI is built.
 fn ui_sources() -> Vec<PathBuf> {
     [
         "src",

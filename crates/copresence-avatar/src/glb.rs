@@ -18,15 +18,15 @@ use super::shapes::Blendshape;
 /// Factor from centimetres to metres.
 const CM_TO_METRES: f32 = 0.01;
 
-/// Writes an avatar. `texture` is a PNG.
-pub(super) fn write_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
+/// The GLB file of an avatar, as bytes. `texture` is a PNG.
+pub(super) fn encode_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let mut out = GlbDocument::default();
     let materials = out.add_materials(texture);
     let skin = out.add_skeleton(avatar);
 
     let head = &avatar.head.mesh;
     let hold: Vec<JointWeights> = head.positions.iter().map(|&p| rig::skin_joint_weights(p)).collect();
-    let primitive = out.add_primitive(head, &hold, materials[0]);
+    let primitive = out.primitive_from_mesh(head, &hold, materials[0]);
     let mesh_of_head = out.mesh_with_blendshapes("head", primitive, head, &avatar.face_shapes);
     out.add_skinned_node("head", mesh_of_head, skin);
 
@@ -36,13 +36,13 @@ pub(super) fn write_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
         eyes.append_mesh(eye);
         hold.resize(eyes.positions.len(), rig::eye_joint_weights(index));
     }
-    let primitive = out.add_primitive(&eyes, &hold, materials[1]);
+    let primitive = out.primitive_from_mesh(&eyes, &hold, materials[1]);
     let mesh_of_eyes = out.mesh_with_blendshapes("eyes", primitive, &eyes, &avatar.eye_shapes);
     out.add_skinned_node("eyes", mesh_of_eyes, skin);
 
     let hold: Vec<JointWeights> =
         avatar.hair.positions.iter().map(|&p| rig::skin_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
-    let primitive = out.add_primitive(&avatar.hair, &hold, materials[2]);
+    let primitive = out.primitive_from_mesh(&avatar.hair, &hold, materials[2]);
     out.add_skinned_node("hair", mesh_without_blendshapes("hair", vec![primitive]), skin);
 
     out.into_glb()
@@ -84,7 +84,7 @@ impl GlbDocument {
     }
 
     /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
-    fn add_primitive(
+    fn primitive_from_mesh(
         &mut self,
         mesh: &Mesh,
         hold: &[JointWeights],
@@ -93,7 +93,7 @@ impl GlbDocument {
         let vertices = Some(Target::ArrayBuffer);
         let places: Vec<Vec3> = mesh.positions.iter().map(|p| *p * CM_TO_METRES).collect();
         let mut positions = self.add_float_accessor(&flatten_vectors(&places), Type::Vec3, vertices);
-        (positions.min, positions.max) = bounding_box(places.iter());
+        (positions.min, positions.max) = json_bounding_box(places.iter());
         let normals = self.add_float_accessor(&flatten_vectors(&mesh.normals), Type::Vec3, vertices);
         let uvs: Vec<f32> = mesh.uvs.iter().flat_map(glam::Vec2::to_array).collect();
         let uvs = self.add_float_accessor(&uvs, Type::Vec2, vertices);
@@ -153,7 +153,7 @@ impl GlbDocument {
             let mut accessor = accessor_without_bounds(None, mesh.positions.len(), ComponentType::F32, Type::Vec3);
             // The bounds include the zero of the vertices that do not move.
             let rest = (values.len() < mesh.positions.len()).then_some(&Vec3::ZERO);
-            (accessor.min, accessor.max) = bounding_box(values.iter().chain(rest));
+            (accessor.min, accessor.max) = json_bounding_box(values.iter().chain(rest));
             accessor.sparse = Some(json::accessor::sparse::Sparse {
                 count: values.len().into(),
                 indices: json::accessor::sparse::Indices {
@@ -275,12 +275,12 @@ impl GlbDocument {
         self.root.asset.generator = Some("Copresence kiosk sandbox".into());
         let written = json::serialize::to_vec(&self.root);
         debug_assert!(written.is_ok(), "a document of plain values can always be serialised");
-        write_glb_container(written.unwrap_or_default(), self.binary)
+        encode_glb_container(written.unwrap_or_default(), self.binary)
     }
 }
 
 /// The GLB container: a 12-byte header, then two chunks, each padded to four bytes.
-fn write_glb_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
+fn encode_glb_container(mut document: Vec<u8>, mut binary: Vec<u8>) -> Vec<u8> {
     document.resize(document.len().next_multiple_of(4), b' ');
     binary.resize(binary.len().next_multiple_of(4), 0);
     let length = 12 + 8 + document.len() + 8 + binary.len();
@@ -331,7 +331,9 @@ fn flatten_vectors(values: &[Vec3]) -> Vec<f32> {
 }
 
 /// The smallest and largest component on each axis.
-fn bounding_box<'a>(values: impl Iterator<Item = &'a Vec3>) -> (Option<serde_json::Value>, Option<serde_json::Value>) {
+fn json_bounding_box<'a>(
+    values: impl Iterator<Item = &'a Vec3>,
+) -> (Option<serde_json::Value>, Option<serde_json::Value>) {
     let (low, high) = values.fold((Vec3::INFINITY, Vec3::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
     (Some(serde_json::json!(low.to_array())), Some(serde_json::json!(high.to_array())))
 }

@@ -68,7 +68,7 @@ impl HeadMesh {
             column_angles: grid_column_angles(),
             grid_rows: grid_row_heights_and_edges(),
         };
-        it.build_skin_grid(sculpt);
+        it.add_skin_grid_closed_below(sculpt);
         for eye in [-1.0, 1.0] {
             it.add_lid_rims_and_lashes(sculpt, eye);
         }
@@ -92,7 +92,7 @@ impl HeadMesh {
     }
 
     /// Adds the vertices and triangles of the skin's grid, and closes the shoulders from below.
-    fn build_skin_grid(&mut self, sculpt: &HeadDistanceField) {
+    fn add_skin_grid_closed_below(&mut self, sculpt: &HeadDistanceField) {
         let (rows, columns) = (self.grid_rows.clone(), self.column_angles.clone());
         let last = columns.len() - 1;
         for (r, &(row, side)) in rows.iter().enumerate() {

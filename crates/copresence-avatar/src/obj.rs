@@ -28,8 +28,8 @@ Ns 25
 map_Kd textures/avatar.png
 ";
 
-/// Writes an avatar. `texture` is a PNG.
-pub(super) fn write_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
+/// The ZIP file of an avatar's OBJ, as bytes. `texture` is a PNG.
+pub(super) fn encode_obj_zip(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let packed = pack_zip(&[
         ("avatar.obj", obj_geometry_text(avatar).as_bytes(), CompressionMethod::Deflated),
         ("avatar.mtl", MATERIAL_FILE.as_bytes(), CompressionMethod::Deflated),

@@ -44,7 +44,7 @@ impl<'a> ProjectedPhoto<'a> {
     }
 
     /// The mean colour of cheeks and forehead; `usual` if the colours there cannot be skin.
-    pub(super) fn mean_skin_tone(&self, usual: Tone) -> Tone {
+    pub(super) fn mean_skin_tone_or_default(&self, usual: Tone) -> Tone {
         let mut sum = Vec3::ZERO;
         let mut count = 0.0;
         for (x, y) in [(-3.6, -3.6), (3.6, -3.6), (0.0, 4.2), (-2.2, 4.0), (2.2, 4.0), (0.0, -1.6)] {
@@ -88,7 +88,7 @@ mod tests {
     fn skin_tone_of_a_blue_picture_is_the_default() {
         let image = RgbImage::from_pixel(64, 64, Rgb([10, 20, 240]));
         let usual = vec3(0.8, 0.6, 0.5);
-        assert_eq!(ProjectedPhoto::new(&image).unwrap().mean_skin_tone(usual), usual);
+        assert_eq!(ProjectedPhoto::new(&image).unwrap().mean_skin_tone_or_default(usual), usual);
         assert!(ProjectedPhoto::new(&RgbImage::new(8, 8)).is_none());
     }
 }

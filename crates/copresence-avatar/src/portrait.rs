@@ -49,7 +49,7 @@ pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop:
                 + of[corners[2] as usize] * hit.weight_c
         };
         let [a, b, c] = corners.map(|i| mesh.uvs[i as usize]);
-        let base = sample_texture(texture, a * rest + b * hit.weight_b + c * hit.weight_c);
+        let base = sample_texture_in_linear_light(texture, a * rest + b * hit.weight_b + c * hit.weight_c);
         let p = blend(&mesh.positions);
         let normal = blend(&mesh.normals).normalize_or_zero();
         let lit = light.lit_share(&shadow, p, normal);
@@ -251,7 +251,7 @@ impl DepthBuffer {
 }
 
 /// The texture's colour in linear light, interpolated between pixels.
-fn sample_texture(texture: &RgbImage, uv: Vec2) -> Vec3 {
+fn sample_texture_in_linear_light(texture: &RgbImage, uv: Vec2) -> Vec3 {
     let at = (uv * atlas::TEXTURE_SIZE as f32 - 0.5).clamp(Vec2::ZERO, Vec2::splat(atlas::TEXTURE_SIZE as f32 - 1.001));
     let (x, y) = (at.x as u32, at.y as u32);
     let fetch = |x: u32, y: u32| {

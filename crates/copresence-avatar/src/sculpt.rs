@@ -156,7 +156,7 @@ impl HeadDistanceField {
             d = smooth_union(d, self.neck_and_shoulders_distance(p), 1.6);
         }
         if p.z > 1.5 && p.y > -13.5 && p.y < 6.0 {
-            d = self.add_face(p, d);
+            d = self.distance_with_face_features(p, d);
         }
         d
     }
@@ -178,8 +178,8 @@ impl HeadDistanceField {
         smooth_union(column, shoulders, 3.4)
     }
 
-    /// Adds the features of the face to the distance `d`.
-    fn add_face(&self, p: Vec3, mut d: f32) -> f32 {
+    /// The distance `d` joined with all features of the face.
+    fn distance_with_face_features(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
         d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin_size), 1.3);
         d = smooth_union(
@@ -188,16 +188,16 @@ impl HeadDistanceField {
             2.3,
         );
         if p.y > -4.5 {
-            d = self.add_brow_sockets_and_lids(p, d);
+            d = self.distance_with_brow_and_eyes(p, d);
         }
         if p.y < -2.0 {
-            d = self.add_mouth_region(p, d);
+            d = self.distance_with_mouth_region(p, d);
         }
-        if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.add_nose(p, d) } else { d }
+        if p.x < 3.2 && p.y > -7.0 && p.y < 3.5 { self.distance_with_nose(p, d) } else { d }
     }
 
     /// Adds brow, eye sockets, and lids over the eyeballs.
-    fn add_brow_sockets_and_lids(&self, p: Vec3, mut d: f32) -> f32 {
+    fn distance_with_brow_and_eyes(&self, p: Vec3, mut d: f32) -> f32 {
         d = smooth_union(d, tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
         d = smooth_subtract(
             d,
@@ -208,7 +208,7 @@ impl HeadDistanceField {
     }
 
     /// Adds lips, the line between them, the groove above and the dimples.
-    fn add_mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
+    fn distance_with_mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
         d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);
         let lips = who.lip_fullness;
@@ -234,8 +234,8 @@ impl HeadDistanceField {
         smooth_subtract(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
     }
 
-    /// Adds bridge, tip, wings and nostrils.
-    fn add_nose(&self, p: Vec3, mut d: f32) -> f32 {
+    /// The distance `d` joined with bridge, tip, wings and nostrils.
+    fn distance_with_nose(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
         let (n, lift) = (who.nose_size, who.nose_lift);
         let tip = vec3(0.0, -3.25 + lift, 8.85 + 0.45 * n);

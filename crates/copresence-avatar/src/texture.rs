@@ -15,8 +15,9 @@ use super::sculpt::{HeadDistanceField, MOUTH_ROW};
 pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: Option<&RgbImage>) -> RgbImage {
     let mut image = RgbImage::new(atlas::TEXTURE_SIZE, atlas::TEXTURE_SIZE);
     let photo = face.and_then(ProjectedPhoto::new);
-    let skin_tone =
-        photo.as_ref().map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone(sculpt.character.skin_tone));
+    let skin_tone = photo
+        .as_ref()
+        .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone_or_default(sculpt.character.skin_tone));
     let palette = SkinPalette::palette_from_skin_tone(skin_tone, sculpt);
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
     paint_eye(&mut image, sculpt.character.iris_tone);
@@ -155,7 +156,7 @@ fn paint_skin(
         let mut tone = blend(|g| g.tone);
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
-            tone = add_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
+            tone = tone_with_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
         }
         if let Some(photo) = photo
             && seen.z > 0.0
@@ -176,7 +177,7 @@ fn paint_skin(
 }
 
 /// Adds lips and freckles to the colour of a pixel.
-fn add_lips_and_freckles(
+fn tone_with_lips_and_freckles(
     sculpt: &HeadDistanceField,
     palette: &SkinPalette,
     p: Vec3,

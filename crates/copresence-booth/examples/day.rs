@@ -35,12 +35,13 @@ async fn main() -> Result<(), BoxError> {
     let [profiles, name, data, out, visits] = arguments.as_slice() else {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
-    let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.profile_by_name(name)?;
-    let (target, _) =
-        BackendTarget::target_with_found_credentials(&profile, &CredentialStore::keychain_backed_store(), &|name| {
-            std::env::var(name).ok()
-        })?;
-    let data_store = DataStore::open_data_store(Path::new(data))?;
+    let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.build_profile_by_name(name)?;
+    let (target, _) = BackendTarget::find_credentials_and_build_target(
+        &profile,
+        &CredentialStore::keychain_backed_store(),
+        &|name| std::env::var(name).ok(),
+    )?;
+    let data_store = DataStore::open_or_create_data_store(Path::new(data))?;
     let overrides = VisitOverrides { out_dir: Some(PathBuf::from(out)), ..VisitOverrides::default() };
     let asset_base = String::new();
     let kiosk = Kiosk::new(KioskSetup {
@@ -54,7 +55,7 @@ async fn main() -> Result<(), BoxError> {
     for visit in 1..=visits.parse()? {
         let ended = run_visit(&kiosk, visit).await?;
         if visit % CLEAN_UP_EVERY == 0 {
-            kiosk.recover_earlier_visits();
+            kiosk.spawn_recovery_of_earlier_visits();
             forget_finished_visits(&data_store).await?;
         }
         println!("{}", json!({ "visit": visit, "ended": ended, "holds": process_usage() }));
@@ -69,7 +70,7 @@ async fn main() -> Result<(), BoxError> {
 /// Runs one visit until the screen is free again. Returns how it ended.
 async fn run_visit(kiosk: &Kiosk, visit: usize) -> Result<String, BoxError> {
     let mut snapshots = kiosk.subscribe_snapshots();
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     loop {
         let screen = snapshots.borrow_and_update().screen.clone();
         let ended = match screen {

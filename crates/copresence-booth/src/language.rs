@@ -4,7 +4,7 @@ use copresence_engine::settings_toml::LANGUAGES;
 
 /// The initial language for a new visitor: the one that the operator set, else the first supported language of the
 /// system, else English. The page chooses in the same way (`ui/src/state/language-store.svelte.ts`).
-pub(crate) fn default_language(set: Option<&str>) -> &'static str {
+pub(crate) fn initial_language_for_visitor(set: Option<&str>) -> &'static str {
     let system = sys_locale::get_locales();
     first_supported_or_english(set.map(str::to_owned).into_iter().chain(system))
 }
@@ -41,6 +41,6 @@ mod tests {
         ] {
             assert_eq!(first_supported_or_english(wanted.iter().map(ToString::to_string)), chosen, "{wanted:?}");
         }
-        assert_eq!(default_language(Some("ja")), "ja", "whatever the system speaks");
+        assert_eq!(initial_language_for_visitor(Some("ja")), "ja", "whatever the system speaks");
     }
 }

@@ -85,7 +85,7 @@ impl VisitScreenState {
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
-                self.record_status_sample(
+                self.update_status_and_samples(
                     event.at,
                     completion_status,
                     u8::try_from(*completion_progress).ok(),
@@ -101,7 +101,7 @@ impl VisitScreenState {
             }
             EventKind::Progress { file, bytes, total } => {
                 self.trouble = None;
-                self.record_download_progress(file, *bytes, *total);
+                self.update_file_download_progress(file, *bytes, *total);
             }
             EventKind::Saved { directory, files } => self.saved = Some((directory.clone(), files.clone())),
             EventKind::Ended { code, message, .. } => {
@@ -113,7 +113,13 @@ impl VisitScreenState {
 
     /// Adds a sample of the status. A new status word starts a new list; the oldest sample is dropped when it is
     /// full.
-    fn record_status_sample(&mut self, at: Timestamp, word: &str, progress: Option<u8>, queue_position: Option<u32>) {
+    fn update_status_and_samples(
+        &mut self,
+        at: Timestamp,
+        word: &str,
+        progress: Option<u8>,
+        queue_position: Option<u32>,
+    ) {
         let before = self.last_status.take().filter(|before| before.status_word == word);
         let mut seen = before.map(|before| before.samples).unwrap_or_default();
         if seen.len() == MAX_STATUS_SAMPLES {
@@ -125,7 +131,7 @@ impl VisitScreenState {
     }
 
     /// Updates how much of a file has been downloaded.
-    fn record_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
+    fn update_file_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
         let files = self.downloads.get_or_insert_with(Vec::new);
         let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
         match files.iter_mut().find(|known| known.file == file) {

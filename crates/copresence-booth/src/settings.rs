@@ -127,7 +127,8 @@ impl SettingsFile {
 
 /// Reads and parses the file.
 fn read_settings_state(data: &DataDir) -> SettingsFileState {
-    let LoadedSettingsFile { file, values, load_error, is_unreadable } = settings_toml::read_settings_file(data);
+    let LoadedSettingsFile { file, values, load_error, is_unreadable } =
+        settings_toml::read_settings_backing_up_unusable(data);
     SettingsFileState { settings: settings_from_values(values), file, load_error, unreadable: is_unreadable }
 }
 
@@ -155,6 +156,7 @@ fn settings_from_values(values: UsableSettings) -> Settings {
     }
 }
 
+/// The settings as the values of the TOML file.
 fn settings_to_values(settings: &Settings) -> UsableSettings {
     let display = &settings.display;
     UsableSettings {
@@ -175,7 +177,7 @@ fn settings_to_values(settings: &Settings) -> UsableSettings {
 
 /// The texts of a file. One without a language is in the initial language for a new visitor.
 fn texts_from_values(values: TextsByLanguage, language: Option<&str>) -> Texts {
-    let single = values.without_language.map(|text| (language::default_language(language), text));
+    let single = values.without_language.map(|text| (language::initial_language_for_visitor(language), text));
     single.into_iter().chain(values.by_language).collect()
 }
 
@@ -195,7 +197,7 @@ mod tests {
 
     fn open_data_dir() -> (tempfile::TempDir, Arc<DataDir>) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open_data_dir(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_or_create_data_dir(root.path()).expect("a data folder"));
         (root, data)
     }
 
@@ -377,7 +379,7 @@ mod tests {
             file.set_known_keys(settings_to_values(&settings));
             let file = SettingsToml::parse_settings_toml(&file.to_toml()).expect("TOML");
             let mut flaws = Vec::new();
-            prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
+            prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
         }
 
@@ -390,11 +392,11 @@ mod tests {
             let written = toml::to_string(&HashMap::from([("display", HashMap::from(display))])).expect("TOML");
             let mut file = SettingsToml::parse_settings_toml(&written).expect("TOML");
             let mut flaws = Vec::new();
-            let settings = settings_from_values(file.usable_values(&mut flaws));
+            let settings = settings_from_values(file.usable_values_and_report_flaws(&mut flaws));
             prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
             file.set_known_keys(settings_to_values(&settings));
-            prop_assert_eq!(settings_from_values(file.usable_values(&mut flaws)), settings);
+            prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);
         }
     }
 }

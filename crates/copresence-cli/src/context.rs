@@ -13,7 +13,7 @@ pub(crate) fn load_profiles(common: &CommonOptions) -> Result<Profiles, CommandF
 
 /// The selected profile with the overrides of the command line applied.
 pub(crate) fn load_selected_profile(common: &CommonOptions) -> Result<Profile, CommandFailure> {
-    let mut profile = load_profiles(common)?.profile_by_name(common.selected_profile_name())?;
+    let mut profile = load_profiles(common)?.build_profile_by_name(common.selected_profile_name())?;
     if let Some(url) = &common.api_url {
         reject_url_credentials(url, "--api-url")?;
         profile.api_url = Some(url.clone());
@@ -38,7 +38,7 @@ pub(crate) fn reject_url_credentials(url: &Url, flag: &str) -> Result<(), Comman
 /// Opens the data store in `--data-dir`, or in the default data folder.
 pub(crate) fn open_data_store(common: &CommonOptions) -> Result<DataStore, CommandFailure> {
     let path = common.data_dir.clone().unwrap_or_else(DataStore::default_data_dir);
-    Ok(DataStore::open_data_store(&absolute_path(&path)?)?)
+    Ok(DataStore::open_or_create_data_store(&absolute_path(&path)?)?)
 }
 
 /// Creates the output folder and checks that it is writable, before a token is spent. The path is absolute, because

@@ -35,7 +35,7 @@ pub(crate) fn run_credentials_command(
     common: &CommonOptions,
     command: &CredentialsCommand,
 ) -> Result<u8, CommandFailure> {
-    let profile = context::load_profiles(common)?.profile_by_name(common.selected_profile_name())?;
+    let profile = context::load_profiles(common)?.build_profile_by_name(common.selected_profile_name())?;
     let credential_store = CredentialStore::keychain_backed_store();
     match command {
         CredentialsCommand::Set { which } => set_credentials(&profile, &credential_store, which),

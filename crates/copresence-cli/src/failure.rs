@@ -35,7 +35,7 @@ impl CommandFailure {
     }
 
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
-    pub(crate) fn with_credential_remedy(mut self, profile: &Profile) -> Self {
+    pub(crate) fn with_remedy_if_credentials_missing(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {
             let names: Vec<_> = usable_credential_kinds(profile).into_iter().map(CredentialKind::env_var).collect();
             let name = &profile.name;

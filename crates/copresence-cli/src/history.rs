@@ -179,12 +179,12 @@ fn describe_redeem_outcome(outcome: &RedeemState) -> String {
 
 /// The files of a visit as a JSON list: path, export type and state in words.
 fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
-    let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state), "notes": notes_of_file(&file.state)});
+    let file = |file: &copresence_engine::history::FileRecord| json!({"path": file.name, "export_type": file.export_type.as_str(), "state": describe_file_state(&file.state), "notes": notes_of_complete_file(&file.state)});
     detail.files.iter().map(file).collect()
 }
 
 /// The notes about a complete file.
-fn notes_of_file(state: &FileState) -> &[copresence_engine::history::FileNote] {
+fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::FileNote] {
     if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }
 

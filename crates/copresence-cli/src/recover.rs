@@ -8,7 +8,7 @@ use copresence_engine::credentials::{CredentialStore, find_credentials, to_clien
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
-    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits, recover_due_visits,
+    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits, recover_visits_within_redeem_limit,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{BackendTarget, DataStore};
@@ -45,7 +45,7 @@ async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -
     let event_sink: EventSink = Arc::new(|_| {});
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_due_visits(data_store, Clock::default(), &find_context_for, &|_| false)
+    recover_visits_within_redeem_limit(data_store, Clock::default(), &find_context_for, &|_| false)
         .await?
         .iter()
         .for_each(print_recovered_visit);
@@ -70,6 +70,8 @@ async fn recover_and_print_all(
     Ok(all)
 }
 
+/// The backend, credentials and folders with which an unfinished visit is recovered; an error if its backend's URL
+/// is not valid, or if its profile or credentials are still needed and cannot be used.
 fn context_for_recovery(
     data_store: &DataStore,
     profiles: &Profiles,
@@ -78,7 +80,7 @@ fn context_for_recovery(
 ) -> Result<VisitContext, String> {
     let start = &unfinished.visit.start;
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
-    let profile = profiles.profile_by_name(&start.profile);
+    let profile = profiles.build_profile_by_name(&start.profile);
     let link = "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
     let mut target = BackendTarget {
         api_url: api_url.clone(),
@@ -89,8 +91,8 @@ fn context_for_recovery(
     if unfinished.token.is_none() {
         // A delivered avatar needs no credentials, and its profile may have been removed.
         let network = profile.as_ref().map(|profile| profile.timeouts).unwrap_or_default();
-        let api = target.download_only_client(network).map_err(|error| error.to_string())?;
-        let context = data_store.visit_context(api, Clock::default(), event_sink);
+        let api = target.build_download_only_client(network).map_err(|error| error.to_string())?;
+        let context = data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink);
         return Ok(match profile {
             Ok(profile) => context.with_profile_recovery_limits(&profile),
             Err(_) => context,
@@ -102,8 +104,10 @@ fn context_for_recovery(
         find_credentials(&profile, &CredentialStore::keychain_backed_store(), &context::read_environment_variable)
             .map_err(|error| error.to_string())?;
     target.credentials = to_client_credentials(&profile, &found);
-    let api = target.api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
-    Ok(data_store.visit_context(api, Clock::default(), event_sink).with_profile_recovery_limits(&profile))
+    let api = target.build_api_client(&profile, Arc::new(NoRecorder)).map_err(|error| error.to_string())?;
+    Ok(data_store
+        .context_with_default_recovery_limits(api, Clock::default(), event_sink)
+        .with_profile_recovery_limits(&profile))
 }
 
 fn print_recovered_visit(recovered: &VisitRecoveryResult) {

@@ -15,13 +15,14 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Ba
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
-        match BackendTarget::target_with_found_credentials(&profile, &credential_store, &read_environment_variable) {
+        match BackendTarget::find_credentials_and_build_target(&profile, &credential_store, &read_environment_variable)
+        {
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
                 output::eprint_sanitized_line(format_args!("{error}\n  what to do: {}", error.remedy()));
                 credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
-                Ok::<_, CommandFailure>(BackendTarget::target_with_found_credentials(
+                Ok::<_, CommandFailure>(BackendTarget::find_credentials_and_build_target(
                     &profile,
                     &credential_store,
                     &read_environment_variable,

@@ -10,10 +10,10 @@ pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToke
     // Register the handlers before the task is spawned, so that no signal is missed.
     let mut signals = TerminationSignals::listen_for_signals();
     tokio::spawn(async move {
-        signals.next_signal().await;
+        signals.wait_for_next_signal().await;
         cancelled.cancel();
         output::eprint_sanitized_line(format_args!("\n{asked}"));
-        signals.next_signal().await;
+        signals.wait_for_next_signal().await;
         std::process::exit(130);
     });
     token
@@ -30,7 +30,7 @@ impl TerminationSignals {
         Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect())
     }
 
-    async fn next_signal(&mut self) {
+    async fn wait_for_next_signal(&mut self) {
         std::future::poll_fn(|context| {
             let heard = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
             if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
@@ -48,7 +48,7 @@ impl TerminationSignals {
         Self
     }
 
-    async fn next_signal(&mut self) {
+    async fn wait_for_next_signal(&mut self) {
         _ = tokio::signal::ctrl_c().await;
     }
 }

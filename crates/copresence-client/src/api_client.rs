@@ -164,7 +164,7 @@ impl ApiClient {
     /// Spec: "Attempts to redeem an Export Token." (GET /redeemExportToken)
     ///
     /// Every complete response is returned unparsed, with any status, so that it can be saved before it is parsed.
-    /// [`ApiResponse::classify_redeem_error`] classifies a status other than 200, and
+    /// [`ApiResponse::redeem_error_response_unless_ok`] classifies a status other than 200, and
     /// [`copresence_protocol::RedeemResponse::parse`] parses the body of a 200.
     ///
     /// # Errors
@@ -284,7 +284,7 @@ impl ApiClient {
     /// Logs out the session of a login of this client or its clones, if the backend has a logout. To be called once, at
     /// the end of a run; a later call logs in again. Takes at most 3 s. A failure is only logged, because the session
     /// expires by itself.
-    pub async fn log_out(&self) {
+    pub async fn log_out_own_session(&self) {
         let TokenRoute::Direct { login: Some(login), .. } = &self.shared.plan.token_route else { return };
         let Some(mut route) = login.logout.clone() else { return };
         let logout = async {
@@ -332,12 +332,12 @@ const SESSION_TOKEN_HEADER: &str = "x-copresence-session-token";
 
 /// Checks for any 2xx status of the API itself. The specification lists no status codes of `/generateExportToken`.
 fn ensure_success_status(call: CallKind, answered: &ApiResponse) -> Result<(), CallError> {
-    if let Some(gate) = ErrorResponse::classify_gate_response(call, answered) {
+    if let Some(gate) = ErrorResponse::classify_non_api_response(call, answered) {
         return Err(CallError::ErrorResponse(gate));
     }
     match answered.status {
         200..=299 => Ok(()),
-        _ => Err(CallError::ErrorResponse(ErrorResponse::classify_error_response(call, answered))),
+        _ => Err(CallError::ErrorResponse(ErrorResponse::error_response_from_api_response(call, answered))),
     }
 }
 

@@ -195,7 +195,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whether these are the same secrets.
+    /// Whether other credentials contain the same secrets; the remedy is not compared.
     pub fn has_same_secrets(&self, other: &Self) -> bool {
         self.exposed_secrets() == other.exposed_secrets()
     }

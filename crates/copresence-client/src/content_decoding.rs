@@ -17,7 +17,7 @@ const SKIPPABLE_FRAME_HEAD: usize = 8;
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Content whose encodings are removed while it is read.
-pub struct DecodedContent {
+pub struct DecodingReader {
     reader: PeekReader,
     /// The encodings that are removed, in the order in which they were stated.
     pub removed: Vec<String>,
@@ -29,14 +29,15 @@ pub struct DecodedContent {
     has_source_ended: Arc<AtomicBool>,
 }
 
-impl DecodedContent {
-    /// Whether the encoded bytes ended before the content did. Says something only after an error of [`Self::read`].
-    pub fn is_truncated(&self) -> bool {
+impl DecodingReader {
+    /// Whether the encoded bytes were read to their end; after an error of [`Self::read`], this means that the
+    /// content was truncated.
+    pub fn has_encoded_source_ended(&self) -> bool {
         self.has_source_ended.load(Ordering::Relaxed)
     }
 }
 
-impl Read for DecodedContent {
+impl Read for DecodingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reader.read(buffer)
     }
@@ -64,12 +65,13 @@ impl ContentCoding {
     }
 
     /// Whether bytes with this coding start with a signature.
-    fn has_signature(self) -> bool {
+    fn is_recognizable_by_signature(self) -> bool {
         matches!(self, Self::Gzip | Self::Zstd)
     }
 
-    /// Whether the first bytes may have this coding.
-    fn may_have_start(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
+    /// Whether a stream with this coding may start with these bytes: by the signature of gzip and zstd, otherwise
+    /// if the bytes are no known content.
+    fn is_plausible_for_head(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
         match self {
             Self::Gzip => head.starts_with(b"\x1f\x8b\x08"),
             // A frame, or a skippable frame.
@@ -81,11 +83,11 @@ impl ContentCoding {
         }
     }
 
-    /// Removes the coding.
+    /// Wraps a reader of encoded bytes in a reader of the bytes without this coding.
     fn decoder(self, mut encoded: PeekReader) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Gzip | Self::Zstd => {
-                Box::new(FrameSequence { coding: self, source: Some(encoded), frame: None, is_first: true })
+                Box::new(MultiFrameDecoder { coding: self, source: Some(encoded), frame: None, is_first: true })
             }
             // `deflate` is the zlib format (RFC 9110, 8.4.1.2), but some servers send a raw deflate stream.
             Self::Deflate if has_zlib_header(encoded.peek(2)?) => Box::new(ZlibDecoder::new(encoded)),
@@ -100,27 +102,27 @@ impl ContentCoding {
 ///
 /// # Errors
 /// The first bytes cannot be read or decoded.
-pub fn decode_content(
+pub fn open_decoding_reader(
     stated: &[String],
     encoded: impl Read + Send + 'static,
     is_known_content: &dyn Fn(&[u8]) -> bool,
-) -> io::Result<DecodedContent> {
+) -> io::Result<DecodingReader> {
     let has_source_ended = Arc::new(AtomicBool::new(false));
     let source = EndDetector { inner: encoded, has_ended: Arc::clone(&has_source_ended) };
     let mut reader = PeekReader::new(Box::new(source));
     let (mut removed, mut ignored, mut is_proven) = (Vec::new(), Vec::new(), false);
     for word in stated.iter().rev() {
         let head = reader.peek(HEAD_BYTES)?;
-        match ContentCoding::from_word(word).filter(|coding| coding.may_have_start(head, is_known_content)) {
+        match ContentCoding::from_word(word).filter(|coding| coding.is_plausible_for_head(head, is_known_content)) {
             Some(coding) => {
-                is_proven |= removed.is_empty() && coding.has_signature();
+                is_proven |= removed.is_empty() && coding.is_recognizable_by_signature();
                 reader = PeekReader::new(coding.decoder(reader)?);
                 removed.insert(0, word.clone());
             }
             None => ignored.insert(0, word.clone()),
         }
     }
-    Ok(DecodedContent { reader, removed, ignored, is_proven, has_source_ended })
+    Ok(DecodingReader { reader, removed, ignored, is_proven, has_source_ended })
 }
 
 /// Splits the words of a `Content-Encoding` value, in lower case and without `identity`.
@@ -129,7 +131,7 @@ pub fn split_content_encodings(value: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty() && word != "identity").collect()
 }
 
-/// Notes the end of the encoded bytes.
+/// A reader that records when the end of the encoded bytes is reached.
 struct EndDetector<R> {
     inner: R,
     has_ended: Arc<AtomicBool>,
@@ -193,36 +195,36 @@ impl Read for PeekReader {
 }
 
 /// Decodes gzip members or zstd frames one after the other. Bytes behind the last one are ignored, as gzip does.
-struct FrameSequence {
+struct MultiFrameDecoder {
     coding: ContentCoding,
     source: Option<PeekReader>,
-    frame: Option<CodedFrame>,
+    frame: Option<SingleFrameDecoder>,
     is_first: bool,
 }
 
-/// A gzip member or a zstd frame.
-enum CodedFrame {
+/// The decoder of one gzip member or one zstd frame.
+enum SingleFrameDecoder {
     Gzip(Box<GzDecoder<PeekReader>>),
     Zstd(Box<StreamingDecoder<PeekReader, FrameDecoder>>),
 }
 
-impl Read for FrameSequence {
+impl Read for MultiFrameDecoder {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.frame.is_none() && !self.start_next_frame()? {
                 return Ok(0);
             }
             let count = match &mut self.frame {
-                Some(CodedFrame::Gzip(frame)) => frame.read(buffer)?,
-                Some(CodedFrame::Zstd(frame)) => frame.read(buffer)?,
+                Some(SingleFrameDecoder::Gzip(frame)) => frame.read(buffer)?,
+                Some(SingleFrameDecoder::Zstd(frame)) => frame.read(buffer)?,
                 None => 0,
             };
             if count > 0 || buffer.is_empty() {
                 return Ok(count);
             }
             self.source = match self.frame.take() {
-                Some(CodedFrame::Gzip(frame)) => Some(frame.into_inner()),
-                Some(CodedFrame::Zstd(frame)) => {
+                Some(SingleFrameDecoder::Gzip(frame)) => Some(frame.into_inner()),
+                Some(SingleFrameDecoder::Zstd(frame)) => {
                     let stated = frame.decoder.get_checksum_from_data();
                     if stated.is_some() && stated != frame.decoder.get_calculated_checksum() {
                         return Err(io::Error::new(io::ErrorKind::InvalidData, "wrong checksum of a zstd frame"));
@@ -235,7 +237,7 @@ impl Read for FrameSequence {
     }
 }
 
-impl FrameSequence {
+impl MultiFrameDecoder {
     /// Starts the next frame. Returns false if no frame follows.
     fn start_next_frame(&mut self) -> io::Result<bool> {
         let Some(mut source) = self.source.take() else { return Ok(false) };
@@ -249,14 +251,16 @@ impl FrameSequence {
             io::copy(&mut source.by_ref().take(skipped), &mut io::sink())?;
             head = source.peek(SKIPPABLE_FRAME_HEAD)?;
         }
-        if !is_first && !self.coding.may_have_start(head, &|_| false) {
+        if !is_first && !self.coding.is_plausible_for_head(head, &|_| false) {
             return Ok(false);
         }
         self.frame = Some(if self.coding == ContentCoding::Gzip {
-            CodedFrame::Gzip(Box::new(GzDecoder::new(source)))
+            SingleFrameDecoder::Gzip(Box::new(GzDecoder::new(source)))
         } else {
             let frame = StreamingDecoder::new(source);
-            CodedFrame::Zstd(Box::new(frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?))
+            SingleFrameDecoder::Zstd(Box::new(
+                frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
+            ))
         });
         Ok(true)
     }
@@ -311,11 +315,11 @@ mod tests {
         head.starts_with(b"glTF")
     }
 
-    fn open(stated: &str, encoded: Vec<u8>) -> DecodedContent {
-        decode_content(&split_content_encodings(stated), Cursor::new(encoded), &is_glb).expect("its first bytes")
+    fn open(stated: &str, encoded: Vec<u8>) -> DecodingReader {
+        open_decoding_reader(&split_content_encodings(stated), Cursor::new(encoded), &is_glb).expect("its first bytes")
     }
 
-    fn read(mut content: DecodedContent) -> Vec<u8> {
+    fn read(mut content: DecodingReader) -> Vec<u8> {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes).expect("decoded");
         bytes
@@ -387,13 +391,13 @@ mod tests {
         for coding in ["gzip", "deflate", "br", "zstd"] {
             let whole = encode(coding, &content());
             let mut cut = open(coding, whole[..whole.len() / 2].to_vec());
-            assert!(io::copy(&mut cut, &mut io::sink()).is_err() && cut.is_truncated(), "{coding}");
+            assert!(io::copy(&mut cut, &mut io::sink()).is_err() && cut.has_encoded_source_ended(), "{coding}");
         }
         let mut bytes = encode("gzip", &content());
         bytes.extend(vec![0; 4 * BUFFER_BYTES]);
         bytes[10..40].fill(0xff);
         let mut broken = open("gzip", bytes);
-        assert!(io::copy(&mut broken, &mut io::sink()).is_err() && !broken.is_truncated());
+        assert!(io::copy(&mut broken, &mut io::sink()).is_err() && !broken.has_encoded_source_ended());
     }
 
     proptest! {
@@ -404,7 +408,7 @@ mod tests {
             signature in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]),
         ) {
             let encoded = Cursor::new([signature, &body].concat());
-            if let Ok(mut content) = decode_content(&split_content_encodings(stated), encoded, &is_glb) {
+            if let Ok(mut content) = open_decoding_reader(&split_content_encodings(stated), encoded, &is_glb) {
                 let _ = io::copy(&mut content.by_ref().take(1 << 20), &mut io::sink());
             }
         }

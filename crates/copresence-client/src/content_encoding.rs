@@ -3,7 +3,7 @@
 //! The response to a redeem is sent only once, so it is decoded instead of rejected. The decoded size is limited,
 //! because a few bytes can decompress to gigabytes.
 
-use crate::content_decoding::{decode_content, split_content_encodings};
+use crate::content_decoding::{open_decoding_reader, split_content_encodings};
 use crate::limits::MAX_BODY;
 use bytes::Bytes;
 use copresence_protocol::SpecViolation;
@@ -29,7 +29,7 @@ pub(crate) enum DecodeError {
 /// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its first
 /// bytes, with which no JSON starts.
 pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
-    let mut stated = stated_encodings(headers);
+    let mut stated = encodings_other_than_identity(headers);
     if stated.is_empty() && body.starts_with(b"\x1f\x8b") {
         stated.push("gzip".to_owned());
     }
@@ -40,7 +40,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     let invalid =
         |body, found| DecodedBody { body, error: Some(DecodeError::InvalidEncoding(encoded_body_violation(found))) };
     let does_not_conform = "a body that does not conform to its content encoding";
-    let Ok(content) = decode_content(&stated, Cursor::new(body.clone()), &has_json_object_start) else {
+    let Ok(content) = open_decoding_reader(&stated, Cursor::new(body.clone()), &has_json_object_start) else {
         return invalid(body, does_not_conform);
     };
     if content.removed.is_empty() {
@@ -61,7 +61,7 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
 }
 
 /// The stated content encodings in lower case, without `identity`.
-pub(crate) fn stated_encodings(headers: &HeaderMap) -> Vec<String> {
+pub(crate) fn encodings_other_than_identity(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONTENT_ENCODING).iter();
     values.flat_map(|value| split_content_encodings(&String::from_utf8_lossy(value.as_bytes()))).collect()
 }

@@ -6,7 +6,7 @@ use crate::content_range::ContentRange;
 use crate::download_error::{DownloadError, DownloadErrorKind};
 use crate::error::InvalidResponse;
 use crate::exchange::ExchangeOutcome;
-use crate::file_host::{find_misconfigured_file_host, has_html_escaped_query, host_and_port};
+use crate::file_host::{explain_misconfigured_file_host, has_html_escaped_query, host_and_port};
 use crate::file_server_error::{FileServerError, MAX_ERROR_BODY};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
@@ -52,7 +52,7 @@ pub struct OpenedDownload {
     /// `Content-Type`, as sent.
     pub content_type: Option<String>,
     /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
-    /// bytes; [`crate::decode_content`] removes the encoding of the whole file.
+    /// bytes; [`crate::open_decoding_reader`] removes the encoding of the whole file.
     pub content_encoding: Option<String>,
     /// The bytes of the file, as sent. Ends after the last byte, or with one error.
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
@@ -92,7 +92,7 @@ pub(crate) async fn open_download(
                 "the file URL contains `&amp;`: the backend escaped it for HTML and must send it as it is".to_owned(),
             ),
             DownloadErrorKind::Interrupted { .. } | DownloadErrorKind::RangeNotSatisfiable { .. } => None,
-            _ => find_misconfigured_file_host(&at, backend),
+            _ => explain_misconfigured_file_host(&at, backend),
         };
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
@@ -180,7 +180,7 @@ async fn download_from_response(
     first_byte: Instant,
 ) -> Result<OpenedDownload, DownloadErrorKind> {
     let host = host_and_port(response.url());
-    let mut error = match check_download_response(&response, resume) {
+    let mut error = match checked_body_offset_and_size(&response, resume) {
         Ok((offset, total)) => {
             let headers = response.headers();
             let read = transport.timeouts.read;
@@ -190,7 +190,7 @@ async fn download_from_response(
                 total,
                 validator: if_range_validator(headers),
                 content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
-                content_encoding: stated_content_encoding(headers),
+                content_encoding: normalized_content_encoding(headers),
                 stream: body_stream(DownloadBodyState {
                     host,
                     response,
@@ -207,7 +207,7 @@ async fn download_from_response(
     };
     if let DownloadErrorKind::ErrorStatus { reason, .. } = &mut error {
         let body = read_error_body(&mut response).await;
-        *reason = FileServerError::parse_error_body(&body, |text| redactor.redact_message(text)).map(Box::new);
+        *reason = FileServerError::parse_error_body(&body, |text| redactor.redact_secrets_and_urls(text)).map(Box::new);
         capture.capture_response_body(body);
     }
     if matches!(error, DownloadErrorKind::InvalidResponse(_)) {
@@ -233,13 +233,13 @@ async fn read_error_body(response: &mut reqwest::Response) -> Bytes {
 }
 
 /// `Content-Encoding` without `identity`; several lines are joined. `None` if no encoding is stated.
-fn stated_content_encoding(headers: &HeaderMap) -> Option<String> {
-    let stated = content_encoding::stated_encodings(headers);
+fn normalized_content_encoding(headers: &HeaderMap) -> Option<String> {
+    let stated = content_encoding::encodings_other_than_identity(headers);
     (!stated.is_empty()).then(|| stated.join(", "))
 }
 
 /// Checks the status and headers. Returns the offset of the body in the file, and the size of the file.
-fn check_download_response(
+fn checked_body_offset_and_size(
     response: &reqwest::Response,
     resume: Option<&ResumePoint>,
 ) -> Result<(u64, Option<u64>), DownloadErrorKind> {

@@ -22,7 +22,7 @@ const PRIVATE_NAME_ENDS: [&str; 6] = [".local", ".internal", ".lan", ".home.arpa
 /// Why the host of a download URL shows that the public URL of the backend is misconfigured, with the remedy. `None`
 /// if the host is at least as reachable as the one of the backend, so that a backend on this machine may have its files
 /// on this machine.
-pub fn find_misconfigured_file_host(file_url: &Url, backend_url: &Url) -> Option<String> {
+pub fn explain_misconfigured_file_host(file_url: &Url, backend_url: &Url) -> Option<String> {
     let (file, backend) = (file_url.host()?, backend_url.host()?);
     if file == backend {
         return None;
@@ -71,6 +71,8 @@ fn host_reach(host: &Host<&str>) -> HostReach {
     }
 }
 
+/// From where an IPv4 address can be reached; the shared address space of providers (100.64.0.0/10) counts as
+/// private.
 fn reach_of_ipv4(address: Ipv4Addr) -> HostReach {
     let [first, second, ..] = address.octets();
     // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
@@ -84,6 +86,7 @@ fn reach_of_ipv4(address: Ipv4Addr) -> HostReach {
     }
 }
 
+/// From where an IPv6 address can be reached; a mapped IPv4 address is classified as IPv4.
 fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
     if let Some(mapped) = address.to_ipv4_mapped() {
         return reach_of_ipv4(mapped);
@@ -103,7 +106,7 @@ mod tests {
 
     fn misconfiguration(file: &str, backend: &str) -> Option<String> {
         let url = |text: &str| Url::parse(text).expect("a URL");
-        find_misconfigured_file_host(&url(file), &url(backend))
+        explain_misconfigured_file_host(&url(file), &url(backend))
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl FileServerError {
     pub(crate) fn parse_error_body(body: &[u8], redact: impl Fn(&str) -> String) -> Option<Self> {
         let text = String::from_utf8_lossy(body);
         let (code, message) = match serde_json::from_slice::<Value>(body) {
-            Ok(json) => reason_from_json(&json),
+            Ok(json) => code_and_message_from_json(&json),
             Err(_) if has_html_start(&text) => (None, xml_element(&text, "title")),
             Err(_) => (
                 xml_element(&text, "Code"),
@@ -95,14 +95,14 @@ impl FileServerError {
 }
 
 /// Code and message of a JSON error: `{code, error}`, `{code, message}`, or one of them within `error`.
-fn reason_from_json(json: &Value) -> (Option<String>, Option<String>) {
+fn code_and_message_from_json(json: &Value) -> (Option<String>, Option<String>) {
     let text = |value: Option<&Value>| match value? {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
     if let Some(inner @ Value::Object(_)) = json.get("error").or_else(|| json.get("Error")) {
-        return reason_from_json(inner);
+        return code_and_message_from_json(inner);
     }
     let first = |names: &[&str]| names.iter().find_map(|name| text(json.get(name)));
     let message = first(&["message", "Message", "error_description", "detail", "error", "title"]);

@@ -61,19 +61,19 @@ impl Gate {
     pub(crate) fn detect_gate(evidence: &GateEvidence<'_>) -> Option<Self> {
         let GateEvidence { status, body, redactor, .. } = evidence;
         let text = || body_text(body, TITLE_SEARCH_BYTES);
-        let masked = |title: Option<String>| title.map(|title| redactor.redact_message(&title));
+        let masked = |title: Option<String>| title.map(|title| redactor.redact_secrets_and_urls(&title));
         let kind = match (status, evidence.foreign_redirect_host) {
             (407, _) => GateKind::ProxyLogin,
             (511, _) => GateKind::NetworkLogin { redirect_to: None },
             (300..=399, Some(host)) => GateKind::NetworkLogin { redirect_to: Some(host.to_owned()) },
             // A redirect within the host is a moved API, with or without a page.
             (300..=399, None) => return None,
-            _ if is_json(body) => return None,
-            _ if is_page(evidence.content_type, &text()) => match status {
+            _ if is_json_object_or_array(body) => return None,
+            _ if is_html_or_xml_page(evidence.content_type, &text()) => match status {
                 200..=299 => GateKind::PageInsteadOfAnswer,
                 _ => GateKind::Page,
             },
-            (403, _) if is_gate_text(&text()) => {
+            (403, _) if is_text_beyond_reason_phrase(&text()) => {
                 return Some(Self { kind: GateKind::Text, title: masked(clean_title(&text())) });
             }
             _ => return None,
@@ -109,21 +109,22 @@ impl fmt::Display for Gate {
 }
 
 /// Whether a body is a JSON object or array.
-fn is_json(body: &[u8]) -> bool {
+fn is_json_object_or_array(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
     matches!(body.first(), Some(b'{' | b'[')) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
 }
 
 /// Whether a text is an HTML or XML page.
-fn is_page(content_type: Option<&str>, text: &str) -> bool {
+fn is_html_or_xml_page(content_type: Option<&str>, text: &str) -> bool {
     let is_labelled_as_html =
         content_type.is_some_and(|label| label.to_ascii_lowercase().trim_start().starts_with("text/html"));
     let has_tag = || text.split_once('<').is_some_and(|(_, rest)| rest.contains('>'));
     text.starts_with('<') || is_labelled_as_html && has_tag()
 }
 
-/// Whether a 403 with this text is a gate's: a text other than the reason phrase.
-fn is_gate_text(text: &str) -> bool {
+/// Whether the plain text of a 403 comes from a gate: any text that is neither empty nor JSON nor only the reason
+/// phrase.
+fn is_text_beyond_reason_phrase(text: &str) -> bool {
     let text = text.trim().trim_end_matches('.');
     !text.is_empty()
         && !text.starts_with(['{', '[', '"'])

@@ -30,7 +30,7 @@ impl HarRecorder {
         Self { recorded: Mutex::default(), limit }
     }
 
-    /// The kept exchanges, oldest first.
+    /// The latest exchanges that are still kept, oldest first.
     pub fn recorded_exchanges(&self) -> Vec<Exchange> {
         self.lock_exchanges().iter().cloned().collect()
     }

@@ -49,12 +49,12 @@ pub use api_client::ApiClient;
 pub use backend::{
     Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource,
 };
-pub use content_decoding::{DecodedContent, decode_content, split_content_encodings};
+pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};
 pub use download_error::{DownloadError, DownloadErrorKind};
 pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
-pub use file_host::{find_misconfigured_file_host, has_html_escaped_query};
+pub use file_host::{explain_misconfigured_file_host, has_html_escaped_query};
 pub use file_server_error::{FileServerError, FileServerErrorCause};
 pub use gate::{Gate, GateKind};
 pub use limits::MAX_BODY;

@@ -58,7 +58,7 @@ pub struct ProbeResponse {
 
 impl ProbeResponse {
     /// Classifies the response to a call at `url` as [`crate::ApiClient`] does. `None` for a success of the API.
-    pub fn classify_error(&self, call: CallKind, url: &Url) -> Option<ErrorResponse> {
+    pub fn find_error_in_response(&self, call: CallKind, url: &Url) -> Option<ErrorResponse> {
         let header = |name| self.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let redirect = header(header::LOCATION).filter(|_| (300..400).contains(&self.status));
         let response = ApiResponse {
@@ -67,9 +67,9 @@ impl ProbeResponse {
             content_type: header(header::CONTENT_TYPE).map(str::to_owned),
             ..ApiResponse::new(self.status, self.body.clone())
         };
-        ErrorResponse::classify_gate_response(call, &response).or_else(|| {
+        ErrorResponse::classify_non_api_response(call, &response).or_else(|| {
             let is_success = (200..300).contains(&self.status);
-            (!is_success).then(|| ErrorResponse::classify_error_response(call, &response))
+            (!is_success).then(|| ErrorResponse::error_response_from_api_response(call, &response))
         })
     }
 }

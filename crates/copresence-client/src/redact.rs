@@ -116,7 +116,7 @@ impl Redactor {
     }
 
     /// Redacts a message of the network or the backend: masks known secrets and reduces URLs to their origins.
-    pub fn redact_message(&self, text: &str) -> String {
+    pub fn redact_secrets_and_urls(&self, text: &str) -> String {
         self.redact_text(&reduce_urls_to_origins(text))
     }
 
@@ -182,7 +182,7 @@ impl Redactor {
             body,
             body_size: raw.body_size,
             outcome: raw.outcome,
-            error: raw.error.as_deref().map(|words| redactor.redact_message(words)),
+            error: raw.error.as_deref().map(|words| redactor.redact_secrets_and_urls(words)),
         }
     }
 
@@ -218,7 +218,7 @@ impl Redactor {
             Value::String(text) if all => mask_value(&text).into(),
             Value::String(text) => match reduce_url_to_origin(&text) {
                 Some(origin) => origin.into(),
-                None => self.redact_message(&text).into(),
+                None => self.redact_secrets_and_urls(&text).into(),
             },
             Value::Number(_) if all => MASKED_NUMBER.into(),
             Value::Array(items) => items.into_iter().map(|item| self.redact_json(item, all)).collect(),
@@ -231,7 +231,7 @@ impl Redactor {
                         }
                         value => self.redact_json(value, all || is_secret_name(&key)),
                     };
-                    (self.redact_message(&key), value)
+                    (self.redact_secrets_and_urls(&key), value)
                 })
                 .collect(),
             other => other,

@@ -83,7 +83,8 @@ fn a_long_body_is_truncated() {
 
 #[test]
 fn urls_in_a_message_are_reduced_to_their_origins() {
-    let words = Redactor::default().redact_message("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
+    let words =
+        Redactor::default().redact_secrets_and_urls("see HTTPS://a.test/b?c=d and http:\\/\\/e.test\\/f, not httpd");
     assert_eq!(words, "see https://a.test/… and http://e.test/… not httpd");
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Error code of Parse Server for a wrong user name or password at login.
 const OBJECT_NOT_FOUND_CODE: i64 = 101;
 
-/// A complete response with an unparsed body.
+/// A complete response with any status, also an error, with an unparsed body.
 #[derive(Clone)]
 pub struct ApiResponse {
     /// The status.
@@ -49,10 +49,10 @@ impl ApiResponse {
     ///
     /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
     /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
-    pub fn classify_redeem_error(&self) -> Option<ErrorResponse> {
-        ErrorResponse::classify_gate_response(CallKind::Redeem, self).or_else(|| {
+    pub fn redeem_error_response_unless_ok(&self) -> Option<ErrorResponse> {
+        ErrorResponse::classify_non_api_response(CallKind::Redeem, self).or_else(|| {
             (self.status != StatusCode::OK.as_u16())
-                .then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
+                .then(|| ErrorResponse::error_response_from_api_response(CallKind::Redeem, self))
         })
     }
 
@@ -123,8 +123,8 @@ pub struct ErrorResponse {
 
 impl ErrorResponse {
     /// Classifies a response by the call, the status and the error code.
-    pub(crate) fn classify_error_response(call: CallKind, response: &ApiResponse) -> Self {
-        if let Some(gate) = Self::classify_gate_response(call, response) {
+    pub(crate) fn error_response_from_api_response(call: CallKind, response: &ApiResponse) -> Self {
+        if let Some(gate) = Self::classify_non_api_response(call, response) {
             return gate;
         }
         let body = Self::parse_masked_error_body(response);
@@ -149,7 +149,7 @@ impl ErrorResponse {
 
     /// Classifies a response that does not come from the API: a page or redirect of a gate, or the page of a server
     /// without such an endpoint. `None` for any other response.
-    pub(crate) fn classify_gate_response(call: CallKind, response: &ApiResponse) -> Option<Self> {
+    pub(crate) fn classify_non_api_response(call: CallKind, response: &ApiResponse) -> Option<Self> {
         // Status 429 is a rate limit, also with the page of a gate.
         let gate = response.detect_gate().filter(|_| response.status != 429)?;
         let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == GateKind::Page;
@@ -161,7 +161,7 @@ impl ErrorResponse {
     /// The error code and message of the backend, with known secrets masked.
     fn parse_masked_error_body(response: &ApiResponse) -> ErrorBody {
         let mut body = ErrorBody::parse(&response.body);
-        body.error = body.error.map(|words| response.redactor.redact_message(&words));
+        body.error = body.error.map(|words| response.redactor.redact_secrets_and_urls(&words));
         body
     }
 
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     fn class(call: CallKind, status: u16, body: &'static str) -> ErrorClass {
-        ErrorResponse::classify_error_response(call, &ApiResponse::new(status, body)).class
+        ErrorResponse::error_response_from_api_response(call, &ApiResponse::new(status, body)).class
     }
 
     #[test]
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn a_page_with_status_400_does_not_say_that_the_token_is_inactive() {
         let page = "<html><title>400 The plain HTTP request was sent to HTTPS port</title>";
-        let refusal = ApiResponse::new(400, page).classify_redeem_error().expect("an error");
+        let refusal = ApiResponse::new(400, page).redeem_error_response_unless_ok().expect("an error");
         assert!(matches!(refusal.class, ErrorClass::Gate(_)), "{refusal:?}");
         assert_eq!(
             refusal.to_string(),
@@ -259,15 +259,15 @@ mod tests {
             request_host: Some("api.test".to_owned()),
             ..ApiResponse::new(302, "")
         };
-        let class = |response: ApiResponse| response.classify_redeem_error().expect("an error").class;
+        let class = |response: ApiResponse| response.redeem_error_response_unless_ok().expect("an error").class;
         assert!(matches!(class(to("login.hotel.test")), ErrorClass::Gate(gate) if gate.proves_not_forwarded()));
         assert_eq!(class(to("api.test")), ErrorClass::Redirect { to: Some("api.test".to_owned()) });
     }
 
     #[test]
     fn only_status_200_of_a_redeem_is_not_an_error() {
-        assert!(ApiResponse::new(200, "").classify_redeem_error().is_none());
-        assert!(ApiResponse::new(201, "").classify_redeem_error().is_some());
+        assert!(ApiResponse::new(200, "").redeem_error_response_unless_ok().is_none());
+        assert!(ApiResponse::new(201, "").redeem_error_response_unless_ok().is_some());
     }
 
     #[test]

@@ -209,7 +209,7 @@ impl HttpTransport {
     ) -> Result<reqwest::Response, NoResponseReason> {
         #[cfg(feature = "simulation")]
         if let Some(network) = &self.simulated_network {
-            return crate::simulation::execute_request(&**network, request).await.map_err(no_simulated_response);
+            return crate::simulation::execute_request(&**network, request).await.map_err(convert_simulated_failure);
         }
         let client = if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
         client.execute(request).await.map_err(|error| {
@@ -243,7 +243,7 @@ impl HttpTransport {
                         return Err(lost_response_too_large(status, body.freeze(), limit));
                     }
                 }
-                Ok(Ok(None)) if is_truncated_json(response, &body) => {
+                Ok(Ok(None)) if is_unframed_truncated_json(response, &body) => {
                     let words = "the connection ended before the end of the JSON body".to_owned();
                     return Err(LostResponse {
                         loss: ResponseLossKind::ConnectionLost,
@@ -288,9 +288,9 @@ pub(crate) fn parse_retry_after(headers: &HeaderMap, now: SystemTime) -> Option<
     Some(pause.min(MAX_RETRY_AFTER))
 }
 
-/// The error for a request that a simulated network did not answer.
+/// Converts the failure of a simulated request to the error that the same failure has on a real network.
 #[cfg(feature = "simulation")]
-fn no_simulated_response(failure: crate::simulation::SimulatedFailure) -> NoResponseReason {
+fn convert_simulated_failure(failure: crate::simulation::SimulatedFailure) -> NoResponseReason {
     let detail = "simulated network".to_owned();
     match failure {
         crate::simulation::SimulatedFailure::NeverSent(kind) => {
@@ -320,13 +320,13 @@ pub(crate) fn lost_response_from_error(
     redactor: &Redactor,
 ) -> LostResponse {
     let loss = if error.is_timeout() { ResponseLossKind::TimedOut } else { ResponseLossKind::ConnectionLost };
-    LostResponse { loss, status, body, detail: redactor.redact_message(&describe_error_chain(error)) }
+    LostResponse { loss, status, body, detail: redactor.redact_secrets_and_urls(&describe_error_chain(error)) }
 }
 
 /// Whether a body without a stated length is truncated.
 ///
 /// Such a body ends with the connection, which looks the same as a lost connection, so the JSON is checked.
-fn is_truncated_json(response: &reqwest::Response, body: &[u8]) -> bool {
+fn is_unframed_truncated_json(response: &reqwest::Response, body: &[u8]) -> bool {
     let headers = response.headers();
     let framed = headers.contains_key(header::CONTENT_LENGTH) || headers.contains_key(header::TRANSFER_ENCODING);
     !framed

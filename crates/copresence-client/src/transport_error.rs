@@ -72,7 +72,7 @@ impl fmt::Display for ConnectError {
 impl ConnectError {
     /// Converts an error that occurred before the request was sent.
     pub(crate) fn connect_error_from_reqwest(error: &reqwest::Error, redactor: &Redactor) -> Self {
-        let detail = redactor.redact_message(&describe_error_chain(error));
+        let detail = redactor.redact_secrets_and_urls(&describe_error_chain(error));
         let kind = if error.is_timeout() {
             ConnectErrorKind::TimedOut
         } else if error.is_dns() {

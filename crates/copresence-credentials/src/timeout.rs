@@ -1,7 +1,7 @@
 //! Runs calls that may never return, each on its own thread with a timeout.
 //!
 //! A thread cannot be stopped from outside. Before a call changes the keychain, it must
-//! [commit](CommitGuard::commit). This fails after the call was abandoned, so an abandoned call changes nothing. Its
+//! [commit](CommitGuard::begin_change_unless_abandoned). This fails after the call was abandoned, so an abandoned call changes nothing. Its
 //! secrets are zeroed when the thread ends. A thread that never ends keeps them until the process ends.
 
 use crate::KeychainError;
@@ -33,7 +33,7 @@ pub(crate) struct CommitGuard {
 impl CommitGuard {
     /// Claims the right to change the keychain. Must be called directly before the change. Fails if the call was
     /// already abandoned.
-    pub(crate) fn commit(&self) -> Result<(), KeychainError> {
+    pub(crate) fn begin_change_unless_abandoned(&self) -> Result<(), KeychainError> {
         match self.state.compare_exchange(STATE_OPEN, STATE_COMMITTED, Ordering::SeqCst, Ordering::SeqCst) {
             Ok(_) | Err(STATE_COMMITTED) => Ok(()),
             Err(_) => Err(KeychainError::TimedOut { after: self.timeout }),
@@ -143,7 +143,7 @@ mod tests {
         let abandoned = AbandonedCallCount::default();
         let abandoned_call: Result<(), _> = run_with_timeout(SHORT, &abandoned, move |guard| {
             let _ = woken.recv();
-            let outcome = guard.commit();
+            let outcome = guard.begin_change_unless_abandoned();
             report.send(outcome.clone()).expect("the test receives");
             outcome
         });
@@ -159,7 +159,7 @@ mod tests {
         // Long enough for the call to start on a busy machine.
         let timeout = Duration::from_secs(1);
         let outcome: Result<(), _> = run_with_timeout(timeout, &AbandonedCallCount::default(), move |guard| {
-            guard.commit()?;
+            guard.begin_change_unless_abandoned()?;
             let _ = woken.recv();
             Ok(())
         });

@@ -48,7 +48,7 @@ impl Clock {
 /// The time of day by the system's clock, or by the simulated one of this thread.
 fn time_of_day() -> Timestamp {
     #[cfg(feature = "simulation")]
-    if let Some(simulated) = simulation::time_of_day() {
+    if let Some(simulated) = simulation::simulated_time_of_day() {
         return simulated;
     }
     Timestamp::now()
@@ -66,13 +66,13 @@ pub mod simulation {
         static CLOCK: Cell<Option<(Instant, Timestamp)>> = const { Cell::new(None) };
     }
 
-    /// Sets the clock of this thread. From then on it advances with tokio's time, which may be paused.
+    /// Sets the simulated clock of this thread; it then advances with tokio's time, which may be paused.
     pub fn set_time_of_day(now: Timestamp) {
         CLOCK.set(Some((Instant::now(), now)));
     }
 
     /// The time of day, if this thread has a simulated clock.
-    pub fn time_of_day() -> Option<Timestamp> {
+    pub fn simulated_time_of_day() -> Option<Timestamp> {
         CLOCK.get().map(|(set_at, time)| time.saturating_add(set_at.elapsed()).unwrap_or(Timestamp::MAX))
     }
 }

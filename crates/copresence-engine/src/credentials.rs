@@ -106,7 +106,8 @@ mod tests {
         let path = root.path().join("profiles.toml");
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
         std::fs::write(&path, text).expect("written");
-        let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
+        let profile =
+            Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("live")).expect("usable");
         let found = FoundCredentials {
             api_key: Some((ApiKey::new("planted"), CredentialOrigin::Environment)),
             username: Some((Username::new("planted"), CredentialOrigin::Keychain)),

@@ -92,13 +92,13 @@ async fn remove_visit_files_and_record(
 
 /// The result of removing a visit's files: its lock, still held, and the folders that stay with their foreign
 /// files.
-struct FileRemovalResult {
+struct VisitLockAndKeptFolders {
     lock: copresence_store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
 }
 
 /// Locks a visit and removes its files. Blocks on the disk.
-fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<FileRemovalResult, StoreError> {
+fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<VisitLockAndKeptFolders, StoreError> {
     let lock = data.lock_visit(&start.id)?;
     let mut left = Vec::new();
     for parent in [start.out_dir.clone(), data.incomplete_folder_path()] {
@@ -114,5 +114,5 @@ fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<FileRemov
         partial.remove_folder_and_own_files()?;
     }
     data.remove_visit_exchange_files(&start.id)?;
-    Ok(FileRemovalResult { lock, left })
+    Ok(VisitLockAndKeptFolders { lock, left })
 }

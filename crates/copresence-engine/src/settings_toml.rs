@@ -71,7 +71,7 @@ pub struct LoadedSettingsFile {
 }
 
 /// Reads the settings file. Copies a partly unusable one aside, and logs what is wrong with it. Blocks on the disk.
-pub fn read_settings_file(data: &DataDir) -> LoadedSettingsFile {
+pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
     let bytes = match data.read_operator_file(OperatorFile::Settings) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return LoadedSettingsFile::default(),
@@ -90,7 +90,7 @@ pub fn read_settings_file(data: &DataDir) -> LoadedSettingsFile {
         flaws.push("it is not TOML".to_owned());
         SettingsToml::default()
     });
-    let values = file.usable_values(&mut flaws);
+    let values = file.usable_values_and_report_flaws(&mut flaws);
     let unknown = file.unknown_keys();
     if !unknown.is_empty() {
         tracing::warn!(?unknown, "unknown settings are kept unchanged");
@@ -239,7 +239,7 @@ impl SettingsToml {
     }
 
     /// The usable values. Appends one message to `flaws` for each value that cannot be used.
-    pub fn usable_values(&self, flaws: &mut Vec<String>) -> UsableSettings {
+    pub fn usable_values_and_report_flaws(&self, flaws: &mut Vec<String>) -> UsableSettings {
         let pin = self.pin.usable_value_or_report_flaw("`pin`", flaws).unwrap_or_default();
         let mut pin_hash = pin.hash.usable_value_or_report_flaw("[pin] `hash`", flaws);
         if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
@@ -252,7 +252,7 @@ impl SettingsToml {
         }
         let texts = |name: &str, key: &ParsedSetting<TextsToml>, flaws: &mut Vec<String>| {
             let texts = key.usable_value_or_report_flaw(&format!("[display] `{name}`"), flaws);
-            texts.map(|texts| texts.usable_texts(name, flaws)).unwrap_or_default()
+            texts.map(|texts| texts.usable_texts_and_report_flaws(name, flaws)).unwrap_or_default()
         };
         // In the order in which the flaws are reported.
         let language = display.language.usable_value_or_report_flaw("[display] `language`", flaws);
@@ -313,7 +313,7 @@ impl SettingsToml {
 
 impl TextsToml {
     /// The texts that can be used. Appends one message to `flaws` for each that cannot.
-    fn usable_texts(self, name: &str, flaws: &mut Vec<String>) -> TextsByLanguage {
+    fn usable_texts_and_report_flaws(self, name: &str, flaws: &mut Vec<String>) -> TextsByLanguage {
         match self {
             Self::Single(text) => TextsByLanguage { without_language: Some(text), by_language: Vec::new() },
             Self::ByLanguage(table) => {
@@ -385,7 +385,7 @@ mod tests {
             text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
         ) {
             if text.parse::<Table>().is_ok() {
-                SettingsToml::parse_settings_toml(&text).expect("each key is lenient").usable_values(&mut Vec::new());
+                SettingsToml::parse_settings_toml(&text).expect("each key is lenient").usable_values_and_report_flaws(&mut Vec::new());
             }
         }
     }

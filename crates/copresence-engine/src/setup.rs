@@ -10,6 +10,7 @@ use copresence_client::{
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
+use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,7 @@ impl BackendTarget {
     ///
     /// # Errors
     /// When the profile has no URL or link, or when the keychain fails and the environment has no credentials.
-    pub fn target_with_found_credentials(
+    pub fn find_credentials_and_build_target(
         profile: &Profile,
         credential_store: &CredentialStore,
         env: &dyn Fn(&str) -> Option<String>,
@@ -101,7 +102,11 @@ impl BackendTarget {
     ///
     /// # Errors
     /// [`SetupError`] names the credential that the profile's source of tokens needs and lacks.
-    pub fn api_client(&self, profile: &Profile, recorder: Arc<dyn ExchangeRecorder>) -> Result<ApiClient, SetupError> {
+    pub fn build_api_client(
+        &self,
+        profile: &Profile,
+        recorder: Arc<dyn ExchangeRecorder>,
+    ) -> Result<ApiClient, SetupError> {
         ApiClient::new(self.api_routes(profile), self.credentials.clone(), profile.timeouts, recorder)
     }
 
@@ -119,7 +124,7 @@ impl BackendTarget {
     ///
     /// # Errors
     /// When the HTTP client cannot be made, for example without root certificates.
-    pub fn download_only_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
+    pub fn build_download_only_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
         let url = self.api_url.clone();
         let backend = Backend {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
@@ -144,9 +149,9 @@ impl DataStore {
     ///
     /// # Errors
     /// When the folder or the journal in it cannot be created or opened.
-    pub fn open_data_store(path: &Path) -> Result<Self, StoreError> {
-        let data = DataDir::open_data_dir(path)?;
-        let journal = data.open_journal()?;
+    pub fn open_or_create_data_store(path: &Path) -> Result<Self, StoreError> {
+        let data = DataDir::open_or_create_data_dir(path)?;
+        let journal = data.create_or_open_journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
 
@@ -166,12 +171,17 @@ impl DataStore {
     /// # Errors
     /// When the folder or a file cannot be written.
     pub fn write_report_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
-        self.data.write_diagnostics_folder(copresence_store::DiagnosticsFolder::Reports, name, files)
+        self.data.create_diagnostics_folder_with_files(copresence_store::DiagnosticsFolder::Reports, name, files)
     }
 
     /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_recovery_limits`] sets
     /// those of a profile).
-    pub fn visit_context(&self, api: ApiClient, clock: Clock, event_sink: EventSink) -> VisitContext {
+    pub fn context_with_default_recovery_limits(
+        &self,
+        api: ApiClient,
+        clock: Clock,
+        event_sink: EventSink,
+    ) -> VisitContext {
         let limits = VisitLimits::default();
         VisitContext { api, data: self.data.clone(), journal: self.journal.clone(), clock, event_sink, limits }
     }
@@ -237,8 +247,9 @@ fn median(mut times: Vec<Duration>) -> Option<Duration> {
     (times.len() >= MIN_VISITS_TO_LEARN).then(|| times[times.len() / 2])
 }
 
-/// The configuration of one visit, from profile, target and overrides.
-pub async fn visit_config(
+/// The configuration of one new visit, with a new id, from profile, target and overrides. Reads the usual
+/// processing time from earlier visits in the journal if the profile states none.
+pub async fn build_config_using_visit_history(
     profile: &Profile,
     target: &BackendTarget,
     data_store: &DataStore,

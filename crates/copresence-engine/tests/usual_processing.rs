@@ -1,7 +1,7 @@
 //! The usual times of a backend are learnt from its latest visits. A profile can state the processing time instead.
 
 use copresence_engine::profile::Profiles;
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_store::{VisitId, VisitPhase, VisitStart};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -40,17 +40,19 @@ async fn visit(data_store: &DataStore, host: &str, association: i64, processing:
 #[tokio::test]
 async fn the_median_of_three_visits_is_learnt_unless_the_profile_states_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data_store = DataStore::open_data_store(&folder.path().join("data")).expect("a data folder");
+    let data_store = DataStore::open_or_create_data_store(&folder.path().join("data")).expect("a data folder");
     let file = folder.path().join("p.toml");
     let profile = |more: &str| {
         let text =
             format!("[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{{token}}\"\n{more}");
         std::fs::write(&file, text).expect("written");
-        Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("live")).expect("a profile")
+        Profiles::load_profiles(Some(&file)).and_then(|all| all.build_profile_by_name("live")).expect("a profile")
     };
     let usual = async |more: &str| {
         let profile = profile(more);
-        let config = visit_config(&profile, &target("a.test"), &data_store, &VisitOverrides::default()).await;
+        let config =
+            build_config_using_visit_history(&profile, &target("a.test"), &data_store, &VisitOverrides::default())
+                .await;
         (config.polling.usual_association, config.polling.usual_processing)
     };
 

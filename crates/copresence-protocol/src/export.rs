@@ -60,6 +60,7 @@ impl fmt::Debug for DownloadUrl {
 }
 
 impl PartialEq for DownloadUrl {
+    /// Compares the URLs, not in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.expose_url() == other.expose_url()
     }

@@ -56,6 +56,7 @@ impl fmt::Debug for ExportToken {
 }
 
 impl PartialEq for ExportToken {
+    /// Compares the tokens, not in constant time.
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()
     }

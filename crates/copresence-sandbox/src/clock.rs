@@ -37,7 +37,7 @@ pub struct ClockMove {
     pub paused: Option<bool>,
 }
 
-/// Rejects `null`: an omitted field is the only way to keep a value.
+/// Deserializes a field that is present, and refuses `null`: omitting the field is the only way to keep a value.
 fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }

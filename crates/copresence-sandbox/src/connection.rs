@@ -148,14 +148,14 @@ impl<S: ResettableSocket> FaultyConnection<S> {
     /// Fails if the connection is to be reset now.
     fn fail_if_reset_requested(&self) -> io::Result<()> {
         if self.control.lock_requested_termination().end == Some(ConnectionTermination::ResetNow) {
-            Err(self.prepare_tcp_reset())
+            Err(self.prepare_reset_returning_error())
         } else {
             Ok(())
         }
     }
 
     /// Makes the socket send RST when it is dropped, which the returned error causes.
-    fn prepare_tcp_reset(&self) -> io::Error {
+    fn prepare_reset_returning_error(&self) -> io::Error {
         if let Err(error) = self.socket.tcp_stream().set_zero_linger() {
             tracing::warn!(%error, "a fault cannot reset a connection, and closes it instead");
         }
@@ -206,7 +206,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
         match end {
             None => Poll::Ready(Ok(())),
             Some(ConnectionTermination::ResetNow | ConnectionTermination::ResetAfterFlush) => {
-                Poll::Ready(Err(this.prepare_tcp_reset()))
+                Poll::Ready(Err(this.prepare_reset_returning_error()))
             }
             Some(ConnectionTermination::CloseAfterFlush) => {
                 ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;

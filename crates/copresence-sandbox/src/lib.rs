@@ -23,7 +23,7 @@
 //! let server = Server::start(Settings::default(), "127.0.0.1:0".parse()?).await?;
 //! let known = server.sandbox().credentials();
 //! println!("{} accepts the key {}", server.local_url(), known.api_key.expose());
-//! let list = faults::parse_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
+//! let list = faults::parse_and_check_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
 //! server.sandbox().set_faults(list)?;
 //! // … send requests, then:
 //! server.stop().await;

@@ -44,7 +44,7 @@ impl<C: Clock + Clone> ClientRateLimiter<C> {
     ///
     /// # Errors
     /// The limit is reached; the value is the time until the next request is allowed.
-    pub(crate) fn check_rate_limit(&self, address: IpAddr) -> Result<(), Duration> {
+    pub(crate) fn count_request_against_limit(&self, address: IpAddr) -> Result<(), Duration> {
         let Some(quota) = self.quota.filter(|_| !address.is_loopback()) else { return Ok(()) };
         let new_limiter = || RateLimiter::hashmap_with_clock(quota, self.clock.clone());
         let mut slot = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,20 +82,20 @@ mod tests {
     fn limit_is_reached_after_a_burst_and_recovers() {
         let (limit, clock) = rate_limit(10);
         let phone = IpAddr::from([192, 168, 1, 7]);
-        assert!((0..40).all(|_| limit.check_rate_limit(phone).is_ok()));
-        assert_eq!(limit.check_rate_limit(phone), Err(Duration::from_millis(100)));
-        assert!(limit.check_rate_limit(IpAddr::from([192, 168, 1, 8])).is_ok(), "another phone");
+        assert!((0..40).all(|_| limit.count_request_against_limit(phone).is_ok()));
+        assert_eq!(limit.count_request_against_limit(phone), Err(Duration::from_millis(100)));
+        assert!(limit.count_request_against_limit(IpAddr::from([192, 168, 1, 8])).is_ok(), "another phone");
         clock.advance(Duration::from_millis(150));
-        assert!(limit.check_rate_limit(phone).is_ok());
-        assert!(limit.check_rate_limit(phone).is_err());
+        assert!(limit.count_request_against_limit(phone).is_ok());
+        assert!(limit.count_request_against_limit(phone).is_err());
     }
 
     #[test]
     fn loopback_is_never_limited_and_none_sets_no_limit() {
         let (limited, _) = rate_limit(1);
-        assert!((0..100).all(|_| limited.check_rate_limit(IpAddr::from([127, 0, 0, 1])).is_ok()));
+        assert!((0..100).all(|_| limited.count_request_against_limit(IpAddr::from([127, 0, 0, 1])).is_ok()));
         let (unlimited, _) = rate_limit(0);
-        assert!((0..100).all(|_| unlimited.check_rate_limit(IpAddr::from([10, 0, 0, 1])).is_ok()));
+        assert!((0..100).all(|_| unlimited.count_request_against_limit(IpAddr::from([10, 0, 0, 1])).is_ok()));
     }
 
     #[test]
@@ -103,10 +103,10 @@ mod tests {
         let (limit, _) = rate_limit(1);
         let address =
             |network: u32, host: u16| IpAddr::from((u128::from(network) << 64 | u128::from(host)).to_be_bytes());
-        assert!((1..=4).all(|host| limit.check_rate_limit(address(1, host)).is_ok()));
-        assert!(limit.check_rate_limit(address(1, 5)).is_err());
+        assert!((1..=4).all(|host| limit.count_request_against_limit(address(1, host)).is_ok()));
+        assert!(limit.count_request_against_limit(address(1, 5)).is_err());
         for network in 2..30_000 {
-            assert!(limit.check_rate_limit(address(network, 1)).is_ok());
+            assert!(limit.count_request_against_limit(address(network, 1)).is_ok());
         }
         let remembered = limit.limiter.lock().expect("lock").as_ref().map_or(0, RateLimiter::len);
         assert!(remembered <= MAX_ADDRESSES);

@@ -91,7 +91,7 @@ impl Sandbox {
     /// # Errors
     /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
-        let credentials = Credentials::credentials_from_settings(&settings);
+        let credentials = Credentials::credentials_from_settings_and_random(&settings);
         let given = [
             (credentials.api_key.is_empty(), "API key"),
             (credentials.username.is_empty(), "user name"),

@@ -96,7 +96,8 @@ impl Server {
         let phone_url = sandbox.configured_public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
         let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
-        let tls = sandbox.certificate_source().map(|tls| tls.build_server_config(hosts.collect())).transpose()?;
+        let tls =
+            sandbox.certificate_source().map(|tls| tls.load_or_generate_server_config(hosts.collect())).transpose()?;
         let (config, fingerprint) = tls.map(|ready| (ready.config, ready.fingerprint)).unzip();
         sandbox.set_local_url(local_url.clone());
         let handle = Handle::new();

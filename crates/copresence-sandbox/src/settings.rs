@@ -99,7 +99,7 @@ pub const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 impl Credentials {
     /// Takes the API key, user name and password from the settings; the session token and the operator key are
     /// random.
-    pub(crate) fn credentials_from_settings(settings: &Settings) -> Self {
+    pub(crate) fn credentials_from_settings_and_random(settings: &Settings) -> Self {
         Self {
             api_key: ApiKey::new(&settings.api_key),
             session_token: SessionToken::new(random_session_token()),

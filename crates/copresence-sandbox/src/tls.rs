@@ -52,7 +52,7 @@ pub(crate) struct TlsServerConfig {
 
 impl CertificateSource {
     /// Builds the configuration. `hosts` are the names and addresses in a self-signed certificate.
-    pub(crate) fn build_server_config(&self, hosts: Vec<String>) -> Result<TlsServerConfig, TlsError> {
+    pub(crate) fn load_or_generate_server_config(&self, hosts: Vec<String>) -> Result<TlsServerConfig, TlsError> {
         let (chain, key) = match self {
             Self::Files { cert, key } => {
                 let unreadable = |path: &PathBuf, error: rustls::pki_types::pem::Error| TlsError::UnreadablePem {
@@ -98,7 +98,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         let tls = CertificateSource::Files { cert: cert.clone(), key: key.clone() };
-        let error = || tls.build_server_config(Vec::new()).err().expect("refused").to_string();
+        let error = || tls.load_or_generate_server_config(Vec::new()).err().expect("refused").to_string();
         assert!(error().contains("cert.pem"), "{}", error());
         let made = |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).expect("made");
         let (one, another) = (made("a.test"), made("b.test"));
@@ -107,7 +107,7 @@ mod tests {
         std::fs::write(&key, another.signing_key.serialize_pem()).expect("written");
         assert!(error().contains("does not match"), "{}", error());
         std::fs::write(&key, one.signing_key.serialize_pem()).expect("written");
-        let ready = tls.build_server_config(Vec::new()).expect("they go together");
+        let ready = tls.load_or_generate_server_config(Vec::new()).expect("they go together");
         assert_eq!(ready.fingerprint.len(), 32 * 3 - 1);
     }
 }

@@ -15,7 +15,7 @@ use crate::crash_point::{self, CrashPoint};
 use crate::data_dir::DataDir;
 use crate::disk;
 use crate::error::{IoContext, StoreError};
-use crate::file_names::{self, FileNames};
+use crate::file_names::{self, AssignedFileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
 use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file, remove_encoded_bytes};
 use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
@@ -40,7 +40,7 @@ pub struct PartialAvatarFolder {
     partial_folder_path: PathBuf,
     visit: VisitId,
     date: Date,
-    names: FileNames,
+    names: AssignedFileNames,
     assigned_names: BTreeMap<usize, String>,
 }
 
@@ -57,7 +57,7 @@ impl PartialAvatarFolder {
         }
         let out_path = std::path::absolute(out).io_context("find", out)?;
         let (name, path) = partial_folder_name_and_path(&out_path, visit);
-        let dir = disk::open_folder(&out_path)?;
+        let dir = disk::open_folder_following_symlinks(&out_path)?;
         if disk::entry_exists(&dir, &name, &path)? {
             // A crash may have occurred between its creation and its fsync.
             disk::sync_folder(&dir, &out_path)?;
@@ -78,7 +78,7 @@ impl PartialAvatarFolder {
         if !out_path.is_dir() {
             return Ok(None);
         }
-        let dir = disk::open_folder(&out_path)?;
+        let dir = disk::open_folder_following_symlinks(&out_path)?;
         if !disk::entry_exists(&dir, &name, &path)? {
             return Ok(None);
         }
@@ -172,7 +172,7 @@ impl PartialAvatarFolder {
         if manifest.complete {
             return Err(self.manifest_mismatch_error("it is marked complete".into()));
         }
-        let (kept, kept_path) = data.open_incomplete_folder()?;
+        let (kept, kept_path) = data.open_or_create_incomplete_folder()?;
         let name = avatar_folder_name(self.date, &self.visit);
         let target = kept_path.join(&name);
         ensure_target_absent(&kept, &name, &target)?;
@@ -216,7 +216,7 @@ impl PartialAvatarFolder {
     fn open_partial_folder(out: Dir, out_path: PathBuf, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         let (name, path) = partial_folder_name_and_path(&out_path, visit);
         let dir = Arc::new(disk::open_subfolder(&out, &name, &path)?);
-        let (names, given) = (FileNames::default(), BTreeMap::new());
+        let (names, given) = (AssignedFileNames::default(), BTreeMap::new());
         Ok(Self { out, out_path, dir, partial_folder_path: path, visit: *visit, date, names, assigned_names: given })
     }
 

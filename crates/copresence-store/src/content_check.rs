@@ -34,7 +34,7 @@ const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
 ///
 /// # Errors
 /// Why the file is not an export: it is empty, truncated, or an error page. A sentence for the manifest.
-pub fn check_content(export_type: &ExportType, mut file: CompleteFile) -> Result<CompleteFile, String> {
+pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFile) -> Result<CompleteFile, String> {
     if let Some(defect) = &file.integrity_defect {
         return Err(defect.clone());
     }
@@ -43,8 +43,8 @@ pub fn check_content(export_type: &ExportType, mut file: CompleteFile) -> Result
     let page = match file.format {
         FileFormat::Empty => Some("an empty file"),
         // A type whose name says that it is a page or a document may be one.
-        FileFormat::Html if !names_type(export_type, word, "html") => Some("an HTML page"),
-        FileFormat::Xml if has_error_root(&file.head) && !names_type(export_type, word, "xml") => {
+        FileFormat::Html if !is_unknown_type_containing(export_type, word, "html") => Some("an HTML page"),
+        FileFormat::Xml if has_error_root(&file.head) && !is_unknown_type_containing(export_type, word, "xml") => {
             Some("an error in XML")
         }
         FileFormat::Json if expected.is_some() && word != Some("json") && is_json_error(&file) => {
@@ -67,17 +67,18 @@ pub fn check_content(export_type: &ExportType, mut file: CompleteFile) -> Result
             FileFormat::Unknown => "its content has no known signature".to_owned(),
             format => format!("its content is {format}"),
         };
-        file.notes.push(FileNote::unknown_content(format!("{what}, although its type is {export_type}")));
+        file.notes.push(FileNote::unexpected_content_format(format!("{what}, although its type is {export_type}")));
     }
     Ok(file)
 }
 
-/// Whether an export type without a known word contains a word.
-fn names_type(export_type: &ExportType, known_word: Option<&str>, word: &str) -> bool {
+/// Whether the export type contains `word`, and none of its words is a known type.
+fn is_unknown_type_containing(export_type: &ExportType, known_word: Option<&str>, word: &str) -> bool {
     known_word.is_none() && export_type.as_str().to_ascii_lowercase().contains(word)
 }
 
-/// Whether the root element of an XML document is an error, as in the responses of object stores and web services.
+/// Whether the name of the XML root element suggests an error: it contains `error`, `fault`, `exception`,
+/// `envelope` or `html`.
 fn has_error_root(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let elements = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));
@@ -85,7 +86,8 @@ fn has_error_root(head: &[u8]) -> bool {
     root.is_some_and(|root| ["error", "fault", "exception", "envelope", "html"].iter().any(|word| root.contains(word)))
 }
 
-/// Whether a short JSON document states an error.
+/// Whether the file is a short JSON object with a name that errors have, such as `error`, `code` or `message`, and
+/// without `asset`.
 fn is_json_error(file: &CompleteFile) -> bool {
     const NAMES: [&str; 9] =
         ["error", "errors", "Error", "code", "message", "Message", "fault", "detail", "statusCode"];
@@ -122,7 +124,7 @@ mod tests {
             head: content[..content.len().min(HEAD_BYTES)].to_vec(),
         };
         let notes = |file: CompleteFile| file.notes.into_iter().map(|note| note.code).collect();
-        check_content(&ExportType::new(raw), file).map(notes)
+        check_and_annotate_content(&ExportType::new(raw), file).map(notes)
     }
 
     #[test]

@@ -213,7 +213,7 @@ mod armed {
 
     /// Appends the point to the log, and ends the process if it is the configured point.
     pub(super) fn log_then_crash_if_configured(point: CrashPoint) {
-        let config = CONFIG.get_or_init(CrashConfig::from_env);
+        let config = CONFIG.get_or_init(CrashConfig::read_config_and_open_log);
         if let Some(mut log) = config.log.as_ref() {
             // A single append, so that lines of several threads are not mixed.
             _ = log.write_all(format!("{}\n", point.name()).as_bytes());
@@ -227,7 +227,8 @@ mod armed {
     }
 
     impl CrashConfig {
-        fn from_env() -> Self {
+        /// Reads the crash point from the environment, and opens the log file if one is named.
+        fn read_config_and_open_log() -> Self {
             let crash_at = std::env::var("COPRESENCE_CRASH_AT").ok().map(|text| match text.split_once(':') {
                 Some((name, nth)) => (name.to_owned(), nth.parse().unwrap_or(1)),
                 None => (text, 1),

@@ -40,13 +40,13 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn open_data_dir(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_or_create_data_dir(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).io_context("find", path)?;
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_folder(&folder)?;
         }
         let data = Self { path };
-        data.check_writable()?;
+        data.check_by_writing_test_file()?;
         data.remove_crash_leftovers()?;
         Ok(data)
     }
@@ -61,22 +61,22 @@ impl DataDir {
         self.path.join(INCOMPLETE_FOLDER)
     }
 
-    /// Opens the journal. Blocks on the disk, and while another process opens it.
+    /// Opens the journal; creates or migrates it if needed. Blocks on the disk, and while another process opens it.
     ///
     /// # Errors
     /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the
     /// disk or the database.
-    pub fn open_journal(&self) -> Result<Journal, StoreError> {
+    pub fn create_or_open_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
         let lock = lock_file_options().open(&path).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
         Journal::open_or_create_journal(&self.journal_path())
     }
 
-    /// As [`open_journal`](Self::open_journal), for a simulated process: each request runs at once, none is flushed.
+    /// As [`create_or_open_journal`](Self::create_or_open_journal), for a simulated process: each request runs at once, none is flushed.
     ///
     /// # Errors
-    /// As [`open_journal`](Self::open_journal).
+    /// As [`create_or_open_journal`](Self::create_or_open_journal).
     #[cfg(feature = "simulation")]
     pub fn open_simulated_journal(&self, end: crate::journal::simulation::ProcessEnd) -> Result<Journal, StoreError> {
         Journal::open_simulated_journal(&self.journal_path(), end)
@@ -96,13 +96,13 @@ impl DataDir {
         // The clean-up takes visit locks for a moment, which must not look like a running visit.
         let (locks_file, path) = self.open_locks_guard_file()?;
         locks_file.lock_shared().io_context("lock", &path)?;
-        let visit_lock = self.try_take_visit_lock(visit)?;
+        let visit_lock = self.take_visit_lock_or_fail(visit)?;
         crash_point::reach_crash_point(CrashPoint::VisitLocked);
         Ok(visit_lock)
     }
 
     /// Tries to take the lock of a visit, without waiting. The caller must hold the lock of the locks file.
-    fn try_take_visit_lock(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
+    fn take_visit_lock_or_fail(&self, visit: &VisitId) -> Result<VisitLock, StoreError> {
         VisitLock::take_visit_lock(&self.path.join(LOCK_FOLDER), visit)
     }
 
@@ -116,8 +116,8 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn check_writable(&self) -> Result<(), StoreError> {
-        let dir = disk::open_folder(&self.path)?;
+    pub fn check_by_writing_test_file(&self) -> Result<(), StoreError> {
+        let dir = disk::open_folder_following_symlinks(&self.path)?;
         for stale in disk::entry_names(&dir, &self.path)?.iter().filter(|name| name.starts_with(PROBE_PREFIX)) {
             disk::remove_file_if_exists(&dir, stale, &self.path)?;
         }
@@ -141,12 +141,13 @@ impl DataDir {
         self.remove_interrupted_copies()
     }
 
+    /// Removes the lock files of visits that no process has locked.
     fn remove_stale_locks(&self) -> Result<(), StoreError> {
         let live = self.path.join(LOCK_FOLDER);
-        for name in disk::entry_names(&disk::open_folder(&live)?, &live)? {
+        for name in disk::entry_names(&disk::open_folder_following_symlinks(&live)?, &live)? {
             if let Some(visit) = name.strip_suffix(".lock").and_then(|id| id.parse().ok()) {
                 // Dropping the lock removes its file.
-                drop(self.try_take_visit_lock(&visit));
+                drop(self.take_visit_lock_or_fail(&visit));
             }
         }
         Ok(())
@@ -155,10 +156,10 @@ impl DataDir {
     /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
     fn remove_interrupted_copies(&self) -> Result<(), StoreError> {
         let path = self.incomplete_folder_path();
-        let dir = disk::open_folder(&path)?;
+        let dir = disk::open_folder_following_symlinks(&path)?;
         for name in disk::entry_names(&dir, &path)? {
             let Some(visit) = parse_partial_name(&name) else { continue };
-            if let Ok(visit_lock) = self.try_take_visit_lock(&visit) {
+            if let Ok(visit_lock) = self.take_visit_lock_or_fail(&visit) {
                 remove_partial_folder(&dir, &name, &path)?;
                 drop(visit_lock);
             }
@@ -166,11 +167,11 @@ impl DataDir {
         Ok(())
     }
 
-    /// Opens the folder of incomplete avatars.
-    pub(crate) fn open_incomplete_folder(&self) -> Result<(Dir, PathBuf), StoreError> {
+    /// Opens the folder of incomplete avatars; creates it if it does not exist.
+    pub(crate) fn open_or_create_incomplete_folder(&self) -> Result<(Dir, PathBuf), StoreError> {
         let path = self.incomplete_folder_path();
         disk::create_folder(&path)?;
-        Ok((disk::open_folder(&path)?, path))
+        Ok((disk::open_folder_following_symlinks(&path)?, path))
     }
 }
 
@@ -181,7 +182,7 @@ mod tests {
     #[test]
     fn dropping_a_lock_releases_the_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(&root.path().join("data")).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
         let visit_lock = data.lock_visit(&visit).expect("free");
         assert_eq!(data.lock_visit(&visit).expect_err("held").error_code(), "visit_held");
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn concurrent_locks_never_share_a_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         let visit = VisitId::new();
         let holders = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {
@@ -213,9 +214,9 @@ mod tests {
     #[test]
     fn opening_the_folder_never_makes_a_free_visit_look_locked() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         std::thread::scope(|scope| {
-            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open_data_dir(root.path()).expect("opened"))));
+            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open_or_create_data_dir(root.path()).expect("opened"))));
             for _ in 0..400 {
                 data.lock_visit(&VisitId::new()).expect("nobody else knows of this visit");
             }
@@ -225,13 +226,13 @@ mod tests {
     #[test]
     fn locking_and_cleaning_up_wait_for_each_other() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         let stale = root.path().join(format!("live/{}.lock", VisitId::new()));
         std::fs::write(&stale, "").expect("a stale lock");
 
         let (locks_file, _) = data.open_locks_guard_file().expect("opens");
         locks_file.lock_shared().expect("as for locking a visit");
-        DataDir::open_data_dir(root.path()).expect("opened all the same");
+        DataDir::open_or_create_data_dir(root.path()).expect("opened all the same");
         assert!(stale.exists(), "cleaned next time");
         locks_file.unlock().expect("released");
 
@@ -249,7 +250,7 @@ mod tests {
     #[test]
     fn opening_removes_only_what_a_crash_left() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         let (dead, alive) = (VisitId::new(), VisitId::new());
         let lock = |visit: &VisitId| root.path().join(format!("live/{visit}.lock"));
         std::fs::write(lock(&dead), "").expect("a stale lock");
@@ -257,7 +258,7 @@ mod tests {
         std::fs::write(root.path().join(format!("{PROBE_PREFIX}old")), "").expect("a stale probe");
         let _visit_lock = data.lock_visit(&alive).expect("free");
 
-        DataDir::open_data_dir(root.path()).expect("opened again");
+        DataDir::open_or_create_data_dir(root.path()).expect("opened again");
         assert!(!lock(&dead).exists());
         assert!(lock(&alive).exists());
         assert!(root.path().join("live/notes.txt").exists());

@@ -51,7 +51,7 @@ impl DataDir {
     ///
     /// # Errors
     /// As [`Self::write_diagnostics_file`]. Files that were written before the error are kept.
-    pub fn write_diagnostics_folder(
+    pub fn create_diagnostics_folder_with_files(
         &self,
         folder: DiagnosticsFolder,
         name: &str,
@@ -60,7 +60,7 @@ impl DataDir {
         let parent = self.path().join(folder.folder_name());
         ensure_plain_name(name, &parent)?;
         disk::create_folder(&parent)?;
-        let dir = disk::open_folder(&parent)?;
+        let dir = disk::open_folder_following_symlinks(&parent)?;
         let names = std::iter::once(name.to_owned()).chain((2..MAX_EQUAL_NAMES).map(|n| format!("{name}-{n}")));
         for name in names {
             let at = parent.join(&name);
@@ -85,7 +85,7 @@ impl DataDir {
         if !at.exists() {
             return Ok(false);
         }
-        let dir = disk::open_folder(&at)?;
+        let dir = disk::open_folder_following_symlinks(&at)?;
         let end = format!("-{visit}.har");
         let mut removed = false;
         for name in disk::entry_names(&dir, &at)? {
@@ -104,7 +104,7 @@ impl DataDir {
 fn write_durable_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     ensure_plain_name(name, folder)?;
     let path = folder.join(name);
-    let dir = disk::open_folder(folder)?;
+    let dir = disk::open_folder_following_symlinks(folder)?;
     disk::write_file_atomically(&dir, name, bytes, &path, || ())?;
     disk::sync_folder(&dir, folder)?;
     Ok(path)
@@ -125,7 +125,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         (root, data)
     }
 
@@ -158,7 +158,7 @@ mod tests {
         let files: [(&str, &[u8]); 2] = [("report.json", b"{}"), ("report.html", b"<p>")];
         for wanted in ["2026-11-22-api.test", "2026-11-22-api.test-2", "2026-11-22-api.test-3"] {
             let path = data
-                .write_diagnostics_folder(DiagnosticsFolder::Reports, "2026-11-22-api.test", &files)
+                .create_diagnostics_folder_with_files(DiagnosticsFolder::Reports, "2026-11-22-api.test", &files)
                 .expect("written");
             assert_eq!(path, root.path().join("reports").join(wanted));
             assert_eq!(std::fs::read(path.join("report.html")).expect("reads"), b"<p>");
@@ -171,7 +171,10 @@ mod tests {
         for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
             let refused = data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
             assert_eq!(refused.error_code(), "not_ours", "{name}");
-            assert!(data.write_diagnostics_folder(DiagnosticsFolder::Reports, name, &[]).is_err(), "{name}");
+            assert!(
+                data.create_diagnostics_folder_with_files(DiagnosticsFolder::Reports, name, &[]).is_err(),
+                "{name}"
+            );
         }
     }
 }

@@ -34,8 +34,8 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
     if absolute.is_dir() { Ok(()) } else { Err(StoreError::ForeignEntry { path: absolute, why: "it is not a folder" }) }
 }
 
-/// Opens a folder. Operations on it are confined to it.
-pub(crate) fn open_folder(path: &Path) -> Result<Dir, StoreError> {
+/// Opens a folder; symlinks in its path are followed. Operations on it are confined to it.
+pub(crate) fn open_folder_following_symlinks(path: &Path) -> Result<Dir, StoreError> {
     Dir::open_ambient_dir(path, ambient_authority()).io_context("open the folder", path)
 }
 

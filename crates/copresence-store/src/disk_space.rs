@@ -29,7 +29,7 @@ impl DownloadSpaceReservations {
     /// # Errors
     /// [`StoreError::NotEnoughSpace`] if all reservations together exceed the free space. The file has no reservation
     /// then. If the system does not report the free space, the call succeeds.
-    pub fn reserve_space(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
+    pub fn set_file_space_reservation(&self, file: usize, bytes: u64) -> Result<(), StoreError> {
         let mut promised = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let before = promised.insert(file, bytes).unwrap_or(0);
         if bytes <= before {
@@ -77,18 +77,18 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_space(folder.path()).expect("reported") / 10 * 6;
         let room = DownloadSpaceReservations::empty_reservations_for_folder(folder.path());
-        room.reserve_space(0, half).expect("it fits");
-        let error = room.reserve_space(1, half).expect_err("both do not");
+        room.set_file_space_reservation(0, half).expect("it fits");
+        let error = room.set_file_space_reservation(1, half).expect_err("both do not");
         assert_eq!(error.error_code(), "disk_full");
-        room.reserve_space(2, 1).expect("a failed reservation takes no space");
+        room.set_file_space_reservation(2, 1).expect("a failed reservation takes no space");
         room.reduce_reservation_to_remaining(0, half + 1);
-        room.reserve_space(1, half).expect_err("a larger value does not reduce the reservation");
+        room.set_file_space_reservation(1, half).expect_err("a larger value does not reduce the reservation");
         room.reduce_reservation_to_remaining(7, 1);
-        room.reserve_space(0, half / 10).expect("a smaller reservation always succeeds");
-        room.reserve_space(1, half).expect("now it fits");
+        room.set_file_space_reservation(0, half / 10).expect("a smaller reservation always succeeds");
+        room.set_file_space_reservation(1, half).expect("now it fits");
         room.release_reservation(1);
-        room.reserve_space(3, half).expect("the space was released");
-        let error = room.reserve_space(4, u64::MAX).expect_err("no disk is that large");
+        room.set_file_space_reservation(3, half).expect("the space was released");
+        let error = room.set_file_space_reservation(4, u64::MAX).expect_err("no disk is that large");
         let words = error.to_string();
         assert!(words.contains("disk full: needs") && words.contains(&*folder.path().to_string_lossy()), "{words}");
     }

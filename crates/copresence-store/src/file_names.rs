@@ -23,14 +23,14 @@ pub const MAX_FILE_NAME: usize = 64;
 
 /// The assigned file names in the folder of one avatar.
 #[derive(Debug, Default, Clone)]
-pub struct FileNames {
+pub struct AssignedFileNames {
     taken: HashSet<String>,
 }
 
-impl FileNames {
+impl AssignedFileNames {
     /// Assigns a free name for a type.
     pub fn assign_free_file_name(&mut self, export_type: &ExportType) -> String {
-        let (stem, extension) = stem_and_extension(export_type);
+        let (stem, extension) = stem_and_extension_for_type(export_type);
         let mut name = format!("{stem}.{extension}");
         let mut count = 1_u32;
         while !self.taken.insert(name.clone()) {
@@ -41,7 +41,7 @@ impl FileNames {
     }
 }
 
-/// Whether a name has the form of [`FileNames`]. Names that are read from disk are accepted only then.
+/// Whether a name has the form of [`AssignedFileNames`]. Names that are read from disk are accepted only then.
 pub fn is_avatar_file_name(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("avatar") else { return false };
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -84,7 +84,7 @@ const KNOWN_TYPES: &[(&str, &str, &str)] = &[
 const MAX_TYPE_LENGTH: usize = 36;
 
 /// The file stem and extension for a type.
-fn stem_and_extension(export_type: &ExportType) -> (String, &'static str) {
+fn stem_and_extension_for_type(export_type: &ExportType) -> (String, &'static str) {
     let words = split_type_words(export_type.as_str());
     if let [word] = words.as_slice()
         && let Some((_, tail, extension)) = find_known_type(word)
@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn name(raw: &str) -> String {
-        FileNames::default().assign_free_file_name(&ExportType::new(raw))
+        AssignedFileNames::default().assign_free_file_name(&ExportType::new(raw))
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn equal_types_get_different_names() {
-        let mut names = FileNames::default();
+        let mut names = AssignedFileNames::default();
         let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
             .iter()
             .map(|raw| names.assign_free_file_name(&ExportType::new(*raw)))
@@ -165,7 +165,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_type_gets_a_safe_unique_name(raws in prop::collection::vec(".{0,80}|[a-z_. -]{0,12}", 1..40)) {
-            let mut names = FileNames::default();
+            let mut names = AssignedFileNames::default();
             let mut seen = HashSet::new();
             for raw in raws {
                 let name = names.assign_free_file_name(&ExportType::new(&raw));

@@ -32,7 +32,7 @@ impl FileNote {
     }
 
     /// The content is of another or an unknown format than the export type suggests.
-    pub(crate) fn unknown_content(message: String) -> Self {
+    pub(crate) fn unexpected_content_format(message: String) -> Self {
         Self::new("unknown_content", message)
     }
 

@@ -45,15 +45,17 @@ pub(crate) fn inspect_structure(file: &mut (impl Read + Seek), head: &[u8], byte
     }
     Ok(match FileFormat::detect_file_format(head) {
         FileFormat::Png => {
-            let end = find_last(file, bytes, PNG_END.len(), |at, record| {
+            let end = find_last_matching_record(file, bytes, PNG_END.len(), |at, record| {
                 (record == PNG_END).then_some(at + PNG_END.len() as u64)
             })?;
             ended_at(end, "its last chunk (IEND) is missing")
         }
-        FileFormat::Zip => ended_at(find_zip_end(file, bytes)?, "the end of its directory is missing"),
+        FileFormat::Zip => ended_at(find_offset_after_zip(file, bytes)?, "the end of its directory is missing"),
         FileFormat::Blend => {
             // The length of the last block depends on the version, so bytes behind it are not counted.
-            let end = find_last(file, bytes, BLEND_END.len(), |_, record| (record == BLEND_END).then_some(bytes))?;
+            let end = find_last_matching_record(file, bytes, BLEND_END.len(), |_, record| {
+                (record == BLEND_END).then_some(bytes)
+            })?;
             ended_at(end, "its last block (ENDB) is missing")
         }
         _ => FileStructure::default(),
@@ -61,8 +63,8 @@ pub(crate) fn inspect_structure(file: &mut (impl Read + Seek), head: &[u8], byte
 }
 
 /// The offset behind the end of a zip archive with its comment.
-fn find_zip_end(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
-    find_last(file, bytes, ZIP_END, |at, record| {
+fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<u64>> {
+    find_last_matching_record(file, bytes, ZIP_END, |at, record| {
         let number =
             |from: usize| u32::from_le_bytes([record[from], record[from + 1], record[from + 2], record[from + 3]]);
         let comment = u64::from(u16::from_le_bytes([record[20], record[21]]));
@@ -77,7 +79,7 @@ fn find_zip_end(file: &mut (impl Read + Seek), bytes: u64) -> io::Result<Option<
 }
 
 /// Searches a file backwards for a record of `length` bytes that `check` accepts. `check` gets the offset and the bytes.
-fn find_last(
+fn find_last_matching_record(
     file: &mut (impl Read + Seek),
     bytes: u64,
     length: usize,

@@ -34,23 +34,23 @@ mod visit_id;
 mod visit_lock;
 
 pub use avatar_folder::PartialAvatarFolder;
-pub use content_check::check_content;
+pub use content_check::check_and_annotate_content;
 pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{ParseSha256Error, Sha256};
 pub use disk::free_space;
 pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
-pub use file_names::{FileNames, MAX_FILE_NAME, is_avatar_file_name};
+pub use file_names::{AssignedFileNames, MAX_FILE_NAME, is_avatar_file_name};
 pub use file_note::FileNote;
 pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, Journal,
-    PartialResponseBody, PlannedFile, PollAnswer, RedeemNumber, RedeemRecord, RedeemState, RetainedData,
-    UnfinishedVisit, UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding,
-    VisitLimits, VisitPhase, VisitRecord, VisitStart,
+    AnswerKind, AnswerWithoutBody, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
+    Journal, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
+    UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
+    VisitRecord, VisitStart,
 };
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;

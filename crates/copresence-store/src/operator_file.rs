@@ -46,7 +46,7 @@ impl DataDir {
     /// I/O failure.
     pub fn read_operator_file(&self, file: OperatorFile) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.operator_file_path(file);
-        let dir = disk::open_folder(self.path())?;
+        let dir = disk::open_folder_following_symlinks(self.path())?;
         if !disk::entry_exists(&dir, file.file_name(), &path)? {
             return Ok(None);
         }
@@ -63,7 +63,7 @@ impl DataDir {
     /// [`StoreError::TooLarge`] above [`OperatorFile::max_bytes`], or an I/O failure.
     pub fn write_operator_file(&self, file: OperatorFile, bytes: &[u8]) -> Result<(), StoreError> {
         self.check_file_size(file, bytes.len())?;
-        let dir = disk::open_folder(self.path())?;
+        let dir = disk::open_folder_following_symlinks(self.path())?;
         disk::write_file_atomically(&dir, file.file_name(), bytes, &self.operator_file_path(file), || ())?;
         disk::sync_folder(&dir, self.path())
     }
@@ -73,7 +73,7 @@ impl DataDir {
     /// # Errors
     /// An I/O failure.
     pub fn remove_operator_file(&self, file: OperatorFile) -> Result<bool, StoreError> {
-        let dir = disk::open_folder(self.path())?;
+        let dir = disk::open_folder_following_symlinks(self.path())?;
         let was_there = disk::remove_file_if_exists(&dir, file.file_name(), &self.operator_file_path(file))?;
         disk::sync_folder(&dir, self.path())?;
         Ok(was_there)
@@ -87,7 +87,7 @@ impl DataDir {
         let (stem, extension) = file.file_name().split_once('.').unwrap_or((file.file_name(), "old"));
         let name = format!("{stem}.broken-{mark}.{extension}");
         let path = self.path().join(&name);
-        let dir = disk::open_folder(self.path())?;
+        let dir = disk::open_folder_following_symlinks(self.path())?;
         disk::write_file_atomically(&dir, &name, bytes, &path, || ())?;
         disk::sync_folder(&dir, self.path())?;
         Ok(path)
@@ -109,7 +109,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
         (root, data)
     }
 

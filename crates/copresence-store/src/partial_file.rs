@@ -58,7 +58,7 @@ pub struct CompleteFile {
     pub head: Vec<u8>,
 }
 
-/// Why [`PartialFile::decode_content`] failed. The partial file is unchanged.
+/// Why [`PartialFile::replace_with_decoded_content`] failed. The partial file is unchanged.
 #[derive(Debug)]
 pub enum DecodeContentError {
     /// The decoded bytes could not be read. Contains the format of those that could be read.
@@ -181,23 +181,24 @@ impl PartialFile {
         FileFormat::detect_file_format(&self.head)
     }
 
-    /// Opens the bytes that were written so far, for [`Self::decode_content`].
+    /// Returns a reader of all written bytes that shares its position with this file, so nothing may be appended
+    /// until [`Self::replace_with_decoded_content`] has returned.
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn open_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
+    pub fn rewind_to_read_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
         let mut file = self.file.try_clone().io_context("open", self.part_path())?;
         file.seek(SeekFrom::Start(0)).io_context("read", self.part_path())?;
         Ok(file.take(self.resume_offset))
     }
 
-    /// Replaces the content by what is read from `decoded`, which decodes [`Self::open_written_bytes`]. The written bytes
+    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The written bytes
     /// stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
     ///
     /// # Errors
     /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`] and
     /// I/O failures.
-    pub fn decode_content(&mut self, decoded: &mut impl Read) -> Result<(), DecodeContentError> {
+    pub fn replace_with_decoded_content(&mut self, decoded: &mut impl Read) -> Result<(), DecodeContentError> {
         let name = format!("{}{DECODED_SUFFIX}", self.final_name);
         let path = self.folder.join(&name);
         disk::remove_file_if_exists(&self.dir, &name, &path)?;
@@ -226,7 +227,7 @@ impl PartialFile {
         copied
     }
 
-    /// Appends everything that is read.
+    /// Appends all bytes of `content`, and checks the free space of the disk meanwhile.
     fn copy_content(&mut self, content: &mut impl Read) -> Result<(), DecodeContentError> {
         let mut buffer = vec![0; 64 * 1024];
         let mut checked = 0;
@@ -326,7 +327,7 @@ impl PartialFile {
     }
 }
 
-/// The suffix of the file that contains the content.
+/// The file name suffix of the content: `.decoded` after decoding, otherwise `.part`.
 fn suffix(is_decoded: bool) -> &'static str {
     if is_decoded { DECODED_SUFFIX } else { PART_SUFFIX }
 }

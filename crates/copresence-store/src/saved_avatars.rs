@@ -52,7 +52,7 @@ impl SavedAvatarOperations {
     /// I/O failure.
     pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
         let (parent, name) = split_parent_and_name(folder)?;
-        let dir = disk::open_subfolder(&disk::open_folder(&parent)?, &name, folder)?;
+        let dir = disk::open_subfolder(&disk::open_folder_following_symlinks(&parent)?, &name, folder)?;
         read_manifest_in_open_folder(&dir, folder)
     }
 
@@ -69,7 +69,7 @@ impl SavedAvatarOperations {
         if !parent_path.is_dir() {
             return Ok(AvatarRemovalResult::default());
         }
-        let parent = disk::open_folder(&parent_path)?;
+        let parent = disk::open_folder_following_symlinks(&parent_path)?;
         if !disk::entry_exists(&parent, &name, folder)? {
             return Ok(AvatarRemovalResult::default());
         }
@@ -112,7 +112,7 @@ impl SavedAvatarOperations {
             return Ok(None);
         }
         let suffix = format!("-{visit}");
-        let names = disk::entry_names(&disk::open_folder(parent)?, parent)?;
+        let names = disk::entry_names(&disk::open_folder_following_symlinks(parent)?, parent)?;
         let found = names
             .into_iter()
             .find(|name| name.strip_suffix(&suffix).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok()));

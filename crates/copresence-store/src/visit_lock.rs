@@ -54,7 +54,7 @@ impl Drop for VisitLock {
     }
 }
 
-/// Opens or creates a lock file.
+/// Options that open or create a lock file (mode 0600 on Unix).
 pub(crate) fn lock_file_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -101,8 +101,8 @@ async fn everything_is_private() {
         }
     }
     let root = temp_folder();
-    let data = copresence_store::DataDir::open_data_dir(&root.path().join("data")).expect("a data folder");
-    let journal = data.open_journal().expect("a journal");
+    let data = copresence_store::DataDir::open_or_create_data_dir(&root.path().join("data")).expect("a data folder");
+    let journal = data.create_or_open_journal().expect("a journal");
     let visit = VisitId::new();
     let _lock = data.lock_visit(&visit).expect("free");
     journal.record_visit_start(&common::visit_start(visit, false)).await.expect("begun");
@@ -404,7 +404,7 @@ fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
-    copresence_store::DataDir::open_data_dir(data.path()).expect("opened again");
+    copresence_store::DataDir::open_or_create_data_dir(data.path()).expect("opened again");
     assert_eq!(entry_names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
 }
 
@@ -476,7 +476,7 @@ fn full_other_and_read_only_disks_are_handled() {
 #[ignore = "run by the test above in a private namespace"]
 async fn special_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
-    let data = copresence_store::DataDir::open_data_dir(&disks.join("other/data")).expect("a data folder");
+    let data = copresence_store::DataDir::open_or_create_data_dir(&disks.join("other/data")).expect("a data folder");
 
     // A full disk is reported, received bytes are kept, and the download resumes when there is space.
     let (small, visit) = (disks.join("small/out"), VisitId::new());
@@ -512,8 +512,8 @@ async fn special_disks() {
     assert_eq!(entry_names(&data.incomplete_folder_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
-    let cramped = copresence_store::DataDir::open_data_dir(&disks.join("small/data")).expect("a data folder");
-    let journal = cramped.open_journal().expect("a journal");
+    let cramped = copresence_store::DataDir::open_or_create_data_dir(&disks.join("small/data")).expect("a data folder");
+    let journal = cramped.create_or_open_journal().expect("a journal");
     let id = VisitId::new();
     journal.record_visit_start(&common::visit_start(id, false)).await.expect("begun");
     journal
@@ -530,7 +530,7 @@ async fn special_disks() {
     for error in [
         PartialAvatarFolder::create_or_reopen_folder(&disks.join("fixed/out"), &VisitId::new(), DAY)
             .expect_err("refused"),
-        copresence_store::DataDir::open_data_dir(&disks.join("fixed")).expect_err("refused"),
+        copresence_store::DataDir::open_or_create_data_dir(&disks.join("fixed")).expect_err("refused"),
     ] {
         assert_eq!(error.error_code(), "disk_permission", "{error}");
     }
@@ -545,17 +545,17 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     file.append_bytes(b"encoded").expect("written");
 
     let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);
-    let error = file.decode_content(&mut failing).expect_err("broken");
+    let error = file.replace_with_decoded_content(&mut failing).expect_err("broken");
     assert!(matches!(error, DecodeContentError::Content(_, FileFormat::Obj)), "{error:?}");
-    let error = file.decode_content(&mut &[b'x'; 21][..]).expect_err("too large");
+    let error = file.replace_with_decoded_content(&mut &[b'x'; 21][..]).expect_err("too large");
     assert!(matches!(error, DecodeContentError::Store(StoreError::TooLarge { max: 20, .. })), "{error:?}");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.part"]);
     file.append_bytes(b" bytes").expect("the encoded bytes are unchanged");
 
     let mut encoded = Vec::new();
-    std::io::Read::read_to_end(&mut file.open_written_bytes().expect("opened"), &mut encoded).expect("read");
+    std::io::Read::read_to_end(&mut file.rewind_to_read_written_bytes().expect("opened"), &mut encoded).expect("read");
     assert_eq!(encoded, b"encoded bytes");
-    file.decode_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
     let whole = file.finish_partial_file().expect("whole");
     assert_eq!((whole.bytes, whole.sha256, whole.format), (8, Sha256::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj));
@@ -577,7 +577,7 @@ fn a_crash_while_a_file_is_decoded_leaves_the_encoded_bytes() {
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &visit, DAY).expect("a folder");
     let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file");
     file.append_bytes(b"encoded").expect("written");
-    file.decode_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
+    file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
     drop(file);
     let file = folder.open_partial_file_keeping_all("avatar.obj").expect("again");
     assert_eq!((file.resume_offset(), entry_names(folder.partial_folder_path())), (7, vec!["avatar.obj.part".into()]));

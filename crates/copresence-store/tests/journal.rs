@@ -5,8 +5,8 @@ mod common;
 use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile, PollAnswer, RedeemNumber,
-    RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
+    AnswerKind, AnswerWithoutBody, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile,
+    RedeemNumber, RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -39,7 +39,7 @@ async fn delivered_visit(journal: &Journal) -> VisitId {
     let id = visit_with_token(journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
-    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     id
 }
 
@@ -51,11 +51,11 @@ fn is_refused<T: std::fmt::Debug>(result: Result<T, StoreError>) -> bool {
 #[tokio::test]
 async fn a_complete_visit_leaves_no_secrets() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", time_at(3)).await.expect("on disk");
-    journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
     let left = journal.load_unfinished_visits().await.expect("read").pop().and_then(|left| left.redeem);
     let state = UnfinishedVisitRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
@@ -63,7 +63,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_visit_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
-    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
     let notes = vec![FileNote::content_encoding_ignored("none", "it is none")];
@@ -71,7 +71,10 @@ async fn a_complete_visit_leaves_no_secrets() {
         .record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
         .await
         .expect("whole");
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(0)).await.expect("ended"), RetainedData::Nothing);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await.expect("ended"),
+        RetainedData::Nothing
+    );
 
     assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     let detail = journal.load_detailed_visit_record(&id).await.expect("read").expect("a record");
@@ -101,7 +104,7 @@ async fn a_complete_visit_leaves_no_secrets() {
 #[tokio::test]
 async fn steps_that_are_not_allowed_are_refused() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = VisitId::new();
     assert!(matches!(journal.record_redeem_intent(&id, time_at(0)).await, Err(StoreError::UnknownVisit { .. })));
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
@@ -114,7 +117,10 @@ async fn steps_that_are_not_allowed_are_refused() {
 
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(2)).await), "two in flight");
-    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Delivery).await), "no response to parse");
+    assert!(
+        is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await),
+        "no response to parse"
+    );
     assert!(is_refused(journal.record_planned_files(&id, &[]).await), "nothing delivered");
     journal.record_lost_answer(&id, no, "reset after 12 bytes", b"", time_at(3)).await.expect("noted");
     assert!(is_refused(journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await), "already recorded");
@@ -123,8 +129,8 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert_eq!(no.redeem_number_as_u32(), 2);
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the response is not parsed");
-    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
-    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Progress).await), "parsed twice");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await), "parsed twice");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
 
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
@@ -132,8 +138,8 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
     journal.record_complete_file(&id, 0, 1, &Sha256::sha256_of_bytes(b"x"), FileFormat::Glb, &[]).await.expect("whole");
     assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
-    journal.record_visit_end(&id, &visit_ending(7)).await.expect("ended");
-    assert!(is_refused(journal.record_visit_end(&id, &visit_ending(0)).await), "ended twice");
+    journal.record_end_and_erase_secrets(&id, &visit_ending(7)).await.expect("ended");
+    assert!(is_refused(journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await), "ended twice");
     assert!(is_refused(journal.reopen_visit(&id).await), "nothing was retained");
 }
 
@@ -141,13 +147,13 @@ async fn steps_that_are_not_allowed_are_refused() {
 async fn a_raw_response_survives_a_crash() {
     let (_root, data) = temp_data_dir();
     let id = {
-        let journal = data.open_journal().expect("a journal");
+        let journal = data.create_or_open_journal().expect("a journal");
         let id = visit_with_token(&journal).await;
         let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
         journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
         id
     };
-    let journal = data.open_journal().expect("opened again");
+    let journal = data.create_or_open_journal().expect("opened again");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.visit.start.id, id);
     assert_eq!(left.token, Some(export_token(TOKEN)), "the unparsed response may have left the token active");
@@ -159,7 +165,7 @@ async fn a_raw_response_survives_a_crash() {
     assert!(!format!("{redeem:?}").contains("SECRET"));
 
     journal.reopen_visit(&id).await.expect("taken up");
-    journal.record_answer_kind(&id, redeem.no, AnswerKind::Delivery).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, redeem.no, AnswerKind::Delivery).await.expect("read");
     journal
         .record_planned_files(&id, &[planned_file(0, "avatar.glb"), planned_file(1, "avatar-2.glb")])
         .await
@@ -175,7 +181,8 @@ async fn a_raw_response_survives_a_crash() {
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("noted");
     drop(journal);
 
-    let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left =
+        data.create_or_open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, None, "spent");
     assert_eq!(left.visit.reopened_count, 1);
     assert_eq!(left.files[0].url.as_ref().map(DownloadUrl::expose_url), Some("https://files.test/SECRET-URL/0"));
@@ -187,11 +194,11 @@ async fn a_raw_response_survives_a_crash() {
 #[tokio::test]
 async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
-    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     let is_from_this_boot = async || {
         let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
@@ -223,7 +230,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
 #[tokio::test]
 async fn an_intent_survives_a_crash() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
@@ -238,11 +245,11 @@ async fn an_intent_survives_a_crash() {
 #[tokio::test]
 async fn the_ending_decides_what_is_retained() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     for exit in [0, 1, 4, 5, 7, 10, 99] {
         let id = visit_with_token(&journal).await;
         assert_eq!(
-            journal.record_visit_end(&id, &visit_ending(exit)).await.expect("ended"),
+            journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended"),
             RetainedData::Nothing,
             "exit {exit}"
         );
@@ -252,37 +259,44 @@ async fn the_ending_decides_what_is_retained() {
         let id = visit_with_token(&journal).await;
         // With 7, the token is retained only if there is no folder.
         let unfiled = copresence_store::VisitEnding { directory: None, ..visit_ending(exit) };
-        assert_eq!(journal.record_visit_end(&id, &unfiled).await.expect("ended"), RetainedData::Token, "exit {exit}");
+        assert_eq!(
+            journal.record_end_and_erase_secrets(&id, &unfiled).await.expect("ended"),
+            RetainedData::Token,
+            "exit {exit}"
+        );
         let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_refused(journal.record_redeem_intent(&id, time_at(9)).await), "only after it is reopened");
         journal.reopen_visit(&id).await.expect("taken up");
         journal.record_redeem_intent(&id, time_at(9)).await.expect("a redeem after reopening");
-        journal.record_visit_end(&id, &visit_ending(4)).await.expect("ended for good");
+        journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended for good");
         assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     }
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 400, b"{}", time_at(3)).await.expect("noted");
-    journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
     assert_eq!(
-        journal.record_visit_end(&id, &visit_ending(9)).await.expect("ended"),
+        journal.record_end_and_erase_secrets(&id, &visit_ending(9)).await.expect("ended"),
         RetainedData::Nothing,
         "the backend refused it"
     );
     let id = delivered_visit(&journal).await;
     assert_eq!(
-        journal.record_visit_end(&id, &visit_ending(9)).await.expect("ended"),
+        journal.record_end_and_erase_secrets(&id, &visit_ending(9)).await.expect("ended"),
         RetainedData::Nothing,
         "saved despite a protocol violation"
     );
     let id = delivered_visit(&journal).await;
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
+        RetainedData::Answer
+    );
     let id = delivered_visit(&journal).await;
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_failure(&id, 0, "spent", true).await.expect("noted");
     assert_eq!(
-        journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"),
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
         RetainedData::Nothing,
         "nothing is left to download"
     );
@@ -291,14 +305,14 @@ async fn the_ending_decides_what_is_retained() {
     journal.record_visit_start(&visit_start(id, true)).await.expect("begun");
     journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
     assert_eq!(
-        journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"),
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
         RetainedData::Nothing,
         "its backend does not exist any more"
     );
     let id = VisitId::new();
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     assert_eq!(
-        journal.record_visit_end(&id, &visit_ending(6)).await.expect("ended"),
+        journal.record_end_and_erase_secrets(&id, &visit_ending(6)).await.expect("ended"),
         RetainedData::Nothing,
         "no token was issued"
     );
@@ -307,10 +321,10 @@ async fn the_ending_decides_what_is_retained() {
 #[tokio::test]
 async fn a_response_that_is_received_after_an_interruption_is_recorded() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended");
+    journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("taken");
     let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
     assert!(matches!(
@@ -322,7 +336,7 @@ async fn a_response_that_is_received_after_an_interruption_is_recorded() {
 #[tokio::test]
 async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let ids = [visit_with_token(&journal).await, visit_with_token(&journal).await, visit_with_token(&journal).await];
     let listed: Vec<_> = journal.load_all_visits().await.expect("read").iter().map(|visit| visit.start.id).collect();
     assert_eq!(listed, [ids[2], ids[1], ids[0]]);
@@ -334,29 +348,37 @@ async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     assert_eq!(journal.count_visits().await.expect("read"), 2);
 }
 
-fn progress_answer(status: &str) -> PollAnswer {
-    PollAnswer { status: 200, body_size: 100, kind: AnswerKind::Progress, completion_status: Some(status.to_owned()) }
+fn progress_answer(status: &str) -> AnswerWithoutBody {
+    AnswerWithoutBody {
+        status: 200,
+        body_size: 100,
+        kind: AnswerKind::Progress,
+        completion_status: Some(status.to_owned()),
+    }
 }
 
 #[tokio::test]
 async fn a_poll_is_one_step_without_a_body() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     for kind in [AnswerKind::Truncated, AnswerKind::Delivery] {
-        let answer = PollAnswer { kind, ..progress_answer("ready") };
-        assert!(is_refused(journal.record_poll_answer(&id, no, &answer, time_at(3)).await), "its body is needed");
+        let answer = AnswerWithoutBody { kind, ..progress_answer("ready") };
+        assert!(
+            is_refused(journal.record_answer_without_body(&id, no, &answer, time_at(3)).await),
+            "its body is needed"
+        );
     }
-    journal.record_poll_answer(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
+    journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
     assert!(
-        is_refused(journal.record_poll_answer(&id, no, &progress_answer("in_queue"), time_at(3)).await),
+        is_refused(journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await),
         "no redeem in flight"
     );
-    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Progress).await), "already parsed");
+    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await), "already parsed");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
-    let refused = PollAnswer { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
-    journal.record_poll_answer(&id, no, &refused, time_at(5)).await.expect("written");
+    let refused = AnswerWithoutBody { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
+    journal.record_answer_without_body(&id, no, &refused, time_at(5)).await.expect("written");
     let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
     let kinds: Vec<_> = left
         .redeems
@@ -374,18 +396,18 @@ async fn a_poll_is_one_step_without_a_body() {
 #[tokio::test]
 async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     for second in 0..20 {
         let no = journal.record_redeem_intent(&id, time_at(second)).await.expect("an intent");
         match second {
             7 => journal.record_lost_answer(&id, no, "reset", b"", time_at(second)).await.expect("written"),
             9 => {
-                let broken = PollAnswer { kind: AnswerKind::Unreadable, ..progress_answer("") };
-                journal.record_poll_answer(&id, no, &broken, time_at(second)).await.expect("written");
+                let broken = AnswerWithoutBody { kind: AnswerKind::Unreadable, ..progress_answer("") };
+                journal.record_answer_without_body(&id, no, &broken, time_at(second)).await.expect("written");
             }
             _ => journal
-                .record_poll_answer(&id, no, &progress_answer("processing"), time_at(second))
+                .record_answer_without_body(&id, no, &progress_answer("processing"), time_at(second))
                 .await
                 .expect("written"),
         }
@@ -395,14 +417,20 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
         redeems.into_iter().map(|redeem| (redeem.no, redeem.intent_at, redeem.outcome)).collect()
     };
     let before = shown(journal.load_detailed_visit_record(&id).await.expect("read"));
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
+        RetainedData::Token
+    );
     let rows = || -> i64 {
         let database = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
         database.query_row("SELECT count(*) FROM redeems", [], |row| row.get(0)).expect("counts")
     };
     assert_eq!(rows(), 20, "recovery may need them");
     journal.reopen_visit(&id).await.expect("taken up");
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(10)).await.expect("ended"), RetainedData::Nothing);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(10)).await.expect("ended"),
+        RetainedData::Nothing
+    );
     assert_eq!(rows(), 2, "the lost response with its evidence, and the unreadable one");
     assert_eq!(shown(journal.load_detailed_visit_record(&id).await.expect("read")), before);
     assert_eq!(journal.load_latest_visits(1).await.expect("read")[0].redeems, 20);
@@ -411,7 +439,7 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
 #[tokio::test]
 async fn a_cancelled_redeem_is_recorded_without_waiting() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     for (was_sent, expected) in
         [(true, UnfinishedVisitRedeemState::Unanswered), (false, UnfinishedVisitRedeemState::NeverSent)]
     {
@@ -424,7 +452,10 @@ async fn a_cancelled_redeem_is_recorded_without_waiting() {
                 journal.queue_dropped_redeem_end(&id, was_sent.then_some(no), was_sent, time_at(3));
             });
         });
-        assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+        assert_eq!(
+            journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
+            RetainedData::Token
+        );
         let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
         assert_eq!(left.redeem.map(|redeem| (redeem.no, redeem.state)), Some((no, expected)));
     }
@@ -433,9 +464,9 @@ async fn a_cancelled_redeem_is_recorded_without_waiting() {
 #[tokio::test]
 async fn the_list_of_the_unfinished_says_what_is_due() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let (waits, has_answer) = (visit_with_token(&journal).await, delivered_visit(&journal).await);
-    journal.record_visit_end(&waits, &visit_ending(8)).await.expect("ended");
+    journal.record_end_and_erase_secrets(&waits, &visit_ending(8)).await.expect("ended");
     journal.record_next_recovery_attempt(&waits, 3, time_at(900)).await.expect("also after the end");
     let list = journal.load_unfinished_visit_summaries().await.expect("read");
     let [first, second] = &list[..] else { panic!("{list:?}") };
@@ -446,7 +477,7 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
     journal.reopen_visit(&waits).await.expect("taken up");
     let left = journal.load_unfinished_visit(&waits).await.expect("read").expect("unfinished");
     assert_eq!((left.visit.recovery_attempts, left.visit.recovery_next_attempt_at), (3, Some(time_at(900))));
-    journal.record_visit_end(&waits, &visit_ending(4)).await.expect("ended");
+    journal.record_end_and_erase_secrets(&waits, &visit_ending(4)).await.expect("ended");
     assert!(journal.load_unfinished_visit(&waits).await.expect("read").is_none());
     assert_eq!(journal.load_unfinished_visit_summaries().await.expect("read").len(), 1);
 }
@@ -454,13 +485,16 @@ async fn the_list_of_the_unfinished_says_what_is_due() {
 #[tokio::test]
 async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "an unknown content encoding", b"", time_at(3)).await.expect("noted");
-    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Truncated).await), "there is no body to keep");
-    journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await.expect("read");
-    assert!(is_refused(journal.record_answer_kind(&id, no, AnswerKind::Unreadable).await), "parsed twice");
+    assert!(
+        is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await),
+        "there is no body to keep"
+    );
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
+    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await), "parsed twice");
     let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
     let kind = match &redeems[0].outcome {
         RedeemState::Unanswered { kind, .. } => *kind,
@@ -472,7 +506,7 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
 #[tokio::test]
 async fn another_process_reads_and_is_kept_out_while_this_one_works() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let _lock = data.lock_visit(&id).expect("free");
     let _no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
@@ -495,9 +529,9 @@ async fn child_process_with_the_journal() {
         return;
     };
     let id: VisitId = id.parse().expect("an id");
-    let data = DataDir::open_data_dir(std::path::Path::new(&path)).expect("opened while in use");
+    let data = DataDir::open_or_create_data_dir(std::path::Path::new(&path)).expect("opened while in use");
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
-    let journal = data.open_journal().expect("readable while in use");
+    let journal = data.create_or_open_journal().expect("readable while in use");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
     assert_eq!(journal.load_unfinished_visits().await.expect("read").len(), 1);
     visit_with_token(&journal).await;
@@ -531,7 +565,7 @@ fn child_process_with_a_lock() {
     let (Ok(path), Ok(id)) = (std::env::var("STORE_TEST_DATA"), std::env::var("STORE_TEST_VISIT")) else {
         return;
     };
-    let data = DataDir::open_data_dir(std::path::Path::new(&path)).expect("opened");
+    let data = DataDir::open_or_create_data_dir(std::path::Path::new(&path)).expect("opened");
     let _lock = data.lock_visit(&id.parse().expect("an id")).expect("free");
     println!("held");
     let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
@@ -542,14 +576,14 @@ fn invalid_and_newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
     std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40)).expect("written");
-    assert_eq!(data.open_journal().expect_err("refused").error_code(), "journal_corrupt");
+    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_corrupt");
 
     std::fs::remove_file(&path).expect("removed");
-    drop(data.open_journal().expect("a new one"));
+    drop(data.create_or_open_journal().expect("a new one"));
     rusqlite::Connection::open(&path)
         .and_then(|db| db.pragma_update(None, "user_version", 99))
         .expect("a newer version");
-    let error = data.open_journal().expect_err("refused");
+    let error = data.create_or_open_journal().expect_err("refused");
     assert_eq!(error.error_code(), "journal_too_new");
     assert!(error.to_string().contains("99"), "{error}");
 }
@@ -612,7 +646,7 @@ proptest! {
     fn no_sequence_of_calls_redeems_twice(calls in prop::collection::vec(any_call(), 1..40)) {
         block_on(async {
             let (_root, data) = temp_data_dir();
-            let mut journal = data.open_journal().expect("a journal");
+            let mut journal = data.create_or_open_journal().expect("a journal");
             let id = VisitId::new();
             journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
             let mut expected = ExpectedState::default();
@@ -637,7 +671,7 @@ proptest! {
                         let done = match call {
                             Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", time_at(3)).await,
                             Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", time_at(3)).await,
-                            Call::Poll => journal.record_poll_answer(&id, no, &progress_answer("in_queue"), time_at(3)).await,
+                            Call::Poll => journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await,
                             _ => journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await,
                         };
                         let may = expected.open.is_some() && (!expected.ended || expected.kept);
@@ -651,7 +685,7 @@ proptest! {
                     Call::Read(urls) => {
                         let kind = if urls { AnswerKind::Delivery } else { AnswerKind::Failed };
                         let Some(no) = expected.last else { continue };
-                        let done = journal.record_answer_kind(&id, no, kind).await.is_ok();
+                        let done = journal.record_kind_and_erase_obsolete(&id, no, kind).await.is_ok();
                         // The lost response has no body, so it cannot have URLs.
                         prop_assert_eq!(done, expected.unread.is_some() || (expected.lost && !urls));
                         expected.delivered |= done && urls;
@@ -662,7 +696,7 @@ proptest! {
                         prop_assert!(!done || (expected.delivered && !expected.ended));
                     }
                     Call::End(exit) => {
-                        let done = journal.record_visit_end(&id, &visit_ending(exit)).await;
+                        let done = journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await;
                         prop_assert_eq!(done.is_ok(), !expected.ended);
                         if let Ok(kept) = done {
                             (expected.ended, expected.kept) = (true, kept != RetainedData::Nothing);
@@ -678,7 +712,7 @@ proptest! {
                     }
                     Call::Crash => {
                         drop(journal);
-                        journal = data.open_journal().expect("opened again");
+                        journal = data.create_or_open_journal().expect("opened again");
                     }
                 }
                 let left = journal.load_unfinished_visits().await.expect("read");
@@ -698,7 +732,7 @@ proptest! {
 #[tokio::test]
 async fn every_allowed_token_is_stored_unchanged() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let odd = ExportToken::new("r:a'b\"c;--/+=~`{}|\\").expect("a token");
     let id = VisitId::new();
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");

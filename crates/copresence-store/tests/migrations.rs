@@ -4,8 +4,8 @@ mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, DataDir, PollAnswer, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId, VisitLimits,
-    VisitStart,
+    AnswerKind, AnswerWithoutBody, DataDir, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId,
+    VisitLimits, VisitStart,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -35,9 +35,9 @@ fn create_schema_1(root: &Path) -> rusqlite::Connection {
 async fn a_journal_with_schema_1_is_migrated_completely() {
     let root = common::temp_folder();
     drop(create_schema_1(root.path()));
-    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
     for _ in 0..2 {
-        let journal = data.open_journal().expect("opens twice");
+        let journal = data.create_or_open_journal().expect("opens twice");
         let left = journal.load_unfinished_visits().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
@@ -47,7 +47,7 @@ async fn a_journal_with_schema_1_is_migrated_completely() {
             UnfinishedVisitRedeemState::Answered { status: 200, body: Some(b"{}".to_vec()), delivered: Some(true) };
         assert_eq!(body, Some(expected));
     }
-    let journal = data.open_journal().expect("opens");
+    let journal = data.create_or_open_journal().expect("opens");
     journal.record_visit_start(&visit_start(VisitId::new(), false)).await.expect("a new visit");
     assert_eq!(journal.load_all_visits().await.expect("reads").len(), 3);
 }
@@ -76,9 +76,9 @@ fn create_schema_2(root: &Path) {
 async fn a_journal_with_schema_2_is_migrated_and_used() {
     let root = common::temp_folder();
     create_schema_2(root.path());
-    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
-    drop(data.open_journal().expect("opens"));
-    let journal = data.open_journal().expect("opens again");
+    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    drop(data.create_or_open_journal().expect("opens"));
+    let journal = data.create_or_open_journal().expect("opens again");
     let history = journal.load_all_visits().await.expect("reads");
     let [open, saved] = &history[..] else { panic!("two visits: {history:?}") };
     assert_eq!((saved.redeems, saved.recovery_attempts, &saved.last_status), (2, 0, &None));
@@ -93,14 +93,17 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     assert_eq!(left.token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
     assert_eq!(left.redeems.len(), 1);
     let no = journal.record_redeem_intent(&id, time_at(1)).await.expect("an intent");
-    let response = PollAnswer {
+    let response = AnswerWithoutBody {
         status: 200,
         body_size: 30,
         kind: AnswerKind::Progress,
         completion_status: Some("in_queue".to_owned()),
     };
-    journal.record_poll_answer(&id, no, &response, time_at(2)).await.expect("written");
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(4)).await.expect("ended"), RetainedData::Nothing);
+    journal.record_answer_without_body(&id, no, &response, time_at(2)).await.expect("written");
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended"),
+        RetainedData::Nothing
+    );
     let ended = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record");
     assert_eq!((ended.visit.redeems, ended.redeems.len()), (2, 2), "the row of the old poll, and the new poll folded");
     assert_eq!(ended.visit.last_status.as_deref(), Some("in_queue"));
@@ -124,8 +127,8 @@ async fn a_journal_with_schema_3_is_migrated_and_used() {
     )
     .expect("written");
     drop(old);
-    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
-    let journal = data.open_journal().expect("opens");
+    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let journal = data.create_or_open_journal().expect("opens");
     let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one visit");
     let limits = left.visit.start.limits.expect("its limits");
     assert_eq!(limits.keep_trying, VisitLimits::default().keep_trying);
@@ -143,8 +146,8 @@ fn concurrent_processes_migrate_once() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let data = DataDir::open_data_dir(root.path()).expect("a data folder");
-                let journal = data.open_journal().expect("opens");
+                let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+                let journal = data.create_or_open_journal().expect("opens");
                 assert_eq!(block_on(journal.load_all_visits()).expect("reads").len(), 2);
             });
         }
@@ -158,8 +161,8 @@ fn a_failed_migration_changes_nothing() {
     // An existing column with a new name makes the last step fail.
     old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
     drop(old);
-    let data = DataDir::open_data_dir(root.path()).expect("a data folder");
-    assert_eq!(data.open_journal().expect_err("refused").error_code(), "journal_failed");
+    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_failed");
     let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let version: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
     let added = old.prepare("SELECT parallel_downloads FROM visits").is_ok();
@@ -177,7 +180,7 @@ async fn the_limits_of_a_visit_are_stored() {
         keep_trying: Duration::from_hours(2),
     };
     let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
-    data.open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
-    let left = data.open_journal().expect("again").load_unfinished_visits().await.expect("reads");
+    data.create_or_open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
+    let left = data.create_or_open_journal().expect("again").load_unfinished_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, record);
 }

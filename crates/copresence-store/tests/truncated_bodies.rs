@@ -46,37 +46,42 @@ fn is_refused<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> bool {
 #[tokio::test]
 async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
-    let [truncated] = &truncated_bodies(&data.open_journal().expect("another handle")).await[..] else { panic!("one") };
+    let [truncated] = &truncated_bodies(&data.create_or_open_journal().expect("another handle")).await[..] else {
+        panic!("one")
+    };
     assert_eq!(
         (truncated.no, &truncated.body[..], truncated.is_read, truncated.is_used_as_delivery),
         (no, BEGINNING, false, false)
     );
     assert_eq!(truncated.evidence, "cut after 90 bytes");
     assert!(!format!("{truncated:?}").contains("SECRET"), "{truncated:?}");
-    journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
-    assert!(is_refused(&journal.record_answer_kind(&id, no, AnswerKind::Truncated).await), "parsed twice");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
+    assert!(is_refused(&journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await), "parsed twice");
     let refused = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next redeem is allowed");
     journal.record_raw_answer(&id, refused, 400, b"{}", time_at(5)).await.expect("noted");
-    journal.record_answer_kind(&id, refused, AnswerKind::Unreadable).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, refused, AnswerKind::Unreadable).await.expect("read");
     assert!(truncated_bodies(&journal).await[0].is_read, "it is needed after a refusal");
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Token);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
+        RetainedData::Token
+    );
     assert_eq!(truncated_bodies(&journal).await.len(), 1);
     journal.reopen_visit(&id).await.expect("taken up");
-    journal.record_visit_end(&id, &visit_ending(10)).await.expect("ended for good");
+    journal.record_end_and_erase_secrets(&id, &visit_ending(10)).await.expect("ended for good");
     assert!(!journal_contains_url(root.path()));
 }
 
 #[tokio::test]
 async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     let (root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     for reading in [AnswerKind::Unreadable, AnswerKind::Truncated, AnswerKind::Truncated] {
         let no = redeem_with_lost_response(&journal, id).await;
-        journal.record_answer_kind(&id, no, reading).await.expect("read");
+        journal.record_kind_and_erase_obsolete(&id, no, reading).await.expect("read");
         assert_eq!(
             truncated_bodies(&journal).await.len(),
             usize::from(reading == AnswerKind::Truncated),
@@ -85,21 +90,21 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     }
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{}", time_at(5)).await.expect("noted");
-    journal.record_answer_kind(&id, no, AnswerKind::Progress).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
     assert!(truncated_bodies(&journal).await.is_empty());
     drop((journal.clone(), data));
-    journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
+    journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
     assert!(!journal_contains_url(root.path()));
 }
 
 #[tokio::test]
 async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_downloads() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "it was not parsed");
-    journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert!(is_refused(&journal.record_planned_files(&id, &planned_files(1)).await), "nothing delivered yet");
     journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "used twice");
@@ -110,17 +115,20 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
     assert!(left.truncated_bodies[0].is_used_as_delivery);
     let redeems = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record").redeems;
     assert!(matches!(&redeems[0].outcome, RedeemState::Unanswered { salvaged: true, .. }), "{redeems:?}");
-    assert_eq!(journal.record_visit_end(&id, &visit_ending(130)).await.expect("ended"), RetainedData::Answer);
+    assert_eq!(
+        journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
+        RetainedData::Answer
+    );
 }
 
 #[tokio::test]
 async fn a_complete_response_that_cannot_be_parsed_can_be_used_as_delivery() {
     let (_root, data) = temp_data_dir();
-    let journal = data.open_journal().expect("a journal");
+    let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BEGINNING, time_at(3)).await.expect("on disk");
-    journal.record_answer_kind(&id, no, AnswerKind::Truncated).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert_eq!(truncated_bodies(&journal).await[0].no, no);
     journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     assert!(truncated_bodies(&journal).await[0].is_used_as_delivery);

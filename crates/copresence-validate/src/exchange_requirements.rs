@@ -84,7 +84,7 @@ pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequi
     let response = ResponseToJudge::new(exchange, status, backend);
     match exchange.call {
         CallKind::Download => response.judge_download_response(&mut collector),
-        CallKind::Login => response.judge_login_response(&mut collector),
+        CallKind::Login => response.judge_login_gives_session(&mut collector),
         CallKind::Generate => response.judge_generate_response(&mut collector),
         CallKind::Redeem => response.judge_redeem_response(&mut collector),
         // The specification has no logout.
@@ -153,7 +153,8 @@ impl<'a> ResponseToJudge<'a> {
         matches!(self.status, 400 | 401 | 403 | 429)
     }
 
-    fn judge_login_response(&self, collector: &mut RequirementCollector) {
+    /// Judges a successful login with a complete body: it gives a session token. Any other is not judged.
+    fn judge_login_gives_session(&self, collector: &mut RequirementCollector) {
         if self.has_success_status() && self.has_whole_body {
             let point = response_fields::judge_session_token(self.body.as_ref(), &self.target_info.session_pointer);
             collector.add_field_result("login.gives-session", point);
@@ -182,6 +183,8 @@ impl<'a> ResponseToJudge<'a> {
         }
     }
 
+    /// Judges the status and body of a redeem: 200 for an active token, 400 for another. Refusals that the request
+    /// may have caused are not judged.
     fn judge_redeem_response(&self, collector: &mut RequirementCollector) {
         match self.status {
             200 => {}
@@ -208,7 +211,7 @@ impl<'a> ResponseToJudge<'a> {
                 let received = self
                     .body
                     .as_ref()
-                    .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value(Some(b)));
+                    .map_or_else(|| "no JSON".to_owned(), |b| response_fields::describe_value_without_secrets(Some(b)));
                 collector.add_field_result("redeem.active-200", FieldResult::new("", false, "a JSON object", received));
             }
             return;
@@ -224,6 +227,7 @@ impl<'a> ResponseToJudge<'a> {
         }
     }
 
+    /// Judges the fields of a status report by its `completion_status`.
     fn judge_status_report(&self, collector: &mut RequirementCollector, progress: &Map<String, Value>) {
         let sent = self.exchange.body.as_deref().unwrap_or_default();
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
@@ -291,7 +295,7 @@ impl<'a> ResponseToJudge<'a> {
             }
         }
         if let Some(allowed) = self.response_header("access-control-allow-origin") {
-            collector.add_field_result("http.cors", response_fields::judge_cors(&allowed));
+            collector.add_field_result("http.cors", response_fields::judge_cors_denies_other_sites(&allowed));
         }
         if self.status >= 400 {
             collector.add_field_result(

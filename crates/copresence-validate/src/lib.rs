@@ -30,7 +30,7 @@ pub use phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, Sca
 pub use report::Report;
 pub use requirement::Level;
 pub use run::{CheckRun, RunError, RunEvent};
-pub use run_plan::RunPlan;
+pub use run_plan::ActPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
 

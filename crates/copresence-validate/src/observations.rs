@@ -161,8 +161,8 @@ impl Step {
         (!lines.is_empty()).then(|| lines.join(", "))
     }
 
-    /// What was received, without values that may be secret.
-    pub fn describe_response(&self) -> String {
+    /// The status of the response, or why there was none. Without the body.
+    pub fn describe_status_or_no_response(&self) -> String {
         match (&self.reply, &self.exchange.error) {
             (Some(reply), _) => format!("status {}", reply.status),
             (None, Some(why)) => format!("no response ({why})"),
@@ -201,9 +201,10 @@ impl Step {
     }
 }
 
-/// A file of the delivery that the visit act downloaded.
+/// A file of the delivery: its type, and the result of inspecting it if the download succeeded. The bytes are not
+/// kept.
 #[derive(Debug, Clone)]
-pub struct DownloadedFile {
+pub struct DeliveredFileInspection {
     /// `export_type` as the backend sent it.
     pub export_type: String,
     /// Result of inspecting the bytes; `None` if the download failed.
@@ -250,7 +251,7 @@ pub struct Observations {
     /// Outcome of each act.
     pub act_outcomes: BTreeMap<Act, ActOutcome>,
     /// The files of the visit act's delivery.
-    pub files: Vec<DownloadedFile>,
+    pub files: Vec<DeliveredFileInspection>,
     /// Secrets that no response may repeat.
     pub known_secrets: Vec<KnownSecret>,
     /// Redeem counts of a relay's upstream.
@@ -272,7 +273,8 @@ impl Observations {
         self.steps_with_role(role).next()
     }
 
-    /// Every redeem of a token that was active when it was sent, including the one that delivered URLs.
+    /// The redeems of unscanned or polled tokens, by the purpose of the step, including the one that delivered
+    /// URLs. Without concurrent redeems and those that count or lose responses at a relay.
     pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &Step> {
         use StepRole::{Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh};
         let is_active = |step: &&Step| {

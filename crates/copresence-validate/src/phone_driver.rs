@@ -49,6 +49,7 @@ impl StopSignal {
         *self.0.borrow()
     }
 
+    /// Resolves when a stop is requested; at once if it already was.
     pub(crate) async fn wait_for_stop(&self) {
         // Cannot fail: `self` keeps the sender alive.
         drop(self.0.subscribe().wait_for(|set| *set).await);

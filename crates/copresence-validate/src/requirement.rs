@@ -67,7 +67,7 @@ pub fn all_requirements() -> &'static [Requirement] {
 }
 
 /// Returns the level of a check: that of the strictest requirement that it covers.
-pub fn level_of_check(check: &str) -> Level {
+pub fn strictest_level_of_check(check: &str) -> Level {
     let covered = all_requirements().iter().filter(|row| row.checks.iter().any(|id| id == check));
     covered.map(|row| row.level).min().unwrap_or(Level::Should)
 }
@@ -108,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_check_has_the_level_of_its_strictest_requirement() {
-        assert_eq!(level_of_check("generate.succeeds"), Level::Must);
-        assert_eq!(level_of_check("http.cors"), Level::Should);
+        assert_eq!(strictest_level_of_check("generate.succeeds"), Level::Must);
+        assert_eq!(strictest_level_of_check("http.cors"), Level::Should);
         assert_eq!(requirement_ids_of_check("http.cors"), ["SAFE-4"]);
     }
 }

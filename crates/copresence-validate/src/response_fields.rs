@@ -41,7 +41,7 @@ pub(crate) fn parse_integer(value: &Value) -> Option<i64> {
 }
 
 /// Describes a JSON value without disclosing secrets: numbers, booleans and short words verbatim, else only the type.
-pub(crate) fn describe_value(value: Option<&Value>) -> String {
+pub(crate) fn describe_value_without_secrets(value: Option<&Value>) -> String {
     match value {
         None => "nothing".to_owned(),
         Some(Value::Number(number)) => number.to_string(),
@@ -87,7 +87,7 @@ pub(crate) fn judge_hsts(sent: Option<&str>) -> FieldResult {
 pub(crate) const STRANGER_ORIGIN: &str = "https://stranger.invalid";
 
 /// Judges `Access-Control-Allow-Origin`: neither `*` nor [`STRANGER_ORIGIN`].
-pub(crate) fn judge_cors(allowed: &str) -> FieldResult {
+pub(crate) fn judge_cors_denies_other_sites(allowed: &str) -> FieldResult {
     let open = allowed.contains('*') || allowed.contains(STRANGER_ORIGIN);
     let received = "Access-Control-Allow-Origin for any site";
     FieldResult::new("access-control-allow-origin", !open, "no access for another site's page", received)
@@ -144,7 +144,7 @@ pub(crate) fn judge_export_token(body: Option<&Value>, pointer: &str) -> FieldRe
         .is_some_and(|token| !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic()));
     let received = match token {
         Some(token) if token.is_string() => "a string that is empty or not valid in a header".to_owned(),
-        other => describe_value(other),
+        other => describe_value_without_secrets(other),
     };
     FieldResult::new(pointer, good, format!("a string of visible ASCII at {pointer}"), received)
 }
@@ -159,14 +159,19 @@ pub(crate) fn is_token_ending_body(body: &Value) -> bool {
 pub(crate) fn judge_ready_flag(body: &Value, ready: bool) -> FieldResult {
     let flag = body.get("avatar_ready");
     let expected = format!("`avatar_ready`: {ready}");
-    FieldResult::new("/avatar_ready", flag == Some(&Value::Bool(ready)), expected, describe_value(flag))
+    FieldResult::new("/avatar_ready", flag == Some(&Value::Bool(ready)), expected, describe_value_without_secrets(flag))
 }
 
 /// Judges `payload_incomplete` while the avatar is not ready: an object.
 pub(crate) fn judge_status_report_present(body: &Value) -> FieldResult {
     let report = body.get("payload_incomplete");
     let good = report.is_some_and(Value::is_object);
-    FieldResult::new("/payload_incomplete", good, "the object `payload_incomplete`", describe_value(report))
+    FieldResult::new(
+        "/payload_incomplete",
+        good,
+        "the object `payload_incomplete`",
+        describe_value_without_secrets(report),
+    )
 }
 
 /// Judges `payload_incomplete` beside the URLs: absent or null.
@@ -184,7 +189,7 @@ fn judge_numeric_report_field(
 ) -> FieldResult {
     let value = progress.get(field);
     let good = good(value.and_then(parse_integer));
-    FieldResult::new(format!("/payload_incomplete/{field}"), good, expected, describe_value(value))
+    FieldResult::new(format!("/payload_incomplete/{field}"), good, expected, describe_value_without_secrets(value))
 }
 
 /// Judges `completion_status`: one of the four words of the specification.
@@ -194,7 +199,7 @@ pub(crate) fn judge_completion_status(progress: &Map<String, Value>) -> FieldRes
         .and_then(Value::as_str)
         .is_some_and(|word| !matches!(CompletionStatus::from(word), CompletionStatus::Other(_)));
     let expected = "no_associated_avatar, in_queue, processing or failed";
-    FieldResult::new("/payload_incomplete/completion_status", known, expected, describe_value(status))
+    FieldResult::new("/payload_incomplete/completion_status", known, expected, describe_value_without_secrets(status))
 }
 
 /// Judges `completion_progress` of an associated avatar: an integer, 0..=100.
@@ -232,7 +237,12 @@ pub(crate) fn judge_download_urls(body: &Value) -> Vec<FieldResult> {
         let url = entry.get("download_URL");
         let good = url.and_then(Value::as_str).is_some_and(|url| DownloadUrl::new(url).is_some());
         let expected = format!("`payload_complete[{index}].download_URL`: an absolute http(s) URL");
-        FieldResult::new(format!("/payload_complete/{index}/download_URL"), good, expected, describe_value(url))
+        FieldResult::new(
+            format!("/payload_complete/{index}/download_URL"),
+            good,
+            expected,
+            describe_value_without_secrets(url),
+        )
     }));
     all
 }
@@ -243,7 +253,12 @@ pub(crate) fn judge_export_types_not_blank(body: &Value) -> Vec<FieldResult> {
         let kind = entry.get("export_type");
         let good = kind.and_then(Value::as_str).is_some_and(|kind| !kind.trim().is_empty());
         let expected = format!("`payload_complete[{index}].export_type`: a string");
-        FieldResult::new(format!("/payload_complete/{index}/export_type"), good, expected, describe_value(kind))
+        FieldResult::new(
+            format!("/payload_complete/{index}/export_type"),
+            good,
+            expected,
+            describe_value_without_secrets(kind),
+        )
     };
     payload_complete_entries(body).iter().enumerate().map(read).collect()
 }
@@ -255,7 +270,12 @@ pub(crate) fn judge_export_type_is_extension(body: &Value) -> Vec<FieldResult> {
         let word = extension_for_export_type(kind);
         let good = !word.is_empty() && word.len() <= 8 && word.chars().all(|c| c.is_ascii_alphanumeric());
         let at = format!("/payload_complete/{index}/export_type");
-        Some(FieldResult::new(at, good, "a file extension, as in glb", describe_value(Some(&Value::from(kind)))))
+        Some(FieldResult::new(
+            at,
+            good,
+            "a file extension, as in glb",
+            describe_value_without_secrets(Some(&Value::from(kind))),
+        ))
     };
     payload_complete_entries(body).iter().enumerate().filter_map(read).collect()
 }
@@ -266,8 +286,8 @@ mod tests {
 
     #[test]
     fn described_values_disclose_no_secret() {
-        assert_eq!(describe_value(Some(&Value::from("in_queue"))), "\"in_queue\"");
-        assert_eq!(describe_value(Some(&Value::from("https://files.test/secret"))), "a string");
+        assert_eq!(describe_value_without_secrets(Some(&Value::from("in_queue"))), "\"in_queue\"");
+        assert_eq!(describe_value_without_secrets(Some(&Value::from("https://files.test/secret"))), "a string");
         assert_eq!(parse_integer(&serde_json::json!(42.0)), Some(42));
         assert_eq!(parse_integer(&serde_json::json!(42.5)), None);
         assert_eq!(parse_integer(&serde_json::json!("42")), None);

@@ -5,9 +5,9 @@ use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
 use crate::phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal};
 use crate::report::{Report, html, junit};
-use crate::requirement::{Level, level_of_check, requirement_ids_of_check};
+use crate::requirement::{Level, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::{CheckRun, RunError, RunEvent};
-use crate::run_plan::RunPlan;
+use crate::run_plan::ActPlanWithCosts;
 use crate::sandbox_control::SandboxControl;
 use crate::target::{CheckTarget, RunOptions};
 use futures_util::future::BoxFuture;
@@ -86,9 +86,9 @@ pub enum PhoneMode {
     Sandbox(SandboxControl),
 }
 
-/// The documents of a finished run.
+/// The report of a finished run and its HTTP Archive, before they are written to files.
 #[derive(Debug, Clone)]
-pub struct ReportBundle {
+pub struct ReportWithHar {
     /// The report.
     pub report: Report,
     /// Every exchange as an HTTP Archive.
@@ -109,7 +109,7 @@ pub struct RunController(Arc<ControllerState>);
 struct ControllerState {
     snapshots: watch::Sender<RunSnapshot>,
     active_run: Mutex<Option<Arc<RunSignals>>>,
-    last_bundle: Mutex<Option<ReportBundle>>,
+    last_bundle: Mutex<Option<ReportWithHar>>,
 }
 
 /// Signals to the run in progress.
@@ -134,7 +134,7 @@ impl RunSnapshot {
         let check = |check: &&'static Check| CheckSnapshot {
             check_id: check.id,
             title: check.title,
-            level: level_of_check(check.id),
+            level: strictest_level_of_check(check.id),
             verdict: None,
             findings: Vec::new(),
             remedy: check.remedy,
@@ -176,16 +176,15 @@ impl RunController {
     }
 
     /// Plans a run. Sends no request.
-    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> RunPlan {
-        RunPlan::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
+    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> ActPlanWithCosts {
+        ActPlanWithCosts::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
     }
 
-    /// Starts a run. The returned future executes it. If the future is dropped early, the run counts as stopped and
-    /// leaves no report.
+    /// Marks a run as active at once and discards the last report. The returned future executes the run.
     ///
     /// # Errors
     /// [`AlreadyRunning`] while another run is in progress.
-    pub fn create_run_future(
+    pub fn reserve_run_and_return_future(
         &self,
         target: CheckTarget,
         options: RunOptions,
@@ -204,7 +203,7 @@ impl RunController {
         Ok(async move {
             let controller = guard.0.clone();
             let phone = controller.phone_driver_from_mode(player, running.clone());
-            controller.execute_run(&target, &options, &phone, &running).await;
+            controller.run_checks_updating_snapshots(&target, &options, &phone, &running).await;
         })
     }
 
@@ -225,7 +224,7 @@ impl RunController {
     }
 
     /// The documents of the last run, once it has ended.
-    pub fn last_report_bundle(&self) -> Option<ReportBundle> {
+    pub fn last_report_with_har(&self) -> Option<ReportWithHar> {
         lock_ignoring_poison(&self.0.last_bundle).clone()
     }
 
@@ -240,8 +239,14 @@ impl RunController {
     }
 
     /// Plans and runs the acts, keeps the report documents, and publishes each change as a snapshot.
-    async fn execute_run(&self, target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver, running: &RunSignals) {
-        let plan = RunPlan::new(target, options, phone);
+    async fn run_checks_updating_snapshots(
+        &self,
+        target: &CheckTarget,
+        options: &RunOptions,
+        phone: &PhoneDriver,
+        running: &RunSignals,
+    ) {
+        let plan = ActPlanWithCosts::new(target, options, phone);
         self.update_snapshot(|view| view.notes.extend(plan.describe_plan()));
         let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));
         let began = Timestamp::now();
@@ -258,7 +263,7 @@ impl RunController {
             None => RunState::Ended { passed: report.exit == 0 },
         };
         let summary = report.summary();
-        *lock_ignoring_poison(&self.0.last_bundle) = Some(ReportBundle { har: ended.to_har(), report });
+        *lock_ignoring_poison(&self.0.last_bundle) = Some(ReportWithHar { har: ended.to_har(), report });
         self.update_snapshot(|view| {
             view.state = new_state;
             view.summary = Some(summary);
@@ -285,7 +290,7 @@ impl Drop for RunGuard {
     }
 }
 
-impl ReportBundle {
+impl ReportWithHar {
     /// Renders the documents: the name and the text of each file.
     ///
     /// # Errors

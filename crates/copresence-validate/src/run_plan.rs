@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// What a run will do and cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunPlan {
+pub struct ActPlanWithCosts {
     /// Number of Export Tokens that the run will generate.
     pub tokens: u32,
     /// Number of avatars that the run will consume.
@@ -23,7 +23,7 @@ pub struct RunPlan {
     pub is_free: bool,
 }
 
-impl RunPlan {
+impl ActPlanWithCosts {
     /// Plans a run. Sends no request.
     pub fn new(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> Self {
         let info = target.target_traits();
@@ -36,9 +36,9 @@ impl RunPlan {
             is_free: phone.sandbox_control().is_some(),
         };
         for row in &ACTS {
-            let left_out = direct_omission_outcome(row, target, &info, options, phone)
+            let left_out = outcome_if_omitted_by_itself(row, target, &info, options, phone)
                 .or_else(|| plan.omitted_prerequisite_outcome(row))
-                .or_else(|| plan.over_budget_outcome(row, options));
+                .or_else(|| plan.outcome_if_over_token_limit(row, options));
             if let Some(state) = left_out {
                 plan.omitted.insert(row.act, state);
             } else {
@@ -104,7 +104,7 @@ impl RunPlan {
     }
 
     /// The outcome of an act that exceeds the token limit; `None` if it does not.
-    fn over_budget_outcome(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
+    fn outcome_if_over_token_limit(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
         (row.tokens > 0 && needed > most)
@@ -120,8 +120,9 @@ pub fn count_with_noun(count: u32, what: &str) -> String {
 /// Reason for omitting acts that send deliberately wrong requests.
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
 
-/// The reason for omitting an act, except its prerequisites and the token limit.
-fn direct_omission_outcome(
+/// The outcome of an act that is omitted for its own sake, not because of prerequisites or the token limit; `None`
+/// if it is not.
+fn outcome_if_omitted_by_itself(
     row: &ActSpec,
     target: &CheckTarget,
     info: &TargetTraits,

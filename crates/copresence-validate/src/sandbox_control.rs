@@ -26,7 +26,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub async fn find_sandbox(base: Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
+    pub async fn detect_sandbox_at_url(base: Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         let prober = Arc::new(Prober::new(Timeouts::default(), base.scheme() == "https")?);
         let tester = Self { base_url: base, operator_key: operator, prober };
         let scenarios = tester.send_request(Method::GET, &["scenarios"], None).await.ok();
@@ -40,11 +40,11 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the HTTP client cannot be set up.
-    pub async fn find_controllable_sandbox(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
+    pub async fn detect_controllable_sandbox(base: &Url, operator: Option<ApiKey>) -> Result<Option<Self>, SetupError> {
         if !is_loopback_url(base) && operator.is_none() {
             return Ok(None);
         }
-        Self::find_sandbox(base.clone(), operator).await
+        Self::detect_sandbox_at_url(base.clone(), operator).await
     }
 
     /// Associates a new avatar with the token, as a phone does after the scan.
@@ -80,7 +80,7 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the sandbox does not respond, or reports no positive speed.
-    pub async fn clock_speed(&self) -> Result<f64, String> {
+    pub async fn fetch_clock_speed(&self) -> Result<f64, String> {
         let state = self.send_request(Method::GET, &["state"], None).await?;
         let speed = state.get("clock").and_then(|clock| clock.get("speed")?.as_f64());
         speed
@@ -103,16 +103,16 @@ impl SandboxControl {
     ///
     /// # Errors
     /// If the sandbox does not respond, or does not know the token.
-    pub async fn redeem_count(&self, token: &str) -> Result<u64, String> {
+    pub async fn fetch_redeem_count(&self, token: &str) -> Result<u64, String> {
         let row = self.fetch_token_record(token).await?;
         row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
-    /// Makes the sandbox reset the next redeem's connection after it has spent the token.
+    /// Replaces the sandbox's faults by one: the next redeem spends its token and resets the connection.
     ///
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
-    pub async fn drop_next_response(&self) -> Result<(), String> {
+    pub async fn drop_next_redeem_response(&self) -> Result<(), String> {
         let fault = json!([{ "on": "redeem", "nth": [1], "do": "reset_after_spending" }]);
         self.send_request(Method::PUT, &["faults"], Some(fault)).await.map(drop)
     }

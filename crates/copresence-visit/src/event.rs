@@ -66,7 +66,7 @@ pub struct PartialDelivery {
     pub delivery: Delivery,
 }
 
-/// The request for an Export Token.
+/// What is needed to issue a token and to show it: the link's template and the token's lifetime, if it is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenRequest {
     /// Template of the link in the QR code.
@@ -166,7 +166,7 @@ impl VisitStepFailureKind {
     }
 
     /// Whether a request for a token with this failure may have issued one that was not received.
-    pub fn may_hide_token(self) -> bool {
+    pub fn may_have_issued_unreceived_token(self) -> bool {
         matches!(self, Self::Unanswered | Self::BackendFailing)
     }
 }

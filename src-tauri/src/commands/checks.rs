@@ -24,7 +24,7 @@ pub(crate) async fn follow_checks(
     following: State<'_, ChecksSubscription>,
     channel: Channel<ChecksView>,
 ) -> Result<(), Problem> {
-    let until = following.0.replace_subscription(&pin_lock, *clock)?;
+    let until = following.0.replace_subscription_if_unlocked(&pin_lock, *clock)?;
     let (checks, kiosk) = (checks.inner().clone(), kiosk.inner().clone());
     tokio::spawn(async move {
         checks.stream_check_views(&kiosk, until, |view| channel.send(view).is_ok()).await;
@@ -41,7 +41,7 @@ pub(crate) async fn plan_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<ChecksPlan, Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn start_checks(
     checks: State<'_, CheckRunner>,
     ask: ChecksRequest,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn stop_checks(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.stop_run();
     Ok(())
 }
@@ -77,7 +77,7 @@ pub(crate) async fn skip_check(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<(), Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.skip_waiting_check();
     Ok(())
 }
@@ -90,7 +90,7 @@ pub(crate) async fn save_report(
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let (checks, data_store) = (checks.inner().clone(), kiosk.data_store().clone());
     super::save_off_thread(move || checks.save_report(&data_store)).await
 }

@@ -20,12 +20,12 @@ impl ReplaceableSubscription {
     ///
     /// # Errors
     /// `panel_locked` if the panel is locked.
-    pub(crate) fn replace_subscription(
+    pub(crate) fn replace_subscription_if_unlocked(
         &self,
         pin_lock: &PinLock,
         clock: Clock,
     ) -> Result<impl Future<Output = ()> + Send + 'static, Problem> {
-        pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+        pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
         let replaced = {
             let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             current.cancel();

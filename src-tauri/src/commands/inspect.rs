@@ -25,7 +25,7 @@ pub(crate) async fn subscribe_to_inspector(
     visit: Option<String>,
     channel: Channel<InspectorView>,
 ) -> Result<(), Problem> {
-    let until = inspecting.0.replace_subscription(&pin_lock, *clock)?;
+    let until = inspecting.0.replace_subscription_if_unlocked(&pin_lock, *clock)?;
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
@@ -43,7 +43,7 @@ pub(crate) async fn save_har(
     clock: State<'_, Clock>,
     visit: String,
 ) -> Result<String, Problem> {
-    pin_lock.require_unlocked(clock.millis_since_clock_creation())?;
+    pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let kiosk = kiosk.inner().clone();
     super::save_off_thread(move || kiosk.inspector().save_har(kiosk.data_store(), &visit)).await
 }

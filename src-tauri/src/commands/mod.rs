@@ -79,8 +79,8 @@ async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send 
     Ok(copresence_engine::display_path(&saved))
 }
 
-/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Locks the panel: the page
-/// was reloaded.
+/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Also locks the panel,
+/// because the page was reloaded.
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
@@ -111,40 +111,42 @@ async fn subscribe(
 
 #[tauri::command]
 async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 /// The visitor agrees to the consent text `to`.
 #[tauri::command]
 async fn agree(kiosk: State<'_, Kiosk>, to: String, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::Agree { to: &to }, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 /// Leaves the shown visit, as `again` does.
 #[tauri::command]
 async fn cancel_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 /// Asks for a new Export Token in place of the one that is shown.
 #[tauri::command]
 async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
+/// Takes the visit off the screen and shows the attract screen; if visits are kept for 0 hours, the visit is
+/// deleted once it has ended.
 #[tauri::command]
 async fn return_to_attract(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::Again, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::Again, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
 #[tauri::command]
 async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
-    kiosk.run_visitor_command(VisitorCommand::Forget, &ExpectedScreen { visit, revision });
+    kiosk.run_command_if_still_current(VisitorCommand::Forget, &ExpectedScreen { visit, revision });
     Ok(())
 }
 

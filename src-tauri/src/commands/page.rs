@@ -3,7 +3,7 @@
 use crate::window::PageWatchdog;
 use tauri::State;
 
-/// A heartbeat. A page that sends none for too long is reloaded.
+/// Records a heartbeat of the page; a page that sends none for too long is reloaded.
 #[tauri::command]
 pub(super) async fn receive_heartbeat(heart: State<'_, PageWatchdog>, hidden: bool) -> Result<(), ()> {
     heart.record_heartbeat(hidden);

@@ -43,8 +43,8 @@ pub(crate) async fn read_panel<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
-    panel.panel_view(window::list_monitors(&app)).await
+    panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
+    panel.load_panel_view(window::list_monitors(&app)).await
 }
 
 /// Runs an action; returns the panel after it.
@@ -55,14 +55,14 @@ pub(crate) async fn panel_act<R: Runtime>(
     clock: State<'_, Clock>,
     act: PanelAction,
 ) -> Result<PanelView, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
+    panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     match panel.run_action(act, clock.millis_since_clock_creation()).await? {
         HostFollowUp::ShowPanel => {}
         HostFollowUp::UpdateWindow => window::apply_window_mode(&app, &panel)
             .map_err(|error| problem_for_code("display_failed", Some(&error.to_string())))?,
         HostFollowUp::Quit => app.exit(0),
     }
-    panel.panel_view(window::list_monitors(&app)).await
+    panel.load_panel_view(window::list_monitors(&app)).await
 }
 
 /// Checks everything that the booth depends on.
@@ -72,7 +72,7 @@ pub(crate) async fn panel_health<R: Runtime>(
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
 ) -> Result<Vec<HealthView>, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
+    panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let mut views = panel.check_booth_health().await;
     let display = display_and_webview_health(&app, panel.display_settings().monitor.as_deref());
     views.extend(display.map(HealthView::from));
@@ -82,8 +82,8 @@ pub(crate) async fn panel_health<R: Runtime>(
 /// The past visits, the newest first.
 #[tauri::command]
 pub(crate) async fn panel_history(panel: State<'_, Panel>, clock: State<'_, Clock>) -> Result<Vec<PastVisit>, Problem> {
-    panel.pin_lock().require_unlocked(clock.millis_since_clock_creation())?;
-    panel.past_visits().await
+    panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
+    panel.load_visit_history().await
 }
 
 /// Health of the monitor and of the web view, which only a program with a window can check.

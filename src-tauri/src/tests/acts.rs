@@ -41,7 +41,7 @@ async fn a_profile_without_credentials_closes_the_booth_until_they_are_set() {
     let unset = ["api-key", "session-token", "username", "password"].map(|slot| (slot, false));
     assert_eq!(slots, unset);
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"));
-    booth.kiosk.start_visit();
+    booth.kiosk.start_visit_or_show_consent();
     assert_eq!(booth.kiosk.current_snapshot().screen, copresence_booth::view::Screen::Attract, "no visit begins");
 
     booth.act_and_view(set_credential("api-key", "planted-api-key-3f")).await;
@@ -213,7 +213,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     let seen = booth.kiosk.current_snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
     assert_eq!(seen.attract_text, display.attract_text);
-    booth.kiosk.start_visit();
+    booth.kiosk.start_visit_or_show_consent();
     let consent = copresence_booth::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.current_snapshot().screen, consent);
     booth.kiosk.leave_visit();
@@ -275,7 +275,7 @@ async fn a_logo_is_validated_and_can_be_removed() {
     assert!(booth.act_and_view(PanelAction::SetLogo { png: text.clone() }).await.display.logo);
     let first = booth.kiosk.current_snapshot().booth.logo.expect("shown");
     assert!(first.starts_with("avatar://localhost/booth/logo.png?v="), "{first}");
-    assert_eq!(booth.panel.operator_logo(), Some(png));
+    assert_eq!(booth.panel.read_operator_logo(), Some(png));
     booth.act_and_view(PanelAction::SetLogo { png: base64_png(16, 16).1 }).await;
     assert_ne!(booth.kiosk.current_snapshot().booth.logo, Some(first), "another picture, another address");
     for wrong in ["", "****", "bm8gUE5H", &text[..text.len() / 2 / 4 * 4], &base64_png(5000, 1).1] {

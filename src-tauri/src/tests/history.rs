@@ -14,7 +14,7 @@ fn count_avatar_folders(booth: &Booth) -> usize {
 async fn portraits_of_past_visits_need_an_unlocked_panel() {
     let booth = Booth::new();
     let visit = booth.complete_visit().await;
-    let past = booth.panel.past_visits().await.expect("read");
+    let past = booth.panel.load_visit_history().await.expect("read");
     assert_eq!(past.len(), 1);
     let one = &past[0];
     assert_eq!((one.visit.as_str(), one.ended.as_deref(), one.live), (visit.as_str(), Some("saved"), false));

@@ -118,7 +118,7 @@ async fn a_run_can_be_stopped_and_missing_credentials_are_reported_first() {
     // Slow enough to be stopped before its end.
     set_real_time(&booth);
     let slow = r#"[{"on":"redeem","do":{"delay":{"median_ms":500,"sigma":0.0}}}]"#;
-    booth.sandbox().set_faults(faults::parse_faults(slow.as_bytes()).expect("a list")).expect("faults");
+    booth.sandbox().set_faults(faults::parse_and_check_faults(slow.as_bytes()).expect("a list")).expect("faults");
     let ask = json!({"ask": {"most_tokens": 10, "wrong_requests": true, "with_phone": true, "despite_visits": false}});
     call_command(&window, "start_checks", ask.clone()).await.expect("begun");
     assert_eq!(call_command(&window, "start_checks", ask).await.expect_err("one")["code"], "checks_running");
@@ -149,7 +149,7 @@ async fn the_inspector_judges_exchanges_by_the_requirements() {
     let booth = Booth::new();
     set_real_time(&booth);
     let wrong = r#"[{"on":"redeem","do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}}]"#;
-    booth.sandbox().set_faults(faults::parse_faults(wrong.as_bytes()).expect("a list")).expect("faults");
+    booth.sandbox().set_faults(faults::parse_and_check_faults(wrong.as_bytes()).expect("a list")).expect("faults");
     booth.show_code().await;
     let judged = async {
         while !booth

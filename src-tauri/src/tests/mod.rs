@@ -46,7 +46,7 @@ impl Booth {
     /// Starts the booth in an existing folder. Needs a tokio runtime.
     pub(crate) fn at(root: Arc<tempfile::TempDir>, credential_store: CredentialStore) -> Self {
         copresence_engine::install_crypto_provider();
-        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
         let simulator = Arc::new(EmbeddedSandbox::sandbox_with_settings(settings));
         let sources = BackendSources {
@@ -104,7 +104,7 @@ impl Booth {
     }
 
     pub(crate) async fn panel_view(&self) -> PanelView {
-        self.panel.panel_view(Vec::new()).await.expect("a view")
+        self.panel.load_panel_view(Vec::new()).await.expect("a view")
     }
 
     /// Kiosk mode, after comparing it with the snapshot's.
@@ -126,7 +126,7 @@ impl Booth {
 
     /// Starts a visit. Returns its id and the token in its link.
     pub(crate) async fn show_code(&self) -> (String, String) {
-        self.kiosk.start_visit();
+        self.kiosk.start_visit_or_show_consent();
         let snapshot = self.wait_for_snapshot(|snapshot| matches!(snapshot.screen, Screen::Invite { .. })).await;
         let Screen::Invite { visit, link, .. } = snapshot.screen else { unreachable!("waited for") };
         let (_, token) = link.split_once("exportToken=").expect("a token in the link");

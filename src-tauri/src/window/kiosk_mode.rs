@@ -93,7 +93,7 @@ pub(super) fn follow_monitor_changes<R: Runtime>(window: &WebviewWindow<R>) -> t
 
 /// Refuses to close the window in kiosk mode, for example by Alt+F4 or a task bar. *Quit* in the panel and signals of
 /// the service manager end the program without this event.
-pub(crate) fn refuse_window_close<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
+pub(crate) fn refuse_close_in_kiosk_mode<R: Runtime>(window: &Window<R>, event: &WindowEvent) {
     if window.label() != KIOSK_WINDOW {
         return;
     }

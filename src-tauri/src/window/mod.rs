@@ -6,7 +6,7 @@ mod page;
 mod page_watchdog;
 mod watchdog_state;
 
-pub(crate) use kiosk_mode::{KioskWindowState, apply_window_mode, refuse_window_close};
+pub(crate) use kiosk_mode::{KioskWindowState, apply_window_mode, refuse_close_in_kiosk_mode};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
 
@@ -37,14 +37,14 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
         .on_navigation(move |to| {
             let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
             let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
-            may || log_refused_request("go to", to)
+            may || log_refusal_and_return_false("go to", to)
         })
         .on_new_window(|to, _| {
-            log_refused_request("open a window at", &to);
+            log_refusal_and_return_false("open a window at", &to);
             NewWindowResponse::Deny
         })
         .on_download(|_, event| match event {
-            DownloadEvent::Requested { url, .. } => log_refused_request("save what is at", &url),
+            DownloadEvent::Requested { url, .. } => log_refusal_and_return_false("save what is at", &url),
             _ => false,
         })
         .on_permission_request(|_, what| {
@@ -62,7 +62,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
 
 /// Logs a request that was refused, and returns false. Omits the path and the query of the URL, which can contain a
 /// token.
-fn log_refused_request(what: &str, to: &url::Url) -> bool {
+fn log_refusal_and_return_false(what: &str, to: &url::Url) -> bool {
     tracing::info!(scheme = to.scheme(), host = to.host_str(), "refused: the page wanted to {what} an address");
     false
 }

@@ -49,7 +49,7 @@ impl PageWatchdog {
         tauri::async_runtime::spawn(async move {
             loop {
                 _ = tokio::time::timeout(CHECK_INTERVAL, heart.0.wake.notified()).await;
-                if let Err(error) = heart.recover_page(&window, &home) {
+                if let Err(error) = heart.recover_page_if_due(&window, &home) {
                     // The window was closed, and the program ends.
                     tracing::debug!(%error, "the page watchdog has ended");
                     break;
@@ -76,7 +76,7 @@ impl PageWatchdog {
 
     /// Reloads the page or ends its process if the watchdog asks for it, and shows the fallback text after it has
     /// given up.
-    fn recover_page<R: Runtime>(&self, window: &WebviewWindow<R>, home: &url::Url) -> tauri::Result<()> {
+    fn recover_page_if_due<R: Runtime>(&self, window: &WebviewWindow<R>, home: &url::Url) -> tauri::Result<()> {
         let now = self.time_since_start();
         let (act, given_up) = match self.lock_watchdog_state().as_mut() {
             Some(pulse) => (pulse.next_action(now), pulse.shows_fallback()),

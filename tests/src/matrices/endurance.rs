@@ -64,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let settings = Settings { seed: options.seed, speed: SPEED, ..Settings::default() };
     let sandbox_home = SandboxHome::start(&program, runtime.handle(), settings)?;
     let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
-    sandbox.set_faults(copresence_sandbox::faults::parse_faults(FAULTS.as_bytes())?)?;
+    sandbox.set_faults(copresence_sandbox::faults::parse_and_check_faults(FAULTS.as_bytes())?)?;
     sandbox.add_request_watcher(|sandbox, line| {
         if line.path == "/redeemExportToken" {
             associate_avatars(sandbox);

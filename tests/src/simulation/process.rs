@@ -8,7 +8,7 @@ use crate::truth::World;
 use copresence_client::{ApiClient, Backend, Credentials, NoRecorder, Timeouts};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
-use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits, recover_due_visits};
+use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits, recover_visits_within_redeem_limit};
 use copresence_engine::runner::{
     DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit,
 };
@@ -76,7 +76,7 @@ impl Folder {
 
     /// Opens the data folder as a process does.
     pub(crate) fn open(&self, end: ProcessEnd) -> Result<DataStore, StoreError> {
-        let data = DataDir::open_data_dir(&self.data())?;
+        let data = DataDir::open_or_create_data_dir(&self.data())?;
         let journal = data.open_simulated_journal(end)?;
         Ok(DataStore { data: Arc::new(data), journal })
     }
@@ -92,8 +92,8 @@ pub(crate) async fn run_process(
 ) -> Result<bool, StoreError> {
     world.lock().note(|| format!("p{process} starts: {errand:?}, crash {crash:?}"));
     let end = match crash {
-        Some(Crash::AtJournalRequest(number)) => ProcessEnd::before_journal_request(number),
-        _ => ProcessEnd::never(),
+        Some(Crash::AtJournalRequest(number)) => ProcessEnd::planned_before_journal_request(number),
+        _ => ProcessEnd::only_by_end_now(),
     };
     let data_store = folder.open(end.clone())?;
     if process > 1 {
@@ -164,10 +164,10 @@ async fn run_errand(
     let api = simulated_client().with_simulated_network(Arc::new(network));
     let event_sink = event_sink(world.clone(), folder.avatars());
     let clock = Clock::default();
-    let context = data_store.visit_context(api, clock, event_sink);
+    let context = data_store.context_with_default_recovery_limits(api, clock, event_sink);
     let find_context = |_: &UnfinishedVisit| -> Result<VisitContext, String> { Ok(context.clone()) };
     if errand.recovers_due {
-        let recovered = recover_due_visits(&data_store, clock, &find_context, &|_| false).await;
+        let recovered = recover_visits_within_redeem_limit(&data_store, clock, &find_context, &|_| false).await;
         note_recovered(&world, process, &recovered);
     }
     if errand.recovers_all {

@@ -153,7 +153,7 @@ impl Backend {
 
     /// Replaces the faults. `list` is JSON as for `copresence sandbox --faults`.
     pub fn set_faults(&self, list: &str) -> Result<(), HarnessError> {
-        Ok(self.server.sandbox().set_faults(faults::parse_faults(list.as_bytes())?)?)
+        Ok(self.server.sandbox().set_faults(faults::parse_and_check_faults(list.as_bytes())?)?)
     }
 
     /// Removes all faults.

@@ -17,7 +17,7 @@ export interface FocusRecoveryOptions {
  * An attachment that moves the focus to the primary action when it is lost: when the focused element is removed or
  * disabled, or after a click beside every control. WebKit reports the removal by no event, hence the observer.
  */
-export function recoverLostFocus({
+export function createFocusRecoveryAttachment({
   isPaused = () => false,
   wrapsTab = false,
 }: FocusRecoveryOptions = {}): (root: HTMLElement) => () => void {

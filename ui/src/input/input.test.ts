@@ -8,7 +8,7 @@ import {
   StickMovementDetector,
   watchGamepads,
 } from './gamepad';
-import { moveFocus, nearestRectInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
+import { moveFocus, nearestRectIndexInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
@@ -16,22 +16,22 @@ describe('the nearest element in a direction', () => {
   const from = box(100, 100);
   it('lies in that direction', () => {
     const others = [box(300, 100), box(100, 300), box(-200, 100), box(100, -100)];
-    expect(nearestRectInDirection(from, others, 'right')).toBe(0);
-    expect(nearestRectInDirection(from, others, 'down')).toBe(1);
-    expect(nearestRectInDirection(from, others, 'left')).toBe(2);
-    expect(nearestRectInDirection(from, others, 'up')).toBe(3);
+    expect(nearestRectIndexInDirection(from, others, 'right')).toBe(0);
+    expect(nearestRectIndexInDirection(from, others, 'down')).toBe(1);
+    expect(nearestRectIndexInDirection(from, others, 'left')).toBe(2);
+    expect(nearestRectIndexInDirection(from, others, 'up')).toBe(3);
   });
   it('prefers straight ahead', () =>
-    expect(nearestRectInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
+    expect(nearestRectIndexInDirection(from, [box(220, 220), box(380, 100)], 'right')).toBe(1));
   it('prefers the same row to a nearer element in another', () => {
     // A wrapped button is below the first one.
-    expect(nearestRectInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
-    expect(nearestRectInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
+    expect(nearestRectIndexInDirection(from, [box(104, 150), box(240, 100)], 'right')).toBe(1);
+    expect(nearestRectIndexInDirection(from, [box(104, 150), box(240, 100)], 'down')).toBe(0);
     // Without one in the same row, another row is used.
-    expect(nearestRectInDirection(from, [box(900, 600)], 'right')).toBe(0);
+    expect(nearestRectIndexInDirection(from, [box(900, 600)], 'right')).toBe(0);
   });
   it('is none when there is none', () =>
-    expect(nearestRectInDirection(from, [box(100, 300)], 'up')).toBe(-1));
+    expect(nearestRectIndexInDirection(from, [box(100, 300)], 'up')).toBe(-1));
 });
 
 describe('the focus', () => {

@@ -1,5 +1,5 @@
 // Native modal dialogs: the platform keeps the focus inside, makes the page behind inert, and closes them with Escape.
-import { focusPrimaryAction } from './spatial-focus';
+import { focusPrimaryActionOrFirst } from './spatial-focus';
 
 /**
  * Opens a `<dialog>` as a modal for as long as it is on the page. The focus goes to its primary action, and afterwards
@@ -8,7 +8,7 @@ import { focusPrimaryAction } from './spatial-focus';
 export function showAsModal(dialog: HTMLDialogElement): () => void {
   const opener = document.activeElement;
   dialog.showModal();
-  focusPrimaryAction(dialog);
+  focusPrimaryActionOrFirst(dialog);
   return () => {
     // The dialog has left the page already, and the top layer with it.
     if (opener instanceof HTMLElement && opener.isConnected) opener.focus({ preventScroll: true });

@@ -14,7 +14,7 @@ export interface ScreenRect {
  * The index of the nearest rectangle in a direction, or -1. Left and right prefer the same row over a nearer one
  * above or below.
  */
-export function nearestRectInDirection(
+export function nearestRectIndexInDirection(
   from: ScreenRect,
   others: readonly ScreenRect[],
   direction: Direction,
@@ -59,11 +59,11 @@ export function focusableElements(root: ParentNode): HTMLElement[] {
 export function moveFocus(root: ParentNode, direction: Direction): boolean {
   const all = focusableElements(root);
   const active = all.find((el) => el === document.activeElement);
-  if (!active) return focusPrimaryAction(root);
+  if (!active) return focusPrimaryActionOrFirst(root);
   const others = all.filter((el) => el !== active);
   const target =
     others[
-      nearestRectInDirection(
+      nearestRectIndexInDirection(
         focusMoveOrigin(active),
         others.map((el) => el.getBoundingClientRect()),
         direction,
@@ -87,8 +87,8 @@ export function scrollFocusedText(active: Element | null, direction: Direction):
   return true;
 }
 
-/** Focuses the primary action, else the first focusable element. */
-export function focusPrimaryAction(root: ParentNode): boolean {
+/** Focuses the primary action, else the first focusable element. Returns false when there is neither. */
+export function focusPrimaryActionOrFirst(root: ParentNode): boolean {
   const target = root.querySelector<HTMLElement>('[data-primary]') ?? focusableElements(root)[0];
   target?.focus({ preventScroll: true });
   return target !== undefined;
@@ -98,7 +98,7 @@ export function focusPrimaryAction(root: ParentNode): boolean {
 export function refocusIfLost(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
-  focusPrimaryAction(root);
+  focusPrimaryActionOrFirst(root);
 }
 
 /** From where a move starts. A text counts from the start of its lines, so that its first button is the nearest. */

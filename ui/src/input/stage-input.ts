@@ -4,7 +4,7 @@ import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
 import type { GamepadIntent, GamepadKind } from './gamepad';
 import { topmostDialogOrRoot } from './modal-dialog';
-import { type Direction, focusPrimaryAction, moveFocus, scrollFocusedText } from './spatial-focus';
+import { type Direction, focusPrimaryActionOrFirst, moveFocus, scrollFocusedText } from './spatial-focus';
 
 /** The actions that input triggers, and the state that they depend on. */
 export interface StageActions {
@@ -126,7 +126,7 @@ export class StageInput {
   #goBack(): void {
     const root = this.#actions.rootElement();
     if (!root) return;
-    if (document.activeElement?.matches('[data-turns]')) focusPrimaryAction(topmostDialogOrRoot(root));
+    if (document.activeElement?.matches('[data-turns]')) focusPrimaryActionOrFirst(topmostDialogOrRoot(root));
     else {
       const button = topmostDialogOrRoot(root).querySelector<HTMLElement>('[data-back]');
       if (button) button.click();
@@ -140,8 +140,8 @@ export class StageInput {
     const active = document.activeElement;
     const within = topmostDialogOrRoot(root);
     if (active instanceof HTMLElement && within.contains(active)) {
-      if (active.matches('[data-turns]')) focusPrimaryAction(within);
+      if (active.matches('[data-turns]')) focusPrimaryActionOrFirst(within);
       else active.click();
-    } else focusPrimaryAction(within);
+    } else focusPrimaryActionOrFirst(within);
   }
 }

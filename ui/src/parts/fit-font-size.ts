@@ -4,7 +4,7 @@
  * Sets the largest of `sizes` (in rem, descending) at which the column does not overflow, and updates it with the
  * window. Falls back to the smallest.
  */
-export function fitFontSize(sizes: readonly number[]): (element: HTMLElement) => () => void {
+export function createFontFittingAttachment(sizes: readonly number[]): (element: HTMLElement) => () => void {
   return (element) => {
     const column = element.closest<HTMLElement>('.words') ?? element;
     const fits = () =>

@@ -24,10 +24,10 @@ import {
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
 import { ResolutionGovernor } from './resolution-governor';
-import { acquireRenderer, releaseRendererForReuse } from './shared-renderer';
+import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
-import { uploadToGpu, waitForGpu } from './upload-to-gpu';
+import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
 
 /** An avatar that is being shown. */
 export interface AvatarStage {
@@ -59,13 +59,13 @@ export interface AvatarStageOptions {
  * Loads the GLB and shows it on a canvas in `place`. Resolves after the first frame. Rejects without WebGL, when the
  * file cannot be loaded or parsed, or when it contains nothing visible.
  */
-export async function openAvatarStage(
+export async function loadAndShowAvatarStage(
   place: HTMLElement,
   url: string,
   { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: AvatarStageOptions,
 ): Promise<AvatarStage> {
   // First, so that a missing WebGL is known before anything is loaded.
-  const renderer = acquireRenderer(spare, reducedMotion);
+  const renderer = takeIdleOrCreateRenderer(spare, reducedMotion);
   const canvas = renderer.domElement;
   place.append(canvas);
   const gone = new AbortController();
@@ -203,7 +203,7 @@ async function startAvatarScene(
   };
 
   try {
-    await uploadToGpu(renderer, scene, camera, signal);
+    await compileShadersAndUploadTextures(renderer, scene, camera, signal);
     // The shaders are compiled on the first draw. A tiny frame keeps other work out of that wait.
     resize();
     renderer.setPixelRatio(1);

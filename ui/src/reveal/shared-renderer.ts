@@ -8,7 +8,7 @@ let idleRenderer: WebGLRenderer | null = null;
  * An empty renderer on a canvas that is not on the page. Antialiasing is off when the machine renders in software
  * (`spare`), unless the avatar does not move (`still`). Throws without WebGL.
  */
-export function acquireRenderer(spare: boolean, still: boolean): WebGLRenderer {
+export function takeIdleOrCreateRenderer(spare: boolean, still: boolean): WebGLRenderer {
   const renderer = idleRenderer ?? createRenderer(spare, still);
   idleRenderer = null;
   if (!renderer.getContext().isContextLost()) return renderer;
@@ -20,7 +20,7 @@ export function acquireRenderer(spare: boolean, still: boolean): WebGLRenderer {
 /** Antialiasing nearly doubles the work of a software renderer; a still picture is worth it. */
 function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
   let context = createWebGlContext(still || !spare);
-  if (!still && isSoftwareRenderer(context)) {
+  if (!still && isAntialiasedSoftwareContext(context)) {
     context.getExtension('WEBGL_lose_context')?.loseContext();
     context = createWebGlContext(false);
   }
@@ -37,10 +37,10 @@ function createWebGlContext(antialias: boolean): WebGL2RenderingContext {
 }
 
 /**
- * Whether the context is rendered without a graphics card, by the renderer's name. Always false in WebKit, which
- * does not report the name.
+ * Whether an antialiased context is rendered without a graphics card, by the renderer's name. Always false without
+ * antialiasing, and in WebKit, which does not report the name.
  */
-function isSoftwareRenderer(context: WebGL2RenderingContext): boolean {
+function isAntialiasedSoftwareContext(context: WebGL2RenderingContext): boolean {
   const { UNMASKED_RENDERER_WEBGL: name } = context.getExtension('WEBGL_debug_renderer_info') ?? {};
   return (
     name !== undefined &&

@@ -15,7 +15,7 @@ import { waitForNextFrame } from './next-frame';
  * Compiles the shaders and uploads one texture at a time. Each step waits for the card to finish the one before:
  * otherwise a software renderer would do all of them at once and block the screen.
  */
-export async function uploadToGpu(
+export async function compileShadersAndUploadTextures(
   renderer: WebGLRenderer,
   scene: Scene,
   camera: Camera,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isFrameRateTooLow, reduceMotionIfSlow } from './frame-rate';
+import { isFrameRateTooLow, remeasureAndMaybeReduceMotion } from './frame-rate';
 
 describe('the motion of the stage', () => {
   let root: HTMLElement;
@@ -17,18 +17,18 @@ describe('the motion of the stage', () => {
 
   it('is full at a high frame rate', () => {
     pace = 16;
-    reduceMotionIfSlow(root);
+    remeasureAndMaybeReduceMotion(root);
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBeUndefined();
   });
 
   it('is reduced at a low frame rate, and measured again', () => {
     pace = 90;
-    reduceMotionIfSlow(root);
+    remeasureAndMaybeReduceMotion(root);
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBe('spare');
     pace = 16;
-    reduceMotionIfSlow(root);
+    remeasureAndMaybeReduceMotion(root);
     expect(root.dataset.motion).toBeUndefined();
     vi.advanceTimersByTime(10_000);
     expect(root.dataset.motion).toBeUndefined();
@@ -36,7 +36,7 @@ describe('the motion of the stage', () => {
 
   it('is not changed by a cancelled measurement', () => {
     pace = 90;
-    const end = reduceMotionIfSlow(root);
+    const end = remeasureAndMaybeReduceMotion(root);
     vi.advanceTimersByTime(3000);
     end();
     vi.advanceTimersByTime(10_000);

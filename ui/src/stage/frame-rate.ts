@@ -21,7 +21,7 @@ export function isMotionReducedByFrameRate(root: HTMLElement = document.document
  * Restores full motion and counts frames. A rate that is too low reduces the motion (`data-motion="spare"` on the
  * root) until the next measurement. The returned function cancels it.
  */
-export function reduceMotionIfSlow(root: HTMLElement = document.documentElement): () => void {
+export function remeasureAndMaybeReduceMotion(root: HTMLElement = document.documentElement): () => void {
   delete root.dataset.motion;
   let frame = 0;
   const timer = setTimeout(() => {

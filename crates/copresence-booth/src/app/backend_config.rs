@@ -54,9 +54,9 @@ impl ActiveBackend {
     }
 
     /// Logs out the session of its visits, if there is one.
-    pub(super) async fn log_out(&self) {
+    pub(super) async fn log_out_shared_session(&self) {
         if let Some(api) = self.api.get() {
-            api.log_out().await;
+            api.log_out_own_session().await;
         }
     }
 
@@ -68,7 +68,7 @@ impl ActiveBackend {
         if let Some(api) = self.api.get() {
             return Ok(api.clone());
         }
-        let api = self.config.target.api_client(&self.config.profile, Arc::new(NoRecorder))?;
+        let api = self.config.target.build_api_client(&self.config.profile, Arc::new(NoRecorder))?;
         Ok(self.api.get_or_init(|| api).clone())
     }
 }

@@ -29,7 +29,7 @@ impl Kiosk {
     /// Forgets visits that are older than the retention time, and visits that could not be forgotten earlier. Skips
     /// visits on the screen or in progress. Call it at the start of the program and then periodically. Needs a
     /// tokio runtime. If files are kept until their visitor leaves, forgets every visit that is not in progress.
-    pub fn forget_expired_visits(&self) {
+    pub fn spawn_forgetting_of_due_visits(&self) {
         let (hours, to_forget) = {
             let state = self.lock_state();
             (state.booth_settings.keep_hours, state.to_forget.clone())
@@ -58,7 +58,7 @@ impl Kiosk {
             // A locked visit is tried again by the next sweep.
             let swept = swept.map(|forgotten| ForgetResult { locked: Vec::new(), ..forgotten });
             if let Some(problem) = incomplete_forget_problem(swept.map_err(|error| error.to_string())) {
-                kiosk.record_problem(&problem);
+                kiosk.log_and_keep_last_problem(&problem);
             }
         });
     }
@@ -66,7 +66,7 @@ impl Kiosk {
     /// Leaves the screen; a visit that is kept only until then is forgotten as soon as it has ended.
     pub(super) fn leave_shown_visit(&self, state: &mut KioskState) {
         let leaves = state.shown_visit().map(|(id, active_visit)| (id, active_visit.task_done.clone()));
-        state.take_visit_off_screen();
+        state.signal_leave_and_clear_screen();
         if let Some((id, gone)) = leaves
             && state.booth_settings.keep_hours == Some(0)
         {
@@ -107,7 +107,7 @@ impl Kiosk {
     /// Shows on the screen whether the visit is forgotten, if that screen is still shown.
     fn show_forget_result(&self, id: VisitId, problem: Option<Problem>) {
         if let Some(problem) = &problem {
-            self.record_problem(problem);
+            self.log_and_keep_last_problem(problem);
         }
         let mut state = self.lock_state();
         if let ShownScreen::Forgetting(shown, state) = &mut state.shown
@@ -115,11 +115,11 @@ impl Kiosk {
         {
             *state = problem.map_or(ForgettingState::Done, |problem| ForgettingState::Failed { problem });
         }
-        self.publish_snapshot(&mut state);
+        self.publish_snapshot_if_changed(&mut state);
     }
 
     /// Logs a problem and keeps it as the last one, for the operator.
-    fn record_problem(&self, problem: &Problem) {
+    fn log_and_keep_last_problem(&self, problem: &Problem) {
         tracing::error!(code = problem.code, "{}", problem.operator);
         self.lock_state().last_problem = Some((self.clock.now(), problem.clone()));
     }

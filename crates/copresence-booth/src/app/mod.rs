@@ -17,9 +17,9 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{UnfinishedVisit, next_due_download, recover_due_visits};
+use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_within_redeem_limit};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_store::VisitId;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -138,17 +138,17 @@ impl Kiosk {
         let mut state = self.lock_state();
         state.booth_settings = booth;
         state.consent = consent;
-        self.publish_snapshot(&mut state);
+        self.publish_snapshot_if_changed(&mut state);
     }
 
     /// Uses this backend for new visits. Running visits keep theirs; one that still needs a session logs in again.
     /// Opens a booth that was closed because the backend refused the credentials.
-    pub fn set_backend(&self, backend_config: BackendConfig) {
+    pub fn set_backend_for_new_visits(&self, backend_config: BackendConfig) {
         let mut state = self.lock_state();
         let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
-        self.publish_snapshot(&mut state);
+        self.publish_snapshot_if_changed(&mut state);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            self.tasks.spawn_on(async move { earlier.log_out().await }, &runtime);
+            self.tasks.spawn_on(async move { earlier.log_out_shared_session().await }, &runtime);
         }
     }
 
@@ -204,53 +204,53 @@ impl Kiosk {
     /// Begins a visit and shows it, or first what the operator wants visitors to agree to. Does nothing while a visit
     /// that has not ended is shown or the booth is closed, and after [`stop_visits`](Self::stop_visits). Needs a tokio
     /// runtime.
-    pub fn start_visit(&self) {
-        self.run_visitor_command(VisitorCommand::Start, &ExpectedScreen::default());
+    pub fn start_visit_or_show_consent(&self) {
+        self.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen::default());
     }
 
     /// The visitor agrees to these words, and gets the code. Does nothing on any other screen, and if other words are
     /// shown now: the visitor did not agree to those. Needs a tokio runtime.
-    pub fn accept_consent_text(&self, to: &str) {
-        self.run_visitor_command(VisitorCommand::Agree { to }, &ExpectedScreen::default());
+    pub fn accept_consent_and_start_visit(&self, to: &str) {
+        self.run_command_if_still_current(VisitorCommand::Agree { to }, &ExpectedScreen::default());
     }
 
     /// Leaves the screen. A visit whose avatar is being made continues in the background; any other ends.
     pub fn leave_visit(&self) {
-        self.run_visitor_command(VisitorCommand::Cancel, &ExpectedScreen::default());
+        self.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen::default());
     }
 
-    /// Asks for a new Export Token in place of the one that is shown. Does nothing while one is being issued, because
-    /// each is paid for. Needs a tokio runtime.
+    /// Ends the visit on the screen and starts one with a new Export Token. Does nothing while the first token is
+    /// being issued, because each is paid for. Needs a tokio runtime.
     pub fn request_new_code(&self) {
-        self.run_visitor_command(VisitorCommand::NewCode, &ExpectedScreen::default());
+        self.run_command_if_still_current(VisitorCommand::NewCode, &ExpectedScreen::default());
     }
 
     /// Back to the first screen, for the next visitor.
     pub fn return_to_start(&self) {
-        self.run_visitor_command(VisitorCommand::Again, &ExpectedScreen::default());
+        self.run_command_if_still_current(VisitorCommand::Again, &ExpectedScreen::default());
     }
 
     /// Forgets the visit on the screen (files, history and journal), whatever is in progress for it, and shows how far
     /// that is. Needs a tokio runtime.
     pub fn forget_shown_visit(&self) {
-        self.run_visitor_command(VisitorCommand::Forget, &ExpectedScreen::default());
+        self.run_command_if_still_current(VisitorCommand::Forget, &ExpectedScreen::default());
     }
 
     /// Runs a command of the window, unless the screen that it was given on is not shown any more.
-    pub fn run_visitor_command(&self, command: VisitorCommand<'_>, target: &ExpectedScreen) {
+    pub fn run_command_if_still_current(&self, command: VisitorCommand<'_>, target: &ExpectedScreen) {
         let mut state = self.lock_state();
         if self.matches_expected_screen(&state, target) {
             match command {
                 VisitorCommand::Start => self.start_or_ask_consent(&mut state),
                 VisitorCommand::Agree { to } => self.begin_visit_if_agreed(&mut state, to),
                 VisitorCommand::Cancel | VisitorCommand::Again => self.leave_shown_visit(&mut state),
-                VisitorCommand::NewCode => self.replace_code(&mut state),
+                VisitorCommand::NewCode => self.restart_visit_unless_awaiting_code(&mut state),
                 VisitorCommand::Forget => self.start_forgetting_shown_visit(&mut state),
             }
         } else {
             tracing::info!(?command, ?target, "a command for another screen is ignored");
         }
-        self.publish_snapshot(&mut state);
+        self.publish_snapshot_if_changed(&mut state);
     }
 
     /// Whether what a command names is still on the screen.
@@ -258,8 +258,11 @@ impl Kiosk {
         self.matches_expected_screen(&self.lock_state(), target)
     }
 
+    /// Whether the visit and the revision that a command names, as far as it names them, are still those of the
+    /// screen.
     fn matches_expected_screen(&self, state: &KioskState, target: &ExpectedScreen) -> bool {
-        let is_visit = |visit: &String| state.shown_visit_id().is_some_and(|shown| shown.to_string() == *visit);
+        let is_visit =
+            |visit: &String| state.shown_or_forgetting_visit_id().is_some_and(|shown| shown.to_string() == *visit);
         let is_revision = |revision: u64| (state.screen_since..=self.snapshots.borrow().revision).contains(&revision);
         target.visit.as_ref().is_none_or(is_visit) && target.revision.is_none_or(is_revision)
     }
@@ -293,7 +296,7 @@ impl Kiosk {
 
     /// Leaves the shown visit and starts a new one, with a new code. Does nothing while its code is still being
     /// issued.
-    fn replace_code(&self, state: &mut KioskState) {
+    fn restart_visit_unless_awaiting_code(&self, state: &mut KioskState) {
         let has_its_code =
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
@@ -325,7 +328,7 @@ impl Kiosk {
     /// Finishes in the background what a crash, the last stop or a failing backend left unfinished: to be called at the
     /// program's start, and done again with each new visit, and whenever downloads that were interrupted are due. A few
     /// visits at a time, each with back-off. Does nothing while an earlier call still runs. Needs a tokio runtime.
-    pub fn recover_earlier_visits(&self) {
+    pub fn spawn_recovery_of_earlier_visits(&self) {
         let running = self.lock_state().unended_visits();
         self.recover_visits_in_background(running);
     }
@@ -336,12 +339,12 @@ impl Kiosk {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let once = once;
-            let find_context_for = |unfinished: &UnfinishedVisit| kiosk.recovery_context(unfinished);
+            let find_context_for = |unfinished: &UnfinishedVisit| kiosk.build_recovery_context(unfinished);
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
             tokio::select! {
                 // What is dropped half way is left as a crash would leave it, for the next start.
                 () = kiosk.stopping.cancelled() => {}
-                recovered = recover_due_visits(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
+                recovered = recover_visits_within_redeem_limit(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
                     Ok(all) => for one in all {
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
                     },
@@ -357,7 +360,7 @@ impl Kiosk {
     /// come for an avatar to be fetched when the network is back.
     async fn recover_again_when_downloads_are_due(&self) {
         let Ok(once) = self.download_wait_lock.try_lock() else { return };
-        let due = match next_due_download(&self.setup.data_store).await {
+        let due = match load_earliest_download_time(&self.setup.data_store).await {
             Ok(Some(due)) => due,
             Ok(None) => return,
             Err(error) => return tracing::error!(%error, "it is unknown when downloads are due again"),
@@ -368,7 +371,7 @@ impl Kiosk {
             () = tokio::time::sleep(until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)) => {}
         }
         drop(once);
-        self.recover_earlier_visits();
+        self.spawn_recovery_of_earlier_visits();
     }
 
     /// Interrupts every visit and waits until each has written its end.
@@ -385,7 +388,7 @@ impl Kiosk {
         self.tasks.close();
         self.tasks.wait().await;
         let backend = self.lock_state().active_backend.clone();
-        backend.log_out().await;
+        backend.log_out_shared_session().await;
         // The process may end without dropping the journal, and a cancelled redeem is only queued.
         if let Err(error) = self.setup.data_store.journal.flush_queued_writes().await {
             tracing::error!(%error, "the journal could not be flushed");
@@ -426,7 +429,11 @@ impl Kiosk {
             // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
             if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
                 let event = ended_event_for_code("internal", 2, "the program failed in this visit; the log says where");
-                kiosk.record_and_show_event(&VisitEvent { visit: id, at: kiosk.clock.now(), kind: event });
+                kiosk.record_event_for_inspector_and_screen(&VisitEvent {
+                    visit: id,
+                    at: kiosk.clock.now(),
+                    kind: event,
+                });
             }
         });
     }
@@ -435,7 +442,10 @@ impl Kiosk {
     async fn prepare_and_run_visit(&self, id: VisitId, at: Arc<ActiveBackend>, leave: VisitStopSignals) {
         let setup = &self.setup;
         let BackendConfig { profile, target, .. } = &at.config;
-        let config = VisitConfig { id, ..visit_config(profile, target, &setup.data_store, &setup.overrides).await };
+        let config = VisitConfig {
+            id,
+            ..build_config_using_visit_history(profile, target, &setup.data_store, &setup.overrides).await
+        };
         let build = {
             let at = at.clone();
             move || at.get_or_build_api()
@@ -446,15 +456,15 @@ impl Kiosk {
         };
         match api {
             Ok(api) => {
-                let api = self.inspector.create_recording_client(id, &api, target, profile);
-                let context = setup.data_store.visit_context(api, self.clock, self.event_sink());
+                let api = self.inspector.start_recording_and_build_client(id, &api, target, profile);
+                let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
                 if let Outcome::DownloadInterrupted(_) = run_visit(config, context, leave).await.outcome {
                     let running = self.lock_state().unended_visits();
                     self.recover_visits_in_background(running);
                 }
             }
             Err(error) => {
-                self.record_and_show_event(&VisitEvent {
+                self.record_event_for_inspector_and_screen(&VisitEvent {
                     visit: id,
                     at: self.clock.now(),
                     kind: setup_failed_event(&error),
@@ -465,12 +475,12 @@ impl Kiosk {
 
     /// With what an earlier visit is recovered. It has no place in the inspector, and its end is not what went wrong
     /// last: no visitor waits at the booth for it.
-    fn recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
+    fn build_recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
         let setup = &self.setup;
         let in_use = self.lock_state().active_backend.clone();
         let BackendConfig { profile, target, .. } = &in_use.config;
         let api = if unfinished.token.is_none() {
-            target.download_only_client(profile.timeouts)
+            target.build_download_only_client(profile.timeouts)
         } else if unfinished.visit.start.api_url == target.api_url.as_str() {
             in_use.get_or_build_api()
         } else {
@@ -479,17 +489,20 @@ impl Kiosk {
         let api = api.map_err(|error| error.to_string())?;
         let event_sink: EventSink =
             Arc::new(|event: VisitEvent| tracing::debug!(visit = %event.visit, event = event.kind.event_name()));
-        Ok(setup.data_store.visit_context(api, self.clock, event_sink).with_profile_recovery_limits(profile))
+        Ok(setup
+            .data_store
+            .context_with_default_recovery_limits(api, self.clock, event_sink)
+            .with_profile_recovery_limits(profile))
     }
 
     /// The event sink of visits on the screen.
     fn event_sink(&self) -> EventSink {
         let kiosk = self.clone();
-        Arc::new(move |event: VisitEvent| kiosk.record_and_show_event(&event))
+        Arc::new(move |event: VisitEvent| kiosk.record_event_for_inspector_and_screen(&event))
     }
 
     /// Records the event for the inspector, applies it to the screen and publishes a snapshot.
-    fn record_and_show_event(&self, event: &VisitEvent) {
+    fn record_event_for_inspector_and_screen(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
         let mut state = self.lock_state();
         state.apply_event(event);
@@ -498,7 +511,7 @@ impl Kiosk {
         {
             self.publish_at_code_expiry(*at, active_visit.task_done.clone());
         }
-        self.publish_snapshot(&mut state);
+        self.publish_snapshot_if_changed(&mut state);
     }
 
     /// Publishes a snapshot when the code expires, unless the visit's task has ended by then.
@@ -513,11 +526,13 @@ impl Kiosk {
                     () = tokio::time::sleep(left.min(MAX_CLOCK_WAIT)) => {}
                 }
             }
-            kiosk.publish_snapshot(&mut kiosk.lock_state());
+            kiosk.publish_snapshot_if_changed(&mut kiosk.lock_state());
         });
     }
 
-    fn publish_snapshot(&self, state: &mut KioskState) {
+    /// Sends a snapshot with a new revision to the windows, unless screen, backend and operator settings are those
+    /// of the last one.
+    fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_or_active_backend().config.to_backend_view();
         let booth = BoothView { closed: state.closed_reason().cloned(), ..state.booth_settings.clone() };

@@ -73,7 +73,7 @@ impl KioskState {
     }
 
     /// The visit that the screen is about, also while it is being forgotten.
-    pub(super) fn shown_visit_id(&self) -> Option<VisitId> {
+    pub(super) fn shown_or_forgetting_visit_id(&self) -> Option<VisitId> {
         match &self.shown {
             ShownScreen::Visit(id) | ShownScreen::Forgetting(id, _) => Some(*id),
             ShownScreen::Attract | ShownScreen::Consent(_) => None,
@@ -82,7 +82,7 @@ impl KioskState {
 
     /// Whether a visit is on the screen, or continues behind it.
     pub(super) fn is_shown_or_running(&self, id: &VisitId) -> bool {
-        self.shown_visit_id() == Some(*id)
+        self.shown_or_forgetting_visit_id() == Some(*id)
             || self.visits.get(id).is_some_and(|active_visit| !active_visit.task_done.is_cancelled())
     }
 
@@ -110,17 +110,18 @@ impl KioskState {
     pub(super) fn add_and_show_visit(&mut self, id: VisitId, active_visit: ActiveVisit) {
         self.visits.insert(id, active_visit);
         self.shown = ShownScreen::Visit(id);
-        self.drop_ended_visits();
+        self.drop_ended_unshown_visits();
     }
 
-    /// Takes the visit off the screen. The visit itself decides whether it continues in the background.
-    pub(super) fn take_visit_off_screen(&mut self) -> Option<VisitId> {
+    /// Shows the first screen, and signals the visit that its visitor left: the visit itself decides whether it
+    /// ends or continues in the background.
+    pub(super) fn signal_leave_and_clear_screen(&mut self) -> Option<VisitId> {
         let left = self.shown_visit().map(|(id, active_visit)| {
             active_visit.visitor_left.cancel();
             id
         });
         self.shown = ShownScreen::Attract;
-        self.drop_ended_visits();
+        self.drop_ended_unshown_visits();
         left
     }
 
@@ -143,11 +144,11 @@ impl KioskState {
             }
             active_visit.screen_state.apply_event(event);
         }
-        self.drop_ended_visits();
+        self.drop_ended_unshown_visits();
     }
 
     /// Drops visits that have ended and are not shown; the journal has them.
-    fn drop_ended_visits(&mut self) {
+    fn drop_ended_unshown_visits(&mut self) {
         let shown = self.shown_visit().map(|(id, _)| id);
         self.visits.retain(|id, active_visit| !active_visit.screen_state.has_ended() || shown == Some(*id));
     }
@@ -187,7 +188,7 @@ mod tests {
     fn state() -> KioskState {
         let none = std::path::Path::new("/dev/null");
         let profile =
-            Profiles::load_profiles(Some(none)).and_then(|all| all.profile_by_name("sandbox")).expect("built in");
+            Profiles::load_profiles(Some(none)).and_then(|all| all.build_profile_by_name("sandbox")).expect("built in");
         let target = BackendTarget {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
@@ -229,7 +230,7 @@ mod tests {
         let behind = VisitId::new();
         let active_visit = active_visit(&state, behind);
         state.add_and_show_visit(behind, active_visit);
-        state.take_visit_off_screen();
+        state.signal_leave_and_clear_screen();
         assert!(state.shown_visit().is_none());
         assert_eq!(state.visits.len(), 1, "it goes on");
         state.apply_event(&end(behind));

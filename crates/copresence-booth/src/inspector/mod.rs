@@ -64,14 +64,14 @@ struct VisitExchangeRecorder {
 
 impl ExchangeRecorder for VisitExchangeRecorder {
     fn record_exchange(&self, exchange: Exchange) {
-        self.inspector.lock_recordings().record_exchange(self.visit, exchange, Instant::now());
+        self.inspector.lock_recordings().add_exchange_to_known_visit(self.visit, exchange, Instant::now());
         self.inspector.notify_changed();
     }
 }
 
 impl Inspector {
     /// Starts recording a visit. Returns an API client that records its exchanges.
-    pub(crate) fn create_recording_client(
+    pub(crate) fn start_recording_and_build_client(
         &self,
         visit: VisitId,
         api: &ApiClient,
@@ -112,7 +112,7 @@ impl Inspector {
             RecordedEvent { at: event.at, instant: Instant::now(), kind: event.kind.event_name(), json: text.into() };
         // Of a download, only the latest progress is kept.
         let goes_on = |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
-        memory.record_event(event.visit, step, goes_on);
+        memory.add_or_replace_last_event(event.visit, step, goes_on);
         drop(memory);
         self.notify_changed();
     }

@@ -23,6 +23,7 @@ pub(super) const DEFAULT_BOUNDS: RecordingBounds =
 /// Estimated size of an item in addition to its texts, in bytes.
 const ITEM_OVERHEAD: usize = 256;
 
+/// The recorded visits, kept in memory within bounds: the oldest are dropped.
 #[derive(Debug)]
 pub(super) struct Recordings {
     bounds: RecordingBounds,
@@ -89,7 +90,7 @@ impl Recordings {
         let known = self.recorded_visits.iter().position(|visit| visit.id == id);
         let index = known.unwrap_or_else(|| {
             while self.recorded_visits.len() >= self.bounds.visits.max(1) {
-                self.drop_oldest_visit();
+                self.drop_oldest_visit_preferring_ended();
             }
             self.recorded_visits.push_back(RecordedVisit {
                 id,
@@ -106,8 +107,14 @@ impl Recordings {
         &mut self.recorded_visits[index]
     }
 
-    /// Records an event. Replaces the last one if `replaces` returns true for it.
-    pub(super) fn record_event(&mut self, id: VisitId, step: RecordedEvent, replaces: impl Fn(&RecordedEvent) -> bool) {
+    /// Adds an event to the recording of a visit, in memory only. Replaces the last event if `replaces` returns
+    /// true for it. Ignored if the visit is not recorded.
+    pub(super) fn add_or_replace_last_event(
+        &mut self,
+        id: VisitId,
+        step: RecordedEvent,
+        replaces: impl Fn(&RecordedEvent) -> bool,
+    ) {
         let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         if visit.events.back().is_some_and(replaces)
             && let Some(old) = visit.events.pop_back()
@@ -120,7 +127,7 @@ impl Recordings {
     }
 
     /// Records an exchange that has just ended. Ignored if the visit is not recorded or was deleted.
-    pub(super) fn record_exchange(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
+    pub(super) fn add_exchange_to_known_visit(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
         let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
         let size = exchange_size(&exchange);
@@ -158,6 +165,7 @@ impl Recordings {
         true
     }
 
+    /// Drops the oldest event of the first recorded visit that has any. Returns whether there was one.
     fn drop_oldest_event(&mut self) -> bool {
         let visit = self.recorded_visits.iter_mut().find(|visit| !visit.events.is_empty());
         let Some(step) = visit.and_then(|visit| visit.events.pop_front()) else { return false };
@@ -166,7 +174,7 @@ impl Recordings {
     }
 
     /// Drops the oldest visit that has ended, else the oldest one.
-    fn drop_oldest_visit(&mut self) {
+    fn drop_oldest_visit_preferring_ended(&mut self) {
         let index = self.recorded_visits.iter().position(|visit| visit.end_code.is_some()).unwrap_or(0);
         let dropped = self.remove_visit_at(index);
         self.dropped_exchange_count = self.dropped_exchange_count.saturating_add(dropped);
@@ -247,8 +255,8 @@ mod tests {
             let id = VisitId::new();
             memory.get_or_insert_visit(id, Timestamp::UNIX_EPOCH);
             for _ in 0..50 {
-                memory.record_exchange(id, sample_exchange(1_000), now);
-                memory.record_event(id, sample_event(200), |_| false);
+                memory.add_exchange_to_known_visit(id, sample_exchange(1_000), now);
+                memory.add_or_replace_last_event(id, sample_event(200), |_| false);
             }
             memory.get_or_insert_visit(id, Timestamp::UNIX_EPOCH).end_code =
                 (visitor % 10 != 0).then(|| "saved".to_owned());
@@ -270,13 +278,17 @@ mod tests {
             memory.get_or_insert_visit(id, Timestamp::UNIX_EPOCH);
         }
         for turn in 0..20 {
-            memory.record_exchange(if turn % 2 == 0 { first } else { second }, sample_exchange(2_000), Instant::now());
+            memory.add_exchange_to_known_visit(
+                if turn % 2 == 0 { first } else { second },
+                sample_exchange(2_000),
+                Instant::now(),
+            );
             assert_counters_match(&memory);
         }
         let left: Vec<_> = memory.recorded_visits.iter().flat_map(|v| v.exchanges.iter()).map(|kept| kept.id).collect();
         assert_eq!(left, [17, 19, 18, 20]);
         assert_eq!(memory.dropped_exchange_count, 16);
-        memory.record_exchange(first, sample_exchange(50_000), Instant::now());
+        memory.add_exchange_to_known_visit(first, sample_exchange(50_000), Instant::now());
         assert_counters_match(&memory);
         assert_eq!(memory.exchanges, 0, "what is larger than all of it is not kept");
     }
@@ -292,9 +304,9 @@ mod tests {
                     0 => _ = memory.get_or_insert_visit(ids[who], Timestamp::UNIX_EPOCH),
                     1 => _ = memory.remove_visit_by_id(ids[who]),
                     2 => memory.get_or_insert_visit(ids[who], Timestamp::UNIX_EPOCH).end_code = Some("saved".into()),
-                    3 | 4 => memory.record_event(ids[who], sample_event(size), |_| act == 3),
+                    3 | 4 => memory.add_or_replace_last_event(ids[who], sample_event(size), |_| act == 3),
                     _ => {
-                        memory.record_exchange(ids[who], sample_exchange(size), Instant::now());
+                        memory.add_exchange_to_known_visit(ids[who], sample_exchange(size), Instant::now());
                         recorded += 1;
                     }
                 }

@@ -34,6 +34,7 @@ impl RecordingsCopy {
     }
 }
 
+/// A recorded visit as a row of the list, with the number of violated requirements.
 fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectedVisit {
     let broken =
         visit.exchanges.iter().map(|kept| count_exchange_violations(kept, visit.backend.as_deref(), rules)).sum();
@@ -73,6 +74,7 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
     all.into_iter().map(|(_, entry)| entry).collect()
 }
 
+/// A recorded exchange with the requirements that it meets and violates.
 fn exchange_view(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> ExchangeView {
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
     let exchange = &kept.exchange;

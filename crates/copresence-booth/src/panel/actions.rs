@@ -55,20 +55,21 @@ impl Panel {
         }
         let _one_at_a_time = self.0.action_lock.lock().await;
         match act {
-            PanelAction::WipeNow => self.forget_all_visits().await?,
+            PanelAction::WipeNow => self.forget_all_except_running_visits().await?,
             PanelAction::ForgetVisit { visit } => self.forget_past_visit(&visit).await?,
             act => {
                 let panel = self.clone();
-                return run_blocking(move || panel.apply_blocking_action(act)).await?;
+                return run_blocking(move || panel.apply_action_blocking(act)).await?;
             }
         }
         Ok(HostFollowUp::ShowPanel)
     }
 
-    fn apply_blocking_action(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
+    /// Runs an action that blocks on the disk or the keychain. Must be called outside the async worker threads.
+    fn apply_action_blocking(&self, act: PanelAction) -> Result<HostFollowUp, Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         match act {
-            PanelAction::UseProfile { name } => self.use_profile(&name)?,
+            PanelAction::UseProfile { name } => self.switch_to_profile(&name)?,
             PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_credential_kind_by_name(&slot)?;
@@ -116,7 +117,7 @@ impl Panel {
             PanelAction::SetKeep { hours } => {
                 self.change_and_save_settings(|settings| settings.keep_hours = hours)?;
                 self.publish_booth_settings();
-                kiosk.forget_expired_visits();
+                kiosk.spawn_forgetting_of_due_visits();
             }
             // Handled by the async caller.
             PanelAction::Lock
@@ -129,7 +130,7 @@ impl Panel {
     }
 
     /// Opens the backend of this profile, saves the choice and uses it for new visits.
-    fn use_profile(&self, name: &str) -> Result<(), Problem> {
+    fn switch_to_profile(&self, name: &str) -> Result<(), Problem> {
         let opened = self.open_backend_by_name(name)?;
         self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
         name.clone_into(&mut self.lock_requested_profile().profile);
@@ -184,6 +185,8 @@ impl Panel {
         act(&*self.0.sources.simulator).map_err(|words| problem_for_code("setting_unfit", Some(&words)))
     }
 
+    /// Saves whether phones on this network may reach the sandbox, and opens or closes it. If that fails, the old
+    /// setting is saved again.
     fn set_phone_access(&self, on: bool) -> Result<(), Problem> {
         let mut backend_config = self.0.kiosk.backend_config();
         if !backend_config.target.is_embedded_sandbox {
@@ -202,13 +205,13 @@ impl Panel {
             }
         };
         (backend_config.target, backend_config.phone_address) = (open.target, open.phone_url);
-        self.0.kiosk.set_backend(backend_config);
+        self.0.kiosk.set_backend_for_new_visits(backend_config);
         Ok(())
     }
 
     /// Validates and saves the display settings, and removes the logo if it was taken out.
     fn set_display_settings(&self, display: DisplaySettings) -> Result<(), Problem> {
-        let display = panel_data::validate_display_settings(display)?;
+        let display = panel_data::validate_and_trim_display_settings(display)?;
         let without_logo = !display.logo;
         self.change_and_save_settings(|settings| settings.display = DisplaySettings { logo: false, ..display })?;
         if without_logo {
@@ -243,7 +246,7 @@ impl Panel {
     }
 
     /// Deletes all past visits. Running visits are kept.
-    async fn forget_all_visits(&self) -> Result<(), Problem> {
+    async fn forget_all_except_running_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
         let wiped = history::forget_visits_before(kiosk.data_store(), None).await.map(|mut forgotten| {
             // Those that go on here are left on purpose.

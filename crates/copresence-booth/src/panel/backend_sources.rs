@@ -41,7 +41,7 @@ impl BackendSources {
     ///
     /// # Errors
     /// The profile does not exist or is invalid, or the embedded sandbox cannot start.
-    pub fn open_backend(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
+    pub fn open_backend_despite_missing_credentials(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
         let profile = self.load_profile(name)?;
         if profile.uses_embedded_sandbox() {
             return self.open_sandbox_backend(profile, phones);
@@ -52,7 +52,7 @@ impl BackendSources {
             Ok(found) => {
                 let target =
                     BackendTarget { credentials: credentials::to_client_credentials(&profile, &found), ..target };
-                let missing = target.api_client(&profile, Arc::new(NoRecorder)).err();
+                let missing = target.build_api_client(&profile, Arc::new(NoRecorder)).err();
                 let closed = missing.map(|error| match &found.keychain_error {
                     Some(keychain) => unreadable_credentials_problem(keychain),
                     None => problem_for_setup_error(&error),
@@ -64,15 +64,15 @@ impl BackendSources {
         Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: None }, closed_reason: closed })
     }
 
-    /// As [`open_backend`](Self::open_backend). If the profile cannot be used, falls back to the embedded sandbox with
+    /// As [`open_backend_despite_missing_credentials`](Self::open_backend_despite_missing_credentials). If the profile cannot be used, falls back to the embedded sandbox with
     /// a closed booth, so that the operator can choose another profile in the panel.
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.
     pub fn open_backend_with_sandbox_fallback(&self, name: &str, phones: bool) -> Result<OpenedBackend, Problem> {
-        self.open_backend(name, phones).or_else(|problem| {
+        self.open_backend_despite_missing_credentials(name, phones).or_else(|problem| {
             tracing::error!(profile = name, "{}", problem.operator);
-            let sandbox = Profiles::default().profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
+            let sandbox = Profiles::default().build_profile_by_name(SANDBOX_PROFILE).map_err(|_| problem.clone())?;
             Ok(OpenedBackend { closed_reason: Some(problem), ..self.open_sandbox_backend(sandbox, false)? })
         })
     }
@@ -80,13 +80,13 @@ impl BackendSources {
     /// Loads a profile from the file as it is now.
     pub(super) fn load_profile(&self, name: &str) -> Result<Profile, Problem> {
         let profile =
-            Profiles::load_profiles(self.config.as_deref()).and_then(|profiles| profiles.profile_by_name(name));
+            Profiles::load_profiles(self.config.as_deref()).and_then(|profiles| profiles.build_profile_by_name(name));
         profile.map_err(|error| problem_for_code("configuration", Some(&error.to_string())))
     }
 
     /// Starts the embedded sandbox, lets phones in if asked, and returns it as the backend.
     fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackend, Problem> {
-        let started = self.simulator.start_sandbox();
+        let started = self.simulator.start_sandbox_if_needed();
         let EmbeddedSandboxTarget { mut target, phone_url: mut phones_at } =
             started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
         if phones {

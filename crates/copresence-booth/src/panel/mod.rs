@@ -102,36 +102,37 @@ impl Panel {
     ///
     /// # Errors
     /// `internal` if gathering it panicked.
-    pub async fn panel_view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
+    pub async fn load_panel_view(&self, monitors: Vec<MonitorView>) -> Result<PanelView, Problem> {
         let visits_kept = self.0.kiosk.data_store().journal.count_visits().await.unwrap_or_default();
         let panel = self.clone();
         run_blocking(move || panel.build_panel_view(monitors, visits_kept)).await
     }
 
-    /// Past visits, newest first.
+    /// The latest visits of the journal, newest first, running ones included.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub async fn past_visits(&self) -> Result<Vec<PastVisit>, Problem> {
+    pub async fn load_visit_history(&self) -> Result<Vec<PastVisit>, Problem> {
         let PanelInner { kiosk, asset_base, .. } = &*self.0;
-        let past = panel_data::load_past_visits(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
+        let past =
+            panel_data::load_latest_visits_for_history(kiosk.data_store(), &kiosk.running_visits(), asset_base).await;
         past.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
     /// Path of a past visit's portrait. The caller must have checked [`pin_lock`](Self::pin_lock). Blocks on the disk.
-    pub async fn past_portrait_path(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        panel_data::find_portrait_path(self.0.kiosk.data_store(), visit, name).await
+    pub async fn find_past_portrait_path(&self, visit: &str, name: &str) -> Option<PathBuf> {
+        panel_data::find_portrait_path_in_journal(self.0.kiosk.data_store(), visit, name).await
     }
 
     /// The operator's logo. Blocks on the disk.
-    pub fn operator_logo(&self) -> Option<Vec<u8>> {
+    pub fn read_operator_logo(&self) -> Option<Vec<u8>> {
         self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
     }
 
     /// Appearance and language of the window.
     pub fn display_settings(&self) -> DisplaySettings {
         let display = self.0.settings_file.current_settings().display;
-        DisplaySettings { logo: self.operator_logo().is_some(), ..display }
+        DisplaySettings { logo: self.read_operator_logo().is_some(), ..display }
     }
 
     /// Kiosk mode as it is in force.
@@ -162,8 +163,8 @@ impl Panel {
                 let PanelInner { kiosk, settings_file: file, sources, .. } = &*panel.0;
                 let requested = panel.lock_requested_profile().profile.clone();
                 vec![
-                    health::check_profiles(sources.config.as_deref(), &requested),
-                    health::check_settings(file.load_error().as_deref(), file.is_unreadable()),
+                    health::check_profiles_are_usable(sources.config.as_deref(), &requested),
+                    health::health_of_settings_file(file.load_error().as_deref(), file.is_unreadable()),
                     health::check_disk(
                         kiosk.data_store(),
                         &kiosk.output_folder(),
@@ -193,7 +194,7 @@ impl Panel {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = sweep.tick() => self.0.kiosk.forget_expired_visits(),
+                _ = sweep.tick() => self.0.kiosk.spawn_forgetting_of_due_visits(),
                 _ = look.tick() => self.reopen_booth_if_possible().await,
             }
         }
@@ -225,20 +226,22 @@ impl Panel {
 
     /// Opens the backend of this profile, with the phone access that is set. Does not use it yet.
     fn open_backend_by_name(&self, name: &str) -> Result<OpenedBackend, Problem> {
-        self.0.sources.open_backend(name, self.0.settings_file.current_settings().phone_access)
+        self.0
+            .sources
+            .open_backend_despite_missing_credentials(name, self.0.settings_file.current_settings().phone_access)
     }
 
     /// Starts new visits at this backend.
     fn activate_backend(&self, opened: OpenedBackend) {
         self.lock_requested_profile().closed_reason = opened.closed_reason;
-        self.0.kiosk.set_backend(opened.backend);
+        self.0.kiosk.set_backend_for_new_visits(opened.backend);
         self.publish_booth_settings();
     }
 
     /// Publishes the operator's settings to every visitor screen.
     fn publish_booth_settings(&self) {
         let Settings { display, keep_hours, .. } = self.0.settings_file.current_settings();
-        let logo = self.operator_logo().map(|png| {
+        let logo = self.read_operator_logo().map(|png| {
             let digest = copresence_store::Sha256::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
         });
@@ -255,13 +258,15 @@ impl Panel {
         self.0.kiosk.set_booth_settings(booth, display.consent);
     }
 
+    /// Reads settings, profiles, credentials and sandbox into one view. Blocks on the disk and the keychain.
     fn build_panel_view(&self, monitors: Vec<MonitorView>, visits_kept: u32) -> PanelView {
         let PanelInner { kiosk, settings_file: file, sources, .. } = &*self.0;
         let backend_config = kiosk.backend_config();
         let home = dirs::home_dir();
         let path = |path: PathBuf| abbreviate_home(&path.display().to_string(), home.as_deref());
-        let (credentials, keychain) = panel_data::credential_views(sources, &backend_config);
-        let (profiles, profiles_file) = panel_data::list_profile_choices(sources, &backend_config.profile.name);
+        let (credentials, keychain) = panel_data::load_credential_views(sources, &backend_config);
+        let (profiles, profiles_file) =
+            panel_data::load_profile_choices_and_path(sources, &backend_config.profile.name);
         let sandbox = if backend_config.target.is_embedded_sandbox { sources.simulator.sandbox_view() } else { None };
         PanelView {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -20,7 +20,7 @@ const MAX_ATTRACT_CHARS: usize = 120;
 const MAX_CONSENT_CHARS: usize = 600;
 
 /// Every profile with its problem, if it has one, and the path of the file.
-pub(super) fn list_profile_choices(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
+pub(super) fn load_profile_choices_and_path(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
     match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
             let choices = profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
@@ -40,8 +40,9 @@ pub(super) fn list_profile_choices(sources: &BackendSources, in_use: &str) -> (V
     }
 }
 
+/// A profile with its host, or with the reason why it cannot be used.
 fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
-    let target = profiles.profile_by_name(&name).map_err(|error| error.to_string()).and_then(|profile| {
+    let target = profiles.build_profile_by_name(&name).map_err(|error| error.to_string()).and_then(|profile| {
         if profile.uses_embedded_sandbox() {
             return Ok(None);
         }
@@ -57,7 +58,7 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
 }
 
 /// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
-pub(super) fn credential_views(
+pub(super) fn load_credential_views(
     sources: &BackendSources,
     backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {
@@ -93,7 +94,7 @@ pub(super) fn credential_views(
 ///
 /// # Errors
 /// `setting_unfit` names the setting and its allowed values.
-pub(super) fn validate_display_settings(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
+pub(super) fn validate_and_trim_display_settings(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
     let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
@@ -121,8 +122,8 @@ pub(super) fn validate_display_settings(display: DisplaySettings) -> Result<Disp
     Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
 
-/// Past visits, newest first.
-pub(super) async fn load_past_visits(
+/// The latest visits of the journal, newest first, running ones included.
+pub(super) async fn load_latest_visits_for_history(
     data_store: &DataStore,
     live: &[VisitId],
     asset_base: &str,
@@ -138,6 +139,7 @@ pub(super) async fn load_past_visits(
     Ok(past)
 }
 
+/// A visit of the journal as a row of the history; `live` says that it still runs.
 fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> PastVisit {
     let VisitRecord { start, ending, .. } = &detail.visit;
     let directory = ending.as_ref().and_then(|ending| ending.directory.as_ref());
@@ -181,7 +183,7 @@ fn has_png_extension(name: &str) -> bool {
 }
 
 /// Path of a past visit's portrait by its name in the journal. No other file of the folder is available.
-pub(super) async fn find_portrait_path(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
+pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = data_store.journal.load_detailed_visit_record(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
     detail.files.iter().find(|file| file.name == name && has_png_extension(name) && is_whole(file))?;
@@ -201,7 +203,8 @@ mod tests {
         let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
         let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
         let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
-        let fitted = validate_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+        let fitted =
+            validate_and_trim_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
         assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
         for (unfit, says) in [
             (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
@@ -211,12 +214,15 @@ mod tests {
             (DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() }, "`consent` in `zh-Hans`"),
             (DisplaySettings { consent: texts("it", "Sì"), ..base() }, "the language of `consent` must be one of de"),
         ] {
-            let refused = validate_display_settings(unfit).expect_err("refused");
+            let refused = validate_and_trim_display_settings(unfit).expect_err("refused");
             assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
         }
         assert!(
-            validate_display_settings(DisplaySettings { attract_text: texts("de", &"ä".repeat(120)), ..base() })
-                .is_ok()
+            validate_and_trim_display_settings(DisplaySettings {
+                attract_text: texts("de", &"ä".repeat(120)),
+                ..base()
+            })
+            .is_ok()
         );
     }
 }

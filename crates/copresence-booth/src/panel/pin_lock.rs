@@ -1,6 +1,6 @@
 //! The PIN lock in front of panel, inspector and checks.
 //!
-//! It is enforced here and not in the web view: every operator command calls [`PinLock::require_unlocked`] first. An
+//! It is enforced here and not in the web view: every operator command calls [`PinLock::require_unlocked_and_reset_idle`] first. An
 //! attempt is counted, also on disk, before the PIN is checked, and attempts run one at a time. Neither parallel
 //! attempts nor a power cut therefore give additional attempts.
 
@@ -70,7 +70,7 @@ impl PinLock {
     pub async fn try_unlock(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.lock_state().lock_count;
-        let tried = self.check_pin(pin, now).await?;
+        let tried = self.check_pin_and_count_failures(pin, now).await?;
         if tried == PinCheckResult::Correct {
             self.unlock_unless_relocked(closings, now);
         }
@@ -87,7 +87,7 @@ impl PinLock {
         if self.require_readable_settings()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
-        self.save_pin(pin).await?;
+        self.hash_and_save_pin(pin).await?;
         self.unlock_unless_relocked(closings, now);
         Ok(self.lock_status_after_attempt(now, false))
     }
@@ -104,12 +104,12 @@ impl PinLock {
         now: MillisSinceOrigin,
     ) -> Result<(), Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
-        self.require_unlocked(now)?;
+        self.require_unlocked_and_reset_idle(now)?;
         if !is_valid_pin_length(&new) {
             return Err(invalid_pin_length_problem());
         }
-        match self.check_pin(current, now).await? {
-            PinCheckResult::Correct => self.save_pin(new).await,
+        match self.check_pin_and_count_failures(current, now).await? {
+            PinCheckResult::Correct => self.hash_and_save_pin(new).await,
             PinCheckResult::Wrong => Err(problem_for_code("pin_wrong", None)),
             PinCheckResult::NotChecked => {
                 let wait = format!("{} s from now", self.lock_status_after_attempt(now, false).wait_seconds);
@@ -127,7 +127,7 @@ impl PinLock {
     ///
     /// # Errors
     /// `panel_locked`.
-    pub fn require_unlocked(&self, now: MillisSinceOrigin) -> Result<(), Problem> {
+    pub fn require_unlocked_and_reset_idle(&self, now: MillisSinceOrigin) -> Result<(), Problem> {
         let mut door = self.lock_state();
         let now = door.advance_time_and_autolock(now);
         match &mut door.unlocked {
@@ -172,8 +172,13 @@ impl PinLock {
         Ok(())
     }
 
-    /// Checks a PIN. The caller must hold `attempt_lock`.
-    async fn check_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinCheckResult, Problem> {
+    /// Compares a PIN with the saved hash. Each attempt counts as failed, in the settings file too, until it proves
+    /// correct. Does nothing while a delay is in force. The caller must hold `attempt_lock`.
+    async fn check_pin_and_count_failures(
+        &self,
+        pin: SecretString,
+        now: MillisSinceOrigin,
+    ) -> Result<PinCheckResult, Problem> {
         let Some(hash) = self.require_readable_settings()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut door = self.lock_state();
@@ -207,7 +212,7 @@ impl PinLock {
     }
 
     /// Checks the length of a PIN, hashes it and saves the hash. The PIN itself is not saved.
-    async fn save_pin(&self, pin: SecretString) -> Result<(), Problem> {
+    async fn hash_and_save_pin(&self, pin: SecretString) -> Result<(), Problem> {
         if !is_valid_pin_length(&pin) {
             return Err(invalid_pin_length_problem());
         }

@@ -14,7 +14,7 @@ struct Booth {
 impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open_data_dir(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_or_create_data_dir(root.path()).expect("a data folder"));
         let pin_lock = PinLock::new(SettingsFile::open_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }
@@ -50,10 +50,10 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
         let refused = booth.pin_lock.set_first_pin(pin.into(), START).await.expect_err("refused");
         assert_eq!(refused.code, "pin_length");
     }
-    assert!(booth.pin_lock.require_unlocked(START).is_err());
+    assert!(booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
     let open = booth.pin_lock.set_first_pin(RIGHT.into(), START).await.expect("set");
     assert!(open.pin_set && open.open);
-    booth.pin_lock.require_unlocked(START).expect("open");
+    booth.pin_lock.require_unlocked_and_reset_idle(START).expect("open");
     let again = booth.pin_lock.set_first_pin("0000".into(), START).await.expect_err("refused");
     assert_eq!(again.code, "pin_set");
 }
@@ -61,21 +61,24 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
 #[tokio::test]
 async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
-    assert_eq!(booth.pin_lock.require_unlocked(START).expect_err("closed").code, "panel_locked");
+    assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(START).expect_err("closed").code, "panel_locked");
     assert!(booth.pin_lock.lock_cancellation_token().is_cancelled());
     assert!(booth.enter(RIGHT, START).await.open);
     let closing = booth.pin_lock.lock_cancellation_token();
     booth.pin_lock.lock_panel();
-    assert!(closing.is_cancelled() && booth.pin_lock.require_unlocked(START).is_err());
+    assert!(closing.is_cancelled() && booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
 
     assert!(booth.enter(RIGHT, START).await.open);
-    booth.pin_lock.require_unlocked(after(599)).expect("not long enough");
-    booth.pin_lock.require_unlocked(after(1198)).expect("each command renews it");
+    booth.pin_lock.require_unlocked_and_reset_idle(after(599)).expect("not long enough");
+    booth.pin_lock.require_unlocked_and_reset_idle(after(1198)).expect("each command renews it");
     assert!(booth.pin_lock.is_unlocked(after(1797)), "asking this way does not");
     let closing = booth.pin_lock.lock_cancellation_token();
-    assert_eq!(booth.pin_lock.require_unlocked(after(1798)).expect_err("idle").code, "panel_locked");
+    assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
-    assert!(booth.pin_lock.require_unlocked(after(1200)).is_err(), "and time that goes back does not open it");
+    assert!(
+        booth.pin_lock.require_unlocked_and_reset_idle(after(1200)).is_err(),
+        "and time that goes back does not open it"
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     ///
     /// # Errors
     /// It cannot start.
-    fn start_sandbox(&self) -> Result<EmbeddedSandboxTarget, String>;
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String>;
 
     /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
     ///

@@ -39,7 +39,7 @@ fn keeping(hours: Option<u32>) -> BoothView {
 }
 
 async fn revealed(kiosk: &Kiosk) -> String {
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     match until(kiosk, |screen| matches!(screen, Screen::Reveal { .. })).await.screen {
         Screen::Reveal { visit, .. } => visit,
         other => panic!("{other:?}"),
@@ -56,15 +56,15 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     let kiosk = kiosk(&fixture);
     let texts = Texts::from_iter([("de", DE), ("en", EN)]);
     kiosk.set_booth_settings(BoothView::default(), texts.clone());
-    kiosk.accept_consent_text(EN);
+    kiosk.accept_consent_and_start_visit(EN);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts });
     kiosk.leave_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 0, "a token is somebody's money");
-    kiosk.start_visit();
-    kiosk.accept_consent_text(DE);
+    kiosk.start_visit_or_show_consent();
+    kiosk.accept_consent_and_start_visit(DE);
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
 }
@@ -74,12 +74,12 @@ async fn a_consent_in_any_language_has_everybody_asked() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     kiosk.set_booth_settings(BoothView::default(), Texts::from_iter([("ja", "一日保存します。")]));
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
     kiosk.set_booth_settings(BoothView::default(), Texts::default());
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
     kiosk.leave_visit();
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
 }
@@ -90,18 +90,18 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     let kiosk = kiosk(&fixture);
     let told = |text: &str| Texts::from_iter([("en", text)]);
     kiosk.set_booth_settings(BoothView::default(), told(EN));
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     // For whoever comes next.
     kiosk.set_booth_settings(BoothView::default(), told("We keep your avatar for a year."));
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
-    kiosk.accept_consent_text("We keep your avatar for a year.");
-    kiosk.accept_consent_text("");
+    kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
+    kiosk.accept_consent_and_start_visit("");
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
     kiosk.leave_visit();
-    kiosk.start_visit();
-    kiosk.accept_consent_text(EN);
+    kiosk.start_visit_or_show_consent();
+    kiosk.accept_consent_and_start_visit(EN);
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "the page was behind");
-    kiosk.accept_consent_text("We keep your avatar for a year.");
+    kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     until(&kiosk, is_invite).await;
     kiosk.stop_visits().await;
 }
@@ -112,7 +112,7 @@ async fn a_closed_booth_begins_nothing() {
     let kiosk = kiosk(&fixture);
     let closed = Some(problem_for_code("credentials_missing", None));
     kiosk.set_booth_settings(BoothView { closed: closed.clone(), ..BoothView::default() }, Texts::default());
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let snapshot = kiosk.current_snapshot();
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
     kiosk.set_booth_settings(BoothView::default(), Texts::default());
@@ -144,7 +144,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     kiosk.forget_shown_visit();
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
@@ -173,7 +173,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let one_is_whole =
         |screen: &Screen| matches!(screen, Screen::Saving { files, .. } if files.iter().any(|file| file.whole));
     until(&kiosk, one_is_whole).await;
@@ -186,7 +186,7 @@ async fn a_visit_whose_files_are_on_their_way_can_be_forgotten() {
     assert!(kiosk.running_visits().is_empty());
     // Nor does a later start find anything to go on with.
     kiosk.return_to_start();
-    kiosk.recover_earlier_visits();
+    kiosk.spawn_recovery_of_earlier_visits();
     kiosk.stop_visits().await;
     assert_nothing_is_kept(&fixture).await;
     assert_eq!(fixture.backend.count_requests("/files/two"), 1, "a one-time URL of somebody who is forgotten");
@@ -202,7 +202,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     fixture.backend.wait_for_requests(REDEEM_PATH, 2).await;
     kiosk.forget_shown_visit();
@@ -210,7 +210,7 @@ async fn an_avatar_that_comes_at_the_moment_of_being_forgotten_is_not_fetched() 
     let done = |screen: &Screen| matches!(screen, Screen::Forgetting { stand: ForgettingState::Done, .. });
     until(&kiosk, done).await;
     kiosk.return_to_start();
-    kiosk.recover_earlier_visits();
+    kiosk.spawn_recovery_of_earlier_visits();
     kiosk.stop_visits().await;
     assert_nothing_is_kept(&fixture).await;
     assert_eq!(fixture.backend.count_requests("/files/one"), 0);
@@ -268,11 +268,11 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     let kiosk = kiosk(&fixture);
     for hours in [None, Some(1)] {
         kiosk.set_booth_settings(keeping(hours), Texts::default());
-        kiosk.forget_expired_visits();
+        kiosk.spawn_forgetting_of_due_visits();
     }
     revealed(&kiosk).await;
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
-    kiosk.forget_expired_visits();
+    kiosk.spawn_forgetting_of_due_visits();
     let one_left = async {
         while fixture.data_store.journal.load_all_visits().await.expect("reads").len() > 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -290,15 +290,15 @@ async fn another_backend_is_for_the_next_visitor() {
     let first = unscanned().await;
     let second = unscanned().await;
     let kiosk = kiosk(&first);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     let (profile, target) = (second.profile.clone(), second.target.clone());
-    kiosk.set_backend(BackendConfig { profile, target, phone_address: None });
+    kiosk.set_backend_for_new_visits(BackendConfig { profile, target, phone_address: None });
     let host = |fixture: &Fixture| fixture.target.host_and_port();
     assert_eq!(kiosk.current_snapshot().backend.host, host(&first), "whose code is on the screen");
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().backend.host, host(&second));
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     assert_eq!((first.backend.count_requests(GENERATE_PATH), second.backend.count_requests(GENERATE_PATH)), (1, 1));
     kiosk.stop_visits().await;
@@ -309,7 +309,7 @@ async fn a_code_runs_out_on_the_screen_by_itself() {
     let mut fixture = unscanned().await;
     fixture.profile.token_lifetime = Some(Duration::from_millis(300));
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let expired = until(&kiosk, |screen| matches!(screen, Screen::Invite { expired: true, .. })).await;
     let Screen::Invite { expires_at: Some(at), .. } = expired.screen else { panic!("a moment") };
     let at: Timestamp = at.parse().expect("RFC 3339");
@@ -329,7 +329,7 @@ async fn a_command_for_another_screen_is_ignored() {
     .await;
     let kiosk = kiosk(&fixture);
     let attract = kiosk.current_snapshot().revision;
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let invite = until(&kiosk, is_invite).await;
     let visit = invite.screen.visit_id().expect("of somebody").to_owned();
     let on_code = ExpectedScreen { visit: Some(visit.clone()), revision: Some(invite.revision) };
@@ -340,23 +340,23 @@ async fn a_command_for_another_screen_is_ignored() {
     // Pressed while the scan came in: the avatar is being made, and a second token would be paid for.
     assert!(!kiosk.is_command_current(&on_code));
     for command in [VisitorCommand::NewCode, VisitorCommand::Cancel, VisitorCommand::Again, VisitorCommand::Forget] {
-        kiosk.run_visitor_command(command, &on_code);
+        kiosk.run_command_if_still_current(command, &on_code);
     }
     let another = ExpectedScreen { visit: Some(copresence_store::VisitId::new().to_string()), revision: None };
     let of_attract = ExpectedScreen { visit: None, revision: Some(attract) };
     let of_the_last_run = ExpectedScreen { visit: None, revision: Some(u64::MAX) };
     for target in [&another, &of_attract, &of_the_last_run] {
-        kiosk.run_visitor_command(VisitorCommand::Again, target);
+        kiosk.run_command_if_still_current(VisitorCommand::Again, target);
     }
     assert_eq!(kiosk.current_snapshot().screen.visit_id(), Some(visit.as_str()));
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
 
     let right = ExpectedScreen { visit: Some(visit), revision: Some(making.revision) };
-    kiosk.run_visitor_command(VisitorCommand::Again, &right);
+    kiosk.run_command_if_still_current(VisitorCommand::Again, &right);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     // A second press on the same button finds the first screen.
-    kiosk.run_visitor_command(VisitorCommand::Again, &right);
-    kiosk.run_visitor_command(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
+    kiosk.run_command_if_still_current(VisitorCommand::Again, &right);
+    kiosk.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen { visit: None, revision: Some(attract) });
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "it was another attract screen");
     kiosk.stop_visits().await;
 }
@@ -370,12 +370,12 @@ async fn a_button_counts_as_long_as_its_screen_stays() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let queued = until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     let later = |screen: &Screen| matches!(screen, Screen::Making { status, .. } if status == "processing");
     assert!(until(&kiosk, later).await.revision > queued.revision);
     let target = ExpectedScreen { visit: queued.screen.visit_id().map(str::to_owned), revision: Some(queued.revision) };
-    kiosk.run_visitor_command(VisitorCommand::Cancel, &target);
+    kiosk.run_command_if_still_current(VisitorCommand::Cancel, &target);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
 }
@@ -389,9 +389,9 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
         kiosk.return_to_start();
     }
     let here = revealed(&kiosk).await;
-    kiosk.forget_expired_visits();
+    kiosk.spawn_forgetting_of_due_visits();
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
-    kiosk.forget_expired_visits();
+    kiosk.spawn_forgetting_of_due_visits();
     let gone = async {
         while kept(&fixture).await != (1, 1) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -408,7 +408,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let visit = until(&kiosk, is_invite).await.screen.visit_id().expect("of somebody").to_owned();
     let id = visit.parse().expect("an id");
     kiosk.return_to_start();
@@ -425,7 +425,7 @@ async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_b
     tokio::time::sleep(Duration::from_millis(100)).await;
     let before = fixture.backend.count_requests(REDEEM_PATH);
     drop(lock);
-    kiosk.recover_earlier_visits();
+    kiosk.spawn_recovery_of_earlier_visits();
     kiosk.stop_visits().await;
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "the token of a person who left is not used");
     assert_eq!(kept(&fixture).await, (0, 0));
@@ -451,7 +451,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
     };
     let mut before = 0;
     for _ in 0..2 {
-        kiosk.recover_earlier_visits();
+        kiosk.spawn_recovery_of_earlier_visits();
         // Until one was resumed, and no further one for a while.
         let settled = async {
             let mut now = resumed().await;

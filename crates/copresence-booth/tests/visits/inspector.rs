@@ -35,9 +35,9 @@ async fn fixture() -> Fixture {
     )
     .expect("a link");
     let profile = Profiles::load_profiles(Some(Path::new("/dev/null")))
-        .and_then(|all| all.profile_by_name("sandbox"))
+        .and_then(|all| all.build_profile_by_name("sandbox"))
         .expect("built in");
-    let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
+    let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
     let kiosk = Kiosk::new(KioskSetup {
         profile,
         target,
@@ -56,7 +56,7 @@ fn no_rules(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
 impl Fixture {
     /// A visit that has its code: its id, and its token.
     async fn invited(&self) -> (String, String) {
-        self.kiosk.start_visit();
+        self.kiosk.start_visit_or_show_consent();
         let mut snapshots = self.kiosk.subscribe_snapshots();
         let found = snapshots.wait_for(|snapshot| matches!(snapshot.screen, Screen::Invite { .. }));
         let found = tokio::time::timeout(Duration::from_secs(20), found).await.expect("in time");

@@ -20,7 +20,7 @@ const WRONG: &str = "planted-wrong-password";
 struct NoSandbox;
 
 impl EmbeddedSandboxControl for NoSandbox {
-    fn start_sandbox(&self) -> Result<EmbeddedSandboxTarget, String> {
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String> {
         Err("none".to_owned())
     }
     fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxTarget, String> {
@@ -74,7 +74,8 @@ async fn booth(refusals: usize) -> Booth {
         env: Arc::new(|_| None),
         simulator: Arc::new(NoSandbox),
     };
-    let OpenedBackend { backend, closed_reason } = sources.open_backend("test", false).expect("usable");
+    let OpenedBackend { backend, closed_reason } =
+        sources.open_backend_despite_missing_credentials("test", false).expect("usable");
     let kiosk = Kiosk::new(KioskSetup {
         profile: backend.profile,
         target: backend.target,
@@ -102,7 +103,7 @@ impl Booth {
     /// A visitor starts, and the backend refuses the credentials.
     async fn start_refused_visit(&self) {
         assert!(!self.is_closed());
-        self.kiosk.start_visit();
+        self.kiosk.start_visit_or_show_consent();
         until(&self.kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
         self.kiosk.return_to_start();
     }
@@ -119,7 +120,7 @@ async fn a_wrong_password_at_a_booth_closes_it_after_one_login() {
     assert!(closed.operator.contains("profile `test`"), "{}", closed.operator);
     assert!(!format!("{closed:?}").contains(WRONG));
     for _ in 0..3 {
-        booth.kiosk.start_visit();
+        booth.kiosk.start_visit_or_show_consent();
         booth.panel.reopen_booth_if_possible().await;
     }
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract, "no visit begins");
@@ -141,7 +142,7 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
     let act = PanelAction::SetCredential { slot: "password".to_owned(), value: "planted-third-password".into() };
     booth.panel.run_action(act, Clock::default().millis_since_clock_creation()).await.expect("done");
     assert!(!booth.is_closed());
-    booth.kiosk.start_visit();
+    booth.kiosk.start_visit_or_show_consent();
     until(&booth.kiosk, is_invite).await;
     assert_eq!((booth.logins(), booth.fixture.backend.count_requests(GENERATE_PATH)), (3, 1));
     booth.kiosk.stop_visits().await;
@@ -151,13 +152,13 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
 async fn the_operator_may_try_the_same_credentials_again() {
     let booth = booth(1).await;
     booth.start_refused_visit().await;
-    let view = booth.panel.panel_view(Vec::new()).await.expect("a view");
+    let view = booth.panel.load_panel_view(Vec::new()).await.expect("a view");
     assert_eq!(view.refused_credentials, booth.kiosk.current_snapshot().booth.closed);
     let act = PanelAction::RetryCredentials;
     booth.panel.run_action(act, Clock::default().millis_since_clock_creation()).await.expect("done");
-    assert_eq!(booth.panel.panel_view(Vec::new()).await.expect("a view").refused_credentials, None);
+    assert_eq!(booth.panel.load_panel_view(Vec::new()).await.expect("a view").refused_credentials, None);
     assert!(!booth.is_closed());
-    booth.kiosk.start_visit();
+    booth.kiosk.start_visit_or_show_consent();
     until(&booth.kiosk, is_invite).await;
     assert_eq!(booth.logins(), 2);
     booth.kiosk.stop_visits().await;

@@ -67,8 +67,8 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
     let kiosk = kiosk(&fixture);
     let first = kiosk.current_snapshot();
     assert_eq!(first.screen, Screen::Attract);
-    kiosk.start_visit();
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
+    kiosk.start_visit_or_show_consent();
     let Screen::Reveal { visit, files, glb: url, .. } =
         until(&kiosk, |screen| matches!(screen, Screen::Reveal { .. })).await.screen
     else {
@@ -104,7 +104,7 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     let link = kiosk.shown_link().expect("it is on the screen");
     assert!(link.ends_with("export-token-1"), "{link}");
@@ -132,11 +132,11 @@ async fn an_avatar_on_its_way_is_saved_behind_the_next_visitors_back() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, |screen| matches!(screen, Screen::Making { .. })).await;
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
     ready.store(true, Ordering::SeqCst);
     until_ended(&fixture, 1).await;
@@ -163,7 +163,7 @@ async fn an_avatar_that_comes_at_the_moment_of_leaving_is_saved() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
     kiosk.leave_visit();
     open.send(()).expect("it waits");
@@ -182,7 +182,7 @@ async fn a_second_press_on_new_code_makes_no_second_token() {
     })
     .await;
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     fixture.backend.wait_for_requests(GENERATE_PATH, 1).await;
     kiosk.request_new_code();
     open.send(()).expect("it waits");
@@ -196,7 +196,7 @@ async fn nothing_begins_after_the_stop() {
     let fixture = Fixture::new(|_, _| Response::default()).await;
     let kiosk = kiosk(&fixture);
     kiosk.stop_visits().await;
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     kiosk.request_new_code();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
@@ -218,7 +218,7 @@ async fn many_visits_log_in_once() {
     ));
     let kiosk = kiosk(&fixture);
     for _ in 0..3 {
-        kiosk.start_visit();
+        kiosk.start_visit_or_show_consent();
         until(&kiosk, is_invite).await;
         kiosk.return_to_start();
     }
@@ -236,7 +236,7 @@ async fn what_a_crash_left_is_finished_unseen() {
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
     let kiosk = kiosk(&fixture);
-    kiosk.recover_earlier_visits();
+    kiosk.spawn_recovery_of_earlier_visits();
     until_ended(&fixture, 1).await;
     assert_eq!(exits(&fixture).await, [Some(0)]);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
@@ -258,12 +258,12 @@ async fn what_a_failing_backend_left_is_finished_behind_the_next_visitor() {
     .await;
     fixture.profile.limits.patience = Duration::from_millis(200);
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     until(&kiosk, |screen| matches!(screen, Screen::Ended { of_somebody: true, .. })).await;
     assert_eq!(exits(&fixture).await, [Some(6)]);
     well.store(true, Ordering::SeqCst);
     kiosk.return_to_start();
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let both = async {
         while exits(&fixture).await != [Some(0), Some(0)] {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -287,7 +287,7 @@ async fn an_interrupted_download_is_finished_without_a_new_visitor_when_the_file
     .await;
     fixture.profile.limits.patience = Duration::from_millis(200);
     let kiosk = kiosk(&fixture);
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     let ended = until(&kiosk, |screen| matches!(screen, Screen::Ended { .. })).await;
     let Screen::Ended { problem, of_somebody: true, .. } = ended.screen else { panic!("a visitor's avatar") };
     assert_eq!(problem.code, "download_interrupted");
@@ -317,7 +317,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     let body = delivery_body(&fixture, true, &[("glb", "one")]);
     journal_unread_answer(&fixture, 200, &body).await;
     let kiosk = kiosk(&fixture);
-    kiosk.recover_earlier_visits();
+    kiosk.spawn_recovery_of_earlier_visits();
     fixture.backend.wait_for_requests("/files/one", 1).await;
     kiosk.stop_visits().await;
     assert_eq!(
@@ -332,7 +332,7 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
     let mut fixture = Fixture::new(|_, _| Response::default()).await;
     fixture.target.credentials.api_key = None;
     let missing = kiosk(&fixture);
-    missing.start_visit();
+    missing.start_visit_or_show_consent();
     let ended = until(&missing, |screen| matches!(screen, Screen::Ended { .. })).await;
     let Screen::Ended { problem, of_somebody, .. } = ended.screen else { panic!("ended") };
     assert_eq!((problem.code.as_str(), of_somebody), ("credentials_missing", false));
@@ -341,7 +341,7 @@ async fn what_is_missing_to_begin_is_on_the_screen() {
 
     fixture.target.credentials.api_key = Some(copresence_protocol::ApiKey::new("line\nend"));
     let wrong = kiosk(&fixture);
-    wrong.start_visit();
+    wrong.start_visit_or_show_consent();
     let ended = until(&wrong, |screen| matches!(screen, Screen::Ended { .. })).await;
     let Screen::Ended { problem, .. } = ended.screen else { panic!("ended") };
     assert_eq!(problem.code, "configuration", "it is there, and no header can carry it");
@@ -367,7 +367,7 @@ async fn no_screen_shows_a_credential_that_the_backend_repeats() {
             assert!(!sent.contains(secret), "{secret} in {sent}");
         }
     };
-    kiosk.start_visit();
+    kiosk.start_visit_or_show_consent();
     for wanted in ["making", "reveal"] {
         until(&kiosk, |screen| {
             hold(screen);

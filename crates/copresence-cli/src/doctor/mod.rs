@@ -16,14 +16,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
-    let settings = data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_file(&data_store.data));
+    let settings =
+        data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_backing_up_unusable(&data_store.data));
     let common = &default_to_window_profile(common, settings.as_ref());
-    let profiles = health::check_profiles(common.config.as_deref(), common.selected_profile_name());
+    let profiles = health::check_profiles_are_usable(common.config.as_deref(), common.selected_profile_name());
     let usable = profiles.stand != HealthState::Bad;
     let profile = if usable { Some(context::load_selected_profile(common)?) } else { None };
     let mut parts = vec![profiles];
-    parts.extend(settings.map(|read| health::check_settings(read.load_error.as_deref(), read.is_unreadable)));
-    parts.push(check_disk(data_store, common, profile.as_ref()));
+    parts.extend(settings.map(|read| health::health_of_settings_file(read.load_error.as_deref(), read.is_unreadable)));
+    parts.push(check_data_and_output_disk(data_store, common, profile.as_ref()));
     if let Some(profile) = profile {
         parts.extend(check_keychain_and_credentials(profile.clone()).await);
         parts.extend(check_backend_reachability(&profile).await);
@@ -35,7 +36,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     for view in &parts {
         print_health_check(view, common.json);
     }
-    Ok(exit_code_of_worst(&parts))
+    Ok(lowest_exit_code_of_problems(&parts))
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
@@ -44,7 +45,8 @@ fn default_to_window_profile(common: &CommonOptions, settings: Option<&LoadedSet
     CommonOptions { profile: common.profile.clone().or_else(chosen), ..common.clone() }
 }
 
-fn check_disk(
+/// Checks that the data folder opens and is writable, and the free space for it and for the output folder.
+fn check_data_and_output_disk(
     data_store: Result<DataStore, CommandFailure>,
     common: &CommonOptions,
     profile: Option<&Profile>,
@@ -74,6 +76,7 @@ async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
     checks.await.unwrap_or_else(|error| vec![bad_part_health(part::KEYCHAIN, error, "Try again")])
 }
 
+/// Checks whether the backend responds, and the clock. Starts the embedded sandbox if the profile uses it.
 async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
     let embedded = if profile.uses_embedded_sandbox() {
         match start_embedded_sandbox().await {
@@ -137,7 +140,7 @@ fn print_health_check(view: &PartHealth, json: bool) {
 
 /// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
 /// network (6).
-fn exit_code_of_worst(parts: &[PartHealth]) -> u8 {
+fn lowest_exit_code_of_problems(parts: &[PartHealth]) -> u8 {
     let bad = parts.iter().filter(|view| view.stand == HealthState::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
         part::KEYCHAIN | part::CREDENTIALS => 3,
@@ -155,14 +158,14 @@ mod tests {
     fn the_exit_code_names_the_problem_to_fix_first() {
         let ill = |part: &str| bad_part_health(part, "ill", "repair it");
         assert_eq!(
-            exit_code_of_worst(&[
+            lowest_exit_code_of_problems(&[
                 health::good_part_health(part::DISK, "well"),
                 health::doubtful_part_health(part::DISPLAY, "none", "get one")
             ]),
             0
         );
-        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND)]), 6);
-        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
-        assert_eq!(exit_code_of_worst(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
+        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND)]), 6);
+        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
+        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
     }
 }

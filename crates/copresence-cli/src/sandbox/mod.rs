@@ -25,7 +25,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
         context::reject_url_credentials(url, "--public-url")?;
     }
     let stopping = signals::token_cancelled_by_signal("stopping …");
-    let defaults = sandbox_settings(&options.world)?;
+    let defaults = load_sandbox_settings_from_options(&options.world)?;
     let tls = match (options.tls_cert, options.tls_key) {
         (Some(cert), Some(key)) => Some(CertificateSource::Files { cert, key }),
         _ => options.tls_self_signed.then_some(CertificateSource::SelfSigned),
@@ -63,8 +63,8 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     Ok(0)
 }
 
-/// Settings from the simulation options; everything else has its default.
-pub(crate) fn sandbox_settings(world: &SimulationOptions) -> Result<Settings, CommandFailure> {
+/// Settings from the simulation options. Reads the faults file if one is given; everything else has its default.
+pub(crate) fn load_sandbox_settings_from_options(world: &SimulationOptions) -> Result<Settings, CommandFailure> {
     let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
     let defaults = Settings::default();
     Ok(Settings {
@@ -81,7 +81,7 @@ fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     let shown = path.display();
     let json = std::fs::read(path)
         .map_err(|error| CommandFailure::usage_error(format!("the faults in {shown} cannot be read: {error}")))?;
-    faults::parse_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
+    faults::parse_and_check_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
 }
 
 fn print_listening_json(server: &Server) {

@@ -14,7 +14,7 @@ use crate::failure::CommandFailure;
 use crate::{output, signals};
 use copresence_engine::clock::Clock;
 use copresence_validate::report::change::compare_verdicts;
-use copresence_validate::{CheckRun, Report, RunPlan};
+use copresence_validate::{ActPlanWithCosts, CheckRun, Report};
 use files::ReportFiles;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
@@ -53,21 +53,21 @@ async fn open_and_check_backend(
         selected = BackendUnderTest::open_backend_under_test(common, options) => selected?,
         () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
     };
-    let done = plan_and_run_checks(&selected, options, renderer, &stopping).await;
+    let done = plan_confirm_and_run_checks(&selected, options, renderer, &stopping).await;
     selected.stop_embedded_sandbox().await;
     done
 }
 
 /// Prints the plan, asks for confirmation, runs the checks, and returns the report and the HTTP Archive.
-async fn plan_and_run_checks(
+async fn plan_confirm_and_run_checks(
     selected: &BackendUnderTest,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
-    let limits = options.to_run_options(selected.is_sandbox());
-    let plan = RunPlan::new(&selected.target, &limits, &selected.phone_driver);
-    renderer.print_plan(&selected.target, &plan, selected.is_sandbox());
+    let limits = options.to_run_options(selected.has_sandbox_phone_driver());
+    let plan = ActPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
+    renderer.print_plan(&selected.target, &plan, selected.has_sandbox_phone_driver());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
     let began = clock.now();
@@ -80,7 +80,7 @@ async fn plan_and_run_checks(
 }
 
 /// Asks for confirmation on a terminal, because Export Tokens cost money.
-fn confirm_costs(plan: &RunPlan, options: &ValidateOptions) -> Result<(), CommandFailure> {
+fn confirm_costs(plan: &ActPlanWithCosts, options: &ValidateOptions) -> Result<(), CommandFailure> {
     let asks = !plan.is_free && !options.yes && plan.tokens > 0 && std::io::stdin().is_terminal();
     if !asks {
         return Ok(());

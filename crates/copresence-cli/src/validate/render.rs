@@ -8,9 +8,9 @@ use std::io::IsTerminal;
 
 use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
-use copresence_validate::requirement::level_of_check;
+use copresence_validate::requirement::strictest_level_of_check;
 use copresence_validate::run_plan::count_with_noun;
-use copresence_validate::{CheckTarget, Level, Report, RunEvent, RunPlan, Verdict};
+use copresence_validate::{ActPlanWithCosts, CheckTarget, Level, Report, RunEvent, Verdict};
 
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
@@ -27,7 +27,7 @@ impl ValidateRenderer {
     }
 
     /// Prints what the run will cost, before it starts.
-    pub(super) fn print_plan(&self, target: &CheckTarget, plan: &RunPlan, sandbox: bool) {
+    pub(super) fn print_plan(&self, target: &CheckTarget, plan: &ActPlanWithCosts, sandbox: bool) {
         if self.json {
             let left_out: Vec<_> =
                 plan.skipped_acts_with_reasons().map(|(act, why)| json!({"act": act, "why": why})).collect();
@@ -63,7 +63,7 @@ impl ValidateRenderer {
     /// Prints the verdict of a check. Checks that do not apply are printed with `--json` only.
     fn print_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
-        let level = level_of_check(check.id);
+        let level = strictest_level_of_check(check.id);
         let detail = output::sanitize_for_terminal(&verdict_detail(judged));
         if self.json {
             return print_json_line(&json!({

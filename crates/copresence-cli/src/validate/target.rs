@@ -39,11 +39,12 @@ impl BackendUnderTest {
         if profile.uses_embedded_sandbox() {
             return Self::open_embedded_sandbox(&profile).await;
         }
-        let found =
-            load_target_with_credentials(&profile).await.map_err(|failure| failure.with_credential_remedy(&profile))?;
+        let found = load_target_with_credentials(&profile)
+            .await
+            .map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))?;
         let mut target = target_from_profile(&profile, found.api_url, found.link, found.credentials);
-        add_environment_credentials(&mut target.credentials);
-        let phone_driver = choose_phone_driver(&target, options, common).await?;
+        fill_missing_credentials_from_environment(&mut target.credentials);
+        let phone_driver = detect_phone_driver(&target, options, common).await?;
         Ok(Self { target, phone_driver, embedded_sandbox: None })
     }
 
@@ -62,13 +63,13 @@ impl BackendUnderTest {
         let link =
             link.map_err(|error: copresence_engine::LinkTemplateError| CommandFailure::usage_error(error.to_string()))?;
         let target = target_from_profile(profile, server.local_url(), link, credentials);
-        let tester = find_sandbox_control(server.local_url(), None).await?;
+        let tester = detect_sandbox_control(server.local_url(), None).await?;
         let tester = tester.ok_or_else(|| CommandFailure::usage_error("the embedded sandbox does not answer"))?;
         Ok(Self { target, phone_driver: PhoneDriver::Sandbox(tester), embedded_sandbox: Some(server) })
     }
 
-    /// Whether the backend is a sandbox, where tokens and avatars are free.
-    pub(super) fn is_sandbox(&self) -> bool {
+    /// Whether a sandbox simulates the phone: the backend itself, or the upstream given by `--upstream`.
+    pub(super) fn has_sandbox_phone_driver(&self) -> bool {
         matches!(self.phone_driver, PhoneDriver::Sandbox(_))
     }
 
@@ -81,7 +82,7 @@ impl BackendUnderTest {
 
 /// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
 /// holds credentials that its console does not have.
-fn add_environment_credentials(credentials: &mut Credentials) {
+fn fill_missing_credentials_from_environment(credentials: &mut Credentials) {
     let named = |slot: CredentialKind| {
         context::read_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
     };
@@ -115,21 +116,21 @@ fn target_from_profile(
 }
 
 /// Chooses the upstream sandbox, the backend's own sandbox, a person at the terminal, or no phone, in this order.
-async fn choose_phone_driver(
+async fn detect_phone_driver(
     target: &CheckTarget,
     options: &ValidateOptions,
     common: &CommonOptions,
 ) -> Result<PhoneDriver, CommandFailure> {
     let operator = context::read_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
     if let Some(url) = &options.upstream {
-        let tester = find_sandbox_control(url.clone(), operator).await?;
+        let tester = detect_sandbox_control(url.clone(), operator).await?;
         return tester.map(PhoneDriver::Sandbox).ok_or_else(|| {
             CommandFailure::usage_error(format!(
                 "--upstream {url}: no sandbox answers there (one on another machine asks for {OPERATOR_KEY})"
             ))
         });
     }
-    let tester = SandboxControl::find_controllable_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
+    let tester = SandboxControl::detect_controllable_sandbox(&target.backend.base_url, operator.map(ApiKey::new)).await;
     if let Some(tester) = tester.map_err(|error| CommandFailure::usage_error(error.to_string()))? {
         return Ok(PhoneDriver::Sandbox(tester));
     }
@@ -140,7 +141,10 @@ async fn choose_phone_driver(
     Ok(PhoneDriver::Unavailable)
 }
 
-async fn find_sandbox_control(url: Url, operator: Option<String>) -> Result<Option<SandboxControl>, CommandFailure> {
+/// Asks the URL whether it is a sandbox. `None` if it is not.
+async fn detect_sandbox_control(url: Url, operator: Option<String>) -> Result<Option<SandboxControl>, CommandFailure> {
     let operator = operator.map(ApiKey::new);
-    SandboxControl::find_sandbox(url, operator).await.map_err(|error| CommandFailure::usage_error(error.to_string()))
+    SandboxControl::detect_sandbox_at_url(url, operator)
+        .await
+        .map_err(|error| CommandFailure::usage_error(error.to_string()))
 }

@@ -13,7 +13,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::Profile;
 use copresence_engine::runner::{EventSink, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{ExchangeRecorder, ExportType, NoRecorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
@@ -28,7 +28,7 @@ pub(crate) async fn run_visit_command(common: &CommonOptions, options: VisitOpti
     let renderer = Arc::new(VisitRenderer::new(common));
     let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
-        emit_visit_not_started(&renderer, common, failure);
+        emit_started_and_ended_events(&renderer, common, failure);
     }
     ended
 }
@@ -65,7 +65,7 @@ async fn prepare_and_run_visit(
     if let Some(server) = embedded {
         server.stop().await;
     }
-    exit.map_err(|failure| failure.with_credential_remedy(&profile))
+    exit.map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))
 }
 
 /// What a visit in the terminal uses: renderer, output folder, QR and HAR files, simulated phone, stop signal.
@@ -93,7 +93,7 @@ async fn run_prepared_visit(
         Some(har) => har.shared_har_recorder(),
         None => Arc::new(NoRecorder),
     };
-    let api = target.api_client(profile, recorder)?;
+    let api = target.build_api_client(profile, recorder)?;
     let session = api.clone();
     let overrides = VisitOverrides {
         out_dir: Some(surroundings.out.clone()),
@@ -102,12 +102,15 @@ async fn run_prepared_visit(
         required_exports: options.exports.iter().map(ExportType::new).collect(),
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
-    let config = visit_config(profile, &target, data_store, &overrides).await;
-    let event_sink = visit_event_sink(&surroundings);
-    let ended =
-        run_visit(config, data_store.visit_context(api, Clock::default(), event_sink), surroundings.stopping.clone())
-            .await;
-    session.log_out().await;
+    let config = build_config_using_visit_history(profile, &target, data_store, &overrides).await;
+    let event_sink = create_sink_rendering_and_scanning(&surroundings);
+    let ended = run_visit(
+        config,
+        data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink),
+        surroundings.stopping.clone(),
+    )
+    .await;
+    session.log_out_own_session().await;
     if let Some(har) = surroundings.har {
         har.write_har_archive();
     }
@@ -115,7 +118,7 @@ async fn run_prepared_visit(
 }
 
 /// Prints each event; on the invitation also writes the QR file and lets the simulated phone scan.
-fn visit_event_sink(surroundings: &VisitResources) -> EventSink {
+fn create_sink_rendering_and_scanning(surroundings: &VisitResources) -> EventSink {
     let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
         renderer.show_event(&event);
@@ -131,7 +134,7 @@ fn visit_event_sink(surroundings: &VisitResources) -> EventSink {
 }
 
 /// With `--json`, emits `started` and `ended` also for a visit that could not start.
-fn emit_visit_not_started(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+fn emit_started_and_ended_events(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
     let visit = copresence_engine::history::VisitId::new();
     let clock = Clock::default();
     let api_url = context::load_selected_profile(common).ok().and_then(|profile| profile.api_url);
@@ -149,12 +152,12 @@ fn emit_visit_not_started(renderer: &VisitRenderer, common: &CommonOptions, fail
         },
     ];
     for event in events {
-        renderer.print_event_json(&VisitEvent { visit, at: clock.now(), kind: event });
+        renderer.print_event_if_json_output(&VisitEvent { visit, at: clock.now(), kind: event });
     }
 }
 
 async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, CommandFailure> {
-    let settings = crate::sandbox::sandbox_settings(&options.world)?;
+    let settings = crate::sandbox::load_sandbox_settings_from_options(&options.world)?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(settings, anywhere).await;
     server.map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))

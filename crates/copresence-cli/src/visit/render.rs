@@ -34,12 +34,12 @@ impl VisitRenderer {
 
     /// Prints an event as JSON (with `--json`) and for people.
     pub(super) fn show_event(&self, line: &VisitEvent) {
-        self.print_event_json(line);
+        self.print_event_if_json_output(line);
         self.render_event_for_people(&line.kind);
     }
 
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
-    pub(super) fn print_event_json(&self, line: &VisitEvent) {
+    pub(super) fn print_event_if_json_output(&self, line: &VisitEvent) {
         if self.json
             && let Ok(text) = serde_json::to_string(line)
         {
@@ -56,7 +56,7 @@ impl VisitRenderer {
                 self.show_qr_code(link, expires_at.map(copresence_engine::events::format_rfc3339));
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
-                let words = describe_status(completion_status, *completion_progress, *queue_position);
+                let words = describe_avatar_status(completion_status, *completion_progress, *queue_position);
                 self.show_status_line(&output::sanitize_for_terminal(&words));
             }
             EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
@@ -193,7 +193,7 @@ fn format_size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
 }
 
-fn describe_status(status: &str, progress: i64, queue: i64) -> String {
+fn describe_avatar_status(status: &str, progress: i64, queue: i64) -> String {
     match status {
         "no_associated_avatar" => "Waiting for a phone to scan the code".to_owned(),
         "in_queue" if queue >= 0 => format!("In the queue, place {queue}"),

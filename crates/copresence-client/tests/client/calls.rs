@@ -179,15 +179,15 @@ async fn a_run_logs_in_once_and_logs_that_session_out() {
     backend.login_route.logout_path = Some("logout".to_owned());
     let api = recorded_api(backend.clone(), with_login(), Arc::new(NoRecorder));
     // Nothing to log out yet.
-    api.log_out().await;
+    api.log_out_own_session().await;
     for _ in 0..20 {
         api.clone().generate_token().await.expect("a token");
     }
-    api.log_out().await;
-    api.log_out().await;
+    api.log_out_own_session().await;
+    api.log_out_own_session().await;
     // A session token that somebody else logged in is left alone.
     let credentials = Credentials { session_token: with_session().session_token, ..with_login() };
-    recorded_api(backend, credentials, Arc::new(NoRecorder)).log_out().await;
+    recorded_api(backend, credentials, Arc::new(NoRecorder)).log_out_own_session().await;
 }
 
 #[tokio::test]
@@ -208,7 +208,8 @@ async fn a_page_in_place_of_an_answer_is_a_gates() {
         let api = api(server_url(&server, ""), credentials);
         let words = named(api.generate_token().await.expect_err("a page"));
         assert!(words.contains(&format!("status {status}")) && words.contains("“Hotel Wi-Fi”"), "{words}");
-        let page = api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("an error");
+        let page =
+            api.redeem_token(&token()).await.expect("a response").redeem_error_response_unless_ok().expect("an error");
         assert!(matches!(page.class, ErrorClass::Gate(gate) if !gate.proves_not_forwarded()), "{status}");
     }
     let server = MockServer::start().await;
@@ -266,7 +267,7 @@ async fn redeem_returns_every_complete_response_unchanged() {
             .await;
         let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
         assert_eq!((response.status, &response.body[..]), (status, body.as_bytes()));
-        let class = response.classify_redeem_error().map(|refusal| refusal.class);
+        let class = response.redeem_error_response_unless_ok().map(|refusal| refusal.class);
         let expected = match status {
             200 => None,
             400 => Some(ErrorClass::TokenInactive),
@@ -285,7 +286,7 @@ async fn an_error_response_shows_no_token() {
     let body = json!({ "code": 1, "error": format!("unknown token {TOKEN}, see https://api.test/tokens/{TOKEN}") });
     mount_response(&server, Mock::given(path("/redeemExportToken")), 400, body, 1).await;
     let response = api(server_url(&server, ""), with_session()).redeem_token(&token()).await.expect("a response");
-    let refusal = response.classify_redeem_error().expect("a refusal");
+    let refusal = response.redeem_error_response_unless_ok().expect("a refusal");
     assert_eq!(refusal.body.error.as_deref(), Some("unknown token …89, see https://api.test/…"));
 }
 

@@ -143,7 +143,8 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
         let location = format!("Location: http://localhost:{}/stolen?a=b", elsewhere.port);
         let server = RawServer::start(vec![ServerAction::Send(response_bytes(status, &[&location], ""))]).await;
         let api = api(server.url("/"), with_session());
-        let refusal = api.redeem_token(&token()).await.expect("a response").classify_redeem_error().expect("a refusal");
+        let refusal =
+            api.redeem_token(&token()).await.expect("a response").redeem_error_response_unless_ok().expect("a refusal");
         let ErrorClass::Gate(gate) = &refusal.class else { panic!("{refusal}") };
         assert_eq!(gate.kind, GateKind::NetworkLogin { redirect_to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");

@@ -51,10 +51,10 @@ pub(crate) fn write_credential(
 ) -> Result<(), KeychainError> {
     let service = connect()?;
     let user = slot.keychain_user_name(profile);
-    let found = find_unlocked_items(&service, &user)?;
+    let found = find_and_unlock_items(&service, &user)?;
     let Some((item, duplicates)) = found.split_first() else {
         let collection = unlocked_default_keyring(&service)?;
-        guard.commit()?;
+        guard.begin_change_unless_abandoned()?;
         let label = slot.keychain_label(profile);
         let bytes = value.as_bytes();
         collection
@@ -62,7 +62,7 @@ pub(crate) fn write_credential(
             .map_err(convert_secret_service_error)?;
         return Ok(());
     };
-    guard.commit()?;
+    guard.begin_change_unless_abandoned()?;
     item.set_secret(value.as_bytes(), TEXT_CONTENT_TYPE).map_err(convert_secret_service_error)?;
     // A second item with the same name could be returned instead, so it is removed.
     duplicates.iter().try_for_each(|duplicate| duplicate.delete().map_err(convert_secret_service_error))
@@ -75,12 +75,12 @@ pub(crate) fn remove_credential(
     guard: &CommitGuard,
 ) -> Result<bool, KeychainError> {
     let service = connect()?;
-    let found = find_unlocked_items(&service, &slot.keychain_user_name(profile))?;
+    let found = find_and_unlock_items(&service, &slot.keychain_user_name(profile))?;
     if found.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
         return unlocked_default_keyring(&service).map(|_| false);
     }
-    guard.commit()?;
+    guard.begin_change_unless_abandoned()?;
     found.iter().try_for_each(|item| item.delete().map_err(convert_secret_service_error))?;
     Ok(true)
 }
@@ -94,7 +94,7 @@ fn connect() -> Result<SecretService<'static>, KeychainError> {
 
 /// The value of the item with this user name.
 fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Option<SecretString>, KeychainError> {
-    if let Some(item) = find_unlocked_items(service, user)?.first() {
+    if let Some(item) = find_and_unlock_items(service, user)?.first() {
         let bytes = Zeroizing::new(item.get_secret().map_err(convert_secret_service_error)?);
         let text = std::str::from_utf8(&bytes).map_err(|_| KeychainError::ItemNotText { item: user.to_owned() })?;
         return Ok(Some(SecretString::from(text)));
@@ -107,7 +107,7 @@ fn read_credential(service: &SecretService<'static>, user: &str) -> Result<Optio
 }
 
 /// The items with this user name. Fails with `Locked` if one of them stays locked without a prompt.
-fn find_unlocked_items<'a>(service: &'a SecretService<'static>, user: &str) -> Result<Vec<Item<'a>>, KeychainError> {
+fn find_and_unlock_items<'a>(service: &'a SecretService<'static>, user: &str) -> Result<Vec<Item<'a>>, KeychainError> {
     let search = || service.search_items(item_attributes(user)).map_err(convert_secret_service_error);
     let mut found = search()?;
     if !found.locked.is_empty() {

@@ -35,7 +35,7 @@ pub async fn check_backend_and_clock(
 ) -> Vec<PartHealth> {
     let mut views = Vec::new();
     let mut dates = Vec::new();
-    for HostProbe { part, url, method } in hosts_to_probe(profile, target) {
+    for HostProbeRequest { part, url, method } in hosts_to_probe(profile, target) {
         let before = now();
         let result = send_probe_request(&url, method.clone()).await;
         let after = now();
@@ -55,7 +55,7 @@ pub async fn check_backend_and_clock(
 }
 
 /// The request that shows whether a host answers.
-struct HostProbe {
+struct HostProbeRequest {
     part: &'static str,
     url: Url,
     /// `GET` for the redeem endpoint, whose answer also shows whether it is the API that answers; otherwise `HEAD`.
@@ -63,16 +63,16 @@ struct HostProbe {
 }
 
 /// The hosts to probe, each once.
-fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<HostProbe> {
+fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<HostProbeRequest> {
     let routes = target.api_routes(profile);
-    let head = |part, url: &Url| HostProbe { part, url: url.clone(), method: Method::HEAD };
+    let head = |part, url: &Url| HostProbeRequest { part, url: url.clone(), method: Method::HEAD };
     let mut hosts = match &profile.redeem_route {
         RedeemRoute::Vendor => match routes.endpoint_url_from_path(copresence_protocol::headers::REDEEM_PATH) {
-            Ok(url) => vec![HostProbe { part: part::BACKEND, url, method: Method::GET }],
+            Ok(url) => vec![HostProbeRequest { part: part::BACKEND, url, method: Method::GET }],
             Err(_) => vec![head(part::BACKEND, &target.api_url)],
         },
         RedeemRoute::Partner { url, .. } => {
-            let redeem = HostProbe { part: part::PARTNER, url: url.clone(), method: Method::GET };
+            let redeem = HostProbeRequest { part: part::PARTNER, url: url.clone(), method: Method::GET };
             // Without a URL of its own, the backend is the partner's.
             let backend = profile.api_url.as_ref().filter(|backend| backend.origin() != url.origin());
             backend.map(|backend| head(part::BACKEND, backend)).into_iter().chain([redeem]).collect()
@@ -168,7 +168,7 @@ fn health_of_probe(part: &str, url: &Url, method: &Method, result: &Result<Probe
 fn health_of_response(part: &str, host: &str, url: &Url, method: &Method, reply: &ProbeResponse) -> PartHealth {
     let status = reply.status;
     let reached = || good_part_health(part, format_args!("{host}: reached ({status})"));
-    let Some(refusal) = reply.classify_error(CallKind::Redeem, url) else { return reached() };
+    let Some(refusal) = reply.find_error_in_response(CallKind::Redeem, url) else { return reached() };
     let seen = format_args!("{host}: {refusal}");
     match &refusal.class {
         ErrorClass::Gate(gate) => match &gate.kind {
@@ -288,7 +288,8 @@ mod tests {
         let path = root.path().join("profiles.toml");
         let text = format!("[profiles.live]\napi_url = \"{url}\"\nlink = \"https://b.test/{{token}}\"\n");
         std::fs::write(&path, text).expect("written");
-        let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("live")).expect("usable");
+        let profile =
+            Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("live")).expect("usable");
         let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         (profile, target)
     }
@@ -387,7 +388,8 @@ mod tests {
         let text = "[profiles.game]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n\
                     [profiles.game.partner]\nurl = \"https://game.test/token\"\nredeem_url = \"https://game.test/redeem\"\n";
         std::fs::write(&path, text).expect("written");
-        let profile = Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name("game")).expect("usable");
+        let profile =
+            Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("game")).expect("usable");
         let target = BackendTarget::target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|host| (host.part, host.url.to_string())).collect();

@@ -98,14 +98,14 @@ fn part_health(part: &str, stand: HealthState, seen: impl fmt::Display, remedy: 
     PartHealth { part: part.to_owned(), stand, seen, remedy }
 }
 
-/// Checks the profiles file and the profile `name`.
-pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
-    match Profiles::load_profiles(config).and_then(|profiles| profiles.profile_by_name(name).map(|_| profiles)) {
+/// Reads the profiles file, and checks the profile `name` and then all others.
+pub fn check_profiles_are_usable(config: Option<&Path>, name: &str) -> PartHealth {
+    match Profiles::load_profiles(config).and_then(|profiles| profiles.build_profile_by_name(name).map(|_| profiles)) {
         Ok(profiles) => {
             let unusable: Vec<String> = profiles
                 .profile_names()
                 .into_iter()
-                .filter_map(|other| profiles.profile_by_name(&other).err().map(|error| error.to_string()))
+                .filter_map(|other| profiles.build_profile_by_name(&other).err().map(|error| error.to_string()))
                 .collect();
             let path = profiles.loaded_profiles_path().display();
             if unusable.is_empty() {
@@ -126,7 +126,7 @@ pub fn check_profiles(config: Option<&Path>, name: &str) -> PartHealth {
 }
 
 /// Reports whether the settings file could be used, from what reading it found.
-pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
+pub fn health_of_settings_file(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
     match load_error {
         None => good_part_health(part::SETTINGS, "as they were saved"),
         Some(load_error) if is_unreadable => bad_part_health(
@@ -140,7 +140,7 @@ pub fn check_settings(load_error: Option<&str>, is_unreadable: bool) -> PartHeal
 
 /// Checks that the disk is writable and has enough free space. Blocks on the disk.
 pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
-    if let Err(error) = data_store.data.check_writable() {
+    if let Err(error) = data_store.data.check_by_writing_test_file() {
         return bad_part_health(
             part::DISK,
             error,
@@ -207,7 +207,7 @@ pub fn check_credentials(
         .filter(|slot| found.origin_of_credential(*slot).is_some())
         .map(credentials::CredentialKind::as_str)
         .collect();
-    match target.api_client(profile, Arc::new(NoRecorder)) {
+    match target.build_api_client(profile, Arc::new(NoRecorder)) {
         Ok(_) => good_part_health(part::CREDENTIALS, format_args!("set: {}", set.join(", "))),
         Err(error) => {
             let remedy =
@@ -243,7 +243,7 @@ pub fn health_of_last_problem(last: Option<&(Timestamp, Problem)>) -> PartHealth
 mod tests {
     use super::*;
     use crate::credentials::CredentialKind;
-    use crate::settings_toml::read_settings_file;
+    use crate::settings_toml::read_settings_backing_up_unusable;
 
     const LIVE: &str = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
 
@@ -260,20 +260,20 @@ mod tests {
 
     fn profile(name: &str) -> Profile {
         let (_root, path) = write_profiles(LIVE);
-        Profiles::load_profiles(Some(&path)).and_then(|all| all.profile_by_name(name)).expect("usable")
+        Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name(name)).expect("usable")
     }
 
     #[test]
     fn profiles_are_reported_good_doubtful_or_bad() {
         let (_root, path) = write_profiles(LIVE);
-        assert_eq!(check_profiles(Some(&path), "live").stand, HealthState::Good);
-        assert_eq!(check_profiles(Some(&path), "other").stand, HealthState::Bad);
+        assert_eq!(check_profiles_are_usable(Some(&path), "live").stand, HealthState::Good);
+        assert_eq!(check_profiles_are_usable(Some(&path), "other").stand, HealthState::Bad);
         let (_root, path) = write_profiles(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
-        let seen = check_profiles(Some(&path), "live");
+        let seen = check_profiles_are_usable(Some(&path), "live");
         assert_eq!(seen.stand, HealthState::Doubtful);
         assert!(seen.seen.contains("half") && seen.remedy.is_some(), "{seen:?}");
         let (_root, path) = write_profiles("[profiles.live\n");
-        assert!(check_profiles(Some(&path), "sandbox").seen.contains("line 1"));
+        assert!(check_profiles_are_usable(Some(&path), "sandbox").seen.contains("line 1"));
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn a_disk_without_space_for_a_visit_is_bad() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = DataStore::open_data_store(root.path()).expect("a data folder");
+        let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         let stand = |least| check_disk(&opened, root.path(), least).stand;
         let free = copresence_store::free_space(root.path()).expect("told");
         assert_eq!(stand(1), HealthState::Good);
@@ -315,10 +315,10 @@ mod tests {
     #[test]
     fn settings_and_the_last_problem_are_reported() {
         let root = tempfile::tempdir().expect("a folder");
-        let opened = DataStore::open_data_store(root.path()).expect("a data folder");
+        let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         let check_file = || {
-            let read = read_settings_file(&opened.data);
-            check_settings(read.load_error.as_deref(), read.is_unreadable)
+            let read = read_settings_backing_up_unusable(&opened.data);
+            health_of_settings_file(read.load_error.as_deref(), read.is_unreadable)
         };
         assert_eq!(check_file().stand, HealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");

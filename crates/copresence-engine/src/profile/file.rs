@@ -117,6 +117,8 @@ impl Profiles {
         Self::parse_profiles(path, &text)
     }
 
+    /// Parses the text of a profiles file; the error names the line. The values of a profile are checked only when
+    /// it is asked for.
     fn parse_profiles(path: PathBuf, text: &str) -> Result<Self, ProfileError> {
         let document: ProfilesFile = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
@@ -146,7 +148,7 @@ impl Profiles {
     ///
     /// # Errors
     /// When there is no such profile, or it is incomplete or contradictory.
-    pub fn profile_by_name(&self, name: &str) -> Result<Profile, ProfileError> {
+    pub fn build_profile_by_name(&self, name: &str) -> Result<Profile, ProfileError> {
         let written = match self.written.get(name) {
             Some(written) => written.clone(),
             None if name == SANDBOX_PROFILE => ProfileToml::default(),
@@ -224,6 +226,7 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
     })
 }
 
+/// The limits of a visit, with defaults. An error if the number of parallel downloads is out of range.
 fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitLimits, String> {
     let defaults = VisitLimits::default();
     let limits = VisitLimits {
@@ -287,6 +290,7 @@ fn polling_config_from_toml(written: &PollingToml) -> Result<PollingConfig, Stri
     Ok(polling)
 }
 
+/// The login request with defaults for what is not written. The error says which key is wrong.
 fn login_route_from_toml(written: LoginToml) -> Result<LoginRoute, String> {
     let defaults = LoginRoute::default();
     Ok(LoginRoute {
@@ -313,6 +317,7 @@ fn routes_from_partner_toml(partner: Option<PartnerToml>) -> Result<(TokenSource
     Ok((source, redeem))
 }
 
+/// Parses GET, POST or PUT in any case; the error names `key`.
 fn parse_http_method(word: &str, key: &str) -> Result<http::Method, String> {
     match word.to_ascii_uppercase().as_str() {
         "GET" => Ok(http::Method::GET),
@@ -347,7 +352,7 @@ mod tests {
     fn no_file_is_needed() {
         let profiles = read("").expect("nothing is fine");
         assert_eq!(profiles.profile_names(), ["sandbox"]);
-        let profile = profiles.profile_by_name("sandbox").expect("built in");
+        let profile = profiles.build_profile_by_name("sandbox").expect("built in");
         assert!(profile.uses_embedded_sandbox());
         assert_eq!(profile.timeout, Duration::from_mins(15));
     }
@@ -374,14 +379,14 @@ mod tests {
     #[test]
     fn what_is_missing_is_said() {
         let profiles = read("[profiles.live]\ntimeout = \"5m\"\n").expect("reads");
-        assert!(words(profiles.profile_by_name("live")).contains("`api_url` is missing"));
-        assert!(words(profiles.profile_by_name("nope")).contains("there are: live, sandbox"));
+        assert!(words(profiles.build_profile_by_name("live")).contains("`api_url` is missing"));
+        assert!(words(profiles.build_profile_by_name("nope")).contains("there are: live, sandbox"));
     }
 
     #[test]
     fn the_networks_times_are_checked_by_their_keys() {
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
-        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").profile_by_name("live");
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").build_profile_by_name("live");
         let network = with("network = { connect = \"2s\", silence = \"1s\" }").expect("usable").timeouts;
         let seconds = Duration::from_secs;
         assert_eq!((network.connect, network.read, network.total), (seconds(2), seconds(1), seconds(30)));
@@ -396,7 +401,7 @@ mod tests {
     #[test]
     fn keep_trying_is_a_duration_within_its_range() {
         let text = "[profiles.live]\napi_url = \"https://a.test\"\nlink = \"https://b.test/{token}\"\n";
-        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").profile_by_name("live");
+        let with = |line: &str| read(&format!("{text}{line}\n")).expect("reads").build_profile_by_name("live");
         let hours = |profile: Profile| profile.limits.keep_trying.as_secs() / 3600;
         assert_eq!(with("").map(hours).expect("usable"), 24);
         assert_eq!(with("downloads.keep_trying = \"2h\"").map(hours).expect("usable"), 2);
@@ -417,7 +422,7 @@ mod tests {
             redeem_url = "https://game.test/redeem"
             headers = { Authorization = "Bearer {partner_key}" }
         "#;
-        let profile = read(text).expect("reads").profile_by_name("game").expect("usable");
+        let profile = read(text).expect("reads").build_profile_by_name("game").expect("usable");
         assert!(matches!(profile.token_source, TokenSource::Partner(_)));
         assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
         assert_eq!(profile.limits.max_file_size, 10 << 20);

@@ -58,10 +58,12 @@ impl Profile {
     }
 }
 
+/// A duration as text, such as `"1m 30s"`.
 fn duration_to_json(duration: Duration) -> Value {
     humantime::format_duration(duration).to_string().into()
 }
 
+/// A size as text with a binary unit, such as `"2.0GiB"`.
 fn size_to_json(bytes: u64) -> Value {
     bytesize::ByteSize(bytes).display().iec().to_string().replace(' ', "").into()
 }
@@ -77,14 +79,14 @@ mod tests {
         std::fs::write(&file, "[profiles.a]\napi_url = \"https://a.test/\"\nlink = \"https://b.test/{token}\"\n")
             .expect("written");
         let shown = Profiles::load_profiles(Some(&file))
-            .and_then(|all| all.profile_by_name("a"))
+            .and_then(|all| all.build_profile_by_name("a"))
             .expect("a profile")
             .to_key_value_rows();
         let written = shown.iter().filter(|(key, value)| *key != "profile" && !value.is_null());
         let lines: Vec<String> = written.map(|(key, value)| format!("{key} = {value}")).collect();
         let again = format!("[profiles.a]\n{}\n", lines.join("\n"));
         std::fs::write(&file, &again).expect("written");
-        let read = Profiles::load_profiles(Some(&file)).and_then(|all| all.profile_by_name("a")).expect(&again);
+        let read = Profiles::load_profiles(Some(&file)).and_then(|all| all.build_profile_by_name("a")).expect(&again);
         assert_eq!(read.to_key_value_rows(), shown);
     }
 }

@@ -125,6 +125,7 @@ pub struct NetworkToml {
     pub call: Option<Duration>,
 }
 
+/// Parses a text such as `90s` or `15m`.
 fn deserialize_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
     let text = String::deserialize(input)?;
     humantime::parse_duration(&text)
@@ -132,6 +133,7 @@ fn deserialize_duration<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Du
         .map_err(|error| D::Error::custom(format!("`{text}` is no duration such as `90s` or `15m`: {error}")))
 }
 
+/// Parses a text such as `2GiB` to bytes.
 fn deserialize_size<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
     let text = String::deserialize(input)?;
     text.parse::<bytesize::ByteSize>()

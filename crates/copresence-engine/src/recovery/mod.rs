@@ -11,7 +11,7 @@
 //! Downloads in recovery stop after [`DOWNLOAD_PATIENCE`] without progress: other visits, and often a visitor, wait. The
 //! visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
 //!
-//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_due_visits`] runs by
+//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_visits_within_redeem_limit`] runs by
 //! itself, so it is bounded: a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most
 //! [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest first.
 
@@ -25,7 +25,9 @@ use crate::runner::{FirstEventOrEffects, RunnerResult, VisitContext, VisitRunner
 use crate::setup::DataStore;
 pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, VisitId, VisitLock};
-use copresence_visit::{MachineEvent, Outcome, RedeemResult, Visit, VisitPlan, VisitStepFailure, VisitStepFailureKind};
+use copresence_visit::{
+    MachineEvent, Outcome, RedeemResult, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimingPlan,
+};
 use jiff::Timestamp;
 use past::JournaledRedeems;
 use std::collections::HashMap;
@@ -121,13 +123,13 @@ pub async fn recover_visit(
     RecoveryRun::new(data_store, clock, find_context_for).lock_and_recover_visit(id).await
 }
 
-/// Recovers the unfinished visits whose attempt is due: first those that need no redeem, then at most
-/// [`MAX_REDEEMS_PER_RUN`] tokens, the newest first. Visits for which `skip` is true are left alone; it is asked right
-/// before a visit is locked.
+/// Recovers the unfinished visits: first all that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`] tokens whose
+/// attempt is due, the newest first. Visits for which `skip` is true are left alone; it is asked right before a
+/// visit is locked.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_due_visits(
+pub async fn recover_visits_within_redeem_limit(
     data_store: &DataStore,
     clock: Clock,
     find_context_for: &FindContext<'_>,
@@ -136,7 +138,7 @@ pub async fn recover_due_visits(
     let mut recovery = RecoveryRun::new(data_store, clock, find_context_for);
     let (mut all, mut redeems) = (Vec::new(), 0);
     for (id, needs_redeem) in
-        schedule::due_visits(data_store.journal.load_unfinished_visit_summaries().await?, clock.now())
+        schedule::visits_to_recover_in_order(data_store.journal.load_unfinished_visit_summaries().await?, clock.now())
     {
         if skip(&id) {
             continue;
@@ -152,11 +154,11 @@ pub async fn recover_due_visits(
 }
 
 /// When the files of an unfinished visit are due to be downloaded again; `None` if no visit waits for its files. For
-/// programs that run for long: call [`recover_due_visits`] then.
+/// programs that run for long: call [`recover_visits_within_redeem_limit`] then.
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn next_due_download(data_store: &DataStore) -> Result<Option<Timestamp>, StoreError> {
+pub async fn load_earliest_download_time(data_store: &DataStore) -> Result<Option<Timestamp>, StoreError> {
     let unfinished = data_store.journal.load_unfinished_visit_summaries().await?;
     let waiting = unfinished.iter().filter(|visit| visit.has_answer && !visit.ephemeral);
     Ok(waiting.filter_map(|visit| visit.next_attempt_at).min())
@@ -241,7 +243,7 @@ impl<'a> RecoveryRun<'a> {
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
-        let (visit, effects) = Visit::restore_visit(VisitPlan::plan_for_recovery(is_too_old), past);
+        let (visit, effects) = Visit::restore_visit(VisitTimingPlan::plan_for_recovery(is_too_old), past);
         let patience = if self.was_download_interrupted { DOWNLOAD_PATIENCE_AFTER_FAILURE } else { DOWNLOAD_PATIENCE };
         let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock, patience);
         let first = match unavailable {

@@ -89,7 +89,7 @@ impl JournaledRedeems {
         let id = unfinished.visit.start.id;
         context.journal.reopen_visit(&id).await?;
         for (no, kind) in &self.unread {
-            if let Err(error) = context.journal.record_answer_kind(&id, *no, *kind).await {
+            if let Err(error) = context.journal.record_kind_and_erase_obsolete(&id, *no, *kind).await {
                 // URLs expire soon, so the visit continues.
                 tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
             }
@@ -134,8 +134,10 @@ impl JournaledRedeems {
                     AnswerKind::Progress => EarlierRedeem::Active,
                     AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeem::Unreadable(None),
                     // An earlier version recorded every 5xx as `Failed`. 511 is the network's, and was not forwarded.
-                    AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => undecided_redeem(*status),
-                    AnswerKind::Undecided => undecided_redeem(*status),
+                    AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => {
+                        earlier_redeem_from_undecided_status(*status)
+                    }
+                    AnswerKind::Undecided => earlier_redeem_from_undecided_status(*status),
                     AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
                 }
             }
@@ -143,8 +145,9 @@ impl JournaledRedeems {
     }
 }
 
-/// A redeem that was answered without saying whether it spent the token.
-fn undecided_redeem(status: u16) -> EarlierRedeem {
+/// The earlier redeem for a status that does not show whether the token was spent; it is treated as a response that
+/// was not received.
+fn earlier_redeem_from_undecided_status(status: u16) -> EarlierRedeem {
     EarlierRedeem::NotReceived(format!(
         "the redeem was answered with status {status}, which does not say whether the token was spent"
     ))

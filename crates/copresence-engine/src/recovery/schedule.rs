@@ -75,8 +75,12 @@ fn is_avatar_in_progress(status: &str) -> bool {
     !matches!(Status::from(status), Status::NoAssociatedAvatar | Status::Failed)
 }
 
-/// The visits to recover now, in order, and whether each needs a redeem.
-pub(super) fn due_visits(unfinished: Vec<UnfinishedVisitSummary>, now: Timestamp) -> Vec<(VisitId, bool)> {
+/// The visits to recover now, in order, and whether each needs a redeem. Those that need no redeem are included
+/// whenever their next attempt is due.
+pub(super) fn visits_to_recover_in_order(
+    unfinished: Vec<UnfinishedVisitSummary>,
+    now: Timestamp,
+) -> Vec<(VisitId, bool)> {
     let needs_redeem = |visit: &UnfinishedVisitSummary| visit.has_token && !visit.has_answer && !visit.ephemeral;
     let (mut redeems, others): (Vec<_>, Vec<_>) =
         unfinished.into_iter().filter(|visit| is_attempt_due(visit.next_attempt_at, now)).partition(needs_redeem);

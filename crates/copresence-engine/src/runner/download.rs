@@ -2,11 +2,11 @@
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
 //! A file is lost for certain if the server refuses its URL, if the content is not the file, or if
-//! [`VisitLimits::keep_trying`] is over. A network or a server that fails proves nothing, however often it fails.
+//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. A network or a server that fails proves nothing, however often it fails.
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::finish_file::{check_complete_file, finish_received_file};
+use super::finish_file::{add_encoding_notes_and_check, finish_received_file};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
@@ -49,7 +49,7 @@ pub(crate) async fn download_file(
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
-                return check_complete_file(file, &progress.notes, whole);
+                return add_encoding_notes_and_check(file, &progress.notes, whole);
             }
             progress.clone()
         }
@@ -62,7 +62,7 @@ pub(crate) async fn download_file(
     } else {
         known.bytes
     };
-    let mut partial = open_partial_file(folder, file, usable)?;
+    let mut partial = open_and_truncate_partial_file(folder, file, usable)?;
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
@@ -80,7 +80,7 @@ pub(crate) async fn download_file(
 }
 
 /// Opens the partial file with at most `usable` of its bytes.
-fn open_partial_file(
+fn open_and_truncate_partial_file(
     folder: &PartialAvatarFolder,
     file: &DownloadRequest<'_>,
     usable: u64,
@@ -118,8 +118,9 @@ fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
     matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
 }
 
-/// Whether the file server, or one that it redirected to, responded to the request.
-fn has_response(failure: &DownloadError) -> bool {
+/// Whether the failure is stated by a server's response; false if the connection failed, also in the middle of a
+/// body.
+fn is_caused_by_response(failure: &DownloadError) -> bool {
     !matches!(
         failure.kind,
         DownloadErrorKind::NeverSent(_) | DownloadErrorKind::ResponseLost(_) | DownloadErrorKind::Interrupted { .. }
@@ -171,6 +172,8 @@ struct RetryableFailure {
 }
 
 impl RetryableFailure {
+    /// Builds the failure of a request that a server responded to, so that it is retried only after the whole
+    /// pause.
     fn failure_after_response(why: String) -> Self {
         Self { why, requested_pause: None, longest_pause: MAX_PAUSE, has_response: true }
     }
@@ -183,7 +186,7 @@ impl From<&DownloadError> for RetryableFailure {
             why: failure.to_string(),
             requested_pause: requested_retry_delay(failure),
             longest_pause: if is_unsent { MAX_PAUSE_UNSENT } else { MAX_PAUSE },
-            has_response: has_response(failure),
+            has_response: is_caused_by_response(failure),
         }
     }
 }
@@ -242,7 +245,9 @@ impl FileDownload<'_> {
             };
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
             let why = failure.why;
-            let patience_left = match coordinator.decide_retry(self.file.index, &format!("{}: {why}", self.file.name)) {
+            let patience_left = match coordinator
+                .record_failure_and_decide_retry(self.file.index, &format!("{}: {why}", self.file.name))
+            {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
                 RetryDecision::GiveUp { why: reason } => {
@@ -259,7 +264,7 @@ impl FileDownload<'_> {
             permit = coordinator.acquire_request_permit().await;
             partial = match waiting {
                 Some(partial) => partial,
-                None => open_partial_file(self.folder, self.file, 0)?,
+                None => open_and_truncate_partial_file(self.folder, self.file, 0)?,
             };
         }
     }
@@ -273,8 +278,8 @@ impl FileDownload<'_> {
             total: self.known.total,
         });
         let opened = self.context.api.open_download(self.file.url, resume.as_ref()).await;
-        if opened.as_ref().map_or_else(has_response, |_| true) {
-            self.file.coordinator.record_response();
+        if opened.as_ref().map_or_else(is_caused_by_response, |_| true) {
+            self.file.coordinator.record_response_and_wake_retries();
         }
         let download = opened.map_err(AttemptError::Download)?;
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
@@ -297,7 +302,7 @@ impl FileDownload<'_> {
             self.discard_received_bytes(partial).await?;
             return Err(AttemptError::Changed);
         }
-        if download.offset == 0 && self.starts_with_html_page(&mut download).await {
+        if download.offset == 0 && self.is_unexpected_html_response(&mut download).await {
             // Before anything that was received earlier is discarded.
             return Err(AttemptError::HtmlPage);
         }
@@ -323,7 +328,7 @@ impl FileDownload<'_> {
                 return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.resume_offset());
-            if let Err(full) = self.file.room.reserve_space(self.file.index, remaining) {
+            if let Err(full) = self.file.room.set_file_space_reservation(self.file.index, remaining) {
                 self.save_first_bytes_for_resume(&mut download, partial).await;
                 return Err(full.into());
             }
@@ -359,7 +364,7 @@ impl FileDownload<'_> {
             }
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
-            if !self.file.coordinator.record_received_bytes(new) {
+            if !self.file.coordinator.restore_patience_and_check_left(new) {
                 self.flush_and_journal(partial).await?;
                 return Err(AttemptError::TooSlow);
             }
@@ -375,7 +380,7 @@ impl FileDownload<'_> {
     }
 
     /// Whether the body begins as an HTML page although the export type names none. The stream is as before.
-    async fn starts_with_html_page(&self, download: &mut OpenedDownload) -> bool {
+    async fn is_unexpected_html_response(&self, download: &mut OpenedDownload) -> bool {
         if self.file.export_type.as_str().to_ascii_lowercase().contains("html") {
             return false;
         }

@@ -100,7 +100,7 @@ impl DownloadCoordinator {
     }
 
     /// Records that a server responded, with any status. Wakes the downloads that wait for the network.
-    pub(crate) fn record_response(&self) {
+    pub(crate) fn record_response_and_wake_retries(&self) {
         self.responses.send_modify(|responses| *responses += 1);
     }
 
@@ -113,7 +113,7 @@ impl DownloadCoordinator {
     }
 
     /// Restores patience for received bytes that no earlier response had. Returns whether patience is left.
-    pub(crate) fn record_received_bytes(&self, bytes: u64) -> bool {
+    pub(crate) fn restore_patience_and_check_left(&self, bytes: u64) -> bool {
         let now = Instant::now();
         let mut state = self.lock_state();
         let restored = state.patience_ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE);
@@ -121,8 +121,8 @@ impl DownloadCoordinator {
         now < state.patience_ends
     }
 
-    /// Decides what follows for a file whose request failed.
-    pub(crate) fn decide_retry(&self, index: usize, why: &str) -> RetryDecision {
+    /// Records the failure of a file, and decides whether its download is retried now, by a later run, or never.
+    pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str) -> RetryDecision {
         let now = Instant::now();
         let mut state = self.lock_state();
         let patience_left = state.patience_ends.saturating_duration_since(now);
@@ -152,8 +152,9 @@ impl DownloadCoordinator {
         }
     }
 
-    /// Why the visit waits, if files failed and none is being received now.
-    pub(crate) fn outage_reason(&self) -> Option<String> {
+    /// The failures for which all downloads of the visit wait; `None` while a file is being received, or if no
+    /// later run can continue.
+    pub(crate) fn reason_all_downloads_wait(&self) -> Option<String> {
         let state = self.lock_state();
         let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
         is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
@@ -180,49 +181,49 @@ mod tests {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(Duration::from_secs(90)).await;
         let left = |seconds| RetryDecision::Retry { patience_left: Duration::from_secs(seconds) };
-        assert_eq!(downloads.decide_retry(0, "refused"), left(10));
-        assert!(downloads.record_received_bytes(20 * MIN_RATE));
-        assert_eq!(downloads.decide_retry(0, "refused"), left(30));
-        assert!(downloads.record_received_bytes(u64::MAX));
-        assert_eq!(downloads.decide_retry(0, "refused"), left(100));
+        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(10));
+        assert!(downloads.restore_patience_and_check_left(20 * MIN_RATE));
+        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(30));
+        assert!(downloads.restore_patience_and_check_left(u64::MAX));
+        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(100));
         // Less than the minimum rate is as good as nothing.
         for _ in 0..199 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(downloads.record_received_bytes(MIN_RATE / 2));
+            assert!(downloads.restore_patience_and_check_left(MIN_RATE / 2));
         }
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!downloads.record_received_bytes(MIN_RATE / 2));
-        assert_eq!(downloads.decide_retry(0, "refused"), RetryDecision::Postpone);
+        assert!(!downloads.restore_patience_and_check_left(MIN_RATE / 2));
+        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Postpone);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_file_is_given_up_when_the_time_to_keep_trying_is_over() {
         let downloads = coordinator(Duration::from_secs(10), true);
-        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::Retry { .. }));
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Retry { .. }));
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
         let downloads = coordinator(Duration::from_hours(24), false);
-        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::Retry { .. }));
-        assert_eq!(downloads.outage_reason(), None);
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Retry { .. }));
+        assert_eq!(downloads.reason_all_downloads_wait(), None);
         tokio::time::advance(PATIENCE).await;
-        assert!(matches!(downloads.decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_reported_only_while_nothing_is_received() {
         let downloads = coordinator(Duration::from_hours(24), true);
-        assert_eq!(downloads.outage_reason(), None);
-        _ = downloads.decide_retry(0, "a: refused");
-        _ = downloads.decide_retry(1, "b: refused");
-        assert_eq!(downloads.outage_reason().as_deref(), Some("a: refused; b: refused"));
+        assert_eq!(downloads.reason_all_downloads_wait(), None);
+        _ = downloads.record_failure_and_decide_retry(0, "a: refused");
+        _ = downloads.record_failure_and_decide_retry(1, "b: refused");
+        assert_eq!(downloads.reason_all_downloads_wait().as_deref(), Some("a: refused; b: refused"));
         let receiving = downloads.start_receiving(0);
-        assert_eq!(downloads.outage_reason(), None);
+        assert_eq!(downloads.reason_all_downloads_wait(), None);
         drop(receiving);
-        assert_eq!(downloads.outage_reason().as_deref(), Some("b: refused"));
+        assert_eq!(downloads.reason_all_downloads_wait().as_deref(), Some("b: refused"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -234,7 +235,7 @@ mod tests {
         let other = downloads.wait_before_retry(hour, false);
         let respond = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            downloads.record_response();
+            downloads.record_response_and_wake_retries();
         };
         let waited = async {
             wait.await;

@@ -2,9 +2,9 @@
 
 use super::file_request::{DownloadRequest, FileFailure};
 use super::{VisitContext, block_in_place};
-use copresence_client::{decode_content, split_content_encodings};
+use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, PartialFile, check_content,
+    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, PartialFile, check_and_annotate_content,
 };
 
 /// Gives a received file its name. Content that is unusual is kept with a note.
@@ -18,7 +18,7 @@ pub(super) async fn finish_received_file(
     mut partial: PartialFile,
 ) -> Result<CompleteFile, FileFailure> {
     if let Some(stated) = &progress.content_encoding {
-        progress.notes = block_in_place(|| remove_content_encoding(stated, &mut partial))?;
+        progress.notes = block_in_place(|| remove_or_note_content_encoding(stated, &mut partial))?;
         // A crash may come between the rename of the file and its entry in the journal.
         if let Err(error) = context.journal.record_file_progress(&file.id, file.index, progress).await {
             tracing::error!(%error, file = file.name, "cannot journal the notes about the file");
@@ -26,29 +26,30 @@ pub(super) async fn finish_received_file(
     }
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
     let complete = block_in_place(|| partial.finish_partial_file())?;
-    check_complete_file(file, &progress.notes, complete)
+    add_encoding_notes_and_check(file, &progress.notes, complete)
 }
 
 /// Checks the content of a complete file. `notes` are those about its content encoding.
 ///
 /// # Errors
 /// The file is certainly lost: it is an error page or truncated.
-pub(super) fn check_complete_file(
+pub(super) fn add_encoding_notes_and_check(
     file: &DownloadRequest<'_>,
     notes: &[FileNote],
     mut complete: CompleteFile,
 ) -> Result<CompleteFile, FileFailure> {
     complete.notes.splice(0..0, notes.iter().cloned());
     let host = file.url.url_origin();
-    check_content(file.export_type, complete).map_err(|why| FileFailure::lost_file(format!("{host}: {why}")))
+    check_and_annotate_content(file.export_type, complete)
+        .map_err(|why| FileFailure::lost_file(format!("{host}: {why}")))
 }
 
 /// Removes the content encoding. Bytes that do not have the stated encoding stay as they were sent.
-fn remove_content_encoding(stated: &str, partial: &mut PartialFile) -> Result<Vec<FileNote>, FileFailure> {
+fn remove_or_note_content_encoding(stated: &str, partial: &mut PartialFile) -> Result<Vec<FileNote>, FileFailure> {
     let is_known_content =
         |head: &[u8]| !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty);
     let words = split_content_encodings(stated);
-    let mut content = match decode_content(&words, partial.open_written_bytes()?, &is_known_content) {
+    let mut content = match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_known_content) {
         Ok(content) => content,
         Err(error) => {
             return Ok(vec![FileNote::content_encoding_ignored(stated, &format!("it cannot be decoded ({error})"))]);
@@ -59,7 +60,7 @@ fn remove_content_encoding(stated: &str, partial: &mut PartialFile) -> Result<Ve
     if content.removed.is_empty() {
         return Ok(ignored.into_iter().collect());
     }
-    match partial.decode_content(&mut content) {
+    match partial.replace_with_decoded_content(&mut content) {
         Ok(()) => {
             let removed = FileNote::content_encoding_removed(&content.removed.join(", "));
             Ok(std::iter::once(removed).chain(ignored).collect())
@@ -67,7 +68,7 @@ fn remove_content_encoding(stated: &str, partial: &mut PartialFile) -> Result<Ve
         Err(DecodeContentError::Store(error)) => Err(error.into()),
         Err(DecodeContentError::Content(error, format)) => {
             let is_encoded = content.is_proven || !matches!(format, FileFormat::Unknown | FileFormat::Empty);
-            if content.is_truncated() && is_encoded {
+            if content.has_encoded_source_ended() && is_encoded {
                 let encoding = content.removed.join(", ");
                 return Err(FileFailure::lost_file(format!("its content ({encoding}) was cut short: {error}")));
             }

@@ -20,7 +20,7 @@ pub(crate) struct IssuedToken {
     pub(crate) at: Timestamp,
 }
 
-/// Why no token is journalled.
+/// Why no token was issued and journalled.
 #[derive(Debug)]
 pub(crate) struct IssueError {
     pub(crate) failure: VisitStepFailure,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{AnswerKind, Journal, PollAnswer, RedeemNumber, StoreError, VisitId};
+use copresence_store::{AnswerKind, AnswerWithoutBody, Journal, RedeemNumber, StoreError, VisitId};
 use copresence_visit::{PartialDelivery, RedeemResult, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
@@ -56,23 +56,23 @@ impl PendingJournalWrite {
                 if received.is_empty() && kind != AnswerKind::Unreadable {
                     return Ok(());
                 }
-                journal.record_answer_kind(&id, no, kind).await
+                journal.record_kind_and_erase_obsolete(&id, no, kind).await
             }
             RedeemResponseToJournal::Answered { status, body, .. } if is_kind_with_file_urls(kind) => {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
                 }
-                journal.record_answer_kind(&id, no, kind).await
+                journal.record_kind_and_erase_obsolete(&id, no, kind).await
             }
             RedeemResponseToJournal::Answered { status, size, completion_status, .. } => {
-                let answer = PollAnswer {
+                let answer = AnswerWithoutBody {
                     status: *status,
                     body_size: *size,
                     kind,
                     completion_status: completion_status.clone(),
                 };
-                journal.record_poll_answer(&id, no, &answer, at).await
+                journal.record_answer_without_body(&id, no, &answer, at).await
             }
         }
     }
@@ -104,7 +104,7 @@ pub(crate) async fn redeem_and_journal(
     if let Err(failure) = space.check_free_space(context) {
         return unsent(failure, None);
     }
-    let mut intent = OpenRedeemIntent { context, id, no: None, is_open: true };
+    let mut intent = OpenRedeemIntentGuard { context, id, no: None, is_open: true };
     let no = match context.journal.record_redeem_intent(&id, context.clock.now()).await {
         Ok(no) => no,
         Err(error) => {
@@ -166,7 +166,7 @@ fn partial_200_body_of_error(error: &CallError) -> Bytes {
 
 /// Reads a whole response: live, or from the journal.
 pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
-    if let Some(refusal) = response.classify_redeem_error() {
+    if let Some(refusal) = response.redeem_error_response_unless_ok() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
             _ => RedeemResult::Failed(failure::failure_of_error_response(&refusal)),
@@ -279,8 +279,9 @@ fn delivery_to_json_body(delivery: &Delivery, is_whole: bool) -> Bytes {
     body.into()
 }
 
-/// An intent whose request may be in flight.
-struct OpenRedeemIntent<'a> {
+/// Guards an intent whose request may be in flight: if it is dropped while open, the end of the redeem is queued
+/// for the journal.
+struct OpenRedeemIntentGuard<'a> {
     context: &'a VisitContext,
     id: VisitId,
     /// `None` while the intent is being written, so nothing was sent.
@@ -288,7 +289,7 @@ struct OpenRedeemIntent<'a> {
     is_open: bool,
 }
 
-impl Drop for OpenRedeemIntent<'_> {
+impl Drop for OpenRedeemIntentGuard<'_> {
     fn drop(&mut self) {
         if self.is_open {
             let now = self.context.clock.now();

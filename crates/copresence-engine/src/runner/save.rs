@@ -209,7 +209,8 @@ async fn download_and_journal_file(
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index);
     if let Some(FileState::Complete { sha256, notes, .. }) = earlier.map(|record| &record.state) {
-        return verify_saved_file(folder, name, sha256).map(|whole| CompleteFile { notes: notes.clone(), ..whole });
+        return verify_file_against_journal(folder, name, sha256)
+            .map(|whole| CompleteFile { notes: notes.clone(), ..whole });
     }
     let request = DownloadRequest {
         id,
@@ -246,7 +247,11 @@ async fn download_and_journal_file(
 }
 
 /// Reads a file that an earlier run completed, and compares its digest.
-fn verify_saved_file(folder: &PartialAvatarFolder, name: &str, sha256: &Sha256) -> Result<CompleteFile, FileFailure> {
+fn verify_file_against_journal(
+    folder: &PartialAvatarFolder,
+    name: &str,
+    sha256: &Sha256,
+) -> Result<CompleteFile, FileFailure> {
     let whole = block_in_place(|| folder.rehash_complete_file(name))?;
     whole.filter(|whole| whole.sha256 == *sha256).ok_or_else(|| FileFailure {
         why: "it was complete, and its content on the disk has changed since".to_owned(),

@@ -8,7 +8,7 @@ use super::save::{SaveJob, SaveResult, SavingStop, discard_partial_folder, save_
 use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
-use crate::problem::problem_for_outcome_of_client;
+use crate::problem::problem_with_credentials_remedy;
 use copresence_protocol::{CompletionStatus, Delivery, Progress};
 use copresence_store::{
     FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
@@ -17,7 +17,7 @@ use copresence_store::{
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
-    VisitPlan, advance_visit_machine,
+    VisitTimingPlan, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -76,7 +76,7 @@ impl VisitRunner {
         let now = context.clock.now();
         let start = config.to_start_record(now);
         context.journal.record_visit_start(&start).await?;
-        let plan = VisitPlan {
+        let plan = VisitTimingPlan {
             polling: config.polling.clone(),
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
@@ -151,7 +151,7 @@ impl VisitRunner {
                 biased;
                 output = await_task_or_forever(&mut self.in_flight) => {
                     self.in_flight = None;
-                    self.task_output_to_event(output).await
+                    self.apply_task_output_returning_event(output).await
                 }
                 () = leave.interrupted.cancelled(), if !is_interrupted => {
                     is_interrupted = true;
@@ -175,7 +175,7 @@ impl VisitRunner {
     /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
     /// avatar is not saved, and the visit ends with it.
     fn interruption_event(&self) -> MachineEvent {
-        match self.downloads.as_ref().and_then(|downloads| downloads.outage_reason()) {
+        match self.downloads.as_ref().and_then(|downloads| downloads.reason_all_downloads_wait()) {
             Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
             None => MachineEvent::Interrupted,
         }
@@ -196,14 +196,14 @@ impl VisitRunner {
         for effect in effects {
             match effect {
                 MachineEffect::Issue(request) => {
-                    let (context, start, min_free) = self.task_context();
+                    let (context, start, min_free) = self.clone_inputs_for_new_task();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredSpace { out_dir: &start.out_dir, min_free };
                         TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space).await)
                     }));
                 }
                 MachineEffect::Redeem { token } => {
-                    let (context, start, min_free) = self.task_context();
+                    let (context, start, min_free) = self.clone_inputs_for_new_task();
                     let before = self.pending_write.take();
                     self.in_flight = Some(Box::pin(async move {
                         let space = RequiredSpace { out_dir: &start.out_dir, min_free };
@@ -224,7 +224,7 @@ impl VisitRunner {
     }
 
     /// What every task needs: context, start record, and the minimum of free space in bytes.
-    fn task_context(&self) -> (VisitContext, Arc<VisitStart>, u64) {
+    fn clone_inputs_for_new_task(&self) -> (VisitContext, Arc<VisitStart>, u64) {
         (self.context.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
@@ -235,7 +235,12 @@ impl VisitRunner {
         let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
             parallel: self.limits.parallel_downloads,
             patience: self.download_patience,
-            keep_trying: time_left_to_keep_trying(self.limits.keep_trying, delivered_at, now, self.recovery_attempts),
+            keep_trying: keep_trying_left_since_delivery(
+                self.limits.keep_trying,
+                delivered_at,
+                now,
+                self.recovery_attempts,
+            ),
             can_continue_later: !self.start.ephemeral,
         }));
         self.downloads = Some(coordinator.clone());
@@ -275,8 +280,9 @@ impl VisitRunner {
         journal_phase(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
     }
 
-    /// Turns the output of the task that was in flight into an event.
-    async fn task_output_to_event(&mut self, output: TaskOutput) -> MachineEvent {
+    /// Takes over the output of the task that was in flight: stores and journals times, emits events, and returns
+    /// the event for the machine.
+    async fn apply_task_output_returning_event(&mut self, output: TaskOutput) -> MachineEvent {
         match output {
             TaskOutput::Issued(Ok(IssuedToken { token, link, expires_at, at })) => {
                 self.times.issued = Some(at);
@@ -379,7 +385,7 @@ impl VisitRunner {
         let end = self.visit.end_state();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
-        let problem = problem_for_outcome_of_client(&outcome, &self.context.api);
+        let problem = problem_with_credentials_remedy(&outcome, &self.context.api);
         let (message, event) = ended_event_and_message(&outcome, &problem, state, self.directory.as_deref());
         let ending = VisitEnding {
             code: outcome.code().to_owned(),
@@ -389,7 +395,7 @@ impl VisitRunner {
             directory: self.directory.clone(),
             at: self.context.clock.now(),
         };
-        match self.context.journal.record_visit_end(&id, &ending).await {
+        match self.context.journal.record_end_and_erase_secrets(&id, &ending).await {
             Ok(RetainedData::Nothing) if self.directory.is_none() => {
                 block_in_place(|| discard_partial_folder(&self.start));
             }
@@ -445,9 +451,9 @@ const MAX_PLAUSIBLE_DELIVERY_AGE: SignedDuration = SignedDuration::from_hours(60
 /// Attempts of recovery after which a delivery of an implausible age is given up all the same. They take a day.
 const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
 
-/// What is left of `keep_trying` at `now`, counted from the delivery. A machine without a clock battery may have got the
-/// delivery before it learnt the time; then the age is implausible, and the number of attempts decides.
-fn time_left_to_keep_trying(
+/// Time from `now` until `keep_trying` since the delivery is over; all of it if the age is implausible (a wrong
+/// clock) and there were few attempts.
+fn keep_trying_left_since_delivery(
     keep_trying: Duration,
     delivered_at: Option<Timestamp>,
     now: Timestamp,
@@ -475,7 +481,7 @@ mod tests {
     fn the_time_to_keep_trying_is_counted_from_the_delivery() {
         let (hour, now) = (SignedDuration::from_hours(1), Timestamp::UNIX_EPOCH);
         let left = |age: SignedDuration, attempts| {
-            let left = time_left_to_keep_trying(Duration::from_hours(24), Some(now), now + age, attempts);
+            let left = keep_trying_left_since_delivery(Duration::from_hours(24), Some(now), now + age, attempts);
             left.as_secs() / 3600
         };
         assert_eq!(left(hour, 0), 23);
@@ -483,6 +489,6 @@ mod tests {
         assert_eq!(left(-25 * hour, 0), 24, "the clock was set back");
         assert_eq!(left(20_000 * hour, 0), 24, "the clock was wrong at the delivery");
         assert_eq!(left(20_000 * hour, ATTEMPTS_BEYOND_PLAUSIBLE_AGE), 0);
-        assert_eq!(time_left_to_keep_trying(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
+        assert_eq!(keep_trying_left_since_delivery(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
     }
 }

@@ -10,7 +10,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::runner::{VisitConfig, VisitResult, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
 use copresence_store::Manifest;
@@ -48,7 +48,7 @@ impl Fixture {
         // An fsync there costs nothing.
         let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let root = made.expect("a folder");
-        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
         let peer = HostileBackend::start().await;
         let config = root.path().join("profiles.toml");
         let text = format!(
@@ -69,7 +69,7 @@ impl Fixture {
 
     async fn visit(&self, number: usize, case: Case) -> CaseResult {
         self.peer.set_case(number, case);
-        let profile = self.profiles.profile_by_name("test").expect("usable");
+        let profile = self.profiles.build_profile_by_name("test").expect("usable");
         let target = BackendTarget {
             api_url: self.peer.url.clone(),
             link: profile.link.clone().expect("a link"),
@@ -86,16 +86,16 @@ impl Fixture {
             max_file_size: Some(MAX_FILE_SIZE),
             ..VisitOverrides::default()
         };
-        let config = visit_config(&profile, &target, &self.data_store, &overrides).await;
+        let config = build_config_using_visit_history(&profile, &target, &self.data_store, &overrides).await;
         let mut config = VisitConfig { download_pause: Duration::from_millis(1), ..config };
         config.limits.parallel_downloads = 16;
         let events: Arc<Mutex<Vec<VisitEvent>>> = Arc::default();
         let result = events.clone();
-        let api = target.api_client(&profile, Arc::new(NoRecorder)).expect("credentials");
+        let api = target.build_api_client(&profile, Arc::new(NoRecorder)).expect("credentials");
         let event_sink = Arc::new(move |event| result.lock().expect("no panic").push(event));
         let visit = tokio::spawn(run_visit(
             config,
-            self.data_store.visit_context(api, Clock::default(), event_sink),
+            self.data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink),
             CancellationToken::new(),
         ));
         let ended = tokio::time::timeout(CASE_TIMEOUT, visit).await.unwrap_or_else(|_| panic!("case {number} hangs"));

@@ -169,9 +169,13 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
     .await;
     let overrides =
         VisitOverrides { required_exports: vec![copresence_engine::ExportType::new("fbx")], ..fixture.overrides() };
-    let config =
-        copresence_engine::setup::visit_config(&fixture.profile, &fixture.target, &fixture.data_store, &overrides)
-            .await;
+    let config = copresence_engine::setup::build_config_using_visit_history(
+        &fixture.profile,
+        &fixture.target,
+        &fixture.data_store,
+        &overrides,
+    )
+    .await;
     let ended = copresence_engine::runner::run_visit(
         config,
         fixture.visit_context(),

@@ -5,7 +5,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::{Profile, Profiles};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitResult, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, visit_config};
+use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
 use copresence_store::{DetailedVisitRecord, Manifest};
@@ -38,7 +38,7 @@ impl Fixture {
 
     pub(crate) fn with_root(root: tempfile::TempDir, backend: Backend) -> Self {
         install_crypto_provider();
-        let data_store = DataStore::open_data_store(&root.path().join("data")).expect("a data folder");
+        let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
         let config = root.path().join("profiles.toml");
         let text = format!(
             "[profiles.test]\napi_url = \"{}\"\nlink = \"https://app.test/?exportToken={{token}}\"\n\
@@ -47,7 +47,7 @@ impl Fixture {
         );
         std::fs::write(&config, text).expect("written");
         let profiles = Profiles::load_profiles(Some(&config)).expect("reads");
-        let profile = profiles.profile_by_name("test").expect("usable");
+        let profile = profiles.build_profile_by_name("test").expect("usable");
         let credentials = Credentials {
             api_key: Some(ApiKey::new(API_KEY)),
             session_token: Some(SessionToken::new(SESSION_TOKEN)),
@@ -84,7 +84,8 @@ impl Fixture {
     }
 
     pub(crate) async fn visit_config(&self) -> VisitConfig {
-        let config = visit_config(&self.profile, &self.target, &self.data_store, &self.overrides()).await;
+        let config =
+            build_config_using_visit_history(&self.profile, &self.target, &self.data_store, &self.overrides()).await;
         VisitConfig { download_pause: Duration::from_millis(1), ..config }
     }
 
@@ -94,8 +95,8 @@ impl Fixture {
             words.send_modify(|words| words.push(event.kind.event_name()));
             events.lock().expect("no panic").push(event);
         });
-        let api = self.target.api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
-        self.data_store.visit_context(api, Clock::default(), event_sink)
+        let api = self.target.build_api_client(&self.profile, Arc::new(NoRecorder)).expect("credentials");
+        self.data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink)
     }
 
     /// One visit, to its end.
@@ -146,7 +147,7 @@ pub(crate) fn block_on<T: Send>(future: impl Future<Output = T> + Send) -> T {
 
 /// The only visit of a journal, through a connection of its own.
 pub(crate) async fn read_only_visit(data: &Path) -> DetailedVisitRecord {
-    let data_store = DataStore::open_data_store(data).expect("opens");
+    let data_store = DataStore::open_or_create_data_store(data).expect("opens");
     let history = data_store.journal.load_all_visits().await.expect("reads");
     let [record] = history.as_slice() else { panic!("one visit, not {}", history.len()) };
     data_store.journal.load_detailed_visit_record(&record.start.id).await.expect("reads").expect("is there")

@@ -168,7 +168,7 @@ async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) ->
     let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
     journal.record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
     if let Some(kind) = kind {
-        journal.record_answer_kind(&id, no, kind).await.expect("read");
+        journal.record_kind_and_erase_obsolete(&id, no, kind).await.expect("read");
     }
     id
 }

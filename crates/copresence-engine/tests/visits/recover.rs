@@ -6,7 +6,8 @@ use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, 
 use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
-    RecoveryOutcome, UnfinishedVisit, next_due_download, recover_all_visits, recover_due_visits,
+    RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
+    recover_visits_within_redeem_limit,
 };
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
@@ -29,7 +30,7 @@ async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, Part
     let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     journal.record_raw_answer(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
-    journal.record_answer_kind(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     let url = fixture.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
@@ -154,7 +155,7 @@ async fn a_gateway_error_is_a_lost_answer_for_recovery() {
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     let id = journal_unread_answer(&fixture, 504, "").await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_answer_kind(&id, no, AnswerKind::Failed).await.expect("read");
+    fixture.data_store.journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Failed).await.expect("read");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
 }
 
@@ -329,16 +330,19 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
         let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
         recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads").remove(0).outcome
     };
-    assert_eq!(next_due_download(&fixture.data_store).await.expect("reads"), None, "due at once");
+    assert_eq!(load_earliest_download_time(&fixture.data_store).await.expect("reads"), None, "due at once");
     for _ in 0..3 {
         let RecoveryOutcome::Postponed { exit: 6, why } = recover(&fixture).await else { panic!("not now") };
         assert!(why.contains(&port.to_string()) && why.contains("refused"), "{why}");
     }
-    let next = next_due_download(&fixture.data_store).await.expect("reads").expect("the next attempt is planned");
+    let next =
+        load_earliest_download_time(&fixture.data_store).await.expect("reads").expect("the next attempt is planned");
     assert!(next > now());
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
-    let due = recover_due_visits(&fixture.data_store, Clock::default(), &context, &skip_none).await.expect("reads");
+    let due = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &context, &skip_none)
+        .await
+        .expect("reads");
     assert!(due.is_empty(), "automatic recovery waits: {due:?}");
 
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
@@ -348,7 +352,7 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     assert_eq!(recover(&fixture).await.exit_code(), 0);
     assert_eq!(server.count_requests("/files/one"), 1);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
-    assert_eq!(next_due_download(&fixture.data_store).await.expect("reads"), None);
+    assert_eq!(load_earliest_download_time(&fixture.data_store).await.expect("reads"), None);
 }
 
 #[tokio::test]
@@ -451,7 +455,7 @@ async fn a_visit_that_another_program_finished_is_skipped() {
                 directory: None,
                 at: now(),
             };
-            block_on(journal.record_visit_end(&other, &ending)).expect("ended");
+            block_on(journal.record_end_and_erase_secrets(&other, &ending)).expect("ended");
         }
         Ok(fixture.visit_context())
     };

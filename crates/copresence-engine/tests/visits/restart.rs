@@ -5,7 +5,7 @@ use super::earlier_visits::{journal_issued_visit, now, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH};
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
-    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_due_visits, recover_visit,
+    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_visit, recover_visits_within_redeem_limit,
 };
 use copresence_store::VisitId;
 use jiff::SignedDuration;
@@ -76,7 +76,7 @@ async fn a_failure_that_may_have_spent_the_token_is_remembered_over_a_restart() 
 async fn due(fixture: &Fixture) -> usize {
     let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_due_visits(&fixture.data_store, Clock::default(), &find_context_for, &skip)
+    recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &find_context_for, &skip)
         .await
         .expect("the journal reads")
         .len()
@@ -120,6 +120,6 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
     // Those that are to be forgotten are left alone.
     journal_issued_visit(&fixture, false).await;
     let (find_context_for, skip) = (|_: &UnfinishedVisit| Ok(fixture.visit_context()), |_: &VisitId| true);
-    let all = recover_due_visits(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
+    let all = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
     assert!(all.expect("reads").is_empty());
 }

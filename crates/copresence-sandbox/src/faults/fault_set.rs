@@ -66,7 +66,7 @@ pub struct FaultState {
 ///
 /// # Errors
 /// The JSON is malformed, or a fault is invalid; the message says where.
-pub fn parse_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError> {
+pub fn parse_and_check_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError> {
     let from = &mut serde_json::Deserializer::from_slice(json);
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
         let at = match error.path().to_string() {
@@ -328,7 +328,7 @@ mod tests {
 
     fn fault_set(json: &str) -> FaultSet {
         let mut set = FaultSet::new(7);
-        set.replace_faults(parse_faults(json.as_bytes()).expect(json)).expect(json);
+        set.replace_faults(parse_and_check_faults(json.as_bytes()).expect(json)).expect(json);
         set
     }
 
@@ -340,11 +340,11 @@ mod tests {
     fn every_catalogue_example_survives_a_round_trip() {
         for entry in &CATALOGUE {
             let list = format!("[{}]", entry.example);
-            let faults = parse_faults(list.as_bytes()).expect(entry.name);
+            let faults = parse_and_check_faults(list.as_bytes()).expect(entry.name);
             assert_eq!(faults[0].effect.effect_name(), entry.name);
             assert!(entry.endpoints.contains(&faults[0].on));
             let written = serde_json::to_vec(&faults).expect("plain data");
-            assert_eq!(parse_faults(&written).expect(entry.name), faults, "{}", entry.name);
+            assert_eq!(parse_and_check_faults(&written).expect(entry.name), faults, "{}", entry.name);
         }
     }
 
@@ -386,7 +386,7 @@ mod tests {
             (r#"[{"on":"redeem","do":{"redirect":{"to":"a\nb"}}}]"#, "cannot be sent in a header"),
             (r#"[{"on":"redeem","do":{"headers":{"set":{"a b":"c"}}}}]"#, "not a valid header name"),
         ] {
-            let error = parse_faults(list.as_bytes()).expect_err(list).to_string();
+            let error = parse_and_check_faults(list.as_bytes()).expect_err(list).to_string();
             assert!(error.contains(says), "{list}: {error}");
         }
     }

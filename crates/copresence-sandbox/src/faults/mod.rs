@@ -11,7 +11,7 @@
 //!     {"on": "file", "export_type": "glb", "nth": 1, "do": {"cut_body": {"after": 4096}}},
 //!     {"on": "generate", "nth": {"rate": 0.1}, "do": "reset"}
 //! ]"#;
-//! sandbox.set_faults(faults::parse_faults(list)?)?;
+//! sandbox.set_faults(faults::parse_and_check_faults(list)?)?;
 //! assert_eq!(sandbox.fault_states()[0].struck, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -36,7 +36,7 @@ mod json_shape;
 pub use catalogue::{CATALOGUE, FaultEntry, FaultParameter, FaultTiming};
 pub use defaults::fault_with_defaults;
 pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, NthRequests, RetryAfter};
-pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_faults};
+pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_and_check_faults};
 
 pub(crate) use fault::RequestAttributes;
 pub(crate) use fault_set::{FaultSet, SelectedFault, draw_delay_ms};

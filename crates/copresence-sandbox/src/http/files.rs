@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Sandbox> {
 }
 
 /// The routes for the OpenAPI document; [`routes`] serves them.
-pub(super) fn openapi_routes() -> OpenApiRouter<Sandbox> {
+pub(super) fn routes_for_openapi_document() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new().routes(routes!(download_file))
 }
 
@@ -80,7 +80,7 @@ async fn download_file(
     let (avatar, source) = checked.map_err(download_refusal_error)?;
     let content = sandbox.avatar_store().export_content(&avatar, &source.file).await;
     let opened = match content {
-        Some(content) => open_file_content(content, source.padded).await,
+        Some(content) => open_content_with_optional_padding(content, source.padded).await,
         None => Err(io::Error::other("the avatar cannot be generated")),
     };
     let opened = opened.map_err(|error| {
@@ -117,7 +117,7 @@ fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
 }
 
 /// Opens the content of a file with its length and `ETag`. With `large`, a GLB in memory is padded.
-async fn open_file_content(content: FileContent, large: bool) -> io::Result<OpenFile> {
+async fn open_content_with_optional_padding(content: FileContent, large: bool) -> io::Result<OpenFile> {
     match content {
         FileContent::Memory { bytes, etag } if large && glb_padding::can_pad_glb(&bytes) => {
             let head = glb_padding::padded_glb_head(&bytes, LARGE_FILE_PADDING);

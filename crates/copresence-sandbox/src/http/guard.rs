@@ -26,7 +26,7 @@ pub(super) async fn require_local_or_operator(
         Some(key) => key.to_str().is_ok_and(|key| sandbox.is_valid_operator_key(key)),
         None => {
             client_address(&request).is_none_or(|peer| peer.is_loopback())
-                && is_local_same_origin(headers, sandbox.url_scheme())
+                && has_local_host_and_origin(headers, sandbox.url_scheme())
         }
     };
     if !allowed {
@@ -40,7 +40,7 @@ pub(super) async fn require_local_or_operator(
 }
 
 /// Whether the `Host` header names this machine, and no other site's page sent the request.
-fn is_local_same_origin(headers: &HeaderMap, scheme: &str) -> bool {
+fn has_local_host_and_origin(headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST.as_str());
     let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback_url(&u)));
@@ -50,6 +50,7 @@ fn is_local_same_origin(headers: &HeaderMap, scheme: &str) -> bool {
     named && same_origin && same_site
 }
 
+/// Whether the host of a URL is `localhost` or a loopback address.
 fn is_loopback_url(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -62,7 +62,7 @@ pub fn openapi_document() -> OpenApi {
              with an assumed login and file server; `tester` controls the simulation.",
         ))
         .build();
-    let mut api = vendor::routes().merge(files::openapi_routes()).merge(tester::routes()).into_openapi();
+    let mut api = vendor::routes().merge(files::routes_for_openapi_document()).merge(tester::routes()).into_openapi();
     api.merge(OpenApiBuilder::new().info(info.clone()).build());
     api.info = info;
     api
@@ -85,11 +85,13 @@ async fn refuse_head(request: axum::extract::Request, next: middleware::Next) ->
     }
 }
 
+/// Answers 404 to every path without a route.
 async fn refuse_unknown_path(uri: Uri) -> ErrorResponse {
     let path: String = uri.path().chars().take(100).collect();
     ErrorResponse::new(StatusCode::NOT_FOUND, error::COMMAND_UNAVAILABLE, format!("there is no endpoint at {path}"))
 }
 
+/// Answers 405 to a method that the route does not have.
 async fn refuse_unsupported_method() -> ErrorResponse {
     ErrorResponse::method_not_allowed_error()
 }

@@ -106,6 +106,7 @@ async fn phone_page(
     response
 }
 
+/// Handler: the state of a token for the phone page, as JSON.
 async fn phone_status(
     State(sandbox): State<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,

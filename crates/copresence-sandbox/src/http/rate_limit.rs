@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 
 /// Middleware: answers 429 with `Retry-After` to clients beyond the rate limit.
 pub(super) async fn enforce_rate_limit(State(sandbox): State<Sandbox>, request: Request, next: Next) -> Response {
-    let denied =
-        client_address(&request).and_then(|address| sandbox.client_rate_limiter().check_rate_limit(address).err());
+    let denied = client_address(&request)
+        .and_then(|address| sandbox.client_rate_limiter().count_request_against_limit(address).err());
     let Some(wait) = denied else { return next.run(request).await };
     let error = "too many requests from this address; wait as long as the header Retry-After says";
     let mut response = ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error).into_response();

@@ -198,7 +198,7 @@ async fn set_faults(
     State(sandbox): State<Sandbox>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
-    let list = faults::parse_faults(&body?).map_err(|error| invalid_faults_error(&error))?;
+    let list = faults::parse_and_check_faults(&body?).map_err(|error| invalid_faults_error(&error))?;
     sandbox.set_faults(list).map_err(|error| invalid_faults_error(&error))?;
     Ok(NoStoreJson(sandbox.fault_states()))
 }

@@ -76,7 +76,7 @@ impl DownloadRegistry {
     }
 
     /// The download with this id, also if its URL is used up or expired.
-    pub(crate) fn find_download(&self, id: &str) -> Option<&Download> {
+    pub(crate) fn find_download_in_any_state(&self, id: &str) -> Option<&Download> {
         self.by_id.get(id)
     }
 

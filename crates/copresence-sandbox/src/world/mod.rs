@@ -352,7 +352,7 @@ impl World {
 
     /// The export type of a URL, valid or not.
     pub(crate) fn export_type_of_url(&self, id: &str) -> Option<&str> {
-        self.downloads.find_download(id).map(|download| download.export.export_type.as_str())
+        self.downloads.find_download_in_any_state(id).map(|download| download.export.export_type.as_str())
     }
 
     /// Begins to deliver a file.
@@ -397,7 +397,11 @@ impl World {
     }
 
     fn build_token_state(&self, token: &SimulatedToken, now: Duration) -> TokenState {
-        TokenState::state_of_token(token, token.urls.iter().filter_map(|id| self.downloads.find_download(id)), now)
+        TokenState::state_of_token(
+            token,
+            token.urls.iter().filter_map(|id| self.downloads.find_download_in_any_state(id)),
+            now,
+        )
     }
 
     /// Lifetime of new tokens of a scenario, in virtual time: at least [`MIN_TOKEN_LIFETIME`] of real time unless

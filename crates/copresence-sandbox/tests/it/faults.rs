@@ -314,7 +314,9 @@ async fn range_faults_prevent_a_resume() {
             }
             "wrong_range" => {
                 assert_eq!(first.status(), 206);
-                raw.sandbox().set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("in force");
+                raw.sandbox()
+                    .set_faults(faults::parse_and_check_faults(list.as_bytes()).expect("a list"))
+                    .expect("in force");
                 let moved = raw.get_file(&path, &[("Range", "bytes=100-199")]).await;
                 assert!(moved.header("content-range").expect("a range").starts_with("bytes 80-199/"));
             }
@@ -322,7 +324,9 @@ async fn range_faults_prevent_a_resume() {
                 let etag =
                     raw.get_file(&path, &[("Range", "bytes=0-99")]).await.header("etag").expect("one").to_owned();
                 assert_ne!(first.header("etag"), Some(etag.as_str()));
-                raw.sandbox().set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("in force");
+                raw.sandbox()
+                    .set_faults(faults::parse_and_check_faults(list.as_bytes()).expect("a list"))
+                    .expect("in force");
                 let headers = [("Range", "bytes=100-"), ("If-Range", etag.as_str())];
                 let whole = raw.get_file(&path, &headers).await;
                 assert_eq!(whole.status(), 200, "another version: the whole");

@@ -59,7 +59,7 @@ pub(crate) struct RawServer {
 
 impl RawServer {
     pub(crate) async fn start(scenario: Scenario, list: &str) -> Self {
-        let faults = faults::parse_faults(list.as_bytes()).expect(list);
+        let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
         let settings = Settings { scenario, seed: 3, faults, ..Settings::default() };
         let listen = "127.0.0.1:0".parse().expect("an address");
         Self { server: Server::start(settings, listen).await.expect("a free port") }

@@ -94,7 +94,7 @@ async fn invalid_settings_are_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn https_serves_the_api_and_applies_faults() {
     let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
-    let faults = copresence_sandbox::faults::parse_faults(list).expect("a list");
+    let faults = copresence_sandbox::faults::parse_and_check_faults(list).expect("a list");
     let scenario = Scenario::ExistingAvatar;
     let settings = Settings {
         scenario,

@@ -11,6 +11,7 @@ pub(super) fn timestamp_to_micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
 
+/// A time from microseconds since 1970 (UTC); 1970 if out of range.
 pub(super) fn timestamp_from_micros(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or_default()
 }
@@ -20,6 +21,7 @@ pub(super) fn size_to_integer(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
+/// A size or count from its column; 0 for a negative value.
 pub(super) fn integer_to_size(bytes: i64) -> u64 {
     u64::try_from(bytes).unwrap_or_default()
 }
@@ -44,6 +46,7 @@ pub(super) fn path_to_value(path: &Path) -> Result<Value, StoreError> {
     Err(StoreError::ForeignEntry { path: path.to_owned(), why: "its name is not Unicode" })
 }
 
+/// A path from its text or raw bytes; empty for any other value.
 pub(super) fn path_from_value(value: Value) -> PathBuf {
     match value {
         Value::Text(text) => PathBuf::from(text),

@@ -2,7 +2,7 @@
 
 use super::record::{FileProgress, PlannedFile};
 use super::writer::TransactionError;
-use super::{Journal, VisitRowState, column, ensure_step_allowed};
+use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256;
@@ -23,12 +23,12 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PlanWriting, CrashPoint::PlanWritten), move |tx| {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
-            ensure_step_allowed(visit.has_delivery, id, "no answer with URLs was read")?;
+            refuse_step_unless(visit.has_delivery, id, "no answer with URLs was read")?;
             let planned: bool =
                 tx.query_row("SELECT EXISTS (SELECT 1 FROM files WHERE visit = ?1)", [id.to_string()], |row| {
                     row.get(0)
                 })?;
-            ensure_step_allowed(!planned, id, "its files are planned already")?;
+            refuse_step_unless(!planned, id, "its files are planned already")?;
             let mut insert = tx.prepare(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
             )?;
@@ -182,7 +182,7 @@ impl Journal {
                 params![visit, index],
                 |row| row.get(0),
             )?;
-            ensure_step_allowed(open, id, "that file is not planned, or whole already")?;
+            refuse_step_unless(open, id, "that file is not planned, or whole already")?;
             act(tx, &visit, index)?;
             Ok(())
         })

@@ -9,8 +9,9 @@ use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
 use rusqlite::Transaction;
 
-/// Overwrites the secrets of a visit.
-pub(super) fn erase_secrets(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
+/// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The
+/// record stays.
+pub(super) fn erase_secrets_of_ended_visit(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
     tx.execute("UPDATE visits SET token = NULL, link = NULL WHERE id = ?1", [&id])?;
     tx.execute("UPDATE redeems SET body = NULL WHERE visit = ?1", [&id])?;

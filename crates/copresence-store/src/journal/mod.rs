@@ -8,25 +8,25 @@
 //! # The order of calls
 //! ```text
 //! record_visit_start → record_issued_token → { record_redeem_intent → [request] → record_redeem_never_sent
-//!                                                    | record_poll_answer           no URLs: one transaction
-//!                                                    | record_raw_answer   → [use it] → record_answer_kind
-//!                                                    | record_lost_answer → [use it] → record_answer_kind }*
+//!                                                    | record_answer_without_body           no URLs: one transaction
+//!                                                    | record_raw_answer   → [use it] → record_kind_and_erase_obsolete
+//!                                                    | record_lost_answer → [use it] → record_kind_and_erase_obsolete }*
 //!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
-//!       → [PartialAvatarFolder::publish_complete_avatar] → record_visit_end
+//!       → [PartialAvatarFolder::publish_complete_avatar] → record_end_and_erase_secrets
 //! ```
 //!
 //! # What the guards refuse ([`StoreError::StepRefused`])
 //! | call | refused |
 //! |---|---|
 //! | `record_redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
-//! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_poll_answer` | when that redeem is not open |
-//! | `record_poll_answer` | for an answer whose body is to be kept |
-//! | `record_answer_kind` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
+//! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_answer_without_body` | when that redeem is not open |
+//! | `record_answer_without_body` | for an answer whose body is to be kept |
+//! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
 //! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
 //! | `record_file_…` | for a file that is not planned, or is whole; after the end |
 //! | `record_issued_token` | a second time; after the end |
-//! | `record_visit_end` | a second time |
+//! | `record_end_and_erase_secrets` | a second time |
 //! | `reopen_visit` | when the ending retained nothing |
 //!
 //! An answer to an intent that is still open is accepted after the end too, if the ending retained something: the
@@ -65,8 +65,8 @@ pub mod simulation;
 mod writer;
 
 pub use record::{
-    AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
-    PlannedFile, PollAnswer, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
+    AnswerKind, AnswerWithoutBody, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
+    PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
     UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
     VisitRecord, VisitStart,
 };
@@ -160,7 +160,7 @@ impl Journal {
                     limits.map(|limits| column::duration_to_millis(limits.keep_trying))
                 ],
             )?;
-            ensure_step_allowed(made == 1, start.id, "it began already")
+            refuse_step_unless(made == 1, start.id, "it began already")
         })
         .await
     }
@@ -182,7 +182,7 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::TokenWriting, CrashPoint::TokenWritten), move |tx| {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
-            ensure_step_allowed(!visit.has_been_issued, id, "it has a token already")?;
+            refuse_step_unless(!visit.has_been_issued, id, "it has a token already")?;
             tx.execute(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
                 params![
@@ -227,16 +227,20 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if the visit has already ended; [`StoreError::UnknownVisit`]; an I/O or database
     /// failure.
-    pub async fn record_visit_end(&self, id: &VisitId, ending: &VisitEnding) -> Result<RetainedData, StoreError> {
+    pub async fn record_end_and_erase_secrets(
+        &self,
+        id: &VisitId,
+        ending: &VisitEnding,
+    ) -> Result<RetainedData, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
         self.queue_write_and_truncate_wal(
             CommitCrashPoints(CrashPoint::EndWriting, CrashPoint::EndWritten),
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
-                ensure_step_allowed(!visit.has_ended, id, "it ended already")?;
+                refuse_step_unless(!visit.has_ended, id, "it ended already")?;
                 let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
-                let kept = if open { visit.retained_for_recovery(tx, &id)? } else { RetainedData::Nothing };
+                let kept = if open { visit.find_data_usable_by_recovery(tx, &id)? } else { RetainedData::Nothing };
                 tx.execute(
                     "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -253,7 +257,7 @@ impl Journal {
                     ],
                 )?;
                 if kept == RetainedData::Nothing {
-                    forget::erase_secrets(tx, &id)?;
+                    forget::erase_secrets_of_ended_visit(tx, &id)?;
                     polls::compact_polls_into_visit_row(tx, &id)?;
                 }
                 Ok(kept)
@@ -274,7 +278,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::ReopenWriting, CrashPoint::ReopenWritten),
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
-                ensure_step_allowed(
+                refuse_step_unless(
                     !visit.has_ended || visit.is_recoverable,
                     id,
                     "it ended, and nothing was kept of it",
@@ -395,8 +399,9 @@ impl VisitRowState {
         Ok(state.ok_or(StoreError::UnknownVisit { visit: *id })?)
     }
 
+    /// Refuses a step if the visit has ended.
     fn require_not_ended(&self) -> Result<(), TransactionError> {
-        ensure_step_allowed(!self.has_ended, self.id, "it ended")
+        refuse_step_unless(!self.has_ended, self.id, "it ended")
     }
 
     /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
@@ -412,7 +417,11 @@ impl VisitRowState {
     }
 
     /// What `recover` could use.
-    fn retained_for_recovery(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<RetainedData, TransactionError> {
+    fn find_data_usable_by_recovery(
+        &self,
+        tx: &Transaction<'_>,
+        id: &VisitId,
+    ) -> Result<RetainedData, TransactionError> {
         if self.is_ephemeral {
             return Ok(RetainedData::Nothing);
         }
@@ -434,7 +443,7 @@ impl VisitRowState {
 }
 
 /// Returns [`StoreError::StepRefused`] with the reason `why` unless `holds` is true.
-fn ensure_step_allowed(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
+fn refuse_step_unless(holds: bool, visit: VisitId, why: &'static str) -> Result<(), TransactionError> {
     if holds { Ok(()) } else { Err(StoreError::StepRefused { visit, why }.into()) }
 }
 
@@ -458,7 +467,7 @@ fn open_or_create_database(path: &Path, synchronous: &str) -> Result<JournalData
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        let form = migrate_schema(&mut connection)?;
+        let form = create_or_migrate_schema(&mut connection)?;
         Ok((connection, form))
     };
     let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
@@ -485,7 +494,7 @@ fn create_journal_file(path: &Path) -> Result<(), StoreError> {
 
 /// Creates the tables of a new journal, or migrates those of an earlier version, in one transaction; returns the
 /// version found or made.
-fn migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
+fn create_or_migrate_schema(connection: &mut Connection) -> rusqlite::Result<i64> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let form: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match form {

@@ -75,7 +75,7 @@ impl Journal {
         self.queue_read_transaction(|tx| {
             let mut query = tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_record_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            visits.into_iter().map(|visit| unfinished_visit_from_record(tx, visit)).collect()
+            visits.into_iter().map(|visit| load_unfinished_visit_details(tx, visit)).collect()
         })
         .await
     }
@@ -109,7 +109,7 @@ impl Journal {
         self.queue_read_transaction(move |tx| {
             let query = format!("{SELECT_VISIT} WHERE id = ?1 AND ({UNFINISHED_CONDITION})");
             let visit = tx.query_row(&query, [id.to_string()], visit_record_from_row).optional()?;
-            visit.map(|visit| unfinished_visit_from_record(tx, visit)).transpose()
+            visit.map(|visit| load_unfinished_visit_details(tx, visit)).transpose()
         })
         .await
     }
@@ -145,6 +145,7 @@ const SELECT_VISIT: &str =
     recovery_attempts, recovery_next_attempt_at, last_status, keep_trying_ms
     FROM visits";
 
+/// Builds the record of a visit from a row of the query [`SELECT_VISIT`].
 fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
     let required: Vec<String> = serde_json::from_str(&row.get::<_, String>(6)?).unwrap_or_default();
     let started_at = column::timestamp_from_micros(row.get(7)?);
@@ -211,6 +212,7 @@ fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<Unfinish
     })
 }
 
+/// The limits of a visit; `None` if the row of an earlier version lacks one.
 fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
     let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
@@ -255,7 +257,10 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
 }
 
 /// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
-fn unfinished_visit_from_record(tx: &Transaction<'_>, visit: VisitRecord) -> Result<UnfinishedVisit, TransactionError> {
+fn load_unfinished_visit_details(
+    tx: &Transaction<'_>,
+    visit: VisitRecord,
+) -> Result<UnfinishedVisit, TransactionError> {
     let id = visit.start.id;
     let (token, link): (Option<String>, Option<String>) =
         tx.query_row("SELECT token, link FROM visits WHERE id = ?1", [id.to_string()], |row| {
@@ -337,6 +342,7 @@ fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec
     Ok(files.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Builds the record of a file, with its URL if the journal still has it.
 fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> {
     let bytes = column::integer_to_size(row.get(5)?);
     let notes: Option<String> = row.get(14)?;

@@ -125,7 +125,7 @@ impl AnswerKind {
 
 /// A complete response to a redeem whose body is not stored, because it has no URLs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PollAnswer {
+pub struct AnswerWithoutBody {
     /// The HTTP status.
     pub status: u16,
     /// Size of the body in bytes.
@@ -360,7 +360,7 @@ pub enum FileState {
     },
 }
 
-/// A visit that `recover` may finish.
+/// A visit that never ended, or whose ending kept data that recovery can use; with its secrets.
 #[derive(Debug, Clone)]
 pub struct UnfinishedVisit {
     /// The visit.

@@ -1,8 +1,8 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
-use super::record::{AnswerKind, PollAnswer, RedeemNumber};
+use super::record::{AnswerKind, AnswerWithoutBody, RedeemNumber};
 use super::writer::TransactionError;
-use super::{Journal, VisitRowState, column, ensure_step_allowed};
+use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
@@ -36,15 +36,15 @@ impl Journal {
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
                 visit.require_not_ended()?;
-                ensure_step_allowed(visit.has_token, id, "it has no token to redeem")?;
-                ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
-                ensure_step_allowed(!visit.has_unread_answer, id, "its last answer was not read yet")?;
+                refuse_step_unless(visit.has_token, id, "it has no token to redeem")?;
+                refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+                refuse_step_unless(!visit.has_unread_answer, id, "its last answer was not read yet")?;
                 let last: u32 = tx.query_row(
                     "SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1",
                     [id.to_string()],
                     |row| row.get(0),
                 )?;
-                ensure_step_allowed(find_open_intent(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
+                refuse_step_unless(find_open_intent(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
                 tx.execute(
                     "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
                     params![id.to_string(), last + 1, column::timestamp_to_micros(at)],
@@ -75,7 +75,7 @@ impl Journal {
     ///
     /// `evidence` describes what is known (time, number of received bytes, error of the socket) and contains no
     /// secret. `came` is the received part of the body. Use it only after this returns, and then call
-    /// [`record_answer_kind`](Self::record_answer_kind), which decides whether the body is kept.
+    /// [`record_kind_and_erase_obsolete`](Self::record_kind_and_erase_obsolete), which decides whether the body is kept.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is not in flight, or if the visit has ended and nothing of it was
@@ -158,16 +158,16 @@ impl Journal {
     /// [`StoreError::StepRefused`] if this redeem is not in flight, if the visit has ended and nothing of it was
     /// retained, or if the body of this kind must be kept; [`StoreError::UnknownVisit`]; an I/O or database
     /// failure.
-    pub async fn record_poll_answer(
+    pub async fn record_answer_without_body(
         &self,
         id: &VisitId,
         no: RedeemNumber,
-        answer: &PollAnswer,
+        answer: &AnswerWithoutBody,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
-            ensure_step_allowed(!answer.kind.should_keep_body(), id, "the body of that answer has to be kept")?;
+            refuse_step_unless(!answer.kind.should_keep_body(), id, "the body of that answer has to be kept")?;
             require_open_intent(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
@@ -190,12 +190,18 @@ impl Journal {
         .await
     }
 
-    /// Records the kind of a parsed response, or of the partial body of a lost response.
+    /// Records the kind of a parsed response, or of the partial body of a lost response. Erases the body if it need
+    /// not be kept, and what this answer makes useless: the token, or the partial bodies of other redeems.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is in flight, was never sent or was already read, or if a body
     /// that must be kept is missing; [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_answer_kind(&self, id: &VisitId, no: RedeemNumber, kind: AnswerKind) -> Result<(), StoreError> {
+    pub async fn record_kind_and_erase_obsolete(
+        &self,
+        id: &VisitId,
+        no: RedeemNumber,
+        kind: AnswerKind,
+    ) -> Result<(), StoreError> {
         let id = *id;
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
@@ -213,7 +219,7 @@ impl Journal {
                         kind.as_database_word()
                     ],
                 )?;
-                ensure_step_allowed(read == 1, id, "that redeem has no unread answer")?;
+                refuse_step_unless(read == 1, id, "that redeem has no unread answer")?;
                 erase_obsolete_data(tx, &id, no, kind)
             },
         )
@@ -237,13 +243,13 @@ impl Journal {
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
                 visit.require_not_ended()?;
-                ensure_step_allowed(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
+                refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
                 let used = tx.execute(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
                 params![id.to_string(), no.redeem_number_as_u32()],
             )?;
-                ensure_step_allowed(used == 1, id, "nothing is kept of that redeem's answer")?;
-                erase_spent_token(tx, &id, no)
+                refuse_step_unless(used == 1, id, "nothing is kept of that redeem's answer")?;
+                erase_token_and_other_bodies(tx, &id, no)
             },
         )
         .await
@@ -294,7 +300,7 @@ fn erase_obsolete_data(
     kind: AnswerKind,
 ) -> Result<(), TransactionError> {
     match kind {
-        AnswerKind::Delivery => erase_spent_token(tx, id, no),
+        AnswerKind::Delivery => erase_token_and_other_bodies(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies_except(tx, id, Some(no)),
         AnswerKind::Progress => erase_partial_bodies_except(tx, id, None),
@@ -303,7 +309,7 @@ fn erase_obsolete_data(
 }
 
 /// The token is spent on this redeem: erases it, and the partial bodies of every other redeem.
-fn erase_spent_token(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+fn erase_token_and_other_bodies(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE visits SET token = NULL, link = NULL,
              redeemed_at = (SELECT ended_at FROM redeems WHERE visit = ?1 AND no = ?2)
@@ -337,6 +343,6 @@ fn find_open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemN
 /// Refuses to record the end of a redeem that is not in flight, or of a visit that has ended and retained nothing.
 fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
     let visit = VisitRowState::load_row_state(tx, id)?;
-    ensure_step_allowed(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
-    ensure_step_allowed(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
+    refuse_step_unless(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
+    refuse_step_unless(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
 }

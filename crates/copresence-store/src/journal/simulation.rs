@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// When a simulated process ends: nothing is written to its journal afterwards, and what waits for the journal waits
-/// for ever. Clones are the same.
+/// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
+/// never continues; clones share this state.
 #[derive(Debug, Clone)]
 pub struct ProcessEnd {
     /// Requests to the journal until the one before which the process ends. Zero: it has ended.
@@ -16,14 +16,15 @@ pub struct ProcessEnd {
 }
 
 impl ProcessEnd {
-    /// The process ends in place of its request number `request` to the journal, counted from 1.
-    pub fn before_journal_request(request: u64) -> Self {
+    /// A simulated process that ends when it sends its journal request number `request` (counted from 1), which is
+    /// not executed.
+    pub fn planned_before_journal_request(request: u64) -> Self {
         Self { requests_left: Arc::new(AtomicU64::new(request)) }
     }
 
-    /// The process does not end by itself.
-    pub fn never() -> Self {
-        Self::before_journal_request(u64::MAX)
+    /// A simulated process that ends only by [`Self::end_now`].
+    pub fn only_by_end_now() -> Self {
+        Self::planned_before_journal_request(u64::MAX)
     }
 
     /// Ends the process now.
@@ -36,8 +37,9 @@ impl ProcessEnd {
         self.requests_left.load(Ordering::Relaxed) == 0
     }
 
-    /// Counts one request. Whether the process ends before it, or has ended.
-    pub(super) fn is_reached_by_next_request(&self) -> bool {
+    /// Counts one journal request, and returns whether the process has ended, so that the request must not be
+    /// executed.
+    pub(super) fn count_request_and_check_end(&self) -> bool {
         let left = self.requests_left.load(Ordering::Relaxed).saturating_sub(1);
         self.requests_left.store(left, Ordering::Relaxed);
         left == 0

@@ -82,7 +82,7 @@ impl JournalThread {
     pub(super) fn queue_request_without_reply(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
         #[cfg(feature = "simulation")]
         if let Some(inline) = &self.inline {
-            return inline.run_request(request);
+            return inline.run_request_unless_ended(request);
         }
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
@@ -105,12 +105,12 @@ impl Drop for JournalThread {
 /// Runs queued requests until the queue is closed. A request that panics is rolled back and logged.
 fn run_queued_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
     for request in queue {
-        run_request(&mut database, request);
+        run_request_catching_panic(&mut database, request);
     }
 }
 
 /// Runs one request. A panic is caught.
-fn run_request(database: &mut JournalDatabase, request: impl FnOnce(&mut JournalDatabase)) {
+fn run_request_catching_panic(database: &mut JournalDatabase, request: impl FnOnce(&mut JournalDatabase)) {
     // The transaction of a request that panics is rolled back while unwinding, so the next one finds a consistent
     // database.
     if catch_unwind(AssertUnwindSafe(|| request(database))).is_err() {
@@ -118,7 +118,7 @@ fn run_request(database: &mut JournalDatabase, request: impl FnOnce(&mut Journal
     }
 }
 
-/// The open database of a simulated process.
+/// The open database of a simulated process, whose requests run on the thread that queues them.
 #[cfg(feature = "simulation")]
 struct InlineDatabase {
     database: std::sync::Mutex<JournalDatabase>,
@@ -128,9 +128,12 @@ struct InlineDatabase {
 #[cfg(feature = "simulation")]
 impl InlineDatabase {
     /// Runs a request at once, unless the process has ended.
-    fn run_request(&self, request: impl FnOnce(&mut JournalDatabase)) {
-        if !self.end.is_reached_by_next_request() {
-            run_request(&mut self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner), request);
+    fn run_request_unless_ended(&self, request: impl FnOnce(&mut JournalDatabase)) {
+        if !self.end.count_request_and_check_end() {
+            run_request_catching_panic(
+                &mut self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+                request,
+            );
         }
     }
 }

@@ -121,7 +121,12 @@ fn check_login_session(observations: &Observations) -> CheckResult {
         let point = response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
         let good = step.has_success_status() && point.is_ok;
         let expected = format!("2xx, and {}", point.expected);
-        collector.record_step_result(step, good, expected, format!("{}, {}", step.describe_response(), point.received));
+        collector.record_step_result(
+            step,
+            good,
+            expected,
+            format!("{}, {}", step.describe_status_or_no_response(), point.received),
+        );
     }
     collector.into_check_result("a session token was received", "no response was received")
 }
@@ -133,7 +138,7 @@ fn check_generate_success(observations: &Observations) -> CheckResult {
             step,
             step.has_success_status(),
             "2xx for valid credentials",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("generated", "no response was received")

@@ -52,7 +52,8 @@ fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.known_secrets {
             if secret.is_secret_in_text(&body) || secret.is_secret_in_text(&headers) {
-                let received = format!("{}, and it contains the {}", step.describe_response(), secret.label);
+                let received =
+                    format!("{}, and it contains the {}", step.describe_status_or_no_response(), secret.label);
                 collector.add_finding(&[step], "an error without request values", received);
             }
         }
@@ -68,7 +69,7 @@ fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
             step,
             point.is_ok,
             point.expected,
-            format!("{}, and {}", step.describe_response(), point.received),
+            format!("{}, and {}", step.describe_status_or_no_response(), point.received),
         );
     }
     collector.into_check_result("no internals were disclosed", "no error response was received")
@@ -86,7 +87,7 @@ fn check_error_format(observations: &Observations) -> CheckResult {
             step,
             point.is_ok,
             point.expected,
-            format!("{} without a message", step.describe_response()),
+            format!("{} without a message", step.describe_status_or_no_response()),
         );
     }
     collector.into_check_result("each error has a message", "no error response was received")
@@ -104,8 +105,8 @@ fn check_errors_repeatable(observations: &Observations) -> CheckResult {
             collector.record_step_result(
                 pair[1],
                 same,
-                format!("{}, as before", pair[0].describe_response()),
-                pair[1].describe_response(),
+                format!("{}, as before", pair[0].describe_status_or_no_response()),
+                pair[1].describe_status_or_no_response(),
             );
         }
     }

@@ -6,7 +6,7 @@ use crate::file_content::{FileInspection, GlbFacts, extension_for_export_type};
 use crate::observations::{Observations, Step, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
-use copresence_client::{CallKind, find_misconfigured_file_host};
+use copresence_client::{CallKind, explain_misconfigured_file_host};
 use url::Url;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -146,13 +146,17 @@ const ARKIT_BLENDSHAPES: [&str; 43] = [
 
 const NO_DOWNLOAD: &str = "no file was downloaded";
 
+/// Each delivered file was downloaded with a 2xx status and a body that is not empty.
 fn check_files_downloaded(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download) {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
-        let mut received =
-            if empty { format!("{} and an empty body", step.describe_response()) } else { step.describe_response() };
-        if let Some(misconfiguration) = find_misconfigured_url(observations, step) {
+        let mut received = if empty {
+            format!("{} and an empty body", step.describe_status_or_no_response())
+        } else {
+            step.describe_status_or_no_response()
+        };
+        if let Some(misconfiguration) = explain_misconfigured_download_url(observations, step) {
             received = format!("{received}: {misconfiguration}");
         }
         collector.record_step_result(step, step.has_success_status() && !empty, "2xx and the complete file", received);
@@ -161,10 +165,10 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
 }
 
 /// Why the URL of a download shows that the backend's public URL is misconfigured. A file that was downloaded has none.
-fn find_misconfigured_url(observations: &Observations, step: &Step) -> Option<String> {
+fn explain_misconfigured_download_url(observations: &Observations, step: &Step) -> Option<String> {
     let redeem = observations.steps.iter().find(|step| step.exchange.call == CallKind::Redeem)?;
     let url = |step: &Step| Url::parse(&step.exchange.url).ok();
-    find_misconfigured_file_host(&url(step)?, &url(redeem)?)
+    explain_misconfigured_file_host(&url(step)?, &url(redeem)?)
 }
 
 fn check_urls_single_use(observations: &Observations) -> CheckResult {
@@ -178,12 +182,13 @@ fn check_urls_single_use(observations: &Observations) -> CheckResult {
             step,
             good,
             "a refusal (4xx), because the URL was used before",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("refused the second time", NO_DOWNLOAD)
 }
 
+/// Downloads of unused URLs after their lifetime are refused (400 or above).
 fn check_urls_expire(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::LateDownload).filter(|step| step.reply.is_some()) {
@@ -192,7 +197,7 @@ fn check_urls_expire(observations: &Observations) -> CheckResult {
             step,
             good,
             "a refusal (4xx), because the URL has expired",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("expired", "there was no unused URL")
@@ -246,6 +251,7 @@ fn check_glb_offered(observations: &Observations) -> CheckResult {
     collector.into_check_result("offered", "no URLs were delivered")
 }
 
+/// Whether a GLB has every ARKit blendshape, and which are missing.
 fn judge_arkit_blendshapes(glb: &GlbFacts) -> (bool, String) {
     let missing: Vec<_> = ARKIT_BLENDSHAPES.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
     let some = missing.iter().take(4).copied().collect::<Vec<_>>().join(", ");

@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Pages of other sites cannot read the API's responses",
         required_acts: &[Act::Page],
         remedy: "Send no Access-Control-Allow-Origin, or only your own sites: neither `*` nor a copy of the request's Origin.",
-        judge: check_cors,
+        judge: check_cors_denies_other_sites,
     },
     Check {
         id: "http.no-5xx",
@@ -64,7 +64,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "95 % of the API calls are answered within two seconds",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Respond from known state, and do the work in the background: clients poll, and each slow response delays one.",
-        judge: check_latency,
+        judge: check_p95_latency,
     },
 ];
 
@@ -79,15 +79,16 @@ fn api_steps(observations: &Observations) -> impl Iterator<Item = &Step> {
         .filter(|step| step.exchange.call != CallKind::Download && step.role != StepRole::PlainHttp)
 }
 
-/// The result of TLS checks for a backend on this machine.
-fn not_applicable_on_loopback(observations: &Observations) -> Option<CheckResult> {
+/// "Not applicable" if the backend is on a loopback address without https; `None` for any other.
+fn not_applicable_on_loopback_http(observations: &Observations) -> Option<CheckResult> {
     let why = "the backend runs on this machine, so no network is involved";
     (observations.target_info.is_loopback && !observations.target_info.uses_https)
         .then(|| CheckResult::NotApplicable(why.to_owned()))
 }
 
+/// The API is reached over https, and every delivered download URL is https.
 fn check_tls(observations: &Observations) -> CheckResult {
-    if let Some(judged) = not_applicable_on_loopback(observations) {
+    if let Some(judged) = not_applicable_on_loopback_http(observations) {
         return judged;
     }
     let mut collector = FindingCollector::default();
@@ -109,8 +110,9 @@ fn check_tls(observations: &Observations) -> CheckResult {
     collector.into_check_result("https", "no response was received")
 }
 
+/// Each successful API response over https sends HSTS. Does not apply without TLS.
 fn check_hsts(observations: &Observations) -> CheckResult {
-    if let Some(judged) = not_applicable_on_loopback(observations) {
+    if let Some(judged) = not_applicable_on_loopback_http(observations) {
         return judged;
     }
     if !observations.target_info.uses_https {
@@ -126,6 +128,7 @@ fn check_hsts(observations: &Observations) -> CheckResult {
     collector.into_check_result("sent", "no response was received")
 }
 
+/// A redeem over plain HTTP has no success: a redirect, a refusal or no response.
 fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::PlainHttp) {
@@ -133,7 +136,7 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
             step,
             !step.has_success_status(),
             "a redirect, a refusal or no server",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("no success over plain HTTP", "plain HTTP was not tried")
@@ -150,7 +153,8 @@ fn check_api_uncacheable(observations: &Observations) -> CheckResult {
     collector.into_check_result("no-store", "no response was received")
 }
 
-fn check_cors(observations: &Observations) -> CheckResult {
+/// No response to a preflight or a redeem with another site's Origin gives that site access.
+fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in [StepRole::PreflightGenerate, StepRole::PreflightRedeem, StepRole::RedeemCrossOrigin]
         .into_iter()
@@ -160,7 +164,7 @@ fn check_cors(observations: &Observations) -> CheckResult {
             continue;
         }
         let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
-        collector.record_field_result(step, response_fields::judge_cors(&allowed));
+        collector.record_field_result(step, response_fields::judge_cors_denies_other_sites(&allowed));
     }
     collector.into_check_result("no access", "no response was received")
 }
@@ -169,7 +173,7 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer) {
         let good = step.response_status().is_some_and(|status| status < 500);
-        collector.record_step_result(step, good, "a status below 500", step.describe_response());
+        collector.record_step_result(step, good, "a status below 500", step.describe_status_or_no_response());
     }
     collector.into_check_result("no server error", "no response was received")
 }
@@ -177,13 +181,13 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
 fn check_all_answered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
-        collector.record_step_result(step, step.reply.is_some(), "a response", step.describe_response());
+        collector.record_step_result(step, step.reply.is_some(), "a response", step.describe_status_or_no_response());
     }
     collector.into_check_result("each request got a response", "no request was sent")
 }
 
 /// 95 % of the API's responses came within 2 seconds.
-fn check_latency(observations: &Observations) -> CheckResult {
+fn check_p95_latency(observations: &Observations) -> CheckResult {
     let steps: Vec<_> = api_steps(observations).filter(|step| step.reply.is_some()).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
     let Some(times) = compute_percentiles(&durations) else {
@@ -287,7 +291,7 @@ mod tests {
         let slow = |count: usize| {
             let took = |index| if index < count { Duration::from_secs(3) } else { FAST_RESPONSE };
             let steps = (0..40).map(|index| build_step(StepRole::Poll, 200, None, took(index))).collect();
-            check_latency(&observe(true, false, steps)).verdict()
+            check_p95_latency(&observe(true, false, steps)).verdict()
         };
         assert_eq!([slow(0), slow(2), slow(3)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }

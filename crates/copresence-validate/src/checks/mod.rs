@@ -40,7 +40,12 @@ fn check_steps_have_error_status(observations: &Observations, role: StepRole, wh
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.record_step_result(step, good, format!("{what}: a refusal (4xx)"), step.describe_response());
+        collector.record_step_result(
+            step,
+            good,
+            format!("{what}: a refusal (4xx)"),
+            step.describe_status_or_no_response(),
+        );
     }
     collector.into_check_result("refused", "no response was received")
 }
@@ -53,7 +58,12 @@ fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> 
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
         let expected = "status 400: the token “does not match an active Export Token”";
-        collector.record_step_result(step, step.response_status() == Some(400), expected, step.describe_response());
+        collector.record_step_result(
+            step,
+            step.response_status() == Some(400),
+            expected,
+            step.describe_status_or_no_response(),
+        );
     }
     collector.into_check_result("status 400", "no response was received")
 }

@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "While the avatar is processed, a status report is sent",
         required_acts: &[Act::Visit],
         remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
-        judge: check_progress_reported,
+        judge: check_any_progress_field_reported,
     },
     Check {
         id: "progress.status",
@@ -80,8 +80,9 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Polls with a status report between the scan and the delivery.
-fn progress_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+/// The polls of the visit act whose status report says that an avatar is associated, without the response that ends
+/// the token; each with its report.
+fn reports_between_scan_and_delivery(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
     observations
         .steps_with_role(StepRole::Poll)
@@ -107,9 +108,9 @@ fn check_avatar_associated(observations: &Observations) -> CheckResult {
 }
 
 /// Each status report has at least one of its three fields.
-fn check_progress_reported(observations: &Observations) -> CheckResult {
+fn check_any_progress_field_reported(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in progress_reports(observations) {
+    for (step, progress) in reports_between_scan_and_delivery(observations) {
         let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
             .into_iter()
             .filter(|field| !progress.contains_key(*field))
@@ -122,7 +123,7 @@ fn check_progress_reported(observations: &Observations) -> CheckResult {
 
 fn check_completion_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in progress_reports(observations) {
+    for (step, progress) in reports_between_scan_and_delivery(observations) {
         collector.record_field_result(step, response_fields::judge_completion_status(&progress));
     }
     collector.into_check_result("one of the four words", NO_PROGRESS_SEEN)
@@ -130,7 +131,7 @@ fn check_completion_status(observations: &Observations) -> CheckResult {
 
 fn check_progress_percent(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in progress_reports(observations) {
+    for (step, progress) in reports_between_scan_and_delivery(observations) {
         collector.record_field_result(step, response_fields::judge_progress_percent(&progress));
     }
     collector.into_check_result("from 0 to 100", NO_PROGRESS_SEEN)
@@ -139,7 +140,7 @@ fn check_progress_percent(observations: &Observations) -> CheckResult {
 /// With `queued`: an integer from 0 while in the queue; without: -1 outside the queue.
 fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in progress_reports(observations) {
+    for (step, progress) in reports_between_scan_and_delivery(observations) {
         let status = progress.get("completion_status").and_then(Value::as_str);
         match status {
             Some("in_queue") if queued => {
@@ -170,7 +171,7 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
 /// not integers.
 fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
     let read = |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
-    progress_reports(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
+    reports_between_scan_and_delivery(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
 fn check_progress_rises(observations: &Observations) -> CheckResult {
@@ -203,6 +204,8 @@ fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
 
+/// Status reports of a failed avatar have a progress from 0 to 100 and queue position -1. Fails if the failing
+/// avatar was never reported as failed.
 fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in failed_avatar_reports(observations) {
@@ -216,7 +219,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
             last,
             false,
             "`completion_status`: \"failed\" for an avatar that failed",
-            last.describe_response(),
+            last.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("reported as specified", "no response was received")
@@ -230,7 +233,7 @@ fn check_active_after_failure(observations: &Observations) -> CheckResult {
             step,
             step.response_status() == Some(200),
             "status 200 after `failed`",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("still active", "no response was received")

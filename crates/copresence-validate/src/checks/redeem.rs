@@ -4,7 +4,7 @@ use super::{check_inactive_token_refused, check_steps_have_error_status};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, Step, StepRole};
-use crate::response_fields::{self, describe_value};
+use crate::response_fields::{self, describe_value_without_secrets};
 use serde_json::Value;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -133,8 +133,8 @@ fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, wha
     check_steps_have_error_status(observations, role, what)
 }
 
-/// Redeems of an active token before its delivery.
-fn redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &Step> {
+/// The successful redeems of an active token, with a JSON body, before the response that ends the token.
+fn successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &Step> {
     observations
         .redeems_of_active_tokens()
         .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_ending_response())
@@ -153,7 +153,7 @@ fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
                 step,
                 good,
                 "status 200 and a JSON object",
-                format!("{}{body}", step.describe_response()),
+                format!("{}{body}", step.describe_status_or_no_response()),
             );
         }
     }
@@ -173,7 +173,7 @@ fn check_redeem_content_type(observations: &Observations) -> CheckResult {
 
 fn check_not_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in redeems_before_delivery(observations) {
+    for step in successful_redeems_before_delivery(observations) {
         collector
             .record_field_result(step, response_fields::judge_ready_flag(&step.json_body().unwrap_or_default(), false));
     }
@@ -183,7 +183,7 @@ fn check_not_ready_flag(observations: &Observations) -> CheckResult {
 /// A response has a status report before the delivery, and none beside the URLs.
 fn check_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in redeems_before_delivery(observations) {
+    for step in successful_redeems_before_delivery(observations) {
         collector.record_field_result(
             step,
             response_fields::judge_status_report_present(&step.json_body().unwrap_or_default()),
@@ -212,7 +212,7 @@ fn check_fresh_token_status(observations: &Observations) -> CheckResult {
             step,
             good,
             "`completion_status`: \"no_associated_avatar\"",
-            describe_value(status),
+            describe_value_without_secrets(status),
         );
     }
     collector.into_check_result("no_associated_avatar", "no status report was received")
@@ -250,7 +250,7 @@ fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
             step,
             good,
             "status 200 and the same status report as before",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
     }
     collector.into_check_result("unchanged", "no response was received")

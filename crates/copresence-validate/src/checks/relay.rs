@@ -11,7 +11,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The relay returns a fresh token for each request",
         required_acts: &[Act::Generate, Act::GenerateAgain],
         remedy: "Request a new Export Token from Copresence for each visitor. Do not store or share tokens.",
-        judge: check_relay_fresh_tokens,
+        judge: check_relay_tokens_distinct,
     },
     Check {
         id: "relay.no-cache",
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
             for role in [StepRole::RelayTokenNoKey, StepRole::RelayTokenWrongKey] {
                 judged.push(check_steps_have_error_status(observations, role, "a missing or wrong key"));
             }
-            worst_result(judged)
+            most_decisive_result(judged)
         },
     },
     Check {
@@ -52,7 +52,7 @@ pub(super) const CHECKS: &[Check] = &[
             if !observations.target_info.relay_requires_key {
                 return CheckResult::NotApplicable("the relay requires no key".to_owned());
             }
-            worst_result(
+            most_decisive_result(
                 [StepRole::RedeemNoKey, StepRole::RedeemWrongKey]
                     .map(|role| check_steps_have_error_status(observations, role, "a missing or wrong key")),
             )
@@ -74,8 +74,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The most severe of several results.
-fn worst_result(judged: impl IntoIterator<Item = CheckResult>) -> CheckResult {
+/// A failure if there is one, else a pass, else an undecided or skipped result, else "not applicable".
+fn most_decisive_result(judged: impl IntoIterator<Item = CheckResult>) -> CheckResult {
     let rank = |judged: &CheckResult| match judged {
         CheckResult::Fail(_) => 0,
         CheckResult::Pass(..) => 1,
@@ -85,7 +85,8 @@ fn worst_result(judged: impl IntoIterator<Item = CheckResult>) -> CheckResult {
     judged.into_iter().min_by_key(rank).unwrap_or_else(|| CheckResult::Inconclusive("no request was sent".to_owned()))
 }
 
-fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
+/// A relay that gives tokens gives no Export Token twice.
+fn check_relay_tokens_distinct(observations: &Observations) -> CheckResult {
     if !observations.target_info.relays_tokens {
         return CheckResult::NotApplicable("tokens do not come from a relay".to_owned());
     }
@@ -93,6 +94,7 @@ fn check_relay_fresh_tokens(observations: &Observations) -> CheckResult {
     collector.into_check_result("a fresh token each time", "no token was generated")
 }
 
+/// No redeem through the relay shows signs of a cache: an `Age` other than 0, or a cache hit.
 fn check_relay_uncached(observations: &Observations) -> CheckResult {
     if !observations.target_info.relays_redeems {
         return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
@@ -122,6 +124,8 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
     collector.into_check_result("each request reached the upstream", "no response was received")
 }
 
+/// No response of a relay, except downloaded files, contains a credential for Copresence's API or the field name of
+/// one.
 fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
     if !observations.target_info.relays_tokens && !observations.target_info.relays_redeems {
         return CheckResult::NotApplicable("there is no relay".to_owned());
@@ -154,7 +158,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
             collector.add_finding(
                 &[step],
                 "a response without Copresence's credentials",
-                format!("{}, and it contains {what}", step.describe_response()),
+                format!("{}, and it contains {what}", step.describe_status_or_no_response()),
             );
         }
     }
@@ -191,7 +195,7 @@ fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
             step,
             !step.has_success_status(),
             "an error, because the response was lost",
-            step.describe_response(),
+            step.describe_status_or_no_response(),
         );
         if count.upstream_redeems == 0 {
             return CheckResult::Inconclusive("the redeem did not reach the upstream".to_owned());

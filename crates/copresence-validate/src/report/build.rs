@@ -8,9 +8,9 @@ use crate::act::{ACTS, ActOutcome};
 use crate::check::{Check, CheckResult, Finding, Verdict};
 use crate::latency::compute_percentiles;
 use crate::observations::{Observations, Step};
-use crate::requirement::{Level, all_requirements, level_of_check, requirement_ids_of_check};
+use crate::requirement::{Level, all_requirements, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::RunResult;
-use crate::run_plan::RunPlan;
+use crate::run_plan::ActPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
 use copresence_client::{CallKind, RedeemRoute, TokenSource};
 use jiff::Timestamp;
@@ -22,14 +22,14 @@ impl Report {
     pub fn new(
         target: &CheckTarget,
         options: &RunOptions,
-        plan: &RunPlan,
+        plan: &ActPlanWithCosts,
         ended: &RunResult,
         (started_at, ended_at): (Timestamp, Timestamp),
     ) -> Self {
         let checks: Vec<_> =
             ended.check_results.iter().map(|(check, judged)| build_check_report(check, judged)).collect();
         let requirements = build_requirement_reports(&checks);
-        let score = score_checks(&checks);
+        let score = count_passed_and_failed_checks(&checks);
         let exit = match &ended.error {
             Some(error) => error.exit_code(),
             None => u8::from(score.must.failed > 0),
@@ -60,11 +60,11 @@ impl Report {
             shapes: shape::collect_response_shapes(&ended.observations),
             steps: ended.observations.steps.iter().map(build_step_report).collect(),
         };
-        report.redact_secrets(&ended.redactor)
+        report.redact_report_secrets(&ended.redactor)
     }
 
     /// Masks every known secret, also where it was recorded before it was known to be secret.
-    fn redact_secrets(mut self, redactor: &copresence_client::Redactor) -> Self {
+    fn redact_report_secrets(mut self, redactor: &copresence_client::Redactor) -> Self {
         let mask = |text: &mut String| *text = redactor.redact_text(text);
         for check in &mut self.checks {
             mask(&mut check.detail);
@@ -88,7 +88,7 @@ impl Report {
     }
 }
 
-fn build_target_report(target: &CheckTarget, plan: &RunPlan) -> TargetReport {
+fn build_target_report(target: &CheckTarget, plan: &ActPlanWithCosts) -> TargetReport {
     let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
         (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
@@ -120,7 +120,7 @@ fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
     CheckReport {
         id: check.id.to_owned(),
         title: check.title.to_owned(),
-        level: level_of_check(check.id),
+        level: strictest_level_of_check(check.id),
         verdict,
         detail,
         findings: findings
@@ -157,7 +157,8 @@ fn combine_verdicts(verdicts: &[Verdict]) -> Option<Verdict> {
     order.into_iter().find(|verdict| verdicts.contains(verdict))
 }
 
-fn score_checks(checks: &[CheckReport]) -> Score {
+/// Counts passed and failed checks by level. Other verdicts are not counted.
+fn count_passed_and_failed_checks(checks: &[CheckReport]) -> Score {
     let mut score = Score::default();
     for check in checks {
         let tally = match check.level {
@@ -173,6 +174,7 @@ fn score_checks(checks: &[CheckReport]) -> Score {
     score
 }
 
+/// Counts the requirements: all, untestable, not applicable, and judged.
 fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
     let count = |of: &dyn Fn(&RequirementReport) -> bool| requirements.iter().filter(|row| of(row)).count();
     Coverage {

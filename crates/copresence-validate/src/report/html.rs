@@ -46,7 +46,7 @@ const CHECK_AREAS: [(&str, &str); 15] = [
 /// If the template cannot be rendered.
 pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result<String, askama::Error> {
     let area = |(prefix, name): (&str, &'static str)| {
-        let of_area = |check: &&CheckReport| check.check_area() == prefix;
+        let of_area = |check: &&CheckReport| check.area_of_check() == prefix;
         CheckArea { name, checks: report.checks.iter().filter(of_area).collect() }
     };
     let areas = CHECK_AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
@@ -63,6 +63,7 @@ impl HtmlReport<'_> {
         }
     }
 
+    /// Result of the run in one or two words, as on the banner.
     fn headline(&self) -> &'static str {
         match self.banner_class() {
             "pass" => "Passed",
@@ -81,11 +82,11 @@ impl HtmlReport<'_> {
     }
 
     /// CSS class of the verdict before or after a change; `None` if the check does not exist in that run.
-    fn changed_class(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+    fn verdict_class_or_missing(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
         verdict_class(verdict.copied(), change.level)
     }
 
-    fn changed_word(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
+    fn verdict_word_or_missing(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
         verdict.map_or("missing", |verdict| verdict.verdict_word_for_level(change.level))
     }
 

@@ -16,7 +16,7 @@ pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeErr
     let mut junit = quick_junit::Report::new(format!("copresence validate: {}", report.target.name));
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for check in &report.checks {
-        let area = check.check_area().to_owned();
+        let area = check.area_of_check().to_owned();
         if suites.last().is_none_or(|(name, _)| *name != area) {
             suites.push((area.clone(), TestSuite::new(area)));
         }
@@ -63,6 +63,6 @@ fn build_test_case(check: &CheckReport) -> TestCase {
         }
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
-    case.set_classname(format!("copresence.{}", check.check_area()));
+    case.set_classname(format!("copresence.{}", check.area_of_check()));
     case
 }

@@ -191,7 +191,7 @@ pub struct CheckReport {
 
 impl CheckReport {
     /// The part of the id before the dot, as in `redeem`.
-    pub(crate) fn check_area(&self) -> &str {
+    pub(crate) fn area_of_check(&self) -> &str {
         self.id.split('.').next().unwrap_or_default()
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<S
     shapes
 }
 
-/// Key of the shape of a step's response.
+/// Key of the shape of a response: the delivery, the `completion_status` of a redeem, else the purpose of the step.
 fn response_shape_key(step: &Step) -> String {
     if step.is_token_ending_response() {
         return "redeem: delivered".to_owned();

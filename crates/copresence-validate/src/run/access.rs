@@ -47,7 +47,7 @@ impl CheckRun<'_> {
         if is_credential_refusal(step) {
             return Err(ActAbort::Fatal(RunError::CredentialsRefused(format!(
                 "the login returned {}",
-                step.describe_response()
+                step.describe_status_or_no_response()
             ))));
         }
         if self.session_token.is_none() {
@@ -63,7 +63,7 @@ impl CheckRun<'_> {
             Some(_) => Ok(()),
             None => Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
-                self.observations.steps[step].describe_response()
+                self.observations.steps[step].describe_status_or_no_response()
             ))),
         }
     }
@@ -86,7 +86,7 @@ impl CheckRun<'_> {
         self.ensure_any_response_received(index)?;
         let step = &self.observations.steps[index];
         if act == Act::Generate && is_credential_refusal(step) {
-            let response = step.describe_response();
+            let response = step.describe_status_or_no_response();
             return Err(ActAbort::Fatal(RunError::CredentialsRefused(format!(
                 "{} returned {response}",
                 headers::GENERATE_PATH
@@ -101,7 +101,7 @@ impl CheckRun<'_> {
     }
 
     /// Requests tokens with missing or wrong credentials.
-    pub(super) async fn run_wrong_credentials_act(&mut self) -> ActResult {
+    pub(super) async fn run_refused_generates_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let session = self.session_token.clone();
         let session = session.as_ref();

@@ -11,7 +11,7 @@ use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
 use crate::observations::{KnownSecret, Observations, Step, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
-use crate::run_plan::RunPlan;
+use crate::run_plan::ActPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
 use copresence_client::SetupError;
 use copresence_client::probe::Prober;
@@ -102,7 +102,7 @@ pub struct CheckRun<'a> {
     target: &'a CheckTarget,
     options: &'a RunOptions,
     phone: &'a PhoneDriver,
-    plan: &'a RunPlan,
+    plan: &'a ActPlanWithCosts,
     on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     prober: Prober,
     observations: Observations,
@@ -149,7 +149,7 @@ impl<'a> CheckRun<'a> {
         target: &'a CheckTarget,
         options: &'a RunOptions,
         hand: &'a PhoneDriver,
-        plan: &'a RunPlan,
+        plan: &'a ActPlanWithCosts,
         on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
         let info = target.target_traits();
@@ -283,7 +283,7 @@ impl<'a> CheckRun<'a> {
         let done: BoxFuture<'_, ActResult> = match act {
             Act::Login => Box::pin(self.run_login_attempts_act()),
             Act::Generate | Act::GenerateAgain => Box::pin(self.run_generate_act(act)),
-            Act::Strangers => Box::pin(self.run_wrong_credentials_act()),
+            Act::Strangers => Box::pin(self.run_refused_generates_act()),
             Act::Fresh => Box::pin(self.run_fresh_redeems_act()),
             Act::Refused => Box::pin(self.run_refused_redeems_act()),
             Act::Page => Box::pin(self.run_cross_origin_act()),

@@ -79,7 +79,7 @@ impl CheckRun<'_> {
         self.send_step(Act::Page, StepRole::PreflightGenerate, StepTokenAndFile::default(), ask).await?;
         let ask = wire.build_cors_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
         self.send_step(Act::Page, StepRole::PreflightRedeem, StepTokenAndFile::default(), ask).await?;
-        let index = self.find_unscanned_token()?;
+        let index = self.find_unscanned_token_index()?;
         let token = self.export_tokens[index].clone();
         let token = Some((token.as_str(), Some(token_curl_variable(index))));
         let redeem = wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
@@ -112,7 +112,7 @@ impl CheckRun<'_> {
         if self.export_tokens.len() == before {
             return Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
-                self.observations.steps[step].describe_response()
+                self.observations.steps[step].describe_status_or_no_response()
             )));
         }
         if self.export_tokens[..before].contains(&self.export_tokens[before]) {

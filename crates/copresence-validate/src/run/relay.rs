@@ -14,12 +14,12 @@ impl CheckRun<'_> {
     pub(super) async fn run_upstream_count_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
         let token = self.generate_token_for_act(Act::Witness).await?;
-        self.record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
+        self.wait_and_record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
         let ours = 2;
         for _ in 0..ours {
             self.redeem_token(Act::Witness, StepRole::CountedRedeem, token).await?;
         }
-        self.record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
+        self.wait_and_record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
     }
 
     /// Redeems a ready avatar while the upstream drops its response, and counts the redeems at the upstream.
@@ -28,14 +28,14 @@ impl CheckRun<'_> {
         let token = self.generate_token_for_act(Act::LostAnswer).await?;
         upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(incomplete_act_abort)?;
         upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
-        let before = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-        upstream.drop_next_response().await.map_err(incomplete_act_abort)?;
+        let before = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+        upstream.drop_next_redeem_response().await.map_err(incomplete_act_abort)?;
         let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
         tokio::time::sleep(self.options.upstream_watch).await;
         let cleared = upstream.clear_faults().await;
         redeemed?;
         cleared.map_err(incomplete_act_abort)?;
-        let after = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+        let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         let redeems = after.saturating_sub(before);
         self.observations.lost_answer_count =
             Some(RedeemCounts { when: "after the response was lost", relay_redeems: 1, upstream_redeems: redeems });
@@ -48,7 +48,7 @@ impl CheckRun<'_> {
     }
 
     /// Advances the upstream's clock, waits, and records how many redeems it counted.
-    async fn record_upstream_count(
+    async fn wait_and_record_upstream_count(
         &mut self,
         upstream: &SandboxControl,
         token: usize,
@@ -57,7 +57,7 @@ impl CheckRun<'_> {
     ) -> ActResult {
         upstream.advance_clock(POLLING_WINDOW).await.map_err(incomplete_act_abort)?;
         tokio::time::sleep(self.options.upstream_watch).await;
-        let redeems = upstream.redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+        let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         self.observations.upstream_counts.push(RedeemCounts { when, relay_redeems: ours, upstream_redeems: redeems });
         Ok(())
     }

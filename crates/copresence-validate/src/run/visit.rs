@@ -4,7 +4,7 @@ use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
 use crate::file_content::inspect_file;
-use crate::observations::{DownloadedFile, Step, StepRole};
+use crate::observations::{DeliveredFileInspection, Step, StepRole};
 use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, ExportToken};
@@ -40,8 +40,8 @@ enum PollingOutcome {
 impl CheckRun<'_> {
     /// Polls one avatar until its URLs are delivered, then redeems the spent token.
     pub(super) async fn run_avatar_delivery_act(&mut self) -> ActResult {
-        let token = self.find_unscanned_token()?;
-        self.request_scan(token, "the avatar whose status and files are checked", None).await?;
+        let token = self.find_unscanned_token_index()?;
+        self.request_or_simulate_scan(token, "the avatar whose status and files are checked", None).await?;
         let watched = self.poll_until_delivered(Act::Visit, StepRole::Poll, token, 1).await;
         self.end_invitation();
         match watched? {
@@ -72,7 +72,7 @@ impl CheckRun<'_> {
     pub(super) async fn run_download_act(&mut self) -> ActResult {
         let urls = self.observations.delivery_step().map(Step::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
-            let mut file = DownloadedFile { export_type: export_type.clone(), content: None };
+            let mut file = DeliveredFileInspection { export_type: export_type.clone(), content: None };
             if let Some(url) = parse_download_url(url) {
                 let step = self.download_file(Act::Files, StepRole::Download, &url, index).await?;
                 let step = &mut self.observations.steps[step];
@@ -95,9 +95,13 @@ impl CheckRun<'_> {
 
     /// Redeems one avatar with concurrent requests, and keeps the delivered URLs unused.
     pub(super) async fn run_concurrent_redeems_act(&mut self) -> ActResult {
-        let token = self.find_unscanned_token()?;
-        self.request_scan(token, "an avatar that may be lost: it is redeemed with several concurrent requests", None)
-            .await?;
+        let token = self.find_unscanned_token_index()?;
+        self.request_or_simulate_scan(
+            token,
+            "an avatar that may be lost: it is redeemed with several concurrent requests",
+            None,
+        )
+        .await?;
         if let Some(tester) = self.phone.sandbox_control() {
             tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
         }
@@ -120,7 +124,7 @@ impl CheckRun<'_> {
         match self.phone {
             PhoneDriver::Sandbox(tester) => {
                 // The sandbox gives its URLs a minimum lifetime in real time, also with a fast clock.
-                let speed = tester.clock_speed().await.map_err(incomplete_act_abort)?;
+                let speed = tester.fetch_clock_speed().await.map_err(incomplete_act_abort)?;
                 let real = Duration::try_from_secs_f64(SANDBOX_URL_LIFETIME.as_secs_f64() * speed).unwrap_or(life);
                 tester.advance_clock(life.max(real)).await.map_err(incomplete_act_abort)?;
             }
@@ -147,7 +151,7 @@ impl CheckRun<'_> {
     /// Polls an avatar that fails, then redeems its token again.
     pub(super) async fn run_failed_avatar_act(&mut self) -> ActResult {
         let token = self.generate_token_for_act(Act::Failure).await?;
-        self.request_scan(token, "an avatar that fails", Some("fails")).await?;
+        self.request_or_simulate_scan(token, "an avatar that fails", Some("fails")).await?;
         match self.poll_until_delivered(Act::Failure, StepRole::PollFailing, token, 1).await? {
             PollingOutcome::AvatarFailed => {
                 self.redeem_token(Act::Failure, StepRole::RedeemAfterFailure, token).await?;
@@ -161,7 +165,7 @@ impl CheckRun<'_> {
     ///
     /// # Errors
     /// [`ActAbort::Outcome`] if there is none.
-    pub(super) fn find_unscanned_token(&self) -> Result<usize, ActAbort> {
+    pub(super) fn find_unscanned_token_index(&self) -> Result<usize, ActAbort> {
         let found = (0..self.export_tokens.len()).find(|index| {
             let about = Some(index + 1);
             let last = self.observations.steps.iter().rev().find(|step| {
@@ -184,7 +188,12 @@ impl CheckRun<'_> {
     }
 
     /// Asks for the scan of a token: shows the link to a person, or lets the sandbox associate an avatar.
-    pub(super) async fn request_scan(&self, token: usize, purpose: &'static str, scenario: Option<&str>) -> ActResult {
+    pub(super) async fn request_or_simulate_scan(
+        &self,
+        token: usize,
+        purpose: &'static str,
+        scenario: Option<&str>,
+    ) -> ActResult {
         let value = &self.export_tokens[token];
         match self.phone {
             PhoneDriver::Sandbox(tester) => {

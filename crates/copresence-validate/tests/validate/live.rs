@@ -10,7 +10,8 @@ async fn start_sandbox() -> (Serving, CheckTarget, SandboxControl) {
     let sandbox = new_sandbox();
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
-    let tester = SandboxControl::find_controllable_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
+    let tester =
+        SandboxControl::detect_controllable_sandbox(&backend.url, None).await.expect("HTTP").expect("a sandbox");
     (backend, target, tester)
 }
 
@@ -32,11 +33,12 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     let idle = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(idle.state, RunState::Idle);
     assert!(idle.checks.iter().map(|view| view.check_id).eq(CHECKS.iter().map(|check| check.id)));
-    assert!(live.last_report_bundle().is_none());
+    assert!(live.last_report_with_har().is_none());
 
     let player = PhoneMode::Sandbox(tester);
-    let run = live.create_run_future(target.clone(), run_options(), player.clone()).expect("no run in progress");
-    assert_eq!(live.create_run_future(target, run_options(), player).err(), Some(AlreadyRunning));
+    let run =
+        live.reserve_run_and_return_future(target.clone(), run_options(), player.clone()).expect("no run in progress");
+    assert_eq!(live.reserve_run_and_return_future(target, run_options(), player).err(), Some(AlreadyRunning));
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| view.current_act.is_some()).await;
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);
@@ -54,7 +56,7 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     );
     assert!(view.summary.is_some_and(|summary| summary.starts_with("Passed")));
     assert_eq!((view.current_act, view.invitation), (None, None));
-    let documents = live.last_report_bundle().expect("a report");
+    let documents = live.last_report_with_har().expect("a report");
     let files = documents.render_report_files().expect("written");
     assert!(files.iter().all(|(_, text)| text.len() > 1_000));
     let folder = documents.report_folder_name();
@@ -67,12 +69,12 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     let live = RunController::default();
     let restricted =
         RunOptions { allow_wrong_requests: false, allow_avatars: false, max_tokens: Some(2), ..run_options() };
-    live.create_run_future(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
+    live.reserve_run_and_return_future(target.clone(), restricted, PhoneMode::Sandbox(tester.clone()))
         .expect("no run in progress")
         .await;
     let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(view.state, RunState::Ended { passed: true }, "{:?}", view.summary);
-    let steps = live.last_report_bundle().expect("a report").report.steps;
+    let steps = live.last_report_with_har().expect("a report").report.steps;
     let asked: Vec<_> = steps.iter().map(|step| step.what.as_str()).collect();
     let right = ["log in", "generate an Export Token", "redeem a token that nobody has scanned"];
     assert!(asked.iter().all(|what| right.contains(what)), "{asked:?}");
@@ -83,7 +85,9 @@ async fn a_restricted_run_sends_no_wrong_request_and_consumes_no_avatar() {
     assert_eq!(view.tokens_made, 2);
 
     let with_avatar = RunOptions { allow_avatars: true, allow_wrong_requests: false, ..run_options() };
-    live.create_run_future(target, with_avatar, PhoneMode::Sandbox(tester)).expect("no run in progress").await;
+    live.reserve_run_and_return_future(target, with_avatar, PhoneMode::Sandbox(tester))
+        .expect("no run in progress")
+        .await;
     let view = live.subscribe_to_snapshots().borrow().clone();
     assert_eq!(verdict(&view, "visit.delivered").0, Some(Verdict::Pass));
     for check in ["delivery.spent", "files.once"] {
@@ -96,7 +100,11 @@ async fn a_stopped_run_keeps_its_verdicts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .create_run_future(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
+        .reserve_run_and_return_future(
+            target,
+            RunOptions { allow_destructive: false, ..run_options() },
+            PhoneMode::SnapshotViewer,
+        )
         .expect("no run in progress");
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| matches!(&view.invitation, Some((_, Some(_))))).await;
@@ -113,7 +121,7 @@ async fn a_stopped_run_keeps_its_verdicts() {
     assert!(skipped == Some(Verdict::Skipped) && why.contains("stopped"), "{why}");
     assert!(view.invitation.is_none() && view.checks.iter().all(|check| check.verdict.is_some()));
     assert!(view.checks.iter().all(|check| check.verdict != Some(Verdict::Fail)));
-    let report = live.last_report_bundle().expect("a partial report").report;
+    let report = live.last_report_with_har().expect("a partial report").report;
     assert_eq!(report.exit, 130);
     assert!(report.summary().starts_with("Stopped: 0 of the "), "{}", report.summary());
     live.stop_run();
@@ -125,7 +133,11 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
     let (_backend, target, _) = start_sandbox().await;
     let live = RunController::default();
     let run = live
-        .create_run_future(target, RunOptions { allow_destructive: false, ..run_options() }, PhoneMode::SnapshotViewer)
+        .reserve_run_and_return_future(
+            target,
+            RunOptions { allow_destructive: false, ..run_options() },
+            PhoneMode::SnapshotViewer,
+        )
         .expect("no run in progress");
     let run = tokio::spawn(run);
     wait_until(&live, |view| view.invitation.is_some()).await;
@@ -141,7 +153,10 @@ async fn skipping_an_invitation_continues_with_the_other_acts() {
 async fn a_dropped_run_allows_the_next_one() {
     let (_backend, target, tester) = start_sandbox().await;
     let live = RunController::default();
-    drop(live.create_run_future(target.clone(), run_options(), PhoneMode::NoPhone).expect("no run in progress"));
+    drop(
+        live.reserve_run_and_return_future(target.clone(), run_options(), PhoneMode::NoPhone)
+            .expect("no run in progress"),
+    );
     assert_eq!(live.subscribe_to_snapshots().borrow().state, RunState::Aborted(RunError::Stopped));
-    assert!(live.create_run_future(target, run_options(), PhoneMode::Sandbox(tester)).is_ok());
+    assert!(live.reserve_run_and_return_future(target, run_options(), PhoneMode::Sandbox(tester)).is_ok());
 }

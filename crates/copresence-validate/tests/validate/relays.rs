@@ -188,7 +188,8 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         },
         ..crate::support::vendor_target(&relay.url, Credentials::default())
     };
-    let tester = SandboxControl::find_sandbox(upstream.local_url(), None).await.expect("HTTP").expect("a sandbox");
+    let tester =
+        SandboxControl::detect_sandbox_at_url(upstream.local_url(), None).await.expect("HTTP").expect("a sandbox");
     let (_, ended) = run_checks(&target, &run_options(), &PhoneDriver::Sandbox(tester)).await;
     assert_eq!(ended.error, None);
     CheckedRelay { _relay: relay, _upstream: upstream, ended }

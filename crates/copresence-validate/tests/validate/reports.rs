@@ -7,7 +7,7 @@ use crate::support::{
 use copresence_sandbox::Sandbox;
 use copresence_validate::report::{self, change, html, junit, shape};
 use copresence_validate::run::RunResult;
-use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlan, Verdict};
+use copresence_validate::{ActPlanWithCosts, CheckTarget, PhoneDriver, Report, RunOptions, Verdict};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -179,11 +179,11 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let options = RunOptions { allow_destructive: false, ..run_options() };
-    let plan = RunPlan::new(&target, &options, &PhoneDriver::Unavailable);
+    let plan = ActPlanWithCosts::new(&target, &options, &PhoneDriver::Unavailable);
     assert_eq!((plan.tokens, plan.avatars, plan.is_free), (2, 0, false));
     let (report, ended) = run(&target, &options, &PhoneDriver::Unavailable).await;
     assert_eq!((ended.tokens_made, ended.avatars_consumed, report.exit), (2, 0, 0));
-    let plan = RunPlan::new(&target, &options, &sandbox_phone(&backend.url).await);
+    let plan = ActPlanWithCosts::new(&target, &options, &sandbox_phone(&backend.url).await);
     assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
 }
 

@@ -4,7 +4,7 @@ use axum::Router;
 use copresence_sandbox::{Sandbox, Scenario, Settings};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    Backend, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlan, SandboxControl, Timeouts,
+    ActPlanWithCosts, Backend, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, SandboxControl, Timeouts,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -104,7 +104,9 @@ pub(crate) fn run_options() -> RunOptions {
 }
 
 pub(crate) async fn sandbox_phone(url: &Url) -> PhoneDriver {
-    PhoneDriver::Sandbox(SandboxControl::find_sandbox(url.clone(), None).await.expect("HTTP").expect("a sandbox"))
+    PhoneDriver::Sandbox(
+        SandboxControl::detect_sandbox_at_url(url.clone(), None).await.expect("HTTP").expect("a sandbox"),
+    )
 }
 
 /// Runs all checks against a backend.
@@ -112,8 +114,8 @@ pub(crate) async fn run_checks(
     target: &CheckTarget,
     options: &RunOptions,
     phone: &PhoneDriver,
-) -> (RunPlan, RunResult) {
-    let plan = RunPlan::new(target, options, phone);
+) -> (ActPlanWithCosts, RunResult) {
+    let plan = ActPlanWithCosts::new(target, options, phone);
     let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
     let ended = CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
     (plan, ended)

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
 #[derive(Debug, Clone)]
-pub struct VisitPlan {
+pub struct VisitTimingPlan {
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// `--timeout`: end the visit at this time if no avatar was delivered.
@@ -32,7 +32,7 @@ pub struct VisitPlan {
     pub mode: PollRepetition,
 }
 
-impl VisitPlan {
+impl VisitTimingPlan {
     /// The plan of a recovery: redeem once, without a time limit of its own.
     pub fn plan_for_recovery(token_is_too_old: bool) -> Self {
         Self {
@@ -64,7 +64,7 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    plan: VisitPlan,
+    plan: VisitTimingPlan,
     state: State,
 }
 
@@ -128,7 +128,7 @@ struct FailureStreak {
 /// Why a visit ends as soon as the redeem in flight is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingExitReason {
-    /// [`VisitPlan::give_up_at`] has passed.
+    /// [`VisitTimingPlan::give_up_at`] has passed.
     TimedOut,
     /// The visitor left. A delivery is saved all the same.
     VisitorLeft,
@@ -141,7 +141,7 @@ type Transition = (State, Vec<MachineEffect>);
 
 impl Visit {
     /// A visit that has not started.
-    pub fn new(plan: VisitPlan, request: TokenRequest) -> Self {
+    pub fn new(plan: VisitTimingPlan, request: TokenRequest) -> Self {
         Self { plan, state: State::New(request) }
     }
 
@@ -177,7 +177,7 @@ impl State {
 }
 
 impl ActiveTokenState {
-    fn new(token: ExportToken, plan: &VisitPlan) -> Self {
+    fn new(token: ExportToken, plan: &VisitTimingPlan) -> Self {
         Self {
             token,
             polling: PollSchedule::new(plan.polling.clone(), plan.seed),
@@ -223,7 +223,7 @@ pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSince
 }
 
 /// Computes the next state and its effects. An event that does not fit the state changes nothing.
-fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: MillisSinceOrigin) -> Transition {
+fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, now: MillisSinceOrigin) -> Transition {
     match (state, event) {
         (State::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
         (State::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
@@ -231,7 +231,7 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
             issue::handle_token_request_failure(state, failure, false, plan, now)
         }
         (State::Issuing(state), MachineEvent::IssueFailed(failure)) => {
-            let may_have_issued = failure.kind.may_hide_token();
+            let may_have_issued = failure.kind.may_have_issued_unreceived_token();
             issue::handle_token_request_failure(state, failure, may_have_issued, plan, now)
         }
         (State::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
@@ -242,7 +242,7 @@ fn transition_state(plan: &VisitPlan, state: State, event: MachineEvent, now: Mi
         }
         (State::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
-                redeem::give_up_polling(token)
+                redeem::end_polling_or_save_partial(token)
             } else if now >= until {
                 redeem::send_redeem(token, plan)
             } else {

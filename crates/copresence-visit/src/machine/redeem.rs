@@ -1,7 +1,8 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollRepetition, State, Transition, VisitPlan, end_visit,
+    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan,
+    end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::Outcome;
@@ -22,7 +23,8 @@ pub(super) enum LostOrUnreadableResponse {
     Unreadable(String),
 }
 
-pub(super) fn start_polling(token: ExportToken, plan: &VisitPlan, now: MillisSinceOrigin) -> Transition {
+/// The token was issued: waits for the first redeem.
+pub(super) fn start_polling(token: ExportToken, plan: &VisitTimingPlan, now: MillisSinceOrigin) -> Transition {
     let mut token = ActiveTokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::progress_without_avatar()), now);
@@ -34,14 +36,14 @@ pub(super) fn wait_for_next_poll(
     token: ActiveTokenState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
-    plan: &VisitPlan,
+    plan: &VisitTimingPlan,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (State::Waiting(token, until), effects)
 }
 
 /// Sends a redeem. The visit waits for its response until it gives up.
-pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitPlan) -> Transition {
+pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimingPlan) -> Transition {
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (State::Redeeming(token, None), effects)
@@ -74,7 +76,7 @@ pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     result: RedeemResult,
-    plan: &VisitPlan,
+    plan: &VisitTimingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     let interrupted = exit == Some(PendingExitReason::Interrupted);
@@ -113,6 +115,7 @@ pub(super) fn start_saving_partial(
     (State::SavingPartial(otherwise), effects)
 }
 
+/// The effect that tells hosts which types of files were delivered.
 fn delivered_notice(delivery: &Delivery) -> MachineEffect {
     let exports = delivery.exports.iter().map(|export| export.export_type.clone()).collect();
     MachineEffect::Notify(VisitNotice::Delivered { exports })
@@ -126,7 +129,7 @@ fn handle_not_ready(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     progress: Progress,
-    plan: &VisitPlan,
+    plan: &VisitTimingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
@@ -136,14 +139,14 @@ fn handle_not_ready(
     token.progress = Some(progress.clone());
     if let PollRepetition::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_avatar_associated() {
-            return abandon_token(token, "nobody used its code, and it is too old to be used");
+            return abandon_token_or_save_partial(token, "nobody used its code, and it is too old to be used");
         }
         return token.end_with(Outcome::Interrupted);
     }
     token.visitor_left |= exit == Some(PendingExitReason::VisitorLeft);
     match exit {
         Some(PendingExitReason::Interrupted) => token.end_with(Outcome::Interrupted),
-        Some(PendingExitReason::TimedOut) => give_up_polling(token),
+        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
         Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
             token.end_with(Outcome::Interrupted)
         }
@@ -164,7 +167,7 @@ fn handle_redeem_failure(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     failure: VisitStepFailure,
-    plan: &VisitPlan,
+    plan: &VisitTimingPlan,
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
@@ -191,8 +194,8 @@ fn handle_redeem_failure(
     token.failures = Some(failures);
     match exit {
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
-        Some(PendingExitReason::TimedOut) => give_up_polling(token),
-        None if out_of_patience => give_up_polling(token),
+        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
+        None if out_of_patience => end_polling_or_save_partial(token),
         None => wait_for_next_poll(token, until, vec![notice], plan),
     }
 }
@@ -207,7 +210,7 @@ fn end_undecided_recovery(
 ) -> Transition {
     let is_our_disk = matches!(failure.kind, VisitStepFailureKind::Storage | VisitStepFailureKind::DiskFull);
     if token_is_too_old && !is_our_disk {
-        return abandon_token(token, &failure.detail);
+        return abandon_token_or_save_partial(token, &failure.detail);
     }
     let outcome = match FailureStreak::streak_with_failure(None, failure, now).outcome_after_failures() {
         Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
@@ -217,7 +220,7 @@ fn end_undecided_recovery(
 }
 
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
-fn abandon_token(token: ActiveTokenState, why: &str) -> Transition {
+fn abandon_token_or_save_partial(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
         Some(LostOrUnreadableResponse::NotReceived(lost)) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response showed whether the token was spent: {why}"
@@ -260,8 +263,9 @@ impl LostOrUnreadableResponse {
     }
 }
 
-/// Time or patience ran out. An outcome that keeps the token keeps the partial delivery too, for recovery.
-pub(super) fn give_up_polling(token: ActiveTokenState) -> Transition {
+/// Time or patience ran out. Ends the visit; after an unreadable response, first saves the files that it named. An
+/// outcome that keeps the token keeps those files for recovery too.
+pub(super) fn end_polling_or_save_partial(token: ActiveTokenState) -> Transition {
     match timeout_outcome(&token) {
         broken @ Outcome::ProtocolViolation(_) => end_or_save_partial(token, broken),
         other => {

@@ -1,7 +1,7 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
 use super::redeem::{LostOrUnreadableResponse, start_saving, start_saving_partial};
-use super::{ActiveTokenState, Transition, Visit, VisitPlan, end_visit, redeem};
+use super::{ActiveTokenState, Transition, Visit, VisitTimingPlan, end_visit, redeem};
 use crate::event::{MachineEffect, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
@@ -57,14 +57,14 @@ impl Visit {
     /// The result is in the state in which the same events would have left a live visit, so
     /// [`super::advance_visit_machine`] treats both alike. What cannot be continued is ended.
     #[must_use]
-    pub fn restore_visit(plan: VisitPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
+    pub fn restore_visit(plan: VisitTimingPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
         let (state, effects) = restore_state(&plan, past);
         (Self { plan, state }, effects)
     }
 }
 
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
-fn restore_state(plan: &VisitPlan, past: JournaledVisit) -> Transition {
+fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
     let mut lost_answer = None;
     let mut was_active = false;
     for redeem in past.redeems {

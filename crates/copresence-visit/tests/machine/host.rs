@@ -7,7 +7,7 @@ use copresence_protocol::{
 };
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollRepetition, PollingConfig,
-    RedeemResult, State, TokenRequest, Visit, VisitNotice, VisitPlan, VisitStepFailure, VisitStepFailureKind,
+    RedeemResult, State, TokenRequest, Visit, VisitNotice, VisitStepFailure, VisitStepFailureKind, VisitTimingPlan,
     advance_visit_machine,
 };
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(15);
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
-pub(crate) fn plan() -> VisitPlan {
-    VisitPlan {
+pub(crate) fn plan() -> VisitTimingPlan {
+    VisitTimingPlan {
         polling: PollingConfig::default(),
         give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,

@@ -4,7 +4,7 @@ use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, to
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
     EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery, Visit,
-    VisitPlan, VisitStepFailureKind,
+    VisitStepFailureKind, VisitTimingPlan,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     let has_partial = matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
-    Host::from_restored(Visit::restore_visit(VisitPlan::plan_for_recovery(token_is_too_old), past), has_partial)
+    Host::from_restored(Visit::restore_visit(VisitTimingPlan::plan_for_recovery(token_is_too_old), past), has_partial)
 }
 
 fn end_after_redeem(past: JournaledVisit, result: RedeemResult) -> Outcome {

@@ -55,7 +55,7 @@ impl FaultCell {
         let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
         // The clock stands still, so that the backend depends only on the requests.
         sandbox.change_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
-        sandbox.set_faults(copresence_sandbox::faults::parse_faults(self.fault_list().as_bytes())?)?;
+        sandbox.set_faults(copresence_sandbox::faults::parse_and_check_faults(self.fault_list().as_bytes())?)?;
         simulate_phone(sandbox);
         let visit = run_to_end(sandbox_home.visit_command())?;
         let mut violations = self.check_visit(home, sandbox, &visit);

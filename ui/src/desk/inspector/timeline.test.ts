@@ -19,7 +19,7 @@ import {
   type TimelineFilter,
   timeSpanOfVisit,
   toTimelineRows,
-  urlPath,
+  urlPathAndQuery,
 } from './timeline';
 
 const all: TimelineFilter = { text: '', broken: false, call: null };
@@ -155,8 +155,8 @@ describe('the timeline', () => {
     expect(status('no_associated_avatar', -1, -1)).toBe('no_associated_avatar');
     expect(status('in_queue', 0, null)).toBe('in_queue');
     expect(summarizeStep('no json')).toBe('no json');
-    expect(urlPath('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
-    expect(urlPath('…')).toBe('…');
+    expect(urlPathAndQuery('https://a.example/1/login?x=1')).toBe('/1/login?x=1');
+    expect(urlPathAndQuery('…')).toBe('…');
   });
 });
 

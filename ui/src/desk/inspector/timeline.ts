@@ -90,8 +90,8 @@ export function perMilleInSpan({ from, length }: TimeSpan, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 
-/** The path of a URL, for narrow columns. */
-export function urlPath(url: string): string {
+/** The path and query of a URL, for narrow columns; the whole text if it has none. */
+export function urlPathAndQuery(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 

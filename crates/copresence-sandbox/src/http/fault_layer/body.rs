@@ -31,7 +31,7 @@ pub(super) fn with_cut_body(
     control: Option<ConnectionControl>,
 ) -> Response {
     let promised = body_length(&response).unwrap_or(0).max(after.saturating_add(1));
-    replace_body(response, Some(promised), |body| {
+    replace_body_and_length_header(response, Some(promised), |body| {
         stream::try_unfold((body, after, control), move |(mut body, left, control)| async move {
             let chunk = if left == 0 { None } else { next_body_chunk(&mut body).await? };
             let Some(mut chunk) = chunk else {
@@ -49,7 +49,7 @@ pub(super) fn with_cut_body(
 pub(super) fn with_slow_body(response: Response, bytes_per_second: u64) -> Response {
     let piece = saturating_usize(bytes_per_second / 20).clamp(1, CHUNK_BYTES);
     let whole = body_length(&response);
-    replace_body(response, whole, |body| {
+    replace_body_and_length_header(response, whole, |body| {
         stream::try_unfold((body, Bytes::new()), move |(mut body, mut chunk)| async move {
             while chunk.is_empty() {
                 let Some(next) = next_body_chunk(&mut body).await? else { return Ok(None) };
@@ -76,7 +76,7 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
     }
     // With a promised length of 0, the HTTP stack would not poll the body.
     let promised = whole.saturating_sub(by.unsigned_abs()).max(1);
-    replace_body(response, Some(promised), |body| {
+    replace_body_and_length_header(response, Some(promised), |body| {
         stream::try_unfold((body, promised, control), |(mut body, left, control)| async move {
             let Some(mut chunk) = next_body_chunk(&mut body).await? else { return Ok(None) };
             if (chunk.len() as u64) < left {
@@ -100,7 +100,7 @@ pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<Con
 pub(super) fn with_endless_filler(response: Response) -> Response {
     let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     let filler = Bytes::from(vec![if json { b' ' } else { 0 }; CHUNK_BYTES]);
-    replace_body(response, None, |body| {
+    replace_body_and_length_header(response, None, |body| {
         body.map(|chunk| chunk.map_err(io::Error::other)).chain(stream::repeat_with(move || Ok(filler.clone())))
     })
 }
@@ -109,14 +109,14 @@ pub(super) fn with_endless_filler(response: Response) -> Response {
 pub(super) async fn with_garbage_body(response: Response, bytes: Option<u64>, rng: ChaCha8Rng) -> Response {
     let Some(bytes) = bytes else {
         let whole = body_length(&response);
-        return replace_body(response, whole, |body| {
+        return replace_body_and_length_header(response, whole, |body| {
             let mut rng = rng;
             body.map(move |chunk| chunk.map(|chunk| random_bytes(chunk.len(), &mut rng)).map_err(io::Error::other))
         });
     };
     let (head, body) = response.into_parts();
     drain_response(Response::new(body)).await;
-    replace_body(Response::from_parts(head, Body::empty()), Some(bytes), |_| {
+    replace_body_and_length_header(Response::from_parts(head, Body::empty()), Some(bytes), |_| {
         stream::unfold((bytes, rng), |(left, mut rng)| async move {
             let piece = saturating_usize(left).min(CHUNK_BYTES);
             (piece > 0).then(|| (Ok(random_bytes(piece, &mut rng)), (left - piece as u64, rng)))
@@ -125,7 +125,7 @@ pub(super) async fn with_garbage_body(response: Response, bytes: Option<u64>, rn
 }
 
 /// Sets Content-Encoding, and encodes the body if the coding is supported and not only claimed.
-pub(super) fn with_content_encoding(mut response: Response, coding: &str, only_claimed: bool) -> Response {
+pub(super) fn with_real_or_claimed_encoding(mut response: Response, coding: &str, only_claimed: bool) -> Response {
     // Checked when the list was set.
     if let Ok(value) = HeaderValue::from_str(coding) {
         response.headers_mut().insert(header::CONTENT_ENCODING, value);
@@ -135,7 +135,7 @@ pub(super) fn with_content_encoding(mut response: Response, coding: &str, only_c
         "deflate" if !only_claimed => ContentEncoder::Deflate(ZlibEncoder::new(Vec::new(), Compression::fast())),
         _ => return response,
     };
-    replace_body(response, None, |body| {
+    replace_body_and_length_header(response, None, |body| {
         stream::try_unfold((body, Some(encoder)), |(mut body, encoder)| async move {
             let Some(mut encoder) = encoder else { return Ok(None) };
             Ok(match next_body_chunk(&mut body).await? {
@@ -197,7 +197,11 @@ async fn end_connection_early(by: CutMethod, control: Option<&ConnectionControl>
 }
 
 /// Replaces the body, and sets its Content-Length (chunked if `None`).
-fn replace_body<S>(response: Response, promised: Option<u64>, change: impl FnOnce(BodyDataStream) -> S) -> Response
+fn replace_body_and_length_header<S>(
+    response: Response,
+    promised: Option<u64>,
+    change: impl FnOnce(BodyDataStream) -> S,
+) -> Response
 where
     S: Stream<Item = io::Result<Bytes>> + Send + 'static,
 {
@@ -222,6 +226,7 @@ impl WithContentLength for Response {
     }
 }
 
+/// Reads the next chunk of a body; `None` at its end.
 async fn next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>> {
     body.next().await.transpose().map_err(io::Error::other)
 }

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Middleware: selects the faults for a request, and applies them before and after the backend.
 pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Request, next: Next) -> Response {
     let mut applied_faults =
-        if sandbox.has_faults() { select_faults_for_request(&sandbox, &request) } else { Vec::new() };
+        if sandbox.has_faults() { count_request_and_select_faults(&sandbox, &request) } else { Vec::new() };
     if applied_faults.is_empty() {
         return next.run(request).await;
     }
@@ -46,7 +46,7 @@ pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Re
 
 /// Determines the attributes of a request, counts it, and returns the faults to apply. Empty if no fault can apply
 /// to its endpoint.
-fn select_faults_for_request(sandbox: &Sandbox, request: &Request) -> Vec<SelectedFault> {
+fn count_request_and_select_faults(sandbox: &Sandbox, request: &Request) -> Vec<SelectedFault> {
     let path = request.uri().path();
     let Some(on) = Endpoint::endpoint_of_request(request.method().as_str(), path) else { return Vec::new() };
     let mut parts = path.split('/').skip(2);
@@ -82,7 +82,7 @@ async fn apply_before_backend(
             None
         }
         Effect::Hang { spends: false } => pending().await,
-        Effect::Reset {} => Some(reset_connection(control)),
+        Effect::Reset {} => Some(request_reset_with_unsent_response(control)),
         Effect::IgnoreRange {} => {
             request.headers_mut().remove(header::RANGE);
             None
@@ -138,7 +138,7 @@ async fn apply_after_backend(
         }
         Effect::ResetAfterSpending {} => {
             body::drain_response(response).await;
-            reset_connection(control)
+            request_reset_with_unsent_response(control)
         }
         Effect::CutBody { after, by } => body::with_cut_body(response, *after, *by, control.cloned()),
         Effect::SlowBody { bytes_per_second } => body::with_slow_body(response, *bytes_per_second),
@@ -148,7 +148,7 @@ async fn apply_after_backend(
         Effect::WrongShape { field, becomes } => {
             response::with_changed_field(response, field.as_deref(), becomes.as_ref(), &mut rng).await
         }
-        Effect::Coded { coding, only_claimed } => body::with_content_encoding(response, coding, *only_claimed),
+        Effect::Coded { coding, only_claimed } => body::with_real_or_claimed_encoding(response, coding, *only_claimed),
         Effect::Headers { set, remove } => response::with_changed_headers(response, set, remove),
         Effect::ChangedEtag {} => response::with_changed_etag(response, &mut rng),
         _ => response,
@@ -176,7 +176,7 @@ fn parse_range_start_and_rest(range: &str) -> Option<(u64, &str)> {
 
 /// Requests a reset of the connection, and returns a response that is never sent. Without a connection, its body
 /// fails.
-fn reset_connection(control: Option<&ConnectionControl>) -> Response {
+fn request_reset_with_unsent_response(control: Option<&ConnectionControl>) -> Response {
     let mut response = if let Some(control) = control {
         control.request_immediate_reset();
         // Any response: writing it triggers the reset.

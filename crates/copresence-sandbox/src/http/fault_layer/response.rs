@@ -75,6 +75,8 @@ pub(super) async fn with_changed_field(
     Response::from_parts(head, Body::from(json.to_string()))
 }
 
+/// Sets the wanted headers of a response and removes the unwanted ones; without Content-Length, the body is sent
+/// chunked.
 pub(super) fn with_changed_headers(
     mut response: Response,
     wanted: &BTreeMap<String, String>,
@@ -102,6 +104,7 @@ pub(super) fn with_changed_etag(mut response: Response, rng: &mut ChaCha8Rng) ->
     response
 }
 
+/// Sets headers, and replaces those that exist.
 fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     for (name, value) in headers {
         // Both were checked when the list was set.

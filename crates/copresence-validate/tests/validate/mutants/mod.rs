@@ -16,7 +16,7 @@ use axum::Router;
 use axum::extract::Request;
 use copresence_sandbox::{Sandbox, Server, faults};
 use copresence_validate::Verdict;
-use copresence_validate::requirement::level_of_check;
+use copresence_validate::requirement::strictest_level_of_check;
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -70,7 +70,7 @@ async fn start_mutant(mutant: &Mutant, sandbox: &Sandbox) -> Running {
             Running::Wrapped(serve_router(layer(sandbox, copresence_sandbox::build_router(sandbox.clone()))).await)
         }
         Mutation::Faults(list) => {
-            sandbox.set_faults(faults::parse_faults(list.as_bytes()).expect("a list")).expect("faults");
+            sandbox.set_faults(faults::parse_and_check_faults(list.as_bytes()).expect("a list")).expect("faults");
             let anywhere = ([127, 0, 0, 1], 0).into();
             Running::Faulty(Server::start_with_sandbox(sandbox.clone(), anywhere).expect("a port"))
         }
@@ -104,7 +104,7 @@ async fn each_mutant_fails_exactly_the_intended_checks() {
     println!("{:<44} caught by", "mutant");
     for (mutant, caught) in &judged {
         let caught_with_level: Vec<_> =
-            caught.iter().map(|id| format!("{id} ({})", level_of_check(id).as_str())).collect();
+            caught.iter().map(|id| format!("{id} ({})", strictest_level_of_check(id).as_str())).collect();
         println!("{:<44} {}", mutant.name, caught_with_level.join(", "));
         let mut expected = mutant.caught_by.to_vec();
         expected.sort_unstable();
