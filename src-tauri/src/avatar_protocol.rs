@@ -4,8 +4,8 @@
 //! * `past/<visit>/<file>`: portraits of past visits, while the panel is unlocked;
 //! * `booth/logo.png`: the operator's logo.
 //!
-//! `?from=N` asks for a piece of the file that starts at byte N. The page reads an avatar in pieces, so that the program
-//! never has a whole one in memory. The header `x-file-size` has the size of the whole file.
+//! `?from=N` asks for a piece of the file that starts at byte N. The page reads an avatar in pieces, so that the
+//! program never has a whole one in memory. The header `x-file-size` has the size of the whole file.
 
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::Panel;

@@ -23,8 +23,8 @@ pub struct Timeouts {
     /// Time without a byte from the backend, for API calls and downloads (after the first byte of the file). Above zero
     /// and at most one hour.
     ///
-    /// The first byte of an API call may take `connect` + `read` from the start of the call, so that a connect timeout is always
-    /// distinguished from a missing response.
+    /// The first byte of an API call may take `connect` + `read` from the start of the call, so that a connect timeout
+    /// is always distinguished from a missing response.
     pub read: Duration,
     /// Time without the first byte of a file, in addition to `connect`, because a backend may make a file only when it
     /// is requested. Above zero and at most one hour.

@@ -21,10 +21,11 @@ pub struct DecodingReader {
     reader: PeekReader,
     /// The encodings that are removed, in the order in which they were stated.
     pub removed: Vec<String>,
-    /// The stated encodings that are unknown, or that the first bytes contradict, in the order in which they were stated.
+    /// The stated encodings that are unknown, or that the first bytes contradict, in the order in which they were
+    /// stated.
     pub ignored: Vec<String>,
-    /// Whether the first bytes prove the outermost removed encoding: gzip and zstd have a signature, deflate and br have
-    /// none.
+    /// Whether the first bytes prove the outermost removed encoding: gzip and zstd have a signature, deflate and br
+    /// have none.
     pub is_proven: bool,
     has_source_ended: Arc<AtomicBool>,
 }
@@ -97,8 +98,9 @@ impl ContentCoding {
     }
 }
 
-/// Starts to remove encodings. `stated` are the words of `Content-Encoding` in lower case and in the order of the header;
-/// the last one was applied last. `is_known_content` says whether bytes are the start of content without encoding.
+/// Starts to remove encodings. `stated` are the words of `Content-Encoding` in lower case and in the order of the
+/// header; the last one was applied last. `is_known_content` says whether bytes are the start of content without
+/// encoding.
 ///
 /// # Errors
 /// The first bytes cannot be read or decoded.

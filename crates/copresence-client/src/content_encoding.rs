@@ -26,8 +26,8 @@ pub(crate) enum DecodeError {
     TooLarge,
 }
 
-/// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its first
-/// bytes, with which no JSON starts.
+/// Decodes a body by the encoding of its headers, at most [`MAX_BODY`] bytes. Without one, gzip is recognized by its
+/// first bytes, with which no JSON starts.
 pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     let mut stated = encodings_other_than_identity(headers);
     if stated.is_empty() && body.starts_with(b"\x1f\x8b") {

@@ -219,8 +219,8 @@ async fn download_from_response(
     Err(error)
 }
 
-/// Reads at most [`MAX_ERROR_BODY`] bytes for at most [`ERROR_BODY_TIME`]. A body that ends with an error is used as far
-/// as it was received.
+/// Reads at most [`MAX_ERROR_BODY`] bytes for at most [`ERROR_BODY_TIME`]. A body that ends with an error is used as
+/// far as it was received.
 async fn read_error_body(response: &mut reqwest::Response) -> Bytes {
     let deadline = Instant::now() + ERROR_BODY_TIME;
     let mut body = Vec::new();

@@ -21,8 +21,8 @@ impl fmt::Display for ProxyInUse {
 
 /// The proxy of calls to this URL; `None` if they connect directly, as loopback addresses always do.
 ///
-/// Read from the environment (`HTTPS_PROXY` or `HTTP_PROXY`, else `ALL_PROXY`; `NO_PROXY` excepts hosts), and on Windows
-/// and macOS also from the system.
+/// Read from the environment (`HTTPS_PROXY` or `HTTP_PROXY`, else `ALL_PROXY`; `NO_PROXY` excepts hosts), and on
+/// Windows and macOS also from the system.
 pub fn find_proxy_for_url(url: &Url) -> Option<ProxyInUse> {
     if crate::transport::is_loopback_url(url) {
         return None;

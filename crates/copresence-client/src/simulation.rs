@@ -1,7 +1,7 @@
 //! A simulated network in place of HTTP, for tests that run whole visits in simulated time (feature `simulation`).
 //!
-//! [`crate::ApiClient::with_simulated_network`] replaces the sockets only: requests, timeouts, classification of errors and
-//! redaction are those of the product.
+//! [`crate::ApiClient::with_simulated_network`] replaces the sockets only: requests, timeouts, classification of errors
+//! and redaction are those of the product.
 
 use crate::transport_error::ConnectErrorKind;
 use bytes::Bytes;

@@ -1,8 +1,9 @@
 //! Credentials in the OS keychain, with one item per profile and [`CredentialKind`], or in the environment.
 //!
 //! A keychain can be missing, locked, or unresponsive. Every call runs on its own thread with a timeout, only
-//! [`CredentialStore::prompt_to_unlock_keychain`] may show a prompt, and every failure is a [`KeychainError`] with a remedy. A
-//! secret that the keychain cannot store can be kept in memory with [`CredentialStore::remember_credential_for_run`].
+//! [`CredentialStore::prompt_to_unlock_keychain`] may show a prompt, and every failure is a [`KeychainError`] with a
+//! remedy. A secret that the keychain cannot store can be kept in memory with
+//! [`CredentialStore::remember_credential_for_run`].
 //!
 //! An item has the service name [`KEYCHAIN_SERVICE`] and the user name `<profile>/<kind>`, in the form that `keyring`
 //! uses. `secret-tool lookup service copresence-kiosk username sandbox/api-key` finds the same item.

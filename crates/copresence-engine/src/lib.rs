@@ -1,7 +1,8 @@
 //! What the command line and the window share: profiles, the visit runner, recovery, history, health, logging, and the
 //! format of the settings file.
 //!
-//! To run a visit, build a [`runner::VisitConfig`] with [`setup::build_config_using_visit_history`] and await [`runner::run_visit`].
+//! To run a visit, build a [`runner::VisitConfig`] with [`setup::build_config_using_visit_history`] and await
+//! [`runner::run_visit`].
 
 pub mod clock;
 pub mod credentials;

@@ -146,8 +146,8 @@ fn mask_secret(value: &str) -> String {
     ApiKey::new(value).masked()
 }
 
-/// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query parameter
-/// except `avatar`.
+/// Masks the secrets in a path and query: the segment after `tokens` and `files`, and the value of every query
+/// parameter except `avatar`.
 fn mask_secrets_in_uri(uri: &Uri) -> String {
     let mut masked = String::new();
     let mut opens = false;

@@ -240,8 +240,8 @@ impl Sandbox {
     }
 
     /// Calls `act` with the log line of every later request, after the request had its effect and before the body of
-    /// its response is sent. Changes that `act` makes to the sandbox are visible to the client's next request, so a test
-    /// can play the phone at the second poll without waiting.
+    /// its response is sent. Changes that `act` makes to the sandbox are visible to the client's next request, so a
+    /// test can play the phone at the second poll without waiting.
     ///
     /// `act` must not block and must not panic.
     pub fn add_request_watcher(&self, act: impl Fn(&Self, &RequestLine) + Send + Sync + 'static) {
@@ -258,7 +258,8 @@ impl Sandbox {
         self.request_log().add_line(line);
     }
 
-    /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this periodically.
+    /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this
+    /// periodically.
     pub fn drop_unneeded_avatars(&self) {
         let mut inner = self.lock_state();
         let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
@@ -338,8 +339,8 @@ impl Sandbox {
         self.0.public_url.as_ref()
     }
 
-    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host` (the
-    /// client's `Host` header), else the listening address.
+    /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host`
+    /// (the client's `Host` header), else the listening address.
     pub(crate) fn base_url_for_client(&self, host: Option<&str>) -> String {
         let from_host = || {
             let url = Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok()?;

@@ -101,8 +101,8 @@ impl PartialAvatarFolder {
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
     ///
-    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file_after_crash) after a crash, because bytes that
-    /// were not fsynced may be lost or wrong.
+    /// Use it only **within one run**. Use [`resume_file`](Self::resume_partial_file_after_crash) after a crash,
+    /// because bytes that were not fsynced may be lost or wrong.
     ///
     /// # Errors
     /// [`StoreError::AlreadyExists`] if the file is complete, [`StoreError::ForeignEntry`] for a name that
@@ -127,8 +127,8 @@ impl PartialAvatarFolder {
     /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an I/O
-    /// failure.
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
     pub fn rehash_complete_file(&self, name: &str) -> Result<Option<CompleteFile>, StoreError> {
         let path = self.avatar_file_path(name)?;
         if !disk::entry_exists(&self.dir, name, &path)? {

@@ -1,7 +1,7 @@
 //! Identity of the boot of the operating system, to tell the crash of a process from a power cut.
 //!
-//! Bytes that a process wrote without a flush survive its crash, because the system still holds them. They do not survive
-//! a power cut or a restart of the machine.
+//! Bytes that a process wrote without a flush survive its crash, because the system still holds them. They do not
+//! survive a power cut or a restart of the machine.
 
 use std::sync::OnceLock;
 

@@ -73,7 +73,8 @@ impl DataDir {
         Journal::open_or_create_journal(&self.journal_path())
     }
 
-    /// As [`create_or_open_journal`](Self::create_or_open_journal), for a simulated process: each request runs at once, none is flushed.
+    /// As [`create_or_open_journal`](Self::create_or_open_journal), for a simulated process: each request runs at once,
+    /// none is flushed.
     ///
     /// # Errors
     /// As [`create_or_open_journal`](Self::create_or_open_journal).

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A note about a saved file. A note is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNote {
-    /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`. Later
-    /// versions may add codes.
+    /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`.
+    /// Later versions may add codes.
     pub code: String,
     /// What is unusual, as a sentence for people.
     pub message: String,

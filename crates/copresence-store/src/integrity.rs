@@ -78,7 +78,8 @@ fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Resul
     })
 }
 
-/// Searches a file backwards for a record of `length` bytes that `check` accepts. `check` gets the offset and the bytes.
+/// Searches a file backwards for a record of `length` bytes that `check` accepts. `check` gets the offset and the
+/// bytes.
 fn find_last_matching_record(
     file: &mut (impl Read + Seek),
     bytes: u64,

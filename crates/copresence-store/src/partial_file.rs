@@ -192,12 +192,12 @@ impl PartialFile {
         Ok(file.take(self.resume_offset))
     }
 
-    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The written bytes
-    /// stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
+    /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The
+    /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
     ///
     /// # Errors
-    /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`] and
-    /// I/O failures.
+    /// [`DecodeContentError::Content`] if `decoded` fails, [`DecodeContentError::Store`] for [`StoreError::TooLarge`]
+    /// and I/O failures.
     pub fn replace_with_decoded_content(&mut self, decoded: &mut impl Read) -> Result<(), DecodeContentError> {
         let name = format!("{}{DECODED_SUFFIX}", self.final_name);
         let path = self.folder.join(&name);

@@ -6,11 +6,11 @@
 //!
 //! The parameters of the policy were optimised on the loads with targets, with round trips and with noisier progress,
 //! on a few seeds including 2 (use others to evaluate), and rounded. The other loads were not used. The parameters for
-//! queue and processing are robust: with one of them multiplied by 0.7 or 1.4, *record new* keeps a p95 of 0.6–1.0 s, and
-//! only a `LOGISTIC_SCALE` multiplied by 0.7 misses that target, by 0.04 s. The intervals before the association have
-//! less tolerance. With evenly distributed delays, no single spacing meets the targets of *record new* and *existing
-//! avatar*: it would need 82 polls instead of 74. So the policy learns what visitors usually do; each load states what it
-//! has learnt, and two loads without targets show what the wrong knowledge costs.
+//! queue and processing are robust: with one of them multiplied by 0.7 or 1.4, *record new* keeps a p95 of 0.6–1.0 s,
+//! and only a `LOGISTIC_SCALE` multiplied by 0.7 misses that target, by 0.04 s. The intervals before the association
+//! have less tolerance. With evenly distributed delays, no single spacing meets the targets of *record new* and
+//! *existing avatar*: it would need 82 polls instead of 74. So the policy learns what visitors usually do; each load
+//! states what it has learnt, and two loads without targets show what the wrong knowledge costs.
 
 #[path = "polling/simulated_backend.rs"]
 mod simulated_backend;

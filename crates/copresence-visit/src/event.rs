@@ -27,8 +27,8 @@ pub enum MachineEvent {
     /// The disk became full during saving. Received bytes and the URLs are kept, so that a later run can continue. The
     /// text says where, how much is needed and how much is free.
     DiskFull(String),
-    /// Our own disk failed during saving in a way other than [`MachineEvent::DiskFull`]. Received bytes and the URLs are
-    /// kept, so that a later run can continue. The text says what failed.
+    /// Our own disk failed during saving in a way other than [`MachineEvent::DiskFull`]. Received bytes and the URLs
+    /// are kept, so that a later run can continue. The text says what failed.
     StorageFailed(String),
     /// Saving ended, and files are missing that may still be available: the network or the file server failed. Received
     /// bytes and the URLs are kept, so that a later run can continue. The text says which files, and why.

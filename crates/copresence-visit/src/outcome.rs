@@ -15,8 +15,8 @@ pub enum Outcome {
     SavedUntilDiskFull(String),
     /// Redeemed, and our own disk failed while the files were saved. URLs and received bytes are kept.
     SavedUntilStorageFailed(String),
-    /// Redeemed, and files are missing that may still be available: their URLs were not refused. URLs and received bytes
-    /// are kept.
+    /// Redeemed, and files are missing that may still be available: their URLs were not refused. URLs and received
+    /// bytes are kept.
     DownloadInterrupted(String),
     /// The credentials were refused.
     CredentialsRefused(String),

@@ -1,4 +1,5 @@
-//! Deterministic simulation: whole visits of the real engine against a simulated network and backend, in simulated time.
+//! Deterministic simulation: whole visits of the real engine against a simulated network and backend, in simulated
+//! time.
 //!
 //! Everything that happens in a world is drawn from one seed: what goes wrong, when, and how long requests take. The
 //! simulated backend knows the truth about each token and file; how each visit ends is held against it. A seed whose

@@ -64,8 +64,9 @@ impl BackendSources {
         Ok(OpenedBackend { backend: BackendConfig { profile, target, phone_address: None }, closed_reason: closed })
     }
 
-    /// As [`open_backend_despite_missing_credentials`](Self::open_backend_despite_missing_credentials). If the profile cannot be used, falls back to the embedded sandbox with
-    /// a closed booth, so that the operator can choose another profile in the panel.
+    /// As [`open_backend_despite_missing_credentials`](Self::open_backend_despite_missing_credentials). If the profile
+    /// cannot be used, falls back to the embedded sandbox with a closed booth, so that the operator can choose another
+    /// profile in the panel.
     ///
     /// # Errors
     /// The embedded sandbox cannot start either.

@@ -1,8 +1,8 @@
 //! The PIN lock in front of panel, inspector and checks.
 //!
-//! It is enforced here and not in the web view: every operator command calls [`PinLock::require_unlocked_and_reset_idle`] first. An
-//! attempt is counted, also on disk, before the PIN is checked, and attempts run one at a time. Neither parallel
-//! attempts nor a power cut therefore give additional attempts.
+//! It is enforced here and not in the web view: every operator command calls
+//! [`PinLock::require_unlocked_and_reset_idle`] first. An attempt is counted, also on disk, before the PIN is checked,
+//! and attempts run one at a time. Neither parallel attempts nor a power cut therefore give additional attempts.
 
 use crate::pin::{PIN_LENGTH, PinHash, delay_after_failed_attempts, is_valid_pin_length};
 use crate::settings::{Settings, SettingsFile};

@@ -1,8 +1,8 @@
 //! The Secret Service over D-Bus, for example gnome-keyring or `KWallet`.
 //!
 //! Each call makes its own connection, so that the program works with a keychain that is started late or restarted.
-//! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions unlock what can be unlocked without one, such
-//! as a keyring with an empty password, and report the rest as locked.
+//! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions unlock what can be unlocked without one,
+//! such as a keyring with an empty password, and report the rest as locked.
 
 use crate::timeout::CommitGuard;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};

@@ -1,19 +1,20 @@
 //! Finishes the visits that a crash, a power cut or an interruption left unfinished.
 //!
-//! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore_visit`]) and run by the same runner and the same machine
-//! as a live one, so that a response means the same in both. Only the plan differs: a recovered token is redeemed once.
-//! If that does not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
+//! A visit is rebuilt from the journal ([`copresence_visit::Visit::restore_visit`]) and run by the same runner and the
+//! same machine as a live one, so that a response means the same in both. Only the plan differs: a recovered token is
+//! redeemed once. If that does not decide, it is kept for a later recovery, and abandoned after [`MAX_TOKEN_AGE`].
 //!
 //! A response with URLs that is on disk is saved without a redeem. A truncated response that names files is saved once
 //! the token is refused.
 //!
 //! # When
-//! Downloads in recovery stop after [`DOWNLOAD_PATIENCE`] without progress: other visits, and often a visitor, wait. The
-//! visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
+//! Downloads in recovery stop after [`DOWNLOAD_PATIENCE`] without progress: other visits, and often a visitor, wait.
+//! The visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
 //!
-//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it. [`recover_visits_within_redeem_limit`] runs by
-//! itself, so it is bounded: a token that did not decide waits before it is redeemed again (`schedule.rs`), and at most
-//! [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest first.
+//! [`recover_all_visits`] takes every unfinished visit, because a person asks for it.
+//! [`recover_visits_within_redeem_limit`] runs by itself, so it is bounded: a token that did not decide waits before it
+//! is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest
+//! first.
 
 mod past;
 mod schedule;

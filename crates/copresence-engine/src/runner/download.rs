@@ -2,7 +2,8 @@
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
 //! A file is lost for certain if the server refuses its URL, if the content is not the file, or if
-//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. A network or a server that fails proves nothing, however often it fails.
+//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. A network or a server that fails proves
+//! nothing, however often it fails.
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
@@ -192,8 +193,8 @@ impl From<&DownloadError> for RetryableFailure {
 }
 
 impl FileDownload<'_> {
-    /// Sends requests until the file is complete, certainly lost, or to be continued by a later run. `permit` is for the
-    /// first request.
+    /// Sends requests until the file is complete, certainly lost, or to be continued by a later run. `permit` is for
+    /// the first request.
     async fn download_with_retries(
         &mut self,
         mut partial: PartialFile,

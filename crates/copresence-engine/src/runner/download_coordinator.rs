@@ -1,5 +1,5 @@
-//! What the downloads of one visit share: permits for parallel requests, the patience of the visit, and what is known of
-//! the network.
+//! What the downloads of one visit share: permits for parallel requests, the patience of the visit, and what is known
+//! of the network.
 //!
 //! # When a visit stops trying
 //! The visit has one budget of time for all its files, [`CoordinatorLimits::patience`] at first. It is consumed by the

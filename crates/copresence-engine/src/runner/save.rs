@@ -56,8 +56,8 @@ pub(crate) enum SavingStop {
 }
 
 impl SavingStop {
-    /// Each reason with the kind of failure that leads to it. If files failed in several ways, the first reason applies:
-    /// a disk needs an operator.
+    /// Each reason with the kind of failure that leads to it. If files failed in several ways, the first reason
+    /// applies: a disk needs an operator.
     const BY_KIND: [(Self, FileFailureKind); 3] = [
         (Self::DiskFull, FileFailureKind::DiskFull),
         (Self::StorageFailed, FileFailureKind::Storage),

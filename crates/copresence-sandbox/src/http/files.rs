@@ -1,7 +1,7 @@
 //! `GET /files/{id}/{file}`: one-time, short-lived downloads.
 //!
-//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A range
-//! without the last byte, and `HEAD`, do not use the URL up.
+//! See [`crate::world::downloads`] for when a URL is used up. `Range` and `If-Range` resume an unfinished delivery. A
+//! range without the last byte, and `HEAD`, do not use the URL up.
 
 use super::error::{ErrorResponse, NO_STORE, OBJECT_NOT_FOUND};
 use super::glb_padding;
@@ -160,8 +160,8 @@ enum RequestedRange {
     Unsatisfiable,
 }
 
-/// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names another
-/// version of the file, as RFC 9110 allows.
+/// Accepts a single range. The whole file is sent for several ranges, for a malformed one, and if `If-Range` names
+/// another version of the file, as RFC 9110 allows.
 fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRange {
     let Some(range) = headers.get(header::RANGE).and_then(|value| value.to_str().ok()) else {
         return RequestedRange::Whole;

@@ -23,8 +23,8 @@ impl Journal {
     /// Removes the locked visit from the journal. Returns its record, or `None` if there is no such visit.
     ///
     /// The caller must remove the visit's folders first, under the same lock
-    /// ([`crate::SavedAvatarOperations::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for a
-    /// partial folder). A crash then leaves no folder without a visit, and no other process can resume the visit.
+    /// ([`crate::SavedAvatarOperations::remove_avatar`], and [`crate::PartialAvatarFolder::reopen_partial_folder`] for
+    /// a partial folder). A crash then leaves no folder without a visit, and no other process can resume the visit.
     ///
     /// # Errors
     /// An I/O or database failure.

@@ -73,9 +73,10 @@ impl Journal {
 
     /// Records that a redeem was sent and no complete response was received. The token may be spent.
     ///
-    /// `evidence` describes what is known (time, number of received bytes, error of the socket) and contains no
-    /// secret. `came` is the received part of the body. Use it only after this returns, and then call
-    /// [`record_kind_and_erase_obsolete`](Self::record_kind_and_erase_obsolete), which decides whether the body is kept.
+    /// `evidence` describes what is known (time, number of received bytes, error of the socket) and contains no secret.
+    /// `came` is the received part of the body. Use it only after this returns, and then call
+    /// [`record_kind_and_erase_obsolete`](Self::record_kind_and_erase_obsolete), which decides whether the body is
+    /// kept.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is not in flight, or if the visit has ended and nothing of it was

@@ -7,8 +7,8 @@ use crate::polling::{PollResult, PollSchedule};
 use crate::time::MillisSinceOrigin;
 use std::time::Duration;
 
-/// Retry budget for obtaining a token. Shorter than [`VisitTimingPlan::patience`], because the visitor has not invested any
-/// time yet.
+/// Retry budget for obtaining a token. Shorter than [`VisitTimingPlan::patience`], because the visitor has not invested
+/// any time yet.
 const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
 /// Maximum requests whose token may have been issued without being received. Each may be billed.
 const MAX_POSSIBLY_ISSUED: u32 = 3;

@@ -63,8 +63,8 @@ pub enum PollResult<'a> {
 /// How polls are spaced.
 ///
 /// # Defaults
-/// At least 250 ms and at most 30 s between polls, adaptive, for a backend that usually processes for 90 s, and visitors of
-/// whom nothing is known.
+/// At least 250 ms and at most 30 s between polls, adaptive, for a backend that usually processes for 90 s, and
+/// visitors of whom nothing is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollingConfig {
     /// Minimum time between a response and the next poll.
