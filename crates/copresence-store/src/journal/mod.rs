@@ -1,7 +1,7 @@
 //! The redeem journal: what was sent and what was answered, durable before the next step is taken.
 //!
-//! `SQLite` in WAL mode with `synchronous = FULL`: a call that resolved has been fsynced. One thread owns the
-//! connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other processes may read and write
+//! `SQLite` in WAL mode: a call that resolved has been fsynced, together with the calls that waited at the same time. One
+//! thread owns the connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other processes may read and write
 //! the same journal meanwhile. The guards are checked in the transaction that writes, and the two that matter most (one
 //! open intent, one delivery) are unique indexes as well.
 //!
@@ -82,7 +82,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{JournalDatabase, JournalThread, TransactionError};
+use writer::{CommitFlush, JournalDatabase, JournalThread, TransactionError};
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///
@@ -104,14 +104,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
     pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, "full")?;
+        let database = open_or_create_database(path, CommitFlush::FlushWal)?;
         Ok(Self { thread: Arc::new(JournalThread::start_thread(database)?) })
     }
 
     /// Opens or makes the journal of a simulated process.
     #[cfg(feature = "simulation")]
     pub(crate) fn open_simulated_journal(path: &Path, end: simulation::ProcessEnd) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, "off")?;
+        let database = open_or_create_database(path, CommitFlush::Never)?;
         Ok(Self { thread: Arc::new(JournalThread::without_thread(database, end)) })
     }
 
@@ -453,18 +453,19 @@ fn is_recoverable_ending(ending: &VisitEnding) -> bool {
     matches!(ending.exit, 2 | 3 | 6 | 8 | 130) || (ending.exit == 7 && ending.directory.is_none())
 }
 
-/// Opens the database of the journal, and makes or migrates it. `synchronous` is `SQLite`'s pragma of that name.
-fn open_or_create_database(path: &Path, synchronous: &str) -> Result<JournalDatabase, StoreError> {
+/// Opens the database of the journal, and makes or migrates it.
+fn open_or_create_database(path: &Path, mut flush: CommitFlush) -> Result<JournalDatabase, StoreError> {
     create_journal_file(path)?;
-    let open = || -> rusqlite::Result<(Connection, i64)> {
+    let mut open = || -> rusqlite::Result<(Connection, i64)> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
         if mode != "wal" {
             // Some network disks do not support it: as durable, but readers wait while another program writes.
             tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
+            flush = CommitFlush::EachCommit;
         }
-        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "synchronous", flush.synchronous_pragma())?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
         let form = create_or_migrate_schema(&mut connection)?;
@@ -474,7 +475,7 @@ fn open_or_create_database(path: &Path, synchronous: &str) -> Result<JournalData
     if found > JOURNAL_VERSION {
         return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
     }
-    Ok(JournalDatabase::new(connection, path))
+    Ok(JournalDatabase::new(connection, path, flush))
 }
 
 /// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.

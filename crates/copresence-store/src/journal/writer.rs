@@ -1,15 +1,26 @@
 //! The journal's thread: it owns the database connection and runs one request after another.
+//!
+//! Requests that wait at the same time are flushed to the disk together: each commits its own transaction, then one flush
+//! of the WAL makes all of them durable, and only then are they answered. So the files of an avatar, which are
+//! downloaded at the same time, share flushes, and a call that resolved is durable nevertheless.
 
 use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
-type Request = Box<dyn FnOnce(&mut JournalDatabase) + Send>;
+/// Runs in the database, and returns what answers the caller after the flush.
+type Request = Box<dyn FnOnce(&mut JournalDatabase) -> Reply + Send>;
+/// Answers the caller of a request. Takes the result of the flush.
+type Reply = Box<dyn FnOnce(&io::Result<()>)>;
+
+/// Maximum number of requests whose commits are flushed together.
+const MAX_GROUP: usize = 64;
 
 /// The sending side of the journal's thread. Dropping it runs what is queued, then ends the thread.
 pub(super) struct JournalThread {
@@ -66,10 +77,20 @@ impl JournalThread {
         request: impl FnOnce(&mut JournalDatabase) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, result) = oneshot::channel();
-        self.queue_request_without_reply(move |database| {
-            if let Err(Err(error)) = reply.send(request(database)) {
-                tracing::error!(%error, "a journal write failed after its caller was dropped");
-            }
+        self.queue_request(move |database| {
+            let path = database.path.clone();
+            let written = request(database);
+            Box::new(move |flushed| {
+                let result = match flushed {
+                    Err(error) if written.is_ok() => {
+                        Err(StoreError::from_io("flush", &path, io::Error::new(error.kind(), error.to_string())))
+                    }
+                    _ => written,
+                };
+                if let Err(Err(error)) = reply.send(result) {
+                    tracing::error!(%error, "a journal write failed after its caller was dropped");
+                }
+            })
         });
         #[cfg(feature = "simulation")]
         if self.inline.as_ref().is_some_and(|inline| inline.end.has_ended()) {
@@ -80,6 +101,18 @@ impl JournalThread {
 
     /// Queues a request whose result no caller waits for.
     pub(super) fn queue_request_without_reply(&self, request: impl FnOnce(&mut JournalDatabase) + Send + 'static) {
+        self.queue_request(move |database| {
+            request(database);
+            Box::new(|flushed| {
+                if let Err(error) = flushed {
+                    tracing::error!(%error, "a journal write could not be flushed");
+                }
+            })
+        });
+    }
+
+    /// Queues a request.
+    fn queue_request(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply + Send + 'static) {
         #[cfg(feature = "simulation")]
         if let Some(inline) = &self.inline {
             return inline.run_request_unless_ended(request);
@@ -102,20 +135,32 @@ impl Drop for JournalThread {
     }
 }
 
-/// Runs queued requests until the queue is closed. A request that panics is rolled back and logged.
+/// Runs queued requests until the queue is closed, in groups of those that wait at the same time. A request that panics
+/// is rolled back and logged.
 fn run_queued_requests(mut database: JournalDatabase, queue: &mpsc::Receiver<Request>) {
-    for request in queue {
-        run_request_catching_panic(&mut database, request);
+    while let Ok(first) = queue.recv() {
+        let group = std::iter::once(first).chain(queue.try_iter()).take(MAX_GROUP);
+        let replies: Vec<Reply> =
+            group.filter_map(|request| run_request_catching_panic(&mut database, request)).collect();
+        let flushed = database.flush_commits();
+        for reply in replies {
+            reply(&flushed);
+        }
     }
 }
 
 /// Runs one request. A panic is caught.
-fn run_request_catching_panic(database: &mut JournalDatabase, request: impl FnOnce(&mut JournalDatabase)) {
+fn run_request_catching_panic(
+    database: &mut JournalDatabase,
+    request: impl FnOnce(&mut JournalDatabase) -> Reply,
+) -> Option<Reply> {
     // The transaction of a request that panics is rolled back while unwinding, so the next one finds a consistent
     // database.
-    if catch_unwind(AssertUnwindSafe(|| request(database))).is_err() {
+    let reply = catch_unwind(AssertUnwindSafe(|| request(database))).ok();
+    if reply.is_none() {
         tracing::error!("a journal request panicked");
     }
+    reply
 }
 
 /// The open database of a simulated process, whose requests run on the thread that queues them.
@@ -128,12 +173,13 @@ struct InlineDatabase {
 #[cfg(feature = "simulation")]
 impl InlineDatabase {
     /// Runs a request at once, unless the process has ended.
-    fn run_request_unless_ended(&self, request: impl FnOnce(&mut JournalDatabase)) {
-        if !self.end.count_request_and_check_end() {
-            run_request_catching_panic(
-                &mut self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
-                request,
-            );
+    fn run_request_unless_ended(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply) {
+        if self.end.count_request_and_check_end() {
+            return;
+        }
+        let mut database = self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(reply) = run_request_catching_panic(&mut database, request) {
+            reply(&database.flush_commits());
         }
     }
 }
@@ -142,25 +188,68 @@ impl InlineDatabase {
 pub(super) struct JournalDatabase {
     connection: Connection,
     path: PathBuf,
+    flush: CommitFlush,
+    has_unflushed_commits: bool,
+}
+
+/// Who makes commits durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommitFlush {
+    /// [`JournalDatabase::flush_commits`], for many commits at once. `SQLite` flushes only for checkpoints.
+    FlushWal,
+    /// `SQLite`, at each commit: on a disk that does not support WAL.
+    EachCommit,
+    /// Nobody: the journal of a simulated process.
+    #[cfg(any(test, feature = "simulation"))]
+    Never,
+}
+
+impl CommitFlush {
+    /// The value of `SQLite`'s `PRAGMA synchronous`. With WAL, `normal` flushes for checkpoints only.
+    pub(super) fn synchronous_pragma(self) -> &'static str {
+        match self {
+            Self::FlushWal => "normal",
+            Self::EachCommit => "full",
+            #[cfg(any(test, feature = "simulation"))]
+            Self::Never => "off",
+        }
+    }
 }
 
 impl JournalDatabase {
-    pub(super) fn new(connection: Connection, path: &Path) -> Self {
-        Self { connection, path: path.to_owned() }
+    pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlush) -> Self {
+        Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
     }
 
-    /// Runs a guarded, durable transaction: all of it or nothing.
+    /// Makes all commits durable.
+    ///
+    /// # Errors
+    /// The WAL cannot be flushed. Then it is unknown which commits are durable.
+    fn flush_commits(&mut self) -> io::Result<()> {
+        if self.has_unflushed_commits && self.flush == CommitFlush::FlushWal {
+            let mut wal = self.path.clone().into_os_string();
+            wal.push("-wal");
+            std::fs::OpenOptions::new().write(true).open(wal)?.sync_data()?;
+        }
+        self.has_unflushed_commits = false;
+        Ok(())
+    }
+
+    /// Runs a guarded transaction: all of it or nothing. It is durable after the next
+    /// [`flush_commits`](Self::flush_commits).
     pub(super) fn run_write_transaction<T>(
         &mut self,
         step: CommitCrashPoints,
         act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
+        let has_unflushed_commits = &mut self.has_unflushed_commits;
         let run = || -> Result<T, TransactionError> {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = act(&tx)?;
             crash_point::reach_crash_point(step.0);
             tx.commit()?;
+            *has_unflushed_commits = true;
             crash_point::reach_crash_point(step.1);
             Ok(value)
         };
@@ -223,7 +312,8 @@ mod tests {
     fn thread() -> JournalThread {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
-        JournalThread::start_thread(JournalDatabase::new(connection, Path::new("memory"))).expect("started")
+        let database = JournalDatabase::new(connection, Path::new("memory"), CommitFlush::Never);
+        JournalThread::start_thread(database).expect("started")
     }
 
     const STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
@@ -270,6 +360,41 @@ mod tests {
         thread.queue_request_without_reply(|database| insert(database, 2).expect("written"));
         open.send(()).expect("opened");
         assert_eq!(thread.queue_and_await_request(numbers).await.expect("reads"), [1, 2]);
+    }
+
+    /// A journal thread over a file, with its folder.
+    fn thread_over_file() -> (JournalThread, tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("journal");
+        let connection = Connection::open(&path).expect("opens");
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).expect("WAL");
+        assert_eq!(mode, "wal");
+        connection.pragma_update(None, "synchronous", CommitFlush::FlushWal.synchronous_pragma()).expect("set");
+        connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
+        let database = JournalDatabase::new(connection, &path, CommitFlush::FlushWal);
+        (JournalThread::start_thread(database).expect("started"), folder, path)
+    }
+
+    #[tokio::test]
+    async fn a_failed_flush_is_an_error_of_each_call_until_it_succeeds() {
+        let (thread, _folder, path) = thread_over_file();
+        thread.queue_and_await_request(|database| insert(database, 1)).await.expect("flushed");
+        std::fs::remove_file(path.with_file_name("journal-wal")).expect("removed");
+        let (open, gate) = mpsc::channel::<()>();
+        thread.queue_request_without_reply(move |_| _ = gate.recv());
+        let mut writes: Vec<_> =
+            (2..5).map(|n| Box::pin(thread.queue_and_await_request(move |database| insert(database, n)))).collect();
+        for write in &mut writes {
+            assert!(futures_now(write).is_none(), "it waits behind the gate");
+        }
+        open.send(()).expect("opened");
+        for write in writes {
+            let error = write.await.expect_err("not durable");
+            assert!(error.to_string().contains("journal"), "{error}");
+        }
+        let numbers = thread.queue_and_await_request(numbers).await;
+        assert!(numbers.is_err(), "commits that cannot be flushed are reported until they can: {numbers:?}");
     }
 
     #[test]
