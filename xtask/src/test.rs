@@ -128,6 +128,13 @@ pub(crate) fn run_benchmarks() -> Result<(), StepFailure> {
     plan.add_program_step("the polling policies", polling, "fix the build");
     let avatars = cargo_command(&["bench", "--package", "copresence-avatar"]);
     plan.add_program_step("generated avatars", avatars, "fix the build");
+    if cfg!(target_os = "linux") {
+        let program = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
+        plan.add_program_step("release build of `copresence`", program, "fix the build");
+        let downloads =
+            cargo_command(&["bench", "--package", "product-tests", "--features", "peers", "--bench", "downloads"]);
+        plan.add_program_step("downloads, against curl", downloads, "`cargo xtask setup` installs nginx and curl");
+    }
     plan.run_steps()
 }
 

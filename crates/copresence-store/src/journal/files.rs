@@ -1,7 +1,7 @@
 //! The files of a delivery, each with its state.
 
 use super::record::{FileProgress, PlannedFile};
-use super::writer::TransactionError;
+use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::file_note::FileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
-use rusqlite::{Transaction, params};
+use rusqlite::params;
 
 impl Journal {
     /// Records the files of the delivery. Must be called before the first file is requested.
@@ -172,7 +172,7 @@ impl Journal {
         step: CommitCrashPoints,
         id: VisitId,
         index: usize,
-        act: impl FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
+        act: impl FnOnce(&JournalTransaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.queue_write_transaction(step, move |tx| -> Result<(), TransactionError> {
             VisitRowState::load_row_state(tx, &id)?.require_not_ended()?;

@@ -1,17 +1,16 @@
 //! Erasing secrets at an ending, and removing whole visits.
 
 use super::record::VisitRecord;
-use super::writer::TransactionError;
+use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, read};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
-use rusqlite::Transaction;
 
 /// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The
 /// record stays.
-pub(super) fn erase_secrets_of_ended_visit(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
+pub(super) fn erase_secrets_of_ended_visit(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
     tx.execute("UPDATE visits SET token = NULL, link = NULL WHERE id = ?1", [&id])?;
     tx.execute("UPDATE redeems SET body = NULL WHERE visit = ?1", [&id])?;

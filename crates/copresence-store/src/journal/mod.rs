@@ -77,12 +77,12 @@ use crate::error::{IoContext, StoreError};
 use crate::visit_id::VisitId;
 use copresence_protocol::ExportToken;
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{CommitFlush, JournalDatabase, JournalThread, TransactionError};
+use writer::{CommitFlush, JournalDatabase, JournalThread, JournalTransaction, TransactionError};
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///
@@ -324,7 +324,7 @@ impl Journal {
     async fn queue_write_transaction<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread.queue_and_await_request(move |database| database.run_write_transaction(step, act)).await
     }
@@ -333,7 +333,7 @@ impl Journal {
     async fn queue_write_and_truncate_wal<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let write = move |database: &mut JournalDatabase| {
             let value = database.run_write_transaction(step, act)?;
@@ -346,7 +346,7 @@ impl Journal {
     /// Queues a read of one consistent snapshot.
     async fn queue_read_transaction<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError> + Send + 'static,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.thread.queue_and_await_request(move |database| database.run_read_transaction(act)).await
     }
@@ -374,7 +374,7 @@ struct VisitRowState {
 
 impl VisitRowState {
     /// Loads the state of a visit's row. An unknown visit is an error.
-    fn load_row_state(tx: &Transaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
+    fn load_row_state(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Self, TransactionError> {
         let state = tx
             .query_row(
                 "SELECT ephemeral, issued_at IS NOT NULL, ended_at IS NOT NULL, recoverable, token IS NOT NULL,
@@ -405,7 +405,7 @@ impl VisitRowState {
     }
 
     /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
-    fn may_token_be_active(&self, tx: &Transaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
+    fn may_token_be_active(&self, tx: &JournalTransaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
         let last: Option<Option<u16>> = tx
             .query_row(
                 "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
@@ -419,7 +419,7 @@ impl VisitRowState {
     /// What `recover` could use.
     fn find_data_usable_by_recovery(
         &self,
-        tx: &Transaction<'_>,
+        tx: &JournalTransaction<'_>,
         id: &VisitId,
     ) -> Result<RetainedData, TransactionError> {
         if self.is_ephemeral {

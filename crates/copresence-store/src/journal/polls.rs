@@ -5,10 +5,10 @@
 //! with their evidence, refusals, unreadable answers, deliveries) stay as rows.
 
 use super::record::{AnswerKind, RedeemNumber, RedeemRecord, RedeemState};
-use super::writer::TransactionError;
+use super::writer::{JournalTransaction, TransactionError};
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
 /// Consecutive polls that had the same response.
@@ -33,7 +33,7 @@ struct PollRedeemRow {
 }
 
 /// Folds the plain "not ready" answers of a visit into its row.
-pub(super) fn compact_polls_into_visit_row(tx: &Transaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
+pub(super) fn compact_polls_into_visit_row(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
     let polls: Vec<PollRedeemRow> = tx
         .prepare(&format!(

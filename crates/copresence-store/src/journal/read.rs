@@ -5,7 +5,7 @@ use super::record::{
     RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeem, UnfinishedVisitRedeemState,
     UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitRecord, VisitStart,
 };
-use super::writer::TransactionError;
+use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, column, polls};
 use crate::boot_id::current_boot_id;
 use crate::error::StoreError;
@@ -16,7 +16,7 @@ use crate::visit_id::VisitId;
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use jiff::Timestamp;
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension as _, Row, Transaction};
+use rusqlite::{OptionalExtension as _, Row};
 use std::time::Duration;
 
 impl Journal {
@@ -128,7 +128,10 @@ impl Journal {
 }
 
 /// Loads one visit's record.
-pub(super) fn load_visit_record(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<VisitRecord>, TransactionError> {
+pub(super) fn load_visit_record(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+) -> Result<Option<VisitRecord>, TransactionError> {
     Ok(tx.query_row(&format!("{SELECT_VISIT} WHERE id = ?1"), [id.to_string()], visit_record_from_row).optional()?)
 }
 
@@ -258,7 +261,7 @@ fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
 
 /// Loads the token, redeems, partial bodies and files of an unfinished visit, and adds them to its record.
 fn load_unfinished_visit_details(
-    tx: &Transaction<'_>,
+    tx: &JournalTransaction<'_>,
     visit: VisitRecord,
 ) -> Result<UnfinishedVisit, TransactionError> {
     let id = visit.start.id;
@@ -294,7 +297,10 @@ fn load_unfinished_visit_details(
 }
 
 /// The partial bodies of answers that were lost or unreadable.
-fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<PartialResponseBody>, TransactionError> {
+fn load_partial_bodies(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+) -> Result<Vec<PartialResponseBody>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT no, body, delivered, evidence FROM redeems
          WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
@@ -314,7 +320,7 @@ fn load_partial_bodies(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<Partial
 }
 
 /// Loads the redeems of a visit by number, including the polls that were folded into its row.
-fn load_redeem_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
+fn load_redeem_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
     let folded: Option<String> =
         tx.query_row("SELECT polls FROM visits WHERE id = ?1", [id.to_string()], |row| row.get(0))?;
     let mut query = tx.prepare(
@@ -328,12 +334,15 @@ fn load_redeem_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<RedeemR
     Ok(redeems)
 }
 
-fn load_file_records(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
+fn load_file_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
     Ok(load_file_records_with_urls(tx, id)?.into_iter().map(|file| file.record).collect())
 }
 
 /// Loads all files of a visit with their URLs, complete ones too.
-fn load_file_records_with_urls(tx: &Transaction<'_>, id: &VisitId) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
+fn load_file_records_with_urls(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
     let mut query = tx.prepare(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id, content_encoding, notes
          FROM files WHERE visit = ?1 ORDER BY idx",

@@ -1,13 +1,13 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
 use super::record::{AnswerKind, AnswerWithoutBody, RedeemNumber};
-use super::writer::TransactionError;
+use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, params};
 
 /// How a redeem without a complete response ended: never sent, or unanswered.
 struct RedeemWithoutResponse {
@@ -271,7 +271,7 @@ const LOSS_STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::LostAnswerWri
 
 /// Writes the end of a redeem without a complete response, in an open transaction.
 fn write_redeem_without_response(
-    tx: &Transaction<'_>,
+    tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
     end: &RedeemWithoutResponse,
@@ -295,7 +295,7 @@ fn write_redeem_without_response(
 
 /// Erases what an answer of this kind made worthless.
 fn erase_obsolete_data(
-    tx: &Transaction<'_>,
+    tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
     kind: AnswerKind,
@@ -310,7 +310,11 @@ fn erase_obsolete_data(
 }
 
 /// The token is spent on this redeem: erases it, and the partial bodies of every other redeem.
-fn erase_token_and_other_bodies(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+fn erase_token_and_other_bodies(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    no: RedeemNumber,
+) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE visits SET token = NULL, link = NULL,
              redeemed_at = (SELECT ended_at FROM redeems WHERE visit = ?1 AND no = ?2)
@@ -322,7 +326,7 @@ fn erase_token_and_other_bodies(tx: &Transaction<'_>, id: &VisitId, no: RedeemNu
 
 /// Erases the partial bodies of lost or unreadable answers, except one.
 fn erase_partial_bodies_except(
-    tx: &Transaction<'_>,
+    tx: &JournalTransaction<'_>,
     id: &VisitId,
     except: Option<RedeemNumber>,
 ) -> Result<(), TransactionError> {
@@ -334,7 +338,7 @@ fn erase_partial_bodies_except(
 }
 
 /// The redeem that is in flight, as far as the journal knows.
-fn find_open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
+fn find_open_intent(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
     let open = tx.query_row("SELECT no FROM redeems WHERE visit = ?1 AND state = 'intent'", [id.to_string()], |row| {
         Ok(RedeemNumber(row.get(0)?))
     });
@@ -342,7 +346,7 @@ fn find_open_intent(tx: &Transaction<'_>, id: &VisitId) -> Result<Option<RedeemN
 }
 
 /// Refuses to record the end of a redeem that is not in flight, or of a visit that has ended and retained nothing.
-fn require_open_intent(tx: &Transaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+fn require_open_intent(tx: &JournalTransaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
     let visit = VisitRowState::load_row_state(tx, id)?;
     refuse_step_unless(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
     refuse_step_unless(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")

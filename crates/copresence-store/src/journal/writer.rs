@@ -6,7 +6,7 @@
 
 use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -19,6 +19,8 @@ type Request = Box<dyn FnOnce(&mut JournalDatabase) -> Reply + Send>;
 /// Answers the caller of a request. Takes the result of the flush.
 type Reply = Box<dyn FnOnce(&io::Result<()>)>;
 
+/// Number of parsed statements that are kept: more than the journal has.
+const CACHED_STATEMENTS: usize = 128;
 /// Maximum number of requests whose commits are flushed together.
 const MAX_GROUP: usize = 64;
 
@@ -218,6 +220,7 @@ impl CommitFlush {
 
 impl JournalDatabase {
     pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlush) -> Self {
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
     }
 
@@ -240,15 +243,15 @@ impl JournalDatabase {
     pub(super) fn run_write_transaction<T>(
         &mut self,
         step: CommitCrashPoints,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
         let has_unflushed_commits = &mut self.has_unflushed_commits;
         let run = || -> Result<T, TransactionError> {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let tx = JournalTransaction(connection.transaction_with_behavior(TransactionBehavior::Immediate)?);
             let value = act(&tx)?;
             crash_point::reach_crash_point(step.0);
-            tx.commit()?;
+            tx.0.commit()?;
             *has_unflushed_commits = true;
             crash_point::reach_crash_point(step.1);
             Ok(value)
@@ -259,10 +262,10 @@ impl JournalDatabase {
     /// Reads one consistent snapshot.
     pub(super) fn run_read_transaction<T>(
         &mut self,
-        act: impl FnOnce(&Transaction<'_>) -> Result<T, TransactionError>,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError>,
     ) -> Result<T, StoreError> {
         let connection = &mut self.connection;
-        let run = || -> Result<T, TransactionError> { act(&connection.transaction()?) };
+        let run = || -> Result<T, TransactionError> { act(&JournalTransaction(connection.transaction()?)) };
         run().map_err(|error| error.into_store_error(&self.path))
     }
 
@@ -274,6 +277,40 @@ impl JournalDatabase {
             tracing::debug!(?busy, "the journal's WAL is truncated next time");
         }
         crash_point::reach_crash_point(CrashPoint::WalTruncated);
+    }
+}
+
+/// A transaction of the journal. Its statements are parsed once per connection.
+pub(super) struct JournalTransaction<'a>(Transaction<'a>);
+
+impl JournalTransaction<'_> {
+    /// Runs a statement, and returns the number of changed rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn execute(&self, statement: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.0.prepare_cached(statement)?.execute(params)
+    }
+
+    /// Runs a query of which one row is expected.
+    ///
+    /// # Errors
+    /// [`rusqlite::Error::QueryReturnedNoRows`] without a row; those of the database and of `convert`.
+    pub(super) fn query_row<T>(
+        &self,
+        query: &str,
+        params: impl Params,
+        convert: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.0.prepare_cached(query)?.query_row(params, convert)
+    }
+
+    /// Prepares a statement for several executions or rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn prepare(&self, statement: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.0.prepare_cached(statement)
     }
 }
 
