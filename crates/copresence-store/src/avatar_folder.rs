@@ -140,6 +140,17 @@ impl PartialAvatarFolder {
         read_complete_file(&self.dir, name, &path).map(Some)
     }
 
+    /// Makes a complete file partial again, because its content is not the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn return_complete_file_to_partial(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.avatar_file_path(name)?;
+        self.dir.rename(name, &self.dir, format!("{name}{PART_SUFFIX}")).io_context("rename", &path)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)
+    }
+
     /// Publishes the avatar by one rename to `OUT/<date>-<visit id>`.
     ///
     /// # Errors
