@@ -54,14 +54,14 @@ pub(crate) async fn download_file(
             // A crash may have come between the rename of the file and its entry in the journal.
             match block_in_place(|| folder.rehash_complete_file(file.name))? {
                 None => progress.clone(),
-                Some(whole) => match add_notes_and_check(file, &progress.notes, whole) {
-                    Ok(whole) => return Ok(whole),
-                    // Completed by an earlier version.
-                    Err(_) => {
-                        block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
-                        FileProgress::default()
+                Some(whole) => {
+                    if let Ok(whole) = add_notes_and_check(file, &progress.notes, whole) {
+                        return Ok(whole);
                     }
-                },
+                    // Completed by an earlier version.
+                    block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
+                    FileProgress::default()
+                }
             }
         }
         Some(FileState::Failed { progress, .. }) => progress.clone(),
@@ -75,11 +75,11 @@ pub(crate) async fn download_file(
     } else {
         known.bytes
     };
-    let mut partial = open_and_truncate_partial_file(folder, file, usable)?;
+    let partial = open_and_truncate_partial_file(folder, file, usable)?;
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
-    let fewer_bytes_than_journalled = partial.resume_offset() < known.bytes;
+    let lacks_journalled_bytes = partial.resume_offset() < known.bytes;
     let furthest = partial.resume_offset();
     let mut download = FileDownload {
         context,
@@ -92,11 +92,8 @@ pub(crate) async fn download_file(
         redirected_to: None,
         is_total_stated: false,
         undecodable: None,
+        lacks_journalled_bytes,
     };
-    if fewer_bytes_than_journalled {
-        // The journal must not describe earlier bytes when new ones are written.
-        download.flush_and_journal(&mut partial).await?;
-    }
     let whole = download.download_with_retries(partial, permit).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
@@ -180,6 +177,8 @@ struct FileDownload<'a> {
     is_total_stated: bool,
     /// The digest of all bytes of a response that could not be decoded.
     undecodable: Option<Sha256>,
+    /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
+    lacks_journalled_bytes: bool,
 }
 
 /// A failed request after which the file may still be downloaded.
@@ -257,6 +256,11 @@ impl FileDownload<'_> {
                 AttemptError::Download(refused)
                     if refused.is_refusal_of_url() && !skipped_range && elsewhere.is_none() =>
                 {
+                    if self.lacks_journalled_bytes {
+                        let folder = self.folder.partial_folder_path().display();
+                        let why = format!("bytes that were received are missing in {folder}; restore them. {refused}");
+                        return Err(FileFailure { why, kind: FileFailureKind::Storage });
+                    }
                     return Err(FileFailure::lost_file(refused.to_string()));
                 }
                 AttemptError::Download(failure) => {
@@ -378,24 +382,11 @@ impl FileDownload<'_> {
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
-        // A range of the same version may be sent without its content encoding (RFC 9110, 15.3.7).
-        let is_encoded_otherwise = download.content_encoding != self.known.content_encoding
-            && !(is_same_version && download.content_encoding.is_none());
-        let is_other =
-            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
-        if download.offset > 0 && is_other {
-            return Err(self.unusable("the file changed during the download", true));
-        }
-        if download.offset == 0
-            && let Some(page) = self.detect_error_page_at_start(&mut download, partial.resume_offset() > 0).await?
-        {
-            // Before anything that was received earlier is discarded.
-            let what = format!(
-                "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an \
-                 error",
-                self.file.export_type
-            );
-            return Err(self.unusable(&what, false));
+        self.refuse_unusable_response(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        if self.lacks_journalled_bytes {
+            // The journal must not describe earlier bytes when new ones are written.
+            self.flush_and_journal(partial).await?;
+            self.lacks_journalled_bytes = false;
         }
         let _receiving = self.file.coordinator.start_receiving(self.file.index);
         let before = self.known.clone();
@@ -485,6 +476,36 @@ impl FileDownload<'_> {
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
         Ok(self.flush_and_journal(partial).await?)
+    }
+
+    /// Refuses a response that is the rest of another version of the file, or that begins as an error page. `keeps_bytes`
+    /// says that earlier bytes would be discarded for the whole file.
+    async fn refuse_unusable_response(
+        &self,
+        download: &mut OpenedDownload,
+        keeps_bytes: bool,
+        is_same_version: bool,
+    ) -> Result<(), AttemptError> {
+        // A range of the same version may be sent without its content encoding (RFC 9110, 15.3.7).
+        let is_encoded_otherwise = download.content_encoding != self.known.content_encoding
+            && !(is_same_version && download.content_encoding.is_none());
+        let is_other =
+            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
+        if download.offset > 0 && is_other {
+            return Err(self.unusable("the file changed during the download", true));
+        }
+        if download.offset == 0
+            && let Some(page) = self.detect_error_page_at_start(download, keeps_bytes).await?
+        {
+            // Before anything that was received earlier is discarded.
+            let what = format!(
+                "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an \
+                 error",
+                self.file.export_type
+            );
+            return Err(self.unusable(&what, false));
+        }
+        Ok(())
     }
 
     /// Reads the body until its start shows whether it can be the file; returns what it is otherwise. The stream is as

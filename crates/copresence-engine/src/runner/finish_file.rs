@@ -58,8 +58,8 @@ pub(super) async fn finish_received_file(
     if let Some(stated) = &progress.content_encoding {
         notes.extend(block_in_place(|| remove_or_note_content_encoding(stated, &mut partial, keeps_undecodable))?);
     }
-    let content = block_in_place(|| partial.describe_written_content())?;
-    let complete = add_notes_and_check(file, &notes, content)?;
+    let described = block_in_place(|| partial.describe_written_content())?;
+    let complete = add_notes_and_check(file, &notes, described)?;
     if notes != progress.notes {
         progress.notes = notes;
         // A crash may come between the rename of the file and its entry in the journal.

@@ -48,6 +48,7 @@ impl Request {
 
 /// An answer.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,

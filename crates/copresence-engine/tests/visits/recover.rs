@@ -431,6 +431,25 @@ async fn a_complete_file_that_is_missing_is_requested_again_and_never_lost() {
     std::fs::write(folder.join("avatar.glb"), glb(500)).expect("restored");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
 
+    // Received bytes of an incomplete file.
+    let fixture = Fixture::new(|_, ask| match ask.range_start() {
+        0 => Response::status(403),
+        from => Response::range_response(&glb(500), from),
+    })
+    .await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+    part.append_bytes(&glb(500)[..300]).expect("written");
+    part.sync_data().expect("durable");
+    let progress = copresence_store::FileProgress { bytes: 300, ..Default::default() };
+    fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    let part = folder.partial_folder_path().join("avatar.glb.part");
+    std::fs::remove_file(&part).expect("removed");
+    let why = recover_with_failed_storage(&fixture).await;
+    assert!(why.contains("are missing in") && why.contains("403"), "{why}");
+    std::fs::write(&part, &glb(500)[..300]).expect("restored");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+
     let fixture = journal_complete_file(403).await;
     let elsewhere = fixture.root.path().join("unmounted");
     std::fs::rename(fixture.out_dir(), &elsewhere).expect("unmounted");
