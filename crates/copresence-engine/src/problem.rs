@@ -46,8 +46,8 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "saved_in_part",
         "Your avatar arrived, but a part of it is missing.",
-        "The token was redeemed, but the avatar is not complete.",
-        "Every file that came is kept, marked as incomplete; what is named here cannot be requested again, so the visitor needs a new code for a whole avatar",
+        "The token was redeemed, but a file is missing, or the response could not be read to its end.",
+        "Every file that came is kept, marked as incomplete; what is named here cannot be requested again. If a file is missing, the visitor needs a new code for a whole avatar",
         true,
     ),
     message_row(

@@ -120,7 +120,8 @@ async fn try_save_delivery(
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
         tracing::error!(%error, "cannot journal the files");
     }
-    let results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
+    let mut results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
+    copy_files_of_repeated_urls(context, job, &folder, &delivery.exports, &names, &mut results).await;
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
     for (stop, kind) in SavingStop::BY_KIND {
         let missing: Vec<String> = failures()
@@ -204,6 +205,41 @@ async fn download_all_files(
             download_and_journal_file(context, job, (folder, &room), index, export, name)
         });
     futures_util::future::join_all(downloads).await
+}
+
+/// Copies files whose one-time URL was refused because another export has the same URL and its file.
+async fn copy_files_of_repeated_urls(
+    context: &VisitContext,
+    job: &SaveJob,
+    folder: &PartialAvatarFolder,
+    exports: &[Export],
+    names: &[String],
+    results: &mut [Result<CompleteFile, FileFailure>],
+) {
+    for (index, name) in names.iter().enumerate() {
+        if !matches!(&results[index], Err(failure) if failure.kind == FileFailureKind::Lost) {
+            continue;
+        }
+        let is_same = |other: &usize| exports[*other].download_url == exports[index].download_url;
+        let Some(same) = (0..results.len()).filter(is_same).find_map(|other| results[other].as_ref().ok().cloned())
+        else {
+            continue;
+        };
+        match block_in_place(|| folder.copy_complete_file(&same.name, name)) {
+            Ok(whole) => {
+                let whole = CompleteFile { notes: same.notes, ..whole };
+                let (id, journal) = (&job.start.id, &context.journal);
+                let journalled = journal
+                    .record_complete_file(id, index, whole.bytes, &whole.sha256, whole.format, &whole.notes)
+                    .await;
+                if let Err(error) = journalled {
+                    tracing::error!(%error, file = name, "cannot journal the copy of a file");
+                }
+                results[index] = Ok(whole);
+            }
+            Err(error) => tracing::error!(%error, file = name, "cannot copy the file of the same URL"),
+        }
+    }
 }
 
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only

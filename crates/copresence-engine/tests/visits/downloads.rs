@@ -397,6 +397,24 @@ async fn a_redirected_download_continues_at_its_target() {
     assert_eq!(saved(&fixture.run_visit().await, "avatar.glb"), glb(1000));
 }
 
+/// Case L19.
+#[tokio::test]
+async fn the_same_one_time_url_twice_in_a_delivery_is_one_file_under_two_names() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", "one")]),
+        ("/files/one", 1) => Response::file(&glb(1000)),
+        ("/files/one", _) => Response::status(403),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    let directory = ended.directory.expect("a folder");
+    let files = manifest(&directory).files;
+    assert_eq!(files.len(), 2);
+    assert!(files.iter().all(|file| std::fs::read(directory.join(&file.path)).expect("saved") == glb(1000)));
+}
+
 /// Cases U1 and U8.
 #[tokio::test]
 async fn a_file_whose_completeness_could_not_be_checked_has_a_note() {
