@@ -268,14 +268,19 @@ impl FileDownload<'_> {
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }
+            let is_too_large = matches!(failure, AttemptError::Disk(_));
             let failure = RetryableFailure::from(&failure);
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
             let why = failure.why;
-            let patience_left = match coordinator.record_failure_and_decide_retry(
-                self.file.index,
-                &format!("{}: {why}", self.file.name),
-                failure.has_response,
-            ) {
+            let (index, has_response) = (self.file.index, failure.has_response);
+            let decision = if is_too_large {
+                // Its size and the limit stay the same in this run.
+                coordinator.decide_after_last_attempt(index, has_response)
+            } else {
+                let what = format!("{}: {why}", self.file.name);
+                coordinator.record_failure_and_decide_retry(index, &what, has_response)
+            };
+            let patience_left = match decision {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
                 RetryDecision::GiveUp { why: reason } => {

@@ -158,17 +158,23 @@ impl DownloadCoordinator {
     /// `has_response` says whether a server's response is the failure: a request without one uses nothing up, so that
     /// it never makes a file lost.
     pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str, has_response: bool) -> RetryDecision {
-        let now = Instant::now();
         let mut state = self.lock_state();
-        let patience_left = state.patience_ends.saturating_duration_since(now);
-        if !patience_left.is_zero() {
-            state.failures.insert(index, why.to_owned());
-            return RetryDecision::Retry { patience_left };
+        let patience_left = state.patience_ends.saturating_duration_since(Instant::now());
+        if patience_left.is_zero() {
+            drop(state);
+            return self.decide_after_last_attempt(index, has_response);
         }
-        state.failures.remove(&index);
+        state.failures.insert(index, why.to_owned());
+        RetryDecision::Retry { patience_left }
+    }
+
+    /// Decides whether a file that is not requested again in this run is downloaded by a later run, or never. See
+    /// [`Self::record_failure_and_decide_retry`].
+    pub(crate) fn decide_after_last_attempt(&self, index: usize, has_response: bool) -> RetryDecision {
+        self.lock_state().failures.remove(&index);
         if !self.limits.can_continue_later {
             RetryDecision::GiveUp { why: "its server ends with this program" }
-        } else if has_response && self.keep_trying_ends.is_some_and(|end| end <= now) {
+        } else if has_response && self.keep_trying_ends.is_some_and(|end| end <= Instant::now()) {
             RetryDecision::GiveUp { why: "the time of `downloads.keep_trying` since the delivery is over" }
         } else {
             RetryDecision::Postpone
