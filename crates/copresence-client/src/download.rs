@@ -54,6 +54,10 @@ pub struct OpenedDownload {
     /// `Content-Encoding`, as sent, without `identity`. The stream, [`Self::offset`] and [`Self::total`] count encoded
     /// bytes; [`crate::open_decoding_reader`] removes the encoding of the whole file.
     pub content_encoding: Option<String>,
+    /// Whether only the end of the connection marks the end of the body, so that a truncated body cannot be detected.
+    pub ends_with_connection: bool,
+    /// The URL of the file, if the request was redirected to it.
+    pub redirected_to: Option<DownloadUrl>,
     /// The bytes of the file, as sent. Ends after the last byte, or with one error.
     pub stream: BoxStream<'static, Result<Bytes, DownloadError>>,
 }
@@ -67,6 +71,7 @@ impl fmt::Debug for OpenedDownload {
             .field("validator", &self.validator)
             .field("content_type", &self.content_type)
             .field("content_encoding", &self.content_encoding)
+            .field("ends_with_connection", &self.ends_with_connection)
             .finish_non_exhaustive()
     }
 }
@@ -128,7 +133,13 @@ async fn open_and_follow_redirects(
         capture.capture_response_headers(&response);
         let status = response.status().as_u16();
         if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-            return download_from_response(transport, redactor, response, capture, resume, first_byte).await;
+            let mut opened = download_from_response(transport, redactor, response, capture, resume, first_byte).await;
+            match &mut opened {
+                Ok(download) if behind.is_some() => download.redirected_to = DownloadUrl::new(at.as_str()),
+                Err(DownloadErrorKind::ErrorStatus { after_redirect, .. }) => *after_redirect = behind.is_some(),
+                _ => {}
+            }
+            return opened;
         }
         let target = redirect_target(&response);
         capture.finish_complete();
@@ -184,6 +195,9 @@ async fn download_from_response(
         Ok((offset, total)) => {
             let headers = response.headers();
             let read = transport.timeouts.read;
+            let ends_with_connection = response.version() < http::Version::HTTP_2
+                && !headers.contains_key(header::CONTENT_LENGTH)
+                && !headers.contains_key(header::TRANSFER_ENCODING);
             return Ok(OpenedDownload {
                 status: response.status().as_u16(),
                 offset,
@@ -191,6 +205,8 @@ async fn download_from_response(
                 validator: if_range_validator(headers),
                 content_type: ascii_header_value(headers, &header::CONTENT_TYPE),
                 content_encoding: normalized_content_encoding(headers),
+                ends_with_connection,
+                redirected_to: None,
                 stream: body_stream(DownloadBodyState {
                     host,
                     response,
@@ -279,6 +295,7 @@ fn checked_body_offset_and_size(
         _ => Err(DownloadErrorKind::ErrorStatus {
             status,
             retry_after: parse_retry_after(headers, SystemTime::now()),
+            after_redirect: false,
             reason: None,
         }),
     }

@@ -18,6 +18,19 @@ pub struct DownloadError {
 }
 
 impl DownloadError {
+    /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without a reason
+    /// that is temporary.
+    pub fn is_refusal_of_url(&self) -> bool {
+        match &self.kind {
+            DownloadErrorKind::ErrorStatus { status, after_redirect, reason, .. } => {
+                matches!(status, 400 | 401 | 403 | 404 | 410 | 451)
+                    && !after_redirect
+                    && !reason.as_ref().is_some_and(|reason| reason.cause.is_temporary())
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the one-time URL may be spent: after any error except [`DownloadErrorKind::NeverSent`].
     pub fn may_have_spent_url(&self) -> bool {
         !matches!(self.kind, DownloadErrorKind::NeverSent(_))
@@ -80,6 +93,8 @@ pub enum DownloadErrorKind {
         status: u16,
         /// `Retry-After`, from the time of the response.
         retry_after: Option<Duration>,
+        /// Whether the response came from the target of a redirect, so that it says nothing about the URL itself.
+        after_redirect: bool,
         /// The reason that the body of the response states.
         reason: Option<Box<FileServerError>>,
     },

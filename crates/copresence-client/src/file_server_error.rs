@@ -26,6 +26,8 @@ pub enum FileServerErrorCause {
     Expired,
     /// The clock of the signer and the clock of the file server differ too much.
     Clock,
+    /// The server asks for another attempt.
+    TryAgain,
     /// The signature or the access key of the URL is wrong.
     Signature,
     /// The file does not exist.
@@ -51,8 +53,13 @@ impl FileServerErrorCause {
                  the backend signs URLs",
             ),
             Self::NotFound => Some("the file does not exist on the file server; check the backend's file storage"),
-            Self::Other => None,
+            Self::TryAgain | Self::Other => None,
         }
+    }
+
+    /// Whether the reason is temporary, so that the same URL may work later.
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Clock | Self::TryAgain)
     }
 }
 
@@ -139,12 +146,40 @@ fn has_html_start(text: &str) -> bool {
     start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
+/// Codes of S3, Google Cloud Storage and Azure that ask for another attempt.
+const TRY_AGAIN_CODES: [&str; 10] = [
+    "RequestTimeout",
+    "OperationAborted",
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "TooManyRequests",
+    "ServerBusy",
+    "OperationTimedOut",
+    "Throttling",
+    "ThrottlingException",
+];
+
+/// Whether Azure's text states a time frame that has not begun: `Start [DATE] - Expiry [DATE] - Current [DATE]`.
+fn is_azure_time_frame_in_future(message: &str) -> bool {
+    let date = |name: &str| {
+        let (date, _) = message.split_once(&format!("{name} ["))?.1.split_once(']')?;
+        httpdate::parse_http_date(date).ok()
+    };
+    matches!((date("Start"), date("Current")), (Some(start), Some(current)) if current < start)
+}
+
 /// Classifies the codes and sentences of S3, Google Cloud Storage, Azure, Supabase and Parse Server.
 fn cause_from_reason(code: &str, message: &str) -> FileServerErrorCause {
     let lower = message.to_ascii_lowercase();
     let is_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
-    if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"]) || lower.contains("not yet valid") {
+    if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"])
+        || ["not yet valid", "not valid yet", "\"nbf\" claim"].iter().any(|words| lower.contains(words))
+        || is_azure_time_frame_in_future(message)
+    {
         FileServerErrorCause::Clock
+    } else if is_code(&TRY_AGAIN_CODES) {
+        FileServerErrorCause::TryAgain
     } else if is_code(&["ExpiredToken", "TokenExpired", "RequestExpired", "ExpiredSignature"])
         || lower.contains("expired")
         || lower.contains("specified time frame")
@@ -162,8 +197,12 @@ fn cause_from_reason(code: &str, message: &str) -> FileServerErrorCause {
     ]) || lower.contains("signature")
     {
         FileServerErrorCause::Signature
-    } else if is_code(&["NoSuchKey", "NoSuchBucket", "BlobNotFound", "ResourceNotFound", "101"]) {
+    } else if is_code(&["NoSuchKey", "NoSuchBucket", "BlobNotFound", "ResourceNotFound"])
+        || (code == "101" && lower.contains("not found"))
+    {
         FileServerErrorCause::NotFound
+    } else if lower.contains("try again") {
+        FileServerErrorCause::TryAgain
     } else {
         FileServerErrorCause::Other
     }
@@ -180,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_reasons_of_file_servers_are_told_apart() {
-        use FileServerErrorCause::{Clock, Expired, NotFound, Other, Signature};
+        use FileServerErrorCause::{Clock, Expired, NotFound, Other, Signature, TryAgain};
         for (body, cause, text) in [
             (
                 "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message>\
@@ -223,6 +262,26 @@ mod tests {
             ),
             ("<Error><Code>NoSuchKey</Code><Key>a</Key></Error>", NotFound, "NoSuchKey"),
             (r#"{"code":101,"error":"Object not found."}"#, NotFound, "101: Object not found."),
+            (
+                r#"{"code":101,"error":"this one-time download URL has been used"}"#,
+                Other,
+                "101: this one-time download URL has been used",
+            ),
+            (
+                "<Error><Code>AccessDenied</Code><Message>Request is not valid yet</Message></Error>",
+                Clock,
+                "AccessDenied: Request is not valid yet",
+            ),
+            (
+                "<Error><Code>AuthenticationFailed</Code><Message>Failed.</Message><AuthenticationErrorDetail>Signature \
+                 not valid in the specified time frame: Start [Sat, 28 Nov 2026 17:30:10 GMT] - Expiry [Sat, 28 Nov \
+                 2026 18:30:10 GMT] - Current [Sat, 28 Nov 2026 17:30:05 GMT]</AuthenticationErrorDetail></Error>",
+                Clock,
+                "AuthenticationFailed: Failed. Signature not valid in the specified time frame: Start [Sat, 28 Nov 2026 \
+                 17:30:10 GMT] - Expiry [Sat, 28 Nov 2026 18:30:10 GMT] - Current [Sat, 28 Nov 2026 17:30:05 GMT]",
+            ),
+            ("<Error><Code>RequestTimeout</Code></Error>", TryAgain, "RequestTimeout"),
+            ("<Error><Code>OperationAborted</Code></Error>", TryAgain, "OperationAborted"),
             (r#"{"error":"unauthorized"}"#, Other, "unauthorized"),
             (
                 r#"{"statusCode":"400","error":"InvalidJWT","message":"\"exp\" claim timestamp check failed"}"#,

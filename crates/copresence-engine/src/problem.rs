@@ -46,8 +46,8 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "saved_in_part",
         "Your avatar arrived, but a part of it is missing.",
-        "The token was redeemed, but not every file could be saved.",
-        "Received files are kept as incomplete; the missing ones are lost, so the visitor needs a new code for a whole avatar",
+        "The token was redeemed, but a file is missing, or the response could not be read to its end.",
+        "Every file that came is kept, marked as incomplete; what is named here cannot be requested again. If a file is missing, the visitor needs a new code for a whole avatar",
         true,
     ),
     message_row(
@@ -158,8 +158,8 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "storage_failed",
         "This console cannot save anything right now. Please tell the staff.",
-        "The data folder cannot be written.",
-        "Check the disk and the folder's access rights, or choose another folder with `--data-dir`",
+        "A folder cannot be used.",
+        "Check that the disk of the named folder is mounted, and that the folder exists and may be written; what was received is kept, and `copresence recover` then finishes it",
         true,
     ),
     message_row(

@@ -140,6 +140,32 @@ impl PartialAvatarFolder {
         read_complete_file(&self.dir, name, &path).map(Some)
     }
 
+    /// Makes a complete file partial again, because its content is not the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn return_complete_file_to_partial(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.avatar_file_path(name)?;
+        self.dir.rename(name, &self.dir, format!("{name}{PART_SUFFIX}")).io_context("rename", &path)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)
+    }
+
+    /// Copies a complete file, for an export that is the same file.
+    ///
+    /// # Errors
+    /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
+    /// I/O failure.
+    pub fn copy_complete_file(&self, from: &str, to: &str) -> Result<CompleteFile, StoreError> {
+        let (source, target) = (self.avatar_file_path(from)?, self.avatar_file_path(to)?);
+        let part = format!("{to}{PART_SUFFIX}");
+        self.dir.copy(from, &self.dir, &part).io_context("copy", &source)?;
+        disk::open_regular_file(&self.dir, &part, &target)?.sync_all().io_context("flush", &target)?;
+        self.dir.rename(&part, &self.dir, to).io_context("rename", &target)?;
+        disk::sync_folder(&self.dir, &self.partial_folder_path)?;
+        read_complete_file(&self.dir, to, &target)
+    }
+
     /// Publishes the avatar by one rename to `OUT/<date>-<visit id>`.
     ///
     /// # Errors

@@ -30,6 +30,30 @@ const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
     (&["stl", "ply"], &[FileFormat::Unknown], false),
 ];
 
+/// What was sent in place of an export, as in `an HTML page`; `None` if the content may be one. `head` is the start of the
+/// content without its encoding, at most [`HEAD_BYTES`] of it, and `is_whole` whether that is all.
+pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) -> Option<&'static str> {
+    let word = first_known_type_word(export_type);
+    let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
+    match FileFormat::detect_file_format(head) {
+        FileFormat::Empty if is_whole => Some("an empty file"),
+        // A type whose name says that it is a page or a document may be one.
+        FileFormat::Html if !is_unknown_type_containing(export_type, word, "html") => Some("an HTML page"),
+        FileFormat::Xml if has_error_root(head) && !is_unknown_type_containing(export_type, word, "xml") => {
+            Some("an error in XML")
+        }
+        FileFormat::Json if expected.is_some() && word != Some("json") && is_whole && is_json_error(head) => {
+            Some("an error in JSON")
+        }
+        FileFormat::Json | FileFormat::Unknown
+            if expected.is_some_and(|(.., is_binary)| *is_binary) && is_whole && is_text(head) =>
+        {
+            Some("a short text")
+        }
+        _ => None,
+    }
+}
+
 /// Checks a complete file, and adds a note to it if its content is not what its export type suggests.
 ///
 /// # Errors
@@ -38,28 +62,11 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     if let Some(defect) = &file.integrity_defect {
         return Err(defect.clone());
     }
-    let word = first_known_type_word(export_type);
-    let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
-    let page = match file.format {
-        FileFormat::Empty => Some("an empty file"),
-        // A type whose name says that it is a page or a document may be one.
-        FileFormat::Html if !is_unknown_type_containing(export_type, word, "html") => Some("an HTML page"),
-        FileFormat::Xml if has_error_root(&file.head) && !is_unknown_type_containing(export_type, word, "xml") => {
-            Some("an error in XML")
-        }
-        FileFormat::Json if expected.is_some() && word != Some("json") && is_json_error(&file) => {
-            Some("an error in JSON")
-        }
-        FileFormat::Json | FileFormat::Unknown
-            if expected.is_some_and(|(.., is_binary)| *is_binary) && is_short_text(&file) =>
-        {
-            Some("a short text")
-        }
-        _ => None,
-    };
-    if let Some(page) = page {
+    if let Some(page) = detect_error_page(export_type, &file.head, file.bytes <= HEAD_BYTES as u64) {
         return Err(format!("the server sent {page} instead of {export_type}"));
     }
+    let word = first_known_type_word(export_type);
+    let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
     if let Some((_, formats, _)) = expected
         && !formats.contains(&file.format)
     {
@@ -86,26 +93,18 @@ fn has_error_root(head: &[u8]) -> bool {
     root.is_some_and(|root| ["error", "fault", "exception", "envelope", "html"].iter().any(|word| root.contains(word)))
 }
 
-/// Whether the file is a short JSON object with a name that errors have, such as `error`, `code` or `message`, and
-/// without `asset`.
-fn is_json_error(file: &CompleteFile) -> bool {
+/// Whether the content is a JSON object with a name that errors have, such as `error`, `code` or `message`, and without
+/// `asset`.
+fn is_json_error(content: &[u8]) -> bool {
     const NAMES: [&str; 9] =
         ["error", "errors", "Error", "code", "message", "Message", "fault", "detail", "statusCode"];
-    is_whole_head(file)
-        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&file.head)
-            .is_ok_and(|object| NAMES.iter().any(|name| object.contains_key(*name)) && !object.contains_key("asset"))
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(content)
+        .is_ok_and(|object| NAMES.iter().any(|name| object.contains_key(*name)) && !object.contains_key("asset"))
 }
 
-/// Whether the file consists of a short text.
-fn is_short_text(file: &CompleteFile) -> bool {
-    is_whole_head(file)
-        && std::str::from_utf8(&file.head)
-            .is_ok_and(|text| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()))
-}
-
-/// Whether the head is the whole file.
-fn is_whole_head(file: &CompleteFile) -> bool {
-    file.bytes <= HEAD_BYTES as u64
+/// Whether the content is a text.
+fn is_text(content: &[u8]) -> bool {
+    std::str::from_utf8(content).is_ok_and(|text| text.chars().all(|c| !c.is_control() || c.is_ascii_whitespace()))
 }
 
 #[cfg(test)]
@@ -134,6 +133,7 @@ mod tests {
                 &b""[..],
                 b"<!doctype html><title>Sorry</title>",
                 b"<html><body>502",
+                b"\xff\xfe<\0h\0t\0m\0l\0>\0",
                 b"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code></Error>",
                 b"<?xml version=\"1.0\"?><!-- x --><soap:Envelope xmlns=\"x\"/>",
             ] {

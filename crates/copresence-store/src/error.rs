@@ -67,7 +67,7 @@ pub enum StoreError {
         visit: VisitId,
     },
     /// A file exceeds its size limit.
-    #[error("{} is larger than the limit of {max} bytes: raise the limit if such a file is expected", path.display())]
+    #[error("{} is larger than the limit of {max} bytes: raise the limit (`downloads.max_file_size`) if such a file is expected", path.display())]
     TooLarge {
         /// The partial file.
         path: PathBuf,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// A note about a saved file. A note is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNote {
-    /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`.
-    /// Later versions may add codes.
+    /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`,
+    /// `length_unknown`, `joined_unverified`. Later versions may add codes.
     pub code: String,
     /// What is unusual, as a sentence for people.
     pub message: String,
@@ -34,6 +34,26 @@ impl FileNote {
     /// The content is of another or an unknown format than the export type suggests.
     pub(crate) fn unexpected_content_format(message: String) -> Self {
         Self::new("unknown_content", message)
+    }
+
+    /// The server stated no length, and the content has no mark of its end.
+    pub fn length_unknown() -> Self {
+        Self::new(
+            "length_unknown",
+            "the server stated no length, and this format has no mark of its end: whether the file is complete could \
+             not be checked"
+                .to_owned(),
+        )
+    }
+
+    /// The file was received in several responses that no validator (`ETag` or `Last-Modified`) connects.
+    pub fn joined_unverified() -> Self {
+        Self::new(
+            "joined_unverified",
+            "an interrupted download was continued, and the server did not confirm (by `ETag` or `Last-Modified`) that \
+             the file was still the same"
+                .to_owned(),
+        )
     }
 
     fn new(code: &str, message: String) -> Self {

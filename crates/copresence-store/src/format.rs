@@ -63,6 +63,11 @@ impl FileFormat {
         }
     }
 
+    /// Whether the content of a file shows that it is truncated.
+    pub fn has_end_mark(self) -> bool {
+        matches!(self, Self::Glb | Self::Png | Self::Zip | Self::Blend)
+    }
+
     /// The name in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -126,8 +131,13 @@ const MAGIC_BYTES: &[(&[u8], FileFormat)] = &[
     (b"\xabKTX 20\xbb\r\n\x1a\n", FileFormat::Ktx2),
 ];
 
-/// Detects text formats.
+/// Detects text formats, in UTF-8 or in UTF-16 with a byte order mark.
 fn detect_text_format(head: &[u8]) -> FileFormat {
+    if let Some(text) = head.strip_prefix(b"\xff\xfe").or_else(|| head.strip_prefix(b"\xfe\xff")) {
+        // The names of elements are ASCII: without its zero bytes, UTF-16 of either order reads as UTF-8.
+        let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
+        return detect_text_format(&text);
+    }
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |word: &[u8]| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let has = |word: &[u8]| head.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
@@ -181,6 +191,8 @@ mod tests {
         (b"\xabKTX 20\xbb\r\n\x1a\n", FileFormat::Ktx2),
         (b"\xef\xbb\xbf\n <!DOCTYPE HTML PUBLIC>", FileFormat::Html),
         (b"<HTML><body>", FileFormat::Html),
+        (b"\xff\xfe<\0h\0t\0m\0l\0>\0", FileFormat::Html),
+        (b"\xfe\xff\0<\0h\0t\0m\0l\0>", FileFormat::Html),
         (b"<?xml version=\"1.0\"?><html>", FileFormat::Html),
         (b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code>", FileFormat::Xml),
         (b"plain words", FileFormat::Unknown),

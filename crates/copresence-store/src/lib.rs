@@ -34,7 +34,7 @@ mod visit_id;
 mod visit_lock;
 
 pub use avatar_folder::PartialAvatarFolder;
-pub use content_check::check_and_annotate_content;
+pub use content_check::{check_and_annotate_content, detect_error_page};
 pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolder;
 pub use digest::{ParseSha256Error, Sha256};

@@ -246,6 +246,16 @@ impl PartialFile {
         }
     }
 
+    /// Describes the written content, before the file gets its name. Nothing may be appended afterwards.
+    ///
+    /// # Errors
+    /// An I/O failure.
+    pub fn describe_written_content(&mut self) -> Result<CompleteFile, StoreError> {
+        let sha256 = Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into());
+        describe_complete_file(&mut self.file, &self.final_name, sha256, self.head.clone(), self.resume_offset)
+            .io_context("read", self.part_path())
+    }
+
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
     ///
     /// # Errors

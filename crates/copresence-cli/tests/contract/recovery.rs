@@ -106,11 +106,12 @@ fn recover_uses_the_size_limit_of_the_profile() {
     backend.respond_to_redeems_with(Reply::Urls);
     let mut recovering = home.recover_command();
     recovering.arg("--config").arg(&config);
-    expect_recovered(&RunningProgram::start(recovering).wait(), 7, "saved_in_part");
+    let ended = expect_recovered(&RunningProgram::start(recovering).wait(), 6, "download_interrupted");
+    assert!(ended["message"].as_str().is_some_and(|words| words.contains("1024 bytes")), "{ended}");
 }
 
 #[test]
-fn recover_uses_the_size_limit_of_the_visit() {
+fn recover_uses_the_larger_size_limit_of_the_visit_and_the_profile() {
     let backend = Backend::with_redeems(vec![Reply::unscanned()]);
     let home = TestHome::new();
     let mut program =
@@ -118,8 +119,7 @@ fn recover_uses_the_size_limit_of_the_visit() {
     program.wait_for_event("invited");
     program.kill();
     backend.respond_to_redeems_with(Reply::Urls);
-    let ended = expect_recovered(&home.run_recover(), 7, "saved_in_part");
-    assert!(ended["message"].as_str().is_some_and(|words| words.contains("1024 bytes")), "{ended}");
+    expect_recovered(&home.run_recover(), 0, "saved");
 }
 
 #[test]

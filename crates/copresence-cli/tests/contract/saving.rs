@@ -59,11 +59,14 @@ fn a_required_export_must_be_delivered() {
 }
 
 #[test]
-fn a_file_over_the_size_limit_is_not_saved() {
-    let assets = vec![Asset::new("fbx", zip()), Asset::new("glb", glb(500_000))];
-    let (_, manifest, message) = run_until_saved_in_part(assets, &["--max-file-size", "100KiB"]);
-    assert_eq!(manifest["missing"][0]["export_type"], "glb");
-    assert!(message.contains("avatar.glb"), "{message}");
+fn a_file_over_the_size_limit_is_not_saved_until_the_limit_is_larger() {
+    let backend = backend_with_assets(vec![Asset::new("fbx", zip()), Asset::new("glb", glb(500_000))]);
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &["--max-file-size", "100KiB"])).wait();
+    run.expect_end(6, "download_interrupted", "saving");
+    // The profile's limit is larger.
+    let recovered = home.run_recover().expect_exit(0);
+    check_saved_folder(&home.saved_folders()[0], &recovered.lines());
 }
 
 #[test]

@@ -144,7 +144,7 @@ async fn an_error_status_may_have_spent_the_url() {
         let opened =
             open_download(vec![ServerAction::Send(response_bytes(status, &["Retry-After: 3"], ""))], None).await;
         let error = opened.result.expect_err("refused");
-        let Kind::ErrorStatus { status, retry_after, reason: None } = &error.kind else { panic!("{error}") };
+        let Kind::ErrorStatus { status, retry_after, reason: None, .. } = &error.kind else { panic!("{error}") };
         assert_eq!((*status, *retry_after), (code, Some(Duration::from_secs(3))));
         assert!(error.may_have_spent_url());
         assert_eq!(opened.server.heads().len(), 1);

@@ -1,19 +1,22 @@
 //! Downloads one file from its one-time URL: resumed by range where the server allows it, and requested again until the
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
-//! A file is lost for certain if the server refuses its URL, if the content is not the file, or if
-//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. A network or a server that fails proves
-//! nothing, however often it fails.
+//! A file is lost for certain if the server refuses its URL, or if
+//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. Every other response and failure proves nothing,
+//! however often it comes: something in between may have sent it. Received bytes are discarded only when a response
+//! arrives that can be the file.
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::finish_file::{add_encoding_notes_and_check, finish_received_file};
+use super::finish_file::{ContentDefect, FinishError, add_notes_and_check, decoded_start, finish_received_file};
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
+use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, FileFormat, FileProgress, FileState, PartialAvatarFolder, PartialFile, StoreError,
+    CompleteFile, FileFormat, FileNote, FileProgress, FileState, HEAD_BYTES, PartialAvatarFolder, PartialFile, Sha256,
+    StoreError, detect_error_page,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
@@ -27,7 +30,7 @@ const FLUSH_BYTES: u64 = 8 << 20;
 /// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
 /// that continues by range is useful only with a known offset.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
-/// Bytes received of a file that has too little space.
+/// Bytes received of a file that has too little space, or is too large.
 const FIRST_BYTES: usize = 4096;
 /// The longest pause between two requests, and the longest `Retry-After` that is honoured. Spec: "The provided URLs are
 /// also invalidated after a short while."
@@ -49,33 +52,49 @@ pub(crate) async fn download_file(
         Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::lost_file(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
-            if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
-                return add_encoding_notes_and_check(file, &progress.notes, whole);
+            match block_in_place(|| folder.rehash_complete_file(file.name))? {
+                None => progress.clone(),
+                Some(whole) => {
+                    if let Ok(whole) = add_notes_and_check(file, &progress.notes, whole) {
+                        return Ok(whole);
+                    }
+                    // Completed by an earlier version.
+                    block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
+                    FileProgress::default()
+                }
             }
-            progress.clone()
         }
         Some(FileState::Failed { progress, .. }) => progress.clone(),
         _ => FileProgress::default(),
     };
     // After a power cut, bytes that were never flushed may be wrong.
-    let usable = if file.earlier.is_some_and(|record| record.is_from_this_boot) {
+    let usable = if known == FileProgress::default() {
+        0
+    } else if file.earlier.is_some_and(|record| record.is_from_this_boot) {
         known.total.unwrap_or(u64::MAX)
     } else {
         known.bytes
     };
-    let mut partial = open_and_truncate_partial_file(folder, file, usable)?;
+    let partial = open_and_truncate_partial_file(folder, file, usable)?;
     if let Err(error) = context.journal.record_file_request(&file.id, file.index).await {
         tracing::error!(%error, file = file.name, "cannot journal the request");
     }
-    let fewer_bytes_than_journalled = partial.resume_offset() < known.bytes;
+    let lacks_journalled_bytes = partial.resume_offset() < known.bytes;
     let furthest = partial.resume_offset();
-    let mut download = FileDownload { context, folder, file, last_event: None, known, furthest };
-    if fewer_bytes_than_journalled {
-        // The journal must not describe earlier bytes when new ones are written.
-        download.flush_and_journal(&mut partial).await?;
-    }
-    let partial = download.download_with_retries(partial, permit).await?;
-    let whole = finish_received_file(context, file, &mut download.known, partial).await?;
+    let mut download = FileDownload {
+        context,
+        folder,
+        file,
+        last_event: None,
+        known,
+        furthest,
+        skips_range: false,
+        redirected_to: None,
+        is_total_stated: false,
+        undecodable: None,
+        lacks_journalled_bytes,
+    };
+    let whole = download.download_with_retries(partial, permit).await?;
     download.emit_throttled_progress(whole.bytes, true);
     Ok(whole)
 }
@@ -90,17 +109,12 @@ fn open_and_truncate_partial_file(
     Ok(partial.with_size_limit(file.limits.max_file_size))
 }
 
-/// Whether a retry of the same URL may help: everything but a refusal of the URL and content that is not the file.
-fn is_retryable(failure: &DownloadError) -> bool {
+/// Whether a response to a range request suggests to request the whole file instead.
+fn is_odd_for_range(failure: &DownloadError) -> bool {
     match failure.kind {
-        DownloadErrorKind::NeverSent(_)
-        | DownloadErrorKind::ResponseLost(_)
-        | DownloadErrorKind::Interrupted { .. } => true,
-        // 202: the file is still being made.
-        DownloadErrorKind::ErrorStatus { status, .. } => matches!(status, 202 | 408 | 425 | 429 | 500..),
-        DownloadErrorKind::RangeNotSatisfiable { .. }
-        | DownloadErrorKind::RedirectNotFollowed { .. }
-        | DownloadErrorKind::InvalidResponse(_) => false,
+        DownloadErrorKind::InvalidResponse(_) | DownloadErrorKind::RangeNotSatisfiable { .. } => true,
+        DownloadErrorKind::ErrorStatus { status, .. } => !matches!(status, 202 | 408 | 425 | 429 | 500..),
+        _ => false,
     }
 }
 
@@ -132,17 +146,12 @@ fn is_caused_by_response(failure: &DownloadError) -> bool {
 enum AttemptError {
     Disk(StoreError),
     Download(DownloadError),
-    /// The rest belongs to another version of the file than the bytes on disk.
-    Changed,
-    /// More bytes were sent than announced.
-    TooManyBytes {
-        total: u64,
+    /// The response is not the file, or not the rest of the bytes on disk. A sentence that names the server.
+    Unusable {
+        why: String,
+        /// Whether the whole file is requested next, although bytes are on disk.
+        skips_range: bool,
     },
-    /// So few bytes a second that the visit's patience is over.
-    TooSlow,
-    /// An HTML page in place of the file: from a gate in between (a captive portal answers every request so), or from
-    /// a server that shows an error with status 200.
-    HtmlPage,
 }
 
 impl From<StoreError> for AttemptError {
@@ -160,6 +169,16 @@ struct FileDownload<'a> {
     known: FileProgress,
     /// The largest number of bytes that the partial file ever had. Restarting from byte 0 is no progress until then.
     furthest: u64,
+    /// Whether the next request is for the whole file, although bytes are on disk.
+    skips_range: bool,
+    /// Where the URL redirected to. A one-time URL may be spent by that, so a download continues there.
+    redirected_to: Option<DownloadUrl>,
+    /// Whether the last response stated the size of the file.
+    is_total_stated: bool,
+    /// The digest of all bytes of a response that could not be decoded.
+    undecodable: Option<Sha256>,
+    /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
+    lacks_journalled_bytes: bool,
 }
 
 /// A failed request after which the file may still be downloaded.
@@ -192,63 +211,76 @@ impl From<&DownloadError> for RetryableFailure {
     }
 }
 
+impl From<&AttemptError> for RetryableFailure {
+    fn from(failure: &AttemptError) -> Self {
+        match failure {
+            AttemptError::Download(failure) => Self::from(failure),
+            AttemptError::Disk(error) => Self::failure_after_response(error.to_string()),
+            AttemptError::Unusable { why, .. } => Self::failure_after_response(why.clone()),
+        }
+    }
+}
+
 impl FileDownload<'_> {
     /// Sends requests until the file is complete, certainly lost, or to be continued by a later run. `permit` is for
     /// the first request.
     async fn download_with_retries(
         &mut self,
-        mut partial: PartialFile,
+        partial: PartialFile,
         mut permit: Option<SemaphorePermit<'_>>,
-    ) -> Result<PartialFile, FileFailure> {
+    ) -> Result<CompleteFile, FileFailure> {
         let coordinator = self.file.coordinator;
+        let mut partial = Some(partial);
         let mut fruitless = 0;
         loop {
-            let (offset, furthest) = (partial.resume_offset(), self.furthest);
-            if offset > 0 && self.known.total == Some(offset) {
-                // Complete before a crash: the URL is no longer needed.
-                return Ok(partial);
-            }
-            let began = Instant::now();
-            let result = self.request_and_receive(&mut partial).await;
+            let furthest = self.furthest;
+            let open = match partial.take() {
+                Some(open) => open,
+                None => open_and_truncate_partial_file(self.folder, self.file, u64::MAX)?,
+            };
+            let has_bytes = open.resume_offset() > 0;
+            let skipped_range = std::mem::take(&mut self.skips_range) && has_bytes;
+            let elsewhere = self.redirected_to.take().filter(|_| has_bytes && !skipped_range);
+            let result = self.request_and_finish(&mut partial, open, skipped_range, elsewhere.as_ref()).await;
             drop(permit.take());
             let failure = match result {
-                Ok(()) => return Ok(partial),
-                Err(AttemptError::Disk(error)) => return Err(error.into()),
-                Err(AttemptError::Download(DownloadError {
-                    kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
-                    ..
-                })) if total == offset => {
-                    return Ok(partial);
+                Ok(whole) => return Ok(whole),
+                Err(AttemptError::Disk(error)) if !matches!(error, StoreError::TooLarge { .. }) => {
+                    return Err(error.into());
                 }
-                Err(AttemptError::Download(failure)) if !is_retryable(&failure) => {
-                    return Err(FileFailure::lost_file(failure.to_string()));
-                }
-                Err(AttemptError::TooManyBytes { total }) => {
-                    let server = self.file.url.url_origin();
-                    return Err(FileFailure::lost_file(format!("{server} announced {total} bytes and sent more")));
-                }
-                Err(AttemptError::TooSlow) => RetryableFailure::failure_after_response(format!(
-                    "{} is too slow: {} bytes were received in {} ms",
-                    self.file.url.url_origin(),
-                    partial.resume_offset().saturating_sub(offset),
-                    began.elapsed().as_millis()
-                )),
-                Err(AttemptError::HtmlPage) => RetryableFailure::failure_after_response(format!(
-                    "{} was answered with an HTML page instead of the file: this network may ask for a login, or the \
-                     file server shows an error",
-                    self.file.url.url_origin()
-                )),
-                Err(AttemptError::Changed) => RetryableFailure::failure_after_response(format!(
-                    "the file changed on {} during the download",
-                    self.file.url.url_origin()
-                )),
-                Err(AttemptError::Download(failure)) => RetryableFailure::from(&failure),
+                Err(failure) => failure,
             };
+            match &failure {
+                AttemptError::Disk(_) => {}
+                // The received bytes may still be continued by range, or by the URL itself.
+                AttemptError::Download(refused)
+                    if refused.is_refusal_of_url() && !skipped_range && elsewhere.is_none() =>
+                {
+                    if self.lacks_journalled_bytes {
+                        let folder = self.folder.partial_folder_path().display();
+                        let why = format!("bytes that were received are missing in {folder}; restore them. {refused}");
+                        return Err(FileFailure { why, kind: FileFailureKind::Storage });
+                    }
+                    return Err(FileFailure::lost_file(refused.to_string()));
+                }
+                AttemptError::Download(failure) => {
+                    self.skips_range = has_bytes && !skipped_range && elsewhere.is_none() && is_odd_for_range(failure);
+                }
+                AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
+            }
+            let is_too_large = matches!(failure, AttemptError::Disk(_));
+            let failure = RetryableFailure::from(&failure);
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
             let why = failure.why;
-            let patience_left = match coordinator
-                .record_failure_and_decide_retry(self.file.index, &format!("{}: {why}", self.file.name))
-            {
+            let (index, has_response) = (self.file.index, failure.has_response);
+            let decision = if is_too_large {
+                // Its size and the limit stay the same in this run.
+                coordinator.decide_after_last_attempt(index, has_response)
+            } else {
+                let what = format!("{}: {why}", self.file.name);
+                coordinator.record_failure_and_decide_retry(index, &what, has_response)
+            };
+            let patience_left = match decision {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
                 RetryDecision::GiveUp { why: reason } => {
@@ -257,33 +289,94 @@ impl FileDownload<'_> {
             };
             let doubled = self.file.pause * (1 << (fruitless - 1).min(16));
             let pause = failure.requested_pause.unwrap_or(doubled.min(patience_left)).min(failure.longest_pause);
-            tracing::info!(file = self.file.name, at = partial.resume_offset(), %why, "retrying the download");
+            tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
-            // Any number of files may wait, and the system opens only so many at a time.
-            let waiting = (partial.resume_offset() > 0).then_some(partial);
             coordinator.wait_before_retry(pause, !failure.has_response).await;
             permit = coordinator.acquire_request_permit().await;
-            partial = match waiting {
-                Some(partial) => partial,
-                None => open_and_truncate_partial_file(self.folder, self.file, 0)?,
+        }
+    }
+
+    /// Sends one request, unless all bytes are on disk, and completes the file. After a failure, the partial file stays
+    /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a time.
+    async fn request_and_finish(
+        &mut self,
+        kept: &mut Option<PartialFile>,
+        mut partial: PartialFile,
+        skips_range: bool,
+        elsewhere: Option<&DownloadUrl>,
+    ) -> Result<CompleteFile, AttemptError> {
+        let offset = partial.resume_offset();
+        // All of it may have arrived before a crash: then the URL is no longer needed.
+        if offset == 0 || self.known.total != Some(offset) {
+            match self.request_and_receive(&mut partial, skips_range, elsewhere).await {
+                Ok(()) => {}
+                Err(AttemptError::Download(DownloadError {
+                    kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
+                    ..
+                })) if total == offset => self.is_total_stated = true,
+                // The bytes cannot be decoded, and no others will come.
+                Err(AttemptError::Download(refused)) if refused.is_refusal_of_url() && self.undecodable.is_some() => {}
+                Err(failure) => {
+                    *kept = (partial.resume_offset() > 0).then_some(partial);
+                    return Err(failure);
+                }
+            }
+        }
+        let mut keeps_undecodable = false;
+        loop {
+            let finished =
+                finish_received_file(self.context, self.file, &mut self.known, partial, keeps_undecodable).await;
+            let (why, defect) = match finished {
+                Ok(whole) => return Ok(whole),
+                Err(FinishError::Disk(error)) => return Err(error.into()),
+                Err(FinishError::Content { why, defect }) => (why, defect),
             };
+            partial = open_and_truncate_partial_file(self.folder, self.file, u64::MAX)?;
+            let skips_range = match defect {
+                // A server that stated the size of a truncated file has no more of it.
+                ContentDefect::Truncated => self.is_total_stated,
+                ContentDefect::OtherContent => {
+                    self.known = FileProgress::default();
+                    self.discard_received_bytes(&mut partial).await?;
+                    false
+                }
+                // The server sent the same bytes again, or refuses to: this is what it has.
+                ContentDefect::Undecodable(digest) if self.undecodable == Some(digest) => {
+                    keeps_undecodable = true;
+                    continue;
+                }
+                ContentDefect::Undecodable(digest) => {
+                    self.undecodable = Some(digest);
+                    true
+                }
+            };
+            self.known.total = None;
+            *kept = (partial.resume_offset() > 0).then_some(partial);
+            return Err(AttemptError::Unusable { why, skips_range });
         }
     }
 
     /// Requests the file, from the current offset if some bytes are on disk, and receives the response.
-    async fn request_and_receive(&mut self, partial: &mut PartialFile) -> Result<(), AttemptError> {
+    async fn request_and_receive(
+        &mut self,
+        partial: &mut PartialFile,
+        skips_range: bool,
+        elsewhere: Option<&DownloadUrl>,
+    ) -> Result<(), AttemptError> {
         let offset = partial.resume_offset();
-        let resume = (offset > 0).then(|| ResumePoint {
+        let resume = (offset > 0 && !skips_range).then(|| ResumePoint {
             offset,
             validator: self.known.validator.clone(),
             total: self.known.total,
         });
-        let opened = self.context.api.open_download(self.file.url, resume.as_ref()).await;
+        let url = elsewhere.unwrap_or(self.file.url);
+        let opened = self.context.api.open_download(url, resume.as_ref()).await;
         if opened.as_ref().map_or_else(is_caused_by_response, |_| true) {
             self.file.coordinator.record_response_and_wake_retries();
         }
         let download = opened.map_err(AttemptError::Download)?;
         crash_point::reach_crash_point(CrashPoint::HeadReceived);
+        self.redirected_to = download.redirected_to.clone().or_else(|| elsewhere.cloned());
         self.receive_response(download, partial).await
     }
 
@@ -293,25 +386,22 @@ impl FileDownload<'_> {
         mut download: OpenedDownload,
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
-        // A range may be sent without its content encoding (RFC 9110, 15.3.7).
-        let is_encoded_otherwise =
-            download.content_encoding.is_some() && download.content_encoding != self.known.content_encoding;
-        let is_other =
-            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
-        if download.offset > 0 && is_other {
-            self.known = FileProgress::default();
-            self.discard_received_bytes(partial).await?;
-            return Err(AttemptError::Changed);
-        }
-        if download.offset == 0 && self.is_unexpected_html_response(&mut download).await {
-            // Before anything that was received earlier is discarded.
-            return Err(AttemptError::HtmlPage);
+        let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
+        self.refuse_unusable_response(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        if self.lacks_journalled_bytes {
+            // The journal must not describe earlier bytes when new ones are written.
+            self.flush_and_journal(partial).await?;
+            self.lacks_journalled_bytes = false;
         }
         let _receiving = self.file.coordinator.start_receiving(self.file.index);
         let before = self.known.clone();
         self.known.total = download.total;
+        self.is_total_stated = download.total.is_some();
         if download.offset == 0 {
             self.known.content_encoding.clone_from(&download.content_encoding);
+            self.known.notes.clear();
+        } else if !is_same_version {
+            self.add_note(FileNote::joined_unverified());
         }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
@@ -325,7 +415,8 @@ impl FileDownload<'_> {
         if let Some(total) = download.total {
             let max = self.file.limits.max_file_size;
             if total > max {
-                // Refused by its announced size, without downloading up to the limit first.
+                // Without downloading up to the limit first.
+                self.save_first_bytes_for_resume(&mut download, partial).await;
                 return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.resume_offset());
@@ -334,6 +425,8 @@ impl FileDownload<'_> {
                 return Err(full.into());
             }
         }
+        let (began, received_before) = (Instant::now(), partial.resume_offset());
+        let mut transfer_patience = self.file.coordinator.start_transfer_patience();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
         loop {
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
@@ -356,7 +449,8 @@ impl FileDownload<'_> {
             };
             let grown = partial.resume_offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
-                return Err(AttemptError::TooManyBytes { total });
+                self.flush_and_journal(partial).await?;
+                return Err(self.unusable(&format!("the server announced {total} bytes and sent more"), true));
             }
             if let Err(error) = partial.append_bytes(&chunk) {
                 // The offset at which a later run continues, once there is space.
@@ -365,9 +459,11 @@ impl FileDownload<'_> {
             }
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
-            if !self.file.coordinator.restore_patience_and_check_left(new) {
+            self.file.coordinator.restore_patience(new);
+            if !transfer_patience.restore_and_check_left(chunk.len() as u64) {
                 self.flush_and_journal(partial).await?;
-                return Err(AttemptError::TooSlow);
+                let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
+                return Err(self.unusable(&format!("too slow: {bytes} bytes were received in {ms} ms"), false));
             }
             if partial.resume_offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
                 self.flush_and_journal(partial).await?;
@@ -375,30 +471,115 @@ impl FileDownload<'_> {
             }
             self.emit_throttled_progress(partial.resume_offset(), false);
         }
+        if download.ends_with_connection
+            && self.known.total.is_none()
+            && self.known.content_encoding.is_none()
+            && !partial.detected_format().has_end_mark()
+        {
+            self.add_note(FileNote::length_unknown());
+        }
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
         Ok(self.flush_and_journal(partial).await?)
     }
 
-    /// Whether the body begins as an HTML page although the export type names none. The stream is as before.
-    async fn is_unexpected_html_response(&self, download: &mut OpenedDownload) -> bool {
-        if self.file.export_type.as_str().to_ascii_lowercase().contains("html") {
-            return false;
+    /// Refuses a response that is the rest of another version of the file, or that begins as an error page. `keeps_bytes`
+    /// says that earlier bytes would be discarded for the whole file.
+    async fn refuse_unusable_response(
+        &self,
+        download: &mut OpenedDownload,
+        keeps_bytes: bool,
+        is_same_version: bool,
+    ) -> Result<(), AttemptError> {
+        // A range of the same version may be sent without its content encoding (RFC 9110, 15.3.7).
+        let is_encoded_otherwise = download.content_encoding != self.known.content_encoding
+            && !(is_same_version && download.content_encoding.is_none());
+        let is_other =
+            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
+        if download.offset > 0 && is_other {
+            return Err(self.unusable("the file changed during the download", true));
         }
-        let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed());
-        let Some(first) = stream.next().await else { return false };
-        let is_page = first.as_ref().is_ok_and(|first| FileFormat::detect_file_format(first) == FileFormat::Html);
-        download.stream = futures_util::stream::iter([first]).chain(stream).boxed();
-        is_page
+        if download.offset == 0
+            && let Some(page) = self.detect_error_page_at_start(download, keeps_bytes).await?
+        {
+            // Before anything that was received earlier is discarded.
+            let what = format!(
+                "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an \
+                 error",
+                self.file.export_type
+            );
+            return Err(self.unusable(&what, false));
+        }
+        Ok(())
+    }
+
+    /// Reads the body until its start shows whether it can be the file; returns what it is otherwise. The stream is as
+    /// before.
+    ///
+    /// # Errors
+    /// The body ended before its start was decided, and `keeps_bytes` says that earlier bytes would be discarded for it.
+    async fn detect_error_page_at_start(
+        &self,
+        download: &mut OpenedDownload,
+        keeps_bytes: bool,
+    ) -> Result<Option<&'static str>, AttemptError> {
+        let deadline = Instant::now() + self.file.coordinator.transfer_patience();
+        // Its end may be read here and later again.
+        let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed()).fuse();
+        let (mut chunks, mut received, mut is_whole) = (Vec::new(), Vec::new(), false);
+        let page = loop {
+            let start = decoded_start(&received, download.content_encoding.as_deref());
+            let is_short = start.len() <= HEAD_BYTES;
+            let head = &start[..start.len().min(HEAD_BYTES)];
+            let page = detect_error_page(self.file.export_type, head, is_whole && is_short);
+            let is_undecided = matches!(
+                FileFormat::detect_file_format(head),
+                FileFormat::Html | FileFormat::Xml | FileFormat::Json | FileFormat::Unknown | FileFormat::Empty
+            );
+            if page.is_some() || is_whole || !is_undecided || received.len() >= HEAD_BYTES {
+                break page;
+            }
+            match tokio::time::timeout_at(deadline, stream.next()).await {
+                Ok(Some(Ok(chunk))) => {
+                    received.extend_from_slice(&chunk);
+                    chunks.push(Ok(chunk));
+                }
+                Ok(Some(Err(failure))) if keeps_bytes => return Err(AttemptError::Download(failure)),
+                Ok(Some(Err(failure))) => {
+                    chunks.push(Err(failure));
+                    break None;
+                }
+                Ok(None) => is_whole = true,
+                Err(_elapsed) if keeps_bytes => {
+                    return Err(self.unusable(&format!("too slow: {} bytes were received", received.len()), false));
+                }
+                Err(_elapsed) => break None,
+            }
+        };
+        download.stream = futures_util::stream::iter(chunks).chain(stream).boxed();
+        Ok(page)
+    }
+
+    /// The error for a response that is not the file, or not the rest of it.
+    fn unusable(&self, what: &str, skips_range: bool) -> AttemptError {
+        AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
+    }
+
+    /// Adds a note about the bytes on disk once.
+    fn add_note(&mut self, note: FileNote) {
+        if !self.known.notes.contains(&note) {
+            self.known.notes.push(note);
+        }
     }
 
     /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
     /// range, and never be started again.
     async fn save_first_bytes_for_resume(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+        let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
         {
-            let few = &chunk[..chunk.len().min(FIRST_BYTES)];
+            let few = &chunk[..chunk.len().min(limit)];
             let written = match partial.append_bytes(few) {
                 Ok(()) => self.flush_and_journal(partial).await,
                 Err(error) => Err(error),

@@ -3,9 +3,11 @@
 //!
 //! # When a visit stops trying
 //! The visit has one budget of time for all its files, [`CoordinatorLimits::patience`] at first. It is consumed by the
-//! time that passes, and each [`MIN_RATE`] bytes that arrive of any file restore one second, up to the whole patience.
-//! So a network that is away, a server that fails, and one that sends almost nothing all end in the same way. A file
-//! stops only after a failed request, so that each file is requested at least once.
+//! time that passes, and each [`MIN_RATE`] new bytes that arrive of any file restore one second, up to the whole
+//! patience. A file stops only after a failed request, so that each file is requested at least once.
+//!
+//! A response that arrives has a budget of its own, [`TransferPatience`], which every byte restores. So a transfer is
+//! aborted only if it is too slow itself, whatever was consumed before its first byte.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +23,10 @@ const MIN_RATE: u64 = 1024;
 pub(crate) struct CoordinatorLimits {
     /// Requests in flight at the same time, at least 1.
     pub(crate) parallel: usize,
-    /// Time without enough received bytes after which the visit stops trying.
+    /// Time without enough new bytes after which the visit stops trying.
     pub(crate) patience: Duration,
+    /// Time without enough bytes after which a response is aborted as too slow.
+    pub(crate) transfer_patience: Duration,
     /// Time from now after which a file that cannot be downloaded is lost; `downloads.keep_trying` minus the time since
     /// the delivery.
     pub(crate) keep_trying: Duration,
@@ -65,6 +69,26 @@ struct DownloadsState {
     receiving: usize,
     /// The last failure of each file whose last request failed, by index.
     failures: BTreeMap<usize, String>,
+}
+
+/// Budget of time of one response: consumed from its first byte on, and restored by each of its bytes.
+pub(crate) struct TransferPatience {
+    whole: Duration,
+    ends: Instant,
+}
+
+impl TransferPatience {
+    /// Restores patience for received bytes. Returns whether patience is left.
+    pub(crate) fn restore_and_check_left(&mut self, bytes: u64) -> bool {
+        let now = Instant::now();
+        self.ends = restored_end_of_patience(self.ends, self.whole, bytes, now);
+        now < self.ends
+    }
+}
+
+/// When patience ends after bytes were received.
+fn restored_end_of_patience(ends: Instant, whole: Duration, bytes: u64, now: Instant) -> Instant {
+    (ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE)).min(now + whole)
 }
 
 /// Counts a response as being received until it is dropped.
@@ -112,33 +136,48 @@ impl DownloadCoordinator {
         ReceivingGuard(self)
     }
 
-    /// Restores patience for received bytes that no earlier response had. Returns whether patience is left.
-    pub(crate) fn restore_patience_and_check_left(&self, bytes: u64) -> bool {
-        let now = Instant::now();
+    /// Time without enough bytes after which a response is aborted as too slow.
+    pub(crate) fn transfer_patience(&self) -> Duration {
+        self.limits.transfer_patience
+    }
+
+    /// The patience with a response whose first byte arrives now.
+    pub(crate) fn start_transfer_patience(&self) -> TransferPatience {
+        let whole = self.transfer_patience();
+        TransferPatience { whole, ends: Instant::now() + whole }
+    }
+
+    /// Restores patience for received bytes that no earlier response had.
+    pub(crate) fn restore_patience(&self, bytes: u64) {
         let mut state = self.lock_state();
-        let restored = state.patience_ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE);
-        state.patience_ends = restored.min(now + self.limits.patience);
-        now < state.patience_ends
+        state.patience_ends =
+            restored_end_of_patience(state.patience_ends, self.limits.patience, bytes, Instant::now());
     }
 
     /// Records the failure of a file, and decides whether its download is retried now, by a later run, or never.
-    pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str) -> RetryDecision {
-        let now = Instant::now();
+    /// `has_response` says whether a server's response is the failure: a request without one uses nothing up, so that
+    /// it never makes a file lost.
+    pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str, has_response: bool) -> RetryDecision {
         let mut state = self.lock_state();
-        let patience_left = state.patience_ends.saturating_duration_since(now);
-        if self.limits.can_continue_later && self.keep_trying_ends.is_some_and(|end| end <= now) {
-            state.failures.remove(&index);
-            return RetryDecision::GiveUp { why: "the time of `downloads.keep_trying` since the delivery is over" };
+        let patience_left = state.patience_ends.saturating_duration_since(Instant::now());
+        if patience_left.is_zero() {
+            drop(state);
+            return self.decide_after_last_attempt(index, has_response);
         }
-        if !patience_left.is_zero() {
-            state.failures.insert(index, why.to_owned());
-            return RetryDecision::Retry { patience_left };
-        }
-        state.failures.remove(&index);
-        if self.limits.can_continue_later {
-            RetryDecision::Postpone
-        } else {
+        state.failures.insert(index, why.to_owned());
+        RetryDecision::Retry { patience_left }
+    }
+
+    /// Decides whether a file that is not requested again in this run is downloaded by a later run, or never. See
+    /// [`Self::record_failure_and_decide_retry`].
+    pub(crate) fn decide_after_last_attempt(&self, index: usize, has_response: bool) -> RetryDecision {
+        self.lock_state().failures.remove(&index);
+        if !self.limits.can_continue_later {
             RetryDecision::GiveUp { why: "its server ends with this program" }
+        } else if has_response && self.keep_trying_ends.is_some_and(|end| end <= Instant::now()) {
+            RetryDecision::GiveUp { why: "the time of `downloads.keep_trying` since the delivery is over" }
+        } else {
+            RetryDecision::Postpone
         }
     }
 
@@ -173,7 +212,13 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(100);
 
     fn coordinator(keep_trying: Duration, can_continue_later: bool) -> DownloadCoordinator {
-        DownloadCoordinator::new(CoordinatorLimits { parallel: 2, patience: PATIENCE, keep_trying, can_continue_later })
+        DownloadCoordinator::new(CoordinatorLimits {
+            parallel: 2,
+            patience: PATIENCE,
+            transfer_patience: PATIENCE,
+            keep_trying,
+            can_continue_later,
+        })
     }
 
     #[tokio::test(start_paused = true)]
@@ -181,44 +226,64 @@ mod tests {
         let downloads = coordinator(Duration::from_hours(24), true);
         tokio::time::advance(Duration::from_secs(90)).await;
         let left = |seconds| RetryDecision::Retry { patience_left: Duration::from_secs(seconds) };
-        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(10));
-        assert!(downloads.restore_patience_and_check_left(20 * MIN_RATE));
-        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(30));
-        assert!(downloads.restore_patience_and_check_left(u64::MAX));
-        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), left(100));
+        let fail = || downloads.record_failure_and_decide_retry(0, "refused", true);
+        assert_eq!(fail(), left(10));
+        downloads.restore_patience(20 * MIN_RATE);
+        assert_eq!(fail(), left(30));
+        downloads.restore_patience(u64::MAX);
+        assert_eq!(fail(), left(100));
         // Less than the minimum rate is as good as nothing.
+        for _ in 0..200 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            downloads.restore_patience(MIN_RATE / 2);
+        }
+        assert_eq!(fail(), RetryDecision::Postpone);
+    }
+
+    /// Cases L4: bytes received again, and the wait for the first byte.
+    #[tokio::test(start_paused = true)]
+    async fn a_transfer_is_too_slow_only_by_its_own_bytes() {
+        let downloads = coordinator(Duration::from_hours(24), true);
+        tokio::time::advance(2 * PATIENCE).await;
+        let mut patience = downloads.start_transfer_patience();
+        for _ in 0..300 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert!(patience.restore_and_check_left(MIN_RATE));
+        }
         for _ in 0..199 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(downloads.restore_patience_and_check_left(MIN_RATE / 2));
+            assert!(patience.restore_and_check_left(MIN_RATE / 2));
         }
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!downloads.restore_patience_and_check_left(MIN_RATE / 2));
-        assert_eq!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Postpone);
+        assert!(!patience.restore_and_check_left(MIN_RATE / 2));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_file_is_given_up_when_the_time_to_keep_trying_is_over() {
+    async fn a_file_is_given_up_when_the_time_to_keep_trying_and_the_patience_are_over() {
         let downloads = coordinator(Duration::from_secs(10), true);
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Retry { .. }));
         tokio::time::advance(Duration::from_secs(10)).await;
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+        let fail = |has_response| downloads.record_failure_and_decide_retry(0, "refused", has_response);
+        assert!(matches!(fail(true), RetryDecision::Retry { .. }), "patience is left");
+        tokio::time::advance(PATIENCE).await;
+        assert_eq!(fail(false), RetryDecision::Postpone, "no server was asked");
+        assert!(matches!(fail(true), RetryDecision::GiveUp { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
         let downloads = coordinator(Duration::from_hours(24), false);
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::Retry { .. }));
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::Retry { .. }));
         assert_eq!(downloads.reason_all_downloads_wait(), None);
         tokio::time::advance(PATIENCE).await;
-        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused"), RetryDecision::GiveUp { .. }));
+        assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::GiveUp { .. }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_reported_only_while_nothing_is_received() {
         let downloads = coordinator(Duration::from_hours(24), true);
         assert_eq!(downloads.reason_all_downloads_wait(), None);
-        _ = downloads.record_failure_and_decide_retry(0, "a: refused");
-        _ = downloads.record_failure_and_decide_retry(1, "b: refused");
+        _ = downloads.record_failure_and_decide_retry(0, "a: refused", true);
+        _ = downloads.record_failure_and_decide_retry(1, "b: refused", true);
         assert_eq!(downloads.reason_all_downloads_wait().as_deref(), Some("a: refused; b: refused"));
         let receiving = downloads.start_receiving(0);
         assert_eq!(downloads.reason_all_downloads_wait(), None);

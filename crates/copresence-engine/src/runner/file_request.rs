@@ -16,9 +16,9 @@ pub(crate) struct FileFailure {
 /// What a failure means for the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileFailureKind {
-    /// The file is lost for certain: a further request is useless.
+    /// The file is lost for certain: the server refuses its URL, or `downloads.keep_trying` is over.
     Lost,
-    /// The network or the file server failed: a later run may get the file.
+    /// Anything else: a later run may get the file.
     Interrupted,
     /// The disk is too full.
     DiskFull,
@@ -36,7 +36,8 @@ impl FileFailure {
 impl From<StoreError> for FileFailure {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::TooLarge { .. } => FileFailureKind::Lost,
+            // A later run may have a larger limit.
+            StoreError::TooLarge { .. } => FileFailureKind::Interrupted,
             error if error.is_disk_full() => FileFailureKind::DiskFull,
             _ => FileFailureKind::Storage,
         };

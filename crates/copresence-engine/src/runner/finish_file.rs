@@ -1,53 +1,118 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
-use super::file_request::{DownloadRequest, FileFailure};
+use super::file_request::DownloadRequest;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, PartialFile, check_and_annotate_content,
+    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, HEAD_BYTES, PartialFile, Sha256, StoreError,
+    check_and_annotate_content,
 };
+use std::io::{Cursor, Read as _};
 
-/// Gives a received file its name. Content that is unusual is kept with a note.
+/// Why received bytes did not become a complete file. They stay in the partial file.
+pub(super) enum FinishError {
+    /// The disk failed, or the decoded content is too large.
+    Disk(StoreError),
+    /// The content is not the whole file.
+    Content {
+        /// A sentence.
+        why: String,
+        /// What it means for the received bytes.
+        defect: ContentDefect,
+    },
+}
+
+/// What is wrong with the content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ContentDefect {
+    /// It ends too early: the rest may be requested by range.
+    Truncated,
+    /// It is another content, such as an error page.
+    OtherContent,
+    /// It begins with its content encoding and cannot be decoded to its end. Contains the digest of the encoded bytes.
+    Undecodable(Sha256),
+}
+
+impl From<StoreError> for FinishError {
+    fn from(error: StoreError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Gives a received file its name. Content that is unusual is kept with a note; content that cannot be decoded only if
+/// `keeps_undecodable`.
 ///
 /// # Errors
-/// The disk failed, or the file is certainly lost: it is an error page, truncated, or too large when it is decoded.
+/// The disk failed, or the content is not the whole file: it is an error page, truncated, or too large when it is
+/// decoded.
 pub(super) async fn finish_received_file(
     context: &VisitContext,
     file: &DownloadRequest<'_>,
     progress: &mut FileProgress,
     mut partial: PartialFile,
-) -> Result<CompleteFile, FileFailure> {
+    keeps_undecodable: bool,
+) -> Result<CompleteFile, FinishError> {
+    let mut notes = progress.notes.clone();
+    // A crash may have come after these notes were journalled.
+    notes.retain(|note| !note.code.starts_with("content_encoding"));
     if let Some(stated) = &progress.content_encoding {
-        progress.notes = block_in_place(|| remove_or_note_content_encoding(stated, &mut partial))?;
+        notes.extend(block_in_place(|| remove_or_note_content_encoding(stated, &mut partial, keeps_undecodable))?);
+    }
+    let described = block_in_place(|| partial.describe_written_content())?;
+    let complete = add_notes_and_check(file, &notes, described)?;
+    if notes != progress.notes {
+        progress.notes = notes;
         // A crash may come between the rename of the file and its entry in the journal.
         if let Err(error) = context.journal.record_file_progress(&file.id, file.index, progress).await {
             tracing::error!(%error, file = file.name, "cannot journal the notes about the file");
         }
     }
     // Without an await: a visit that is dropped must not rename a file after it released its lock.
-    let complete = block_in_place(|| partial.finish_partial_file())?;
-    add_encoding_notes_and_check(file, &progress.notes, complete)
+    block_in_place(|| partial.finish_partial_file())?;
+    Ok(complete)
 }
 
-/// Checks the content of a complete file. `notes` are those about its content encoding.
+/// Checks the content of a complete file. `notes` are those about how it was received.
 ///
 /// # Errors
-/// The file is certainly lost: it is an error page or truncated.
-pub(super) fn add_encoding_notes_and_check(
+/// The content is not the whole file: it is an error page or truncated.
+pub(super) fn add_notes_and_check(
     file: &DownloadRequest<'_>,
     notes: &[FileNote],
     mut complete: CompleteFile,
-) -> Result<CompleteFile, FileFailure> {
+) -> Result<CompleteFile, FinishError> {
     complete.notes.splice(0..0, notes.iter().cloned());
-    let host = file.url.url_origin();
+    let defect =
+        if complete.integrity_defect.is_some() { ContentDefect::Truncated } else { ContentDefect::OtherContent };
     check_and_annotate_content(file.export_type, complete)
-        .map_err(|why| FileFailure::lost_file(format!("{host}: {why}")))
+        .map_err(|why| FinishError::Content { why: format!("{}: {why}", file.url.url_origin()), defect })
+}
+
+/// The start of the content without its encoding, of the bytes received so far: at most one byte more than
+/// [`HEAD_BYTES`].
+pub(super) fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
+    let mut start = Vec::new();
+    let limit = HEAD_BYTES as u64 + 1;
+    let words = content_encoding.map(split_content_encodings).unwrap_or_default();
+    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_known_content) {
+        // An error only ends what can be decoded.
+        Ok(content) => _ = content.take(limit).read_to_end(&mut start),
+        Err(_) => start.extend_from_slice(received),
+    }
+    start
+}
+
+/// Whether bytes are the start of content without encoding.
+fn is_known_content(head: &[u8]) -> bool {
+    !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty)
 }
 
 /// Removes the content encoding. Bytes that do not have the stated encoding stay as they were sent.
-fn remove_or_note_content_encoding(stated: &str, partial: &mut PartialFile) -> Result<Vec<FileNote>, FileFailure> {
-    let is_known_content =
-        |head: &[u8]| !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty);
+fn remove_or_note_content_encoding(
+    stated: &str,
+    partial: &mut PartialFile,
+    keeps_undecodable: bool,
+) -> Result<Vec<FileNote>, FinishError> {
     let words = split_content_encodings(stated);
     let mut content = match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_known_content) {
         Ok(content) => content,
@@ -67,10 +132,16 @@ fn remove_or_note_content_encoding(stated: &str, partial: &mut PartialFile) -> R
         }
         Err(DecodeContentError::Store(error)) => Err(error.into()),
         Err(DecodeContentError::Content(error, format)) => {
-            let is_encoded = content.is_proven || !matches!(format, FileFormat::Unknown | FileFormat::Empty);
-            if content.has_encoded_source_ended() && is_encoded {
-                let encoding = content.removed.join(", ");
-                return Err(FileFailure::lost_file(format!("its content ({encoding}) was cut short: {error}")));
+            let encoding = content.removed.join(", ");
+            let is_known = !matches!(format, FileFormat::Unknown | FileFormat::Empty);
+            if content.has_encoded_source_ended() && (content.is_proven || is_known) {
+                let why = format!("its content ({encoding}) was cut short: {error}");
+                return Err(FinishError::Content { why, defect: ContentDefect::Truncated });
+            }
+            if is_known && !keeps_undecodable {
+                let why = format!("its content ({encoding}) cannot be decoded: {error}");
+                let defect = ContentDefect::Undecodable(partial.describe_written_content()?.sha256);
+                return Err(FinishError::Content { why, defect });
             }
             Ok(vec![FileNote::content_encoding_ignored(stated, &format!("it cannot be decoded ({error})"))])
         }

@@ -8,7 +8,7 @@ use crate::events::SavedFile;
 use copresence_protocol::{Delivery, Export};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestFile, MissingFile,
-    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, Sha256, StoreError, VisitLimits, VisitPhase,
+    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitLimits, VisitPhase,
     VisitStart,
 };
 use std::path::PathBuf;
@@ -96,6 +96,16 @@ async fn try_save_delivery(
     delivery: Delivery,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
+    let has_received_bytes = |file: &FileRecord| match &file.state {
+        FileState::Planned => false,
+        FileState::Requested(progress) | FileState::Failed { progress, .. } => progress.bytes > 0,
+        FileState::Complete { .. } => true,
+    };
+    if job.known_files.iter().any(has_received_bytes) && !start.out_dir.exists() {
+        // Its disk may not be mounted: a request now could spend a URL whose bytes are there.
+        let source = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(StoreError::Io { doing: "find the received files in", path: start.out_dir.clone(), source });
+    }
     let mut folder =
         PartialAvatarFolder::create_or_reopen_folder(&start.out_dir, &start.id, folder_date(start.started_at))?;
     let names: Vec<String> = delivery
@@ -110,7 +120,8 @@ async fn try_save_delivery(
         // The URLs are in memory and will not be sent again, so the downloads start all the same.
         tracing::error!(%error, "cannot journal the files");
     }
-    let results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
+    let mut results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
+    copy_files_of_repeated_urls(context, job, &folder, &delivery.exports, &names, &mut results).await;
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
     for (stop, kind) in SavingStop::BY_KIND {
         let missing: Vec<String> = failures()
@@ -196,8 +207,43 @@ async fn download_all_files(
     futures_util::future::join_all(downloads).await
 }
 
+/// Copies files whose one-time URL was refused because another export has the same URL and its file.
+async fn copy_files_of_repeated_urls(
+    context: &VisitContext,
+    job: &SaveJob,
+    folder: &PartialAvatarFolder,
+    exports: &[Export],
+    names: &[String],
+    results: &mut [Result<CompleteFile, FileFailure>],
+) {
+    for (index, name) in names.iter().enumerate() {
+        if !matches!(&results[index], Err(failure) if failure.kind == FileFailureKind::Lost) {
+            continue;
+        }
+        let is_same = |other: &usize| exports[*other].download_url == exports[index].download_url;
+        let Some(same) = (0..results.len()).filter(is_same).find_map(|other| results[other].as_ref().ok().cloned())
+        else {
+            continue;
+        };
+        match block_in_place(|| folder.copy_complete_file(&same.name, name)) {
+            Ok(whole) => {
+                let whole = CompleteFile { notes: same.notes, ..whole };
+                let (id, journal) = (&job.start.id, &context.journal);
+                let journalled = journal
+                    .record_complete_file(id, index, whole.bytes, &whole.sha256, whole.format, &whole.notes)
+                    .await;
+                if let Err(error) = journalled {
+                    tracing::error!(%error, file = name, "cannot journal the copy of a file");
+                }
+                results[index] = Ok(whole);
+            }
+            Err(error) => tracing::error!(%error, file = name, "cannot copy the file of the same URL"),
+        }
+    }
+}
+
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
-/// verified.
+/// verified, and requested again if it is missing.
 async fn download_and_journal_file(
     context: &VisitContext,
     job: &SaveJob,
@@ -208,9 +254,20 @@ async fn download_and_journal_file(
 ) -> Result<CompleteFile, FileFailure> {
     let id = job.start.id;
     let earlier = job.known_files.iter().find(|record| record.index == index);
-    if let Some(FileState::Complete { sha256, notes, .. }) = earlier.map(|record| &record.state) {
-        return verify_file_against_journal(folder, name, sha256)
-            .map(|whole| CompleteFile { notes: notes.clone(), ..whole });
+    let known = match earlier.map(|record| &record.state) {
+        Some(FileState::Complete { sha256, notes, .. }) => Some((sha256, notes)),
+        _ => None,
+    };
+    if let Some((sha256, notes)) = known
+        && let Some(whole) = block_in_place(|| folder.rehash_complete_file(name))?
+    {
+        return if whole.sha256 == *sha256 {
+            Ok(CompleteFile { notes: notes.clone(), ..whole })
+        } else {
+            let why = "it was complete, and its content on the disk has changed since. Restore the file, or remove it \
+                       to have it downloaded again";
+            Err(FileFailure { why: why.to_owned(), kind: FileFailureKind::Storage })
+        };
     }
     let request = DownloadRequest {
         id,
@@ -224,8 +281,22 @@ async fn download_and_journal_file(
         pause: job.pause,
         earlier,
     };
-    let result = download_file(context, folder, &request).await;
+    let mut result = download_file(context, folder, &request).await;
     room.release_reservation(index);
+    if known.is_some() {
+        // Its journal entry stays: the file is complete, and may be on a disk that is not mounted.
+        if let Err(failure) = &mut result
+            && failure.kind == FileFailureKind::Lost
+        {
+            failure.kind = FileFailureKind::Storage;
+            failure.why = format!(
+                "it was complete, and is missing in {}; restore it there. It was requested again: {}",
+                folder.partial_folder_path().display(),
+                failure.why
+            );
+        }
+        return result;
+    }
     let journalled = match &result {
         Ok(whole) => {
             context
@@ -244,19 +315,6 @@ async fn download_and_journal_file(
         tracing::error!(%error, file = name, "cannot journal the end of the download");
     }
     result
-}
-
-/// Reads a file that an earlier run completed, and compares its digest.
-fn verify_file_against_journal(
-    folder: &PartialAvatarFolder,
-    name: &str,
-    sha256: &Sha256,
-) -> Result<CompleteFile, FileFailure> {
-    let whole = block_in_place(|| folder.rehash_complete_file(name))?;
-    whole.filter(|whole| whole.sha256 == *sha256).ok_or_else(|| FileFailure {
-        why: "it was complete, and its content on the disk has changed since".to_owned(),
-        kind: FileFailureKind::Lost,
-    })
 }
 
 /// Writes the manifest and moves the folder to its final place: among the avatars if it is complete, otherwise to

@@ -113,7 +113,9 @@ impl VisitRunner {
         max_download_patience: Duration,
     ) -> Self {
         let start = unfinished.visit.start;
-        let limits = start.limits.unwrap_or(context.limits);
+        let mut limits = start.limits.unwrap_or(context.limits);
+        // A file that was too large comes when the profile's limit is raised.
+        limits.max_file_size = limits.max_file_size.max(context.limits.max_file_size);
         Self {
             limits,
             start: Arc::new(start),
@@ -235,6 +237,7 @@ impl VisitRunner {
         let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
             parallel: self.limits.parallel_downloads,
             patience: self.download_patience,
+            transfer_patience: self.limits.patience,
             keep_trying: keep_trying_left_since_delivery(
                 self.limits.keep_trying,
                 delivered_at,
@@ -448,11 +451,14 @@ async fn journal_phase(journal: &Journal, id: VisitId, phase: VisitPhase, at: Ti
 
 /// An age of a delivery beyond this is more likely a wrong clock.
 const MAX_PLAUSIBLE_DELIVERY_AGE: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// Attempts of recovery after which a delivery of an implausible age is given up all the same. They take a day.
-const ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
+/// Attempts of recovery before which no delivery is too old: the clock alone, which may be wrong, cannot decide. They
+/// take more than an hour.
+const MIN_ATTEMPTS: u32 = 20;
+/// As [`MIN_ATTEMPTS`], for a delivery of an implausible age. They take a day.
+const MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
 
-/// Time from `now` until `keep_trying` since the delivery is over; all of it if the age is implausible (a wrong
-/// clock) and there were few attempts.
+/// Time from `now` until `keep_trying` since the delivery is over; all of it if there were so few attempts that a wrong
+/// clock is as likely.
 fn keep_trying_left_since_delivery(
     keep_trying: Duration,
     delivered_at: Option<Timestamp>,
@@ -460,10 +466,9 @@ fn keep_trying_left_since_delivery(
     attempts: u32,
 ) -> Duration {
     let age = delivered_at.map_or(SignedDuration::ZERO, |delivered_at| now.duration_since(delivered_at));
-    if age > MAX_PLAUSIBLE_DELIVERY_AGE && attempts < ATTEMPTS_BEYOND_PLAUSIBLE_AGE {
-        return keep_trying;
-    }
-    keep_trying.saturating_sub(Duration::try_from(age).unwrap_or_default())
+    let min_attempts = if age > MAX_PLAUSIBLE_DELIVERY_AGE { MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE } else { MIN_ATTEMPTS };
+    let left = keep_trying.saturating_sub(Duration::try_from(age).unwrap_or_default());
+    if left.is_zero() && attempts < min_attempts { keep_trying } else { left }
 }
 
 /// Seed of the jitter, from the random part of the visit's id.
@@ -485,10 +490,11 @@ mod tests {
             left.as_secs() / 3600
         };
         assert_eq!(left(hour, 0), 23);
-        assert_eq!(left(25 * hour, 0), 0);
+        assert_eq!(left(25 * hour, 0), 24, "the clock may be wrong");
+        assert_eq!(left(25 * hour, MIN_ATTEMPTS), 0);
         assert_eq!(left(-25 * hour, 0), 24, "the clock was set back");
-        assert_eq!(left(20_000 * hour, 0), 24, "the clock was wrong at the delivery");
-        assert_eq!(left(20_000 * hour, ATTEMPTS_BEYOND_PLAUSIBLE_AGE), 0);
+        assert_eq!(left(20_000 * hour, MIN_ATTEMPTS), 24, "the clock was wrong at the delivery");
+        assert_eq!(left(20_000 * hour, MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE), 0);
         assert_eq!(keep_trying_left_since_delivery(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
     }
 }

@@ -48,6 +48,7 @@ impl Request {
 
 /// An answer.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 pub(crate) struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
@@ -58,6 +59,8 @@ pub(crate) struct Response {
     stated: Option<u64>,
     /// The head states no length.
     chunked: bool,
+    /// The end of the connection is that of the body.
+    is_ended_by_connection: bool,
     /// Not one byte comes, the connection just ends.
     silent: bool,
     /// The body comes byte by byte, and slowly.
@@ -146,6 +149,10 @@ impl Response {
         Self { chunked: true, ..self }
     }
 
+    pub(crate) fn without_length(self) -> Self {
+        Self { is_ended_by_connection: true, ..self }
+    }
+
     pub(crate) fn with_content_length(self, length: u64) -> Self {
         Self { stated: Some(length), ..self }
     }
@@ -168,7 +175,9 @@ impl Response {
         if self.silent {
             return Ok(());
         }
-        let length = if self.chunked {
+        let length = if self.is_ended_by_connection {
+            "x-length: unknown".to_owned()
+        } else if self.chunked {
             "transfer-encoding: chunked".to_owned()
         } else {
             format!("content-length: {}", self.stated.unwrap_or(self.body.len() as u64))

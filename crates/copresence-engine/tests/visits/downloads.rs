@@ -4,6 +4,7 @@ use super::backend::{Request, Response, glb, png};
 use super::earlier_visits::recover_fixture_visits;
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
+use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits};
 use copresence_store::FileState;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -110,19 +111,44 @@ async fn a_416_at_the_end_completes_the_file() {
     assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
 }
 
+/// Cases L7: the answers to a range request that are not the rest of the file.
 #[tokio::test]
-async fn a_416_elsewhere_ends_the_file() {
-    let (fixture, ended) = visit("glb", |nth, _| match nth {
-        1 => Response::file(&glb(1000)).breaking_at(400),
-        _ => Response::status(416).with_header("content-range", "bytes */300"),
-    })
-    .await;
-    let (directory, why) = incomplete(&fixture, &ended);
-    assert!(why.contains("416"), "{why}");
-    assert_eq!(file_names(&directory), ["avatar.glb.part", "manifest.json"]);
-    assert_eq!(asked(&fixture).len(), 2);
+async fn an_odd_answer_to_a_range_request_is_followed_by_a_request_for_the_whole_file() {
+    let odd: [fn() -> Response; 8] = [
+        || Response::status(416).with_header("content-range", "bytes */300"),
+        || Response::status(416),
+        || Response::status(304),
+        || Response::file(&glb(1000)[400..]).with_status(206),
+        || Response::file(&glb(1000)[300..]).with_content_range(300, 1000),
+        || Response::file(&glb(1000)[400..]).with_content_range(400, 1005),
+        || Response::file(&[&glb(1000)[400..], b"more"].concat()).with_content_range(400, 1000).chunked(),
+        || Response::file(b"--x--").with_status(206).with_header("content-type", "multipart/byteranges; boundary=x"),
+    ];
+    for (case, answer) in odd.into_iter().enumerate() {
+        let (fixture, ended) = visit("glb", move |nth, _| match nth {
+            1 => Response::file(&glb(1000)).breaking_at(400),
+            2 => answer(),
+            _ => Response::file(&glb(1000)),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{case}");
+        assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0], "{case}");
+    }
 }
 
+/// The same at a URL that is spent and only continues by range.
+#[tokio::test]
+async fn a_refused_request_for_the_whole_file_does_not_lose_bytes_that_continue_by_range() {
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(1000)).breaking_at(400),
+        2 => Response::status(304),
+        _ if ask.range_start() == 0 => Response::status(403),
+        _ => Response::range_response(&glb(1000), ask.range_start()),
+    })
+    .await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 0, 400]);
+}
 #[tokio::test]
 async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     let (fixture, ended) = visit("glb", |nth, _| match nth {
@@ -136,50 +162,89 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
 }
 
+/// Cases L6 and L9: content that is not the whole file proves nothing about the next response.
 #[tokio::test]
-async fn content_that_contradicts_its_type_is_refused() {
+async fn content_that_is_not_the_whole_file_is_requested_again() {
     let short = |bytes: usize| glb(1000)[..bytes].to_vec();
-    let cases: [(&str, Vec<u8>, &str); 4] = [
-        ("glb", b"{\"code\":101,\"error\":\"gone\"}".to_vec(), "an error in JSON instead of glb"),
-        ("glb", short(600), "header"),
-        ("glb", Vec::new(), "empty"),
-        ("png", png(500)[..400].to_vec(), "IEND"),
+    let cases: [(&str, Vec<u8>, Vec<u8>); 4] = [
+        ("glb", b"{\"code\":101,\"error\":\"gone\"}".to_vec(), glb(1000)),
+        ("glb", short(600), glb(1000)),
+        ("glb", Vec::new(), glb(1000)),
+        ("png", png(500)[..400].to_vec(), png(500)),
     ];
-    for (export_type, body, expected) in cases {
-        let (fixture, ended) = visit(export_type, move |_, _| Response::file(&body)).await;
-        let (_, why) = incomplete(&fixture, &ended);
-        assert!(why.contains(expected), "{why}");
-        assert_eq!(asked(&fixture).len(), 1, "the same page would come again");
-        assert!(!fixture.event_names().contains(&"saved"));
-    }
-}
-
-#[tokio::test]
-async fn a_file_over_the_size_limit_is_refused() {
-    for endless in [false, true] {
-        let (fixture, ended) = visit("png", move |_, _| {
-            let reply = Response::file(&png(100_001));
-            if endless { reply.chunked() } else { reply }
+    for (export_type, body, whole) in cases {
+        let file = whole.clone();
+        let (fixture, ended) = visit(export_type, move |nth, _| match nth {
+            1 => Response::file(&body),
+            _ => Response::file(&file),
         })
         .await;
-        let (directory, why) = incomplete(&fixture, &ended);
-        assert!(why.contains("100000") || why.contains("limit"), "{why}");
-        let part = directory.join("avatar.png.part");
-        assert!(std::fs::metadata(part).map_or(0, |part| part.len()) <= 100_000);
+        assert_eq!(saved(&ended, &format!("avatar.{export_type}")), whole);
+        assert_eq!(asked(&fixture).len(), 2);
     }
+    let (fixture, ended) = impatient_visit(move |_, _| Response::file(&short(600))).await;
+    let why = interrupted(&fixture, &ended).await;
+    assert!(why.contains("header states 1000 bytes, but only 600"), "{why}");
 }
 
+/// Cases L6: a body whose end is that of the connection.
 #[tokio::test]
-async fn a_range_beyond_the_announced_size_is_refused() {
-    let (fixture, ended) = visit("png", |nth, ask| match nth {
-        1 => Response::file(&png(1000)).breaking_at(400),
-        _ => Response::file(&png(1300)[ask.range_start()..]).with_content_range(ask.range_start(), 1000).chunked(),
+async fn a_body_without_length_that_ends_early_is_continued() {
+    let (fixture, ended) = visit("glb", |nth, ask| match nth {
+        1 => Response::file(&glb(1000)[..400]).with_header(ETAG, "\"1\"").without_length(),
+        _ => Response::range_response(&glb(1000), ask.range_start()).with_header(ETAG, "\"1\""),
     })
     .await;
-    let (_, why) = incomplete(&fixture, &ended);
-    assert!(why.contains("1000"), "{why}");
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400]);
 }
 
+/// Cases L9: pages that arrive in pieces, encoded, or under another name.
+#[tokio::test]
+async fn received_bytes_are_kept_until_the_file_itself_is_sent() {
+    let pages: [fn() -> Response; 8] = [
+        || html_page().gzipped(),
+        || html_page().sent_slowly(),
+        || Response::file(b"<!-- portal -->\n<script>location='http://login/'</script>"),
+        || Response::file(b"{\"error\":\"busy\"}"),
+        || Response::file(b"<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"),
+        || Response::file(b"upstream connect error"),
+        || Response::file(b""),
+        || Response::file(b"\xff\xfe<\0h\0t\0m\0l\0>\0"),
+    ];
+    for (case, page) in pages.into_iter().enumerate() {
+        let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+            1 => Response::file(&glb(1000)).breaking_at(400),
+            2 => page(),
+            _ if ask.range_start() == 0 => Response::status(403),
+            _ => Response::range_response(&glb(1000), ask.range_start()),
+        })
+        .await;
+        assert_eq!(saved(&ended, "avatar.glb"), glb(1000), "{case}");
+        assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 400, 400], "{case}");
+    }
+}
+/// Case L11.
+#[tokio::test]
+async fn a_file_over_the_size_limit_is_kept_for_a_larger_limit() {
+    for endless in [false, true] {
+        let mut fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+            REDEEM_PATH => ask.ready_response(&[("png", "one")]),
+            "/files/one" if endless => Response::file(&png(100_001)).chunked(),
+            "/files/one" => Response::file(&png(100_001)),
+            _ => Response::default(),
+        })
+        .await;
+        let ended = fixture.run_visit_with_limits(|limits| limits.patience = SHORT_PATIENCE).await;
+        assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"), "{ended:?}");
+        let why = ended.outcome.detail_for_operator().expect("why");
+        assert!(why.contains("100000") && why.contains("downloads.max_file_size"), "{why}");
+        fixture.profile.limits.max_file_size = 200_000;
+        let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
+        let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
+        assert_eq!(all[0].outcome.exit_code(), 0, "{all:?}");
+    }
+}
 /// Checks that a visit ended for now, with everything kept, and returns its message.
 async fn interrupted(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> String {
     let Outcome::DownloadInterrupted(why) = &ended.outcome else { panic!("{ended:?}") };
@@ -279,7 +344,7 @@ async fn a_file_server_whose_name_cannot_be_resolved_never_makes_a_file_lost() {
 
 #[tokio::test]
 async fn a_refused_url_is_lost_at_once() {
-    for status in [400, 401, 403, 404, 409, 410, 416, 451] {
+    for status in [400, 401, 403, 404, 410, 451] {
         let (fixture, ended) = visit("glb", move |_, _| Response::status(status)).await;
         let (_, why) = incomplete(&fixture, &ended);
         assert!(why.contains(&status.to_string()) && why.contains("127.0.0.1:"), "{why}");
@@ -287,6 +352,93 @@ async fn a_refused_url_is_lost_at_once() {
     }
 }
 
+/// Cases L8 and L10: what something in between answers, and refusals that say "not yet".
+#[tokio::test]
+async fn an_answer_that_does_not_refuse_the_url_is_followed_by_another_request() {
+    let mut answers: Vec<Box<dyn Fn() -> Response + Send + Sync>> = Vec::new();
+    for status in [201, 203, 204, 205, 206, 300, 304, 302, 407, 409, 416, 420, 421, 423, 431, 499] {
+        answers.push(Box::new(move || Response::file(&glb(1000)).with_status(status)));
+    }
+    answers.push(Box::new(|| Response::status(302).with_header("location", "/portal")));
+    answers.push(Box::new(|| Response::status(302).with_header("location", "/files/one?again")));
+    for (status, code, message) in [
+        (403, "AccessDenied", "Request is not valid yet"),
+        (403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        (400, "RequestTimeout", "Your socket connection was not read from or written to."),
+        (409, "OperationAborted", "A conflicting operation is in progress. Try again."),
+    ] {
+        let body = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+        answers.push(Box::new(move || Response::file(body.as_bytes()).with_status(status)));
+    }
+    for answer in answers {
+        let case = format!("{:?}", answer());
+        let (fixture, ended) = visit("glb", move |nth, _| match nth {
+            1 => answer(),
+            _ => Response::file(&glb(1000)),
+        })
+        .await;
+        assert_eq!(ended.outcome, Outcome::Saved, "{case}");
+        assert!(asked(&fixture).len() <= 2, "{case}");
+    }
+}
+
+/// Case L13: a one-time link that redirects to the storage.
+#[tokio::test]
+async fn a_redirected_download_continues_at_its_target() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", 1) => Response::status(302).with_header("location", "/storage"),
+        ("/files/one", _) => Response::status(403),
+        ("/storage", 1) => Response::file(&glb(1000)).breaking_at(400),
+        ("/storage", _) => Response::range_response(&glb(1000), ask.range_start()),
+        _ => Response::default(),
+    })
+    .await;
+    assert_eq!(saved(&fixture.run_visit().await, "avatar.glb"), glb(1000));
+}
+
+/// Case L19.
+#[tokio::test]
+async fn the_same_one_time_url_twice_in_a_delivery_is_one_file_under_two_names() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one"), ("glb", "one")]),
+        ("/files/one", 1) => Response::file(&glb(1000)),
+        ("/files/one", _) => Response::status(403),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(saved(&ended, "avatar.glb"), glb(1000));
+    let directory = ended.directory.expect("a folder");
+    let files = manifest(&directory).files;
+    assert_eq!(files.len(), 2);
+    assert!(files.iter().all(|file| std::fs::read(directory.join(&file.path)).expect("saved") == glb(1000)));
+}
+
+/// Cases U1 and U8.
+#[tokio::test]
+async fn a_file_whose_completeness_could_not_be_checked_has_a_note() {
+    let fbx = b"Kaydara FBX Binary  \0\x1a\0 and more";
+    let notes = |ended: &copresence_engine::runner::VisitResult| {
+        assert_eq!(ended.outcome, Outcome::Saved);
+        let manifest = manifest(ended.directory.as_ref().expect("a folder"));
+        manifest.files[0].notes.iter().map(|note| note.code.clone()).collect::<Vec<_>>()
+    };
+    let (_fixture, ended) = visit("fbx", |_, _| Response::file(fbx).without_length()).await;
+    assert_eq!(notes(&ended), ["length_unknown"]);
+    let (_fixture, ended) = visit("fbx", |_, _| Response::file(fbx).chunked()).await;
+    assert!(notes(&ended).is_empty(), "chunks have an end");
+    let (_fixture, ended) = visit("glb", |_, _| Response::file(&glb(1000)).without_length()).await;
+    assert!(notes(&ended).is_empty(), "a GLB states its length");
+    for etag in ["\"1\"", ""] {
+        let (_fixture, ended) = visit("glb", move |nth, ask| match nth {
+            1 => Response::file(&glb(1000)).with_header(ETAG, etag).breaking_at(400),
+            _ => Response::range_response(&glb(1000), ask.range_start()),
+        })
+        .await;
+        assert_eq!(notes(&ended), ["joined_unverified"]);
+    }
+}
 #[tokio::test]
 async fn a_lost_file_does_not_end_the_visit_while_another_may_still_come() {
     let (gone, back) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
@@ -347,7 +499,10 @@ async fn the_time_to_keep_trying_makes_a_file_lost() {
         _ => Response::default(),
     })
     .await;
-    let ended = fixture.run_visit_with_limits(|limits| limits.keep_trying = SHORT_PATIENCE).await;
+    let change = |limits: &mut copresence_store::VisitLimits| {
+        (limits.keep_trying, limits.patience) = (SHORT_PATIENCE, SHORT_PATIENCE);
+    };
+    let ended = fixture.run_visit_with_limits(change).await;
     let (_, why) = incomplete(&fixture, &ended);
     assert!(why.contains("503") && why.contains("`downloads.keep_trying`"), "{why}");
     assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());

@@ -2,7 +2,7 @@
 //! error page or truncated.
 
 use super::backend::{Request, Response, glb};
-use super::fixture::{Fixture, REDEEM_PATH, manifest};
+use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::events::EventKind;
 use copresence_engine::history::FileState;
@@ -129,7 +129,7 @@ async fn content_encoding_aws_chunked_utf_8_base64_none_over_plain_bytes_is_igno
         assert!(bytes == glb(1000), "{coding}");
         assert_eq!(notes, ["content_encoding_ignored"], "{coding}");
     }
-    // It starts as gzip, and is none.
+    // It starts as gzip, and nothing of it can be decoded.
     let odd = [b"\x1f\x8b\x08\xff".as_slice(), &vec![0xff; 90_000]].concat();
     let body = odd.clone();
     let (fixture, ended) = visit("glb", move |_, _| Response::file(&body).with_header(CODING, "gzip")).await;
@@ -162,7 +162,7 @@ async fn ascii_fbx_without_a_comment_and_unknown_content_are_saved_with_a_note()
 }
 
 #[tokio::test]
-async fn an_encoded_error_page_a_truncated_encoding_and_a_bomb_are_refused() {
+async fn an_encoded_error_page_a_truncated_encoding_and_a_bomb_are_requested_again() {
     let page = gzip(b"<!doctype html><title>Sorry</title>");
     let cut = gzip(&glb(50_000));
     let cut = cut[..cut.len() / 2].to_vec();
@@ -170,12 +170,58 @@ async fn an_encoded_error_page_a_truncated_encoding_and_a_bomb_are_refused() {
     for (body, reason) in
         [(page, "an HTML page instead of glb"), (cut, "was cut short"), (bomb, "larger than the limit of 100000 bytes")]
     {
-        let (_fixture, ended) = visit("glb", move |_, _| Response::file(&body).with_header(CODING, "gzip")).await;
-        let why = missing_reason(&ended);
+        let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+            REDEEM_PATH => ask.ready_response(&[("glb", "one")]),
+            "/files/one" => Response::file(&body).with_header(CODING, "gzip"),
+            _ => Response::default(),
+        })
+        .await;
+        let patience = std::time::Duration::from_millis(300);
+        let ended = fixture.run_visit_with_limits(|limits| limits.patience = patience).await;
+        assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+        let why = ended.outcome.detail_for_operator().expect("why");
         assert!(why.contains(reason), "{why}");
-        let kept = std::fs::read_dir(ended.directory.expect("a folder")).expect("read");
-        assert!(kept.flatten().all(|entry| !entry.file_name().to_string_lossy().ends_with(".decoded")));
+        let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);
+        assert!(file_names(&folder).iter().all(|name| !name.ends_with(".decoded")));
     }
+}
+
+/// Case U2: a damaged encoding is requested again, and kept with a note only if the server has nothing else.
+#[tokio::test]
+async fn a_damaged_encoding_is_saved_only_if_the_server_has_nothing_else() {
+    let mut damaged = gzip(&glb(50_000));
+    let at = damaged.len() - 8;
+    damaged[at] ^= 1;
+    for second in ["whole", "same", "refused"] {
+        let body = damaged.clone();
+        let (fixture, ended) = visit("glb", move |nth, _| match (nth, second) {
+            (2.., "whole") => Response::file(&gzip(&glb(50_000))).with_header(CODING, "gzip"),
+            (2.., "refused") => Response::status(403),
+            _ => Response::file(&body).with_header(CODING, "gzip"),
+        })
+        .await;
+        let (bytes, notes) = saved(&fixture, &ended).await;
+        assert_eq!(fixture.backend.count_requests("/files/one"), 2, "{second}");
+        if second == "whole" {
+            assert!(bytes == glb(50_000) && notes == ["content_encoding_removed"]);
+        } else {
+            assert!(bytes == damaged && notes[0] == "content_encoding_ignored", "{second}: {notes:?}");
+        }
+    }
+}
+
+/// Case U2: the rest of a file without its encoding is not the rest of the encoded file.
+#[tokio::test]
+async fn an_encoded_beginning_is_not_joined_to_a_rest_without_encoding() {
+    let encoded = gzip(&glb(50_000));
+    let (fixture, ended) = visit("glb", move |nth, ask| match nth {
+        1 => Response::file(&encoded).with_header(CODING, "gzip").chunked().breaking_at(300),
+        _ if ask.range_start() > 0 => Response::range_response(&glb(50_000), ask.range_start()),
+        _ => Response::file(&glb(50_000)),
+    })
+    .await;
+    let (bytes, notes) = saved(&fixture, &ended).await;
+    assert!(bytes == glb(50_000) && notes.is_empty(), "{notes:?}");
 }
 
 #[tokio::test]

@@ -90,11 +90,10 @@ async fn a_file_without_free_space_is_continued_later() {
 }
 
 #[tokio::test]
-async fn an_announced_size_over_the_limit_is_refused_at_once() {
+async fn an_announced_size_over_the_limit_is_not_received_and_kept_for_later() {
     let fixture = fixture_with_oversized_file().await;
     let ended = fixture.run_visit_with_limits(|limits| limits.patience = Duration::from_secs(3)).await;
-    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (7, "saved_in_part"));
-    let directory = ended.directory.expect("what came is kept");
-    let part = std::fs::metadata(directory.join("avatar.png.part")).map_or(0, |part| part.len());
-    assert_eq!(part, 0);
+    assert_eq!((ended.outcome.exit_code(), ended.outcome.code()), (6, "download_interrupted"));
+    let all = super::earlier_visits::recover_fixture_visits(&fixture).await;
+    assert_eq!(all[0].outcome.exit_code(), 0, "the second response states the true size: {all:?}");
 }

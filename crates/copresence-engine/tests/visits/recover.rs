@@ -147,7 +147,8 @@ async fn recovery_uses_the_profiles_limits_if_the_visit_has_none() {
     journal_unread_answer(&fixture, 200, &body).await;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context().with_profile_recovery_limits(&fixture.profile));
     let all = recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads");
-    assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
+    let RecoveryOutcome::Postponed { exit: 6, why } = &all[0].outcome else { panic!("{all:?}") };
+    assert!(why.contains("499 bytes"), "{why}");
 }
 
 #[tokio::test]
@@ -371,7 +372,7 @@ async fn bytes_that_the_journal_does_not_know_are_not_used() {
 }
 
 #[tokio::test]
-async fn a_truncated_glb_is_refused_after_a_crash() {
+async fn a_truncated_glb_is_requested_again_after_a_crash() {
     let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
     let (id, folder) = journal_planned_visit(&fixture, true).await;
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
@@ -379,7 +380,84 @@ async fn a_truncated_glb_is_refused_after_a_crash() {
     part.append_bytes(&glb(500)[..300]).expect("written");
     part.finish_partial_file().expect("renamed");
     drop(folder);
-    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 7);
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+}
+
+/// A visit with one complete file, whose URL is answered with `status`, 200 with the file.
+async fn journal_complete_file(status: u16) -> Fixture {
+    let fixture = Fixture::new(move |_, ask| match status {
+        200 => serve_files(ask),
+        _ => Response::status(status),
+    })
+    .await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
+    let journal = &fixture.data_store.journal;
+    journal.record_file_request(&id, 0).await.expect("requested");
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+    part.append_bytes(&glb(500)).expect("written");
+    let whole = part.finish_partial_file().expect("renamed");
+    journal.record_complete_file(&id, 0, 500, &whole.sha256, whole.format, &[]).await.expect("complete");
+    fixture
+}
+
+/// Recovers the only visit, whose files cannot be found, and returns its message.
+async fn recover_with_failed_storage(fixture: &Fixture) -> String {
+    let RecoveryOutcome::Finished { outcome: Outcome::SavedUntilStorageFailed(why), directory: None } =
+        recover_only_visit(fixture).await
+    else {
+        panic!("kept")
+    };
+    assert!(fixture.only_visit().await.visit.is_unfinished);
+    why
+}
+
+/// Cases L5: the disk is not mounted, or the file was removed.
+#[tokio::test]
+async fn a_complete_file_that_is_missing_is_requested_again_and_never_lost() {
+    let remove_files = |fixture: &Fixture| {
+        let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);
+        std::fs::remove_file(folder.join("avatar.glb")).expect("removed");
+    };
+    let fixture = journal_complete_file(200).await;
+    remove_files(&fixture);
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+    assert_eq!(fixture.backend.count_requests("/files/one"), 1);
+
+    let fixture = journal_complete_file(403).await;
+    remove_files(&fixture);
+    let why = recover_with_failed_storage(&fixture).await;
+    assert!(why.contains("is missing in") && why.contains("403"), "{why}");
+    let folder = fixture.out_dir().join(&file_names(&fixture.out_dir())[0]);
+    std::fs::write(folder.join("avatar.glb"), glb(500)).expect("restored");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+
+    // Received bytes of an incomplete file.
+    let fixture = Fixture::new(|_, ask| match ask.range_start() {
+        0 => Response::status(403),
+        from => Response::range_response(&glb(500), from),
+    })
+    .await;
+    let (id, folder) = journal_planned_visit(&fixture, true).await;
+    let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+    part.append_bytes(&glb(500)[..300]).expect("written");
+    part.sync_data().expect("durable");
+    let progress = copresence_store::FileProgress { bytes: 300, ..Default::default() };
+    fixture.data_store.journal.record_file_progress(&id, 0, &progress).await.expect("noted");
+    let part = folder.partial_folder_path().join("avatar.glb.part");
+    std::fs::remove_file(&part).expect("removed");
+    let why = recover_with_failed_storage(&fixture).await;
+    assert!(why.contains("are missing in") && why.contains("403"), "{why}");
+    std::fs::write(&part, &glb(500)[..300]).expect("restored");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+
+    let fixture = journal_complete_file(403).await;
+    let elsewhere = fixture.root.path().join("unmounted");
+    std::fs::rename(fixture.out_dir(), &elsewhere).expect("unmounted");
+    let why = recover_with_failed_storage(&fixture).await;
+    assert!(why.contains("could not find the received files in"), "{why}");
+    assert!(fixture.backend.requests().is_empty() && !fixture.out_dir().exists());
+    std::fs::rename(&elsewhere, fixture.out_dir()).expect("mounted");
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
 }
 
 #[tokio::test]

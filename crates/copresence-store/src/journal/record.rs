@@ -197,7 +197,7 @@ pub struct FileProgress {
     pub validator: Option<String>,
     /// `Content-Encoding`, if the server stated one. The bytes on disk have it, and `bytes` and `total` count them.
     pub content_encoding: Option<String>,
-    /// Notes about the content encoding, once all bytes were received.
+    /// Notes about how the bytes on disk were received, and about the content encoding once all were.
     pub notes: Vec<FileNote>,
 }
 
