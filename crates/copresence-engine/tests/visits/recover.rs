@@ -16,6 +16,7 @@ use copresence_store::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 async fn recover_only_visit(fixture: &Fixture) -> RecoveryOutcome {
     let mut all = recover_fixture_visits(fixture).await;
@@ -340,7 +341,8 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     assert!(next > now());
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
-    let due = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &context, &skip_none)
+    let stop = CancellationToken::new();
+    let due = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &context, &skip_none, &stop)
         .await
         .expect("reads");
     assert!(due.is_empty(), "automatic recovery waits: {due:?}");

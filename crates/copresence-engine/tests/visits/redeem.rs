@@ -1,10 +1,16 @@
 //! A redeem was never sent, was sent and not answered, or was answered.
 
 use super::backend::{Response, glb};
+use super::earlier_visits::{delivery_body, journal_issued_visit, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH, file_names};
 use copresence_engine::Outcome;
+use copresence_engine::recovery::{RecoveryOutcome, UnfinishedVisit, recover_all_visits_until_stopped};
 use copresence_store::RedeemState;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn the_next_response_resolves_a_lost_answer() {
@@ -76,7 +82,7 @@ async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
     assert_eq!(ended.outcome, Outcome::Interrupted);
     assert_eq!(fixture.backend.count_requests("/files/one"), 0);
 
-    let recovered = super::earlier_visits::recover_fixture_visits(&fixture).await;
+    let recovered = recover_fixture_visits(&fixture).await;
     assert_eq!(recovered.len(), 1);
     assert_eq!(recovered[0].outcome.exit_code(), 0, "{recovered:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
@@ -103,4 +109,41 @@ async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar()
     interrupt.cancel();
     assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
     assert!(file_names(&fixture.out_dir()).is_empty(), "{:?}", file_names(&fixture.out_dir()));
+}
+
+/// L1: a recovery that is stopped awaits its redeem and keeps the delivery.
+#[tokio::test]
+async fn a_stopped_recovery_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
+    let (let_go, moment) = oneshot::channel();
+    let moment = std::sync::Mutex::new(Some(moment));
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH => {
+            let moment = moment.lock().expect("no panic").take().expect("redeemed once");
+            ask.ready_response(&[("glb", "one")]).delayed_until(moment)
+        }
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
+    })
+    .await;
+    journal_issued_visit(&fixture, false).await;
+    journal_issued_visit(&fixture, false).await;
+    let stop = CancellationToken::new();
+    let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
+    let recovery = recover_all_visits_until_stopped(&fixture.data_store, &find_context_for, &stop);
+    let stopping = async {
+        fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
+        stop.cancel();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let_go.send(()).expect("it waits");
+    };
+    let (recovered, ()) = tokio::join!(recovery, stopping);
+    let recovered = recovered.expect("reads");
+    assert!(
+        matches!(&recovered[..], [one] if matches!(one.outcome, RecoveryOutcome::Postponed { exit: 130, .. })),
+        "no further visit begins: {recovered:?}"
+    );
+    assert_eq!((fixture.backend.count_requests(REDEEM_PATH), fixture.backend.count_requests("/files/one")), (1, 0));
+    let unfinished = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
+    let answered: Vec<_> = unfinished.iter().filter(|visit| visit.token.is_none()).collect();
+    assert_eq!((unfinished.len(), answered.len()), (2, 1), "the delivery is in the journal");
 }

@@ -9,6 +9,7 @@ use copresence_engine::recovery::{
 };
 use copresence_store::VisitId;
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 /// The response to each redeem, counted from 1.
 type ScriptedRedeems = fn(usize) -> Option<Response>;
@@ -76,7 +77,8 @@ async fn a_failure_that_may_have_spent_the_token_is_remembered_over_a_restart() 
 async fn due(fixture: &Fixture) -> usize {
     let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
-    recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &find_context_for, &skip)
+    let stop = CancellationToken::new();
+    recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &find_context_for, &skip, &stop)
         .await
         .expect("the journal reads")
         .len()
@@ -120,6 +122,7 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
     // Those that are to be forgotten are left alone.
     journal_issued_visit(&fixture, false).await;
     let (find_context_for, skip) = (|_: &UnfinishedVisit| Ok(fixture.visit_context()), |_: &VisitId| true);
-    let all = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &find_context_for, &skip).await;
+    let (clock, stop) = (Clock::default(), CancellationToken::new());
+    let all = recover_visits_within_redeem_limit(&fixture.data_store, clock, &find_context_for, &skip, &stop).await;
     assert!(all.expect("reads").is_empty());
 }

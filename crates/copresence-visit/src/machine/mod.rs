@@ -57,10 +57,6 @@ pub enum PollRepetition {
     },
 }
 
-/// Grace period of a redeem in flight when the visit is to end, because its response may be the one that spends the
-/// token.
-pub const GRACE: Duration = Duration::from_secs(10);
-
 /// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
@@ -79,7 +75,8 @@ pub enum State {
     IssuePaused(TokenRequestState, MillisSinceOrigin),
     /// A token is active; the next poll is due at the given time.
     Waiting(ActiveTokenState, MillisSinceOrigin),
-    /// A redeem is in flight. With a reason, the visit ends as soon as its response allows.
+    /// A redeem is in flight. With a reason, the visit ends as soon as its response allows. The response is always
+    /// awaited, because it may be the one that spends the token; the host bounds the redeem by its timeouts.
     Redeeming(ActiveTokenState, Option<PendingExitReason>),
     /// URLs were received and are being downloaded; the token is never used again.
     Saving(Delivery),
@@ -253,13 +250,11 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             redeem::handle_redeem_result(token, exit, result, plan, now)
         }
         (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
-            redeem::schedule_exit_after_redeem(token, PendingExitReason::TimedOut, now)
+            (State::Redeeming(token, Some(PendingExitReason::TimedOut)), Vec::new())
         }
-        (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => redeem::exit_without_response(token, exit),
-        (
-            State::Redeeming(token, None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft)),
-            MachineEvent::Interrupted,
-        ) => redeem::schedule_exit_after_redeem(token, PendingExitReason::Interrupted, now),
+        (State::Redeeming(token, _), MachineEvent::Interrupted) => {
+            (State::Redeeming(token, Some(PendingExitReason::Interrupted)), Vec::new())
+        }
         (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
             (State::Waiting(token, until), Vec::new())
@@ -269,7 +264,7 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             (State::Redeeming(token, exit), Vec::new())
         }
         (State::Redeeming(token, None), MachineEvent::VisitorLeft) => {
-            redeem::schedule_exit_after_redeem(token, PendingExitReason::VisitorLeft, now)
+            (State::Redeeming(token, Some(PendingExitReason::VisitorLeft)), Vec::new())
         }
         (State::Saving(delivery), MachineEvent::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
@@ -301,10 +296,9 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             MachineEvent::VisitorLeft,
         )
         | (state @ State::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
-        (
-            State::Waiting(token, _) | State::Redeeming(token, _),
-            MachineEvent::Interrupted | MachineEvent::VisitorLeft,
-        ) => token.end_with(Outcome::Interrupted),
+        (State::Waiting(token, _), MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
+            token.end_with(Outcome::Interrupted)
+        }
         (state, MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
             end_visit(Outcome::Interrupted, state.end_phase(), None)
         }

@@ -1,8 +1,7 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan,
-    end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan, end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::Outcome;
@@ -47,28 +46,6 @@ pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimingPlan) -> Tr
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (State::Redeeming(token, None), effects)
-}
-
-/// Ends the visit once the redeem in flight is answered, or after [`GRACE`].
-pub(super) fn schedule_exit_after_redeem(
-    token: ActiveTokenState,
-    reason: PendingExitReason,
-    now: MillisSinceOrigin,
-) -> Transition {
-    (State::Redeeming(token, Some(reason)), vec![MachineEffect::Wait { until: now + GRACE }])
-}
-
-/// [`GRACE`] is over and the redeem is still unanswered.
-pub(super) fn exit_without_response(token: ActiveTokenState, reason: PendingExitReason) -> Transition {
-    let outcome = match reason {
-        // The response may still decide, so a partial delivery is kept for recovery.
-        PendingExitReason::TimedOut if token.partial.is_some() => {
-            Outcome::Unreachable("the last redeem was not answered in time".to_owned())
-        }
-        PendingExitReason::TimedOut => timeout_outcome(&token),
-        PendingExitReason::VisitorLeft | PendingExitReason::Interrupted => Outcome::Interrupted,
-    };
-    token.end_with(outcome)
 }
 
 /// A redeem ended.
