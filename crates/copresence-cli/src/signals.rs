@@ -21,6 +21,19 @@ pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToke
     token
 }
 
+/// Makes a write beyond the file size limit of this process (`ulimit -f`) an I/O error. By default it ends the process.
+/// Needs a tokio runtime.
+#[cfg(unix)]
+pub(crate) fn ignore_file_size_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The handler stays for the life of the process. A signal that cannot be handled keeps its default action.
+    _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+/// Makes a write beyond a file size limit an I/O error, which it always is here.
+#[cfg(not(unix))]
+pub(crate) fn ignore_file_size_signal() {}
+
 #[cfg(unix)]
 struct TerminationSignals {
     /// Ctrl-C and SIGTERM.

@@ -124,3 +124,16 @@ fn a_visit_under_nohup_ignores_sighup() {
     backend.respond_to_redeems_with(Reply::Urls);
     assert_eq!(program.wait().exit, Some(0));
 }
+
+/// M6: a file size limit is an I/O error.
+#[test]
+fn a_file_size_limit_does_not_kill_the_program() {
+    let assets = vec![Asset { bytes: glb(3 << 20), ..Asset::glb() }];
+    let backend = Backend::start(BackendScript { redeem: vec![Reply::Urls], assets, ..BackendScript::default() });
+    let home = TestHome::new();
+    let visit = home.visit_command(&backend, &[]);
+    let command = command_through("bash", &["-c", "ulimit -f 1024; exec \"$@\"", "bash"], &visit, &home);
+    let run = RunningProgram::start(command).wait();
+    assert_eq!(run.exit, Some(7), "{}{}", run.stdout, run.stderr);
+    expect_recovered(&home.run_recover(), 0, "saved");
+}
