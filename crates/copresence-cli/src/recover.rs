@@ -136,6 +136,9 @@ fn print_recovered_visit(recovered: &VisitRecoveryResult) {
         RecoveryOutcome::Postponed { why, .. } => output::eprint_sanitized_line(format_args!(
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
         )),
+        RecoveryOutcome::InUse => output::eprint_sanitized_line(format_args!(
+            "Visit {visit} of {began}: in use by another copresence program, which finishes it"
+        )),
         RecoveryOutcome::Closed { why } => {
             output::eprint_sanitized_line(format_args!("Visit {visit} of {began}: closed, {why}"));
         }

@@ -125,6 +125,20 @@ fn a_visit_under_nohup_ignores_sighup() {
     assert_eq!(program.wait().exit, Some(0));
 }
 
+/// U5: a visit that another process runs is not "nothing".
+#[test]
+fn recover_says_that_another_process_has_the_visit() {
+    let backend = Backend::with_redeems(vec![Reply::unscanned()]);
+    let home = TestHome::new();
+    let mut program = RunningProgram::start(home.visit_command(&backend, &[]));
+    program.wait_for_event("status");
+    let run = home.run_program(&["recover"]).expect_exit(0);
+    assert!(run.stderr.contains("in use by another copresence program"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Nothing to recover"), "{}", run.stderr);
+    backend.respond_to_redeems_with(Reply::Urls);
+    assert_eq!(program.wait().exit, Some(0));
+}
+
 /// M6: a file size limit is an I/O error.
 #[test]
 fn a_file_size_limit_does_not_kill_the_program() {

@@ -78,6 +78,8 @@ pub enum RecoveryOutcome {
         /// The exit code for this reason.
         exit: u8,
     },
+    /// Another program, or another part of this one, has the visit and finishes it.
+    InUse,
     /// Nothing could be lost: no token was issued, or its backend was an embedded sandbox.
     Closed {
         /// Why.
@@ -91,7 +93,7 @@ impl RecoveryOutcome {
         match self {
             Self::Finished { outcome, .. } => outcome.exit_code(),
             Self::Postponed { exit, .. } => *exit,
-            Self::StillActive { .. } | Self::Closed { .. } => 0,
+            Self::StillActive { .. } | Self::InUse | Self::Closed { .. } => 0,
         }
     }
 }
@@ -100,7 +102,7 @@ impl RecoveryOutcome {
 /// only while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
-/// Recovers every unfinished visit that no running program holds, the oldest first.
+/// Recovers every unfinished visit, the oldest first. One that another program holds is [`RecoveryOutcome::InUse`].
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -142,12 +144,13 @@ pub async fn recover_visit(
     find_context_for: &FindContext<'_>,
 ) -> Result<Option<VisitRecoveryResult>, StoreError> {
     let stop = CancellationToken::new();
-    RecoveryRun::new(data_store, clock, find_context_for, &stop).lock_and_recover_visit(id).await
+    let recovered = RecoveryRun::new(data_store, clock, find_context_for, &stop).lock_and_recover_visit(id).await?;
+    Ok(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse))
 }
 
 /// Recovers the unfinished visits: first all that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`] tokens whose
-/// attempt is due, the newest first. Visits for which `skip` is true are left alone; it is asked right before a
-/// visit is locked. Ends early when `stop` is cancelled.
+/// attempt is due, the newest first. Visits that another program holds are not part of the result. Visits for which
+/// `skip` is true are left alone; it is asked right before a visit is locked. Ends early when `stop` is cancelled.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -170,7 +173,8 @@ pub async fn recover_visits_within_redeem_limit(
             break;
         }
         let before = recovery.redeems;
-        all.extend(recovery.lock_and_recover_visit(&id).await?);
+        let recovered = recovery.lock_and_recover_visit(&id).await?;
+        all.extend(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse));
         redeems += recovery.redeems - before;
     }
     Ok(all)
@@ -223,19 +227,16 @@ impl<'a> RecoveryRun<'a> {
         }
     }
 
-    /// Locks a visit, reads it from the journal and recovers it. `None` if another program has it locked, or if it
-    /// is not unfinished.
+    /// Locks a visit, reads it from the journal and recovers it. `None` if it is not unfinished.
     async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<VisitRecoveryResult>, StoreError> {
-        let visit_lock = match self.data_store.data.lock_visit(id) {
-            Err(StoreError::VisitLocked { .. }) => return Ok(None),
-            visit_lock => visit_lock,
-        };
+        let visit_lock = self.data_store.data.lock_visit(id);
         // Read after locking: another program may have changed it before.
         let Some(unfinished) = self.data_store.journal.load_unfinished_visit(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
         let outcome = match visit_lock {
+            Err(StoreError::VisitLocked { .. }) => RecoveryOutcome::InUse,
             Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
             Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
