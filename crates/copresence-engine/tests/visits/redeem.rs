@@ -111,6 +111,35 @@ async fn an_embedded_backend_that_ends_with_the_visit_leaves_no_partial_avatar()
     assert!(file_names(&fixture.out_dir()).is_empty(), "{:?}", file_names(&fixture.out_dir()));
 }
 
+/// L16: a delivery is used with any 2xx.
+#[tokio::test]
+async fn a_delivery_in_any_2xx_is_saved() {
+    for status in [200, 201, 202, 203, 206] {
+        let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+            REDEEM_PATH => ask.ready_response(&[("glb", "one")]).with_status(status),
+            "/files/one" => Response::file(&glb(500)),
+            _ => Response::default(),
+        })
+        .await;
+        assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved, "{status}");
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+    }
+}
+
+/// L16: the same when the program ended before it read the response.
+#[tokio::test]
+async fn an_unread_delivery_in_a_202_is_saved_by_recover() {
+    let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::status(400),
+    })
+    .await;
+    let body = delivery_body(&fixture, true, &[("glb", "one")]);
+    super::earlier_visits::journal_unread_answer(&fixture, 202, &body).await;
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
+}
+
 /// L1: a recovery that is stopped awaits its redeem and keeps the delivery.
 #[tokio::test]
 async fn a_stopped_recovery_awaits_the_redeem_in_flight_and_keeps_its_delivery() {

@@ -37,10 +37,10 @@
 //! |---|---|---|---|
 //! | 0 saved | erased | erased | kept |
 //! | 4 token refused, 5 avatar failed | erased | erased | kept |
-//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files | kept |
+//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files or is an unreadable one that was stored | kept |
 //! | 7 not every file, with a folder | erased | erased | kept, with the reason of each file |
 //! | 7 not every file, without a folder | erased | **kept** | kept |
-//! | 10 possibly consumed | erased | erased | kept: it is the operator's proof |
+//! | 10 possibly consumed | erased | erased, except an unreadable one that was stored | kept: it is the operator's proof |
 //! | 2 disk, 3 credentials, 6 unreachable or download interrupted, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
@@ -257,7 +257,7 @@ impl Journal {
                     ],
                 )?;
                 if kept == RetainedData::Nothing {
-                    forget::erase_secrets_of_ended_visit(tx, &id)?;
+                    forget::erase_secrets_of_ended_visit(tx, &id, ending.exit)?;
                     polls::compact_polls_into_visit_row(tx, &id)?;
                 }
                 Ok(kept)
