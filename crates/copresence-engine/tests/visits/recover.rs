@@ -135,7 +135,7 @@ async fn a_400_without_a_lost_answer_means_expired() {
                 .expect("noted");
         }
         assert_eq!(recover_only_visit(&fixture).await.exit_code(), 4);
-        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "the 400 is confirmed");
         assert_eq!(fixture.only_visit().await.visit.ending.expect("ended").visit_state, state);
     }
 }
@@ -411,7 +411,7 @@ async fn an_existing_avatar_is_not_saved_twice() {
 
 #[tokio::test]
 async fn a_token_that_unreadable_responses_ended_is_redeemed_once_more() {
-    for (refused, exit) in [(false, 0), (true, 9)] {
+    for (refused, exit) in [(false, 0), (true, 10)] {
         let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
             (REDEEM_PATH, 1..=3) => Response::json(&serde_json::json!({"maintenance": true})),
             (REDEEM_PATH, _) if refused => Response::status(400),

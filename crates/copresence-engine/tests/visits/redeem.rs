@@ -42,7 +42,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         .await;
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
-        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4, "the 400 is confirmed");
         assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
         let message = fixture.only_visit().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail_for_operator().expect("evidence")), "{message}");
@@ -138,6 +138,116 @@ async fn an_unread_delivery_in_a_202_is_saved_by_recover() {
     super::earlier_visits::journal_unread_answer(&fixture, 202, &body).await;
     assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
+}
+
+/// The bodies of redeems in the journal.
+fn journalled_bodies(fixture: &Fixture) -> Vec<String> {
+    let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
+    let mut select = journal.prepare("SELECT body FROM redeems WHERE body IS NOT NULL ORDER BY no").expect("SQL");
+    let bodies = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("reads");
+    bodies.map(|body| String::from_utf8(body.expect("a body")).expect("UTF-8")).collect()
+}
+
+/// L16: the URLs of a response that could not be read may be the only ones.
+#[tokio::test]
+async fn an_unreadable_2xx_with_urls_is_kept_in_the_journal_until_the_visit_is_forgotten() {
+    for (status, body, is_kept) in [
+        (200, r#"{"result":{"files":["https:\/\/files.test\/one?sig=1"]}}"#, true),
+        (202, r#"{"links":"http://files.test/one"}"#, true),
+        (200, r#"{"maintenance":true}"#, false),
+        (404, r#"{"code":101,"see":"https://docs.test/"}"#, false),
+    ] {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => Response::file(body.as_bytes()).with_status(status),
+            (REDEEM_PATH, _) => Response::status(400),
+            _ => Response::default(),
+        })
+        .await;
+        assert_eq!(fixture.run_visit().await.outcome.exit_code(), 10, "{status}");
+        let expected = if is_kept { vec![body.to_owned()] } else { vec![] };
+        assert_eq!(journalled_bodies(&fixture), expected, "{status}");
+        assert!(recover_fixture_visits(&fixture).await.is_empty());
+    }
+}
+
+/// U4: what a first answer leaves open when the token is refused afterwards.
+#[tokio::test]
+async fn an_answer_that_may_hide_a_delivery_and_then_400_is_possibly_consumed() {
+    let json = r#"{"code":1,"error":"no"}"#;
+    let cases: [(u16, &'static str, u8); 20] = [
+        (200, "", 10),
+        (200, "{}", 10),
+        (201, "", 10),
+        (202, "{}", 10),
+        (204, "", 10),
+        (301, "", 10),
+        (304, "", 10),
+        (402, "", 10),
+        (404, "", 10),
+        (404, json, 10),
+        (408, "", 10),
+        (409, json, 10),
+        (410, "", 10),
+        (418, "", 10),
+        (500, json, 10),
+        (503, "", 10),
+        (407, "", 4),
+        (429, "", 4),
+        (429, json, 4),
+        (511, "", 4),
+    ];
+    for (status, body, exit) in cases {
+        let fixture = Fixture::new(move |nth, ask| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => Response::file(body.as_bytes()).with_status(status),
+            (REDEEM_PATH, _) => Response::status(400),
+            _ => Response::default(),
+        })
+        .await;
+        assert_eq!(fixture.run_visit().await.outcome.exit_code(), exit, "{status} {body}");
+    }
+    // A redirect to another host: a gateway may send one in place of the response of a backend that failed.
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::status(302).with_header("location", "http://status.test/"),
+        (REDEEM_PATH, _) => Response::status(400),
+        _ => Response::default(),
+    })
+    .await;
+    assert_eq!(fixture.run_visit().await.outcome.exit_code(), 10);
+}
+
+/// L2: one 400 is no proof that the token is gone.
+#[tokio::test]
+async fn a_single_400_costs_no_avatar() {
+    for body in ["", "Bad Request", "{}", r#"{"code":1}"#, r#"{"code":101}"#, r#"{"code":124,"error":"timeout"}"#] {
+        let answer = move |nth: usize, ask: &super::backend::Request| match (ask.path.as_str(), nth) {
+            (REDEEM_PATH, 1) => Response::file(body.as_bytes()).with_status(400),
+            (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+            ("/files/one", _) => Response::file(&glb(500)),
+            _ => Response::default(),
+        };
+        let fixture = Fixture::new(answer).await;
+        assert_eq!(fixture.run_visit().await.outcome, Outcome::Saved, "{body}");
+        let fixture = Fixture::new(answer).await;
+        journal_issued_visit(&fixture, false).await;
+        assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0, "recover: {body}");
+    }
+}
+
+/// L2: a visit that ends between two refusals keeps its token.
+#[tokio::test]
+async fn a_visit_interrupted_after_a_first_400_keeps_its_token() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::status(400),
+        (REDEEM_PATH, _) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", _) => Response::file(&glb(500)),
+        _ => Response::default(),
+    })
+    .await;
+    let (visit, interrupt) = fixture.spawn_visit().await;
+    fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
+    interrupt.cancel();
+    assert_eq!(visit.await.expect("no panic").outcome, Outcome::Interrupted);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
 }
 
 /// L1: a recovery that is stopped awaits its redeem and keeps the delivery.

@@ -48,9 +48,9 @@ async fn a_failed_avatar_has_failed_after_a_restart_too() {
 }
 
 #[tokio::test]
-async fn an_unreadable_answer_is_a_protocol_violation_after_a_restart_too() {
+async fn an_unreadable_answer_and_then_400_is_possibly_consumed_after_a_restart_too() {
     let responses = |nth| (nth == 1).then(|| Response::status(418));
-    assert_eq!(exit_after_restart(responses, 1).await, 9);
+    assert_eq!(exit_after_restart(responses, 1).await, 10);
 }
 
 /// A page of something between the kiosk and the backend.

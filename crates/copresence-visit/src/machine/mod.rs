@@ -14,7 +14,6 @@ use crate::polling::{PollSchedule, PollingConfig};
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use issue::TokenRequestState;
-use redeem::LostOrUnreadableResponse;
 use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
@@ -105,7 +104,11 @@ pub struct ActiveTokenState {
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
-    lost_answer: Option<LostOrUnreadableResponse>,
+    /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
+    /// while no usable response was received since.
+    lost_answer: Option<String>,
+    /// The last whole response of the API was a 400. The next one confirms it.
+    is_refused_once: bool,
     /// Files that a truncated response names, while no usable response was received since.
     partial: Option<PartialDelivery>,
     /// The visitor left while the avatar was being made.
@@ -181,6 +184,7 @@ impl ActiveTokenState {
             progress: None,
             failures: None,
             lost_answer: None,
+            is_refused_once: false,
             partial: None,
             visitor_left: false,
         }
