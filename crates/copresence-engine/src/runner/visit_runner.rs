@@ -72,6 +72,7 @@ impl VisitRunner {
         config: VisitConfig,
         context: VisitContext,
     ) -> Result<Self, StoreError> {
+        context.data.check_output_folder(&config.out_dir)?;
         let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
         let start = config.to_start_record(now);
