@@ -286,3 +286,25 @@ async fn a_stopped_recovery_awaits_the_redeem_in_flight_and_keeps_its_delivery()
     let answered: Vec<_> = unfinished.iter().filter(|visit| visit.token.is_none()).collect();
     assert_eq!((unfinished.len(), answered.len()), (2, 1), "the delivery is in the journal");
 }
+
+/// L17: a visit that times out after `failed` keeps its token, because the visitor may record again with it.
+#[tokio::test]
+async fn a_failed_avatar_that_is_recorded_again_after_the_timeout_is_saved() {
+    let is_recorded_again = Arc::new(AtomicBool::new(false));
+    let is_ready = is_recorded_again.clone();
+    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
+        REDEEM_PATH if is_ready.load(Ordering::SeqCst) => ask.ready_response(&[("glb", "one")]),
+        REDEEM_PATH => Response::not_ready("failed"),
+        "/files/one" => Response::file(&glb(500)),
+        _ => Response::default(),
+    })
+    .await;
+    let mut config = fixture.visit_config().await;
+    config.timeout = Duration::from_millis(700);
+    let interrupt = CancellationToken::new();
+    let ended = copresence_engine::runner::run_visit(config, fixture.visit_context(), interrupt).await;
+    assert_eq!(ended.outcome, Outcome::AvatarFailed);
+    is_recorded_again.store(true, Ordering::SeqCst);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
+    assert_eq!(file_names(&fixture.out_dir()).len(), 1);
+}

@@ -105,8 +105,9 @@ fn handle_not_ready(
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
     if let PollRepetition::Once { token_is_too_old } = plan.mode {
-        if token_is_too_old && !token.is_avatar_associated() {
-            return abandon_token_or_save_partial(token, "nobody used its code, and it is too old to be used");
+        if token_is_too_old && !token.is_avatar_in_progress() {
+            let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
+            return abandon_token_or_save_partial(token, &format!("{why}, and it is too old to be used"));
         }
         return token.end_with(Outcome::Interrupted);
     }
