@@ -308,3 +308,19 @@ async fn a_failed_avatar_that_is_recorded_again_after_the_timeout_is_saved() {
     assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 0);
     assert_eq!(file_names(&fixture.out_dir()).len(), 1);
 }
+
+/// L15: the journal lost a delivery whose file is on disk.
+#[tokio::test]
+async fn a_partial_folder_that_the_journal_does_not_know_is_kept() {
+    let fixture = Fixture::new(|_, _| Response::status(400)).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    std::fs::create_dir_all(fixture.out_dir()).expect("made");
+    let day = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let folder =
+        copresence_store::PartialAvatarFolder::create_or_reopen_folder(&fixture.out_dir(), &id, day).expect("made");
+    let path = folder.partial_folder_path().to_owned();
+    std::fs::write(path.join("avatar.glb"), glb(500)).expect("written");
+    drop(folder);
+    assert_eq!(recover_fixture_visits(&fixture).await[0].outcome.exit_code(), 4);
+    assert_eq!(std::fs::read(path.join("avatar.glb")).expect("kept"), glb(500));
+}
