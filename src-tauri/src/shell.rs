@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Builder, RunEvent, Runtime};
 
-/// How long visits may take to write their end when the program is closed; a redeem in flight may need it.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long visits may take to write their end when the program is closed. A redeem in flight is awaited, with the
+/// default timeouts of a profile for up to 40 s until its headers.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Opens the window and returns when it is closed.
 ///

@@ -107,7 +107,10 @@ fn measure_curl(urls: &[String]) -> Result<f64, HarnessError> {
     std::fs::write(folder.path().join("urls"), list.join("\n"))?;
     flush_disk()?;
     let started = Instant::now();
-    run_in_folder(folder.path(), "curl --no-progress-meter --parallel --config urls 2> errors && sha256sum *.glb > sums && sync -f .")?;
+    run_in_folder(
+        folder.path(),
+        "curl --no-progress-meter --parallel --config urls 2> errors && sha256sum *.glb > sums && sync -f .",
+    )?;
     Ok(started.elapsed().as_secs_f64())
 }
 

@@ -230,7 +230,7 @@ const PAST_VISITS: readonly [minutes: number, ended: string | null, words: strin
   [
     95,
     'possibly_consumed',
-    'A redeem was sent, its answer never arrived complete, and the token is now refused: the avatar may have been consumed.',
+    'A redeem was sent, no response showed whether it succeeded, and the token is now refused or given up: the avatar may have been consumed.',
     0,
   ],
   [26 * 60, 'saved', SAVED_MESSAGE, AVATAR_BYTES + 310_907],

@@ -29,7 +29,8 @@ Exit codes:
     7  redeemed, but not every file could be saved
     8  no avatar was delivered in time (--timeout)
     9  the backend broke the protocol
-   10  possibly consumed: a redeem was sent without a clear result, and the token is now refused
+   10  possibly consumed: a redeem was sent without a clear result, and the token is now
+       refused or given up
   130  interrupted; `copresence recover` finishes what was redeemed")]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -51,6 +51,10 @@ pub(crate) fn prepare_output_folder(
     let out =
         common.out.clone().or_else(|| profile.out_dir.clone()).unwrap_or_else(|| data_store.default_avatars_dir());
     let out = absolute_path(&out)?;
+    data_store
+        .data
+        .check_output_folder(&out)
+        .map_err(|error| CommandFailure::usage_error(format!("{error} with --out")))?;
     create_and_check_folder_writable(&out).map_err(|error| {
         CommandFailure::usage_error(format!(
             "avatars cannot be saved in {}: {error}; choose another folder with --out",

@@ -120,13 +120,19 @@ fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
         output::print_stdout_line(format_args!(
             "{}",
-            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked)})
+            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked),
+                "unfinished": ids(&forgotten.unfinished)})
         ));
     }
     match forgotten.visits.len() {
         0 => output::eprint_sanitized_line(format_args!("No visit was forgotten.")),
         1 => output::eprint_sanitized_line(format_args!("Forgotten: 1 visit with its files.")),
         more => output::eprint_sanitized_line(format_args!("Forgotten: {more} visits with their files.")),
+    }
+    for id in &forgotten.unfinished {
+        output::eprint_sanitized_line(format_args!(
+            "Visit {id} was unfinished: `copresence recover` can no longer save its avatar."
+        ));
     }
     for id in &forgotten.locked {
         output::eprint_sanitized_line(format_args!("Visit {id} was not removed: another process is using it."));

@@ -69,6 +69,7 @@ fn start_logging(common: &CommonOptions) -> LogFileGuard {
 }
 
 async fn run_command(args: Args) -> Result<u8, CommandFailure> {
+    signals::ignore_file_size_signal();
     let common = args.common;
     match args.command {
         Command::Visit(options) => visit::run_visit_command(&common, options).await,

@@ -8,22 +8,25 @@ use copresence_engine::credentials::{CredentialStore, find_credentials, to_clien
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
-    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits, recover_visits_within_redeem_limit,
+    RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits_until_stopped,
+    recover_visits_within_redeem_limit,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{BackendTarget, DataStore};
 use copresence_engine::{NoRecorder, Outcome};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
-    let stopping =
-        signals::token_cancelled_by_signal("stopping … what is not finished stays for the next `copresence recover`");
-    let all = tokio::select! {
-        all = recover_and_print_all(common, &data_store) => all?,
-        // Dropped in the middle it is what it was before: something to recover.
-        () = stopping.cancelled() => return Ok(Outcome::Interrupted.exit_code()),
-    };
+    let stopping = signals::token_cancelled_by_signal(
+        "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) … what is not \
+         finished stays for the next `copresence recover`",
+    );
+    let all = recover_and_print_all(common, &data_store, &stopping).await?;
+    if stopping.is_cancelled() {
+        return Ok(Outcome::Interrupted.exit_code());
+    }
     if all.is_empty() && !common.json {
         output::eprint_sanitized_line(format_args!("Nothing to recover."));
     }
@@ -32,20 +35,24 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
 }
 
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
-/// because the JSON Lines of `visit --json` belong to the new visit.
-pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore) {
-    if let Err(failure) = recover_and_print_due(common, data_store).await {
+/// because the JSON Lines of `visit --json` belong to the new visit. Ends early when `stopping` is cancelled.
+pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore, stopping: &CancellationToken) {
+    if let Err(failure) = recover_and_print_due(common, data_store, stopping).await {
         output::eprint_sanitized_line(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
 /// Recovers the visits whose next attempt is due, and prints each result to stderr. Emits no events.
-async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
+async fn recover_and_print_due(
+    common: &CommonOptions,
+    data_store: &DataStore,
+    stopping: &CancellationToken,
+) -> Result<(), CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let event_sink: EventSink = Arc::new(|_| {});
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_visits_within_redeem_limit(data_store, Clock::default(), &find_context_for, &|_| false)
+    recover_visits_within_redeem_limit(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
         .await?
         .iter()
         .for_each(print_recovered_visit);
@@ -55,6 +62,7 @@ async fn recover_and_print_due(common: &CommonOptions, data_store: &DataStore) -
 async fn recover_and_print_all(
     common: &CommonOptions,
     data_store: &DataStore,
+    stopping: &CancellationToken,
 ) -> Result<Vec<VisitRecoveryResult>, CommandFailure> {
     let profiles = context::load_profiles(common)?;
     let json = common.json;
@@ -65,7 +73,7 @@ async fn recover_and_print_all(
     });
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    let all = recover_all_visits(data_store, &find_context_for).await?;
+    let all = recover_all_visits_until_stopped(data_store, &find_context_for, stopping).await?;
     all.iter().for_each(print_recovered_visit);
     Ok(all)
 }
@@ -127,6 +135,9 @@ fn print_recovered_visit(recovered: &VisitRecoveryResult) {
         )),
         RecoveryOutcome::Postponed { why, .. } => output::eprint_sanitized_line(format_args!(
             "Visit {visit} of {began}: cannot be finished now ({why}); everything is kept, recover again later"
+        )),
+        RecoveryOutcome::InUse => output::eprint_sanitized_line(format_args!(
+            "Visit {visit} of {began}: in use by another copresence program, which finishes it"
         )),
         RecoveryOutcome::Closed { why } => {
             output::eprint_sanitized_line(format_args!("Visit {visit} of {began}: closed, {why}"));

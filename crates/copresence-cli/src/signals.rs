@@ -1,42 +1,82 @@
-//! Ctrl-C and SIGTERM: the first stops gracefully, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first stops gracefully; a second Ctrl-C or SIGTERM at once.
 
 use crate::output;
 use tokio_util::sync::CancellationToken;
 
-/// Returns a token that the first signal cancels; prints `asked` then. The second signal exits with 130.
+/// Returns a token that the first signal cancels; prints `asked` then. A second Ctrl-C or SIGTERM exits with 130.
+///
+/// A SIGHUP never is a second signal: a closed terminal sends several, and a session that ends sends one after a SIGTERM.
 pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();
     // Register the handlers before the task is spawned, so that no signal is missed.
     let mut signals = TerminationSignals::listen_for_signals();
     tokio::spawn(async move {
-        signals.wait_for_next_signal().await;
+        signals.wait_for_first_signal().await;
         cancelled.cancel();
         output::eprint_sanitized_line(format_args!("\n{asked}"));
-        signals.wait_for_next_signal().await;
+        signals.wait_for_second_signal().await;
         std::process::exit(130);
     });
     token
 }
 
+/// Makes a write beyond the file size limit of this process (`ulimit -f`) an I/O error. By default it ends the process.
+/// Needs a tokio runtime.
 #[cfg(unix)]
-struct TerminationSignals(Vec<tokio::signal::unix::Signal>);
+pub(crate) fn ignore_file_size_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The handler stays for the life of the process. A signal that cannot be handled keeps its default action.
+    _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+/// Makes a write beyond a file size limit an I/O error, which it always is here.
+#[cfg(not(unix))]
+pub(crate) fn ignore_file_size_signal() {}
+
+#[cfg(unix)]
+struct TerminationSignals {
+    /// Ctrl-C and SIGTERM.
+    stop: Vec<tokio::signal::unix::Signal>,
+    hangup: Option<tokio::signal::unix::Signal>,
+}
 
 #[cfg(unix)]
 impl TerminationSignals {
     fn listen_for_signals() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         // A signal that cannot be handled keeps its default action.
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect())
+        Self {
+            stop: [SignalKind::interrupt(), SignalKind::terminate()].map(signal).into_iter().flatten().collect(),
+            hangup: if is_hangup_ignored() { None } else { signal(SignalKind::hangup()).ok() },
+        }
     }
 
-    async fn wait_for_next_signal(&mut self) {
-        std::future::poll_fn(|context| {
-            let heard = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
-            if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
+    async fn wait_for_first_signal(&mut self) {
+        wait_for_any_signal(self.stop.iter_mut().chain(&mut self.hangup).collect()).await;
     }
+
+    async fn wait_for_second_signal(&mut self) {
+        wait_for_any_signal(self.stop.iter_mut().collect()).await;
+    }
+}
+
+#[cfg(unix)]
+async fn wait_for_any_signal(mut signals: Vec<&mut tokio::signal::unix::Signal>) {
+    std::future::poll_fn(|context| {
+        let heard = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if heard { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+/// Whether the program was started with SIGHUP ignored, as `nohup` does. A handler would end that. Known on Linux only.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1, SIGHUP.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 #[cfg(not(unix))]
@@ -48,7 +88,11 @@ impl TerminationSignals {
         Self
     }
 
-    async fn wait_for_next_signal(&mut self) {
+    async fn wait_for_first_signal(&mut self) {
+        _ = tokio::signal::ctrl_c().await;
+    }
+
+    async fn wait_for_second_signal(&mut self) {
         _ = tokio::signal::ctrl_c().await;
     }
 }

@@ -24,12 +24,15 @@ pub struct Timeouts {
     /// and at most one hour.
     ///
     /// The first byte of an API call may take `connect` + `read` from the start of the call, so that a connect timeout
-    /// is always distinguished from a missing response.
+    /// is always distinguished from a missing response. Does not apply to a redeem; see `total`.
     pub read: Duration,
     /// Time without the first byte of a file, in addition to `connect`, because a backend may make a file only when it
     /// is requested. Above zero and at most one hour.
     pub first_byte: Duration,
     /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
+    ///
+    /// The response to a redeem may be the only one with URLs, so it is awaited for longer: for `connect` + `total` until
+    /// its headers, then for `total` without a byte of its body, and for ten times `total` until its end.
     pub total: Duration,
 }
 

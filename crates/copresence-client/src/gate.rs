@@ -83,10 +83,10 @@ impl Gate {
 
     /// Whether the gate certainly did not forward the request.
     ///
-    /// A login page by a status of its own (407, 511) or a redirect replaces the request. Any other page may also
-    /// replace the backend's response: firewalls inspect responses too.
+    /// A status for a login of its own (407, 511) replaces the request. A redirect or any other page may also replace the
+    /// backend's response: gateways redirect to another host when a backend failed, and firewalls inspect responses too.
     pub fn proves_not_forwarded(&self) -> bool {
-        matches!(self.kind, GateKind::ProxyLogin | GateKind::NetworkLogin { .. })
+        matches!(self.kind, GateKind::ProxyLogin | GateKind::NetworkLogin { redirect_to: None })
     }
 }
 

@@ -17,7 +17,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio::time::Instant;
 use url::Url;
 
 /// A request with all its parts.
@@ -156,10 +155,11 @@ impl Prober {
     ) -> Result<ProbeResponse, CallError> {
         // A file may take longer than an API response. The timeout without a byte still applies.
         let total = self.transport.timeouts.total;
-        let deadline = Instant::now() + if probe.call == CallKind::Download { total * 20 } else { total };
+        let total = if probe.call == CallKind::Download { total * 20 } else { total };
+        let limits = self.transport.response_time_limits_within(total);
         let (mut response, mut capture) =
-            self.transport.send_and_capture_headers(request, deadline, redactor, capture).await?;
-        let body = self.transport.read_response_body(&mut response, deadline, probe.max_body, redactor).await;
+            self.transport.send_and_capture_headers(request, limits.headers, redactor, capture).await?;
+        let body = self.transport.read_response_body(&mut response, &limits, probe.max_body, redactor).await;
         let mut keep = |body: &Bytes| {
             if probe.call == CallKind::Download {
                 capture.count_download_bytes(body.len());

@@ -48,7 +48,8 @@ impl ApiResponse {
     /// `None` for any other 200.
     ///
     /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token"
-    /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`].
+    /// (GET /redeemExportToken). That is [`ErrorClass::TokenInactive`]. Any other 2xx is an
+    /// [`ErrorClass::UnexpectedStatus`], whose body may still be a delivery.
     pub fn redeem_error_response_unless_ok(&self) -> Option<ErrorResponse> {
         ErrorResponse::classify_non_api_response(CallKind::Redeem, self).or_else(|| {
             (self.status != StatusCode::OK.as_u16())
@@ -260,7 +261,7 @@ mod tests {
             ..ApiResponse::new(302, "")
         };
         let class = |response: ApiResponse| response.redeem_error_response_unless_ok().expect("an error").class;
-        assert!(matches!(class(to("login.hotel.test")), ErrorClass::Gate(gate) if gate.proves_not_forwarded()));
+        assert!(matches!(class(to("login.hotel.test")), ErrorClass::Gate(gate) if !gate.proves_not_forwarded()));
         assert_eq!(class(to("api.test")), ErrorClass::Redirect { to: Some("api.test".to_owned()) });
     }
 

@@ -38,6 +38,19 @@ pub(crate) struct HttpTransport {
     pub(crate) simulated_network: Option<Arc<dyn crate::simulation::SimulatedNetwork>>,
 }
 
+/// Maximum time for the body of a redeem, as a multiple of [`Timeouts::total`].
+const MAX_REDEEM_BODY_TOTALS: u32 = 10;
+
+/// How long a response is awaited.
+pub(crate) struct ResponseTimeLimits {
+    /// Until its headers.
+    pub(crate) headers: Instant,
+    /// Maximum time without a byte of its body.
+    pub(crate) silence: Duration,
+    /// Until its end.
+    pub(crate) whole: Instant,
+}
+
 /// One API call.
 pub(crate) struct ApiRequest {
     pub(crate) call: CallKind,
@@ -114,10 +127,11 @@ impl HttpTransport {
         }
         let capture =
             ExchangeCapture::start_capture(call, &request, token_pointer, redactor.clone(), Arc::clone(&self.recorder));
-        let deadline = Instant::now() + self.timeouts.total;
-        let (mut response, mut capture) = self.send_and_capture_headers(request, deadline, &redactor, capture).await?;
+        let limits = self.response_time_limits(call);
+        let (mut response, mut capture) =
+            self.send_and_capture_headers(request, limits.headers, &redactor, capture).await?;
         let status = response.status().as_u16();
-        let unpacked = match self.read_response_body(&mut response, deadline, MAX_BODY, &redactor).await {
+        let unpacked = match self.read_response_body(&mut response, &limits, MAX_BODY, &redactor).await {
             Ok(body) => content_encoding::decode_body(response.headers(), body),
             Err(mut evidence) => {
                 // Decodes as much of the received part as possible.
@@ -156,18 +170,38 @@ impl HttpTransport {
         })
     }
 
-    /// Sends one request, waits for the response headers, and captures them.
+    /// The time limits of the response to a call that is sent now.
+    ///
+    /// The response to a redeem may be the only one with URLs, so it gets more time than that of other calls: `total` for
+    /// its headers after the connection, and `total` for each further part of its body.
+    fn response_time_limits(&self, call: CallKind) -> ResponseTimeLimits {
+        let Timeouts { connect, total, .. } = self.timeouts;
+        if call != CallKind::Redeem {
+            return self.response_time_limits_within(total);
+        }
+        let headers = Instant::now() + connect + total;
+        ResponseTimeLimits { headers, silence: total, whole: headers + MAX_REDEEM_BODY_TOTALS * total }
+    }
+
+    /// The time limits of a response to a request that is sent now and may take `total` from start to end.
+    pub(crate) fn response_time_limits_within(&self, total: Duration) -> ResponseTimeLimits {
+        let Timeouts { connect, read, .. } = self.timeouts;
+        let now = Instant::now();
+        let whole = now + total;
+        // The limit for the headers is later than the one of the connector, so that a connect timeout is always
+        // distinguished from a missing response.
+        ResponseTimeLimits { headers: whole.min(now + connect + read), silence: read, whole }
+    }
+
+    /// Sends one request, waits for the response headers until `until`, and captures them.
     pub(crate) async fn send_and_capture_headers(
         &self,
         request: reqwest::Request,
-        deadline: Instant,
+        until: Instant,
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        // This limit is later than the one of the connector, so that a connect timeout is always distinguished from a
-        // missing response.
-        let quiet = Instant::now() + self.timeouts.connect + self.timeouts.read;
-        match self.send_and_await_headers(request, deadline.min(quiet), redactor).await {
+        match self.send_and_await_headers(request, until, redactor).await {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
@@ -227,14 +261,14 @@ impl HttpTransport {
     pub(crate) async fn read_response_body(
         &self,
         response: &mut reqwest::Response,
-        deadline: Instant,
+        limits: &ResponseTimeLimits,
         limit: usize,
         redactor: &Redactor,
     ) -> Result<Bytes, LostResponse> {
         let status = Some(response.status().as_u16());
         let mut body = BytesMut::new();
         loop {
-            let until = deadline.min(Instant::now() + self.timeouts.read);
+            let until = limits.whole.min(Instant::now() + limits.silence);
             match timeout_at(until, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     let room = limit - body.len();

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub struct ForgetResult {
     /// The forgotten visits.
     pub visits: Vec<VisitId>,
+    /// Those of [`Self::visits`] that were unfinished, so that `copresence recover` might have saved their avatar.
+    pub unfinished: Vec<VisitId>,
     /// Folders that stay because they contain foreign files, with the names of those.
     pub foreign_files: Vec<(PathBuf, Vec<String>)>,
     /// Visits that were kept, because a program has locked them.
@@ -84,8 +86,11 @@ async fn remove_visit_files_and_record(
     };
     forgotten.foreign_files.extend(removed.left);
     // Locked until the journal has forgotten it too: no other program resumes what is being removed.
-    if data_store.journal.forget_visit(&removed.lock).await?.is_some() {
+    if let Some(removed) = data_store.journal.forget_visit(&removed.lock).await? {
         forgotten.visits.push(id);
+        if removed.is_unfinished {
+            forgotten.unfinished.push(id);
+        }
     }
     Ok(())
 }

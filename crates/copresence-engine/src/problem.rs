@@ -144,7 +144,7 @@ const MESSAGES: &[MessageRow] = &[
     message_row(
         "possibly_consumed",
         "The connection dropped at the wrong moment. Please start again.",
-        "A redeem was sent, no response showed whether it succeeded, and the token is now refused: the avatar may have been consumed.",
+        "A redeem was sent, no response showed whether it succeeded, and the token is now refused or given up: the avatar may have been consumed.",
         "The evidence is in `copresence history show`; the visitor needs a new code",
         true,
     ),

@@ -61,6 +61,20 @@ impl DataDir {
         self.path.join(INCOMPLETE_FOLDER)
     }
 
+    /// Checks that `out` may be an output folder. It need not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::OutputInIncompleteFolder`] if it is the folder of incomplete avatars or in it, also through links.
+    pub fn check_output_folder(&self, out: &Path) -> Result<(), StoreError> {
+        let out = std::path::absolute(out).io_context("find", out)?;
+        let incomplete = self.incomplete_folder_path();
+        // The nearest folder that exists tells where links lead to.
+        let nearest = out.ancestors().find_map(|folder| folder.canonicalize().ok());
+        let is_inside = out.starts_with(&incomplete)
+            || nearest.zip(incomplete.canonicalize().ok()).is_some_and(|(out, incomplete)| out.starts_with(incomplete));
+        if is_inside { Err(StoreError::OutputInIncompleteFolder { path: out }) } else { Ok(()) }
+    }
+
     /// Opens the journal; creates or migrates it if needed. Blocks on the disk, and while another process opens it.
     ///
     /// # Errors

@@ -80,6 +80,12 @@ pub enum StoreError {
         /// The existing file or folder.
         path: PathBuf,
     },
+    /// An output folder is in the data folder's part for incomplete avatars, which this program cleans up.
+    #[error("avatars cannot be saved in {}: incomplete avatars are kept and cleaned up there; choose another folder", path.display())]
+    OutputInIncompleteFolder {
+        /// The output folder.
+        path: PathBuf,
+    },
     /// An entry that this program did not create, or a name that it does not use.
     #[error("{} was left unchanged: {why}", path.display())]
     ForeignEntry {
@@ -156,6 +162,7 @@ impl StoreError {
             Self::UnknownVisit { .. } => "visit_unknown",
             Self::TooLarge { .. } => "file_too_large",
             Self::AlreadyExists { .. } => "folder_exists",
+            Self::OutputInIncompleteFolder { .. } => "output_folder_unfit",
             Self::ForeignEntry { .. } => "not_ours",
             Self::ContentMismatch { .. } => "manifest_disagrees",
             Self::UnreadableManifest { .. } => "manifest_unreadable",

@@ -246,7 +246,7 @@ async fn an_intent_survives_a_crash() {
 async fn the_ending_decides_what_is_retained() {
     let (_root, data) = temp_data_dir();
     let journal = data.create_or_open_journal().expect("a journal");
-    for exit in [0, 1, 4, 5, 7, 10, 99] {
+    for exit in [0, 1, 4, 7, 10, 99] {
         let id = visit_with_token(&journal).await;
         assert_eq!(
             journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended"),
@@ -255,7 +255,7 @@ async fn the_ending_decides_what_is_retained() {
         );
     }
     assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
-    for exit in [2, 3, 6, 7, 8, 9, 130] {
+    for exit in [2, 3, 5, 6, 7, 8, 9, 130] {
         let id = visit_with_token(&journal).await;
         // With 7, the token is retained only if there is no folder.
         let unfiled = copresence_store::VisitEnding { directory: None, ..visit_ending(exit) };
@@ -272,15 +272,18 @@ async fn the_ending_decides_what_is_retained() {
         journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended for good");
         assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
     }
-    let id = visit_with_token(&journal).await;
-    let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    journal.record_raw_answer(&id, no, 400, b"{}", time_at(3)).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
-    assert_eq!(
-        journal.record_end_and_erase_secrets(&id, &visit_ending(9)).await.expect("ended"),
-        RetainedData::Nothing,
-        "the backend refused it"
-    );
+    for exit in [5, 9] {
+        for (refusals, retained) in [(1, RetainedData::Token), (2, RetainedData::Nothing)] {
+            let id = visit_with_token(&journal).await;
+            for _ in 0..refusals {
+                let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+                journal.record_raw_answer(&id, no, 400, b"{}", time_at(3)).await.expect("noted");
+                journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Refused).await.expect("read");
+            }
+            let ended = journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended");
+            assert_eq!(ended, retained, "exit {exit}: a second refusal confirms the first");
+        }
+    }
     let id = delivered_visit(&journal).await;
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(9)).await.expect("ended"),

@@ -62,7 +62,7 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
     assert!(is_refused(&journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await), "parsed twice");
     let refused = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next redeem is allowed");
     journal.record_raw_answer(&id, refused, 400, b"{}", time_at(5)).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, refused, AnswerKind::Unreadable).await.expect("read");
+    journal.record_kind_and_erase_obsolete(&id, refused, AnswerKind::Refused).await.expect("read");
     assert!(truncated_bodies(&journal).await[0].is_read, "it is needed after a refusal");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
@@ -79,7 +79,7 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     let (root, data) = temp_data_dir();
     let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
-    for reading in [AnswerKind::Unreadable, AnswerKind::Truncated, AnswerKind::Truncated] {
+    for reading in [AnswerKind::Failed, AnswerKind::Truncated, AnswerKind::Truncated] {
         let no = redeem_with_lost_response(&journal, id).await;
         journal.record_kind_and_erase_obsolete(&id, no, reading).await.expect("read");
         assert_eq!(
@@ -95,6 +95,37 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     drop((journal.clone(), data));
     journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
     assert!(!journal_contains_url(root.path()));
+}
+
+/// L16: the URLs of a response that could not be read may be the only ones.
+#[tokio::test]
+async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_forgotten() {
+    let (root, data) = temp_data_dir();
+    let journal = data.create_or_open_journal().expect("a journal");
+    let visit_with_unreadable_body = async || {
+        let id = visit_with_token(&journal).await;
+        let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+        journal
+            .record_raw_answer(&id, no, 200, b"[\"https://files.test/SECRET-URL\"]", time_at(3))
+            .await
+            .expect("noted");
+        journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
+        id
+    };
+    let id = visit_with_unreadable_body().await;
+    let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
+    journal.record_raw_answer(&id, no, 200, b"{}", time_at(5)).await.expect("noted");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
+    assert!(truncated_bodies(&journal).await.is_empty());
+    for (exit, is_kept) in [(10, true), (4, false)] {
+        let id = visit_with_unreadable_body().await;
+        assert!(truncated_bodies(&journal).await[0].is_read);
+        journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended for good");
+        assert_eq!(journal_contains_url(root.path()), is_kept, "{exit}");
+        let lock = data.lock_visit(&id).expect("free");
+        journal.forget_visit(&lock).await.expect("forgotten");
+        assert!(!journal_contains_url(root.path()));
+    }
 }
 
 #[tokio::test]

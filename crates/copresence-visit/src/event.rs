@@ -48,7 +48,7 @@ pub enum RedeemResult {
     NotReady(Progress),
     /// 200 with at least one URL: the token is spent, and the raw body is on disk.
     Delivered(Delivery),
-    /// 400: the token "does not match an active Export Token".
+    /// 400: the token "does not match an active Export Token". A second one confirms it.
     Refused,
     /// No response, or a response that is none of these.
     Failed(VisitStepFailure),
@@ -109,7 +109,7 @@ pub enum VisitStepFailureKind {
     /// answer of the API. It does not say whether the request reached the backend: some gates replace the response.
     Gate,
     /// As [`VisitStepFailureKind::Gate`], with proof that the request was not forwarded: a proxy or network asks for a
-    /// login (407, 511), or redirects to another host.
+    /// login (407, 511).
     GateNotPassed,
     /// The server has no such endpoint (404, 405): `api_url` names something else than the API.
     NoApi,
@@ -158,11 +158,27 @@ impl VisitStepFailureKind {
     /// Whether a redeem with this failure may have spent the token.
     ///
     /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
-    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received. A backend may
-    /// fail (5xx) after it spent the token, and a gate may replace the backend's response by a page. Only a request
-    /// that was not sent or not forwarded certainly spent nothing, and an answer of the API itself (429, 401, 403).
+    /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received.
+    ///
+    /// | answer | may have spent the token |
+    /// |---|---|
+    /// | never sent, or our own disk refused | no |
+    /// | 401, 403 or code 209 of the API, 429 | no: the API refuses these before it looks at the token |
+    /// | 407, 511 | no: a proxy or network asks for its login instead of forwarding the request |
+    /// | none, or not whole | yes |
+    /// | 2xx without a usable body | yes |
+    /// | 5xx | yes: a backend may fail after it spent the token |
+    /// | a page, a redirect, any other status | yes: something in between may replace the backend's response |
     pub fn may_hide_delivery(self) -> bool {
-        matches!(self, Self::Unanswered | Self::BackendFailing | Self::Gate | Self::NoApi)
+        match self {
+            Self::NeverSent
+            | Self::Busy
+            | Self::GateNotPassed
+            | Self::CredentialsRefused
+            | Self::Storage
+            | Self::DiskFull => false,
+            Self::Unanswered | Self::BackendFailing | Self::Gate | Self::NoApi | Self::ProtocolViolation => true,
+        }
     }
 
     /// Whether a request for a token with this failure may have issued one that was not received.

@@ -45,7 +45,7 @@ pub enum Outcome {
     TimedOut,
     /// The backend violates the specification.
     ProtocolViolation(String),
-    /// A redeem was sent, its response was never received whole, and the token is now refused.
+    /// A redeem was sent, no usable response was received, and the token is now refused or given up.
     PossiblyConsumed(String),
     /// The visitor left, or the program stopped.
     Interrupted,

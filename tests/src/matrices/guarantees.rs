@@ -323,7 +323,8 @@ fn check_backend_requests(backend: &Backend, crash: &CrashState) -> Vec<String> 
         violations.push(format!("the response was on the disk, but its token was redeemed {redeems} more times"));
     }
     let refused = events.iter().filter(|event| matches!(event.kind, EventKind::Refused { .. })).count();
-    if refused > 1 {
+    // A refusal is confirmed by a second one, and a crash may come between the two.
+    if refused > 3 {
         violations.push(format!("a spent token was redeemed {refused} more times"));
     }
     let deliveries = events.iter().filter(|event| matches!(event.kind, EventKind::Delivered { .. })).count();

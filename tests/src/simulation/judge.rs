@@ -146,16 +146,16 @@ fn judge_meaning(truth: &mut Truth, visit: VisitId, name: &str, ending: &Ending<
     let since_active = token.redeems.iter().rposition(crate::truth::Redeem::proves_active).map_or(0, |at| at + 1);
     let later = &token.redeems[since_active..];
     let may_hide_delivery = later.iter().any(crate::truth::Redeem::leaves_doubt) || crashes > 0;
-    let unseen = token.spending_redeem().filter(|redeem| !redeem.is_received_delivery() && !redeem.is_garbage);
-    let is_unseen = unseen.is_some();
+    let is_unseen = token.spending_redeem().is_some_and(|redeem| !redeem.is_received_delivery());
     let has_garbage = token.redeems.iter().any(|redeem| redeem.is_garbage);
     let was_active = token.redeems.iter().any(crate::truth::Redeem::proves_active);
     let last_seen = token.redeems.iter().rev().find(|redeem| redeem.proves_active()).map(|redeem| redeem.effect);
     let has_failed = last_seen == Some(Effect::Progress(TokenState::Failed));
-    let refused = token
-        .redeems
-        .iter()
-        .any(|redeem| redeem.effect == Effect::Refused && redeem.received == Received::Whole && redeem.is_genuine);
+    let is_refusal = |redeem: &&crate::truth::Redeem| {
+        redeem.effect == Effect::Refused && redeem.received == Received::Whole && redeem.is_genuine
+    };
+    // One refusal is confirmed by a second one.
+    let refused = token.redeems.iter().filter(is_refusal).count() > 1;
     let sent = token.redeems.len();
     let state = token.state(now);
     let mut violations: Vec<(&'static str, String)> = Vec::new();

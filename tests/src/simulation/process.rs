@@ -167,7 +167,8 @@ async fn run_errand(
     let context = data_store.context_with_default_recovery_limits(api, clock, event_sink);
     let find_context = |_: &UnfinishedVisit| -> Result<VisitContext, String> { Ok(context.clone()) };
     if errand.recovers_due {
-        let recovered = recover_visits_within_redeem_limit(&data_store, clock, &find_context, &|_| false).await;
+        let stop = VisitStopSignals::default().interrupted;
+        let recovered = recover_visits_within_redeem_limit(&data_store, clock, &find_context, &|_| false, &stop).await;
         note_recovered(&world, process, &recovered);
     }
     if errand.recovers_all {

@@ -341,15 +341,15 @@ impl Kiosk {
             let once = once;
             let find_context_for = |unfinished: &UnfinishedVisit| kiosk.build_recovery_context(unfinished);
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
-            tokio::select! {
-                // What is dropped half way is left as a crash would leave it, for the next start.
-                () = kiosk.stopping.cancelled() => {}
-                recovered = recover_visits_within_redeem_limit(&kiosk.setup.data_store, kiosk.clock, &find_context_for, &skip) => match recovered {
-                    Ok(all) => for one in all {
+            let data_store = &kiosk.setup.data_store;
+            let (clock, stop) = (kiosk.clock, &kiosk.stopping);
+            match recover_visits_within_redeem_limit(data_store, clock, &find_context_for, &skip, stop).await {
+                Ok(all) => {
+                    for one in all {
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
-                    },
-                    Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
+                    }
                 }
+                Err(error) => tracing::error!(%error, "earlier visits could not be recovered"),
             }
             drop(once);
             kiosk.recover_again_when_downloads_are_due().await;

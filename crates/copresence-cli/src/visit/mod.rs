@@ -48,11 +48,13 @@ async fn prepare_and_run_visit(
     let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
     let har = options.har.as_deref().map(HarFile::create_har_file).transpose()?;
-    let stopping = signals::token_cancelled_by_signal("stopping … (again to stop at once)");
-    tokio::select! {
-        () = recover::recover_before_visit(common, &data_store) => {}
+    let stopping = signals::token_cancelled_by_signal(
+        "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) …",
+    );
+    recover::recover_before_visit(common, &data_store, &stopping).await;
+    if stopping.is_cancelled() {
         // The interrupted recovery stays recoverable. No token was requested yet.
-        () = stopping.cancelled() => return Err(CommandFailure::interrupted_before_start_error()),
+        return Err(CommandFailure::interrupted_before_start_error());
     }
 
     let embedded = if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };

@@ -67,6 +67,7 @@ fn forgotten_visits_are_removed_with_their_files() {
     let run = home.run_program(&["history", "forget", &saved, "--json"]).expect_exit(0);
     let report: Value = serde_json::from_str(&run.stdout).expect("one object");
     assert_eq!(report["forgotten"][0].as_str(), Some(saved.as_str()));
+    assert_eq!(report["unfinished"].as_array().map(Vec::len), Some(0));
     assert!(!folder.exists(), "the files are removed");
     home.run_program(&["history", "show", &saved]).expect_exit(2);
     home.run_program(&["history", "show", &expired]).expect_exit(0);
@@ -74,4 +75,18 @@ fn forgotten_visits_are_removed_with_their_files() {
     assert_eq!(home.run_program(&["history", "--json"]).expect_exit(0).stdout, "");
     let people = home.run_program(&["history"]).expect_exit(0);
     assert!(people.stderr.contains("No visits yet"), "{}", people.stderr);
+}
+
+/// M5: a visit that could have been recovered is named when it is forgotten.
+#[test]
+fn forgetting_names_the_visits_that_could_have_been_recovered() {
+    let backend = Backend::with_redeems(vec![Reply::unscanned()]);
+    let home = TestHome::new();
+    RunningProgram::start(home.visit_command(&backend, &["--timeout", "700ms"])).wait().expect_exit(8);
+    let run = home.run_program(&["history", "forget", "--all"]).expect_exit(0);
+    assert!(
+        run.stderr.contains("was unfinished: `copresence recover` can no longer save its avatar"),
+        "{}",
+        run.stderr
+    );
 }

@@ -7,6 +7,8 @@ use crate::support::backend::{Backend, BackendScript};
 use crate::support::program::{RunningProgram, TestHome};
 use crate::support::reply::{Asset, Reply, UrlBehavior, glb};
 use rustix::process::Signal;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn a_visit_interrupted_while_waiting_is_saved_later() {
@@ -51,11 +53,101 @@ fn recover_can_be_interrupted_and_loses_nothing() {
     let mut program = RunningProgram::start(home.visit_command_with_poll("1h", backend.url(), &[]));
     program.wait_for_event("invited");
     program.kill();
-    let program = RunningProgram::start(home.recover_command());
+    // The redeem in flight is awaited until its own time limits.
+    let config = home.root().join("profiles.toml");
+    let network = "[profiles.sandbox.network]\nconnect = \"1s\"\nsilence = \"1s\"\ncall = \"2s\"\n";
+    std::fs::write(&config, network).expect("written");
+    let mut command = home.recover_command();
+    command.arg("--config").arg(&config);
+    let program = RunningProgram::start(command);
     backend.wait_for_redeems(1);
     program.send_signal(Signal::TERM);
     assert_eq!(program.wait().exit, Some(130));
     backend.respond_to_redeems_with(Reply::Urls);
     expect_recovered(&home.run_recover(), 0, "saved");
     check_nothing_to_recover(&home);
+}
+
+/// L14, L1: no signal drops a redeem in flight, in a visit, in the recovery at its start, or in `recover`.
+#[test]
+fn a_signal_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        for is_recovery in [None, Some("visit"), Some("recover")] {
+            let slow = Reply::UrlsAfter(Duration::from_millis(800));
+            let backend = Backend::with_redeems(vec![slow]);
+            let home = TestHome::new();
+            if is_recovery.is_some() {
+                let mut program = RunningProgram::start(home.visit_command_with_poll("1h", backend.url(), &[]));
+                program.wait_for_event("invited");
+                program.kill();
+            }
+            let program = RunningProgram::start(match is_recovery {
+                Some("recover") => home.recover_command(),
+                _ => home.visit_command(&backend, &[]),
+            });
+            backend.wait_for_redeems(1);
+            program.send_signal(signal);
+            if signal == Signal::HUP {
+                // A closed terminal sends more than one.
+                program.send_signal(signal);
+            }
+            let run = program.wait();
+            assert_eq!(run.exit, Some(130), "{signal:?} {is_recovery:?} {}", run.stderr);
+            assert!(run.stderr.contains("a redeem in flight is awaited first"), "{}", run.stderr);
+            assert!(run.stderr.contains("which can cost its avatar"), "M3: {}", run.stderr);
+            expect_recovered(&home.run_recover(), 0, "saved");
+            assert_eq!(backend.requests_to("/redeemExportToken").len(), 1, "{signal:?} {is_recovery:?}");
+            check_nothing_to_recover(&home);
+        }
+    }
+}
+
+/// A command that is started by another program, with the same environment.
+fn command_through(program: &str, args: &[&str], command: &Command, home: &TestHome) -> Command {
+    let mut through = Command::new(program);
+    through.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    through.current_dir(home.root()).args(args).arg(command.get_program()).args(command.get_args());
+    through.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    through
+}
+
+/// L14: `nohup` keeps a visit running.
+#[test]
+fn a_visit_under_nohup_ignores_sighup() {
+    let backend = Backend::with_redeems(vec![Reply::unscanned()]);
+    let home = TestHome::new();
+    let visit = home.visit_command(&backend, &[]);
+    let command = command_through("nohup", &[], &visit, &home);
+    let mut program = RunningProgram::start(command);
+    program.wait_for_event("status");
+    program.send_signal(Signal::HUP);
+    backend.respond_to_redeems_with(Reply::Urls);
+    assert_eq!(program.wait().exit, Some(0));
+}
+
+/// U5: a visit that another process runs is not "nothing".
+#[test]
+fn recover_says_that_another_process_has_the_visit() {
+    let backend = Backend::with_redeems(vec![Reply::unscanned()]);
+    let home = TestHome::new();
+    let mut program = RunningProgram::start(home.visit_command(&backend, &[]));
+    program.wait_for_event("status");
+    let run = home.run_program(&["recover"]).expect_exit(0);
+    assert!(run.stderr.contains("in use by another copresence program"), "{}", run.stderr);
+    assert!(!run.stderr.contains("Nothing to recover"), "{}", run.stderr);
+    backend.respond_to_redeems_with(Reply::Urls);
+    assert_eq!(program.wait().exit, Some(0));
+}
+
+/// M6: a file size limit is an I/O error.
+#[test]
+fn a_file_size_limit_does_not_kill_the_program() {
+    let assets = vec![Asset { bytes: glb(3 << 20), ..Asset::glb() }];
+    let backend = Backend::start(BackendScript { redeem: vec![Reply::Urls], assets, ..BackendScript::default() });
+    let home = TestHome::new();
+    let visit = home.visit_command(&backend, &[]);
+    let command = command_through("bash", &["-c", "ulimit -f 1024; exec \"$@\"", "bash"], &visit, &home);
+    let run = RunningProgram::start(command).wait();
+    assert_eq!(run.exit, Some(7), "{}{}", run.stdout, run.stderr);
+    expect_recovered(&home.run_recover(), 0, "saved");
 }

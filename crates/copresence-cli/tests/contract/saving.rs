@@ -92,3 +92,19 @@ fn an_interrupted_download_resumes_with_a_range() {
     assert!(requests[1].range_start().is_some_and(|at| at > 0 && at <= 150_000), "{:?}", requests[1]);
     assert_eq!(requests[1].header("if-range"), "\"one\"", "only if the file is unchanged");
 }
+
+/// L18: recovery removes partial folders of unfinished visits from `DATA/incomplete`.
+#[test]
+fn an_output_folder_among_the_incomplete_avatars_is_refused() {
+    let home = TestHome::new();
+    let backend = Backend::start(BackendScript::default());
+    for below in ["incomplete", "incomplete/mine", "../data/incomplete/."] {
+        let link = "https://app.test/scan?exportToken={token}";
+        let mut command = home.command(&["visit", "--json", "--api-url", backend.url(), "--link", link]);
+        command.arg("--out").arg(home.data().join(below));
+        let run = RunningProgram::start(command).wait();
+        assert_eq!(run.exit, Some(2), "{below}: {}{}", run.stdout, run.stderr);
+        assert!(run.stderr.contains("incomplete avatars are kept and cleaned up there"), "{}", run.stderr);
+    }
+    assert!(backend.requests().is_empty());
+}

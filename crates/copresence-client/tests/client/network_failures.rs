@@ -100,6 +100,41 @@ async fn a_timeout_before_and_during_the_response() {
     );
 }
 
+/// L3: the answer to a redeem is awaited while it may be on its way.
+#[tokio::test]
+async fn a_redeem_waits_for_slow_headers_and_a_slow_body() {
+    let pieces = |pause_ms: u64, body: &'static str| async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url: Url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut head = [0; 4096];
+            _ = stream.read(&mut head).await;
+            let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            for piece in std::iter::once(response.as_bytes()).chain(body.as_bytes().chunks(1)) {
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                if stream.write_all(piece).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let timeouts =
+            Timeouts { connect: Duration::from_millis(200), total: Duration::from_secs(1), ..short_timeouts() };
+        let backend = Backend::copresence_backend_from_url(url);
+        let api = ApiClient::new(backend, with_session(), timeouts, Arc::new(NoRecorder)).expect("an API");
+        let answer = api.redeem_token(&token()).await;
+        server.abort();
+        answer
+    };
+    // Longer than `connect` + `read`, and in all longer than `total`.
+    let (slow, silent, endless) =
+        tokio::join!(pieces(700, "{}"), pieces(1_500, "{}"), pieces(800, "{                 }"));
+    assert_eq!(&slow.expect("an answer").body[..], b"{}");
+    assert!(matches!(silent, Err(CallError::ResponseLost(_))), "silence of more than `total`");
+    let Err(CallError::ResponseLost(lost)) = endless else { panic!("the body has a limit of ten times `total`") };
+    assert!(lost.received_byte_count() >= 9, "{lost}");
+}
+
 #[tokio::test]
 async fn a_response_that_is_not_http() {
     let evidence =

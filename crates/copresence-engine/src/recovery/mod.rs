@@ -15,6 +15,10 @@
 //! [`recover_visits_within_redeem_limit`] runs by itself, so it is bounded: a token that did not decide waits before it
 //! is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest
 //! first.
+//!
+//! # Stopping
+//! A cancelled `stop` ends a recovery as an interruption ends a live visit: a redeem in flight is awaited and journalled,
+//! downloads stop, no further visit begins, and everything is kept.
 
 mod past;
 mod schedule;
@@ -34,6 +38,7 @@ use past::JournaledRedeems;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Time without progress after which the downloads of one visit are kept for a later recovery.
 const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(15);
@@ -73,6 +78,8 @@ pub enum RecoveryOutcome {
         /// The exit code for this reason.
         exit: u8,
     },
+    /// Another program, or another part of this one, has the visit and finishes it.
+    InUse,
     /// Nothing could be lost: no token was issued, or its backend was an embedded sandbox.
     Closed {
         /// Why.
@@ -86,7 +93,7 @@ impl RecoveryOutcome {
         match self {
             Self::Finished { outcome, .. } => outcome.exit_code(),
             Self::Postponed { exit, .. } => *exit,
-            Self::StillActive { .. } | Self::Closed { .. } => 0,
+            Self::StillActive { .. } | Self::InUse | Self::Closed { .. } => 0,
         }
     }
 }
@@ -95,7 +102,7 @@ impl RecoveryOutcome {
 /// only while [`UnfinishedVisit::token`] is there.
 pub type FindContext<'a> = dyn Fn(&UnfinishedVisit) -> Result<VisitContext, String> + Send + Sync + 'a;
 
-/// Recovers every unfinished visit that no running program holds, the oldest first.
+/// Recovers every unfinished visit, the oldest first. One that another program holds is [`RecoveryOutcome::InUse`].
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -103,9 +110,24 @@ pub async fn recover_all_visits(
     data_store: &DataStore,
     find_context_for: &FindContext<'_>,
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
-    let mut recovery = RecoveryRun::new(data_store, Clock::default(), find_context_for);
+    recover_all_visits_until_stopped(data_store, find_context_for, &CancellationToken::new()).await
+}
+
+/// As [`recover_all_visits`], until `stop` is cancelled.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub async fn recover_all_visits_until_stopped(
+    data_store: &DataStore,
+    find_context_for: &FindContext<'_>,
+    stop: &CancellationToken,
+) -> Result<Vec<VisitRecoveryResult>, StoreError> {
+    let mut recovery = RecoveryRun::new(data_store, Clock::default(), find_context_for, stop);
     let mut all = Vec::new();
     for summary in data_store.journal.load_unfinished_visit_summaries().await? {
+        if stop.is_cancelled() {
+            break;
+        }
         all.extend(recovery.lock_and_recover_visit(&summary.id).await?);
     }
     Ok(all)
@@ -121,12 +143,14 @@ pub async fn recover_visit(
     id: &VisitId,
     find_context_for: &FindContext<'_>,
 ) -> Result<Option<VisitRecoveryResult>, StoreError> {
-    RecoveryRun::new(data_store, clock, find_context_for).lock_and_recover_visit(id).await
+    let stop = CancellationToken::new();
+    let recovered = RecoveryRun::new(data_store, clock, find_context_for, &stop).lock_and_recover_visit(id).await?;
+    Ok(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse))
 }
 
 /// Recovers the unfinished visits: first all that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`] tokens whose
-/// attempt is due, the newest first. Visits for which `skip` is true are left alone; it is asked right before a
-/// visit is locked.
+/// attempt is due, the newest first. Visits that another program holds are not part of the result. Visits for which
+/// `skip` is true are left alone; it is asked right before a visit is locked. Ends early when `stop` is cancelled.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -135,8 +159,9 @@ pub async fn recover_visits_within_redeem_limit(
     clock: Clock,
     find_context_for: &FindContext<'_>,
     skip: &(dyn Fn(&VisitId) -> bool + Send + Sync),
+    stop: &CancellationToken,
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
-    let mut recovery = RecoveryRun::new(data_store, clock, find_context_for);
+    let mut recovery = RecoveryRun::new(data_store, clock, find_context_for, stop);
     let (mut all, mut redeems) = (Vec::new(), 0);
     for (id, needs_redeem) in
         schedule::visits_to_recover_in_order(data_store.journal.load_unfinished_visit_summaries().await?, clock.now())
@@ -144,11 +169,12 @@ pub async fn recover_visits_within_redeem_limit(
         if skip(&id) {
             continue;
         }
-        if needs_redeem && redeems >= MAX_REDEEMS_PER_RUN {
+        if stop.is_cancelled() || needs_redeem && redeems >= MAX_REDEEMS_PER_RUN {
             break;
         }
         let before = recovery.redeems;
-        all.extend(recovery.lock_and_recover_visit(&id).await?);
+        let recovered = recovery.lock_and_recover_visit(&id).await?;
+        all.extend(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse));
         redeems += recovery.redeems - before;
     }
     Ok(all)
@@ -170,6 +196,8 @@ struct RecoveryRun<'a> {
     data_store: &'a DataStore,
     clock: Clock,
     find_context_for: &'a FindContext<'a>,
+    /// Cancelled when the program stops.
+    stop: &'a CancellationToken,
     /// Backends (by URL) that did not answer in this run, and how. Each further visit would wait for their timeout.
     unreachable: HashMap<String, String>,
     /// Visits in this run whose token was redeemed.
@@ -182,30 +210,33 @@ struct RecoveryRun<'a> {
 type Unavailable = (String, u8);
 
 impl<'a> RecoveryRun<'a> {
-    fn new(data_store: &'a DataStore, clock: Clock, find_context_for: &'a FindContext<'a>) -> Self {
+    fn new(
+        data_store: &'a DataStore,
+        clock: Clock,
+        find_context_for: &'a FindContext<'a>,
+        stop: &'a CancellationToken,
+    ) -> Self {
         Self {
             data_store,
             clock,
             find_context_for,
+            stop,
             unreachable: HashMap::new(),
             redeems: 0,
             was_download_interrupted: false,
         }
     }
 
-    /// Locks a visit, reads it from the journal and recovers it. `None` if another program has it locked, or if it
-    /// is not unfinished.
+    /// Locks a visit, reads it from the journal and recovers it. `None` if it is not unfinished.
     async fn lock_and_recover_visit(&mut self, id: &VisitId) -> Result<Option<VisitRecoveryResult>, StoreError> {
-        let visit_lock = match self.data_store.data.lock_visit(id) {
-            Err(StoreError::VisitLocked { .. }) => return Ok(None),
-            visit_lock => visit_lock,
-        };
+        let visit_lock = self.data_store.data.lock_visit(id);
         // Read after locking: another program may have changed it before.
         let Some(unfinished) = self.data_store.journal.load_unfinished_visit(id).await? else {
             return Ok(None);
         };
         let started_at = unfinished.visit.start.started_at;
         let outcome = match visit_lock {
+            Err(StoreError::VisitLocked { .. }) => RecoveryOutcome::InUse,
             Err(error) => RecoveryOutcome::Postponed { why: error.to_string(), exit: 2 },
             Ok(visit_lock) => self.resume_visit(unfinished, visit_lock).await,
         };
@@ -254,9 +285,14 @@ impl<'a> RecoveryRun<'a> {
             }
             None => FirstEventOrEffects::Effects(effects),
         };
-        let result = runner.run_to_end(first, VisitStopSignals::default()).await;
+        let signals = VisitStopSignals { interrupted: self.stop.clone(), ..VisitStopSignals::default() };
+        let result = runner.run_to_end(first, signals).await;
         if is_closed {
             return RecoveryOutcome::Closed { why: why_closed };
+        }
+        if self.stop.is_cancelled() && result.outcome == Outcome::Interrupted {
+            // Not an attempt that failed: the next one stays due when it was.
+            return RecoveryOutcome::Postponed { why: "the program was stopped".to_owned(), exit: 130 };
         }
         if redeems {
             self.redeems += 1;

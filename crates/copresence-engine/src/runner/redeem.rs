@@ -39,7 +39,7 @@ enum RedeemResponseToJournal {
 impl PendingJournalWrite {
     /// Journals what is not on disk yet.
     ///
-    /// A response that names files takes two transactions, the body first: whatever happens to this process afterwards,
+    /// A response whose body is kept takes two transactions, the body first: whatever happens to this process afterwards,
     /// its URLs are on disk. Any other response takes one.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl PendingJournalWrite {
                 }
                 journal.record_kind_and_erase_obsolete(&id, no, kind).await
             }
-            RedeemResponseToJournal::Answered { status, body, .. } if is_kind_with_file_urls(kind) => {
+            RedeemResponseToJournal::Answered { status, body, .. } if should_keep_body(kind, *status, body) => {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
@@ -78,9 +78,20 @@ impl PendingJournalWrite {
     }
 }
 
-/// Whether a response of this kind has download URLs.
-fn is_kind_with_file_urls(kind: AnswerKind) -> bool {
-    matches!(kind, AnswerKind::Delivery | AnswerKind::Truncated)
+/// Whether the journal keeps the body of a response: it has download URLs, or it is a 2xx that could not be read and has
+/// URLs that may be some.
+fn should_keep_body(kind: AnswerKind, status: u16, body: &[u8]) -> bool {
+    match kind {
+        AnswerKind::Delivery | AnswerKind::Truncated => true,
+        AnswerKind::Unreadable => is_success_status(status) && contains_http_url(body),
+        AnswerKind::Progress | AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided => false,
+    }
+}
+
+/// Whether a body has an http(s) URL, with plain slashes or with slashes escaped as in JSON.
+fn contains_http_url(body: &[u8]) -> bool {
+    let starts: [&[u8]; 4] = [b"http://", b"https://", br"http:\/\/", br"https:\/\/"];
+    starts.iter().any(|start| body.windows(start.len()).any(|part| part.eq_ignore_ascii_case(start)))
 }
 
 /// Redeems once, if there is space for what the response may deliver. `before` is what is still to be journalled of the
@@ -130,10 +141,13 @@ pub(crate) async fn redeem_and_journal(
             (result, RedeemResponseToJournal::Answered { status: response.status, body, size, completion_status })
         }
         Err(error) => {
-            let received = partial_200_body_of_error(&error);
+            let received = partial_2xx_body_of_error(&error);
             let result = failure_with_partial_delivery(failure::failure_of_call_error(&error), no, &received);
             let result = mask_secrets_in_redeem_result(result, &context.api);
-            let received = mask_body_keeping_urls(&context.api, None, &received, &result);
+            let mut received = mask_body_keeping_urls(&context.api, None, &received, &result);
+            if answer_kind_of_result(&result) == AnswerKind::Unreadable && !contains_http_url(&received) {
+                received = Bytes::new();
+            }
             let response = match error {
                 CallError::NeverSent(cause) => RedeemResponseToJournal::NeverSent { why: cause.to_string() },
                 other => RedeemResponseToJournal::Unanswered { evidence: other.to_string(), received },
@@ -155,20 +169,37 @@ pub(crate) async fn redeem_and_journal(
     RedeemResultAndPendingWrite { result, pending_write }
 }
 
-/// The received bytes of a 200 response that is not whole; empty for every other error.
-fn partial_200_body_of_error(error: &CallError) -> Bytes {
+/// The received bytes of a 2xx response that is not whole or cannot be decoded; empty for every other error.
+fn partial_2xx_body_of_error(error: &CallError) -> Bytes {
     match error {
-        CallError::ResponseLost(evidence) if evidence.status == Some(200) => evidence.body.clone(),
-        CallError::InvalidResponse(broken) if broken.status == 200 => broken.body.clone(),
+        CallError::ResponseLost(evidence) if evidence.status.is_some_and(is_success_status) => evidence.body.clone(),
+        CallError::InvalidResponse(broken) if is_success_status(broken.status) => broken.body.clone(),
         _ => Bytes::new(),
     }
 }
 
+/// Whether a status is a 2xx.
+fn is_success_status(status: u16) -> bool {
+    (200..300).contains(&status)
+}
+
 /// Reads a whole response: live, or from the journal.
+///
+/// A delivery is used with any 2xx, because there will be no other. A "not ready" counts with 200 only.
+/// Spec: "200 OK – Export token is still active" (GET /redeemExportToken).
 pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) -> RedeemResult {
     if let Some(refusal) = response.redeem_error_response_unless_ok() {
         return match refusal.class {
             ErrorClass::TokenInactive => RedeemResult::Refused,
+            ErrorClass::UnexpectedStatus if is_success_status(response.status) => {
+                match RedeemResponse::parse(&response.body) {
+                    Ok(RedeemResponse::Ready(delivery)) => RedeemResult::Delivered(delivery),
+                    Ok(RedeemResponse::NotReady(_)) | Err(_) => {
+                        let failure = failure::failure_of_error_response(&refusal);
+                        failure_with_partial_delivery(failure, no, &response.body)
+                    }
+                }
+            }
             _ => RedeemResult::Failed(failure::failure_of_error_response(&refusal)),
         };
     }

@@ -46,6 +46,8 @@ pub(crate) struct VisitRunner {
     /// The files that an earlier run planned.
     known_files: Vec<FileRecord>,
     is_resumed: bool,
+    /// Whether a delivery is known: this run saves it, or an earlier one planned its files.
+    is_delivery_known: bool,
     in_flight: Option<InFlight>,
     wake_at: Option<MillisSinceOrigin>,
     /// Held until the end, so that no recovery touches this visit.
@@ -72,6 +74,7 @@ impl VisitRunner {
         config: VisitConfig,
         context: VisitContext,
     ) -> Result<Self, StoreError> {
+        context.data.check_output_folder(&config.out_dir)?;
         let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
         let start = config.to_start_record(now);
@@ -94,6 +97,7 @@ impl VisitRunner {
             times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
             is_resumed: false,
+            is_delivery_known: false,
             context,
             pending_write: None,
             directory: None,
@@ -125,6 +129,7 @@ impl VisitRunner {
             downloads: None,
             visit,
             times: unfinished.visit.times,
+            is_delivery_known: !unfinished.files.is_empty(),
             known_files: unfinished.files.into_iter().map(|file| file.record).collect(),
             is_resumed: true,
             context,
@@ -232,6 +237,7 @@ impl VisitRunner {
 
     /// Starts to download and save the files of a delivery, as the task in flight.
     fn start_saving(&mut self, delivery: Delivery) {
+        self.is_delivery_known = true;
         let delivered_at = self.times.redeemed.or(self.times.ready);
         let now = self.context.clock.steady_time_of_day();
         let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
@@ -400,7 +406,11 @@ impl VisitRunner {
         };
         match self.context.journal.record_end_and_erase_secrets(&id, &ending).await {
             Ok(RetainedData::Nothing) if self.directory.is_none() => {
-                block_in_place(|| discard_partial_folder(&self.start));
+                // Without a known delivery there should be no folder. If there is one, the journal lost its delivery (a
+                // damaged disk), and the folder has the only copy of its files.
+                if self.is_delivery_known {
+                    block_in_place(|| discard_partial_folder(&self.start));
+                }
             }
             Ok(_) => {}
             Err(error) => tracing::error!(%error, visit = %id, "cannot journal the end of the visit"),

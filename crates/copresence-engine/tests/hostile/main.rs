@@ -261,12 +261,12 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
         ("a megabyte of blanks", vec![b' '; 1_000_000]),
         ("two values", b"{}{}".to_vec()),
     ] {
-        add(&format!("an answer of {name}"), redeem(ScriptedAct::response(200, body)), &[9]);
+        add(&format!("an answer of {name}"), redeem(ScriptedAct::response(200, body)), &[10]);
     }
     for progress in
         ["1e400", "-1e400", "1e308", "99999999999999999999", "101", "-2", "0.5", "\"50\"", "null", "[]", "true"]
     {
-        add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[9]);
+        add(&format!("a progress of {progress}"), redeem(progress_body(progress)), &[10]);
     }
     let good =
         |kind: &str, path: &str| serde_json::json!({"download_URL": format!("{base}{path}"), "export_type": kind});
@@ -295,7 +295,7 @@ fn known_attacks(base: &str, number: &dyn Fn(usize) -> String) -> Vec<(String, C
         add(
             &format!("a URL `{}`", url.escape_debug()),
             redeem(ready_body(&serde_json::json!([{"download_URL": url, "export_type": "glb"}]))),
-            &[9],
+            &[10],
         );
     }
     for url in ["http://127.0.0.2:1/x", "https://127.0.0.1:1/x", "http://[::1]:1/x", "http://0.0.0.0:1/x"] {

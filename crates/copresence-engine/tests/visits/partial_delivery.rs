@@ -65,7 +65,7 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         assert!(!manifest.complete, "it is never called whole");
         assert!(manifest.missing[0].reason.contains("only a beginning"), "{:?}", manifest.missing);
         assert!(file_names(&fixture.out_dir()).is_empty());
-        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3);
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4, "the 400 is confirmed");
         let redeems = fixture.only_visit().await.redeems;
         let taken = match &redeems[1].outcome {
             RedeemState::Unanswered { salvaged, .. } => *salvaged,
@@ -156,7 +156,7 @@ async fn an_interruption_after_a_truncated_response_loses_nothing() {
     assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
     let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
     assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "one more, and it decided");
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 3, "a 400 and its confirmation decided");
     assert_no_secret_is_left(&fixture).await;
 }
 
@@ -186,7 +186,7 @@ async fn recovery_saves_the_files_of_a_truncated_response() {
             panic!("{all:?}")
         };
         assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
-        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "the next answer decides here too");
+        assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 2, "a confirmed 400 decides here too");
         assert_no_secret_is_left(&fixture).await;
     }
 }

@@ -7,13 +7,23 @@ use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
+use rusqlite::params;
 
 /// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The
-/// record stays.
-pub(super) fn erase_secrets_of_ended_visit(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
+/// record stays. The bodies of unreadable responses stay until the visit is forgotten if its avatar may be lost with them
+/// (exit 9 and 10): a person may find its URLs there.
+pub(super) fn erase_secrets_of_ended_visit(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    exit: u8,
+) -> Result<(), TransactionError> {
     let id = id.to_string();
     tx.execute("UPDATE visits SET token = NULL, link = NULL WHERE id = ?1", [&id])?;
-    tx.execute("UPDATE redeems SET body = NULL WHERE visit = ?1", [&id])?;
+    let keeps_unreadable = matches!(exit, 9 | 10);
+    tx.execute(
+        "UPDATE redeems SET body = NULL WHERE visit = ?1 AND NOT (?2 AND answer_kind IS 'unreadable')",
+        params![id, keeps_unreadable],
+    )?;
     tx.execute("UPDATE files SET url = NULL, validator = NULL WHERE visit = ?1", [&id])?;
     Ok(())
 }

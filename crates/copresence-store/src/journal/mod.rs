@@ -36,11 +36,12 @@
 //! | exit code | token and link | raw answer, URLs | evidence, file table |
 //! |---|---|---|---|
 //! | 0 saved | erased | erased | kept |
-//! | 4 token refused, 5 avatar failed | erased | erased | kept |
-//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files | kept |
+//! | 4 token refused | erased | erased | kept |
+//! | 5 avatar failed | **kept** unless spent or refused: the visitor may record again with it | kept if it names files | kept |
+//! | 9 protocol broken | **kept** unless spent or refused: the backend may be repaired | kept if it names files or is an unreadable one that was stored | kept |
 //! | 7 not every file, with a folder | erased | erased | kept, with the reason of each file |
 //! | 7 not every file, without a folder | erased | **kept** | kept |
-//! | 10 possibly consumed | erased | erased | kept: it is the operator's proof |
+//! | 10 possibly consumed | erased | erased, except an unreadable one that was stored | kept: it is the operator's proof |
 //! | 2 disk, 3 credentials, 6 unreachable or download interrupted, 8 timed out, 130 interrupted | **kept** unless spent | **kept** if unread or with URLs | kept |
 //! | 1 and any other | erased | erased | kept |
 //! | none (crash) | kept | kept | kept |
@@ -239,7 +240,8 @@ impl Journal {
             move |tx| {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
                 refuse_step_unless(!visit.has_ended, id, "it ended already")?;
-                let open = is_recoverable_ending(&ending) || ending.exit == 9 && visit.may_token_be_active(tx, &id)?;
+                let may_keep_token = matches!(ending.exit, 5 | 9);
+                let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
                 let kept = if open { visit.find_data_usable_by_recovery(tx, &id)? } else { RetainedData::Nothing };
                 tx.execute(
                     "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
@@ -257,7 +259,7 @@ impl Journal {
                     ],
                 )?;
                 if kept == RetainedData::Nothing {
-                    forget::erase_secrets_of_ended_visit(tx, &id)?;
+                    forget::erase_secrets_of_ended_visit(tx, &id, ending.exit)?;
                     polls::compact_polls_into_visit_row(tx, &id)?;
                 }
                 Ok(kept)
@@ -404,16 +406,15 @@ impl VisitRowState {
         refuse_step_unless(!self.has_ended, self.id, "it ended")
     }
 
-    /// Whether the token may be active: it is kept, was not spent, and its last answer was no refusal.
+    /// Whether the token may be active: it is kept, was not spent, and its last two answers were not both refusals.
     fn may_token_be_active(&self, tx: &JournalTransaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
-        let last: Option<Option<u16>> = tx
-            .query_row(
-                "SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 1",
-                [id.to_string()],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(self.has_token && !self.has_delivery && last.flatten() != Some(400))
+        let refusals: i64 = tx.query_row(
+            "SELECT count(*) FILTER (WHERE status = 400)
+             FROM (SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 2)",
+            [id.to_string()],
+            |row| row.get(0),
+        )?;
+        Ok(self.has_token && !self.has_delivery && refusals < 2)
     }
 
     /// What `recover` could use.

@@ -79,7 +79,9 @@ pub enum AnswerKind {
     Failed,
     /// A failure that does not say whether the redeem spent the token: 5xx, or a page of something in between.
     Undecided,
-    /// A response that the specification does not define, without a URL.
+    /// A response that the specification does not define, without a URL of a file that could be read. Its raw body is
+    /// kept if it was stored, because it may have URLs in an unknown form: until a later response shows the token active,
+    /// or until the visit is forgotten.
     Unreadable,
     /// Some of the token's URLs, in a response that is not whole. Its body is kept until a later response shows whether
     /// the token was spent.
@@ -99,9 +101,14 @@ impl AnswerKind {
         Self::Delivery,
     ];
 
-    /// Whether the raw body is kept.
-    pub(super) fn should_keep_body(self) -> bool {
+    /// Whether the raw body must be stored and is kept.
+    pub(super) fn requires_body(self) -> bool {
         matches!(self, Self::Truncated | Self::Delivery)
+    }
+
+    /// Whether the raw body is kept, if it was stored.
+    pub(super) fn keeps_stored_body(self) -> bool {
+        self.requires_body() || self == Self::Unreadable
     }
 
     /// The word in the database.

@@ -168,7 +168,7 @@ impl Journal {
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
-            refuse_step_unless(!answer.kind.should_keep_body(), id, "the body of that answer has to be kept")?;
+            refuse_step_unless(!answer.kind.requires_body(), id, "the body of that answer has to be kept")?;
             require_open_intent(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
@@ -211,13 +211,14 @@ impl Journal {
                 let read = tx.execute(
                     "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
                  WHERE visit = ?1 AND no = ?2 AND delivered IS NULL AND state IN ('answered', 'unanswered')
-                     AND (state = 'answered' OR body IS NOT NULL OR NOT ?4)",
+                     AND (state = 'answered' OR body IS NOT NULL OR NOT ?6)",
                     params![
                         id.to_string(),
                         no.redeem_number_as_u32(),
                         kind == AnswerKind::Delivery,
-                        kind.should_keep_body(),
-                        kind.as_database_word()
+                        kind.keeps_stored_body(),
+                        kind.as_database_word(),
+                        kind.requires_body()
                     ],
                 )?;
                 refuse_step_unless(read == 1, id, "that redeem has no unread answer")?;

@@ -14,7 +14,6 @@ use crate::polling::{PollSchedule, PollingConfig};
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
 use issue::TokenRequestState;
-use redeem::LostOrUnreadableResponse;
 use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
@@ -57,10 +56,6 @@ pub enum PollRepetition {
     },
 }
 
-/// Grace period of a redeem in flight when the visit is to end, because its response may be the one that spends the
-/// token.
-pub const GRACE: Duration = Duration::from_secs(10);
-
 /// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
@@ -79,7 +74,8 @@ pub enum State {
     IssuePaused(TokenRequestState, MillisSinceOrigin),
     /// A token is active; the next poll is due at the given time.
     Waiting(ActiveTokenState, MillisSinceOrigin),
-    /// A redeem is in flight. With a reason, the visit ends as soon as its response allows.
+    /// A redeem is in flight. With a reason, the visit ends as soon as its response allows. The response is always
+    /// awaited, because it may be the one that spends the token; the host bounds the redeem by its timeouts.
     Redeeming(ActiveTokenState, Option<PendingExitReason>),
     /// URLs were received and are being downloaded; the token is never used again.
     Saving(Delivery),
@@ -108,7 +104,11 @@ pub struct ActiveTokenState {
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
-    lost_answer: Option<LostOrUnreadableResponse>,
+    /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
+    /// while no usable response was received since.
+    lost_answer: Option<String>,
+    /// The last whole response of the API was a 400. The next one confirms it.
+    is_refused_once: bool,
     /// Files that a truncated response names, while no usable response was received since.
     partial: Option<PartialDelivery>,
     /// The visitor left while the avatar was being made.
@@ -184,6 +184,7 @@ impl ActiveTokenState {
             progress: None,
             failures: None,
             lost_answer: None,
+            is_refused_once: false,
             partial: None,
             visitor_left: false,
         }
@@ -253,13 +254,11 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             redeem::handle_redeem_result(token, exit, result, plan, now)
         }
         (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
-            redeem::schedule_exit_after_redeem(token, PendingExitReason::TimedOut, now)
+            (State::Redeeming(token, Some(PendingExitReason::TimedOut)), Vec::new())
         }
-        (State::Redeeming(token, Some(exit)), MachineEvent::TimerFired) => redeem::exit_without_response(token, exit),
-        (
-            State::Redeeming(token, None | Some(PendingExitReason::TimedOut | PendingExitReason::VisitorLeft)),
-            MachineEvent::Interrupted,
-        ) => redeem::schedule_exit_after_redeem(token, PendingExitReason::Interrupted, now),
+        (State::Redeeming(token, _), MachineEvent::Interrupted) => {
+            (State::Redeeming(token, Some(PendingExitReason::Interrupted)), Vec::new())
+        }
         (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
             (State::Waiting(token, until), Vec::new())
@@ -269,7 +268,7 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             (State::Redeeming(token, exit), Vec::new())
         }
         (State::Redeeming(token, None), MachineEvent::VisitorLeft) => {
-            redeem::schedule_exit_after_redeem(token, PendingExitReason::VisitorLeft, now)
+            (State::Redeeming(token, Some(PendingExitReason::VisitorLeft)), Vec::new())
         }
         (State::Saving(delivery), MachineEvent::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
@@ -301,10 +300,9 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
             MachineEvent::VisitorLeft,
         )
         | (state @ State::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
-        (
-            State::Waiting(token, _) | State::Redeeming(token, _),
-            MachineEvent::Interrupted | MachineEvent::VisitorLeft,
-        ) => token.end_with(Outcome::Interrupted),
+        (State::Waiting(token, _), MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
+            token.end_with(Outcome::Interrupted)
+        }
         (state, MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
             end_visit(Outcome::Interrupted, state.end_phase(), None)
         }

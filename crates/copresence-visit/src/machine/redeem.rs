@@ -1,27 +1,20 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, GRACE, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan,
-    end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan, end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{Delivery, ExportToken, Progress};
+use std::time::Duration;
 
 /// Unreadable responses in a row before the visit ends. The token may still be active, so one is not enough.
 const MAX_VIOLATIONS: u32 = 3;
 
-/// Why a later refusal of the token does not simply mean that it expired.
-#[derive(Debug, Clone)]
-pub(super) enum LostOrUnreadableResponse {
-    /// A redeem was sent, and its failure does not say whether the token was spent: no whole response, 5xx, or a page
-    /// of something in between.
-    NotReceived(String),
-    /// A response was received whole and could not be read.
-    Unreadable(String),
-}
+/// Pause before the redeem that confirms a 400.
+const CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// The token was issued: waits for the first redeem.
 pub(super) fn start_polling(token: ExportToken, plan: &VisitTimingPlan, now: MillisSinceOrigin) -> Transition {
@@ -49,28 +42,6 @@ pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimingPlan) -> Tr
     (State::Redeeming(token, None), effects)
 }
 
-/// Ends the visit once the redeem in flight is answered, or after [`GRACE`].
-pub(super) fn schedule_exit_after_redeem(
-    token: ActiveTokenState,
-    reason: PendingExitReason,
-    now: MillisSinceOrigin,
-) -> Transition {
-    (State::Redeeming(token, Some(reason)), vec![MachineEffect::Wait { until: now + GRACE }])
-}
-
-/// [`GRACE`] is over and the redeem is still unanswered.
-pub(super) fn exit_without_response(token: ActiveTokenState, reason: PendingExitReason) -> Transition {
-    let outcome = match reason {
-        // The response may still decide, so a partial delivery is kept for recovery.
-        PendingExitReason::TimedOut if token.partial.is_some() => {
-            Outcome::Unreachable("the last redeem was not answered in time".to_owned())
-        }
-        PendingExitReason::TimedOut => timeout_outcome(&token),
-        PendingExitReason::VisitorLeft | PendingExitReason::Interrupted => Outcome::Interrupted,
-    };
-    token.end_with(outcome)
-}
-
 /// A redeem ended.
 pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
@@ -84,11 +55,7 @@ pub(super) fn handle_redeem_result(
         RedeemResult::Delivered(_) if interrupted => token.end_with(Outcome::Interrupted),
         RedeemResult::Delivered(delivery) => start_saving(delivery),
         RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
-        RedeemResult::Refused if token.partial.is_some() && interrupted => token.end_with(Outcome::Interrupted),
-        RedeemResult::Refused => {
-            let outcome = outcome_of_refusal(&token);
-            end_or_save_partial(token, outcome)
-        }
+        RedeemResult::Refused => handle_refusal(token, exit, plan, now),
         RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
             handle_redeem_failure(ActiveTokenState { partial: Some(partial), ..token }, exit, failure, plan, now)
@@ -133,13 +100,14 @@ fn handle_not_ready(
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
-    (token.lost_answer, token.partial) = (None, None);
+    (token.lost_answer, token.is_refused_once, token.partial) = (None, false, None);
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
     if let PollRepetition::Once { token_is_too_old } = plan.mode {
-        if token_is_too_old && !token.is_avatar_associated() {
-            return abandon_token_or_save_partial(token, "nobody used its code, and it is too old to be used");
+        if token_is_too_old && !token.is_avatar_in_progress() {
+            let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
+            return abandon_token_or_save_partial(token, &format!("{why}, and it is too old to be used"));
         }
         return token.end_with(Outcome::Interrupted);
     }
@@ -171,9 +139,7 @@ fn handle_redeem_failure(
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
-        token.lost_answer = Some(LostOrUnreadableResponse::NotReceived(failure.detail.clone()));
-    } else if failure.kind == VisitStepFailureKind::ProtocolViolation && token.lost_answer.is_none() {
-        token.lost_answer = Some(LostOrUnreadableResponse::Unreadable(failure.detail.clone()));
+        token.lost_answer = Some(failure.detail.clone());
     }
     if let PollRepetition::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery(token, failure, token_is_too_old, now);
@@ -222,10 +188,10 @@ fn end_undecided_recovery(
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
 fn abandon_token_or_save_partial(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
-        Some(LostOrUnreadableResponse::NotReceived(lost)) => Outcome::PossiblyConsumed(format!(
+        Some(lost) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response showed whether the token was spent: {why}"
         )),
-        Some(LostOrUnreadableResponse::Unreadable(_)) | None => Outcome::TokenAbandoned(why.to_owned()),
+        None => Outcome::TokenAbandoned(why.to_owned()),
     };
     end_or_save_partial(token, outcome)
 }
@@ -241,25 +207,40 @@ fn end_or_save_partial(token: ActiveTokenState, outcome: Outcome) -> Transition 
     }
 }
 
-/// The outcome of a 400, which depends on what was seen before it.
+/// 400.
 ///
 /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token in the Copresence
-/// backend" (GET /redeemExportToken). The token expired, was never known, or was spent by a response that was lost.
-fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
-    match &token.lost_answer {
-        Some(lost) => lost.outcome_of_later_refusal(),
-        None if token.has_avatar_failed() => Outcome::AvatarFailed,
-        None => Outcome::TokenRefused { was_active: token.progress.is_some() },
+/// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this 400
+/// from that of a gateway, or of a backend that failed otherwise. A second redeem confirms it before the token is given up.
+/// Until then every other end of the visit keeps the token.
+fn handle_refusal(
+    mut token: ActiveTokenState,
+    exit: Option<PendingExitReason>,
+    plan: &VisitTimingPlan,
+    now: MillisSinceOrigin,
+) -> Transition {
+    if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
+        return token.end_with(Outcome::Interrupted);
+    }
+    if token.is_refused_once {
+        let outcome = outcome_of_refusal(&token);
+        return end_or_save_partial(token, outcome);
+    }
+    token.is_refused_once = true;
+    match exit {
+        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
+        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
+        None => wait_for_next_poll(token, now + CONFIRMATION_PAUSE, Vec::new(), plan),
     }
 }
 
-impl LostOrUnreadableResponse {
-    /// The outcome of a visit whose token is refused after this.
-    pub(super) fn outcome_of_later_refusal(&self) -> Outcome {
-        match self {
-            Self::NotReceived(how) => Outcome::PossiblyConsumed(how.clone()),
-            Self::Unreadable(how) => Outcome::ProtocolViolation(how.clone()),
-        }
+/// The outcome of a confirmed 400, which depends on what was seen before it: the token expired, was never known, or may
+/// have been spent by a response that was not received.
+fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
+    match &token.lost_answer {
+        Some(lost) => Outcome::PossiblyConsumed(lost.clone()),
+        None if token.has_avatar_failed() => Outcome::AvatarFailed,
+        None => Outcome::TokenRefused { was_active: token.progress.is_some() },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{LostOrUnreadableResponse, start_saving, start_saving_partial};
+use super::redeem::{start_saving, start_saving_partial};
 use super::{ActiveTokenState, Transition, Visit, VisitTimingPlan, end_visit, redeem};
 use crate::event::{MachineEffect, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
@@ -29,14 +29,15 @@ pub struct JournaledVisit {
 /// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EarlierRedeem {
-    /// Spent nothing: the request was never sent or not forwarded, or the API refused it.
+    /// Spent nothing: the request was never sent or not forwarded, or the API refused it before it took effect.
     Inconclusive,
     /// 200 without URLs: the token was active.
     Active,
     /// Sent, and may have spent the token: no whole response, 5xx, or a page of something in between. The text is the
     /// evidence.
     NotReceived(String),
-    /// A whole response that could not be read. The text says what was wrong, if it is known.
+    /// A whole response that could not be read, which may have spent the token. The text says what was wrong, if it is
+    /// known.
     Unreadable(Option<String>),
 }
 
@@ -70,11 +71,9 @@ fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
     for redeem in past.redeems {
         match redeem {
             EarlierRedeem::Active => (lost_answer, was_active) = (None, true),
-            EarlierRedeem::NotReceived(how) => lost_answer = Some(LostOrUnreadableResponse::NotReceived(how)),
-            EarlierRedeem::Unreadable(how) if lost_answer.is_none() => {
-                lost_answer = Some(LostOrUnreadableResponse::Unreadable(how.unwrap_or_else(|| UNREADABLE.to_owned())));
-            }
-            EarlierRedeem::Inconclusive | EarlierRedeem::Unreadable(_) => {}
+            EarlierRedeem::NotReceived(how) => lost_answer = Some(how),
+            EarlierRedeem::Unreadable(how) => lost_answer = Some(how.unwrap_or_else(|| UNREADABLE.to_owned())),
+            EarlierRedeem::Inconclusive => {}
         }
     }
     let status = if past.was_associated {
@@ -88,8 +87,8 @@ fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
     let partial = match past.response {
         Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
         Some(StoredDelivery::UsedPartial(delivery)) => {
-            let lost = lost_answer.unwrap_or_else(|| LostOrUnreadableResponse::Unreadable(UNREADABLE.to_owned()));
-            return start_saving_partial(delivery, lost.outcome_of_later_refusal(), Vec::new());
+            let lost = lost_answer.unwrap_or_else(|| UNREADABLE.to_owned());
+            return start_saving_partial(delivery, Outcome::PossiblyConsumed(lost), Vec::new());
         }
         Some(StoredDelivery::Partial(partial)) => Some(partial),
         None => None,
@@ -103,7 +102,7 @@ fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
         return end_visit(Outcome::Interrupted, ended_in, progress);
     };
     if partial.is_some() && lost_answer.is_none() {
-        lost_answer = Some(LostOrUnreadableResponse::Unreadable(UNREADABLE.to_owned()));
+        lost_answer = Some(UNREADABLE.to_owned());
     }
     let token = ActiveTokenState { progress, lost_answer, partial, ..ActiveTokenState::new(token, plan) };
     redeem::send_redeem(token, plan)

@@ -23,6 +23,53 @@ fn respond(host: &mut Host, result: RedeemResult) {
     host.feed(MachineEvent::Redeemed(result));
 }
 
+/// Refuses the token, and once more when the visit confirms it.
+fn refuse(host: &mut Host) {
+    respond(host, RedeemResult::Refused);
+    assert_eq!((host.in_flight, host.end.as_ref()), (InFlight::Nothing, None), "one 400 decides nothing");
+    fire_timer(host);
+    respond(host, RedeemResult::Refused);
+}
+
+#[test]
+fn a_single_400_is_confirmed_before_the_token_is_given_up() {
+    let mut host = host_with_redeem_in_flight();
+    let before = host.now;
+    respond(&mut host, RedeemResult::Refused);
+    assert_eq!(host.end, None);
+    fire_timer(&mut host);
+    assert_eq!((host.now.duration_since(before), host.in_flight), (Duration::from_secs(1), InFlight::Redeem));
+    respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::Processing, Some(40), None)));
+    fire_timer(&mut host);
+    // A usable response in between: the next 400 is a first one again.
+    refuse(&mut host);
+    assert_eq!(host.end, Some(Outcome::TokenRefused { was_active: true }));
+
+    let mut host = host_with_redeem_in_flight();
+    respond(&mut host, RedeemResult::Refused);
+    fire_timer(&mut host);
+    respond(&mut host, RedeemResult::Delivered(delivery()));
+    assert_eq!(host.in_flight, InFlight::Save);
+
+    for (event, exit) in
+        [(MachineEvent::Interrupted, 130), (MachineEvent::VisitorLeft, 130), (MachineEvent::TimerFired, 8)]
+    {
+        for leaves_first in [false, true] {
+            let mut host = host_with_redeem_in_flight();
+            if leaves_first {
+                host.now = plan().give_up_at;
+                host.feed(event.clone());
+                respond(&mut host, RedeemResult::Refused);
+            } else {
+                respond(&mut host, RedeemResult::Refused);
+                host.now = plan().give_up_at;
+                host.feed(event.clone());
+            }
+            assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{event:?} keeps the token");
+        }
+    }
+}
+
 #[test]
 fn a_whole_visit() {
     let mut host = host_with_redeem_in_flight();
@@ -58,7 +105,7 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::NoApi))], "possibly_consumed", 10),
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::GateNotPassed))], "token_refused", 4),
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::Busy))], "token_refused", 4),
-        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation))], "protocol_broken", 9),
+        (vec![RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation))], "possibly_consumed", 10),
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent))], "token_refused", 4),
         (
             vec![
@@ -83,7 +130,7 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
             respond(&mut host, result);
             fire_timer(&mut host);
         }
-        respond(&mut host, RedeemResult::Refused);
+        refuse(&mut host);
         let end = host.end.expect("ended");
         assert_eq!((end.code(), end.exit_code()), (code, exit), "{before:?}");
     }
@@ -106,7 +153,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
                     respond(&mut host, RedeemResult::Failed(failure(later)));
                     fire_timer(&mut host);
                 }
-                respond(&mut host, RedeemResult::Refused);
+                refuse(&mut host);
                 assert_eq!((host.in_flight, host.end.as_ref()), (InFlight::SavePartial, None), "{kind:?} {later:?}");
                 host
             };
@@ -123,10 +170,7 @@ fn a_400_after_a_truncated_response_saves_the_files_that_it_names() {
             let mut host = refused();
             host.feed(MachineEvent::NothingSaved("gone (410)".into()));
             let end = host.end.expect("ended");
-            assert!(
-                matches!(end.exit_code(), 9 | 10) && end.detail_for_operator().is_some_and(|d| d.contains("410")),
-                "{end:?}"
-            );
+            assert!(end.exit_code() == 10 && end.detail_for_operator().is_some_and(|d| d.contains("410")), "{end:?}");
         }
     }
 }
@@ -155,7 +199,7 @@ fn a_usable_response_voids_a_partial_delivery() {
     fire_timer(&mut host);
     respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
     fire_timer(&mut host);
-    respond(&mut host, RedeemResult::Refused);
+    refuse(&mut host);
     assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
 }
 
@@ -210,7 +254,9 @@ fn a_redeem_in_flight_is_awaited_before_the_visit_ends() {
     let mut host = host_with_redeem_in_flight();
     host.feed(MachineEvent::Interrupted);
     fire_timer(&mut host);
-    assert_eq!(host.end.map(|end| end.exit_code()), Some(130), "after the grace period");
+    assert_eq!(host.end, None, "no timer drops a redeem that was sent");
+    respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered)));
+    assert_eq!(host.end.map(|end| end.exit_code()), Some(130));
 }
 
 #[test]
@@ -258,7 +304,7 @@ fn an_interruption_ends_a_visit_whose_visitor_left() {
     let mut host = host_with_redeem_in_flight();
     host.feed(MachineEvent::VisitorLeft);
     fire_timer(&mut host);
-    assert_eq!(host.end, Some(Outcome::Interrupted), "the response is awaited only for the grace period");
+    assert_eq!(host.end, None, "no timer drops a redeem that was sent");
 }
 
 #[test]

@@ -7,7 +7,6 @@ mod restore;
 mod turns;
 
 use copresence_visit::MachineEvent;
-use copresence_visit::machine::GRACE;
 use host::{Host, plan};
 use proptest::prelude::*;
 use std::time::Duration;
@@ -36,7 +35,7 @@ proptest! {
             host.end.is_some()
         });
         prop_assert!(ended, "still {:?} at {:?}", host.visit.state(), host.now);
-        let longest = plan().give_up_at + GRACE + GRACE + Duration::from_secs(80);
+        let longest = plan().give_up_at + Duration::from_secs(80);
         prop_assert!(host.now <= longest || host.delivered || host.partial_used, "patience ran on to {:?}", host.now);
     }
 

@@ -17,11 +17,22 @@ fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     Host::from_restored(Visit::restore_visit(VisitTimingPlan::plan_for_recovery(token_is_too_old), past), has_partial)
 }
 
-fn end_after_redeem(past: JournaledVisit, result: RedeemResult) -> Outcome {
+fn end_after_redeem(past: JournaledVisit, result: &RedeemResult) -> Outcome {
     let mut host = recover_host(past, false);
     assert_eq!(host.in_flight, InFlight::Redeem);
-    host.feed(MachineEvent::Redeemed(result));
+    respond_confirming_refusal(&mut host, result);
     host.end.expect("one redeem decides")
+}
+
+/// Responds to the redeem in flight, and to the redeem that confirms a 400.
+fn respond_confirming_refusal(host: &mut Host, result: &RedeemResult) {
+    host.feed(MachineEvent::Redeemed(result.clone()));
+    if *result == RedeemResult::Refused {
+        assert_eq!(host.end, None, "one 400 decides nothing");
+        host.now = host.wait.expect("a timer is set");
+        host.feed(MachineEvent::TimerFired);
+        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+    }
 }
 
 fn visit_with_status(status: CompletionStatus, redeems: Vec<EarlierRedeem>) -> JournaledVisit {
@@ -42,12 +53,12 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
         (past_visit(vec![lost(), garbage()]), "possibly_consumed"),
         (past_visit(vec![garbage(), lost()]), "possibly_consumed"),
         (past_visit(vec![lost(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
-        (past_visit(vec![garbage(), EarlierRedeem::Inconclusive]), "protocol_broken"),
+        (past_visit(vec![garbage(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
         (past_visit(vec![lost(), EarlierRedeem::Active]), "token_expired"),
         (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]), "possibly_consumed"),
     ];
     for (past, code) in cases {
-        assert_eq!(end_after_redeem(past.clone(), RedeemResult::Refused).code(), code, "{past:?}");
+        assert_eq!(end_after_redeem(past.clone(), &RedeemResult::Refused).code(), code, "{past:?}");
     }
 }
 
@@ -66,12 +77,12 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
         (VisitStepFailureKind::DiskFull, 2),
     ] {
         assert_eq!(
-            end_after_redeem(past_visit(vec![]), RedeemResult::Failed(failure(kind))).exit_code(),
+            end_after_redeem(past_visit(vec![]), &RedeemResult::Failed(failure(kind))).exit_code(),
             exit,
             "{kind:?}"
         );
         let truncated = RedeemResult::Truncated(failure(kind), partial());
-        assert_eq!(end_after_redeem(past_visit(vec![]), truncated).exit_code(), exit, "{kind:?}");
+        assert_eq!(end_after_redeem(past_visit(vec![]), &truncated).exit_code(), exit, "{kind:?}");
     }
     let processing = progress(CompletionStatus::Processing, Some(4), None);
     let mut host = recover_host(past_visit(vec![]), true);
@@ -123,7 +134,7 @@ fn a_partial_delivery_on_disk_waits_for_the_next_response() {
         ..past_visit(vec![EarlierRedeem::NotReceived("cut".into())])
     };
     let mut host = recover_host(partial(), false);
-    host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+    respond_confirming_refusal(&mut host, &RedeemResult::Refused);
     assert_eq!(host.in_flight, InFlight::SavePartial);
     host.feed(MachineEvent::SavedInPart("more may have been named".into()));
     assert_eq!(host.end.map(|end| end.exit_code()), Some(7));
@@ -150,8 +161,8 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
     match result {
         RedeemResult::NotReady(_) => EarlierRedeem::Active,
         RedeemResult::Failed(failure) => match failure.kind {
-            kind if kind.may_hide_delivery() => EarlierRedeem::NotReceived(failure.detail.clone()),
             VisitStepFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
+            kind if kind.may_hide_delivery() => EarlierRedeem::NotReceived(failure.detail.clone()),
             _ => EarlierRedeem::Inconclusive,
         },
         RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
@@ -196,7 +207,11 @@ proptest! {
         prop_assume!(host.now < plan().give_up_at);
         host.feed(MachineEvent::TimerFired);
         host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
-        let live = host.end.expect("a 400 ends the visit");
-        prop_assert_eq!(end_after_redeem(past, RedeemResult::Refused), live);
+        host.now = host.wait.expect("a timer is set");
+        prop_assume!(host.now < plan().give_up_at);
+        host.feed(MachineEvent::TimerFired);
+        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        let live = host.end.expect("a confirmed 400 ends the visit");
+        prop_assert_eq!(end_after_redeem(past, &RedeemResult::Refused), live);
     }
 }

@@ -111,7 +111,9 @@ const fn on_ranges(name: &'static str, effect: &'static str, file: [u8; 4]) -> V
 /// - A complete but invalid response is requested again if that is free (redeem), but not if it costs a token (generate:
 ///   9), and not with the same credentials (401, 403 and, from a Parse Server, 400: 3).
 /// - A page that does not come from the API is endured within patience: 6, or 2 if it says that there is no API (404).
-/// - After a lost response or a 5xx, the next redeem decides: 0 if the lost response did not deliver, 10 if it did.
+/// - After a lost or unreadable response or a 5xx, the next redeem decides: 0 if that response did not deliver, 10 if it
+///   did.
+/// - A 400 to a redeem is confirmed by a second one.
 /// - An interrupted download is resumed if possible (0). If the fault never ends, the visit ends with 6 and is recovered
 ///   later. So does every response that is not the file. If the URL is refused, the other files are kept as incomplete (7).
 pub(crate) const VARIANTS: &[Variant] = &[
@@ -134,7 +136,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 0, 6],
         [0, 0, 0, 6],
     ),
-    on_all_endpoints("400", r#"{"status":{"code":400}}"#, [3, 3], [3, 3], [4, 4, 4, 4], [7, 7, 7, 7]),
+    on_all_endpoints("400", r#"{"status":{"code":400}}"#, [3, 3], [3, 3], [0, 0, 0, 4], [7, 7, 7, 7]),
     on_all_endpoints("401", r#"{"status":{"code":401}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
     on_all_endpoints("403", r#"{"status":{"code":403}}"#, [3, 3], [3, 3], [3, 3, 3, 3], [7, 7, 7, 7]),
     on_all_endpoints("404", r#"{"status":{"code":404}}"#, [0, 2], [0, 2], [0, 0, 0, 2], [7, 7, 7, 7]),
@@ -209,7 +211,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [7, 7, 7, 7],
     ),
     on_all_endpoints("a body without end", r#""huge""#, [0, 6], [0, 6], [0, 0, 7, 6], [7, 7, 7, 7]),
-    on_all_endpoints("garbage", r#""garbage""#, [9, 9], [9, 9], [0, 0, 9, 9], [0, 0, 0, 0]),
+    on_all_endpoints("garbage", r#""garbage""#, [9, 9], [9, 9], [0, 0, 10, 9], [0, 0, 0, 0]),
     on_all_endpoints("gzip", r#""coded""#, [0, 0], [0, 0], [0, 0, 0, 0], [0, 0, 0, 0]),
     on_all_endpoints(
         "says gzip, is not",
@@ -232,15 +234,15 @@ pub(crate) const VARIANTS: &[Variant] = &[
         r#"{"wrong_shape":{"field":"{field}","becomes":"missing"}}"#,
         [9, 9],
         [9, 9],
-        [0, 0, 9, 9],
+        [0, 0, 10, 9],
     ),
-    on_json("a field null", r#"{"wrong_shape":{"field":"{field}","becomes":"null"}}"#, [9, 9], [9, 9], [0, 0, 9, 9]),
+    on_json("a field null", r#"{"wrong_shape":{"field":"{field}","becomes":"null"}}"#, [9, 9], [9, 9], [0, 0, 10, 9]),
     on_json(
         "a field of another type",
         r#"{"wrong_shape":{"field":"{field}","becomes":"other_type"}}"#,
         [9, 9],
         [9, 9],
-        [0, 0, 9, 9],
+        [0, 0, 10, 9],
     ),
     on_redeem(
         "progress out of range",

@@ -238,7 +238,7 @@ impl Shared {
             let reply = nth_reply(&self.script.redeem, record.redeems - 1);
             let reply = record.redeem_override.as_ref().unwrap_or(reply).clone();
             let reply = if record.is_token_spent { Reply::no_such_token() } else { reply };
-            record.is_token_spent |= matches!(reply, Reply::Urls | Reply::UrlsTruncated);
+            record.is_token_spent |= matches!(reply, Reply::Urls | Reply::UrlsAfter(_) | Reply::UrlsTruncated);
             reply
         };
         self.changed.notify_all();
@@ -252,6 +252,10 @@ impl Shared {
             Reply::Complete(status, body) => write_response(connection, *status, None, body),
             Reply::WithHeader(status, header, body) => write_response(connection, *status, Some(header.clone()), body),
             Reply::Urls => write_response(connection, 200, None, &self.delivery_body()),
+            Reply::UrlsAfter(time) => {
+                std::thread::sleep(*time);
+                write_response(connection, 200, None, &self.delivery_body())
+            }
             Reply::UrlsTruncated => {
                 let body = self.delivery_body();
                 connection.write_head(200, &[("Content-Type", "application/json".into())], body.len())?;

@@ -11,6 +11,8 @@ pub(crate) enum Reply {
     WithHeader(u16, (&'static str, String), Vec<u8>),
     /// Status 200 with download URLs for every file. Spends the token.
     Urls,
+    /// Like `Urls`, but sent after this time. Spends the token.
+    UrlsAfter(std::time::Duration),
     /// Like `Urls`, but only the first half of the body is sent. Spends the token.
     UrlsTruncated,
     /// Closes the connection without a response. The token stays active.
