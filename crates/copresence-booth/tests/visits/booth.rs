@@ -468,7 +468,12 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
         assert!(now - before <= MAX_REDEEMS_PER_RUN, "{before} → {now}: a few at a time");
         before = now;
     }
-    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), before, "each once: the next attempt waits");
+    let confirmed_refusals = 1;
+    assert_eq!(
+        fixture.backend.count_requests(REDEEM_PATH),
+        before + confirmed_refusals,
+        "each once, and a refusal twice: the next attempt waits"
+    );
     assert_eq!(kiosk.last_problem(), None);
     let rules = |_: &copresence_client::Exchange, _: &copresence_client::Backend| Vec::new();
     assert!(kiosk.inspector().inspector_view(None, &rules).visits.is_empty());

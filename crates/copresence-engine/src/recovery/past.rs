@@ -138,7 +138,8 @@ impl JournaledRedeems {
                         earlier_redeem_from_undecided_status(*status)
                     }
                     AnswerKind::Undecided => earlier_redeem_from_undecided_status(*status),
-                    AnswerKind::Failed | AnswerKind::Refused | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
+                    AnswerKind::Refused => EarlierRedeem::Refused,
+                    AnswerKind::Failed | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
                 }
             }
         }

@@ -406,11 +406,12 @@ impl VisitRowState {
         refuse_step_unless(!self.has_ended, self.id, "it ended")
     }
 
-    /// Whether the token may be active: it is kept, was not spent, and its last two answers were not both refusals.
+    /// Whether the token may be active: it is kept, was not spent, and was not refused twice since the last answer that
+    /// showed it active. A second refusal confirms the first.
     fn may_token_be_active(&self, tx: &JournalTransaction<'_>, id: &VisitId) -> Result<bool, TransactionError> {
         let refusals: i64 = tx.query_row(
-            "SELECT count(*) FILTER (WHERE status = 400)
-             FROM (SELECT status FROM redeems WHERE visit = ?1 ORDER BY no DESC LIMIT 2)",
+            "SELECT count(*) FROM redeems WHERE visit = ?1 AND answer_kind = 'refused' AND no >
+                 (SELECT coalesce(max(no), 0) FROM redeems WHERE visit = ?1 AND answer_kind = 'progress')",
             [id.to_string()],
             |row| row.get(0),
         )?;

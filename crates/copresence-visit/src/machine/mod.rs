@@ -107,7 +107,7 @@ pub struct ActiveTokenState {
     /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
     /// while no usable response was received since.
     lost_answer: Option<String>,
-    /// The last whole response of the API was a 400. The next one confirms it.
+    /// A 400 was received, and no usable response since. The next one confirms it.
     is_refused_once: bool,
     /// Files that a truncated response names, while no usable response was received since.
     partial: Option<PartialDelivery>,

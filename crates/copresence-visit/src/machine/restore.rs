@@ -31,6 +31,8 @@ pub struct JournaledVisit {
 pub enum EarlierRedeem {
     /// Spent nothing: the request was never sent or not forwarded, or the API refused it before it took effect.
     Inconclusive,
+    /// 400, which a further one confirms.
+    Refused,
     /// 200 without URLs: the token was active.
     Active,
     /// Sent, and may have spent the token: no whole response, 5xx, or a page of something in between. The text is the
@@ -67,10 +69,11 @@ impl Visit {
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
 fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
     let mut lost_answer = None;
-    let mut was_active = false;
+    let (mut was_active, mut is_refused_once) = (false, false);
     for redeem in past.redeems {
         match redeem {
-            EarlierRedeem::Active => (lost_answer, was_active) = (None, true),
+            EarlierRedeem::Active => (lost_answer, was_active, is_refused_once) = (None, true, false),
+            EarlierRedeem::Refused => is_refused_once = true,
             EarlierRedeem::NotReceived(how) => lost_answer = Some(how),
             EarlierRedeem::Unreadable(how) => lost_answer = Some(how.unwrap_or_else(|| UNREADABLE.to_owned())),
             EarlierRedeem::Inconclusive => {}
@@ -104,6 +107,7 @@ fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
     if partial.is_some() && lost_answer.is_none() {
         lost_answer = Some(UNREADABLE.to_owned());
     }
-    let token = ActiveTokenState { progress, lost_answer, partial, ..ActiveTokenState::new(token, plan) };
+    let token =
+        ActiveTokenState { progress, lost_answer, is_refused_once, partial, ..ActiveTokenState::new(token, plan) };
     redeem::send_redeem(token, plan)
 }

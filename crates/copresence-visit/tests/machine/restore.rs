@@ -63,6 +63,19 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
 }
 
 #[test]
+fn a_400_of_an_earlier_run_is_confirmed_by_one_more() {
+    for (redeems, decides) in [
+        (vec![EarlierRedeem::Refused], true),
+        (vec![EarlierRedeem::Refused, EarlierRedeem::Inconclusive], true),
+        (vec![EarlierRedeem::Refused, EarlierRedeem::Active], false),
+    ] {
+        let mut host = recover_host(past_visit(redeems.clone()), false);
+        host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
+        assert_eq!(host.end.is_some(), decides, "{redeems:?}");
+    }
+}
+
+#[test]
 fn one_response_that_does_not_decide_leaves_the_token_for_later() {
     for (kind, exit) in [
         (VisitStepFailureKind::NeverSent, 6),
@@ -165,7 +178,8 @@ fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
             kind if kind.may_hide_delivery() => EarlierRedeem::NotReceived(failure.detail.clone()),
             _ => EarlierRedeem::Inconclusive,
         },
-        RedeemResult::Refused | RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
+        RedeemResult::Refused => EarlierRedeem::Refused,
+        RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
     }
 }
 
