@@ -169,8 +169,8 @@ fn error_page_with_status_200_is_no_avatar() -> TestResult {
         "error-page/avatar.glb",
         b"<!DOCTYPE html>\n<html><body>Sorry, something went wrong.</body></html>\n",
     )?;
-    let (_backend, console) = console_for_url(nginx.glb_url("error-page"), "")?;
-    console.visit()?.assert_exit(7);
+    let (_backend, console) = console_for_url(nginx.glb_url("error-page"), "patience = \"2s\"")?;
+    console.visit()?.assert_exit(6);
     assert_eq!(console.saved_avatars()?.len(), 0);
     Ok(())
 }
