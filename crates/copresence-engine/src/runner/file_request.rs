@@ -35,12 +35,7 @@ impl FileFailure {
 
 impl From<StoreError> for FileFailure {
     fn from(error: StoreError) -> Self {
-        let kind = match &error {
-            // A later run may have a larger limit.
-            StoreError::TooLarge { .. } => FileFailureKind::Interrupted,
-            error if error.is_disk_full() => FileFailureKind::DiskFull,
-            _ => FileFailureKind::Storage,
-        };
+        let kind = if error.is_disk_full() { FileFailureKind::DiskFull } else { FileFailureKind::Storage };
         Self { why: error.to_string(), kind }
     }
 }

@@ -210,7 +210,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
         [0, 0, 7, 9],
         [7, 7, 7, 7],
     ),
-    on_all_endpoints("a body without end", r#""huge""#, [0, 6], [0, 6], [0, 0, 7, 6], [7, 7, 7, 7]),
+    on_all_endpoints("a body without end", r#""huge""#, [0, 6], [0, 6], [0, 0, 7, 6], [6, 6, 6, 6]),
     on_all_endpoints("garbage", r#""garbage""#, [9, 9], [9, 9], [0, 0, 10, 9], [0, 0, 0, 0]),
     on_all_endpoints("gzip", r#""coded""#, [0, 0], [0, 0], [0, 0, 0, 0], [0, 0, 0, 0]),
     on_all_endpoints(
@@ -256,6 +256,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
     ),
     on_ranges("then the whole file", r#""ignore_range""#, [0, 0, 0, 0]),
     on_ranges("then 416", r#""refuse_range""#, [0, 0, 0, 6]),
-    on_ranges("then a later range", r#"{"wrong_range":{"by":100}}"#, [0, 0, 0, 6]),
+    // Only the last byte, which spends the URL.
+    on_ranges("then a later range", r#"{"wrong_range":{"by":149999}}"#, [7, 7, 7, 6]),
     on_ranges("then another version", r#""changed_etag""#, [0, 0, 0, 0]),
 ];
