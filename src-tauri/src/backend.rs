@@ -2,7 +2,7 @@
 
 use crate::StartError;
 use crate::args::Args;
-use copresence_booth::panel::{BackendSources, OpenedBackend, SettingsFile};
+use copresence_booth::panel::{OpenedBackend, ProfileAndCredentialSources, SettingsFile};
 use copresence_engine::problem::operator_message_with_hint;
 use copresence_engine::profile::SANDBOX_PROFILE;
 
@@ -14,7 +14,7 @@ use copresence_engine::profile::SANDBOX_PROFILE;
 pub(crate) async fn open_startup_backend(
     args: &Args,
     settings: &SettingsFile,
-    sources: &BackendSources,
+    sources: &ProfileAndCredentialSources,
 ) -> Result<(String, OpenedBackend), StartError> {
     let set = settings.current_settings();
     let phones = set.phone_access || args.let_phones_in;

@@ -12,7 +12,9 @@ use copresence_engine::setup::DataStore;
 use copresence_engine::{NoRecorder, SetupError};
 use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
-use copresence_validate::{ActPlanWithCosts, Backend, CheckTarget, Exchange, RunError, RunOptions, SandboxControl};
+use copresence_validate::{
+    ActPlanWithCosts, BackendRouteConfig, CheckTarget, Exchange, RunError, RunOptions, SandboxControl,
+};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use tokio::sync::watch;
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates, for the inspector.
-pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &Backend) -> Vec<RequirementView> {
+pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> Vec<RequirementView> {
     let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
     let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementView {
         level: rule.requirement_level_word().to_owned(),
@@ -39,12 +41,12 @@ pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &Backend) -
 #[derive(Clone, Default)]
 pub(crate) struct CheckRunner {
     live: RunController,
-    run_info: Arc<watch::Sender<RunViewExtras>>,
+    run_info: Arc<watch::Sender<LastRunHostAndFolder>>,
 }
 
 /// Host and report folder of the last run, which the run's snapshots do not contain.
 #[derive(Debug, Clone, Default)]
-struct RunViewExtras {
+struct LastRunHostAndFolder {
     /// Host of the last run.
     target_host: Option<String>,
     /// Folder in which the last report was saved.
@@ -84,7 +86,7 @@ impl CheckRunner {
         }
         let run = self.live.reserve_run_and_return_future(target, options, player);
         let run = run.map_err(|busy| problem_for_code("checks_running", Some(&busy.to_string())))?;
-        self.run_info.send_replace(RunViewExtras {
+        self.run_info.send_replace(LastRunHostAndFolder {
             target_host: Some(backend_config.target.host_and_port()),
             report_folder: None,
         });
@@ -205,7 +207,7 @@ fn to_plan_view(plan: &ActPlanWithCosts, visits: usize) -> ChecksPlan {
 }
 
 /// The state of the runs as the page shows it, with host and report folder.
-fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> ChecksView {
+fn to_checks_view(view: RunSnapshot, about: LastRunHostAndFolder, kiosk: &Kiosk) -> ChecksView {
     ChecksView {
         target: about.target_host.unwrap_or_else(|| kiosk.backend_config().target.host_and_port()),
         stand: match view.state {
@@ -216,7 +218,7 @@ fn to_checks_view(view: RunSnapshot, about: RunViewExtras, kiosk: &Kiosk) -> Che
             RunState::NotStarted(why) => ChecksState::Broken { problem: problem_for_code("configuration", Some(&why)) },
         },
         checks: view.checks.into_iter().map(to_check_view).collect(),
-        doing: view.current_act.map(|act| act.spec().description.to_owned()),
+        doing: view.current_act.map(|act| act.act_needs_and_costs().description.to_owned()),
         invitation: view.invitation.map(|(asked, status)| ChecksInvitation {
             qr_svg: QrCode::new(&asked.link).map(|code| code.to_svg()).unwrap_or_default(),
             link: asked.link,

@@ -7,7 +7,7 @@ use crate::simulator::EmbeddedSandbox;
 use crate::window::KIOSK_WINDOW;
 use crate::{StartError, avatar_protocol, commands, window};
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{BackendSources, OpenedBackend, Panel, PinLock, SettingsFile};
+use copresence_booth::panel::{OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::setup::{DataStore, VisitOverrides};
@@ -29,7 +29,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     let _only_one = lock_data_folder(&data_store)?;
     let settings = SettingsFile::open_settings_file(data_store.data.clone());
     let simulator = Arc::new(EmbeddedSandbox::new(args));
-    let sources = BackendSources {
+    let sources = ProfileAndCredentialSources {
         config: args.config.clone(),
         credential_store: CredentialStore::keychain_backed_store(),
         env: Arc::new(|name| std::env::var(name).ok()),
@@ -52,7 +52,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     if args.kiosk {
         panel.force_kiosk_mode_on();
     }
-    if panel.kiosk_mode_view().on && !panel.pin_lock().lock_status(clock.millis_since_clock_creation()).pin_set {
+    if panel.kiosk_mode_view().on && !panel.pin_lock().pin_lock_view(clock.millis_since_clock_creation()).pin_set {
         tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
     }
     let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)

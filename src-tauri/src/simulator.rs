@@ -46,9 +46,9 @@ impl EmbeddedSandbox {
         let running = self.lock_running().take();
         if let Some(RunningSandbox { local_server: own, phone_server: open }) = running {
             if let Some(open) = open {
-                open.stop().await;
+                open.shut_down_server().await;
             }
-            own.stop().await;
+            own.shut_down_server().await;
         }
     }
 
@@ -91,7 +91,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
             running.phone_server = Some(open);
         } else if !on && let Some(open) = running.phone_server.take() {
             // Requests of a phone in flight are completed.
-            tokio::spawn(open.stop());
+            tokio::spawn(open.shut_down_server());
         }
         running.to_backend()
     }

@@ -2,9 +2,9 @@
 //! `curl --parallel`, `sha256sum` and `sync`. Prints a table of seconds and their ratio: `cargo build --release -p
 //! copresence-cli && cargo bench -p product-tests --features peers --bench downloads`
 //!
-//! `copresence` is measured from the delivery to its end. In this time it also checks the files, journals each step, and
-//! writes the manifest; everything is flushed. Nothing is asserted, because the figures depend on the machine and its
-//! disk.
+//! `copresence` is measured from the delivery to its end. In this time it also checks the files, journals each step,
+//! and writes the manifest; everything is flushed. Nothing is asserted, because the figures depend on the machine and
+//! its disk.
 #![cfg(target_os = "linux")]
 #![allow(dead_code, reason = "the helpers of tests/peers have more than this needs")]
 

@@ -226,7 +226,12 @@ const PAST_VISITS: readonly [minutes: number, ended: string | null, words: strin
   [14, 'saved', SAVED_MESSAGE, AVATAR_BYTES],
   [31, 'saved', SAVED_MESSAGE, AVATAR_BYTES - 76_321],
   [47, 'token_expired', 'The Export Token expired before an avatar arrived.', 0],
-  [68, 'saved_in_part', 'The token was redeemed, but a file is missing, or the response could not be read to its end.', 5_431_053],
+  [
+    68,
+    'saved_in_part',
+    'The token was redeemed, but a file is missing, or the response could not be read to its end.',
+    5_431_053,
+  ],
   [
     95,
     'possibly_consumed',

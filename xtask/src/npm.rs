@@ -24,7 +24,7 @@ pub(crate) fn ensure_locked_packages_installed(dir: &Path, allowed: bool) -> Res
     let lock = fs::read(&lock_file).map_err(|error| {
         StepFailure::new(format!("{} cannot be read: {error}", lock_file.display()), "is the clone complete?")
     })?;
-    if is_installed_from(dir, &lock) {
+    if are_locked_packages_installed(dir, &lock) {
         return Ok(StepSuccess::Skipped("package-lock.json has not changed".to_owned()));
     }
     if !allowed {
@@ -48,7 +48,7 @@ pub(crate) fn ensure_locked_packages_installed(dir: &Path, allowed: bool) -> Res
 const STAMP: &str = "node_modules/.installed-from.json";
 
 /// Whether the packages of this lock file are installed.
-fn is_installed_from(dir: &Path, lock: &[u8]) -> bool {
+fn are_locked_packages_installed(dir: &Path, lock: &[u8]) -> bool {
     fs::read(dir.join(STAMP)).is_ok_and(|installed| installed == lock)
 }
 
@@ -60,9 +60,9 @@ mod tests {
     fn packages_are_installed_from_the_lock_file_that_the_stamp_holds() {
         let dir = std::env::temp_dir().join(format!("copresence-xtask-npm-{}", std::process::id()));
         fs::create_dir_all(dir.join("node_modules")).expect("a folder");
-        assert!(!is_installed_from(&dir, b"{}"));
+        assert!(!are_locked_packages_installed(&dir, b"{}"));
         fs::write(dir.join(STAMP), "{}").expect("written");
-        assert!(is_installed_from(&dir, b"{}") && !is_installed_from(&dir, b"{ }"));
+        assert!(are_locked_packages_installed(&dir, b"{}") && !are_locked_packages_installed(&dir, b"{ }"));
         fs::remove_dir_all(dir).expect("removed");
     }
 }

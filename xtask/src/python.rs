@@ -18,7 +18,7 @@ pub(crate) fn ensure_requirements_installed(
 ) -> Result<StepSuccess, StepFailure> {
     let installed = environment.join("requirements.txt");
     let same = std::fs::read(requirements).ok().is_some_and(|wanted| std::fs::read(&installed).ok() == Some(wanted));
-    if same && program_path(environment, "python").is_file() {
+    if same && python_environment_program(environment, "python").is_file() {
         return Ok(StepSuccess::Skipped("requirements.txt has not changed".to_owned()));
     }
     if !allowed {
@@ -28,7 +28,7 @@ pub(crate) fn ensure_requirements_installed(
     let python = if cfg!(windows) { "python" } else { "python3" };
     steps::run_program(Command::new(python).args(["-m", "venv"]).arg(environment), REMEDY)?;
     let quiet = ["install", "--quiet", "--disable-pip-version-check", "--requirement"];
-    let mut pip = Command::new(program_path(environment, "pip"));
+    let mut pip = Command::new(python_environment_program(environment, "pip"));
     steps::run_program(pip.args(quiet).arg(requirements), REMEDY)?;
     // Written last, so that an incomplete installation is repeated.
     std::fs::copy(requirements, &installed)
@@ -37,7 +37,7 @@ pub(crate) fn ensure_requirements_installed(
 }
 
 /// Path of a program in an environment.
-pub(crate) fn program_path(environment: &Path, name: &str) -> PathBuf {
+pub(crate) fn python_environment_program(environment: &Path, name: &str) -> PathBuf {
     let programs = environment.join(if cfg!(windows) { "Scripts" } else { "bin" });
     programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }

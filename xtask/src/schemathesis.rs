@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 /// Path of the Schemathesis program after [`install_or_report_schemathesis`].
 pub(crate) fn schemathesis_path() -> PathBuf {
-    python::program_path(&environment_dir(), "schemathesis")
+    python::python_environment_program(&environment_dir(), "schemathesis")
 }
 
 /// Installs the version that the requirements name; only reports it as missing where `allowed` is false.

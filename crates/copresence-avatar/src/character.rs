@@ -42,7 +42,7 @@ const HAIR_STYLES: [HairStyle; 8] = [
 /// Everything that distinguishes one head from another. Lengths are in centimetres; sizes and widths are factors of
 /// about 1.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Character {
+pub(super) struct HeadTraits {
     pub(super) head_width: f32,
     pub(super) jaw_width: f32,
     pub(super) chin_size: f32,
@@ -71,7 +71,7 @@ pub(super) struct Character {
     pub(super) stubble_strength: f32,
 }
 
-impl Character {
+impl HeadTraits {
     /// The character of a seed. The same seed always gives the same character.
     pub(super) fn from_seed(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -168,21 +168,21 @@ mod tests {
 
     #[test]
     fn same_seed_gives_same_character_and_other_seed_another() {
-        assert_eq!(Character::from_seed(7), Character::from_seed(7));
-        assert_ne!(Character::from_seed(7), Character::from_seed(8));
+        assert_eq!(HeadTraits::from_seed(7), HeadTraits::from_seed(7));
+        assert_ne!(HeadTraits::from_seed(7), HeadTraits::from_seed(8));
     }
 
     #[test]
     fn every_hair_style_is_chosen_by_some_seed() {
         for style in HAIR_STYLES {
-            assert!((0..400).any(|seed| Character::from_seed(seed).hair_style == style), "{style:?} is never chosen");
+            assert!((0..400).any(|seed| HeadTraits::from_seed(seed).hair_style == style), "{style:?} is never chosen");
         }
     }
 
     #[test]
     fn tones_are_within_zero_and_one() {
         for seed in 0..100 {
-            let it = Character::from_seed(seed);
+            let it = HeadTraits::from_seed(seed);
             for tone in [it.skin_tone, it.hair_tone, it.iris_tone, it.shirt_tone] {
                 assert!(tone.min_element() >= 0.0 && tone.max_element() <= 1.0);
             }

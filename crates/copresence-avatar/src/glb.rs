@@ -26,7 +26,7 @@ pub(super) fn encode_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
 
     let head = &avatar.head.mesh;
     let hold: Vec<JointWeights> = head.positions.iter().map(|&p| rig::skin_joint_weights(p)).collect();
-    let primitive = out.primitive_from_mesh(head, &hold, materials[0]);
+    let primitive = out.append_mesh_as_primitive(head, &hold, materials[0]);
     let mesh_of_head = out.mesh_with_blendshapes("head", primitive, head, &avatar.face_shapes);
     out.add_skinned_node("head", mesh_of_head, skin);
 
@@ -36,13 +36,13 @@ pub(super) fn encode_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
         eyes.append_mesh(eye);
         hold.resize(eyes.positions.len(), rig::eye_joint_weights(index));
     }
-    let primitive = out.primitive_from_mesh(&eyes, &hold, materials[1]);
+    let primitive = out.append_mesh_as_primitive(&eyes, &hold, materials[1]);
     let mesh_of_eyes = out.mesh_with_blendshapes("eyes", primitive, &eyes, &avatar.eye_shapes);
     out.add_skinned_node("eyes", mesh_of_eyes, skin);
 
     let hold: Vec<JointWeights> =
         avatar.hair.positions.iter().map(|&p| rig::skin_joint_weights(p.with_y(p.y.max(-9.0)))).collect();
-    let primitive = out.primitive_from_mesh(&avatar.hair, &hold, materials[2]);
+    let primitive = out.append_mesh_as_primitive(&avatar.hair, &hold, materials[2]);
     out.add_skinned_node("hair", mesh_without_blendshapes("hair", vec![primitive]), skin);
 
     out.into_glb()
@@ -84,7 +84,7 @@ impl GlbDocument {
     }
 
     /// Appends a mesh to the buffer; `hold` has the joint weights of each vertex.
-    fn primitive_from_mesh(
+    fn append_mesh_as_primitive(
         &mut self,
         mesh: &Mesh,
         hold: &[JointWeights],

@@ -184,7 +184,7 @@ impl HairTraits {
         let (height, edge) = self.hair_thickness_and_rise_angle(azimuth, elevation, scalp, along);
         let grown = smoothstep(0.0, edge, over).powf(0.55);
         let sunk = 0.9 * smoothstep(0.0, -4.0, over);
-        let groove = self.lock_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
+        let groove = self.hair_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
         let reach = scalp - 0.06 + (height + groove) * grown - sunk;
         let mut p = HAIR_CENTRE + along * reach;
         // A quiff leans forward.
@@ -238,7 +238,7 @@ impl HairTraits {
     }
 
     /// Depth of the shallow grooves between locks (cm), along the direction of the hair.
-    fn lock_groove_depth(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
+    fn hair_groove_depth(&self, azimuth: f32, elevation: f32, along: Vec3) -> f32 {
         let wander = 16.0 * value_noise(vec3(azimuth * 0.03, elevation * 0.05, self.noise_offset));
         let across = match self.hair_style {
             // Combed over: locks go around the head.
@@ -279,12 +279,12 @@ fn build_bun_knot(sculpt: &HeadDistanceField) -> Mesh {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::character::Character;
+    use crate::character::HeadTraits;
 
     #[test]
     fn hair_covers_the_crown_and_leaves_the_face_free() {
         for seed in 0..6 {
-            let sculpt = HeadDistanceField::new(Character::from_seed(seed));
+            let sculpt = HeadDistanceField::new(HeadTraits::from_seed(seed));
             let mesh = build_hair(&sculpt);
             let crown = sculpt.skin_surface_point(0.0, 13.5).y;
             assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");

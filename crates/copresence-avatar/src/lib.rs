@@ -39,7 +39,7 @@ use glam::Vec3;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use character::{Character, tone_from_hex};
+use character::{HeadTraits, tone_from_hex};
 use head::{HeadMesh, HeadVertexPart};
 use mesh::Mesh;
 use portrait::SurfaceFinish;
@@ -83,7 +83,7 @@ struct Avatar {
 
 impl Avatar {
     fn new(seed: u64, face: Option<&RgbImage>) -> Self {
-        let sculpt = HeadDistanceField::new(Character::from_seed(seed));
+        let sculpt = HeadDistanceField::new(HeadTraits::from_seed(seed));
         let mut head = HeadMesh::new(&sculpt);
         for side in [1.0, -1.0] {
             head.append_part_mesh(&features::build_eyebrow(&sculpt, side), HeadVertexPart::OnSkin, 0.0);

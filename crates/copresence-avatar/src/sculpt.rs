@@ -3,14 +3,14 @@
 
 use glam::{Vec3, vec3};
 
-use super::character::Character;
+use super::character::HeadTraits;
 use super::maths::{
     ellipsoid_distance, interpolate_spline, lerp, smooth_subtract, smooth_union, smoothstep, tapered_capsule_distance,
 };
 
 /// The distance field of one character's head.
 pub(super) struct HeadDistanceField {
-    pub(super) character: Character,
+    pub(super) character: HeadTraits,
     /// Centre of the left eyeball (positive X); the right eyeball mirrors it.
     pub(super) eye_centre: Vec3,
     /// Radius of an eyeball.
@@ -65,7 +65,7 @@ const RAY_ELEVATION: [(f32, f32); 12] = [
 ];
 
 impl HeadDistanceField {
-    pub(super) fn new(who: Character) -> Self {
+    pub(super) fn new(who: HeadTraits) -> Self {
         let eye_radius = 1.7 * who.eye_size;
         let mut it = Self {
             eye_centre: vec3(3.25 * lerp(1.0, who.head_width, 0.5), 0.0, 5.72),
@@ -96,7 +96,7 @@ impl HeadDistanceField {
         let elevation = interpolate_spline(&RAY_ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
         let mut p = from + along * self.ray_exit_distance(from, along, 4.0);
-        p.y = shortened_neck_height(p.y);
+        p.y = map_to_shortened_neck(p.y);
         p
     }
 
@@ -130,7 +130,7 @@ impl HeadDistanceField {
 
     /// Signed distance to the skin; negative inside.
     pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
-        self.distance_before_neck_shortening(p.with_y(unshortened_neck_height(p.y)))
+        self.distance_before_neck_shortening(p.with_y(map_from_shortened_neck(p.y)))
     }
 
     /// Signed distance to the skin of the head before its neck is shortened.
@@ -261,19 +261,19 @@ const NECK_TOP: f32 = -10.3;
 const NECK_BOTTOM: f32 = -18.0;
 
 /// The height after shortening of a height on the long neck.
-fn shortened_neck_height(y: f32) -> f32 {
+fn map_to_shortened_neck(y: f32) -> f32 {
     y + NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM, y)
 }
 
-/// The inverse of [`shortened_neck_height`].
-fn unshortened_neck_height(y: f32) -> f32 {
+/// The inverse of [`map_to_shortened_neck`].
+fn map_from_shortened_neck(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;
     }
     let mut long = y - NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM + NECK_SHORTENING, y);
     for _ in 0..3 {
-        let slope = (shortened_neck_height(long + 0.05) - shortened_neck_height(long - 0.05)) * 10.0;
-        long -= (shortened_neck_height(long) - y) / slope;
+        let slope = (map_to_shortened_neck(long + 0.05) - map_to_shortened_neck(long - 0.05)) * 10.0;
+        long -= (map_to_shortened_neck(long) - y) / slope;
     }
     long
 }
@@ -286,14 +286,14 @@ mod tests {
     fn unshortening_inverts_shortening() {
         for step in 0..240 {
             let y = 2.0 - step as f32 * 0.1;
-            assert!((unshortened_neck_height(shortened_neck_height(y)) - y).abs() < 0.02, "{y}");
+            assert!((map_from_shortened_neck(map_to_shortened_neck(y)) - y).abs() < 0.02, "{y}");
         }
     }
 
     #[test]
     fn rays_end_on_the_skin_and_the_head_is_symmetric() {
         for seed in 0..4 {
-            let it = HeadDistanceField::new(Character::from_seed(seed));
+            let it = HeadDistanceField::new(HeadTraits::from_seed(seed));
             for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)] {
                 let p = it.skin_surface_point(theta, row);
                 assert!(it.signed_distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn nose_is_in_front_and_head_has_a_human_size() {
-        let it = HeadDistanceField::new(Character::from_seed(3));
+        let it = HeadDistanceField::new(HeadTraits::from_seed(3));
         let height = it.skin_surface_point(0.0, HIGHEST_ROW).y - it.skin_surface_point(0.0, -10.5).y;
         assert!((20.0..26.0).contains(&height), "{height} cm");
         assert!(it.skin_surface_point(0.0, -3.3).z > it.skin_surface_point(0.0, 6.0).z + 1.0);

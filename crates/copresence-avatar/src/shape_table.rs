@@ -50,7 +50,7 @@ pub(super) struct BlendshapeMotion {
 }
 
 /// A push of the same radius on all axes.
-const fn round_push(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush {
+const fn spherical_push(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush {
     LandmarkPush {
         landmark: at,
         offset: Vec3::ZERO,
@@ -120,13 +120,13 @@ use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[round_push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[round_push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[round_push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[spherical_push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
+    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[spherical_push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[spherical_push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
     left_right_motion_with_lids("eyeLookDown", 0.42, 0.62, &[]),
     left_right_motion_with_lids("eyeLookUp", 1.04, 0.46, &[]),
-    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[round_push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[round_push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[spherical_push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[spherical_push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
     jaw_motion("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw_motion("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_motion("jawLeft", 0.0, [0.8, 0.0, 0.0]),
@@ -134,23 +134,23 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion(
         "mouthSmile",
         &[
-            round_push(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
-            round_push(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
-            round_push(UnderEye, 1.5, [0.0, 0.16, 0.08]),
+            spherical_push(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
+            spherical_push(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
+            spherical_push(UnderEye, 1.5, [0.0, 0.16, 0.08]),
         ],
     ),
     left_right_motion(
         "mouthFrown",
-        &[round_push(MouthCorner, 1.8, [0.12, -0.75, -0.1]), round_push(ChinTip, 1.6, [0.0, 0.12, 0.08])],
+        &[spherical_push(MouthCorner, 1.8, [0.12, -0.75, -0.1]), spherical_push(ChinTip, 1.6, [0.0, 0.12, 0.08])],
     ),
-    left_right_motion("mouthDimple", &[round_push(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
-    left_right_motion("mouthStretch", &[round_push(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
-    left_right_motion("mouthPress", &[round_push(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
+    left_right_motion("mouthDimple", &[spherical_push(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
+    left_right_motion("mouthStretch", &[spherical_push(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
+    left_right_motion("mouthPress", &[spherical_push(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
     left_right_motion(
         "mouthUpperUp",
         &[
             elliptical_push_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
-            round_push(NoseWing, 1.3, [0.08, 0.16, 0.0]),
+            spherical_push(NoseWing, 1.3, [0.08, 0.16, 0.0]),
         ],
     ),
     left_right_motion(
@@ -160,14 +160,14 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     single_shape_motion(
         "mouthFunnel",
         &[
-            round_push(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
+            spherical_push(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
             elliptical_push_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
             elliptical_push_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
         ],
     ),
     single_shape_motion(
         "mouthPucker",
-        &[round_push(MouthCorner, 1.8, [-1.15, 0.0, 0.45]), round_push(MouthMiddle, 1.8, [0.0, 0.0, 0.62])],
+        &[spherical_push(MouthCorner, 1.8, [-1.15, 0.0, 0.45]), spherical_push(MouthMiddle, 1.8, [0.0, 0.0, 0.62])],
     ),
     single_shape_motion(
         "mouthLeft",
@@ -193,7 +193,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         "mouthShrugLower",
         &[
             elliptical_push_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
-            round_push(ChinTip, 1.7, [0.0, 0.35, 0.12]),
+            spherical_push(ChinTip, 1.7, [0.0, 0.35, 0.12]),
         ],
     ),
     single_shape_motion(
@@ -205,20 +205,20 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     ),
     left_right_motion(
         "browDown",
-        &[round_push(BrowInner, 1.5, [-0.12, -0.45, 0.1]), round_push(BrowOuter, 1.7, [-0.05, -0.34, 0.05])],
+        &[spherical_push(BrowInner, 1.5, [-0.12, -0.45, 0.1]), spherical_push(BrowOuter, 1.7, [-0.05, -0.34, 0.05])],
     ),
-    single_shape_motion("browInnerUp", &[round_push(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
-    left_right_motion("browOuterUp", &[round_push(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
-    single_shape_motion("cheekPuff", &[round_push(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
+    single_shape_motion("browInnerUp", &[spherical_push(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
+    left_right_motion("browOuterUp", &[spherical_push(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
+    single_shape_motion("cheekPuff", &[spherical_push(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
     left_right_motion(
         "cheekSquint",
-        &[round_push(CheekMiddle, 2.0, [0.05, 0.4, 0.28]), round_push(UnderEye, 1.5, [0.0, 0.22, 0.08])],
+        &[spherical_push(CheekMiddle, 2.0, [0.05, 0.4, 0.28]), spherical_push(UnderEye, 1.5, [0.0, 0.22, 0.08])],
     ),
     BlendshapeMotion { jaw_degrees: 7.0, tongue_reach: 2.9, ..single_shape_motion("tongueOut", &[]) },
     left_right_motion(
         "noseSneer",
         &[
-            round_push(NoseWing, 1.3, [0.12, 0.36, -0.04]),
+            spherical_push(NoseWing, 1.3, [0.12, 0.36, -0.04]),
             elliptical_push_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
         ],
     ),

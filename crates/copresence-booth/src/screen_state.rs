@@ -66,7 +66,7 @@ impl VisitScreenState {
     }
 
     /// The link in the QR code, once there is one.
-    pub(crate) fn shown_link(&self) -> Option<&str> {
+    pub(crate) fn shown_qr_link(&self) -> Option<&str> {
         self.shown_code.as_ref().map(|invite| invite.link.as_str())
     }
 

@@ -86,17 +86,17 @@ impl SettingsFile {
 
     /// The current settings.
     pub fn current_settings(&self) -> Settings {
-        self.lock_state().settings.clone()
+        self.lock_settings_state().settings.clone()
     }
 
     /// What is wrong with the file, and what was done about it.
     pub fn load_error(&self) -> Option<String> {
-        self.lock_state().load_error.clone()
+        self.lock_settings_state().load_error.clone()
     }
 
     /// Whether the file exists but could not be read. It is unknown then whether a PIN is set.
     pub fn is_unreadable(&self) -> bool {
-        self.lock_state().unreadable
+        self.lock_settings_state().unreadable
     }
 
     /// Changes the settings and writes the file. The change is durable when this returns. Blocks on the disk.
@@ -104,7 +104,7 @@ impl SettingsFile {
     /// # Errors
     /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
-        let mut state = self.lock_state();
+        let mut state = self.lock_settings_state();
         if state.unreadable {
             self.0.data.read_operator_file(OperatorFile::Settings)?;
             *state = read_settings_state(&self.0.data);
@@ -119,7 +119,8 @@ impl SettingsFile {
         Ok(settings)
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, SettingsFileState> {
+    /// Locks the mutex of the settings and the last written file.
+    fn lock_settings_state(&self) -> MutexGuard<'_, SettingsFileState> {
         // A panic leaves no partial change: the state is replaced after the file was written.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -15,8 +15,8 @@ use serde_json::json;
 pub(crate) async fn run_history_command(common: &CommonOptions, command: HistoryCommand) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
     match command {
-        HistoryCommand::List => list_visits(common, &data_store).await?,
-        HistoryCommand::Show { id } => show_visit(common, &data_store, &id).await?,
+        HistoryCommand::List => print_visit_list(common, &data_store).await?,
+        HistoryCommand::Show { id } => print_visit_details(common, &data_store, &id).await?,
         HistoryCommand::Forget { id: Some(id), .. } => {
             let id = find_visit_id(&data_store, &id).await?;
             print_forget_result(common, &forget_visit(&data_store, &id).await?.unwrap_or_default());
@@ -32,7 +32,8 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
     Ok(0)
 }
 
-async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
+/// Prints all visits of the journal as a table, or with `--json` one object per line.
+async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Result<(), CommandFailure> {
     let visits = data_store.journal.load_all_visits().await?;
     if common.json {
         for visit in &visits {
@@ -62,7 +63,8 @@ async fn list_visits(common: &CommonOptions, data_store: &DataStore) -> Result<(
     Ok(())
 }
 
-async fn show_visit(common: &CommonOptions, data_store: &DataStore, id: &str) -> Result<(), CommandFailure> {
+/// Prints one visit with its redeems and files.
+async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id: &str) -> Result<(), CommandFailure> {
     let id = find_visit_id(data_store, id).await?;
     let Some(detail) = data_store.journal.load_detailed_visit_record(&id).await? else {
         return Err(CommandFailure::usage_error(format!("there is no visit {id} in the history")));

@@ -9,7 +9,7 @@ use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
     RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits_until_stopped,
-    recover_visits_within_redeem_limit,
+    recover_visits_capping_redeem_count,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
 use copresence_engine::setup::{BackendTarget, DataStore};
@@ -23,7 +23,7 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
         "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) … what is not \
          finished stays for the next `copresence recover`",
     );
-    let all = recover_and_print_all(common, &data_store, &stopping).await?;
+    let all = recover_and_print_all_visits(common, &data_store, &stopping).await?;
     if stopping.is_cancelled() {
         return Ok(Outcome::Interrupted.exit_code());
     }
@@ -37,13 +37,13 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
 /// Recovers earlier visits before a new one starts; a failure does not stop the new visit. Prints to stderr only,
 /// because the JSON Lines of `visit --json` belong to the new visit. Ends early when `stopping` is cancelled.
 pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore, stopping: &CancellationToken) {
-    if let Err(failure) = recover_and_print_due(common, data_store, stopping).await {
+    if let Err(failure) = recover_and_print_due_visits(common, data_store, stopping).await {
         output::eprint_sanitized_line(format_args!("warning: earlier visits could not be looked at: {failure}"));
     }
 }
 
 /// Recovers the visits whose next attempt is due, and prints each result to stderr. Emits no events.
-async fn recover_and_print_due(
+async fn recover_and_print_due_visits(
     common: &CommonOptions,
     data_store: &DataStore,
     stopping: &CancellationToken,
@@ -52,14 +52,15 @@ async fn recover_and_print_due(
     let event_sink: EventSink = Arc::new(|_| {});
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_visits_within_redeem_limit(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
+    recover_visits_capping_redeem_count(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
         .await?
         .iter()
         .for_each(print_recovered_visit);
     Ok(())
 }
 
-async fn recover_and_print_all(
+/// Recovers all unfinished visits, and prints each result to stderr; with `--json` also their events to stdout.
+async fn recover_and_print_all_visits(
     common: &CommonOptions,
     data_store: &DataStore,
     stopping: &CancellationToken,

@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Returns a token that the first signal cancels; prints `asked` then. A second Ctrl-C or SIGTERM exits with 130.
 ///
-/// A SIGHUP never is a second signal: a closed terminal sends several, and a session that ends sends one after a SIGTERM.
+/// A SIGHUP never is a second signal: a closed terminal sends several, and a session that ends sends one after a
+/// SIGTERM.
 pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToken {
     let token = CancellationToken::new();
     let cancelled = token.clone();

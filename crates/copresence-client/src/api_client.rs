@@ -1,6 +1,6 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
-use crate::backend::{Backend, Credentials, Timeouts};
+use crate::backend::{BackendRouteConfig, Credentials, Timeouts};
 use crate::download::{self, OpenedDownload, ResumePoint};
 use crate::download_error::DownloadError;
 use crate::error::{CallError, InvalidResponse};
@@ -76,7 +76,7 @@ impl ApiClient {
     /// # Errors
     /// A credential is missing or invalid, or the routes, timeouts or root certificates are not usable.
     pub fn new(
-        backend: Backend,
+        backend: BackendRouteConfig,
         credentials: Credentials,
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,

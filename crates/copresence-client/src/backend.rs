@@ -31,8 +31,8 @@ pub struct Timeouts {
     pub first_byte: Duration,
     /// Time of an API call from start to end, at most one hour. Does not apply to downloads.
     ///
-    /// The response to a redeem may be the only one with URLs, so it is awaited for longer: for `connect` + `total` until
-    /// its headers, then for `total` without a byte of its body, and for ten times `total` until its end.
+    /// The response to a redeem may be the only one with URLs, so it is awaited for longer: for `connect` + `total`
+    /// until its headers, then for `total` without a byte of its body, and for ten times `total` until its end.
     pub total: Duration,
 }
 
@@ -46,7 +46,7 @@ impl Default for Timeouts {
 
 /// A backend and its routes.
 #[derive(Debug, Clone)]
-pub struct Backend {
+pub struct BackendRouteConfig {
     /// http or https URL. Its path is prepended to the paths of the endpoints. No user name or password.
     pub base_url: Url,
     /// The login of a business account.
@@ -57,7 +57,7 @@ pub struct Backend {
     pub redeem_route: RedeemRoute,
 }
 
-impl Backend {
+impl BackendRouteConfig {
     /// The backend of Copresence itself at a base URL: direct token requests, the vendor's redeem endpoint, and the
     /// assumed login.
     pub fn copresence_backend_from_url(base_url: Url) -> Self {

@@ -85,7 +85,7 @@ impl ContentCoding {
     }
 
     /// Wraps a reader of encoded bytes in a reader of the bytes without this coding.
-    fn decoder(self, mut encoded: PeekReader) -> io::Result<Box<dyn Read + Send>> {
+    fn wrap_in_decoder(self, mut encoded: PeekReader) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Gzip | Self::Zstd => {
                 Box::new(MultiFrameDecoder { coding: self, source: Some(encoded), frame: None, is_first: true })
@@ -110,7 +110,7 @@ pub fn open_decoding_reader(
     is_known_content: &dyn Fn(&[u8]) -> bool,
 ) -> io::Result<DecodingReader> {
     let has_source_ended = Arc::new(AtomicBool::new(false));
-    let source = EndDetector { inner: encoded, has_ended: Arc::clone(&has_source_ended) };
+    let source = EndDetectingReader { inner: encoded, has_ended: Arc::clone(&has_source_ended) };
     let mut reader = PeekReader::new(Box::new(source));
     let (mut removed, mut ignored, mut is_proven) = (Vec::new(), Vec::new(), false);
     for word in stated.iter().rev() {
@@ -118,7 +118,7 @@ pub fn open_decoding_reader(
         match ContentCoding::from_word(word).filter(|coding| coding.is_plausible_for_head(head, is_known_content)) {
             Some(coding) => {
                 is_proven |= removed.is_empty() && coding.is_recognizable_by_signature();
-                reader = PeekReader::new(coding.decoder(reader)?);
+                reader = PeekReader::new(coding.wrap_in_decoder(reader)?);
                 removed.insert(0, word.clone());
             }
             None => ignored.insert(0, word.clone()),
@@ -134,12 +134,12 @@ pub fn split_content_encodings(value: &str) -> Vec<String> {
 }
 
 /// A reader that records when the end of the encoded bytes is reached.
-struct EndDetector<R> {
+struct EndDetectingReader<R> {
     inner: R,
     has_ended: Arc<AtomicBool>,
 }
 
-impl<R: Read> Read for EndDetector<R> {
+impl<R: Read> Read for EndDetectingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
         if count == 0 && !buffer.is_empty() {

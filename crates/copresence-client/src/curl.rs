@@ -1,6 +1,6 @@
 //! Requests as `curl` commands for a POSIX shell. Secrets are replaced by shell variables.
 
-use crate::backend::{Backend, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
+use crate::backend::{BackendRouteConfig, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
 use crate::exchange::{CallKind, Exchange};
 use crate::redact::MASK;
 use copresence_protocol::headers;
@@ -210,7 +210,7 @@ impl CurlCommand {
 }
 
 /// The command for the request of a recorded exchange. `backend` provides the templates of a partner's headers.
-pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand {
+pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> CurlCommand {
     let url = match exchange.call {
         CallKind::Download => ShellWord::word_from_variable(DOWNLOAD_URL_VAR),
         _ => recorded_url_word(&exchange.url),
@@ -231,7 +231,7 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &Backend) -> CurlCommand 
 }
 
 /// The value of a header, with variables in place of masked parts.
-fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &Backend) -> ShellWord {
+fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &BackendRouteConfig) -> ShellWord {
     if !value.contains(MASK) {
         return ShellWord::word_from_text(value);
     }
@@ -253,7 +253,7 @@ fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: 
 }
 
 /// The template of a partner's header in the profile.
-fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a Backend) -> Option<&'a str> {
+fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a BackendRouteConfig) -> Option<&'a str> {
     let headers = match (call, &backend.token_source, &backend.redeem_route) {
         (CallKind::Generate, TokenSource::Partner(partner), _) => &partner.headers,
         (CallKind::Redeem, _, RedeemRoute::Partner { headers, .. }) => headers,

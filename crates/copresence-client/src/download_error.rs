@@ -18,8 +18,8 @@ pub struct DownloadError {
 }
 
 impl DownloadError {
-    /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without a reason
-    /// that is temporary.
+    /// Whether the file server refuses the URL: a status that says so, from the host of the URL itself, without a
+    /// reason that is temporary.
     pub fn is_refusal_of_url(&self) -> bool {
         match &self.kind {
             DownloadErrorKind::ErrorStatus { status, after_redirect, reason, .. } => {

@@ -92,7 +92,8 @@ impl FileServerError {
         if code.is_none() && message.is_none() {
             return None;
         }
-        let cause = cause_from_reason(code.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
+        let cause =
+            classify_code_and_message(code.as_deref().unwrap_or_default(), message.as_deref().unwrap_or_default());
         let shown = |text: String| {
             let text = redact(&text).split_whitespace().collect::<Vec<_>>().join(" ");
             text.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect::<String>()
@@ -170,7 +171,7 @@ fn is_azure_time_frame_in_future(message: &str) -> bool {
 }
 
 /// Classifies the codes and sentences of S3, Google Cloud Storage, Azure, Supabase and Parse Server.
-fn cause_from_reason(code: &str, message: &str) -> FileServerErrorCause {
+fn classify_code_and_message(code: &str, message: &str) -> FileServerErrorCause {
     let lower = message.to_ascii_lowercase();
     let is_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
     if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"])

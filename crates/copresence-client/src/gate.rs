@@ -20,7 +20,7 @@ const TITLE_SEARCH_BYTES: usize = 16 * 1024;
 
 /// Something between this program and the backend that answered in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Gate {
+pub struct NetworkGate {
     /// What it did.
     pub kind: GateKind,
     /// The title of its page, or the beginning of its text. Known secrets are masked.
@@ -56,7 +56,7 @@ pub(crate) struct GateEvidence<'a> {
     pub(crate) redactor: &'a Redactor,
 }
 
-impl Gate {
+impl NetworkGate {
     /// Recognises a gate. Returns `None` for a response that may come from the API.
     pub(crate) fn detect_gate(evidence: &GateEvidence<'_>) -> Option<Self> {
         let GateEvidence { status, body, redactor, .. } = evidence;
@@ -83,14 +83,15 @@ impl Gate {
 
     /// Whether the gate certainly did not forward the request.
     ///
-    /// A status for a login of its own (407, 511) replaces the request. A redirect or any other page may also replace the
-    /// backend's response: gateways redirect to another host when a backend failed, and firewalls inspect responses too.
+    /// A status for a login of its own (407, 511) replaces the request. A redirect or any other page may also replace
+    /// the backend's response: gateways redirect to another host when a backend failed, and firewalls inspect responses
+    /// too.
     pub fn proves_not_forwarded(&self) -> bool {
         matches!(self.kind, GateKind::ProxyLogin | GateKind::NetworkLogin { redirect_to: None })
     }
 }
 
-impl fmt::Display for Gate {
+impl fmt::Display for NetworkGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             GateKind::ProxyLogin => f.write_str("the proxy asks for a login"),
@@ -163,9 +164,9 @@ fn clean_title(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn detect(status: u16, content_type: Option<&str>, body: &str) -> Option<Gate> {
+    fn detect(status: u16, content_type: Option<&str>, body: &str) -> Option<NetworkGate> {
         let redactor = Redactor::default();
-        Gate::detect_gate(&GateEvidence {
+        NetworkGate::detect_gate(&GateEvidence {
             status,
             content_type,
             body: body.as_bytes(),

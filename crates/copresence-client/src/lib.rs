@@ -47,7 +47,8 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource,
+    BackendRouteConfig, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts,
+    TokenSource,
 };
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};
@@ -56,7 +57,7 @@ pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
 pub use file_host::{explain_misconfigured_file_host, has_html_escaped_query};
 pub use file_server_error::{FileServerError, FileServerErrorCause};
-pub use gate::{Gate, GateKind};
+pub use gate::{GateKind, NetworkGate};
 pub use limits::MAX_BODY;
 pub use proxy::{ProxyInUse, find_proxy_for_url};
 pub use redact::Redactor;

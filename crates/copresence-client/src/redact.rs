@@ -162,7 +162,7 @@ impl Redactor {
 
     /// Redacts a whole exchange.
     pub(crate) fn redact_exchange(&self, raw: &UnredactedExchange) -> Exchange {
-        let redactor = match raw.find_response_token() {
+        let redactor = match raw.find_secret_in_response() {
             Some(token) => Cow::Owned(self.with_secret(&token)),
             None => Cow::Borrowed(self),
         };

@@ -1,6 +1,8 @@
 //! The requests for a backend and its credentials, checked and prepared.
 
-use crate::backend::{Backend, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
+use crate::backend::{
+    BackendRouteConfig, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
+};
 use crate::endpoint_url::{check_and_clean_http_url, join_endpoint};
 use crate::exchange::CallKind;
 use crate::redact::Redactor;
@@ -47,14 +49,18 @@ pub(crate) struct LoginPlan {
 
 impl RequestPlan {
     /// Checks the backend, credentials and timeouts, and prepares the requests.
-    pub(crate) fn new(backend: Backend, credentials: Credentials, time_outs: &Timeouts) -> Result<Self, SetupError> {
+    pub(crate) fn new(
+        backend: BackendRouteConfig,
+        credentials: Credentials,
+        time_outs: &Timeouts,
+    ) -> Result<Self, SetupError> {
         let Timeouts { connect, read, first_byte, total } = time_outs;
         let shortest = *connect.min(read).min(first_byte);
         let longest = *read.max(first_byte).max(total);
         if shortest.is_zero() || connect >= total || longest > MAX_TIMEOUT {
             return Err(SetupError::InvalidTimeouts);
         }
-        let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
+        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
         let redactor = credentials_redactor(&credentials);
         let api_key = credentials.api_key.as_ref().filter(|key| !key.is_empty());
         let partner_key = credentials.partner_key.as_ref().filter(|key| !key.is_empty());

@@ -6,8 +6,8 @@ fn url(text: &str) -> Url {
     Url::parse(text).expect("a URL")
 }
 
-fn vendor() -> Backend {
-    Backend::copresence_backend_from_url(url("https://api.test/parse/"))
+fn vendor() -> BackendRouteConfig {
+    BackendRouteConfig::copresence_backend_from_url(url("https://api.test/parse/"))
 }
 
 fn keyed() -> Credentials {
@@ -18,11 +18,11 @@ fn keyed() -> Credentials {
     }
 }
 
-fn plan(backend: &Backend, credentials: Credentials) -> Result<RequestPlan, SetupError> {
+fn plan(backend: &BackendRouteConfig, credentials: Credentials) -> Result<RequestPlan, SetupError> {
     RequestPlan::new(backend.clone(), credentials, &Timeouts::default())
 }
 
-fn problem(backend: &Backend, credentials: Credentials) -> SetupError {
+fn problem(backend: &BackendRouteConfig, credentials: Credentials) -> SetupError {
     plan(backend, credentials).err().expect("a problem")
 }
 
@@ -55,7 +55,7 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     let mut partner = PartnerTokenSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
-    let backend = Backend { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
+    let backend = BackendRouteConfig { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
     let missing = SetupError::MissingPartnerKey { header: "Authorization".to_owned() };
     assert_eq!(problem(&backend, Credentials::default()), missing);
     let credentials = Credentials { partner_key: Some(PartnerKey::new("pk")), ..Credentials::default() };
@@ -64,7 +64,7 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     assert_eq!(generate.headers["authorization"], "Bearer pk");
     assert!(generate.headers["authorization"].is_sensitive());
     // The vendor's API key is needed if only the token comes from the partner.
-    let backend = Backend { redeem_route: RedeemRoute::Vendor, ..backend };
+    let backend = BackendRouteConfig { redeem_route: RedeemRoute::Vendor, ..backend };
     assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: CallKind::Redeem });
 }
 
@@ -82,7 +82,10 @@ fn values_that_cannot_be_sent_are_rejected_without_being_shown() {
 fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(
-            matches!(problem(&Backend::copresence_backend_from_url(url(base)), keyed()), SetupError::InvalidUrl { .. }),
+            matches!(
+                problem(&BackendRouteConfig::copresence_backend_from_url(url(base)), keyed()),
+                SetupError::InvalidUrl { .. }
+            ),
             "{base}"
         );
     }
@@ -90,12 +93,12 @@ fn invalid_routes_are_rejected() {
     let credentials = Credentials { login, ..keyed() };
     let route = LoginRoute { method: Method::GET, ..LoginRoute::default() };
     assert_eq!(
-        problem(&Backend { login_route: route, ..vendor() }, credentials.clone()),
+        problem(&BackendRouteConfig { login_route: route, ..vendor() }, credentials.clone()),
         SetupError::LoginMethodWithoutBody(Method::GET)
     );
     let route = LoginRoute { token_pointer: "sessionToken".to_owned(), ..LoginRoute::default() };
     assert!(matches!(
-        problem(&Backend { login_route: route, ..vendor() }, credentials),
+        problem(&BackendRouteConfig { login_route: route, ..vendor() }, credentials),
         SetupError::InvalidPointer { .. }
     ));
 }

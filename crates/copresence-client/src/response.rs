@@ -1,7 +1,7 @@
 //! Complete responses, and the classification of error responses.
 
 use crate::exchange::CallKind;
-use crate::gate::{Gate, GateEvidence, GateKind};
+use crate::gate::{GateEvidence, GateKind, NetworkGate};
 use crate::redact::Redactor;
 use bytes::Bytes;
 use copresence_protocol::{ErrorBody, headers};
@@ -58,9 +58,9 @@ impl ApiResponse {
     }
 
     /// The gate that answered in place of the API, if one did.
-    fn detect_gate(&self) -> Option<Gate> {
+    fn detect_gate(&self) -> Option<NetworkGate> {
         let is_foreign = self.request_host.is_some() && self.redirect_host != self.request_host;
-        Gate::detect_gate(&GateEvidence {
+        NetworkGate::detect_gate(&GateEvidence {
             status: self.status,
             content_type: self.content_type.as_deref(),
             body: &self.body,
@@ -99,7 +99,7 @@ pub enum ErrorClass {
         to: Option<String>,
     },
     /// Something between this program and the backend answered in its place.
-    Gate(Gate),
+    Gate(NetworkGate),
     /// The server has no such endpoint: 404 or 405, without an error code of the API (101 and the like).
     NoApi,
     /// Any other status.
@@ -196,7 +196,7 @@ impl fmt::Display for ErrorResponse {
         if let Some(code) = self.body.code {
             write!(f, ", code {code}")?;
         }
-        if let ErrorClass::Gate(Gate { title: Some(title), .. }) = &self.class {
+        if let ErrorClass::Gate(NetworkGate { title: Some(title), .. }) = &self.class {
             write!(f, ", “{title}”")?;
         }
         match &self.body.error {

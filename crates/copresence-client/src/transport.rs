@@ -172,8 +172,8 @@ impl HttpTransport {
 
     /// The time limits of the response to a call that is sent now.
     ///
-    /// The response to a redeem may be the only one with URLs, so it gets more time than that of other calls: `total` for
-    /// its headers after the connection, and `total` for each further part of its body.
+    /// The response to a redeem may be the only one with URLs, so it gets more time than that of other calls: `total`
+    /// for its headers after the connection, and `total` for each further part of its body.
     fn response_time_limits(&self, call: CallKind) -> ResponseTimeLimits {
         let Timeouts { connect, total, .. } = self.timeouts;
         if call != CallKind::Redeem {

@@ -26,12 +26,12 @@ pub(crate) struct AbandonedCallCount(Arc<AtomicUsize>);
 
 /// The permission of a call to change the keychain. It ends when the call is abandoned.
 #[derive(Debug)]
-pub(crate) struct CommitGuard {
+pub(crate) struct KeychainChangePermit {
     state: AtomicU8,
     timeout: Duration,
 }
 
-impl CommitGuard {
+impl KeychainChangePermit {
     /// Claims the right to change the keychain. Must be called directly before the change. Fails if the call was
     /// already abandoned.
     pub(crate) fn begin_change_unless_abandoned(&self) -> Result<(), KeychainError> {
@@ -49,7 +49,7 @@ impl CommitGuard {
 
 /// Marks a call as done when its thread ends, by a result or by a panic. An abandoned call is no longer counted then.
 struct CallCompletionMarker {
-    guard: Arc<CommitGuard>,
+    guard: Arc<KeychainChangePermit>,
     abandoned: AbandonedCallCount,
 }
 
@@ -65,13 +65,13 @@ impl Drop for CallCompletionMarker {
 pub(crate) fn run_with_timeout<T: Send + 'static>(
     timeout: Duration,
     abandoned: &AbandonedCallCount,
-    work: impl FnOnce(&CommitGuard) -> Result<T, KeychainError> + Send + 'static,
+    work: impl FnOnce(&KeychainChangePermit) -> Result<T, KeychainError> + Send + 'static,
 ) -> Result<T, KeychainError> {
     let calls = abandoned.0.load(Ordering::SeqCst);
     if calls >= MAX_ABANDONED_CALLS {
         return Err(KeychainError::TooManyAbandonedCalls { calls });
     }
-    let guard = Arc::new(CommitGuard { state: AtomicU8::new(STATE_OPEN), timeout });
+    let guard = Arc::new(KeychainChangePermit { state: AtomicU8::new(STATE_OPEN), timeout });
     let (sender, results) = sync_channel(1);
     let end = CallCompletionMarker { guard: Arc::clone(&guard), abandoned: abandoned.clone() };
     std::thread::Builder::new()

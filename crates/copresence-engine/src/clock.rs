@@ -14,19 +14,19 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { started: Instant::now(), started_at: time_of_day() }
+        Self { started: Instant::now(), started_at: system_or_simulated_time() }
     }
 }
 
 impl Clock {
     /// The time of day by the system's clock, which may be set at any time.
     pub fn now(&self) -> Timestamp {
-        time_of_day()
+        system_or_simulated_time()
     }
 
     /// The time of day at which this clock was made plus the time since: not affected by a change of the system's
     /// clock.
-    pub fn steady_time_of_day(&self) -> Timestamp {
+    pub fn monotonic_timestamp(&self) -> Timestamp {
         self.started_at.saturating_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }
 
@@ -46,9 +46,9 @@ impl Clock {
 }
 
 /// The time of day by the system's clock, or by the simulated one of this thread.
-fn time_of_day() -> Timestamp {
+fn system_or_simulated_time() -> Timestamp {
     #[cfg(feature = "simulation")]
-    if let Some(simulated) = simulation::simulated_time_of_day() {
+    if let Some(simulated) = simulation::simulated_thread_time() {
         return simulated;
     }
     Timestamp::now()
@@ -67,12 +67,12 @@ pub mod simulation {
     }
 
     /// Sets the simulated clock of this thread; it then advances with tokio's time, which may be paused.
-    pub fn set_time_of_day(now: Timestamp) {
+    pub fn set_simulated_thread_clock(now: Timestamp) {
         CLOCK.set(Some((Instant::now(), now)));
     }
 
     /// The time of day, if this thread has a simulated clock.
-    pub fn simulated_time_of_day() -> Option<Timestamp> {
+    pub fn simulated_thread_time() -> Option<Timestamp> {
         CLOCK.get().map(|(set_at, time)| time.saturating_add(set_at.elapsed()).unwrap_or(Timestamp::MAX))
     }
 }

@@ -335,14 +335,14 @@ pub fn problem_for_keychain_error(error: &KeychainError) -> Problem {
     Problem {
         code: error.code().replace('-', "_"),
         visitor: TELL_STAFF.to_owned(),
-        operator: as_sentence(&error.to_string()),
+        operator: capitalize_and_end_sentence(&error.to_string()),
         hint: error.remedy().trim_end_matches('.').to_owned(),
         retry_helps: true,
     }
 }
 
 /// A text with a capital letter and a full stop.
-fn as_sentence(text: &str) -> String {
+fn capitalize_and_end_sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())

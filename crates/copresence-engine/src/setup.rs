@@ -5,8 +5,8 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
-    ApiClient, Backend, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute, SetupError,
-    Timeouts, TokenSource,
+    ApiClient, BackendRouteConfig, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
+    SetupError, Timeouts, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
@@ -111,8 +111,8 @@ impl BackendTarget {
     }
 
     /// The profile's routes to it.
-    pub fn api_routes(&self, profile: &Profile) -> Backend {
-        Backend {
+    pub fn api_routes(&self, profile: &Profile) -> BackendRouteConfig {
+        BackendRouteConfig {
             base_url: self.api_url.clone(),
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),
@@ -126,10 +126,10 @@ impl BackendTarget {
     /// When the HTTP client cannot be made, for example without root certificates.
     pub fn build_download_only_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
         let url = self.api_url.clone();
-        let backend = Backend {
+        let backend = BackendRouteConfig {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
             redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
-            ..Backend::copresence_backend_from_url(url)
+            ..BackendRouteConfig::copresence_backend_from_url(url)
         };
         ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
     }
@@ -216,14 +216,18 @@ const LEARN_FROM_VISITS: u32 = 50;
 const MIN_VISITS_TO_LEARN: usize = 3;
 
 /// Usual times of this backend: medians of its latest visits. Each is `None` if too few visits had it.
-struct UsualTimes {
+struct UsualVisitDurations {
     /// From the start of the visit to the association of an avatar.
     association: Option<Duration>,
     processing: Option<Duration>,
 }
 
 /// Learns the usual times from the journal.
-async fn load_usual_times(data_store: &DataStore, profile: &Profile, target: &BackendTarget) -> UsualTimes {
+async fn load_usual_visit_durations(
+    data_store: &DataStore,
+    profile: &Profile,
+    target: &BackendTarget,
+) -> UsualVisitDurations {
     // Without them the defaults apply; a journal that cannot be read is reported where it is needed.
     let latest = data_store.journal.load_latest_visits(LEARN_FROM_VISITS).await.unwrap_or_default();
     let here: Vec<_> = latest
@@ -231,7 +235,7 @@ async fn load_usual_times(data_store: &DataStore, profile: &Profile, target: &Ba
         .filter(|visit| visit.start.profile == profile.name && visit.start.backend_host == target.host_and_port())
         .collect();
     let between = |from: Option<Timestamp>, to: Option<Timestamp>| to?.duration_since(from?).try_into().ok();
-    UsualTimes {
+    UsualVisitDurations {
         association: median(
             here.iter().filter_map(|visit| between(Some(visit.start.started_at), visit.times.associated)).collect(),
         ),
@@ -259,7 +263,7 @@ pub async fn build_config_using_visit_history(
     if overrides.poll_interval.is_some() {
         polling.fixed = overrides.poll_interval;
     }
-    let usual = load_usual_times(data_store, profile, target).await;
+    let usual = load_usual_visit_durations(data_store, profile, target).await;
     polling.usual_association = usual.association;
     if let Some(usual_processing) = profile.usual_processing.or(usual.processing) {
         polling.usual_processing = usual_processing;

@@ -70,7 +70,7 @@ impl Eq for DownloadUrl {}
 
 /// One asset, which can be downloaded once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Export {
+pub struct DownloadableExport {
     /// `download_URL`.
     pub download_url: DownloadUrl,
     /// `export_type`.

@@ -22,12 +22,12 @@ mod truncated_body;
 
 pub use completion_status::CompletionStatus;
 pub use error_body::ErrorBody;
-pub use export::{DownloadUrl, Export, ExportType};
+pub use export::{DownloadUrl, DownloadableExport, ExportType};
 pub use export_token::ExportToken;
 pub use generate_response::GenerateResponse;
 pub use link::{LinkTemplate, LinkTemplateError};
 pub use login_response::LoginResponse;
 pub use progress::{Percent, Progress, QueuePosition};
-pub use redeem_response::{Delivery, RedeemResponse};
+pub use redeem_response::{DeliveredExports, RedeemResponse};
 pub use secret::{ApiKey, PartnerKey, Password, SessionToken, Username};
 pub use spec_violation::SpecViolation;

@@ -31,7 +31,7 @@ impl QueuePosition {
     }
 
     /// The position.
-    pub fn position(self) -> u32 {
+    pub fn queue_position_as_u32(self) -> u32 {
         self.0
     }
 }
@@ -61,7 +61,7 @@ impl Progress {
 
     /// `queue_position` as on the wire: −1, or the position.
     pub fn queue_position_wire_value(&self) -> i64 {
-        self.queue_position.map_or(-1, |place| i64::from(place.position()))
+        self.queue_position.map_or(-1, |place| i64::from(place.queue_position_as_u32()))
     }
 
     /// Parses `payload_incomplete`. `at` is its path in the body.

@@ -1,6 +1,6 @@
 //! The response of `GET /redeemExportToken` with status 200.
 
-use crate::export::{DownloadUrl, Export, ExportType};
+use crate::export::{DownloadUrl, DownloadableExport, ExportType};
 use crate::progress::{Progress, field_violation};
 use crate::spec_violation::{self, SpecViolation, json_type_name};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedeemResponse {
     /// The response contains download URLs, so the token is spent.
-    Ready(Delivery),
+    Ready(DeliveredExports),
     /// The token is still active.
     NotReady(Progress),
 }
@@ -20,9 +20,9 @@ pub enum RedeemResponse {
 /// The backend sends them only once. Every usable URL is therefore kept, even if another part of the body violates the
 /// specification.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
+pub struct DeliveredExports {
     /// At least one export, in the order sent.
-    pub exports: Vec<Export>,
+    pub exports: Vec<DownloadableExport>,
     /// The violations of the entries of `payload_complete` that cannot be downloaded.
     pub unusable_entries: Vec<SpecViolation>,
     /// A violation outside the entries: `avatar_ready` is absent or false although there are URLs.
@@ -51,7 +51,7 @@ impl RedeemResponse {
                 )),
                 Err(mismatch) => Some(mismatch),
             };
-            return Ok(Self::Ready(Delivery { exports, unusable_entries: unusable, contradiction }));
+            return Ok(Self::Ready(DeliveredExports { exports, unusable_entries: unusable, contradiction }));
         }
         if ready? {
             return Err(ready_without_url_violation(&object, unusable));
@@ -67,7 +67,7 @@ impl RedeemResponse {
 }
 
 /// Parses each entry on its own, so that an invalid entry does not affect the others.
-fn parse_exports(object: &Map<String, Value>) -> (Vec<Export>, Vec<SpecViolation>) {
+fn parse_exports(object: &Map<String, Value>) -> (Vec<DownloadableExport>, Vec<SpecViolation>) {
     let list = object.get("payload_complete").and_then(Value::as_array);
     let (mut exports, mut unusable) = (Vec::new(), Vec::new());
     for (index, entry) in list.into_iter().flatten().enumerate() {
@@ -80,7 +80,7 @@ fn parse_exports(object: &Map<String, Value>) -> (Vec<Export>, Vec<SpecViolation
 }
 
 /// Parses one entry of `payload_complete`. `at` is its path in the body.
-pub(crate) fn parse_export(entry: &Value, at: &str) -> Result<Export, SpecViolation> {
+pub(crate) fn parse_export(entry: &Value, at: &str) -> Result<DownloadableExport, SpecViolation> {
     let Value::Object(entry) = entry else {
         return Err(SpecViolation::new(at, "an object", json_type_name(entry)));
     };
@@ -91,9 +91,9 @@ pub(crate) fn parse_export(entry: &Value, at: &str) -> Result<Export, SpecViolat
         other => return Err(field_violation(at, "download_URL", expected, other)),
     };
     match entry.get("export_type") {
-        Some(Value::String(word)) => Ok(Export { download_url, export_type: ExportType::new(word) }),
+        Some(Value::String(word)) => Ok(DownloadableExport { download_url, export_type: ExportType::new(word) }),
         // The URL is usable without a type.
-        _ => Ok(Export { download_url, export_type: ExportType::new("") }),
+        _ => Ok(DownloadableExport { download_url, export_type: ExportType::new("") }),
     }
 }
 

@@ -4,12 +4,12 @@
 //! invalidated". This also holds if part of the response was lost, so the URLs in the received part are the only
 //! ones that the client can get.
 
-use crate::redeem_response::{Delivery, parse_export};
+use crate::redeem_response::{DeliveredExports, parse_export};
 use crate::spec_violation::SpecViolation;
 use serde_json::Value;
 use std::ops::Range;
 
-impl Delivery {
+impl DeliveredExports {
     /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
     ///
     /// [`Delivery::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
@@ -100,7 +100,7 @@ mod tests {
         {"download_URL": "ftp://a.test/3", "export_type": "png"},
         {"download_URL": "https://a.test/4", "export_type": "fbx"}], "avatar_ready": true}"#;
 
-    fn urls(delivery: &Delivery) -> Vec<&str> {
+    fn urls(delivery: &DeliveredExports) -> Vec<&str> {
         delivery.exports.iter().map(|export| export.download_url.expose_url()).collect()
     }
 
@@ -108,14 +108,14 @@ mod tests {
     fn complete_entries_are_parsed_and_the_body_is_marked_as_truncated() {
         let Ok(RedeemResponse::Ready(whole)) = RedeemResponse::parse(BODY.as_bytes()) else { panic!("ready") };
         for end in 0..=BODY.len() {
-            let Some(part) = Delivery::delivery_from_truncated_body(&BODY.as_bytes()[..end]) else {
+            let Some(part) = DeliveredExports::delivery_from_truncated_body(&BODY.as_bytes()[..end]) else {
                 assert!(!BODY[..end].contains(r#""it", {}]}}"#), "{end}");
                 continue;
             };
             assert!(part.exports[..] == whole.exports[..part.exports.len()], "{end}");
             assert!(!part.unusable_entries.is_empty(), "marked as truncated");
         }
-        let all = Delivery::delivery_from_truncated_body(BODY.as_bytes()).expect("three");
+        let all = DeliveredExports::delivery_from_truncated_body(BODY.as_bytes()).expect("three");
         assert_eq!(urls(&all), ["https://a.test/1", "https://a.test/2", "https://a.test/4"]);
     }
 
@@ -132,7 +132,7 @@ mod tests {
             r#"{"a": {"payload_complete": [{"download_URL": "https://a.test/1"}]}}"#,
             r#"[{"payload_complete": [{"download_URL": "https://a.test/1"}]}]"#,
         ] {
-            assert_eq!(Delivery::delivery_from_truncated_body(body.as_bytes()), None, "{body}");
+            assert_eq!(DeliveredExports::delivery_from_truncated_body(body.as_bytes()), None, "{body}");
         }
     }
 
@@ -144,21 +144,21 @@ mod tests {
             br#""}, {"download_URL": "https://a.test/3"}, nonsense"#,
         ]
         .concat();
-        let part = Delivery::delivery_from_truncated_body(&damaged).expect("two");
+        let part = DeliveredExports::delivery_from_truncated_body(&damaged).expect("two");
         assert_eq!(urls(&part), ["https://a.test/1", "https://a.test/3"]);
         let deep = format!("{}{}", r#"{"payload_complete": ["#, "[".repeat(100_000));
-        assert_eq!(Delivery::delivery_from_truncated_body(deep.as_bytes()), None);
+        assert_eq!(DeliveredExports::delivery_from_truncated_body(deep.as_bytes()), None);
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>) {
-            let _ = Delivery::delivery_from_truncated_body(&body);
+            let _ = DeliveredExports::delivery_from_truncated_body(&body);
         }
 
         #[test]
         fn any_json_like_text_is_parsed_without_a_panic(body in "[\\[\\]{}\",:\\\\a ]{0,200}") {
-            let _ = Delivery::delivery_from_truncated_body(body.as_bytes());
+            let _ = DeliveredExports::delivery_from_truncated_body(body.as_bytes());
         }
 
         #[test]
@@ -174,7 +174,7 @@ mod tests {
             let body = serde_json::json!({"avatar_ready": true, "payload_complete": list}).to_string();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "an index into a short text")]
             let end = (body.len() as f64 * cut) as usize;
-            let read = Delivery::delivery_from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
+            let read = DeliveredExports::delivery_from_truncated_body(&body.as_bytes()[..end]).map_or_else(Vec::new, |part| part.exports);
             for (n, export) in read.iter().enumerate() {
                 prop_assert_eq!(export.export_type.as_str(), types[n].as_str());
             }

@@ -12,6 +12,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Generated at the start, and valid for this sandbox only.
     println!("{} {} {}", server.local_url(), known.api_key.expose(), known.session_token.expose());
     tokio::signal::ctrl_c().await?;
-    server.stop().await;
+    server.shut_down_server().await;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The files of avatars: generated on demand and cached, or read from a partner's folder.
 
-use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileInfo};
+use crate::world::avatar::{AvatarCatalog, AvatarIdentity, ExistingAvatar, ExportFileNameAndType};
 use bytes::Bytes;
 use copresence_avatar::AvatarFiles;
 use image::RgbImage;
@@ -193,7 +193,7 @@ fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Ex
     let mut folders = HashMap::new();
     let mut existing = Vec::new();
     for path in sorted_entries(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSET_AVATARS) {
-        let mut exports: Vec<ExportFileInfo> = sorted_entries(&path)?
+        let mut exports: Vec<ExportFileNameAndType> = sorted_entries(&path)?
             .into_iter()
             .filter(|file| file.is_file())
             .filter_map(|file| export_file_from_path(&file))
@@ -222,7 +222,7 @@ fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
 }
 
 /// File name and `export_type` from the extension: `body.fbx.zip` and `body_fbx.zip` are `fbx`.
-fn export_file_from_path(path: &Path) -> Option<ExportFileInfo> {
+fn export_file_from_path(path: &Path) -> Option<ExportFileNameAndType> {
     let file = path.file_name()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if file.starts_with('.') || !file.chars().all(plain) {
@@ -235,7 +235,7 @@ fn export_file_from_path(path: &Path) -> Option<ExportFileInfo> {
         Some(inner) if extension.eq_ignore_ascii_case("zip") => inner,
         _ => extension,
     };
-    Some(ExportFileInfo { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
+    Some(ExportFileNameAndType { file: file.to_owned(), export_type: export_type.to_ascii_lowercase() })
 }
 
 /// Derives an id from the name of a folder: other characters than letters and digits become `-`, duplicates get a

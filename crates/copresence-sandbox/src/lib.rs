@@ -71,7 +71,7 @@ pub use clock::{ClockError, ClockMove, ClockState};
 pub use faults::{Effect, Endpoint, Fault, FaultListError, FaultState, NthRequests};
 pub use http::{build_router, openapi_document};
 pub use requests::RequestLine;
-pub use sandbox::{Sandbox, SandboxState, SetupError};
+pub use sandbox::{Sandbox, SandboxSetupError, SandboxState};
 pub use scenario::{Scenario, UnknownScenario};
 pub use server::{Server, StartError};
 pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, Settings};

@@ -55,13 +55,13 @@ impl<C: Clock + Clone> ClientRateLimiter<C> {
                 *limiter = new_limiter();
             }
         }
-        let decision = limiter.check_key(&client_network(address));
+        let decision = limiter.check_key(&address_range_of_client(address));
         decision.map_err(|denied| denied.wait_time_from(self.clock.now()))
     }
 }
 
 /// The addresses that count as one client: an IPv4 address, or an IPv6 network of 64 bits.
-fn client_network(address: IpAddr) -> IpAddr {
+fn address_range_of_client(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),

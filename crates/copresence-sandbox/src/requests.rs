@@ -49,7 +49,7 @@ pub struct RequestLine {
 }
 
 /// The logged attributes of a request, taken before it is handled.
-pub(crate) struct RequestLogFields {
+pub(crate) struct LoggedRequestBeforeHandling {
     pub(crate) at: jiff::Timestamp,
     pub(crate) at_ms: u64,
     method: Method,
@@ -98,9 +98,9 @@ impl RequestLog {
     }
 }
 
-impl RequestLogFields {
+impl LoggedRequestBeforeHandling {
     /// Takes the logged attributes from a request, with secrets masked.
-    pub(crate) fn log_fields_from_request(
+    pub(crate) fn mask_request_for_log(
         method: &Method,
         uri: &Uri,
         sent: &HeaderMap,
@@ -180,7 +180,7 @@ mod tests {
         let mut sent = HeaderMap::new();
         sent.insert(headers::API_KEY, "abcdefghijklmnop".parse().expect("a value"));
         let uri = Uri::from_static("/redeemExportToken");
-        let line = RequestLogFields::log_fields_from_request(&Method::GET, &uri, &sent, None, 0).into_log_line(
+        let line = LoggedRequestBeforeHandling::mask_request_for_log(&Method::GET, &uri, &sent, None, 0).into_log_line(
             200,
             1,
             Vec::new(),
@@ -195,7 +195,7 @@ mod tests {
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
             log.add_line(
-                RequestLogFields::log_fields_from_request(&Method::GET, &uri, &HeaderMap::new(), None, 0)
+                LoggedRequestBeforeHandling::mask_request_for_log(&Method::GET, &uri, &HeaderMap::new(), None, 0)
                     .into_log_line(200, 0, Vec::new()),
             );
         }

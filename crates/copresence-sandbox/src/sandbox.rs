@@ -34,7 +34,7 @@ type RequestWatcher = dyn Fn(&Sandbox, &RequestLine) + Send + Sync;
 
 /// The state that all clones of a [`Sandbox`] share.
 struct SharedState {
-    locked: Mutex<LockedState>,
+    locked: Mutex<MutexProtectedState>,
     started_at: Instant,
     credentials: Credentials,
     avatar_store: AvatarStore,
@@ -49,7 +49,7 @@ struct SharedState {
 }
 
 /// The part of the state that one lock protects: model, clock and session tokens.
-struct LockedState {
+struct MutexProtectedState {
     world: World,
     clock: VirtualClock,
     sessions: VecDeque<String>,
@@ -57,7 +57,7 @@ struct LockedState {
 
 /// Why a sandbox cannot be created.
 #[derive(Debug, thiserror::Error)]
-pub enum SetupError {
+pub enum SandboxSetupError {
     /// The assets folder cannot be served.
     #[error(transparent)]
     Assets(#[from] AssetsError),
@@ -90,7 +90,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
-    pub fn new(settings: Settings) -> Result<Self, SetupError> {
+    pub fn new(settings: Settings) -> Result<Self, SandboxSetupError> {
         let credentials = Credentials::credentials_from_settings_and_random(&settings);
         let given = [
             (credentials.api_key.is_empty(), "API key"),
@@ -98,7 +98,7 @@ impl Sandbox {
             (credentials.password.is_empty(), "password"),
         ];
         if let Some((_, what)) = given.into_iter().find(|(empty, _)| *empty) {
-            return Err(SetupError::EmptyCredential(what));
+            return Err(SandboxSetupError::EmptyCredential(what));
         }
         let (avatar_store, catalog) = AvatarStore::open_store_and_catalog(settings.assets.as_deref())?;
         let clock = VirtualClock::new(settings.speed)?;
@@ -108,7 +108,7 @@ impl Sandbox {
         world.set_speed(settings.speed);
         let sessions = VecDeque::from([credentials.session_token.expose().to_owned()]);
         Ok(Self(Arc::new(SharedState {
-            locked: Mutex::new(LockedState { world, clock, sessions }),
+            locked: Mutex::new(MutexProtectedState { world, clock, sessions }),
             started_at: Instant::now(),
             credentials,
             avatar_store,
@@ -187,7 +187,7 @@ impl Sandbox {
 
     /// The state of the virtual clock.
     pub fn clock_state(&self) -> ClockState {
-        self.lock_state().clock.clock_state_at(self.0.started_at.elapsed())
+        self.lock_model_and_clock().clock.clock_state_at(self.0.started_at.elapsed())
     }
 
     /// Moves, speeds up or pauses the virtual clock.
@@ -195,7 +195,7 @@ impl Sandbox {
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
     pub fn change_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
-        let mut inner = self.lock_state();
+        let mut inner = self.lock_model_and_clock();
         let real = self.0.started_at.elapsed();
         inner.clock.apply_change(change, real)?;
         let state = inner.clock.clock_state_at(real);
@@ -261,7 +261,7 @@ impl Sandbox {
     /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this
     /// periodically.
     pub fn drop_unneeded_avatars(&self) {
-        let mut inner = self.lock_state();
+        let mut inner = self.lock_model_and_clock();
         let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
         self.0.avatar_store.drop_unneeded_avatars(|token| inner.world.needs_avatar(token, now));
     }
@@ -269,7 +269,7 @@ impl Sandbox {
     /// Locks the model, and calls `act` with it and the current virtual time. `act` must not call other methods of
     /// the sandbox that lock the model.
     pub(crate) fn with_locked_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
-        let mut inner = self.lock_state();
+        let mut inner = self.lock_model_and_clock();
         let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
         act(&mut inner.world, now)
     }
@@ -358,13 +358,13 @@ impl Sandbox {
     }
 
     /// Creates a session token if the login is correct.
-    pub(crate) fn log_in(&self, username: &str, password: &str) -> Option<String> {
+    pub(crate) fn create_session_if_correct(&self, username: &str, password: &str) -> Option<String> {
         let known = self.credentials();
         let is_correct =
             constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
         is_correct.then(|| {
             let session = random_session_token();
-            let sessions = &mut self.lock_state().sessions;
+            let sessions = &mut self.lock_model_and_clock().sessions;
             if sessions.len() >= MAX_SESSIONS {
                 sessions.pop_front();
             }
@@ -374,7 +374,7 @@ impl Sandbox {
     }
 
     pub(crate) fn is_valid_session(&self, session: &str) -> bool {
-        self.lock_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
+        self.lock_model_and_clock().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
     }
 
     pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
@@ -387,7 +387,7 @@ impl Sandbox {
     }
 
     /// Locks the model, the clock and the session tokens.
-    fn lock_state(&self) -> MutexGuard<'_, LockedState> {
+    fn lock_model_and_clock(&self) -> MutexGuard<'_, MutexProtectedState> {
         // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
         self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,7 +4,7 @@ use crate::connection::FaultyAcceptor;
 use crate::http::build_router;
 use crate::network;
 use crate::requests::RequestLine;
-use crate::sandbox::{Sandbox, SetupError};
+use crate::sandbox::{Sandbox, SandboxSetupError};
 use crate::settings::Settings;
 use crate::tls::TlsError;
 use axum_server::Handle;
@@ -41,7 +41,7 @@ pub struct Server {
 pub enum StartError {
     /// The settings are invalid.
     #[error(transparent)]
-    Setup(#[from] SetupError),
+    Setup(#[from] SandboxSetupError),
     /// Another program uses the port.
     #[error("the port {port} is taken by another program (listening on {address} failed); choose another with --listen, or port 0 for a free one", port = .address.port())]
     PortInUse {
@@ -165,7 +165,7 @@ impl Server {
     }
 
     /// Stops: refuses new connections, allows two seconds for requests in flight, then aborts them.
-    pub async fn stop(mut self) {
+    pub async fn shut_down_server(mut self) {
         self.handle.graceful_shutdown(Some(SHUTDOWN_GRACE));
         if let Some(serving) = self.serving.take()
             && let Err(error) = serving.await

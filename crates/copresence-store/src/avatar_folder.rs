@@ -51,7 +51,7 @@ impl PartialAvatarFolder {
     /// [`StoreError::AlreadyExists`] if the avatar of this visit is already saved, [`StoreError::ForeignEntry`] if the
     /// path is a link or a file, or an I/O failure.
     pub fn create_or_reopen_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
-        disk::create_folder(out)?;
+        disk::create_durable_private_folder(out)?;
         if let Some(saved) = SavedAvatarOperations::find_avatar_path(out, visit)? {
             return Err(StoreError::AlreadyExists { path: saved });
         }

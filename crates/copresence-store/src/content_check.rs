@@ -30,8 +30,8 @@ const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
     (&["stl", "ply"], &[FileFormat::Unknown], false),
 ];
 
-/// What was sent in place of an export, as in `an HTML page`; `None` if the content may be one. `head` is the start of the
-/// content without its encoding, at most [`HEAD_BYTES`] of it, and `is_whole` whether that is all.
+/// What was sent in place of an export, as in `an HTML page`; `None` if the content may be one. `head` is the start of
+/// the content without its encoding, at most [`HEAD_BYTES`] of it, and `is_whole` whether that is all.
 pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) -> Option<&'static str> {
     let word = first_known_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
@@ -39,7 +39,7 @@ pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) 
         FileFormat::Empty if is_whole => Some("an empty file"),
         // A type whose name says that it is a page or a document may be one.
         FileFormat::Html if !is_unknown_type_containing(export_type, word, "html") => Some("an HTML page"),
-        FileFormat::Xml if has_error_root(head) && !is_unknown_type_containing(export_type, word, "xml") => {
+        FileFormat::Xml if has_xml_error_root(head) && !is_unknown_type_containing(export_type, word, "xml") => {
             Some("an error in XML")
         }
         FileFormat::Json if expected.is_some() && word != Some("json") && is_whole && is_json_error(head) => {
@@ -74,7 +74,7 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
             FileFormat::Unknown => "its content has no known signature".to_owned(),
             format => format!("its content is {format}"),
         };
-        file.notes.push(FileNote::unexpected_content_format(format!("{what}, although its type is {export_type}")));
+        file.notes.push(FileNote::note_of_unexpected_format(format!("{what}, although its type is {export_type}")));
     }
     Ok(file)
 }
@@ -86,7 +86,7 @@ fn is_unknown_type_containing(export_type: &ExportType, known_word: Option<&str>
 
 /// Whether the name of the XML root element suggests an error: it contains `error`, `fault`, `exception`,
 /// `envelope` or `html`.
-fn has_error_root(head: &[u8]) -> bool {
+fn has_xml_error_root(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let elements = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));
     let root = elements.map(|tag| tag.split([' ', '>', '/', '\t', '\r', '\n']).next().unwrap_or_default()).next();

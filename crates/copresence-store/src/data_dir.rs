@@ -43,7 +43,7 @@ impl DataDir {
     pub fn open_or_create_data_dir(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).io_context("find", path)?;
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
-            disk::create_folder(&folder)?;
+            disk::create_durable_private_folder(&folder)?;
         }
         let data = Self { path };
         data.check_by_writing_test_file()?;
@@ -93,7 +93,10 @@ impl DataDir {
     /// # Errors
     /// As [`create_or_open_journal`](Self::create_or_open_journal).
     #[cfg(feature = "simulation")]
-    pub fn open_simulated_journal(&self, end: crate::journal::simulation::ProcessEnd) -> Result<Journal, StoreError> {
+    pub fn open_simulated_journal(
+        &self,
+        end: crate::journal::simulation::SimulatedProcessEnd,
+    ) -> Result<Journal, StoreError> {
         Journal::open_simulated_journal(&self.journal_path(), end)
     }
 
@@ -185,7 +188,7 @@ impl DataDir {
     /// Opens the folder of incomplete avatars; creates it if it does not exist.
     pub(crate) fn open_or_create_incomplete_folder(&self) -> Result<(Dir, PathBuf), StoreError> {
         let path = self.incomplete_folder_path();
-        disk::create_folder(&path)?;
+        disk::create_durable_private_folder(&path)?;
         Ok((disk::open_folder_following_symlinks(&path)?, path))
     }
 }

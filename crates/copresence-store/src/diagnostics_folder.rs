@@ -42,7 +42,7 @@ impl DataDir {
         bytes: &[u8],
     ) -> Result<PathBuf, StoreError> {
         let at = self.path().join(folder.folder_name());
-        disk::create_folder(&at)?;
+        disk::create_durable_private_folder(&at)?;
         write_durable_file(&at, name, bytes)
     }
 
@@ -58,8 +58,8 @@ impl DataDir {
         files: &[(&str, &[u8])],
     ) -> Result<PathBuf, StoreError> {
         let parent = self.path().join(folder.folder_name());
-        ensure_plain_name(name, &parent)?;
-        disk::create_folder(&parent)?;
+        ensure_plain_file_name(name, &parent)?;
+        disk::create_durable_private_folder(&parent)?;
         let dir = disk::open_folder_following_symlinks(&parent)?;
         let names = std::iter::once(name.to_owned()).chain((2..MAX_EQUAL_NAMES).map(|n| format!("{name}-{n}")));
         for name in names {
@@ -67,7 +67,7 @@ impl DataDir {
             if disk::entry_exists(&dir, &name, &at)? {
                 continue;
             }
-            disk::create_folder(&at)?;
+            disk::create_durable_private_folder(&at)?;
             for (file, bytes) in files {
                 write_durable_file(&at, file, bytes)?;
             }
@@ -102,7 +102,7 @@ impl DataDir {
 
 /// Writes a file atomically and makes it durable. Returns its path.
 fn write_durable_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
-    ensure_plain_name(name, folder)?;
+    ensure_plain_file_name(name, folder)?;
     let path = folder.join(name);
     let dir = disk::open_folder_following_symlinks(folder)?;
     disk::write_file_atomically(&dir, name, bytes, &path, || ())?;
@@ -111,7 +111,7 @@ fn write_durable_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf
 }
 
 /// Fails for a name that is not a plain file name.
-fn ensure_plain_name(name: &str, within: &Path) -> Result<(), StoreError> {
+fn ensure_plain_file_name(name: &str, within: &Path) -> Result<(), StoreError> {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.starts_with('.') || name.is_empty() || !name.chars().all(good) {
         return Err(StoreError::ForeignEntry { path: within.join(name), why: "it is not a plain file name" });

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 /// Free space in bytes for this user on the file system of a path, which need not exist. `None` if the system does not
 /// report it.
-pub fn free_space(path: &Path) -> Option<u64> {
+pub fn free_disk_bytes(path: &Path) -> Option<u64> {
     let absolute = std::path::absolute(path).ok()?;
     absolute.ancestors().find_map(|there| fs4::available_space(there).ok())
 }
 
 /// Creates a private folder and its missing parents. Each new folder is durable: its parent is fsynced.
-pub(crate) fn create_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn create_durable_private_folder(path: &Path) -> Result<(), StoreError> {
     let absolute = std::path::absolute(path).io_context("find", path)?;
     let missing: Vec<PathBuf> = absolute.ancestors().take_while(|there| !there.exists()).map(Path::to_owned).collect();
     for folder in missing.iter().rev() {
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn free_space_is_reported_for_a_folder_that_does_not_exist() {
         let root = tempfile::tempdir().expect("a folder");
-        assert!(free_space(&root.path().join("not/yet")).is_some_and(|bytes| bytes > 0));
+        assert!(free_disk_bytes(&root.path().join("not/yet")).is_some_and(|bytes| bytes > 0));
     }
 
     #[test]
@@ -160,9 +160,9 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let file = root.path().join("file");
         std::fs::write(&file, "x").expect("written");
-        let error = create_folder(&file).expect_err("refused");
+        let error = create_durable_private_folder(&file).expect_err("refused");
         assert_eq!(error.error_code(), "not_ours");
-        assert!(create_folder(&file.join("below")).is_err());
+        assert!(create_durable_private_folder(&file.join("below")).is_err());
         assert_eq!(std::fs::read(&file).expect("still there"), b"x");
     }
 }

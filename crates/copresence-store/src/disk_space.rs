@@ -1,6 +1,6 @@
 //! Free disk space: checked and reserved before a download needs it.
 
-use crate::disk::free_space;
+use crate::disk::free_disk_bytes;
 use crate::error::StoreError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ impl DownloadSpaceReservations {
 /// # Errors
 /// [`StoreError::NotEnoughSpace`]. If the system does not report the free space, the call succeeds.
 pub fn ensure_free_space(path: &Path, needs: u64) -> Result<(), StoreError> {
-    match free_space(path) {
+    match free_disk_bytes(path) {
         Some(has) if has < needs => Err(StoreError::NotEnoughSpace { path: path.to_owned(), needs, has }),
         _ => Ok(()),
     }
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
-        let half = free_space(folder.path()).expect("reported") / 10 * 6;
+        let half = free_disk_bytes(folder.path()).expect("reported") / 10 * 6;
         let room = DownloadSpaceReservations::empty_reservations_for_folder(folder.path());
         room.set_file_space_reservation(0, half).expect("it fits");
         let error = room.set_file_space_reservation(1, half).expect_err("both do not");

@@ -14,12 +14,12 @@ pub struct FileNote {
 
 impl FileNote {
     /// The server sent the file with a content encoding, which was removed. `encodings` are its words, as in `gzip`.
-    pub fn content_encoding_removed(encodings: &str) -> Self {
+    pub fn note_of_removed_encoding(encodings: &str) -> Self {
         Self::new("content_encoding_removed", format!("the server sent it encoded ({encodings}); it is saved decoded"))
     }
 
     /// The server stated a content encoding that the file does not have.
-    pub fn content_encoding_ignored(encodings: &str, why: &str) -> Self {
+    pub fn note_of_ignored_encoding(encodings: &str, why: &str) -> Self {
         Self::new(
             "content_encoding_ignored",
             format!("the server stated the content encoding `{encodings}`, but {why}; it is saved as it was sent"),
@@ -27,12 +27,12 @@ impl FileNote {
     }
 
     /// The file has more bytes after the end that its own structure states.
-    pub(crate) fn trailing_bytes(bytes: u64) -> Self {
+    pub(crate) fn note_of_trailing_bytes(bytes: u64) -> Self {
         Self::new("trailing_bytes", format!("{bytes} bytes follow the end of its content; they are saved too"))
     }
 
     /// The content is of another or an unknown format than the export type suggests.
-    pub(crate) fn unexpected_content_format(message: String) -> Self {
+    pub(crate) fn note_of_unexpected_format(message: String) -> Self {
         Self::new("unknown_content", message)
     }
 

@@ -20,7 +20,7 @@ const ZIP_END_SIGNATURE: &[u8] = b"PK\x05\x06";
 
 /// What the structure of a complete response says about the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct FileStructure {
+pub(crate) struct FileStructureFindings {
     /// Why the file is not complete. `None` if there is no sign of it.
     pub(crate) defect: Option<String>,
     /// Number of bytes behind the end of the content.
@@ -31,13 +31,17 @@ pub(crate) struct FileStructure {
 ///
 /// # Errors
 /// An I/O failure.
-pub(crate) fn inspect_structure(file: &mut (impl Read + Seek), head: &[u8], bytes: u64) -> io::Result<FileStructure> {
-    let ended_at = |end: Option<u64>, missing: &str| FileStructure {
+pub(crate) fn inspect_structure(
+    file: &mut (impl Read + Seek),
+    head: &[u8],
+    bytes: u64,
+) -> io::Result<FileStructureFindings> {
+    let ended_at = |end: Option<u64>, missing: &str| FileStructureFindings {
         defect: end.is_none().then(|| format!("{missing}: it was cut short")),
         trailing_bytes: end.map_or(0, |end| bytes.saturating_sub(end)),
     };
     if let Some(stated) = glb_stated_length(head) {
-        return Ok(FileStructure {
+        return Ok(FileStructureFindings {
             defect: (stated > bytes)
                 .then(|| format!("its header states {stated} bytes, but only {bytes} were received: it was cut short")),
             trailing_bytes: bytes.saturating_sub(stated),
@@ -58,7 +62,7 @@ pub(crate) fn inspect_structure(file: &mut (impl Read + Seek), head: &[u8], byte
             })?;
             ended_at(end, "its last block (ENDB) is missing")
         }
-        _ => FileStructure::default(),
+        _ => FileStructureFindings::default(),
     })
 }
 
@@ -111,7 +115,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn inspect(file: &[u8]) -> FileStructure {
+    fn inspect(file: &[u8]) -> FileStructureFindings {
         inspect_structure(&mut Cursor::new(file), file, file.len() as u64).expect("in memory")
     }
 
@@ -125,11 +129,11 @@ mod tests {
     #[test]
     fn truncated_files_are_detected() {
         for file in WHOLE {
-            assert_eq!(inspect(file), FileStructure::default());
+            assert_eq!(inspect(file), FileStructureFindings::default());
             let cut = &file[..file.len() - 8];
             assert!(inspect(cut).defect.is_some(), "{cut:?}");
         }
-        assert_eq!(inspect(b"solid words"), FileStructure::default(), "unknown formats have no defect");
+        assert_eq!(inspect(b"solid words"), FileStructureFindings::default(), "unknown formats have no defect");
     }
 
     /// Case: GLB with bytes after its stated end.
@@ -138,7 +142,7 @@ mod tests {
         for file in &WHOLE[..3] {
             for count in [1, 100] {
                 let longer = [file, vec![b'x'; count].as_slice()].concat();
-                assert_eq!(inspect(&longer), FileStructure { defect: None, trailing_bytes: count as u64 });
+                assert_eq!(inspect(&longer), FileStructureFindings { defect: None, trailing_bytes: count as u64 });
             }
         }
         // More than the longest comment of a zip archive.
@@ -149,7 +153,10 @@ mod tests {
         archive.extend([0; 2]);
         let end = archive.len() as u64;
         archive.extend(vec![0; 300_000]);
-        assert_eq!(inspect(&archive), FileStructure { defect: None, trailing_bytes: archive.len() as u64 - end });
+        assert_eq!(
+            inspect(&archive),
+            FileStructureFindings { defect: None, trailing_bytes: archive.len() as u64 - end }
+        );
         // The end record of an archive within the archive does not count.
         let mut outer = b"PK\x03\x04".to_vec();
         outer.extend(&archive);
@@ -163,7 +170,7 @@ mod tests {
         file.extend(u16::MAX.to_le_bytes());
         file.extend(vec![b'c'; usize::from(u16::MAX)]);
         assert_eq!(file.len() as u64, ZIP_TAIL);
-        assert_eq!(inspect(&file), FileStructure::default());
+        assert_eq!(inspect(&file), FileStructureFindings::default());
     }
 
     #[test]

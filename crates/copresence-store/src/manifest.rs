@@ -136,7 +136,7 @@ mod tests {
                 bytes: 3,
                 sha256: Sha256::sha256_of_bytes(b"glb"),
                 format: FileFormat::Glb,
-                notes: vec![FileNote::trailing_bytes(4)],
+                notes: vec![FileNote::note_of_trailing_bytes(4)],
             }],
             missing: Vec::new(),
         }

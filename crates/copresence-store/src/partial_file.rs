@@ -112,7 +112,7 @@ impl PartialFile {
 
     /// Limits the size to `max` bytes.
     #[must_use]
-    pub fn with_size_limit(mut self, max: u64) -> Self {
+    pub fn with_max_size_bytes(mut self, max: u64) -> Self {
         self.max = max;
         self
     }
@@ -147,14 +147,14 @@ impl PartialFile {
                 .file
                 .set_len(self.resume_offset)
                 .and_then(|()| self.file.seek(SeekFrom::Start(self.resume_offset)));
-            cut.io_context("shorten", self.part_path())?;
+            cut.io_context("shorten", self.partial_file_path())?;
         }
-        written.io_context("write", self.part_path())
+        written.io_context("write", self.partial_file_path())
     }
 
     /// The error for a file that would exceed the limit of `max` bytes.
     pub fn too_large_error(&self, max: u64) -> StoreError {
-        StoreError::TooLarge { path: self.part_path(), max }
+        StoreError::TooLarge { path: self.partial_file_path(), max }
     }
 
     /// Makes all written bytes durable. Returns their number, which may be recorded in the journal.
@@ -162,7 +162,7 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn sync_data(&mut self) -> Result<u64, StoreError> {
-        self.file.sync_data().io_context("flush", self.part_path())?;
+        self.file.sync_data().io_context("flush", self.partial_file_path())?;
         crash_point::reach_crash_point(CrashPoint::PartFlushed);
         Ok(self.resume_offset)
     }
@@ -187,8 +187,8 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn rewind_to_read_written_bytes(&self) -> Result<impl Read + Send + 'static, StoreError> {
-        let mut file = self.file.try_clone().io_context("open", self.part_path())?;
-        file.seek(SeekFrom::Start(0)).io_context("read", self.part_path())?;
+        let mut file = self.file.try_clone().io_context("open", self.partial_file_path())?;
+        file.seek(SeekFrom::Start(0)).io_context("read", self.partial_file_path())?;
         Ok(file.take(self.resume_offset))
     }
 
@@ -222,7 +222,7 @@ impl PartialFile {
             drop(target);
             disk::remove_file_if_exists(&self.dir, &name, &path)?;
             // The position of the file is shared with the reader.
-            self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.part_path())?;
+            self.file.seek(SeekFrom::Start(self.resume_offset)).io_context("write", self.partial_file_path())?;
         }
         copied
     }
@@ -253,7 +253,7 @@ impl PartialFile {
     pub fn describe_written_content(&mut self) -> Result<CompleteFile, StoreError> {
         let sha256 = Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into());
         describe_complete_file(&mut self.file, &self.final_name, sha256, self.head.clone(), self.resume_offset)
-            .io_context("read", self.part_path())
+            .io_context("read", self.partial_file_path())
     }
 
     /// Completes the file: fsync, rename to its final name, fsync of the folder.
@@ -262,7 +262,7 @@ impl PartialFile {
     /// [`StoreError::ContentMismatch`] if another program has changed the size of the file,
     /// [`StoreError::AlreadyExists`] if the final name exists, or an I/O failure.
     pub fn finish_partial_file(self) -> Result<CompleteFile, StoreError> {
-        let part = self.part_path();
+        let part = self.partial_file_path();
         self.file.sync_all().io_context("flush", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileFlushed);
         let there = self.file.metadata().io_context("look at", &part)?.len();
@@ -280,7 +280,7 @@ impl PartialFile {
             .io_context("read", &part)?;
         // Windows cannot rename an open file.
         drop(file);
-        let written_name = format!("{}{}", self.final_name, suffix(self.is_decoded));
+        let written_name = format!("{}{}", self.final_name, partial_file_suffix(self.is_decoded));
         self.dir.rename(written_name, &self.dir, &self.final_name).io_context("rename", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
@@ -296,15 +296,15 @@ impl PartialFile {
     /// # Errors
     /// An I/O failure.
     pub fn remove_partial_file(self) -> Result<(), StoreError> {
-        let path = self.part_path();
+        let path = self.partial_file_path();
         drop(self.file);
         disk::remove_file_if_exists(&self.dir, &format!("{}{PART_SUFFIX}", self.final_name), &path)?;
         disk::sync_folder(&self.dir, &self.folder)
     }
 
     /// The path of the partial file.
-    fn part_path(&self) -> PathBuf {
-        self.folder.join(format!("{}{}", self.final_name, suffix(self.is_decoded)))
+    fn partial_file_path(&self) -> PathBuf {
+        self.folder.join(format!("{}{}", self.final_name, partial_file_suffix(self.is_decoded)))
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
@@ -317,7 +317,7 @@ impl PartialFile {
 
     /// Truncates the file to at most `keep` bytes and hashes them again.
     fn truncate_and_rehash(&mut self, keep: u64) -> Result<(), StoreError> {
-        let path = self.part_path();
+        let path = self.partial_file_path();
         let there = self.file.metadata().io_context("look at", &path)?.len();
         if there > keep {
             self.file.set_len(keep).io_context("shorten", &path)?;
@@ -338,7 +338,7 @@ impl PartialFile {
 }
 
 /// The file name suffix of the content: `.decoded` after decoding, otherwise `.part`.
-fn suffix(is_decoded: bool) -> &'static str {
+fn partial_file_suffix(is_decoded: bool) -> &'static str {
     if is_decoded { DECODED_SUFFIX } else { PART_SUFFIX }
 }
 
@@ -364,7 +364,7 @@ fn describe_complete_file(
         format: FileFormat::detect_file_format(&head),
         integrity_defect: structure.defect,
         notes: (structure.trailing_bytes > 0)
-            .then(|| FileNote::trailing_bytes(structure.trailing_bytes))
+            .then(|| FileNote::note_of_trailing_bytes(structure.trailing_bytes))
             .into_iter()
             .collect(),
         head,
@@ -392,7 +392,7 @@ pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<C
 impl fmt::Debug for PartialFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartialFile")
-            .field("path", &self.part_path())
+            .field("path", &self.partial_file_path())
             .field("offset", &self.resume_offset)
             .finish_non_exhaustive()
     }

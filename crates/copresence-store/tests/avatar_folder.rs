@@ -154,7 +154,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
 fn bytes_over_the_size_limit_are_not_written() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file").with_size_limit(10);
+    let mut file = folder.open_partial_file_keeping_all("avatar.glb").expect("a file").with_max_size_bytes(10);
     file.append_bytes(b"0123456789").expect("just fits");
     let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
@@ -489,7 +489,7 @@ async fn special_disks() {
     assert!(received > 0);
     let length = std::fs::metadata(folder.partial_folder_path().join("avatar.png.part")).expect("the file").len();
     assert_eq!(length, received, "no bytes of the failed write");
-    assert!(copresence_store::free_space(&small).is_some_and(|free| free < 10_000));
+    assert!(copresence_store::free_disk_bytes(&small).is_some_and(|free| free < 10_000));
 
     // An incomplete avatar is copied to another disk and removed from the first one.
     drop(part);
@@ -541,7 +541,7 @@ async fn special_disks() {
 fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     let root = temp_folder();
     let folder = PartialAvatarFolder::create_or_reopen_folder(root.path(), &VisitId::new(), DAY).expect("a folder");
-    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file").with_size_limit(20);
+    let mut file = folder.open_partial_file_keeping_all("avatar.obj").expect("a file").with_max_size_bytes(20);
     file.append_bytes(b"encoded").expect("written");
 
     let mut failing = std::io::Read::chain(&b"v 0 0 0\n"[..], FailingReader);

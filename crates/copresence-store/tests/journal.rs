@@ -66,7 +66,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
-    let notes = vec![FileNote::content_encoding_ignored("none", "it is none")];
+    let notes = vec![FileNote::note_of_ignored_encoding("none", "it is none")];
     journal
         .record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
         .await
@@ -213,7 +213,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
         total: Some(20),
         validator: Some("\"v1\"".into()),
         content_encoding: Some("gzip".into()),
-        notes: vec![FileNote::content_encoding_removed("gzip")],
+        notes: vec![FileNote::note_of_removed_encoding("gzip")],
     };
     journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     journal.record_file_failure(&id, 0, "connection refused", false).await.expect("noted");

@@ -152,7 +152,7 @@ const fn with_possible_avatar_loss(cost: ActSpec) -> ActSpec {
 
 impl Act {
     /// What this act needs and costs.
-    pub fn spec(self) -> &'static ActSpec {
+    pub fn act_needs_and_costs(self) -> &'static ActSpec {
         // `ACTS` is in the order of the enum; a test enforces it.
         &ACTS[self as usize]
     }
@@ -179,7 +179,7 @@ mod tests {
     fn acts_are_in_order_and_depend_only_on_earlier_acts() {
         for (index, row) in ACTS.iter().enumerate() {
             assert_eq!(row.act as usize, index, "{:?}", row.act);
-            assert_eq!(row.act.spec().act, row.act);
+            assert_eq!(row.act.act_needs_and_costs().act, row.act);
             assert!(row.prerequisites.iter().all(|earlier| *earlier < row.act), "{:?}", row.act);
         }
     }

@@ -1,7 +1,7 @@
 //! A check: judges one property of the backend from the observations of a run.
 
 use crate::act::Act;
-use crate::observations::{Observations, Step};
+use crate::observations::{Observations, RecordedStep};
 use crate::requirement::Level;
 use crate::response_fields::FieldResult;
 use serde::{Deserialize, Serialize};
@@ -133,14 +133,14 @@ const MAX_REPORTED: usize = 5;
 
 impl FindingCollector {
     /// Records that the check examined a step.
-    pub(crate) fn mark_step_examined(&mut self, step: &Step) {
+    pub(crate) fn mark_step_examined(&mut self, step: &RecordedStep) {
         self.examined_steps.push(step.number);
     }
 
     /// Examines a step, and adds a finding unless `good`.
     pub(crate) fn record_step_result(
         &mut self,
-        step: &Step,
+        step: &RecordedStep,
         good: bool,
         expected: impl Into<String>,
         received: impl Into<String>,
@@ -152,12 +152,17 @@ impl FindingCollector {
     }
 
     /// Examines a step by one field of its response.
-    pub(crate) fn record_field_result(&mut self, step: &Step, point: FieldResult) {
+    pub(crate) fn record_field_result(&mut self, step: &RecordedStep, point: FieldResult) {
         self.record_step_result(step, point.is_ok, point.expected, point.received);
     }
 
     /// Adds a finding, with the steps that show it.
-    pub(crate) fn add_finding(&mut self, steps: &[&Step], expected: impl Into<String>, received: impl Into<String>) {
+    pub(crate) fn add_finding(
+        &mut self,
+        steps: &[&RecordedStep],
+        expected: impl Into<String>,
+        received: impl Into<String>,
+    ) {
         let steps: Vec<_> = steps.iter().take(MAX_REPORTED).map(|step| step.number).collect();
         let finding = Finding { expected: expected.into(), received: received.into(), steps };
         // The same violation at several steps is one finding.

@@ -8,7 +8,7 @@ use crate::requirement::{Requirement, all_requirements};
 use crate::response_fields::{self, FieldResult, STATUS_LOCATION};
 use crate::target::{TargetTraits, is_loopback_url};
 use copresence_client::redact::{MASK, MASKED_NUMBER, is_truncated_body};
-use copresence_client::{Backend, CallKind, Exchange, ExchangeOutcome};
+use copresence_client::{BackendRouteConfig, CallKind, Exchange, ExchangeOutcome};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -67,7 +67,7 @@ const SINGLE_EXCHANGE_CHECKS: [(&str, &str); 29] = [
 
 /// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
 /// may be right, and for a request that was cancelled or never sent.
-pub fn judge_exchange(exchange: &Exchange, backend: &Backend) -> Vec<JudgedRequirement> {
+pub fn judge_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> Vec<JudgedRequirement> {
     let mut collector = RequirementCollector::default();
     if matches!(exchange.outcome, ExchangeOutcome::NeverSent | ExchangeOutcome::Cancelled) {
         return collector.0;
@@ -124,7 +124,7 @@ struct ResponseToJudge<'a> {
 }
 
 impl<'a> ResponseToJudge<'a> {
-    fn new(exchange: &'a Exchange, status: u16, backend: &Backend) -> Self {
+    fn new(exchange: &'a Exchange, status: u16, backend: &BackendRouteConfig) -> Self {
         let text = exchange.body.as_deref().unwrap_or_default();
         let body = serde_json::from_str(text).ok().map(replace_masks_with_valid_values);
         Self {

@@ -4,8 +4,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn vendor_backend() -> Backend {
-    Backend::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
+fn vendor_backend() -> BackendRouteConfig {
+    BackendRouteConfig::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
 }
 
 fn build_exchange(call: CallKind, status: u16, body: &Value) -> Exchange {
@@ -227,7 +227,8 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         token_pointer: "/data/t".to_owned(),
         ..copresence_client::PartnerTokenSource::new("https://relay.test/".parse().expect("a URL"))
     };
-    let relay = Backend { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
+    let relay =
+        BackendRouteConfig { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
     let good = build_exchange(CallKind::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(judge_exchange(&good, &relay).iter().all(|rule| rule.is_kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);

@@ -34,6 +34,8 @@ pub use run_plan::ActPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
 
-pub use copresence_client::{Backend, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
+pub use copresence_client::{
+    BackendRouteConfig, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource,
+};
 /// Re-exported so that hosts can name a backend's credentials.
 pub use copresence_protocol::{ApiKey, SessionToken};

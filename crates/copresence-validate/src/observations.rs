@@ -118,7 +118,7 @@ impl StepRole {
 
 /// One request and its response.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct RecordedStep {
     /// From 1, in the order of the run.
     pub number: usize,
     /// The act that sent it.
@@ -137,7 +137,7 @@ pub struct Step {
     pub reply: Option<ProbeResponse>,
 }
 
-impl Step {
+impl RecordedStep {
     /// HTTP status of the response; `None` without a response.
     pub fn response_status(&self) -> Option<u16> {
         self.reply.as_ref().map(|reply| reply.status)
@@ -232,7 +232,7 @@ impl KnownSecret {
 
 /// Number of redeems of one token, at a relay and at its upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedeemCounts {
+pub struct RelayAndUpstreamRedeems {
     /// When it was counted, as shown to people.
     pub when: &'static str,
     /// Redeems that this run sent to the relay.
@@ -247,7 +247,7 @@ pub struct Observations {
     /// Facts about the backend.
     pub target_info: TargetTraits,
     /// Every step, in order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RecordedStep>,
     /// Outcome of each act.
     pub act_outcomes: BTreeMap<Act, ActOutcome>,
     /// The files of the visit act's delivery.
@@ -255,29 +255,29 @@ pub struct Observations {
     /// Secrets that no response may repeat.
     pub known_secrets: Vec<KnownSecret>,
     /// Redeem counts of a relay's upstream.
-    pub upstream_counts: Vec<RedeemCounts>,
+    pub upstream_counts: Vec<RelayAndUpstreamRedeems>,
     /// Redeem count of the token whose response the upstream dropped.
-    pub lost_answer_count: Option<RedeemCounts>,
+    pub lost_answer_count: Option<RelayAndUpstreamRedeems>,
     /// Whether the sandbox says that the visit act's avatar is ready.
     pub is_avatar_ready: bool,
 }
 
 impl Observations {
     /// Every step with this role.
-    pub fn steps_with_role(&self, role: StepRole) -> impl Iterator<Item = &Step> {
+    pub fn steps_with_role(&self, role: StepRole) -> impl Iterator<Item = &RecordedStep> {
         self.steps.iter().filter(move |step| step.role == role)
     }
 
     /// The first step with this role.
-    pub fn first_step_with_role(&self, role: StepRole) -> Option<&Step> {
+    pub fn first_step_with_role(&self, role: StepRole) -> Option<&RecordedStep> {
         self.steps_with_role(role).next()
     }
 
     /// The redeems of unscanned or polled tokens, by the purpose of the step, including the one that delivered
     /// URLs. Without concurrent redeems and those that count or lose responses at a relay.
-    pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &Step> {
+    pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &RecordedStep> {
         use StepRole::{Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh};
-        let is_active = |step: &&Step| {
+        let is_active = |step: &&RecordedStep| {
             matches!(
                 step.role,
                 RedeemFresh | RedeemAfterRefusals | RedeemCrossOrigin | Poll | PollFailing | RedeemAfterFailure
@@ -287,7 +287,7 @@ impl Observations {
     }
 
     /// The poll of the visit act whose response delivered the URLs.
-    pub fn delivery_step(&self) -> Option<&Step> {
+    pub fn delivery_step(&self) -> Option<&RecordedStep> {
         self.steps_with_role(StepRole::Poll).find(|step| step.is_token_ending_response())
     }
 }

@@ -199,7 +199,7 @@ impl RunController {
         };
         *lock_ignoring_poison(&self.0.last_bundle) = None;
         self.0.snapshots.send_replace(RunSnapshot::new(RunState::Running));
-        let guard = RunGuard(self.clone());
+        let guard = RunReservationGuard(self.clone());
         Ok(async move {
             let controller = guard.0.clone();
             let phone = controller.phone_driver_from_mode(player, running.clone());
@@ -276,9 +276,9 @@ impl RunController {
 }
 
 /// Allows the next run when dropped, however this one ended.
-struct RunGuard(RunController);
+struct RunReservationGuard(RunController);
 
-impl Drop for RunGuard {
+impl Drop for RunReservationGuard {
     fn drop(&mut self) {
         *lock_ignoring_poison(&self.0.0.active_run) = None;
         self.0.update_snapshot(|view| {

@@ -67,8 +67,8 @@ impl ActPlanWithCosts {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for (act, why) in self.skipped_acts_with_reasons() {
             match reasons.iter_mut().find(|(reason, _)| *reason == why) {
-                Some((_, acts)) => acts.push(act.spec().description),
-                None => reasons.push((why, vec![act.spec().description])),
+                Some((_, acts)) => acts.push(act.act_needs_and_costs().description),
+                None => reasons.push((why, vec![act.act_needs_and_costs().description])),
             }
         }
         sentences.extend(reasons.iter().map(|(why, acts)| format!("Left out: {}: {why}.", acts.join("; "))));
@@ -77,17 +77,17 @@ impl ActPlanWithCosts {
 
     /// Minimum number of requests of the run.
     pub fn min_requests(&self) -> u32 {
-        self.acts.iter().map(|act| act.spec().min_requests).sum()
+        self.acts.iter().map(|act| act.act_needs_and_costs().min_requests).sum()
     }
 
     /// Whether a person has to scan a QR code.
     pub fn needs_person_to_scan(&self) -> bool {
-        !self.is_free && self.acts.iter().any(|act| act.spec().needs_phone)
+        !self.is_free && self.acts.iter().any(|act| act.act_needs_and_costs().needs_phone)
     }
 
     /// Whether the run advances a sandbox's clock, which affects all other users of that sandbox.
     pub fn advances_sandbox_clock(&self) -> bool {
-        self.is_free && self.acts.iter().any(|act| act.spec().needs_time)
+        self.is_free && self.acts.iter().any(|act| act.act_needs_and_costs().needs_time)
     }
 
     /// The acts that were omitted although they apply to the backend, with the reason.

@@ -1,6 +1,6 @@
 //! The backend to check, and the limits of a run.
 
-use copresence_client::{Backend, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{BackendRouteConfig, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
@@ -11,7 +11,7 @@ pub struct CheckTarget {
     /// Name of the profile.
     pub name: String,
     /// URLs and routes of the backend.
-    pub backend: Backend,
+    pub backend: BackendRouteConfig,
     /// Credentials; kept in memory only.
     pub credentials: Credentials,
     /// Link template of the QR code.
@@ -88,8 +88,8 @@ impl CheckTarget {
 
 impl TargetTraits {
     /// Derives the facts from the configured routes.
-    pub(crate) fn traits_from_backend(backend: &Backend) -> Self {
-        let Backend { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
+    pub(crate) fn traits_from_backend(backend: &BackendRouteConfig) -> Self {
+        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
         let has_partner_key =
             |headers: &[(String, String)]| headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER));
         let mut info = TargetTraits {

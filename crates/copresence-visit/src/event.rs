@@ -2,7 +2,7 @@
 
 use crate::outcome::Outcome;
 use crate::time::MillisSinceOrigin;
-use copresence_protocol::{Delivery, ExportToken, ExportType, LinkTemplate, Progress};
+use copresence_protocol::{DeliveredExports, ExportToken, ExportType, LinkTemplate, Progress};
 use std::time::Duration;
 
 /// Something that happened. An event that does not fit the state (a late timer) changes nothing.
@@ -47,7 +47,7 @@ pub enum RedeemResult {
     /// 200 without URLs: the avatar is not ready and the token is still active.
     NotReady(Progress),
     /// 200 with at least one URL: the token is spent, and the raw body is on disk.
-    Delivered(Delivery),
+    Delivered(DeliveredExports),
     /// 400: the token "does not match an active Export Token". A second one confirms it.
     Refused,
     /// No response, or a response that is none of these.
@@ -63,7 +63,7 @@ pub struct PartialDelivery {
     /// Number of the redeem within the visit, from 1.
     pub redeem: u32,
     /// The entries that were received whole.
-    pub delivery: Delivery,
+    pub delivery: DeliveredExports,
 }
 
 /// What is needed to issue a token and to show it: the link's template and the token's lifetime, if it is known.
@@ -202,7 +202,7 @@ pub enum MachineEffect {
     /// [`MachineEvent::NothingSaved`].
     Save {
         /// The files to download.
-        delivery: Delivery,
+        delivery: DeliveredExports,
     },
     /// Journal that the truncated response of this redeem is used as the delivery, because the token is refused by now.
     UsePartial {
@@ -213,7 +213,7 @@ pub enum MachineEffect {
     /// [`MachineEffect::Save`].
     SavePartial {
         /// The files to download.
-        delivery: Delivery,
+        delivery: DeliveredExports,
     },
     /// Send [`MachineEvent::TimerFired`] at that time. Replaces an earlier wait.
     Wait {

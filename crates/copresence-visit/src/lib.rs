@@ -18,7 +18,8 @@ pub use event::{
     VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeem, JournaledVisit, PollRepetition, State, StoredDelivery, Visit, VisitTimingPlan, advance_visit_machine,
+    EarlierRedeem, JournaledVisit, PollRepetition, StoredDelivery, Visit, VisitState, VisitTimingPlan,
+    advance_visit_machine,
 };
 pub use outcome::Outcome;
 pub use polling::PollingConfig;

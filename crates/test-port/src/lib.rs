@@ -37,7 +37,7 @@ impl ReservedPort {
 
     /// The port number, `1..=65535`.
     #[must_use]
-    pub fn port_number(&self) -> u16 {
+    pub fn reserved_port_number(&self) -> u16 {
         self.address.port()
     }
 
@@ -72,7 +72,7 @@ mod tests {
         let port = ReservedPort::reserve_port().expect("a port");
         let refused = TcpStream::connect(port.to_string()).expect_err("no listener");
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.port_number()));
+        assert_eq!(port.to_string(), format!("127.0.0.1:{}", port.reserved_port_number()));
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl ReplaceableSubscription {
             *current = CancellationToken::new();
             current.clone()
         };
-        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.lock_cancellation_token());
+        let (pin_lock, closing) = (pin_lock.clone(), pin_lock.token_cancelled_on_lock());
         Ok(async move {
             let idle = async {
                 while pin_lock.is_unlocked(clock.millis_since_clock_creation()) {

@@ -29,7 +29,7 @@ pub(crate) async fn subscribe_to_inspector(
     let inspector = kiosk.inspector().clone();
     tokio::spawn(async move {
         inspector
-            .stream_views(visit, Arc::new(judge_inspected_exchange), until, |view| channel.send(view).is_ok())
+            .stream_inspector_views(visit, Arc::new(judge_inspected_exchange), until, |view| channel.send(view).is_ok())
             .await;
     });
     Ok(())

@@ -165,7 +165,7 @@ async fn open_sandbox_phone<R: Runtime>(
     if !kiosk.current_snapshot().backend.sandbox {
         return Err("only the sandbox's phone can be played".to_owned());
     }
-    let link = kiosk.shown_link().ok_or("there is no code on the screen")?;
+    let link = kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
     let link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
     if let Some(window) = app.get_webview_window(PHONE_WINDOW) {
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;

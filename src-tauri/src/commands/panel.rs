@@ -13,7 +13,7 @@ use tauri::{AppHandle, Runtime, State};
 /// The state of the PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(pin_lock: State<'_, PinLock>, clock: State<'_, Clock>) -> Result<PinLockView, Problem> {
-    Ok(pin_lock.lock_status(clock.millis_since_clock_creation()))
+    Ok(pin_lock.pin_lock_view(clock.millis_since_clock_creation()))
 }
 
 /// Tries a PIN.

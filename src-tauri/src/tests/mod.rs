@@ -9,7 +9,7 @@ mod integrator;
 use crate::avatar_protocol::AVATAR_BASE_URL;
 use crate::simulator::EmbeddedSandbox;
 use copresence_booth::app::{Kiosk, KioskSetup};
-use copresence_booth::panel::{BackendSources, HostFollowUp, OpenedBackend, Panel, PinLock, SettingsFile};
+use copresence_booth::panel::{HostFollowUp, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources, SettingsFile};
 use copresence_booth::view::panel::{KioskModeView, PanelAction, PanelView};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::SecretString;
@@ -49,7 +49,7 @@ impl Booth {
         let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
         let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
         let simulator = Arc::new(EmbeddedSandbox::sandbox_with_settings(settings));
-        let sources = BackendSources {
+        let sources = ProfileAndCredentialSources {
             config: Some(root.path().join("profiles.toml")),
             credential_store: credential_store.clone(),
             env: Arc::new(|_| None),

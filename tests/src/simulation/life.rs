@@ -4,9 +4,9 @@ use crate::disturbance::{Disturbance, Weather};
 use crate::judge::{Ending, judge_ending, judge_final_state};
 use crate::process::{Crash, Errand, Folder, PlannedVisit, run_process};
 use crate::truth::{Truth, Violation, World};
-use copresence_engine::clock::simulation::{set_time_of_day, simulated_time_of_day};
+use copresence_engine::clock::simulation::{set_simulated_thread_clock, simulated_thread_time};
 use copresence_engine::setup::DataStore;
-use copresence_store::simulation::ProcessEnd;
+use copresence_store::simulation::SimulatedProcessEnd;
 use copresence_store::{FileState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _};
@@ -45,13 +45,13 @@ pub(crate) fn run_world(seed: u64, parent: &Path, with_trace: bool) -> Result<Wo
 }
 
 async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult, StoreError> {
-    set_time_of_day(Timestamp::from_second(START_OF_WORLD).unwrap_or_default());
+    set_simulated_thread_clock(Timestamp::from_second(START_OF_WORLD).unwrap_or_default());
     let mut plan = ChaCha8Rng::seed_from_u64(seed);
     let weather = Weather::draw(&mut plan);
     let disturbances = weather.kinds.clone();
     let world = World::new(Truth::new(ChaCha8Rng::seed_from_u64(!seed), weather, with_trace));
     world.lock().note(|| format!("seed {seed}: {disturbances:?}"));
-    let observer = folder.open(ProcessEnd::only_by_end_now())?;
+    let observer = folder.open(SimulatedProcessEnd::ending_only_on_request())?;
     let mut life =
         Life { world: world.clone(), folder, observer, plan, disturbances, processes: 0, visits: Vec::new() };
     life.run_consoles().await?;
@@ -159,7 +159,7 @@ impl Life {
     }
 
     fn draw_visit(&mut self) -> PlannedVisit {
-        let millis = u64::try_from(simulated_time_of_day().unwrap_or_default().as_millisecond()).unwrap_or_default();
+        let millis = u64::try_from(simulated_thread_time().unwrap_or_default().as_millisecond()).unwrap_or_default();
         let (high, low) = (self.plan.random::<u16>() & 0xfff, self.plan.random::<u64>() >> 4);
         let text = format!(
             "{:08x}-{:04x}-7{high:03x}-9{:03x}-{:012x}",
@@ -260,8 +260,8 @@ impl Life {
         if self.has(Disturbance::ClockJump) && self.plan.random_bool(0.4) {
             let hours = [1, 25, 24 * 10, 24 * 400][self.plan.random_range(0..4)];
             let jump = SignedDuration::from_hours(if self.plan.random_bool(0.5) { hours } else { -hours });
-            let now = simulated_time_of_day().unwrap_or_default();
-            set_time_of_day(now.saturating_add(jump).unwrap_or(now));
+            let now = simulated_thread_time().unwrap_or_default();
+            set_simulated_thread_clock(now.saturating_add(jump).unwrap_or(now));
             let mut truth = self.world.lock();
             truth.clock_was_set = true;
             truth.note(|| format!("the clock is set by {jump}"));

@@ -53,7 +53,12 @@ impl App {
         let (port, native) = (free_port()?, free_port()?);
         let name = std::env::var_os("TAURI_DRIVER").unwrap_or_else(|| "tauri-driver".into());
         let mut command = desktop.command(name);
-        command.args(["--port", &port.port_number().to_string(), "--native-port", &native.port_number().to_string()]);
+        command.args([
+            "--port",
+            &port.reserved_port_number().to_string(),
+            "--native-port",
+            &native.reserved_port_number().to_string(),
+        ]);
         // tauri-driver starts the native driver, which starts the app; both inherit this environment.
         command.env("DISPLAY", screen.display()).envs(env.iter().copied());
         // tauri-driver listens before the native driver does, and would refuse the first request.
@@ -96,7 +101,7 @@ impl Phone {
         let screen = VirtualScreen::switch_on(desktop, "phone-screen", 480, 960)?;
         let port = free_port()?;
         let mut command = desktop.command("WebKitWebDriver");
-        command.arg(format!("--port={}", port.port_number())).env("DISPLAY", screen.display());
+        command.arg(format!("--port={}", port.reserved_port_number())).env("DISPLAY", screen.display());
         // With this variable, the browser never returns a screenshot of a page.
         command.env_remove("WEBKIT_DISABLE_DMABUF_RENDERER");
         let driver = start_driver("phone", &mut command, desktop, &[&port])?;

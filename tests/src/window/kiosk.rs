@@ -270,7 +270,7 @@ impl DrivenKiosk {
     pub async fn close(self) -> Result<(), HarnessError> {
         self.app.close().await?;
         drop(self.screen);
-        self.backend.server.stop().await;
+        self.backend.server.shut_down_server().await;
         check_no_leftovers(&self.desktop)
     }
 
@@ -279,7 +279,7 @@ impl DrivenKiosk {
         // The driver has lost the app, so an error is expected.
         drop(self.app.close().await);
         drop(self.screen);
-        self.backend.server.stop().await;
+        self.backend.server.shut_down_server().await;
         check_no_leftovers(&self.desktop)
     }
 }
@@ -339,7 +339,7 @@ impl UndrivenKiosk {
     pub async fn terminate(mut self) -> Result<Option<i32>, HarnessError> {
         let ended = self.app.terminate().await?;
         drop(self.screen);
-        self.backend.server.stop().await;
+        self.backend.server.shut_down_server().await;
         check_no_leftovers(&self.desktop)?;
         Ok(ended)
     }

@@ -43,8 +43,8 @@ impl NginxServer {
         let template = std::fs::read_to_string(scripts_dir().join("nginx/nginx.conf"))?;
         let config = template
             .replace("@ROOT@", &root.path().to_string_lossy())
-            .replace("@PORT@", &port.port_number().to_string())
-            .replace("@TLS_PORT@", &tls_port.port_number().to_string())
+            .replace("@PORT@", &port.reserved_port_number().to_string())
+            .replace("@TLS_PORT@", &tls_port.reserved_port_number().to_string())
             .replace("@BACKEND_PORT@", &backend_port.max(1).to_string());
         std::fs::write(root.path().join("nginx.conf"), config)?;
         write_certificates(root.path())?;
@@ -55,7 +55,7 @@ impl NginxServer {
     pub(crate) fn start_again(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new(scripts_dir().join("nginx/start.sh"));
         command.arg(self.root.path().join("nginx.conf"));
-        self.process = Some(PeerProcess::start("nginx", command, self.port.port_number(), self.root.path())?);
+        self.process = Some(PeerProcess::start("nginx", command, self.port.reserved_port_number(), self.root.path())?);
         Ok(())
     }
 
@@ -102,7 +102,7 @@ impl NginxServer {
 
     /// The port of the TLS server.
     pub(crate) fn tls_port(&self) -> u16 {
-        self.tls_port.port_number()
+        self.tls_port.reserved_port_number()
     }
 
     /// Path of the root certificate that signed the TLS server's certificate.

@@ -74,20 +74,21 @@ impl ParseStack {
 
     pub(crate) fn start_postgres(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new(scripts_dir().join("parse/postgres.sh"));
-        command.arg(self.postgres_dir.path()).arg(self.postgres_port.port_number().to_string());
+        command.arg(self.postgres_dir.path()).arg(self.postgres_port.reserved_port_number().to_string());
         let log_dir = self.state_dir.path();
-        self.postgres = Some(PeerProcess::start("postgres", command, self.postgres_port.port_number(), log_dir)?);
+        self.postgres =
+            Some(PeerProcess::start("postgres", command, self.postgres_port.reserved_port_number(), log_dir)?);
         Ok(())
     }
 
     pub(crate) fn start_parse(&mut self) -> Result<(), HarnessError> {
-        let (command, port) = (self.node_command("parse-server"), self.parse_port.port_number());
+        let (command, port) = (self.node_command("parse-server"), self.parse_port.reserved_port_number());
         self.parse = Some(PeerProcess::start("parse-server", command, port, self.state_dir.path())?);
         Ok(())
     }
 
     pub(crate) fn start_backend(&mut self) -> Result<(), HarnessError> {
-        let (command, port) = (self.node_command("backend"), self.backend_port.port_number());
+        let (command, port) = (self.node_command("backend"), self.backend_port.reserved_port_number());
         self.backend = Some(PeerProcess::start("backend", command, port, self.state_dir.path())?);
         Ok(())
     }
@@ -118,9 +119,9 @@ impl ParseStack {
         let mut command = Command::new(scripts_dir().join("parse/start.sh"));
         // Parse Server stores files and logs below its working directory.
         command.arg(program).current_dir(self.state_dir.path());
-        command.env("POSTGRES_PORT", self.postgres_port.port_number().to_string());
-        command.env("PARSE_PORT", self.parse_port.port_number().to_string());
-        command.env("BACKEND_PORT", self.backend_port.port_number().to_string());
+        command.env("POSTGRES_PORT", self.postgres_port.reserved_port_number().to_string());
+        command.env("PARSE_PORT", self.parse_port.reserved_port_number().to_string());
+        command.env("BACKEND_PORT", self.backend_port.reserved_port_number().to_string());
         command.env("STATE_DIR", self.state_dir.path());
         command.env("GLB", self.state_dir.path().join("avatar.glb"));
         command.env("PNG", self.state_dir.path().join("portrait.png"));
@@ -131,7 +132,7 @@ impl ParseStack {
     }
 
     pub(crate) fn backend_port(&self) -> u16 {
-        self.backend_port.port_number()
+        self.backend_port.reserved_port_number()
     }
 
     /// The base URL of the API.

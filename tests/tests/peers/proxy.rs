@@ -125,7 +125,9 @@ fn visit_survives_a_restart_of_the_proxy() -> TestResult {
 fn download_url_on_localhost_of_a_remote_backend_is_its_misconfigured_public_url() -> TestResult {
     let remote = RemoteBackend::start(35)?;
     let nothing_listens = ReservedPort::reserve_port()?;
-    remote.backend.deliver(&[(format!("http://localhost:{}/avatar.glb", nothing_listens.port_number()), "glb")]);
+    remote
+        .backend
+        .deliver(&[(format!("http://localhost:{}/avatar.glb", nothing_listens.reserved_port_number()), "glb")]);
     let proxy = ProxyServer::start(&[])?;
     let mut console = remote.console("http", &proxy.url(), "patience = \"3s\"")?;
     console.set_env("NO_PROXY", "localhost,127.0.0.1");

@@ -28,9 +28,10 @@ impl ProxyServer {
     /// Starts the proxy after [`Self::kill`].
     pub(crate) fn start_again(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new(scripts_dir().join("proxy/start.sh"));
-        command.arg(python_bin_dir()).arg(self.port.port_number().to_string()).arg(self.config.path());
+        command.arg(python_bin_dir()).arg(self.port.reserved_port_number().to_string()).arg(self.config.path());
         command.args(&self.options);
-        self.process = Some(PeerProcess::start("mitmproxy", command, self.port.port_number(), self.config.path())?);
+        self.process =
+            Some(PeerProcess::start("mitmproxy", command, self.port.reserved_port_number(), self.config.path())?);
         Ok(())
     }
 

@@ -36,9 +36,9 @@ impl S3Server {
     /// Starts the server after [`Self::kill`], with the same objects.
     pub(crate) fn start_again(&mut self) -> Result<(), HarnessError> {
         let mut command = Command::new(scripts_dir().join("s3/start.sh"));
-        command.arg(python_bin_dir().join("python")).arg(self.port.port_number().to_string());
+        command.arg(python_bin_dir().join("python")).arg(self.port.reserved_port_number().to_string());
         command.arg(self.files.path().join("files")).arg(self.bytes_per_second.to_string());
-        self.process = Some(PeerProcess::start("s3", command, self.port.port_number(), self.files.path())?);
+        self.process = Some(PeerProcess::start("s3", command, self.port.reserved_port_number(), self.files.path())?);
         Ok(())
     }
 
@@ -61,6 +61,6 @@ impl S3Server {
         skew: u32,
     ) -> Result<String, HarnessError> {
         let path = format!("/control/presign?key={encoding}/avatar.glb&expires={seconds}&skew={skew}");
-        http_request(self.port.port_number(), &path, &[], None)
+        http_request(self.port.reserved_port_number(), &path, &[], None)
     }
 }

@@ -17,7 +17,7 @@ const FILE_SIZE_HEADER = 'x-file-size';
 export async function readSavedFile(url: string, signal: AbortSignal): Promise<ArrayBuffer> {
   let bytes: Uint8Array<ArrayBuffer> | null = null;
   let length = 0;
-  const frameBudget = new FrameBudget();
+  const frameBudget = new FrameYieldTimer();
   for (;;) {
     const response = await fetch(`${url}?from=${length}`, { signal });
     if (!response.ok || !response.body)
@@ -51,7 +51,7 @@ async function* readChunks(body: ReadableStream<Uint8Array>): AsyncGenerator<Uin
 }
 
 /** Lets a frame be drawn whenever `SLICE_MS` have been spent since the last one. */
-class FrameBudget {
+class FrameYieldTimer {
   #since = performance.now();
 
   async waitIfUsedUp(): Promise<void> {

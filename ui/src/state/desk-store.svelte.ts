@@ -4,7 +4,7 @@ import type { Section } from '../desk/sections';
 import type { HealthView, PanelAction, PanelView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
 import type { DeskOverlay } from './desk-overlay.svelte';
-import { toProblem } from './snapshot-store.svelte';
+import { problemFromRejectedCall } from './snapshot-store.svelte';
 
 /** Milliseconds without input after which the desk and the PIN pad close. */
 export const DESK_IDLE_MS = 10 * 60_000;
@@ -83,7 +83,7 @@ export class DeskStore {
     try {
       await this.applyLockView(await this.desk.readLock());
     } catch (error) {
-      this.connectionProblem = toProblem(error, 'window_lost');
+      this.connectionProblem = problemFromRejectedCall(error, 'window_lost');
     }
   }
 
@@ -116,7 +116,7 @@ export class DeskStore {
     try {
       return { ok: true, value: await call() };
     } catch (error) {
-      const problem = toProblem(error, 'window_refused');
+      const problem = problemFromRejectedCall(error, 'window_refused');
       if (problem.code !== 'panel_locked') return { ok: false, problem };
       this.#handleLockedOut();
       return { ok: false, problem: null };

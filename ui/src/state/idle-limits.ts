@@ -2,7 +2,7 @@
 import type { Screen } from '../generated/view';
 
 /** Seconds without input before the warning, and seconds that the warning stays. */
-export interface IdleLimit {
+export interface IdleLimitSeconds {
   after: number;
   warning: number;
 }
@@ -21,15 +21,18 @@ export const ATTENDANCE_SECONDS = 60;
  * with a phone for minutes. `patience` is the operator's setting in seconds for the reveal; the other screens scale
  * with it. The time to answer the warning is fixed.
  */
-export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimit | null {
-  const usual = unscaledIdleLimit(screen);
+export function idleSecondsForScreen(
+  screen: Screen,
+  patience = DEFAULT_IDLE_SECONDS,
+): IdleLimitSeconds | null {
+  const usual = unscaledIdleSeconds(screen);
   // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;
   return { ...usual, after: Math.round((usual.after * patience) / DEFAULT_IDLE_SECONDS) };
 }
 
 /** The limit of a screen before it is scaled by the operator's setting. */
-function unscaledIdleLimit(screen: Screen): IdleLimit | null {
+function unscaledIdleSeconds(screen: Screen): IdleLimitSeconds | null {
   switch (screen.kind) {
     // Up to 600 characters to read.
     case 'consent':
@@ -57,7 +60,7 @@ function unscaledIdleLimit(screen: Screen): IdleLimit | null {
 }
 
 /** Whole seconds left after `idle` seconds without input; null before the warning. */
-export function warningSecondsLeft(limit: IdleLimit | null, idle: number): number | null {
+export function warningSecondsLeft(limit: IdleLimitSeconds | null, idle: number): number | null {
   if (!limit || idle < limit.after) return null;
   return Math.max(0, Math.ceil(limit.after + limit.warning - idle));
 }

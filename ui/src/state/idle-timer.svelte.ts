@@ -1,4 +1,4 @@
-import { type IdleLimit, warningSecondsLeft } from './idle-limits';
+import { type IdleLimitSeconds, warningSecondsLeft } from './idle-limits';
 
 /** Counts the time without input, and warns before a screen is given up. */
 export class IdleTimer {
@@ -13,7 +13,7 @@ export class IdleTimer {
    * Applies a limit from now on. After the limit `giveUp` is called, again after each further period in which the
    * screen stays. A new screen restarts the count.
    */
-  watchScreen(screen: string, limit: IdleLimit | null, giveUp: () => void): void {
+  watchScreen(screen: string, limit: IdleLimitSeconds | null, giveUp: () => void): void {
     clearInterval(this.#timer);
     if (screen !== this.#situation) this.resetTimer();
     this.#situation = screen;

@@ -92,7 +92,7 @@ export class SnapshotStore {
       else this.#unsubscribe = close;
       this.connectionProblem = null;
     } catch (error) {
-      this.connectionProblem = toProblem(error, 'window_lost');
+      this.connectionProblem = problemFromRejectedCall(error, 'window_lost');
     } finally {
       this.#isConnecting = false;
     }
@@ -148,7 +148,7 @@ export class SnapshotStore {
     try {
       await call();
     } catch (error) {
-      this.actionProblem = toProblem(error, 'window_refused');
+      this.actionProblem = problemFromRejectedCall(error, 'window_refused');
     } finally {
       this.#pendingActions.delete(action);
     }
@@ -189,7 +189,7 @@ export class SnapshotStore {
  * Converts a rejected call into a `Problem`: the program's own if it sent one, otherwise one with `code` and the
  * error's text.
  */
-export function toProblem(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
+export function problemFromRejectedCall(error: unknown, code: 'window_lost' | 'window_refused'): Problem {
   if (isProblem(error)) return error;
   const operator = error instanceof Error ? error.message : String(error);
   return { code, visitor: '', operator, hint: '', retry_helps: true };

@@ -34,23 +34,23 @@ pub(super) struct ActiveBackend {
     pub(super) config: BackendConfig,
     api: OnceLock<ApiClient>,
     /// The refusal of the credentials. No visit starts with them again.
-    refusal: OnceLock<Problem>,
+    remembered_credentials_refusal: OnceLock<Problem>,
 }
 
 impl ActiveBackend {
     pub(super) fn new(backend_config: BackendConfig) -> Arc<Self> {
-        Arc::new(Self { config: backend_config, api: OnceLock::new(), refusal: OnceLock::new() })
+        Arc::new(Self { config: backend_config, api: OnceLock::new(), remembered_credentials_refusal: OnceLock::new() })
     }
 
     /// Remembers that the backend refused the credentials. Each further login could lock the account.
-    pub(super) fn set_refusal(&self, problem: Problem) {
+    pub(super) fn remember_credentials_refusal(&self, problem: Problem) {
         // The first one stays.
-        _ = self.refusal.set(problem);
+        _ = self.remembered_credentials_refusal.set(problem);
     }
 
     /// Why no visit starts here, if the backend refused the credentials.
-    pub(super) fn refusal(&self) -> Option<&Problem> {
-        self.refusal.get()
+    pub(super) fn remembered_credentials_refusal(&self) -> Option<&Problem> {
+        self.remembered_credentials_refusal.get()
     }
 
     /// Logs out the session of its visits, if there is one.

@@ -31,7 +31,7 @@ impl Kiosk {
     /// tokio runtime. If files are kept until their visitor leaves, forgets every visit that is not in progress.
     pub fn spawn_forgetting_of_due_visits(&self) {
         let (hours, to_forget) = {
-            let state = self.lock_state();
+            let state = self.lock_kiosk_state();
             (state.booth_settings.keep_hours, state.to_forget.clone())
         };
         let before = match hours {
@@ -48,12 +48,12 @@ impl Kiosk {
             let is_due = |visit: &VisitRecord| {
                 let id = visit.start.id;
                 (visit.start.started_at < before || to_forget.contains(&id))
-                    && !kiosk.lock_state().is_shown_or_running(&id)
+                    && !kiosk.lock_kiosk_state().is_shown_or_running(&id)
             };
             let swept = history::forget_matching_visits(&kiosk.setup.data_store, is_due).await;
             for visit in swept.iter().flat_map(|forgotten| &forgotten.visits) {
                 kiosk.inspector.forget_recordings_of_visit(*visit);
-                kiosk.lock_state().to_forget.remove(visit);
+                kiosk.lock_kiosk_state().to_forget.remove(visit);
             }
             // A locked visit is tried again by the next sweep.
             let swept = swept.map(|forgotten| ForgetResult { locked: Vec::new(), ..forgotten });
@@ -85,7 +85,7 @@ impl Kiosk {
             let forgotten = kiosk.retry_forget_while_locked(id).await;
             kiosk.inspector.forget_recordings_of_visit(id);
             if matches!(&forgotten, Ok(forgotten) if forgotten.locked.is_empty()) {
-                kiosk.lock_state().to_forget.remove(&id);
+                kiosk.lock_kiosk_state().to_forget.remove(&id);
             }
             kiosk.show_forget_result(id, incomplete_forget_problem(forgotten.map_err(|error| error.to_string())));
         });
@@ -109,7 +109,7 @@ impl Kiosk {
         if let Some(problem) = &problem {
             self.log_and_keep_last_problem(problem);
         }
-        let mut state = self.lock_state();
+        let mut state = self.lock_kiosk_state();
         if let ShownScreen::Forgetting(shown, state) = &mut state.shown
             && *shown == id
         {
@@ -121,7 +121,7 @@ impl Kiosk {
     /// Logs a problem and keeps it as the last one, for the operator.
     fn log_and_keep_last_problem(&self, problem: &Problem) {
         tracing::error!(code = problem.code, "{}", problem.operator);
-        self.lock_state().last_problem = Some((self.clock.now(), problem.clone()));
+        self.lock_kiosk_state().last_problem = Some((self.clock.now(), problem.clone()));
     }
 }
 

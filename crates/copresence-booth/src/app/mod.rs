@@ -17,7 +17,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_within_redeem_limit};
+use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_capping_redeem_count};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
 use copresence_store::VisitId;
@@ -135,7 +135,7 @@ impl Kiosk {
 
     /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
     pub fn set_booth_settings(&self, booth: BoothView, consent: Texts) {
-        let mut state = self.lock_state();
+        let mut state = self.lock_kiosk_state();
         state.booth_settings = booth;
         state.consent = consent;
         self.publish_snapshot_if_changed(&mut state);
@@ -144,7 +144,7 @@ impl Kiosk {
     /// Uses this backend for new visits. Running visits keep theirs; one that still needs a session logs in again.
     /// Opens a booth that was closed because the backend refused the credentials.
     pub fn set_backend_for_new_visits(&self, backend_config: BackendConfig) {
-        let mut state = self.lock_state();
+        let mut state = self.lock_kiosk_state();
         let earlier = std::mem::replace(&mut state.active_backend, ActiveBackend::new(backend_config));
         self.publish_snapshot_if_changed(&mut state);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -154,17 +154,17 @@ impl Kiosk {
 
     /// The backend of new visits.
     pub fn backend_config(&self) -> BackendConfig {
-        self.lock_state().active_backend.config.clone()
+        self.lock_kiosk_state().active_backend.config.clone()
     }
 
     /// The backend's refusal of the credentials in use, which closes the booth until they change.
     pub fn credentials_refusal(&self) -> Option<Problem> {
-        self.lock_state().active_backend.refusal().cloned()
+        self.lock_kiosk_state().active_backend.remembered_credentials_refusal().cloned()
     }
 
     /// The running visits, on the screen or in the background.
     pub fn running_visits(&self) -> Vec<VisitId> {
-        let state = self.lock_state();
+        let state = self.lock_kiosk_state();
         let live = state.visits.iter().filter(|(_, active_visit)| !active_visit.task_done.is_cancelled());
         live.map(|(id, _)| *id).collect()
     }
@@ -181,14 +181,14 @@ impl Kiosk {
 
     /// The folder in which avatars of new visits are saved.
     pub fn output_folder(&self) -> PathBuf {
-        let of_profile = || self.lock_state().active_backend.config.profile.out_dir.clone();
+        let of_profile = || self.lock_kiosk_state().active_backend.config.profile.out_dir.clone();
         let out_dir = self.setup.overrides.out_dir.clone().or_else(of_profile);
         out_dir.unwrap_or_else(|| self.setup.data_store.default_avatars_dir())
     }
 
     /// The last problem since the program started, and its time.
     pub fn last_problem(&self) -> Option<(Timestamp, Problem)> {
-        self.lock_state().last_problem.clone()
+        self.lock_kiosk_state().last_problem.clone()
     }
 
     /// The current snapshot.
@@ -221,7 +221,7 @@ impl Kiosk {
 
     /// Ends the visit on the screen and starts one with a new Export Token. Does nothing while the first token is
     /// being issued, because each is paid for. Needs a tokio runtime.
-    pub fn request_new_code(&self) {
+    pub fn restart_visit_with_new_token(&self) {
         self.run_command_if_still_current(VisitorCommand::NewCode, &ExpectedScreen::default());
     }
 
@@ -238,7 +238,7 @@ impl Kiosk {
 
     /// Runs a command of the window, unless the screen that it was given on is not shown any more.
     pub fn run_command_if_still_current(&self, command: VisitorCommand<'_>, target: &ExpectedScreen) {
-        let mut state = self.lock_state();
+        let mut state = self.lock_kiosk_state();
         if self.matches_expected_screen(&state, target) {
             match command {
                 VisitorCommand::Start => self.start_or_ask_consent(&mut state),
@@ -255,7 +255,7 @@ impl Kiosk {
 
     /// Whether what a command names is still on the screen.
     pub fn is_command_current(&self, target: &ExpectedScreen) -> bool {
-        self.matches_expected_screen(&self.lock_state(), target)
+        self.matches_expected_screen(&self.lock_kiosk_state(), target)
     }
 
     /// Whether the visit and the revision that a command names, as far as it names them, are still those of the
@@ -270,7 +270,7 @@ impl Kiosk {
     /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
     /// closed, or while a visit is on the screen.
     fn start_or_ask_consent(&self, state: &mut KioskState) {
-        if state.is_screen_free_for_visit() && state.closed_reason().is_none() {
+        if state.is_screen_free_for_visit() && state.booth_closed_reason().is_none() {
             self.leave_shown_visit(state);
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
@@ -287,7 +287,7 @@ impl Kiosk {
             _ => None,
         };
         if let Some(language) = language
-            && state.closed_reason().is_none()
+            && state.booth_closed_reason().is_none()
         {
             tracing::info!(language, "the visitor agreed to what is shown before the code");
             self.show_and_spawn_visit(state);
@@ -298,9 +298,9 @@ impl Kiosk {
     /// issued.
     fn restart_visit_unless_awaiting_code(&self, state: &mut KioskState) {
         let has_its_code =
-            |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_link().is_some();
+            |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_qr_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
-            if state.closed_reason().is_none() {
+            if state.booth_closed_reason().is_none() {
                 self.leave_shown_visit(state);
                 self.show_and_spawn_visit(state);
             } else if state.is_screen_free_for_visit() {
@@ -311,7 +311,7 @@ impl Kiosk {
     }
 
     /// The link on the screen, for *play the phone*.
-    pub fn shown_link(&self) -> Option<String> {
+    pub fn shown_qr_link(&self) -> Option<String> {
         match self.current_snapshot().screen {
             Screen::Invite { link, .. } | Screen::Making { link, .. } => Some(link),
             _ => None,
@@ -320,7 +320,7 @@ impl Kiosk {
 
     /// A saved file of the visit on the screen; `None` for any other visit.
     pub fn shown_visit_file_path(&self, visit: &str, name: &str) -> Option<PathBuf> {
-        let state = self.lock_state();
+        let state = self.lock_kiosk_state();
         let (id, active_visit) = state.shown_visit()?;
         active_visit.screen_state.saved_file_path(name).filter(|_| id.to_string() == visit)
     }
@@ -329,7 +329,7 @@ impl Kiosk {
     /// program's start, and done again with each new visit, and whenever downloads that were interrupted are due. A few
     /// visits at a time, each with back-off. Does nothing while an earlier call still runs. Needs a tokio runtime.
     pub fn spawn_recovery_of_earlier_visits(&self) {
-        let running = self.lock_state().unended_visits();
+        let running = self.lock_kiosk_state().unended_visits();
         self.recover_visits_in_background(running);
     }
 
@@ -340,10 +340,10 @@ impl Kiosk {
         self.tasks.spawn(async move {
             let once = once;
             let find_context_for = |unfinished: &UnfinishedVisit| kiosk.build_recovery_context(unfinished);
-            let skip = |id: &VisitId| running.contains(id) || kiosk.lock_state().to_forget.contains(id);
+            let skip = |id: &VisitId| running.contains(id) || kiosk.lock_kiosk_state().to_forget.contains(id);
             let data_store = &kiosk.setup.data_store;
             let (clock, stop) = (kiosk.clock, &kiosk.stopping);
-            match recover_visits_within_redeem_limit(data_store, clock, &find_context_for, &skip, stop).await {
+            match recover_visits_capping_redeem_count(data_store, clock, &find_context_for, &skip, stop).await {
                 Ok(all) => {
                     for one in all {
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
@@ -377,7 +377,7 @@ impl Kiosk {
     /// Interrupts every visit and waits until each has written its end.
     pub async fn stop_visits(&self) {
         {
-            let mut state = self.lock_state();
+            let mut state = self.lock_kiosk_state();
             // An avatar that is shown is saved, also if the end of its visit is still being written.
             let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
             if is_shown || state.is_screen_free_for_visit() {
@@ -387,7 +387,7 @@ impl Kiosk {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        let backend = self.lock_state().active_backend.clone();
+        let backend = self.lock_kiosk_state().active_backend.clone();
         backend.log_out_shared_session().await;
         // The process may end without dropping the journal, and a cancelled redeem is only queued.
         if let Err(error) = self.setup.data_store.journal.flush_queued_writes().await {
@@ -395,7 +395,8 @@ impl Kiosk {
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, KioskState> {
+    /// Locks the mutex of the kiosk's state: visits, shown screen, backend and settings.
+    fn lock_kiosk_state(&self) -> MutexGuard<'_, KioskState> {
         // Every change of the state is complete, also after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -459,7 +460,7 @@ impl Kiosk {
                 let api = self.inspector.start_recording_and_build_client(id, &api, target, profile);
                 let context = setup.data_store.context_with_default_recovery_limits(api, self.clock, self.event_sink());
                 if let Outcome::DownloadInterrupted(_) = run_visit(config, context, leave).await.outcome {
-                    let running = self.lock_state().unended_visits();
+                    let running = self.lock_kiosk_state().unended_visits();
                     self.recover_visits_in_background(running);
                 }
             }
@@ -477,7 +478,7 @@ impl Kiosk {
     /// last: no visitor waits at the booth for it.
     fn build_recovery_context(&self, unfinished: &UnfinishedVisit) -> Result<VisitContext, String> {
         let setup = &self.setup;
-        let in_use = self.lock_state().active_backend.clone();
+        let in_use = self.lock_kiosk_state().active_backend.clone();
         let BackendConfig { profile, target, .. } = &in_use.config;
         let api = if unfinished.token.is_none() {
             target.build_download_only_client(profile.timeouts)
@@ -504,7 +505,7 @@ impl Kiosk {
     /// Records the event for the inspector, applies it to the screen and publishes a snapshot.
     fn record_event_for_inspector_and_screen(&self, event: &VisitEvent) {
         self.inspector.record_event(event);
-        let mut state = self.lock_state();
+        let mut state = self.lock_kiosk_state();
         state.apply_event(event);
         if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
             && let Some(active_visit) = state.visits.get(&event.visit)
@@ -526,7 +527,7 @@ impl Kiosk {
                     () = tokio::time::sleep(left.min(MAX_CLOCK_WAIT)) => {}
                 }
             }
-            kiosk.publish_snapshot_if_changed(&mut kiosk.lock_state());
+            kiosk.publish_snapshot_if_changed(&mut kiosk.lock_kiosk_state());
         });
     }
 
@@ -535,7 +536,7 @@ impl Kiosk {
     fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_or_active_backend().config.to_backend_view();
-        let booth = BoothView { closed: state.closed_reason().cloned(), ..state.booth_settings.clone() };
+        let booth = BoothView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
             if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {

@@ -97,8 +97,8 @@ impl KioskState {
 
     /// Why no visit can start, if the booth is closed: what the operator's settings say, or the refusal of the
     /// credentials.
-    pub(super) fn closed_reason(&self) -> Option<&Problem> {
-        self.booth_settings.closed.as_ref().or_else(|| self.active_backend.refusal())
+    pub(super) fn booth_closed_reason(&self) -> Option<&Problem> {
+        self.booth_settings.closed.as_ref().or_else(|| self.active_backend.remembered_credentials_refusal())
     }
 
     /// Whether no visit is on the screen, or only one that has ended.
@@ -140,7 +140,11 @@ impl KioskState {
             {
                 let hint = "The booth opens when the credentials change; *Try again* in the panel tries the same ones";
                 let words = problem_for_code(code, None);
-                active_visit.backend.set_refusal(Problem { operator: message.clone(), hint: hint.to_owned(), ..words });
+                active_visit.backend.remember_credentials_refusal(Problem {
+                    operator: message.clone(),
+                    hint: hint.to_owned(),
+                    ..words
+                });
             }
             active_visit.screen_state.apply_event(event);
         }

@@ -8,7 +8,7 @@ mod render;
 
 use crate::view::Problem;
 use crate::view::inspector::{InspectorView, RequirementView};
-use copresence_client::{ApiClient, Backend, Exchange, ExchangeRecorder, Redactor, har};
+use copresence_client::{ApiClient, BackendRouteConfig, Exchange, ExchangeRecorder, Redactor, har};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::profile::Profile;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Judges which requirements an exchange with a backend meets or violates.
-pub type RequirementJudge = dyn Fn(&Exchange, &Backend) -> Vec<RequirementView> + Send + Sync;
+pub type RequirementJudge = dyn Fn(&Exchange, &BackendRouteConfig) -> Vec<RequirementView> + Send + Sync;
 
 /// Minimum interval between two views.
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(250);
@@ -65,7 +65,7 @@ struct VisitExchangeRecorder {
 impl ExchangeRecorder for VisitExchangeRecorder {
     fn record_exchange(&self, exchange: Exchange) {
         self.inspector.lock_recordings().add_exchange_to_known_visit(self.visit, exchange, Instant::now());
-        self.inspector.notify_changed();
+        self.inspector.notify_recordings_changed();
     }
 }
 
@@ -84,7 +84,7 @@ impl Inspector {
             visit.backend = Some(Arc::new(target.api_routes(profile)));
             visit.link = Some(target.link.clone());
         }
-        self.notify_changed();
+        self.notify_recordings_changed();
         api.with_recorder(Arc::new(VisitExchangeRecorder { inspector: self.clone(), visit }))
     }
 
@@ -114,13 +114,13 @@ impl Inspector {
         let goes_on = |last: &RecordedEvent| last.kind == "progress" && is_progress_of_same_file(&event.kind, last);
         memory.add_or_replace_last_event(event.visit, step, goes_on);
         drop(memory);
-        self.notify_changed();
+        self.notify_recordings_changed();
     }
 
     /// Removes the recordings of a visit.
     pub(crate) fn forget_recordings_of_visit(&self, visit: VisitId) {
         if self.lock_recordings().remove_visit_by_id(visit) {
-            self.notify_changed();
+            self.notify_recordings_changed();
         }
     }
 
@@ -132,7 +132,7 @@ impl Inspector {
 
     /// Sends the current recordings to `send`, then again after each change, about four times a second at most. Returns
     /// when `until` completes, or when `send` returns false.
-    pub async fn stream_views(
+    pub async fn stream_inspector_views(
         &self,
         visit: Option<String>,
         rules: Arc<RequirementJudge>,
@@ -183,7 +183,8 @@ impl Inspector {
         self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn notify_changed(&self) {
+    /// Wakes the streams of views after the recordings changed.
+    fn notify_recordings_changed(&self) {
         self.0.changes.send_replace(());
     }
 }

@@ -1,6 +1,6 @@
 //! Recordings of the latest visits, bounded in number and bytes. The oldest are dropped.
 
-use copresence_client::{Backend, Exchange, Redactor};
+use copresence_client::{BackendRouteConfig, Exchange, Redactor};
 use copresence_protocol::LinkTemplate;
 use copresence_store::VisitId;
 use jiff::Timestamp;
@@ -10,15 +10,15 @@ use std::time::Instant;
 
 /// Bounds of the recordings.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RecordingBounds {
+pub(super) struct RecordingMemoryBounds {
     pub(super) visits: usize,
     pub(super) exchanges: usize,
     /// Approximate size of exchanges and events together.
     pub(super) bytes: usize,
 }
 
-pub(super) const DEFAULT_BOUNDS: RecordingBounds =
-    RecordingBounds { visits: 50, exchanges: 2_000, bytes: 16 * 1024 * 1024 };
+pub(super) const DEFAULT_BOUNDS: RecordingMemoryBounds =
+    RecordingMemoryBounds { visits: 50, exchanges: 2_000, bytes: 16 * 1024 * 1024 };
 
 /// Estimated size of an item in addition to its texts, in bytes.
 const ITEM_OVERHEAD: usize = 256;
@@ -26,7 +26,7 @@ const ITEM_OVERHEAD: usize = 256;
 /// The recorded visits, kept in memory within bounds: the oldest are dropped.
 #[derive(Debug)]
 pub(super) struct Recordings {
-    bounds: RecordingBounds,
+    bounds: RecordingMemoryBounds,
     /// In order of their start.
     recorded_visits: VecDeque<RecordedVisit>,
     exchanges: usize,
@@ -42,7 +42,7 @@ pub(super) struct RecordedVisit {
     pub(super) started_at: Timestamp,
     pub(super) end_code: Option<String>,
     /// The visit's backend, for checks that depend on its routes.
-    pub(super) backend: Option<Arc<Backend>>,
+    pub(super) backend: Option<Arc<BackendRouteConfig>>,
     /// Template of its link, which shows where the Export Token is.
     pub(super) link: Option<LinkTemplate>,
     /// Masks the visit's Export Token, once it is known.
@@ -73,7 +73,7 @@ pub(super) struct RecordedExchange {
 }
 
 impl Recordings {
-    pub(super) fn new(bounds: RecordingBounds) -> Self {
+    pub(super) fn new(bounds: RecordingMemoryBounds) -> Self {
         Self { bounds, recorded_visits: VecDeque::new(), exchanges: 0, bytes: 0, dropped_exchange_count: 0, next_id: 1 }
     }
 
@@ -119,24 +119,24 @@ impl Recordings {
         if visit.events.back().is_some_and(replaces)
             && let Some(old) = visit.events.pop_back()
         {
-            self.bytes -= old.event_size();
+            self.bytes -= old.approximate_event_bytes();
         }
-        self.bytes += step.event_size();
+        self.bytes += step.approximate_event_bytes();
         visit.events.push_back(step);
-        self.enforce_bounds();
+        self.drop_oldest_beyond_bounds();
     }
 
     /// Records an exchange that has just ended. Ignored if the visit is not recorded or was deleted.
     pub(super) fn add_exchange_to_known_visit(&mut self, id: VisitId, exchange: Exchange, now: Instant) {
         let Some(visit) = self.recorded_visits.iter_mut().find(|visit| visit.id == id) else { return };
         let moment = now.checked_sub(exchange.duration).unwrap_or(now);
-        let size = exchange_size(&exchange);
+        let size = approximate_exchange_bytes(&exchange);
         let kept = RecordedExchange { id: self.next_id, instant: moment, exchange, violations: OnceLock::new(), size };
         self.next_id = self.next_id.wrapping_add(1);
         visit.exchanges.push_back(Arc::new(kept));
         self.exchanges += 1;
         self.bytes += size;
-        self.enforce_bounds();
+        self.drop_oldest_beyond_bounds();
     }
 
     /// Removes a visit. Returns whether it was recorded.
@@ -147,7 +147,7 @@ impl Recordings {
     }
 
     /// Drops the oldest exchanges, then the oldest events, until the recordings are within their bounds.
-    fn enforce_bounds(&mut self) {
+    fn drop_oldest_beyond_bounds(&mut self) {
         while self.exchanges > self.bounds.exchanges {
             self.drop_oldest_exchange();
         }
@@ -169,7 +169,7 @@ impl Recordings {
     fn drop_oldest_event(&mut self) -> bool {
         let visit = self.recorded_visits.iter_mut().find(|visit| !visit.events.is_empty());
         let Some(step) = visit.and_then(|visit| visit.events.pop_front()) else { return false };
-        self.bytes -= step.event_size();
+        self.bytes -= step.approximate_event_bytes();
         true
     }
 
@@ -184,20 +184,21 @@ impl Recordings {
     fn remove_visit_at(&mut self, index: usize) -> u32 {
         let Some(visit) = self.recorded_visits.remove(index) else { return 0 };
         self.bytes -= visit.exchanges.iter().map(|kept| kept.size).sum::<usize>();
-        self.bytes -= visit.events.iter().map(RecordedEvent::event_size).sum::<usize>();
+        self.bytes -= visit.events.iter().map(RecordedEvent::approximate_event_bytes).sum::<usize>();
         self.exchanges -= visit.exchanges.len();
         u32::try_from(visit.exchanges.len()).unwrap_or(u32::MAX)
     }
 }
 
 impl RecordedEvent {
-    fn event_size(&self) -> usize {
+    /// Approximate size in memory, in bytes.
+    fn approximate_event_bytes(&self) -> usize {
         ITEM_OVERHEAD + self.json.len()
     }
 }
 
 /// Approximate size in bytes.
-fn exchange_size(exchange: &Exchange) -> usize {
+fn approximate_exchange_bytes(exchange: &Exchange) -> usize {
     let Exchange { url, request_headers, request_body, response_headers, body, error, .. } = exchange;
     let headers = request_headers.iter().chain(response_headers);
     let headers: usize = headers.map(|(name, value)| 64 + name.len() + value.len()).sum();
@@ -239,8 +240,12 @@ mod tests {
     /// Asserts that the counters match the content.
     fn assert_counters_match(memory: &Recordings) {
         let bytes: usize = memory.recorded_visits.iter().flat_map(|visit| visit.exchanges.iter()).map(|k| k.size).sum();
-        let steps: usize =
-            memory.recorded_visits.iter().flat_map(|visit| visit.events.iter()).map(RecordedEvent::event_size).sum();
+        let steps: usize = memory
+            .recorded_visits
+            .iter()
+            .flat_map(|visit| visit.events.iter())
+            .map(RecordedEvent::approximate_event_bytes)
+            .sum();
         assert_eq!(memory.bytes, bytes + steps);
         assert_eq!(memory.exchanges, memory.recorded_visits.iter().map(|visit| visit.exchanges.len()).sum::<usize>());
         assert!(memory.bytes <= memory.bounds.bytes && memory.exchanges <= memory.bounds.exchanges);
@@ -272,7 +277,7 @@ mod tests {
 
     #[test]
     fn large_bodies_drop_the_oldest_exchanges() {
-        let mut memory = Recordings::new(RecordingBounds { bytes: 10_000, ..DEFAULT_BOUNDS });
+        let mut memory = Recordings::new(RecordingMemoryBounds { bytes: 10_000, ..DEFAULT_BOUNDS });
         let (first, second) = (VisitId::new(), VisitId::new());
         for id in [first, second] {
             memory.get_or_insert_visit(id, Timestamp::UNIX_EPOCH);
@@ -296,7 +301,7 @@ mod tests {
     proptest! {
         #[test]
         fn bounds_hold_for_any_sequence(acts in prop::collection::vec((0..6_usize, 0..7_usize, 0..3_000_usize), 0..200)) {
-            let mut memory = Recordings::new(RecordingBounds { visits: 3, exchanges: 10, bytes: 20_000 });
+            let mut memory = Recordings::new(RecordingMemoryBounds { visits: 3, exchanges: 10, bytes: 20_000 });
             let ids: Vec<_> = (0..6).map(|_| VisitId::new()).collect();
             let mut recorded = 0;
             for (who, act, size) in acts {

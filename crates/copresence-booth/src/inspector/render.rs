@@ -3,7 +3,7 @@
 use super::RequirementJudge;
 use super::recordings::{RecordedExchange, RecordedVisit, Recordings};
 use crate::view::inspector::{ExchangeView, InspectedVisit, InspectorView, Timeline, TimelineEntry};
-use copresence_client::{Backend, curl};
+use copresence_client::{BackendRouteConfig, curl};
 use std::time::Instant;
 
 /// A copy of the recordings for a view, so that building the view does not block recording.
@@ -48,7 +48,11 @@ fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspec
 }
 
 /// Number of requirements that this exchange violates. Computed once.
-fn count_exchange_violations(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> u32 {
+fn count_exchange_violations(
+    kept: &RecordedExchange,
+    backend: Option<&BackendRouteConfig>,
+    rules: &RequirementJudge,
+) -> u32 {
     *kept.violations.get_or_init(|| {
         let broken = backend.map_or(0, |at| rules(&kept.exchange, at).iter().filter(|rule| !rule.kept).count());
         u32::try_from(broken).unwrap_or(u32::MAX)
@@ -75,7 +79,11 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
 }
 
 /// A recorded exchange with the requirements that it meets and violates.
-fn exchange_view(kept: &RecordedExchange, backend: Option<&Backend>, rules: &RequirementJudge) -> ExchangeView {
+fn exchange_view(
+    kept: &RecordedExchange,
+    backend: Option<&BackendRouteConfig>,
+    rules: &RequirementJudge,
+) -> ExchangeView {
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
     let exchange = &kept.exchange;
     ExchangeView {

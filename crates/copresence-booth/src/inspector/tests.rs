@@ -29,12 +29,13 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     let visit = VisitId::new();
     let mut memory = inspector.lock_recordings();
     let known = memory.get_or_insert_visit(visit, Timestamp::now());
-    known.backend = Some(Arc::new(Backend::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
+    known.backend =
+        Some(Arc::new(BackendRouteConfig::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
     (visit, VisitExchangeRecorder { inspector: inspector.clone(), visit })
 }
 
-fn judge_no_requirements(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
+fn judge_no_requirements(_: &Exchange, _: &BackendRouteConfig) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -101,7 +102,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
     let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
     recorder.record_exchange(sample_exchange(CallKind::Generate));
     recorder.record_exchange(slow);
-    let rules = |_: &Exchange, at: &Backend| {
+    let rules = |_: &Exchange, at: &BackendRouteConfig| {
         let rule = |kept| RequirementView {
             at: "status".into(),
             requirement: "RED-7".into(),
@@ -150,7 +151,7 @@ async fn views_are_sent_at_once_and_on_change_at_a_limited_rate() {
             count.fetch_add(1, Ordering::SeqCst);
             heard.send(view).is_ok()
         };
-        telling.stream_views(None, rules, async { _ = stopped.await }, send_view).await;
+        telling.stream_inspector_views(None, rules, async { _ = stopped.await }, send_view).await;
     });
     assert_eq!(views.recv().await.expect("at once").visits[0].exchanges, 0);
     let began = tokio::time::Instant::now();

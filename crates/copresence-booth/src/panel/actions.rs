@@ -220,7 +220,7 @@ impl Panel {
                 .data_store()
                 .data
                 .remove_operator_file(OperatorFile::Logo)
-                .map_err(|error| settings_problem(&error))?;
+                .map_err(|error| unwritable_settings_problem(&error))?;
         }
         self.publish_booth_settings();
         Ok(())
@@ -239,7 +239,7 @@ impl Panel {
         let written = self.0.kiosk.data_store().data.write_operator_file(OperatorFile::Logo, &bytes);
         written.map_err(|error| match error {
             StoreError::TooLarge { .. } => unfit("it has more than 2 MiB"),
-            error => settings_problem(&error),
+            error => unwritable_settings_problem(&error),
         })?;
         self.publish_booth_settings();
         Ok(())
@@ -274,12 +274,12 @@ impl Panel {
 
     /// Changes the settings by `change` and saves them. A failure is reported as `settings_failed`.
     fn change_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
-        self.0.settings_file.update_settings(change).map(|_| ()).map_err(|error| settings_problem(&error))
+        self.0.settings_file.update_settings(change).map(|_| ()).map_err(|error| unwritable_settings_problem(&error))
     }
 }
 
 /// The problem of settings that cannot be written.
-fn settings_problem(error: &StoreError) -> Problem {
+fn unwritable_settings_problem(error: &StoreError) -> Problem {
     problem_for_code("settings_failed", Some(&error.to_string()))
 }
 

@@ -16,7 +16,7 @@ pub type EnvLookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Where a backend's profile and credentials come from.
 #[derive(Clone)]
-pub struct BackendSources {
+pub struct ProfileAndCredentialSources {
     /// Profiles file; `None` for the default path.
     pub config: Option<PathBuf>,
     /// The keychain.
@@ -36,7 +36,7 @@ pub struct OpenedBackend {
     pub closed_reason: Option<Problem>,
 }
 
-impl BackendSources {
+impl ProfileAndCredentialSources {
     /// Opens the backend of a profile, even if credentials are missing. Blocks on the keychain; needs a tokio runtime.
     ///
     /// # Errors

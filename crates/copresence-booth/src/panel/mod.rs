@@ -12,7 +12,7 @@ mod simulator;
 pub use crate::pin::{PIN_LENGTH, PinHash};
 pub use crate::settings::{Settings, SettingsFile};
 pub use actions::HostFollowUp;
-pub use backend_sources::{BackendSources, EnvLookup, OpenedBackend};
+pub use backend_sources::{EnvLookup, OpenedBackend, ProfileAndCredentialSources};
 pub use pin_lock::PinLock;
 pub use simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 
@@ -42,7 +42,7 @@ struct PanelInner {
     kiosk: Kiosk,
     pin_lock: PinLock,
     settings_file: SettingsFile,
-    sources: BackendSources,
+    sources: ProfileAndCredentialSources,
     /// Base URL of files for the web view.
     asset_base: String,
     requested: Mutex<RequestedProfile>,
@@ -72,7 +72,7 @@ impl Panel {
         kiosk: Kiosk,
         pin_lock: PinLock,
         file: SettingsFile,
-        sources: BackendSources,
+        sources: ProfileAndCredentialSources,
         asset_base: String,
         profile: String,
         closed: Option<Problem>,

@@ -1,6 +1,6 @@
 //! Gathers what the panel shows.
 
-use super::backend_sources::BackendSources;
+use super::backend_sources::ProfileAndCredentialSources;
 use crate::app::BackendConfig;
 use crate::view::Problem;
 use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
@@ -20,7 +20,10 @@ const MAX_ATTRACT_CHARS: usize = 120;
 const MAX_CONSENT_CHARS: usize = 600;
 
 /// Every profile with its problem, if it has one, and the path of the file.
-pub(super) fn load_profile_choices_and_path(sources: &BackendSources, in_use: &str) -> (Vec<ProfileChoice>, String) {
+pub(super) fn load_profile_choices_and_path(
+    sources: &ProfileAndCredentialSources,
+    in_use: &str,
+) -> (Vec<ProfileChoice>, String) {
     match Profiles::load_profiles(sources.config.as_deref()) {
         Ok(profiles) => {
             let choices = profiles.profile_names().into_iter().map(|name| to_profile_choice(&profiles, name)).collect();
@@ -59,7 +62,7 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
 
 /// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
 pub(super) fn load_credential_views(
-    sources: &BackendSources,
+    sources: &ProfileAndCredentialSources,
     backend_config: &BackendConfig,
 ) -> (Vec<CredentialView>, Option<Problem>) {
     let profile = &backend_config.profile;

@@ -26,13 +26,14 @@ pub struct PinLock(Arc<PinLockInner>);
 #[derive(Debug)]
 struct PinLockInner {
     settings_file: SettingsFile,
-    state: Mutex<LockState>,
+    state: Mutex<PinLockState>,
     /// Held during an attempt, so that attempts run one at a time.
     attempt_lock: tokio::sync::Mutex<()>,
 }
 
+/// Whether the panel is unlocked, the number of wrong attempts, and until when no attempt is accepted.
 #[derive(Debug)]
-struct LockState {
+struct PinLockState {
     /// Time of the last use and the token that is cancelled on locking, while unlocked.
     unlocked: Option<(MillisSinceOrigin, CancellationToken)>,
     /// Wrong attempts in a row.
@@ -50,7 +51,8 @@ impl PinLock {
     pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
         let wrong = file.current_settings().failed_pin_attempts;
         let blocked_until = now + delay_after_failed_attempts(wrong);
-        let door = LockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
+        let door =
+            PinLockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
         Self(Arc::new(PinLockInner {
             settings_file: file,
             state: Mutex::new(door),
@@ -59,7 +61,7 @@ impl PinLock {
     }
 
     /// The current state.
-    pub fn lock_status(&self, now: MillisSinceOrigin) -> PinLockView {
+    pub fn pin_lock_view(&self, now: MillisSinceOrigin) -> PinLockView {
         self.lock_status_after_attempt(now, false)
     }
 
@@ -69,7 +71,7 @@ impl PinLock {
     /// The settings cannot be read, so the PIN is unknown.
     pub async fn try_unlock(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
-        let closings = self.lock_state().lock_count;
+        let closings = self.acquire_pin_lock_mutex().lock_count;
         let tried = self.check_pin_and_count_failures(pin, now).await?;
         if tried == PinCheckResult::Correct {
             self.unlock_unless_relocked(closings, now);
@@ -83,7 +85,7 @@ impl PinLock {
     /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
     pub async fn set_first_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
-        let closings = self.lock_state().lock_count;
+        let closings = self.acquire_pin_lock_mutex().lock_count;
         if self.require_readable_settings()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
@@ -120,7 +122,7 @@ impl PinLock {
 
     /// Locks the panel.
     pub fn lock_panel(&self) {
-        self.lock_state().lock_panel();
+        self.acquire_pin_lock_mutex().lock_panel();
     }
 
     /// Succeeds if the panel is unlocked, and restarts the idle time.
@@ -128,7 +130,7 @@ impl PinLock {
     /// # Errors
     /// `panel_locked`.
     pub fn require_unlocked_and_reset_idle(&self, now: MillisSinceOrigin) -> Result<(), Problem> {
-        let mut door = self.lock_state();
+        let mut door = self.acquire_pin_lock_mutex();
         let now = door.advance_time_and_autolock(now);
         match &mut door.unlocked {
             Some((used, _)) => {
@@ -141,15 +143,15 @@ impl PinLock {
 
     /// Whether the panel is unlocked. Does not restart the idle time.
     pub fn is_unlocked(&self, now: MillisSinceOrigin) -> bool {
-        let mut door = self.lock_state();
+        let mut door = self.acquire_pin_lock_mutex();
         door.advance_time_and_autolock(now);
         door.unlocked.is_some()
     }
 
     /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
     /// panel is locked. Idleness only locks on the next call of another method.
-    pub fn lock_cancellation_token(&self) -> CancellationToken {
-        self.lock_state().unlocked.as_ref().map_or_else(
+    pub fn token_cancelled_on_lock(&self) -> CancellationToken {
+        self.acquire_pin_lock_mutex().unlocked.as_ref().map_or_else(
             || {
                 let closed = CancellationToken::new();
                 closed.cancel();
@@ -181,7 +183,7 @@ impl PinLock {
     ) -> Result<PinCheckResult, Problem> {
         let Some(hash) = self.require_readable_settings()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
-            let mut door = self.lock_state();
+            let mut door = self.acquire_pin_lock_mutex();
             let now = door.advance_time_and_autolock(now);
             if now < door.blocked_until {
                 return Ok(PinCheckResult::NotChecked);
@@ -206,7 +208,7 @@ impl PinLock {
         if !tried.await.unwrap_or(false) {
             return Ok(PinCheckResult::Wrong);
         }
-        let mut door = self.lock_state();
+        let mut door = self.acquire_pin_lock_mutex();
         (door.failed_attempts, door.blocked_until) = (0, door.latest_time);
         Ok(PinCheckResult::Correct)
     }
@@ -235,7 +237,7 @@ impl PinLock {
 
     /// Unlocks the panel, unless it was locked again while the PIN was being checked.
     fn unlock_unless_relocked(&self, closings: u64, now: MillisSinceOrigin) {
-        let mut door = self.lock_state();
+        let mut door = self.acquire_pin_lock_mutex();
         let now = door.advance_time_and_autolock(now);
         // If the panel was locked in the meantime, the page that tried has been reloaded.
         if door.lock_count == closings && door.unlocked.is_none() {
@@ -245,7 +247,7 @@ impl PinLock {
 
     /// State of the lock after an attempt; `wrong` says whether its PIN was wrong.
     fn lock_status_after_attempt(&self, now: MillisSinceOrigin, wrong: bool) -> PinLockView {
-        let mut door = self.lock_state();
+        let mut door = self.acquire_pin_lock_mutex();
         let now = door.advance_time_and_autolock(now);
         let wait = door.blocked_until.duration_since(now);
         PinLockView {
@@ -256,13 +258,14 @@ impl PinLock {
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, LockState> {
+    /// Locks the mutex of the PIN lock's state. Does not lock the panel.
+    fn acquire_pin_lock_mutex(&self) -> MutexGuard<'_, PinLockState> {
         // A panic leaves no partial change.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl LockState {
+impl PinLockState {
     /// Advances the time, and locks after the idle time. Returns the current time.
     fn advance_time_and_autolock(&mut self, now: MillisSinceOrigin) -> MillisSinceOrigin {
         self.latest_time = self.latest_time.max(now);

@@ -42,7 +42,7 @@ fn after(seconds: u64) -> MillisSinceOrigin {
 #[tokio::test]
 async fn the_first_pin_unlocks_and_can_be_set_once() {
     let booth = Booth::new();
-    let closed = booth.pin_lock.lock_status(START);
+    let closed = booth.pin_lock.pin_lock_view(START);
     assert!(!closed.pin_set && !closed.open);
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
@@ -62,9 +62,9 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
 async fn the_correct_pin_unlocks_until_locked_or_idle() {
     let booth = Booth::with_pin();
     assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(START).expect_err("closed").code, "panel_locked");
-    assert!(booth.pin_lock.lock_cancellation_token().is_cancelled());
+    assert!(booth.pin_lock.token_cancelled_on_lock().is_cancelled());
     assert!(booth.enter(RIGHT, START).await.open);
-    let closing = booth.pin_lock.lock_cancellation_token();
+    let closing = booth.pin_lock.token_cancelled_on_lock();
     booth.pin_lock.lock_panel();
     assert!(closing.is_cancelled() && booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
 
@@ -72,7 +72,7 @@ async fn the_correct_pin_unlocks_until_locked_or_idle() {
     booth.pin_lock.require_unlocked_and_reset_idle(after(599)).expect("not long enough");
     booth.pin_lock.require_unlocked_and_reset_idle(after(1198)).expect("each command renews it");
     assert!(booth.pin_lock.is_unlocked(after(1797)), "asking this way does not");
-    let closing = booth.pin_lock.lock_cancellation_token();
+    let closing = booth.pin_lock.token_cancelled_on_lock();
     assert_eq!(booth.pin_lock.require_unlocked_and_reset_idle(after(1798)).expect_err("idle").code, "panel_locked");
     assert!(closing.is_cancelled());
     assert!(
@@ -88,7 +88,7 @@ async fn wrong_pins_delay_attempts_until_a_correct_one() {
         let view = booth.enter(wrong, START).await;
         assert!(view.wrong && !view.open);
     }
-    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 5);
+    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 5);
     let early = booth.enter(RIGHT, after(4)).await;
     assert!(!early.open && !early.wrong, "not even the right one is tried");
     assert_eq!(early.wait_seconds, 1);
@@ -106,11 +106,11 @@ async fn a_restart_gives_no_additional_attempts() {
         booth.enter("0000", START).await;
     }
     booth.restart(START);
-    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 5, "three were tried, the fourth was not");
+    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 5, "three were tried, the fourth was not");
     assert!(!booth.enter(RIGHT, START).await.open);
     assert!(booth.enter(RIGHT, after(5)).await.open);
     booth.restart(START);
-    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn pins_of_invalid_length_are_not_counted() {
     for pin in ["", "1", &"1".repeat(33)] {
         assert!(booth.enter(pin, START).await.wrong);
     }
-    assert_eq!(booth.pin_lock.lock_status(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn locking_during_an_attempt_prevents_unlocking() {
     let booth = Booth::with_pin();
     let first = booth.pin_lock.0.attempt_lock.lock().await;
     let pin_lock = booth.pin_lock.clone();
-    let closings = pin_lock.lock_state().lock_count;
+    let closings = pin_lock.acquire_pin_lock_mutex().lock_count;
     drop(first);
     pin_lock.lock_panel();
     pin_lock.unlock_unless_relocked(closings, START);
@@ -179,7 +179,7 @@ async fn a_forgotten_pin_can_be_removed() {
     }
     PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
-    let view = booth.pin_lock.lock_status(START);
+    let view = booth.pin_lock.pin_lock_view(START);
     assert!(!view.pin_set && view.wait_seconds == 0);
     assert!(booth.pin_lock.set_first_pin("0815".into(), START).await.expect("set").open);
 }
@@ -192,7 +192,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.pin_lock.lock_status(START).pin_set, "whether there is one is unknown");
+    assert!(booth.pin_lock.pin_lock_view(START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");

@@ -475,7 +475,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
         "each once, and a refusal twice: the next attempt waits"
     );
     assert_eq!(kiosk.last_problem(), None);
-    let rules = |_: &copresence_client::Exchange, _: &copresence_client::Backend| Vec::new();
+    let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendRouteConfig| Vec::new();
     assert!(kiosk.inspector().inspector_view(None, &rules).visits.is_empty());
     kiosk.stop_visits().await;
 }

@@ -4,7 +4,7 @@ use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::inspector::RequirementJudge;
 use copresence_booth::view::Screen;
 use copresence_booth::view::inspector::{ExchangeView, InspectorView, RequirementView, TimelineEntry};
-use copresence_client::{Backend, Exchange};
+use copresence_client::{BackendRouteConfig, Exchange};
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides};
 use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenState};
@@ -49,7 +49,7 @@ async fn fixture() -> Fixture {
     Fixture { root, server, kiosk }
 }
 
-fn no_rules(_: &Exchange, _: &Backend) -> Vec<RequirementView> {
+fn no_rules(_: &Exchange, _: &BackendRouteConfig) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -98,7 +98,7 @@ async fn wait_for_view(fixture: &Fixture, wanted: impl Fn(&InspectorView) -> boo
     let rules: Arc<RequirementJudge> = Arc::new(no_rules);
     let inspector = fixture.kiosk.inspector().clone();
     let telling = async move {
-        inspector.stream_views(None, rules, std::future::pending(), |view| send.send(view).is_ok()).await;
+        inspector.stream_inspector_views(None, rules, std::future::pending(), |view| send.send(view).is_ok()).await;
     };
     let heard = async {
         loop {

@@ -5,7 +5,8 @@ use super::fixture::{API_KEY, Fixture, GENERATE_PATH, REDEEM_PATH};
 use super::window::{is_invite, until};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{
-    BackendSources, EmbeddedSandboxControl, EmbeddedSandboxTarget, OpenedBackend, Panel, PinLock, SettingsFile,
+    EmbeddedSandboxControl, EmbeddedSandboxTarget, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources,
+    SettingsFile,
 };
 use copresence_booth::view::Screen;
 use copresence_booth::view::panel::{PanelAction, SandboxView};
@@ -68,7 +69,7 @@ async fn booth(refusals: usize) -> Booth {
     ] {
         credential_store.set_credential("test", kind, &value.into()).expect("memory");
     }
-    let sources = BackendSources {
+    let sources = ProfileAndCredentialSources {
         config: Some(fixture.root.path().join("profiles.toml")),
         credential_store: credential_store.clone(),
         env: Arc::new(|_| None),

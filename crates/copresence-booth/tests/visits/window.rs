@@ -84,7 +84,7 @@ async fn a_visit_walks_over_the_screen_and_only_its_own_files_are_shown() {
     for (visit, name) in [(visit.as_str(), "manifest.json"), (visit.as_str(), "../x"), ("another", "avatar.glb")] {
         assert_eq!(kiosk.shown_visit_file_path(visit, name), None, "{name}");
     }
-    assert_eq!(kiosk.shown_link(), None, "the code is not on the screen any more");
+    assert_eq!(kiosk.shown_qr_link(), None, "the code is not on the screen any more");
     kiosk.return_to_start();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     assert_eq!(
@@ -106,11 +106,11 @@ async fn leaving_before_anybody_scanned_ends_the_visit() {
     let kiosk = kiosk(&fixture);
     kiosk.start_visit_or_show_consent();
     until(&kiosk, is_invite).await;
-    let link = kiosk.shown_link().expect("it is on the screen");
+    let link = kiosk.shown_qr_link().expect("it is on the screen");
     assert!(link.ends_with("export-token-1"), "{link}");
-    kiosk.request_new_code();
+    kiosk.restart_visit_with_new_token();
     until(&kiosk, is_invite).await;
-    assert!(kiosk.shown_link().is_some_and(|link| link.ends_with("export-token-2")));
+    assert!(kiosk.shown_qr_link().is_some_and(|link| link.ends_with("export-token-2")));
     kiosk.leave_visit();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
@@ -184,7 +184,7 @@ async fn a_second_press_on_new_code_makes_no_second_token() {
     let kiosk = kiosk(&fixture);
     kiosk.start_visit_or_show_consent();
     fixture.backend.wait_for_requests(GENERATE_PATH, 1).await;
-    kiosk.request_new_code();
+    kiosk.restart_visit_with_new_token();
     open.send(()).expect("it waits");
     until(&kiosk, is_invite).await;
     assert_eq!(fixture.backend.count_requests(GENERATE_PATH), 1);
@@ -197,7 +197,7 @@ async fn nothing_begins_after_the_stop() {
     let kiosk = kiosk(&fixture);
     kiosk.stop_visits().await;
     kiosk.start_visit_or_show_consent();
-    kiosk.request_new_code();
+    kiosk.restart_visit_with_new_token();
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract);
     kiosk.stop_visits().await;
     assert!(fixture.backend.requests().is_empty() && exits(&fixture).await.is_empty());

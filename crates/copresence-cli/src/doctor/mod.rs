@@ -97,7 +97,7 @@ async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
     };
     let parts = health::check_backend_and_clock(profile, &target, || Clock::default().now()).await;
     if let Some((server, _)) = embedded {
-        server.stop().await;
+        server.shut_down_server().await;
     }
     parts
 }

@@ -5,7 +5,8 @@ use crate::output;
 use copresence_sandbox::faults::FaultTiming;
 use serde_json::json;
 
-pub(super) fn list_scenarios(common: &CommonOptions) {
+/// Prints the scenarios that the sandbox knows.
+pub(super) fn print_scenario_catalogue(common: &CommonOptions) {
     for entry in copresence_sandbox::scenario::CATALOGUE {
         if common.json {
             output::print_stdout_line(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
@@ -15,7 +16,8 @@ pub(super) fn list_scenarios(common: &CommonOptions) {
     }
 }
 
-pub(super) fn list_faults(common: &CommonOptions) {
+/// Prints the faults that the sandbox can inject, not the active ones.
+pub(super) fn print_fault_catalogue(common: &CommonOptions) {
     if !common.json {
         output::print_stdout_line(format_args!(
             "A list of faults is JSON: [{{\"on\":ENDPOINT,\"nth\":WHICH,\"do\":WHAT}}, …]\n\n\

@@ -14,11 +14,11 @@ use tokio::sync::broadcast::error::RecvError;
 
 pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: SandboxOptions) -> Result<u8, CommandFailure> {
     if options.list_scenarios {
-        lists::list_scenarios(common);
+        lists::print_scenario_catalogue(common);
         return Ok(0);
     }
     if options.list_faults {
-        lists::list_faults(common);
+        lists::print_fault_catalogue(common);
         return Ok(0);
     }
     if let Some(url) = &options.public_url {
@@ -59,7 +59,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
             },
         }
     }
-    server.stop().await;
+    server.shut_down_server().await;
     Ok(0)
 }
 

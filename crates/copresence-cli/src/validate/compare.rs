@@ -7,7 +7,7 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_validate::Report;
-use copresence_validate::report::shape::compare_shapes;
+use copresence_validate::report::shape::compare_response_shapes;
 use serde_json::json;
 use std::path::Path;
 
@@ -19,14 +19,14 @@ pub(super) async fn compare_two_backends(
     first: &str,
     second: &str,
 ) -> Result<u8, CommandFailure> {
-    let one = load_or_run_report(common, options, renderer, first).await?;
-    let other = load_or_run_report(common, options, renderer, second).await?;
+    let one = load_report_or_run_checks(common, options, renderer, first).await?;
+    let other = load_report_or_run_checks(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
         renderer.print_human_readable_line(&report.summary());
         return Ok(report.exit);
     }
-    let (found, alone) = compare_shapes(&one, &other);
+    let (found, alone) = compare_response_shapes(&one, &other);
     for difference in &found {
         if renderer.is_json_output() {
             print_json_line(&json!({"event": "difference", "difference": difference}));
@@ -60,7 +60,7 @@ pub(super) async fn compare_two_backends(
 }
 
 /// Reads an earlier report from a file, or checks the profile of that name now.
-async fn load_or_run_report(
+async fn load_report_or_run_checks(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,

@@ -56,7 +56,7 @@ impl ValidateRenderer {
     }
 
     fn print_act_started(&self, act: Act) {
-        let words = format!("… {}", act.spec().description);
+        let words = format!("… {}", act.act_needs_and_costs().description);
         self.print_human_readable_line(&self.wrap_in_ansi_color(&words, "2"));
     }
 

@@ -9,7 +9,9 @@ use crate::remote_target::load_target_with_credentials;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};
-use copresence_validate::{ApiKey, Backend, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken};
+use copresence_validate::{
+    ApiKey, BackendRouteConfig, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
+};
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -75,7 +77,7 @@ impl BackendUnderTest {
 
     pub(super) async fn stop_embedded_sandbox(self) {
         if let Some(server) = self.embedded_sandbox {
-            server.stop().await;
+            server.shut_down_server().await;
         }
     }
 }
@@ -103,7 +105,7 @@ fn target_from_profile(
 ) -> CheckTarget {
     CheckTarget {
         name: profile.name.clone(),
-        backend: Backend {
+        backend: BackendRouteConfig {
             base_url,
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),

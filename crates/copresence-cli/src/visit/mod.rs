@@ -65,7 +65,7 @@ async fn prepare_and_run_visit(
     let surroundings = VisitResources { renderer, out, qr, har, phone, stopping };
     let exit = run_prepared_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
     if let Some(server) = embedded {
-        server.stop().await;
+        server.shut_down_server().await;
     }
     exit.map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))
 }

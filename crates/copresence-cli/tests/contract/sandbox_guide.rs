@@ -39,7 +39,7 @@ fn every_command_of_the_guide_prints_what_the_guide_shows() {
     }
     let home = TestHome::new();
     let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
-    let number = port.port_number().to_string();
+    let number = port.reserved_port_number().to_string();
     let mut script = "set -uo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n".to_owned();
     for (index, (commands, _)) in command_blocks().iter().enumerate() {
         script.extend(["echo '=== ", &index.to_string(), "'\n", &commands.replace(PORT, &number)]);

@@ -2,8 +2,8 @@
 
 use crate::support::{API_KEY, RawServer, SESSION, ServerAction, api, response_bytes, with_session};
 use copresence_client::{
-    ApiClient, Backend, DownloadError, DownloadErrorKind as Kind, NoRecorder, OpenedDownload, ResponseLossKind,
-    ResumePoint, Timeouts,
+    ApiClient, BackendRouteConfig, DownloadError, DownloadErrorKind as Kind, NoRecorder, OpenedDownload,
+    ResponseLossKind, ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
@@ -271,7 +271,7 @@ async fn an_encoded_file_is_received_as_it_was_sent_with_its_encoding() {
 }
 
 fn client_with_timeouts(server: &RawServer, time_outs: Timeouts) -> ApiClient {
-    let backend = Backend::copresence_backend_from_url(server.url("/"));
+    let backend = BackendRouteConfig::copresence_backend_from_url(server.url("/"));
     ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
 }
 

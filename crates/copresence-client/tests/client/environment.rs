@@ -1,7 +1,7 @@
 //! Proxies and root certificates from the environment. Each case runs in a child process with its own environment.
 
 use crate::support::{RawServer, ServerAction, response_bytes, token, with_session};
-use copresence_client::{ApiClient, Backend, CallError, NoRecorder, Timeouts, install_crypto_provider};
+use copresence_client::{ApiClient, BackendRouteConfig, CallError, NoRecorder, Timeouts, install_crypto_provider};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
 #[tokio::test]
 async fn child_process() {
     let Ok(base) = std::env::var(BASE_URL) else { return };
-    let backend = Backend::copresence_backend_from_url(base.parse().expect("a URL"));
+    let backend = BackendRouteConfig::copresence_backend_from_url(base.parse().expect("a URL"));
     let time_outs = Timeouts { connect: Duration::from_secs(5), ..Timeouts::default() };
     let outcome = match ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
         Ok(api) => match api.redeem_token(&token()).await {

@@ -3,7 +3,7 @@
 use crate::downloads::{download_client, open_download};
 use crate::support::{RawServer, ServerAction, recorded_api, response_bytes, with_session};
 use copresence_client::har::HarRecorder;
-use copresence_client::{Backend, DownloadErrorKind, FileServerErrorCause};
+use copresence_client::{BackendRouteConfig, DownloadErrorKind, FileServerErrorCause};
 use copresence_protocol::DownloadUrl;
 use std::sync::Arc;
 use test_port::ReservedPort;
@@ -58,7 +58,7 @@ async fn an_error_body_is_recorded_without_the_signature_of_the_url() {
     );
     let server = RawServer::start(vec![ServerAction::Send(response_bytes("403 Forbidden", &[], &body))]).await;
     let recorder = Arc::new(HarRecorder::new(8));
-    let backend = Backend::copresence_backend_from_url(server.url("/"));
+    let backend = BackendRouteConfig::copresence_backend_from_url(server.url("/"));
     let api = recorded_api(backend, with_session(), recorder.clone());
     let url = DownloadUrl::new(server.url(&path).as_str()).expect("a URL");
     let error = api.open_download(&url, None).await.expect_err("refused").to_string();
@@ -110,7 +110,8 @@ async fn a_file_url_that_only_the_backend_can_reach_is_named_as_its_misconfigura
 #[tokio::test]
 async fn a_backend_on_this_machine_may_have_its_files_on_this_machine() {
     let port = ReservedPort::reserve_port().expect("a port");
-    let backend = Backend::copresence_backend_from_url("http://localhost:1337/parse".parse().expect("a URL"));
+    let backend =
+        BackendRouteConfig::copresence_backend_from_url("http://localhost:1337/parse".parse().expect("a URL"));
     let api = recorded_api(backend, with_session(), Arc::new(copresence_client::NoRecorder));
     let url = DownloadUrl::new(&format!("http://{port}/a.glb")).expect("a URL");
     let error = api.open_download(&url, None).await.expect_err("nothing listens");

@@ -16,13 +16,13 @@ pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 /// Checks that the keychain can be used.
 pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     // Reading an item that does not exist checks everything that reading needs, and shows no prompt.
-    match open_entry("none", CredentialKind::ApiKey)?.get_secret() {
+    match open_keychain_entry("none", CredentialKind::ApiKey)?.get_secret() {
         Ok(value) => {
             drop(Zeroizing::new(value));
             Ok(())
         }
         Err(Error::NoEntry) => Ok(()),
-        Err(error) => Err(convert_error(error)),
+        Err(error) => Err(keychain_error_from_keyring(error)),
     }
 }
 
@@ -47,10 +47,10 @@ pub(crate) fn write_credential(
     value: &str,
     guard: &CommitGuard,
 ) -> Result<(), KeychainError> {
-    let entry = open_entry(profile, slot)?;
+    let entry = open_keychain_entry(profile, slot)?;
     guard.commit()?;
     // `set_password` would store UTF-16 on Windows, which halves the maximum length.
-    entry.set_secret(value.as_bytes()).map_err(convert_error)
+    entry.set_secret(value.as_bytes()).map_err(keychain_error_from_keyring)
 }
 
 /// Removes a credential. Returns whether there was one.
@@ -59,27 +59,27 @@ pub(crate) fn remove_credential(
     slot: CredentialKind,
     guard: &CommitGuard,
 ) -> Result<bool, KeychainError> {
-    let entry = open_entry(profile, slot)?;
+    let entry = open_keychain_entry(profile, slot)?;
     guard.commit()?;
     match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),
-        Err(error) => Err(convert_error(error)),
+        Err(error) => Err(keychain_error_from_keyring(error)),
     }
 }
 
 /// Opens the keychain entry of a credential.
-fn open_entry(profile: &str, slot: CredentialKind) -> Result<Entry, KeychainError> {
+fn open_keychain_entry(profile: &str, slot: CredentialKind) -> Result<Entry, KeychainError> {
     // Checked first, because `Entry::new` hides the cause.
     if let Err(error) = Entry::store_status() {
         return Err(KeychainError::PlatformFailure { detail: error.to_string() });
     }
-    Entry::new(KEYCHAIN_SERVICE, &slot.keychain_user_name(profile)).map_err(convert_error)
+    Entry::new(KEYCHAIN_SERVICE, &slot.keychain_user_name(profile)).map_err(keychain_error_from_keyring)
 }
 
 /// The value of one credential.
 fn read_credential(profile: &str, slot: CredentialKind) -> Result<Option<SecretString>, KeychainError> {
-    match open_entry(profile, slot)?.get_secret() {
+    match open_keychain_entry(profile, slot)?.get_secret() {
         Ok(bytes) => {
             let bytes = Zeroizing::new(bytes);
             let text = std::str::from_utf8(&bytes)
@@ -87,12 +87,12 @@ fn read_credential(profile: &str, slot: CredentialKind) -> Result<Option<SecretS
             Ok(Some(SecretString::from(text)))
         }
         Err(Error::NoEntry) => Ok(None),
-        Err(error) => Err(convert_error(error)),
+        Err(error) => Err(keychain_error_from_keyring(error)),
     }
 }
 
 /// Converts an error of `keyring`.
-fn convert_error(error: Error) -> KeychainError {
+fn keychain_error_from_keyring(error: Error) -> KeychainError {
     match error {
         Error::NoStorageAccess(cause) => KeychainError::AccessRefused { detail: cause.to_string() },
         Error::TooLong(_, limit) => KeychainError::ValueTooLarge { bytes: limit as usize + 1, limit: limit as usize },

@@ -4,7 +4,7 @@
 //! Only [`unlock_keychain_if_needed`] may show a prompt. The other functions unlock what can be unlocked without one,
 //! such as a keyring with an empty password, and report the rest as locked.
 
-use crate::timeout::CommitGuard;
+use crate::timeout::KeychainChangePermit;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use secrecy::SecretString;
 use secret_service::blocking::{Collection, Item, SecretService};
@@ -18,13 +18,13 @@ pub(crate) const MAX_ITEM_BYTES: usize = 64 * 1024;
 
 /// Checks that the default keyring exists and is unlocked.
 pub(crate) fn check_keychain() -> Result<(), KeychainError> {
-    let service = connect()?;
+    let service = connect_to_secret_service()?;
     unlocked_default_keyring(&service).map(drop)
 }
 
 /// Unlocks the default keyring. Shows a prompt if it is locked, and waits until the prompt is closed.
 pub(crate) fn unlock_keychain_if_needed() -> Result<(), KeychainError> {
-    let service = connect()?;
+    let service = connect_to_secret_service()?;
     let collection = default_keyring(&service)?;
     if collection.is_locked().map_err(convert_secret_service_error)? {
         collection.unlock().map_err(convert_secret_service_error)?;
@@ -38,7 +38,7 @@ pub(crate) fn read_credentials(
     profile: &str,
     slots: &[CredentialKind],
 ) -> Result<Vec<Option<SecretString>>, KeychainError> {
-    let service = connect()?;
+    let service = connect_to_secret_service()?;
     slots.iter().map(|slot| read_credential(&service, &slot.keychain_user_name(profile))).collect()
 }
 
@@ -47,9 +47,9 @@ pub(crate) fn write_credential(
     profile: &str,
     slot: CredentialKind,
     value: &str,
-    guard: &CommitGuard,
+    guard: &KeychainChangePermit,
 ) -> Result<(), KeychainError> {
-    let service = connect()?;
+    let service = connect_to_secret_service()?;
     let user = slot.keychain_user_name(profile);
     let found = find_and_unlock_items(&service, &user)?;
     let Some((item, duplicates)) = found.split_first() else {
@@ -72,9 +72,9 @@ pub(crate) fn write_credential(
 pub(crate) fn remove_credential(
     profile: &str,
     slot: CredentialKind,
-    guard: &CommitGuard,
+    guard: &KeychainChangePermit,
 ) -> Result<bool, KeychainError> {
-    let service = connect()?;
+    let service = connect_to_secret_service()?;
     let found = find_and_unlock_items(&service, &slot.keychain_user_name(profile))?;
     if found.is_empty() {
         // Some services find nothing in a locked keyring, so an empty result is valid only if the keyring is unlocked.
@@ -88,7 +88,7 @@ pub(crate) fn remove_credential(
 const TEXT_CONTENT_TYPE: &str = "text/plain; charset=utf8";
 
 /// Connects to the Secret Service.
-fn connect() -> Result<SecretService<'static>, KeychainError> {
+fn connect_to_secret_service() -> Result<SecretService<'static>, KeychainError> {
     SecretService::connect(EncryptionType::Dh).map_err(convert_secret_service_error)
 }
 

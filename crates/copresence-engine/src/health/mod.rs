@@ -148,7 +148,7 @@ pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -
         );
     }
     let folders = [data_store.data.path(), out_dir];
-    let free = folders.iter().filter_map(|folder| Some((copresence_store::free_space(folder)?, *folder))).min();
+    let free = folders.iter().filter_map(|folder| Some((copresence_store::free_disk_bytes(folder)?, *folder))).min();
     let Some((free, folder)) = free else {
         return unknown_part_health(part::DISK, "the system does not report the free space");
     };
@@ -302,7 +302,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         let stand = |least| check_disk(&opened, root.path(), least).stand;
-        let free = copresence_store::free_space(root.path()).expect("told");
+        let free = copresence_store::free_disk_bytes(root.path()).expect("told");
         assert_eq!(stand(1), HealthState::Good);
         assert_eq!(stand(free / 4), HealthState::Doubtful);
         assert_eq!(stand(u64::MAX), HealthState::Bad);

@@ -12,13 +12,13 @@
 //! The visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
 //!
 //! [`recover_all_visits`] takes every unfinished visit, because a person asks for it.
-//! [`recover_visits_within_redeem_limit`] runs by itself, so it is bounded: a token that did not decide waits before it
-//! is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest
+//! [`recover_visits_capping_redeem_count`] runs by itself, so it is bounded: a token that did not decide waits before
+//! it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest
 //! first.
 //!
 //! # Stopping
-//! A cancelled `stop` ends a recovery as an interruption ends a live visit: a redeem in flight is awaited and journalled,
-//! downloads stop, no further visit begins, and everything is kept.
+//! A cancelled `stop` ends a recovery as an interruption ends a live visit: a redeem in flight is awaited and
+//! journalled, downloads stop, no further visit begins, and everything is kept.
 
 mod past;
 mod schedule;
@@ -154,7 +154,7 @@ pub async fn recover_visit(
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_visits_within_redeem_limit(
+pub async fn recover_visits_capping_redeem_count(
     data_store: &DataStore,
     clock: Clock,
     find_context_for: &FindContext<'_>,
@@ -181,7 +181,7 @@ pub async fn recover_visits_within_redeem_limit(
 }
 
 /// When the files of an unfinished visit are due to be downloaded again; `None` if no visit waits for its files. For
-/// programs that run for long: call [`recover_visits_within_redeem_limit`] then.
+/// programs that run for long: call [`recover_visits_capping_redeem_count`] then.
 ///
 /// # Errors
 /// When the journal cannot be read.

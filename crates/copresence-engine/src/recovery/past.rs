@@ -2,7 +2,7 @@
 
 use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 use copresence_client::ApiResponse;
-use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
 use copresence_store::{
     AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeem,
     UnfinishedVisitRedeemState,
@@ -51,7 +51,7 @@ impl JournaledRedeems {
             }
         }
         for fragment in &unfinished.truncated_bodies {
-            let delivery = Delivery::delivery_from_truncated_body(&fragment.body);
+            let delivery = DeliveredExports::delivery_from_truncated_body(&fragment.body);
             if !fragment.is_read {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));

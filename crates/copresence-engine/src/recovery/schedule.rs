@@ -40,7 +40,7 @@ const PAUSE_AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(24);
 /// [`ATTEMPTS_BEYOND_PLAUSIBLE_AGE`].
 pub(super) fn is_token_too_old(visit: &VisitRecord, clock: Clock) -> bool {
     let Some(issued) = visit.times.issued else { return false };
-    let age = clock.steady_time_of_day().duration_since(issued);
+    let age = clock.monotonic_timestamp().duration_since(issued);
     age > MAX_TOKEN_AGE && (age <= MAX_PLAUSIBLE_AGE || visit.recovery_attempts >= ATTEMPTS_BEYOND_PLAUSIBLE_AGE)
 }
 

@@ -63,7 +63,7 @@ impl VisitConfig {
     }
 
     /// The request for an Export Token.
-    pub(crate) fn to_issue_request(&self) -> TokenRequest {
+    pub(crate) fn to_token_request(&self) -> TokenRequest {
         TokenRequest { link: self.link.clone(), token_lifetime: self.token_lifetime }
     }
 }

@@ -2,9 +2,9 @@
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
 //! A file is lost for certain if the server refuses its URL, or if
-//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. Every other response and failure proves nothing,
-//! however often it comes: something in between may have sent it. Received bytes are discarded only when a response
-//! arrives that can be the file.
+//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. Every other response and failure proves
+//! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
+//! response arrives that can be the file.
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
@@ -49,7 +49,7 @@ pub(crate) async fn download_file(
 ) -> Result<CompleteFile, FileFailure> {
     let permit = file.coordinator.acquire_request_permit().await;
     let known = match file.earlier.map(|record| &record.state) {
-        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::lost_file(why)),
+        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::failure_of_lost_file(why)),
         Some(FileState::Requested(progress)) => {
             // A crash may have come between the rename of the file and its entry in the journal.
             match block_in_place(|| folder.rehash_complete_file(file.name))? {
@@ -106,7 +106,7 @@ fn open_and_truncate_partial_file(
     usable: u64,
 ) -> Result<PartialFile, StoreError> {
     let partial = block_in_place(|| folder.resume_partial_file_after_crash(file.name, usable))?;
-    Ok(partial.with_size_limit(file.limits.max_file_size))
+    Ok(partial.with_max_size_bytes(file.limits.max_file_size))
 }
 
 /// Whether a response to a range request suggests to request the whole file instead.
@@ -128,7 +128,7 @@ fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
 
 /// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
 /// partial responses … combines \[them\] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
-fn is_other_version(before: Option<&str>, now: Option<&str>) -> bool {
+fn is_different_file_version(before: Option<&str>, now: Option<&str>) -> bool {
     let is_tag = |validator: &str| validator.starts_with('"');
     matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
 }
@@ -261,7 +261,7 @@ impl FileDownload<'_> {
                         let why = format!("bytes that were received are missing in {folder}; restore them. {refused}");
                         return Err(FileFailure { why, kind: FileFailureKind::Storage });
                     }
-                    return Err(FileFailure::lost_file(refused.to_string()));
+                    return Err(FileFailure::failure_of_lost_file(refused.to_string()));
                 }
                 AttemptError::Download(failure) => {
                     self.skips_range = has_bytes && !skipped_range && elsewhere.is_none() && is_odd_for_range(failure);
@@ -284,7 +284,9 @@ impl FileDownload<'_> {
                 RetryDecision::Retry { patience_left } => patience_left,
                 RetryDecision::Postpone => return Err(FileFailure { why, kind: FileFailureKind::Interrupted }),
                 RetryDecision::GiveUp { why: reason } => {
-                    return Err(FileFailure::lost_file(format!("{why}. It is not requested again: {reason}")));
+                    return Err(FileFailure::failure_of_lost_file(format!(
+                        "{why}. It is not requested again: {reason}"
+                    )));
                 }
             };
             let doubled = self.file.pause * (1 << (fruitless - 1).min(16));
@@ -297,7 +299,8 @@ impl FileDownload<'_> {
     }
 
     /// Sends one request, unless all bytes are on disk, and completes the file. After a failure, the partial file stays
-    /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a time.
+    /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
+    /// time.
     async fn request_and_finish(
         &mut self,
         kept: &mut Option<PartialFile>,
@@ -393,7 +396,7 @@ impl FileDownload<'_> {
             self.flush_and_journal(partial).await?;
             self.lacks_journalled_bytes = false;
         }
-        let _receiving = self.file.coordinator.start_receiving(self.file.index);
+        let _receiving = self.file.coordinator.mark_file_as_receiving(self.file.index);
         let before = self.known.clone();
         self.known.total = download.total;
         self.is_total_stated = download.total.is_some();
@@ -410,7 +413,7 @@ impl FileDownload<'_> {
             // The server ignored the range, or has another version by now, and sends the whole file.
             self.discard_received_bytes(partial).await?;
         } else if self.known != before {
-            self.queue_response_head();
+            self.queue_journaling_response_head();
         }
         if let Some(total) = download.total {
             let max = self.file.limits.max_file_size;
@@ -483,8 +486,8 @@ impl FileDownload<'_> {
         Ok(self.flush_and_journal(partial).await?)
     }
 
-    /// Refuses a response that is the rest of another version of the file, or that begins as an error page. `keeps_bytes`
-    /// says that earlier bytes would be discarded for the whole file.
+    /// Refuses a response that is the rest of another version of the file, or that begins as an error page.
+    /// `keeps_bytes` says that earlier bytes would be discarded for the whole file.
     async fn refuse_unusable_response(
         &self,
         download: &mut OpenedDownload,
@@ -494,8 +497,8 @@ impl FileDownload<'_> {
         // A range of the same version may be sent without its content encoding (RFC 9110, 15.3.7).
         let is_encoded_otherwise = download.content_encoding != self.known.content_encoding
             && !(is_same_version && download.content_encoding.is_none());
-        let is_other =
-            is_encoded_otherwise || is_other_version(self.known.validator.as_deref(), download.validator.as_deref());
+        let is_other = is_encoded_otherwise
+            || is_different_file_version(self.known.validator.as_deref(), download.validator.as_deref());
         if download.offset > 0 && is_other {
             return Err(self.unusable("the file changed during the download", true));
         }
@@ -517,7 +520,8 @@ impl FileDownload<'_> {
     /// before.
     ///
     /// # Errors
-    /// The body ended before its start was decided, and `keeps_bytes` says that earlier bytes would be discarded for it.
+    /// The body ended before its start was decided, and `keeps_bytes` says that earlier bytes would be discarded for
+    /// it.
     async fn detect_error_page_at_start(
         &self,
         download: &mut OpenedDownload,
@@ -592,7 +596,7 @@ impl FileDownload<'_> {
 
     /// Journals size and validator of a response before its first bytes are written, without waiting: after a crash in
     /// the first half second, the bytes on disk are continued by `Range` with `If-Range`.
-    fn queue_response_head(&self) {
+    fn queue_journaling_response_head(&self) {
         let (id, index) = (&self.file.id, self.file.index);
         if let Some(Err(error)) = self.context.journal.record_file_progress(id, index, &self.known).now_or_never() {
             tracing::error!(%error, file = self.file.name, "cannot journal the response of the file server");

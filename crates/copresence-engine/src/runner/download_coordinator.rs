@@ -96,7 +96,7 @@ pub(crate) struct ReceivingGuard<'a>(&'a DownloadCoordinator);
 
 impl Drop for ReceivingGuard<'_> {
     fn drop(&mut self) {
-        self.0.lock_state().receiving -= 1;
+        self.0.lock_downloads_state().receiving -= 1;
     }
 }
 
@@ -129,8 +129,8 @@ impl DownloadCoordinator {
     }
 
     /// Records that the body of a file is being received, until the guard is dropped.
-    pub(crate) fn start_receiving(&self, index: usize) -> ReceivingGuard<'_> {
-        let mut state = self.lock_state();
+    pub(crate) fn mark_file_as_receiving(&self, index: usize) -> ReceivingGuard<'_> {
+        let mut state = self.lock_downloads_state();
         state.receiving += 1;
         state.failures.remove(&index);
         ReceivingGuard(self)
@@ -149,7 +149,7 @@ impl DownloadCoordinator {
 
     /// Restores patience for received bytes that no earlier response had.
     pub(crate) fn restore_patience(&self, bytes: u64) {
-        let mut state = self.lock_state();
+        let mut state = self.lock_downloads_state();
         state.patience_ends =
             restored_end_of_patience(state.patience_ends, self.limits.patience, bytes, Instant::now());
     }
@@ -158,7 +158,7 @@ impl DownloadCoordinator {
     /// `has_response` says whether a server's response is the failure: a request without one uses nothing up, so that
     /// it never makes a file lost.
     pub(crate) fn record_failure_and_decide_retry(&self, index: usize, why: &str, has_response: bool) -> RetryDecision {
-        let mut state = self.lock_state();
+        let mut state = self.lock_downloads_state();
         let patience_left = state.patience_ends.saturating_duration_since(Instant::now());
         if patience_left.is_zero() {
             drop(state);
@@ -171,7 +171,7 @@ impl DownloadCoordinator {
     /// Decides whether a file that is not requested again in this run is downloaded by a later run, or never. See
     /// [`Self::record_failure_and_decide_retry`].
     pub(crate) fn decide_after_last_attempt(&self, index: usize, has_response: bool) -> RetryDecision {
-        self.lock_state().failures.remove(&index);
+        self.lock_downloads_state().failures.remove(&index);
         if !self.limits.can_continue_later {
             RetryDecision::GiveUp { why: "its server ends with this program" }
         } else if has_response && self.keep_trying_ends.is_some_and(|end| end <= Instant::now()) {
@@ -193,13 +193,14 @@ impl DownloadCoordinator {
 
     /// The failures for which all downloads of the visit wait; `None` while a file is being received, or if no
     /// later run can continue.
-    pub(crate) fn reason_all_downloads_wait(&self) -> Option<String> {
-        let state = self.lock_state();
+    pub(crate) fn failures_blocking_all_downloads(&self) -> Option<String> {
+        let state = self.lock_downloads_state();
         let is_waiting = state.receiving == 0 && !state.failures.is_empty() && self.limits.can_continue_later;
         is_waiting.then(|| state.failures.values().cloned().collect::<Vec<_>>().join("; "))
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, DownloadsState> {
+    /// Locks the mutex of what is known of the downloads.
+    fn lock_downloads_state(&self) -> MutexGuard<'_, DownloadsState> {
         // Each change is complete, also after a panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -273,7 +274,7 @@ mod tests {
     async fn files_of_a_server_that_ends_with_the_program_are_not_postponed() {
         let downloads = coordinator(Duration::from_hours(24), false);
         assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::Retry { .. }));
-        assert_eq!(downloads.reason_all_downloads_wait(), None);
+        assert_eq!(downloads.failures_blocking_all_downloads(), None);
         tokio::time::advance(PATIENCE).await;
         assert!(matches!(downloads.record_failure_and_decide_retry(0, "refused", true), RetryDecision::GiveUp { .. }));
     }
@@ -281,14 +282,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_outage_is_reported_only_while_nothing_is_received() {
         let downloads = coordinator(Duration::from_hours(24), true);
-        assert_eq!(downloads.reason_all_downloads_wait(), None);
+        assert_eq!(downloads.failures_blocking_all_downloads(), None);
         _ = downloads.record_failure_and_decide_retry(0, "a: refused", true);
         _ = downloads.record_failure_and_decide_retry(1, "b: refused", true);
-        assert_eq!(downloads.reason_all_downloads_wait().as_deref(), Some("a: refused; b: refused"));
-        let receiving = downloads.start_receiving(0);
-        assert_eq!(downloads.reason_all_downloads_wait(), None);
+        assert_eq!(downloads.failures_blocking_all_downloads().as_deref(), Some("a: refused; b: refused"));
+        let receiving = downloads.mark_file_as_receiving(0);
+        assert_eq!(downloads.failures_blocking_all_downloads(), None);
         drop(receiving);
-        assert_eq!(downloads.reason_all_downloads_wait().as_deref(), Some("b: refused"));
+        assert_eq!(downloads.failures_blocking_all_downloads().as_deref(), Some("b: refused"));
     }
 
     #[tokio::test(start_paused = true)]

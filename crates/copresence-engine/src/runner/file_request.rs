@@ -28,7 +28,7 @@ pub(crate) enum FileFailureKind {
 
 impl FileFailure {
     /// The file is lost for certain.
-    pub(super) fn lost_file(why: impl Into<String>) -> Self {
+    pub(super) fn failure_of_lost_file(why: impl Into<String>) -> Self {
         Self { why: why.into(), kind: FileFailureKind::Lost }
     }
 }

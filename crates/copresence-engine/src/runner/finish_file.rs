@@ -117,17 +117,17 @@ fn remove_or_note_content_encoding(
     let mut content = match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_known_content) {
         Ok(content) => content,
         Err(error) => {
-            return Ok(vec![FileNote::content_encoding_ignored(stated, &format!("it cannot be decoded ({error})"))]);
+            return Ok(vec![FileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))]);
         }
     };
     let ignored = (!content.ignored.is_empty())
-        .then(|| FileNote::content_encoding_ignored(&content.ignored.join(", "), "the file does not have it"));
+        .then(|| FileNote::note_of_ignored_encoding(&content.ignored.join(", "), "the file does not have it"));
     if content.removed.is_empty() {
         return Ok(ignored.into_iter().collect());
     }
     match partial.replace_with_decoded_content(&mut content) {
         Ok(()) => {
-            let removed = FileNote::content_encoding_removed(&content.removed.join(", "));
+            let removed = FileNote::note_of_removed_encoding(&content.removed.join(", "));
             Ok(std::iter::once(removed).chain(ignored).collect())
         }
         Err(DecodeContentError::Store(error)) => Err(error.into()),
@@ -143,7 +143,7 @@ fn remove_or_note_content_encoding(
                 let defect = ContentDefect::Undecodable(partial.describe_written_content()?.sha256);
                 return Err(FinishError::Content { why, defect });
             }
-            Ok(vec![FileNote::content_encoding_ignored(stated, &format!("it cannot be decoded ({error})"))])
+            Ok(vec![FileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))])
         }
     }
 }

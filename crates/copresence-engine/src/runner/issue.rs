@@ -1,6 +1,6 @@
 //! Requests an Export Token, checks that its link fits a QR code, and journals it.
 
-use super::{RequiredSpace, VisitContext, failure};
+use super::{RequiredDiskSpace, VisitContext, failure};
 use crate::qr::QrCode;
 use copresence_client::CallError;
 use copresence_protocol::ExportToken;
@@ -42,7 +42,7 @@ pub(crate) async fn issue_and_journal_token(
     context: &VisitContext,
     id: VisitId,
     request: &TokenRequest,
-    space: RequiredSpace<'_>,
+    space: RequiredDiskSpace<'_>,
 ) -> Result<IssuedToken, IssueError> {
     space.check_free_space(context)?;
     let token = context.api.generate_token().await.map_err(|error| IssueError {

@@ -14,7 +14,7 @@ mod visit_runner;
 
 pub use config::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitResult};
 pub(crate) use redeem::{answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
-pub(crate) use space::RequiredSpace;
+pub(crate) use space::RequiredDiskSpace;
 pub(crate) use visit_runner::{FirstEventOrEffects, RunnerResult, VisitRunner};
 
 use crate::events::{EventKind, VisitEvent};

@@ -3,10 +3,10 @@
 //! A response is parsed from its original bytes. The journal gets a masked copy: a backend may repeat a credential
 //! anywhere. Masking never changes the URLs of a delivery; see [`mask_body_keeping_urls`].
 
-use super::{RequiredSpace, VisitContext, failure};
+use super::{RequiredDiskSpace, VisitContext, failure};
 use bytes::Bytes;
 use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
-use copresence_protocol::{CompletionStatus, Delivery, ExportToken, ExportType, RedeemResponse};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{AnswerKind, AnswerWithoutBody, Journal, RedeemNumber, StoreError, VisitId};
 use copresence_visit::{PartialDelivery, RedeemResult, VisitStepFailure, VisitStepFailureKind};
@@ -39,8 +39,8 @@ enum RedeemResponseToJournal {
 impl PendingJournalWrite {
     /// Journals what is not on disk yet.
     ///
-    /// A response whose body is kept takes two transactions, the body first: whatever happens to this process afterwards,
-    /// its URLs are on disk. Any other response takes one.
+    /// A response whose body is kept takes two transactions, the body first: whatever happens to this process
+    /// afterwards, its URLs are on disk. Any other response takes one.
     ///
     /// # Errors
     /// When the journal cannot be written; calling it again continues where it stopped.
@@ -78,8 +78,8 @@ impl PendingJournalWrite {
     }
 }
 
-/// Whether the journal keeps the body of a response: it has download URLs, or it is a 2xx that could not be read and has
-/// URLs that may be some.
+/// Whether the journal keeps the body of a response: it has download URLs, or it is a 2xx that could not be read and
+/// has URLs that may be some.
 fn should_keep_body(kind: AnswerKind, status: u16, body: &[u8]) -> bool {
     match kind {
         AnswerKind::Delivery | AnswerKind::Truncated => true,
@@ -103,7 +103,7 @@ pub(crate) async fn redeem_and_journal(
     id: VisitId,
     token: &ExportToken,
     before: Option<PendingJournalWrite>,
-    space: RequiredSpace<'_>,
+    space: RequiredDiskSpace<'_>,
 ) -> RedeemResultAndPendingWrite {
     let unsent =
         |failure, pending_write| RedeemResultAndPendingWrite { result: RedeemResult::Failed(failure), pending_write };
@@ -219,7 +219,7 @@ pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) ->
 
 /// A failure, with the files that the received part of the body names.
 fn failure_with_partial_delivery(failure: VisitStepFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
-    match Delivery::delivery_from_truncated_body(received) {
+    match DeliveredExports::delivery_from_truncated_body(received) {
         Some(delivery) => {
             RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number_as_u32(), delivery })
         }
@@ -258,7 +258,7 @@ fn mask_secrets_in_redeem_result(mut result: RedeemResult, api: &ApiClient) -> R
 }
 
 /// Masks known secrets in the export types of a delivery.
-pub(crate) fn mask_secrets_in_export_types(delivery: &mut Delivery, api: &ApiClient) {
+pub(crate) fn mask_secrets_in_export_types(delivery: &mut DeliveredExports, api: &ApiClient) {
     for export in &mut delivery.exports {
         export.export_type = ExportType::new(api.redact_text(export.export_type.as_str()));
     }
@@ -278,7 +278,7 @@ fn mask_body_keeping_urls(api: &ApiClient, status: Option<u16>, body: &Bytes, re
             _ => None,
         }
     } else {
-        Delivery::delivery_from_truncated_body(&masked)
+        DeliveredExports::delivery_from_truncated_body(&masked)
     };
     let same = reread.is_some_and(|reread| {
         reread.exports.len() == delivery.exports.len()
@@ -291,7 +291,7 @@ fn mask_body_keeping_urls(api: &ApiClient, status: Option<u16>, body: &Bytes, re
 
 /// Writes a delivery as the body of a redeem response, with its URLs. The body of a delivery that is not whole is
 /// left open at the end.
-fn delivery_to_json_body(delivery: &Delivery, is_whole: bool) -> Bytes {
+fn delivery_to_json_body(delivery: &DeliveredExports, is_whole: bool) -> Bytes {
     let exports = delivery.exports.iter().map(|export| {
         serde_json::json!({
             "download_URL": export.download_url.expose_url(),
@@ -345,7 +345,7 @@ mod tests {
         let truncated = delivery_to_json_body(&delivery, false);
         assert!(RedeemResponse::parse(&truncated).is_err());
         assert_eq!(
-            Delivery::delivery_from_truncated_body(&truncated).expect("the beginning").exports,
+            DeliveredExports::delivery_from_truncated_body(&truncated).expect("the beginning").exports,
             delivery.exports
         );
     }

@@ -5,7 +5,7 @@ use super::download_coordinator::DownloadCoordinator;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
 use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
-use copresence_protocol::{Delivery, Export};
+use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
     CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestFile, MissingFile,
     PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitLimits, VisitPhase,
@@ -41,12 +41,12 @@ pub(crate) struct SaveResult {
     pub(crate) missing: Vec<String>,
     /// Why saving stopped although files may still be saved. Received bytes stay in the partial folder, so that a later
     /// run can continue.
-    pub(crate) stop: Option<SavingStop>,
+    pub(crate) stop: Option<SavingStopReason>,
 }
 
 /// Why saving stopped although files may still be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SavingStop {
+pub(crate) enum SavingStopReason {
     /// The disk is too full.
     DiskFull,
     /// Our own disk failed in another way.
@@ -55,7 +55,7 @@ pub(crate) enum SavingStop {
     Interrupted,
 }
 
-impl SavingStop {
+impl SavingStopReason {
     /// Each reason with the kind of failure that leads to it. If files failed in several ways, the first reason
     /// applies: a disk needs an operator.
     const BY_KIND: [(Self, FileFailureKind); 3] = [
@@ -65,14 +65,14 @@ impl SavingStop {
     ];
 }
 
-impl From<&StoreError> for SavingStop {
+impl From<&StoreError> for SavingStopReason {
     fn from(error: &StoreError) -> Self {
         if error.is_disk_full() { Self::DiskFull } else { Self::StorageFailed }
     }
 }
 
 /// Downloads and saves. If the future is dropped, the partial files stay for recovery.
-pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery: Delivery) -> SaveResult {
+pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery: DeliveredExports) -> SaveResult {
     if job.is_resumed
         && let Some(saved) = block_in_place(|| find_saved_avatar(context, &job.start))
     {
@@ -82,7 +82,7 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
         Ok(saved) => saved,
         Err(error) => SaveResult {
             missing: vec![error.to_string()],
-            stop: Some(SavingStop::from(&error)),
+            stop: Some(SavingStopReason::from(&error)),
             ..SaveResult::default()
         },
     }
@@ -93,7 +93,7 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
 async fn try_save_delivery(
     context: &VisitContext,
     job: &SaveJob,
-    delivery: Delivery,
+    delivery: DeliveredExports,
 ) -> Result<SaveResult, StoreError> {
     let start = &job.start;
     let has_received_bytes = |file: &FileRecord| match &file.state {
@@ -123,7 +123,7 @@ async fn try_save_delivery(
     let mut results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
     copy_files_of_repeated_urls(context, job, &folder, &delivery.exports, &names, &mut results).await;
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
-    for (stop, kind) in SavingStop::BY_KIND {
+    for (stop, kind) in SavingStopReason::BY_KIND {
         let missing: Vec<String> = failures()
             .filter(|(_, failure)| failure.kind == kind)
             .map(|(name, failure)| format!("{name}: {}", failure.why))
@@ -174,7 +174,7 @@ async fn try_save_delivery(
 async fn journal_planned_files(
     context: &VisitContext,
     job: &SaveJob,
-    exports: &[Export],
+    exports: &[DownloadableExport],
     names: &[String],
 ) -> Result<(), StoreError> {
     let planned: Vec<PlannedFile> = exports
@@ -196,7 +196,7 @@ async fn download_all_files(
     context: &VisitContext,
     job: &SaveJob,
     folder: &PartialAvatarFolder,
-    exports: &[Export],
+    exports: &[DownloadableExport],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
     let room = DownloadSpaceReservations::empty_reservations_for_folder(&job.start.out_dir);
@@ -212,7 +212,7 @@ async fn copy_files_of_repeated_urls(
     context: &VisitContext,
     job: &SaveJob,
     folder: &PartialAvatarFolder,
-    exports: &[Export],
+    exports: &[DownloadableExport],
     names: &[String],
     results: &mut [Result<CompleteFile, FileFailure>],
 ) {
@@ -249,7 +249,7 @@ async fn download_and_journal_file(
     job: &SaveJob,
     (folder, room): (&PartialAvatarFolder, &DownloadSpaceReservations),
     index: usize,
-    export: &Export,
+    export: &DownloadableExport,
     name: &str,
 ) -> Result<CompleteFile, FileFailure> {
     let id = job.start.id;

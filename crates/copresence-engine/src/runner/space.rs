@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// How much space must be free, and where.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RequiredSpace<'a> {
+pub(crate) struct RequiredDiskSpace<'a> {
     /// Where the avatar is to be saved.
     pub(crate) out_dir: &'a Path,
     /// Bytes.
@@ -17,7 +17,7 @@ pub(crate) struct RequiredSpace<'a> {
 /// Bytes that the journal needs: one response of the largest size, and what is noted beside it.
 const JOURNAL_BYTES: u64 = 2 << 20;
 
-impl RequiredSpace<'_> {
+impl RequiredDiskSpace<'_> {
     /// Checks that the space is free.
     ///
     /// # Errors

@@ -4,12 +4,12 @@ use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
 use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
-use super::save::{SaveJob, SaveResult, SavingStop, discard_partial_folder, save_delivery};
-use super::{RequiredSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
+use super::save::{SaveJob, SaveResult, SavingStopReason, discard_partial_folder, save_delivery};
+use super::{RequiredDiskSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
 use crate::problem::problem_with_credentials_remedy;
-use copresence_protocol::{CompletionStatus, Delivery, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, Progress};
 use copresence_store::{
     FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
     VisitLimits, VisitLock, VisitPhase, VisitStart,
@@ -93,7 +93,7 @@ impl VisitRunner {
             download_patience: config.limits.patience,
             recovery_attempts: 0,
             downloads: None,
-            visit: Visit::new(plan, config.to_issue_request()),
+            visit: Visit::new(plan, config.to_token_request()),
             times: PhaseTimes { started: now, ..PhaseTimes::default() },
             known_files: Vec::new(),
             is_resumed: false,
@@ -182,7 +182,7 @@ impl VisitRunner {
     /// The event for a program that stops. If the downloads wait for a network or a server that fails, that is why the
     /// avatar is not saved, and the visit ends with it.
     fn interruption_event(&self) -> MachineEvent {
-        match self.downloads.as_ref().and_then(|downloads| downloads.reason_all_downloads_wait()) {
+        match self.downloads.as_ref().and_then(|downloads| downloads.failures_blocking_all_downloads()) {
             Some(why) => MachineEvent::DownloadsInterrupted(format!("{why}; the program was stopped meanwhile")),
             None => MachineEvent::Interrupted,
         }
@@ -205,7 +205,7 @@ impl VisitRunner {
                 MachineEffect::Issue(request) => {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
                     self.in_flight = Some(Box::pin(async move {
-                        let space = RequiredSpace { out_dir: &start.out_dir, min_free };
+                        let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
                         TaskOutput::Issued(issue_and_journal_token(&context, start.id, &request, space).await)
                     }));
                 }
@@ -213,7 +213,7 @@ impl VisitRunner {
                     let (context, start, min_free) = self.clone_inputs_for_new_task();
                     let before = self.pending_write.take();
                     self.in_flight = Some(Box::pin(async move {
-                        let space = RequiredSpace { out_dir: &start.out_dir, min_free };
+                        let space = RequiredDiskSpace { out_dir: &start.out_dir, min_free };
                         let redeemed = redeem_and_journal(&context, start.id, &token, before, space).await;
                         TaskOutput::Redeemed(Box::new(redeemed))
                     }));
@@ -236,15 +236,15 @@ impl VisitRunner {
     }
 
     /// Starts to download and save the files of a delivery, as the task in flight.
-    fn start_saving(&mut self, delivery: Delivery) {
+    fn start_saving(&mut self, delivery: DeliveredExports) {
         self.is_delivery_known = true;
         let delivered_at = self.times.redeemed.or(self.times.ready);
-        let now = self.context.clock.steady_time_of_day();
+        let now = self.context.clock.monotonic_timestamp();
         let coordinator = Arc::new(DownloadCoordinator::new(CoordinatorLimits {
             parallel: self.limits.parallel_downloads,
             patience: self.download_patience,
             transfer_patience: self.limits.patience,
-            keep_trying: keep_trying_left_since_delivery(
+            keep_trying: retry_time_left_since_delivery(
                 self.limits.keep_trying,
                 delivered_at,
                 now,
@@ -316,9 +316,9 @@ impl VisitRunner {
                 if let Some(stop) = stop {
                     let why = missing.join("; ");
                     match stop {
-                        SavingStop::DiskFull => MachineEvent::DiskFull(why),
-                        SavingStop::StorageFailed => MachineEvent::StorageFailed(why),
-                        SavingStop::Interrupted => MachineEvent::DownloadsInterrupted(why),
+                        SavingStopReason::DiskFull => MachineEvent::DiskFull(why),
+                        SavingStopReason::StorageFailed => MachineEvent::StorageFailed(why),
+                        SavingStopReason::Interrupted => MachineEvent::DownloadsInterrupted(why),
                     }
                 } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
@@ -469,7 +469,7 @@ const MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE: u32 = 300;
 
 /// Time from `now` until `keep_trying` since the delivery is over; all of it if there were so few attempts that a wrong
 /// clock is as likely.
-fn keep_trying_left_since_delivery(
+fn retry_time_left_since_delivery(
     keep_trying: Duration,
     delivered_at: Option<Timestamp>,
     now: Timestamp,
@@ -496,7 +496,7 @@ mod tests {
     fn the_time_to_keep_trying_is_counted_from_the_delivery() {
         let (hour, now) = (SignedDuration::from_hours(1), Timestamp::UNIX_EPOCH);
         let left = |age: SignedDuration, attempts| {
-            let left = keep_trying_left_since_delivery(Duration::from_hours(24), Some(now), now + age, attempts);
+            let left = retry_time_left_since_delivery(Duration::from_hours(24), Some(now), now + age, attempts);
             left.as_secs() / 3600
         };
         assert_eq!(left(hour, 0), 23);
@@ -505,6 +505,6 @@ mod tests {
         assert_eq!(left(-25 * hour, 0), 24, "the clock was set back");
         assert_eq!(left(20_000 * hour, MIN_ATTEMPTS), 24, "the clock was wrong at the delivery");
         assert_eq!(left(20_000 * hour, MIN_ATTEMPTS_BEYOND_PLAUSIBLE_AGE), 0);
-        assert_eq!(keep_trying_left_since_delivery(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
+        assert_eq!(retry_time_left_since_delivery(Duration::from_hours(1), None, now, 0), Duration::from_hours(1));
     }
 }

@@ -7,7 +7,7 @@ use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
     RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
-    recover_visits_within_redeem_limit,
+    recover_visits_capping_redeem_count,
 };
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
@@ -343,7 +343,7 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let stop = CancellationToken::new();
-    let due = recover_visits_within_redeem_limit(&fixture.data_store, Clock::default(), &context, &skip_none, &stop)
+    let due = recover_visits_capping_redeem_count(&fixture.data_store, Clock::default(), &context, &skip_none, &stop)
         .await
         .expect("reads");
     assert!(due.is_empty(), "automatic recovery waits: {due:?}");

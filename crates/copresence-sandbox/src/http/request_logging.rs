@@ -1,6 +1,6 @@
 //! Logs every request, including those that are never answered.
 
-use crate::requests::RequestLogFields;
+use crate::requests::LoggedRequestBeforeHandling;
 use crate::sandbox::Sandbox;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
@@ -35,7 +35,7 @@ pub(super) struct UnsentResponseMarker;
 /// A log line that is written when dropped, with status 0 if the client disconnected before a response.
 struct PendingLogLine {
     sandbox: Sandbox,
-    request: Option<RequestLogFields>,
+    request: Option<LoggedRequestBeforeHandling>,
     applied_faults: AppliedFaultNames,
     started_at: Instant,
     status: u16,
@@ -50,7 +50,7 @@ pub(super) async fn log_request(State(sandbox): State<Sandbox>, mut request: Req
     if method == Method::GET && uri.path().starts_with("/sandbox/") && headers.contains_key(WATCH_HEADER) {
         return next.run(request).await;
     }
-    let logged = RequestLogFields::log_fields_from_request(
+    let logged = LoggedRequestBeforeHandling::mask_request_for_log(
         method,
         uri,
         headers,

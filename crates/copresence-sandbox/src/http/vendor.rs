@@ -49,7 +49,7 @@ async fn log_in(
     };
     let login: LoginRequest = serde_json::from_slice(&body?).map_err(|_| broken())?;
     let session_token = sandbox
-        .log_in(&login.username, &login.password)
+        .create_session_if_correct(&login.username, &login.password)
         .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;
     Ok(NoStoreJson(LoginBody { session_token }))
 }

@@ -21,13 +21,13 @@ pub struct ExistingAvatar {
     pub name: String,
     /// The exported files, in the order of delivery.
     #[serde(skip)]
-    pub exports: Vec<ExportFileInfo>,
+    pub exports: Vec<ExportFileNameAndType>,
 }
 
 impl ExistingAvatar {
     /// The name of its portrait file: the first exported picture that browsers can show.
     pub(crate) fn portrait_file_name(&self) -> Option<&str> {
-        let shown = |export: &&ExportFileInfo| {
+        let shown = |export: &&ExportFileNameAndType| {
             matches!(export.export_type.as_str(), "png" | "jpg" | "jpeg" | "webp")
                 && !export.file.to_ascii_lowercase().ends_with(".zip")
         };
@@ -37,7 +37,7 @@ impl ExistingAvatar {
 
 /// The name and export type of an exported file, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportFileInfo {
+pub struct ExportFileNameAndType {
     /// The file name in the download URL.
     pub file: String,
     /// Its `export_type`.
@@ -86,7 +86,7 @@ impl AvatarCatalog {
     }
 
     /// The exported files of an avatar; none if the avatar is unknown.
-    pub(crate) fn exports_of_avatar(&self, avatar: &AvatarIdentity) -> Vec<ExportFileInfo> {
+    pub(crate) fn exports_of_avatar(&self, avatar: &AvatarIdentity) -> Vec<ExportFileNameAndType> {
         match avatar {
             AvatarIdentity::New { .. } => generated_exports(),
             AvatarIdentity::Existing { id } => {
@@ -104,8 +104,9 @@ impl AvatarCatalog {
 const BUILT_IN_AVATARS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
 /// The names and types of the files that every generated avatar has.
-fn generated_exports() -> Vec<ExportFileInfo> {
-    let export = |(file, kind): (&str, &str)| ExportFileInfo { file: file.to_owned(), export_type: kind.to_owned() };
+fn generated_exports() -> Vec<ExportFileNameAndType> {
+    let export =
+        |(file, kind): (&str, &str)| ExportFileNameAndType { file: file.to_owned(), export_type: kind.to_owned() };
     GENERATED_EXPORTS.map(export).to_vec()
 }
 

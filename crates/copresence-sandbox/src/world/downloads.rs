@@ -4,7 +4,7 @@
 //! requested again (with `Range` or from the start). The newest delivery replaces the older one, so that the last byte
 //! is delivered only once.
 
-use crate::world::avatar::{AvatarIdentity, ExportFileInfo};
+use crate::world::avatar::{AvatarIdentity, ExportFileNameAndType};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -35,9 +35,9 @@ pub(crate) enum UrlUsageState {
 
 /// The file behind a URL, and the state of the URL.
 #[derive(Debug, Clone)]
-pub(crate) struct Download {
+pub(crate) struct IssuedDownloadUrl {
     pub(crate) avatar: AvatarIdentity,
-    pub(crate) export: ExportFileInfo,
+    pub(crate) export: ExportFileNameAndType,
     /// The avatar's file, and whether it is padded.
     pub(crate) source: DownloadFileSpec,
     pub(crate) expires_at: Duration,
@@ -65,18 +65,18 @@ pub(crate) struct DeliveryId {
 /// All issued download URLs by their ids, and the number of deliveries begun so far.
 #[derive(Debug, Default)]
 pub(crate) struct DownloadRegistry {
-    by_id: HashMap<String, Download>,
+    by_id: HashMap<String, IssuedDownloadUrl>,
     deliveries: u64,
 }
 
 impl DownloadRegistry {
     /// Registers a newly issued URL under its id.
-    pub(crate) fn add_download(&mut self, id: String, download: Download) {
+    pub(crate) fn add_download(&mut self, id: String, download: IssuedDownloadUrl) {
         self.by_id.insert(id, download);
     }
 
     /// The download with this id, also if its URL is used up or expired.
-    pub(crate) fn find_download_in_any_state(&self, id: &str) -> Option<&Download> {
+    pub(crate) fn find_download_in_any_state(&self, id: &str) -> Option<&IssuedDownloadUrl> {
         self.by_id.get(id)
     }
 
@@ -91,7 +91,7 @@ impl DownloadRegistry {
         id: &str,
         file: &str,
         now: Duration,
-    ) -> Result<&Download, DownloadRefusal> {
+    ) -> Result<&IssuedDownloadUrl, DownloadRefusal> {
         let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
             UrlUsageState::Used => Err(DownloadRefusal::Used),
@@ -116,7 +116,7 @@ impl DownloadRegistry {
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
-    pub(crate) fn check_and_record_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
+    pub(crate) fn may_send_chunk_and_record(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
         let current = download.state == UrlUsageState::UnderWay { delivery };
         if current && last {
@@ -127,7 +127,7 @@ impl DownloadRegistry {
 
     /// Whether one of the URLs can still deliver its file.
     pub(crate) fn has_any_usable_url(&self, ids: &[String], now: Duration) -> bool {
-        let alive = |d: &Download| match d.state {
+        let alive = |d: &IssuedDownloadUrl| match d.state {
             UrlUsageState::Unused => now < d.expires_at,
             // A delivery that began in time may end after the expiry.
             UrlUsageState::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),

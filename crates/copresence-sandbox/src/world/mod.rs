@@ -13,10 +13,10 @@ mod token;
 mod tests;
 
 use crate::scenario::{DeliveredFiles, Scenario};
-use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileInfo};
+use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileNameAndType};
 use copresence_protocol::Progress;
 use downloads::{
-    DeliveryId, Download, DownloadFileSpec, DownloadRefusal, DownloadRegistry, URL_LIFETIME, UrlUsageState,
+    DeliveryId, DownloadFileSpec, DownloadRefusal, DownloadRegistry, IssuedDownloadUrl, URL_LIFETIME, UrlUsageState,
 };
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
@@ -221,8 +221,10 @@ impl World {
             let expired = delivers == DeliveredFiles::AllButFirstExpired && index > 0;
             let expires_at = if expired { now } else { now.saturating_add(life) };
             let avatar = avatar.clone();
-            self.downloads
-                .add_download(id, Download { avatar, export, source, expires_at, state: UrlUsageState::Unused });
+            self.downloads.add_download(
+                id,
+                IssuedDownloadUrl { avatar, export, source, expires_at, state: UrlUsageState::Unused },
+            );
         }
         Ok(RedeemResult::Ready(offers))
     }
@@ -367,7 +369,7 @@ impl World {
 
     /// Whether a delivery may send another chunk; `last` uses the URL up.
     pub(crate) fn check_and_record_chunk(&mut self, id: &str, delivery: u64, last: bool) -> bool {
-        self.downloads.check_and_record_chunk(id, delivery, last)
+        self.downloads.may_send_chunk_and_record(id, delivery, last)
     }
 
     /// Whether the picture and the files of a token's new avatar are still needed.
@@ -424,8 +426,8 @@ fn extend_to_real_lifetime(life: Duration, real: Duration, speed: f64) -> Durati
 /// The exports that a scenario delivers, each with its source.
 fn delivered_exports(
     delivers: DeliveredFiles,
-    exports: Vec<ExportFileInfo>,
-) -> impl Iterator<Item = (ExportFileInfo, DownloadFileSpec)> {
+    exports: Vec<ExportFileNameAndType>,
+) -> impl Iterator<Item = (ExportFileNameAndType, DownloadFileSpec)> {
     let times = match delivers {
         DeliveredFiles::Nothing => 0,
         DeliveredFiles::Repeated(times) => times,

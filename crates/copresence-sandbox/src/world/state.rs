@@ -3,7 +3,7 @@
 use crate::clock::to_millis;
 use crate::scenario::Scenario;
 use crate::world::avatar::AvatarIdentity;
-use crate::world::downloads::{Download, UrlUsageState};
+use crate::world::downloads::{IssuedDownloadUrl, UrlUsageState};
 use crate::world::plan::ProcessingStage;
 use crate::world::token::{SimulatedToken, TokenLifecycle};
 use serde::Serialize;
@@ -118,7 +118,7 @@ impl TokenState {
     /// Builds the state shown to testers from a token and the downloads issued for it.
     pub(crate) fn state_of_token<'a>(
         token: &SimulatedToken,
-        urls: impl Iterator<Item = &'a Download>,
+        urls: impl Iterator<Item = &'a IssuedDownloadUrl>,
         now: Duration,
     ) -> Self {
         let progress = token.progress_at(now);
@@ -149,7 +149,7 @@ impl TokenState {
 
 impl DownloadState {
     /// Builds the state shown to testers; a URL past its end that is not used up is `Expired`.
-    fn state_of_download(download: &Download, now: Duration) -> Self {
+    fn state_of_download(download: &IssuedDownloadUrl, now: Duration) -> Self {
         let state = match download.state {
             UrlUsageState::Used => UrlState::Used,
             _ if now >= download.expires_at => UrlState::Expired,
@@ -174,7 +174,7 @@ impl PhoneView {
             queue_position: progress
                 .as_ref()
                 .and_then(|p| p.queue_position)
-                .map(copresence_protocol::QueuePosition::position),
+                .map(copresence_protocol::QueuePosition::queue_position_as_u32),
             completion_progress: progress
                 .as_ref()
                 .and_then(|p| p.completion)

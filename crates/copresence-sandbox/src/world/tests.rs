@@ -148,7 +148,9 @@ fn long_queue_counts_down_from_position_twelve() {
     let mut places: Vec<i64> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
-            RedeemResult::NotReady(progress) => progress.queue_position.map(|place| i64::from(place.position())),
+            RedeemResult::NotReady(progress) => {
+                progress.queue_position.map(|place| i64::from(place.queue_position_as_u32()))
+            }
             RedeemResult::Ready(_) => None,
         })
         .collect();

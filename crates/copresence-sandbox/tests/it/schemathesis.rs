@@ -33,6 +33,6 @@ async fn schemathesis_finds_no_error_in_the_api() {
         let said = String::from_utf8_lossy(&run.stdout);
         assert!(run.status.success(), "{said}\n{}", String::from_utf8_lossy(&run.stderr));
         assert!(said.contains("Tested:"), "it asked nothing: {said}");
-        server.stop().await;
+        server.shut_down_server().await;
     }
 }

@@ -52,7 +52,7 @@ async fn visit_over_http_from_token_to_files() {
     let first = lines.recv().await.expect("a line");
     assert_eq!((first.path.as_str(), first.peer.as_deref()), ("/generateExportToken", Some("127.0.0.1")));
     let address = server.listen_address();
-    server.stop().await;
+    server.shut_down_server().await;
     assert!(std::net::TcpListener::bind(address).is_ok(), "the port is free again");
 }
 
@@ -63,7 +63,7 @@ async fn port_in_use_is_reported() {
     assert!(matches!(error, StartError::PortInUse { .. }));
     let port = server.listen_address().port().to_string();
     assert!(error.to_string().contains(&port) && error.to_string().contains("--listen"), "{error}");
-    server.stop().await;
+    server.shut_down_server().await;
 }
 
 #[tokio::test]
@@ -75,11 +75,11 @@ async fn server_on_all_addresses_has_a_phone_url() {
     let phones = server.phone_url();
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
     assert!(server.qr_link_template().starts_with(phones.as_str()));
-    server.stop().await;
+    server.shut_down_server().await;
     let settings = Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.qr_link_template(), "https://booth.test/s/phone?exportToken={token}");
-    server.stop().await;
+    server.shut_down_server().await;
 }
 
 #[tokio::test]
@@ -127,5 +127,5 @@ async fn https_serves_the_api_and_applies_faults() {
     let download = ready["payload_complete"][2]["download_URL"].as_str().expect("a URL");
     assert!(download.starts_with("https://"), "{download}");
     assert_eq!(http.get(download).send().await.expect("a response").status(), 200);
-    server.stop().await;
+    server.shut_down_server().await;
 }

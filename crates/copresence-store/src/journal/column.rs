@@ -63,7 +63,7 @@ pub(super) fn path_from_value(value: Value) -> PathBuf {
 ///
 /// # Errors
 /// A conversion failure when the text does not have the form of `T`: the journal is damaged.
-pub(super) fn parse_text<T: std::str::FromStr>(column: usize, text: &str) -> rusqlite::Result<T> {
+pub(super) fn parse_text_column<T: std::str::FromStr>(column: usize, text: &str) -> rusqlite::Result<T> {
     text.parse()
         .map_err(|_| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, "not in the expected format".into()))
 }

@@ -9,8 +9,8 @@ use crate::visit_id::VisitId;
 use crate::visit_lock::VisitLock;
 use rusqlite::params;
 
-/// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The
-/// record stays. The bodies of unreadable responses stay until the visit is forgotten if its avatar may be lost with them
+/// Erases the token, the link, the bodies and the URLs of a visit that ended and left nothing to recover. The record
+/// stays. The bodies of unreadable responses stay until the visit is forgotten if its avatar may be lost with them
 /// (exit 9 and 10): a person may find its URLs there.
 pub(super) fn erase_secrets_of_ended_visit(
     tx: &JournalTransaction<'_>,

@@ -1,9 +1,9 @@
 //! The redeem journal: what was sent and what was answered, durable before the next step is taken.
 //!
-//! `SQLite` in WAL mode: a call that resolved has been fsynced, together with the calls that waited at the same time. One
-//! thread owns the connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other processes may read and write
-//! the same journal meanwhile. The guards are checked in the transaction that writes, and the two that matter most (one
-//! open intent, one delivery) are unique indexes as well.
+//! `SQLite` in WAL mode: a call that resolved has been fsynced, together with the calls that waited at the same time.
+//! One thread owns the connection ([`Journal`] is a handle of it), so that no caller blocks on the disk. Other
+//! processes may read and write the same journal meanwhile. The guards are checked in the transaction that writes, and
+//! the two that matter most (one open intent, one delivery) are unique indexes as well.
 //!
 //! # The order of calls
 //! ```text
@@ -83,7 +83,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{CommitFlush, JournalDatabase, JournalThread, JournalTransaction, TransactionError};
+use writer::{CommitFlushPolicy, JournalDatabase, JournalThread, JournalTransaction, TransactionError};
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///
@@ -105,15 +105,18 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
     pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, CommitFlush::FlushWal)?;
+        let database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
         Ok(Self { thread: Arc::new(JournalThread::start_thread(database)?) })
     }
 
     /// Opens or makes the journal of a simulated process.
     #[cfg(feature = "simulation")]
-    pub(crate) fn open_simulated_journal(path: &Path, end: simulation::ProcessEnd) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, CommitFlush::Never)?;
-        Ok(Self { thread: Arc::new(JournalThread::without_thread(database, end)) })
+    pub(crate) fn open_simulated_journal(
+        path: &Path,
+        end: simulation::SimulatedProcessEnd,
+    ) -> Result<Self, StoreError> {
+        let database = open_or_create_database(path, CommitFlushPolicy::Never)?;
+        Ok(Self { thread: Arc::new(JournalThread::run_requests_inline(database, end)) })
     }
 
     /// The database file.
@@ -456,7 +459,7 @@ fn is_recoverable_ending(ending: &VisitEnding) -> bool {
 }
 
 /// Opens the database of the journal, and makes or migrates it.
-fn open_or_create_database(path: &Path, mut flush: CommitFlush) -> Result<JournalDatabase, StoreError> {
+fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<JournalDatabase, StoreError> {
     create_journal_file(path)?;
     let mut open = || -> rusqlite::Result<(Connection, i64)> {
         let mut connection = Connection::open(path)?;
@@ -465,7 +468,7 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlush) -> Result<Journa
         if mode != "wal" {
             // Some network disks do not support it: as durable, but readers wait while another program writes.
             tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
-            flush = CommitFlush::EachCommit;
+            flush = CommitFlushPolicy::EachCommit;
         }
         connection.pragma_update(None, "synchronous", flush.synchronous_pragma())?;
         connection.pragma_update(None, "foreign_keys", true)?;

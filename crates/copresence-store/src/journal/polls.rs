@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// Consecutive polls that had the same response.
 #[derive(Debug, Serialize, Deserialize)]
-struct PollRun {
+struct ConsecutiveEqualPolls {
     /// The number of the first.
     no: u32,
     /// The HTTP status.
@@ -67,7 +67,7 @@ const PLAIN: &str =
 
 /// Restores the polls that a visit's row holds.
 pub(super) fn expand_compacted_polls(text: &str) -> Vec<RedeemRecord> {
-    let runs: Vec<PollRun> = serde_json::from_str(text).unwrap_or_default();
+    let runs: Vec<ConsecutiveEqualPolls> = serde_json::from_str(text).unwrap_or_default();
     let mut polls = Vec::new();
     for run in runs {
         let mut at_ms = 0_i64;
@@ -90,7 +90,7 @@ pub(super) fn expand_compacted_polls(text: &str) -> Vec<RedeemRecord> {
 }
 
 /// Groups consecutive polls with the same status and body size into runs.
-fn group_equal_polls(polls: &[PollRedeemRow]) -> Vec<PollRun> {
+fn group_equal_polls(polls: &[PollRedeemRow]) -> Vec<ConsecutiveEqualPolls> {
     let is_same = |a: &PollRedeemRow, b: &PollRedeemRow| {
         a.no.checked_add(1) == Some(b.no) && (a.status, a.body_size) == (b.status, b.body_size)
     };
@@ -100,7 +100,7 @@ fn group_equal_polls(polls: &[PollRedeemRow]) -> Vec<PollRun> {
             let times = run.iter().map(|poll| poll.intent_at.as_millisecond());
             let mut before = 0;
             let at_ms = times.map(|at| at - std::mem::replace(&mut before, at)).collect();
-            PollRun {
+            ConsecutiveEqualPolls {
                 no: run[0].no,
                 status: run[0].status,
                 body_size: super::column::integer_to_size(run[0].body_size),

@@ -161,7 +161,7 @@ fn visit_record_from_row(row: &Row<'_>) -> rusqlite::Result<VisitRecord> {
         out_dir: column::path_from_value(row.get::<_, Value>(5)?),
         required_exports: required.into_iter().map(ExportType::new).collect(),
         started_at,
-        limits: limits_from_row(row)?,
+        limits: visit_limits_from_row(row)?,
     };
     let times = PhaseTimes {
         started: started_at,
@@ -216,7 +216,7 @@ fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<Unfinish
 }
 
 /// The limits of a visit; `None` if the row of an earlier version lacks one.
-fn limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
+fn visit_limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
     let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
@@ -367,7 +367,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     let state = match row.get::<_, String>(4)?.as_str() {
         "whole" => FileState::Complete {
             bytes,
-            sha256: column::parse_text(8, &row.get::<_, String>(8)?)?,
+            sha256: column::parse_text_column(8, &row.get::<_, String>(8)?)?,
             format: FileFormat::parse_format_name(&row.get::<_, String>(9)?),
             notes,
         },
@@ -388,7 +388,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
 }
 
 fn visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
-    column::parse_text(column, &row.get::<_, String>(column)?)
+    column::parse_text_column(column, &row.get::<_, String>(column)?)
 }
 
 fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {

@@ -80,8 +80,8 @@ pub enum AnswerKind {
     /// A failure that does not say whether the redeem spent the token: 5xx, or a page of something in between.
     Undecided,
     /// A response that the specification does not define, without a URL of a file that could be read. Its raw body is
-    /// kept if it was stored, because it may have URLs in an unknown form: until a later response shows the token active,
-    /// or until the visit is forgotten.
+    /// kept if it was stored, because it may have URLs in an unknown form: until a later response shows the token
+    /// active, or until the visit is forgotten.
     Unreadable,
     /// Some of the token's URLs, in a response that is not whole. Its body is kept until a later response shows whether
     /// the token was spent.

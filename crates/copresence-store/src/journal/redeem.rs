@@ -44,7 +44,7 @@ impl Journal {
                     [id.to_string()],
                     |row| row.get(0),
                 )?;
-                refuse_step_unless(find_open_intent(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
+                refuse_step_unless(find_redeem_in_flight(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
                 tx.execute(
                     "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
                     params![id.to_string(), last + 1, column::timestamp_to_micros(at)],
@@ -101,7 +101,7 @@ impl Journal {
         let id = *id;
         self.thread.queue_request_without_reply(move |database| {
             let written = database.run_write_transaction(LOSS_STEP, move |tx| {
-                let open = find_open_intent(tx, &id)?;
+                let open = find_redeem_in_flight(tx, &id)?;
                 let Some(open) = open.filter(|open| no.is_none_or(|no| no == *open)) else { return Ok(()) };
                 let (state, evidence) = if was_sent {
                     ("unanswered", "given up before its answer came")
@@ -134,7 +134,7 @@ impl Journal {
         self.queue_write_transaction(
             CommitCrashPoints(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten),
             move |tx| {
-                require_open_intent(tx, &id, no)?;
+                require_redeem_in_flight(tx, &id, no)?;
                 tx.execute(
                     "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
                  WHERE visit = ?1 AND no = ?2",
@@ -169,7 +169,7 @@ impl Journal {
         let (id, answer) = (*id, answer.clone());
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
             refuse_step_unless(!answer.kind.requires_body(), id, "the body of that answer has to be kept")?;
-            require_open_intent(tx, &id, no)?;
+            require_redeem_in_flight(tx, &id, no)?;
             tx.execute(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
                      answer_kind = ?6
@@ -277,7 +277,7 @@ fn write_redeem_without_response(
     no: RedeemNumber,
     end: &RedeemWithoutResponse,
 ) -> Result<(), TransactionError> {
-    require_open_intent(tx, id, no)?;
+    require_redeem_in_flight(tx, id, no)?;
     tx.execute(
         "UPDATE redeems SET state = ?3, ended_at = ?4, evidence = ?5, body = ?6, body_size = ?7
          WHERE visit = ?1 AND no = ?2",
@@ -339,7 +339,7 @@ fn erase_partial_bodies_except(
 }
 
 /// The redeem that is in flight, as far as the journal knows.
-fn find_open_intent(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
+fn find_redeem_in_flight(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Option<RedeemNumber>, TransactionError> {
     let open = tx.query_row("SELECT no FROM redeems WHERE visit = ?1 AND state = 'intent'", [id.to_string()], |row| {
         Ok(RedeemNumber(row.get(0)?))
     });
@@ -347,8 +347,12 @@ fn find_open_intent(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Option<
 }
 
 /// Refuses to record the end of a redeem that is not in flight, or of a visit that has ended and retained nothing.
-fn require_open_intent(tx: &JournalTransaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+fn require_redeem_in_flight(
+    tx: &JournalTransaction<'_>,
+    id: &VisitId,
+    no: RedeemNumber,
+) -> Result<(), TransactionError> {
     let visit = VisitRowState::load_row_state(tx, id)?;
     refuse_step_unless(!visit.has_ended || visit.is_recoverable, *id, "it ended, and nothing of it is kept")?;
-    refuse_step_unless(find_open_intent(tx, id)? == Some(no), *id, "that redeem is not open")
+    refuse_step_unless(find_redeem_in_flight(tx, id)? == Some(no), *id, "that redeem is not open")
 }

@@ -10,25 +10,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
 /// never continues; clones share this state.
 #[derive(Debug, Clone)]
-pub struct ProcessEnd {
+pub struct SimulatedProcessEnd {
     /// Requests to the journal until the one before which the process ends. Zero: it has ended.
     requests_left: Arc<AtomicU64>,
 }
 
-impl ProcessEnd {
+impl SimulatedProcessEnd {
     /// A simulated process that ends when it sends its journal request number `request` (counted from 1), which is
     /// not executed.
     pub fn planned_before_journal_request(request: u64) -> Self {
         Self { requests_left: Arc::new(AtomicU64::new(request)) }
     }
 
-    /// A simulated process that ends only by [`Self::end_now`].
-    pub fn only_by_end_now() -> Self {
+    /// A simulated process that ends only by [`Self::end_simulated_process`].
+    pub fn ending_only_on_request() -> Self {
         Self::planned_before_journal_request(u64::MAX)
     }
 
     /// Ends the process now.
-    pub fn end_now(&self) {
+    pub fn end_simulated_process(&self) {
         self.requests_left.store(0, Ordering::Relaxed);
     }
 

@@ -1,7 +1,7 @@
 //! The journal's thread: it owns the database connection and runs one request after another.
 //!
-//! Requests that wait at the same time are flushed to the disk together: each commits its own transaction, then one flush
-//! of the WAL makes all of them durable, and only then are they answered. So the files of an avatar, which are
+//! Requests that wait at the same time are flushed to the disk together: each commits its own transaction, then one
+//! flush of the WAL makes all of them durable, and only then are they answered. So the files of an avatar, which are
 //! downloaded at the same time, share flushes, and a call that resolved is durable nevertheless.
 
 use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
@@ -58,7 +58,7 @@ impl JournalThread {
 
     /// Runs each request at once on the thread that queues it.
     #[cfg(feature = "simulation")]
-    pub(super) fn without_thread(database: JournalDatabase, end: super::simulation::ProcessEnd) -> Self {
+    pub(super) fn run_requests_inline(database: JournalDatabase, end: super::simulation::SimulatedProcessEnd) -> Self {
         let database_path = database.path.clone();
         let inline = Some(InlineDatabase { database: std::sync::Mutex::new(database), end });
         Self { requests: None, thread: None, database_path, inline }
@@ -169,7 +169,7 @@ fn run_request_catching_panic(
 #[cfg(feature = "simulation")]
 struct InlineDatabase {
     database: std::sync::Mutex<JournalDatabase>,
-    end: super::simulation::ProcessEnd,
+    end: super::simulation::SimulatedProcessEnd,
 }
 
 #[cfg(feature = "simulation")]
@@ -190,13 +190,13 @@ impl InlineDatabase {
 pub(super) struct JournalDatabase {
     connection: Connection,
     path: PathBuf,
-    flush: CommitFlush,
+    flush: CommitFlushPolicy,
     has_unflushed_commits: bool,
 }
 
 /// Who makes commits durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CommitFlush {
+pub(super) enum CommitFlushPolicy {
     /// [`JournalDatabase::flush_commits`], for many commits at once. `SQLite` flushes only for checkpoints.
     FlushWal,
     /// `SQLite`, at each commit: on a disk that does not support WAL.
@@ -206,7 +206,7 @@ pub(super) enum CommitFlush {
     Never,
 }
 
-impl CommitFlush {
+impl CommitFlushPolicy {
     /// The value of `SQLite`'s `PRAGMA synchronous`. With WAL, `normal` flushes for checkpoints only.
     pub(super) fn synchronous_pragma(self) -> &'static str {
         match self {
@@ -219,7 +219,7 @@ impl CommitFlush {
 }
 
 impl JournalDatabase {
-    pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlush) -> Self {
+    pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlushPolicy) -> Self {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
     }
@@ -229,7 +229,7 @@ impl JournalDatabase {
     /// # Errors
     /// The WAL cannot be flushed. Then it is unknown which commits are durable.
     fn flush_commits(&mut self) -> io::Result<()> {
-        if self.has_unflushed_commits && self.flush == CommitFlush::FlushWal {
+        if self.has_unflushed_commits && self.flush == CommitFlushPolicy::FlushWal {
             let mut wal = self.path.clone().into_os_string();
             wal.push("-wal");
             std::fs::OpenOptions::new().write(true).open(wal)?.sync_data()?;
@@ -349,7 +349,7 @@ mod tests {
     fn thread() -> JournalThread {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
-        let database = JournalDatabase::new(connection, Path::new("memory"), CommitFlush::Never);
+        let database = JournalDatabase::new(connection, Path::new("memory"), CommitFlushPolicy::Never);
         JournalThread::start_thread(database).expect("started")
     }
 
@@ -407,9 +407,9 @@ mod tests {
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0)).expect("WAL");
         assert_eq!(mode, "wal");
-        connection.pragma_update(None, "synchronous", CommitFlush::FlushWal.synchronous_pragma()).expect("set");
+        connection.pragma_update(None, "synchronous", CommitFlushPolicy::FlushWal.synchronous_pragma()).expect("set");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
-        let database = JournalDatabase::new(connection, &path, CommitFlush::FlushWal);
+        let database = JournalDatabase::new(connection, &path, CommitFlushPolicy::FlushWal);
         (JournalThread::start_thread(database).expect("started"), folder, path)
     }
 

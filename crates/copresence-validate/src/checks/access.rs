@@ -12,7 +12,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A valid login returns a session token",
         required_acts: &[Act::Login],
         remedy: "Answer the login of a business account with 200 and the session token as a string, at the JSON Pointer of the profile's `login.token`.",
-        judge: check_login_session,
+        judge: check_login_returned_session,
     },
     Check {
         id: "login.wrong-password",
@@ -46,21 +46,21 @@ pub(super) const CHECKS: &[Check] = &[
         title: "An Export Token is generated for a valid key and session token",
         required_acts: &[Act::Generate],
         remedy: "Answer POST /generateExportToken with 200 if both headers are valid. If the credentials may be wrong, check them first: `copresence credentials status`.",
-        judge: check_generate_success,
+        judge: check_every_generate_returned_2xx,
     },
     Check {
         id: "generate.token-string",
         title: "`token` in the response is a string that is valid in a header",
         required_acts: &[Act::Generate],
         remedy: "Answer with a JSON object whose `token` is a non-empty string of visible ASCII characters: clients send it back in a header.",
-        judge: check_token_string,
+        judge: check_generated_token_strings,
     },
     Check {
         id: "generate.distinct",
         title: "Two Export Tokens are never the same",
         required_acts: &[Act::Generate, Act::GenerateAgain],
         remedy: "Generate a new token for each request, and do not let proxies cache the response.",
-        judge: check_tokens_distinct,
+        judge: check_generated_tokens_distinct,
     },
     Check {
         id: "generate.json",
@@ -114,7 +114,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn check_login_session(observations: &Observations) -> CheckResult {
+/// Every answered login with valid credentials has a 2xx status and a session token in the body.
+fn check_login_returned_session(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Login).filter(|step| step.reply.is_some()) {
         let body = step.json_body();
@@ -131,7 +132,8 @@ fn check_login_session(observations: &Observations) -> CheckResult {
     collector.into_check_result("a session token was received", "no response was received")
 }
 
-fn check_generate_success(observations: &Observations) -> CheckResult {
+/// Every answered generate request with valid credentials has a 2xx status. Does not look at the bodies.
+fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.reply.is_some()) {
         collector.record_step_result(
@@ -144,7 +146,8 @@ fn check_generate_success(observations: &Observations) -> CheckResult {
     collector.into_check_result("generated", "no response was received")
 }
 
-fn check_token_string(observations: &Observations) -> CheckResult {
+/// Every successful generate response has an Export Token that is a valid header value.
+fn check_generated_token_strings(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
         let body = step.json_body();
@@ -156,7 +159,8 @@ fn check_token_string(observations: &Observations) -> CheckResult {
     collector.into_check_result("a valid string", "no token was generated")
 }
 
-fn check_tokens_distinct(observations: &Observations) -> CheckResult {
+/// No Export Token was generated twice. Inconclusive with fewer than two tokens.
+fn check_generated_tokens_distinct(observations: &Observations) -> CheckResult {
     let (collector, different) = collect_repeated_token_findings(observations, "a different token for each request");
     if different < 2 && !collector.has_findings() {
         return CheckResult::Inconclusive("fewer than two tokens were generated".to_owned());

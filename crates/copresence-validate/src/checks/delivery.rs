@@ -13,14 +13,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Once the avatar is ready, a redeem brings its URLs",
         required_acts: &[Act::Visit],
         remedy: "Answer with `avatar_ready: true` and `payload_complete` as soon as the avatar is processed.",
-        judge: check_urls_delivered,
+        judge: check_visit_delivered_urls,
     },
     Check {
         id: "delivery.flag",
         title: "With the URLs, `avatar_ready` is the boolean true",
         required_acts: &[Act::Visit],
         remedy: "Send `avatar_ready: true`, a JSON boolean, in the response that delivers the URLs.",
-        judge: check_ready_flag,
+        judge: check_delivery_ready_flag,
     },
     Check {
         id: "delivery.urls",
@@ -65,7 +65,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Of several concurrent redeems, at most one delivers the URLs",
         required_acts: &[Act::Race],
         remedy: "Invalidate the token atomically (one conditional update) before the response is built: otherwise two clients can get the same avatar.",
-        judge: check_concurrent_redeems,
+        judge: check_concurrent_redeems_deliver_once,
     },
     Check {
         id: "token.expires",
@@ -78,7 +78,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 const NO_DELIVERY: &str = "no URLs were delivered";
 
-fn check_urls_delivered(observations: &Observations) -> CheckResult {
+/// The visit act received the URLs. Fails only if the avatar is known to be ready.
+fn check_visit_delivered_urls(observations: &Observations) -> CheckResult {
     if let Some(step) = observations.delivery_step() {
         return CheckResult::Pass("delivered".to_owned(), vec![step.number]);
     }
@@ -89,7 +90,8 @@ fn check_urls_delivered(observations: &Observations) -> CheckResult {
     collector.into_check_result("", "the avatar was not ready within the time limit")
 }
 
-fn check_ready_flag(observations: &Observations) -> CheckResult {
+/// The response that delivers the URLs has `avatar_ready: true`.
+fn check_delivery_ready_flag(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
         collector
@@ -114,7 +116,7 @@ fn check_delivery_with_judge(
 }
 
 /// Only one of several concurrent redeems gets URLs.
-fn check_concurrent_redeems(observations: &Observations) -> CheckResult {
+fn check_concurrent_redeems_deliver_once(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     let all: Vec<_> =
         observations.steps_with_role(StepRole::ConcurrentRedeem).filter(|step| step.reply.is_some()).collect();

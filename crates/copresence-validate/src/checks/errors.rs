@@ -2,7 +2,7 @@
 
 use super::NO_REQUIRED_ACTS;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::observations::{Observations, Step, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use copresence_client::CallKind;
 
@@ -26,19 +26,19 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Errors are JSON with a message in `error`",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Send errors as `{\"code\": N, \"error\": \"…\"}`, including those of proxies and frameworks in front.",
-        judge: check_error_format,
+        judge: check_errors_have_message,
     },
     Check {
         id: "errors.idempotent",
         title: "The same wrong request gets the same response",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Do not change any state for a refused request, so that a repetition gets the same response.",
-        judge: check_errors_repeatable,
+        judge: check_repeated_redeem_errors_equal,
     },
 ];
 
 /// Every step with an error response (400 or above), and its body as text.
-fn error_responses(observations: &Observations) -> impl Iterator<Item = (&Step, String)> {
+fn recorded_error_responses(observations: &Observations) -> impl Iterator<Item = (&RecordedStep, String)> {
     observations.steps.iter().filter_map(|step| {
         let reply = step.reply.as_ref().filter(|reply| reply.status >= 400)?;
         Some((step, String::from_utf8_lossy(&reply.body).into_owned()))
@@ -47,7 +47,7 @@ fn error_responses(observations: &Observations) -> impl Iterator<Item = (&Step, 
 
 fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, body) in error_responses(observations) {
+    for (step, body) in recorded_error_responses(observations) {
         collector.mark_step_examined(step);
         let headers = step.reply.as_ref().map(|reply| format!("{:?}", reply.headers)).unwrap_or_default();
         for secret in &observations.known_secrets {
@@ -63,7 +63,7 @@ fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
 
 fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, body) in error_responses(observations) {
+    for (step, body) in recorded_error_responses(observations) {
         let point = response_fields::judge_no_internals(&body);
         collector.record_step_result(
             step,
@@ -75,9 +75,11 @@ fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
     collector.into_check_result("no internals were disclosed", "no error response was received")
 }
 
-fn check_error_format(observations: &Observations) -> CheckResult {
+/// Each error response of the API is JSON with a message. Downloads, preflights and plain HTTP are not judged.
+fn check_errors_have_message(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, _) in error_responses(observations).filter(|(step, _)| step.exchange.call != CallKind::Download) {
+    for (step, _) in recorded_error_responses(observations).filter(|(step, _)| step.exchange.call != CallKind::Download)
+    {
         // Responses to preflights and over plain HTTP need no JSON body.
         if matches!(step.role, StepRole::PreflightGenerate | StepRole::PreflightRedeem | StepRole::PlainHttp) {
             continue;
@@ -94,12 +96,12 @@ fn check_error_format(observations: &Observations) -> CheckResult {
 }
 
 /// The same wrong redeem, sent again, gets the same status and error code.
-fn check_errors_repeatable(observations: &Observations) -> CheckResult {
+fn check_repeated_redeem_errors_equal(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for role in [StepRole::RedeemUnknown, StepRole::RedeemSpent] {
         let answered: Vec<_> = observations.steps_with_role(role).filter(|step| step.reply.is_some()).collect();
         for pair in answered.windows(2) {
-            let code = |step: &Step| step.json_body().and_then(|body| body.get("code").cloned());
+            let code = |step: &RecordedStep| step.json_body().and_then(|body| body.get("code").cloned());
             let same = pair[0].response_status() == pair[1].response_status() && code(pair[0]) == code(pair[1]);
             collector.mark_step_examined(pair[0]);
             collector.record_step_result(

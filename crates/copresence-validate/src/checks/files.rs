@@ -3,7 +3,7 @@
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::file_content::{FileInspection, GlbFacts, extension_for_export_type};
-use crate::observations::{Observations, Step, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
 use copresence_client::{CallKind, explain_misconfigured_file_host};
@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Each URL returns its complete file",
         required_acts: &[Act::Files],
         remedy: "Serve each URL with 200 and as many bytes as Content-Length says, without requiring credentials, at a host that the console can reach: the backend's public URL, not `localhost` or an internal name.",
-        judge: check_files_downloaded,
+        judge: check_downloads_returned_content,
     },
     Check {
         id: "files.once",
@@ -36,21 +36,21 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Each file is of the type that its `export_type` says",
         required_acts: &[Act::Files],
         remedy: "Check the export: the file is broken, or `export_type` names another format. For a GLB, run the official glTF validator.",
-        judge: check_file_content,
+        judge: check_files_match_export_type,
     },
     Check {
         id: "files.no-store",
         title: "Files must not be cached",
         required_acts: &[Act::Files],
         remedy: "Send `Cache-Control: no-store` with each file: otherwise a cache could serve a person's face again.",
-        judge: check_files_uncacheable,
+        judge: check_downloads_forbid_caching,
     },
     Check {
         id: "avatar.glb-offered",
         title: "A GLB is among the exports",
         required_acts: &[Act::Visit],
         remedy: "Ask the vendor to enable GLB, the recommended type, for the account.",
-        judge: check_glb_offered,
+        judge: check_delivery_contains_glb,
     },
     Check {
         id: "avatar.vertices",
@@ -147,7 +147,7 @@ const ARKIT_BLENDSHAPES: [&str; 43] = [
 const NO_DOWNLOAD: &str = "no file was downloaded";
 
 /// Each delivered file was downloaded with a 2xx status and a body that is not empty.
-fn check_files_downloaded(observations: &Observations) -> CheckResult {
+fn check_downloads_returned_content(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download) {
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
@@ -165,9 +165,9 @@ fn check_files_downloaded(observations: &Observations) -> CheckResult {
 }
 
 /// Why the URL of a download shows that the backend's public URL is misconfigured. A file that was downloaded has none.
-fn explain_misconfigured_download_url(observations: &Observations, step: &Step) -> Option<String> {
+fn explain_misconfigured_download_url(observations: &Observations, step: &RecordedStep) -> Option<String> {
     let redeem = observations.steps.iter().find(|step| step.exchange.call == CallKind::Redeem)?;
-    let url = |step: &Step| Url::parse(&step.exchange.url).ok();
+    let url = |step: &RecordedStep| Url::parse(&step.exchange.url).ok();
     explain_misconfigured_file_host(&url(step)?, &url(redeem)?)
 }
 
@@ -203,7 +203,8 @@ fn check_urls_expire(observations: &Observations) -> CheckResult {
     collector.into_check_result("expired", "there was no unused URL")
 }
 
-fn check_file_content(observations: &Observations) -> CheckResult {
+/// The content of each inspected file is valid for its `export_type`.
+fn check_files_match_export_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     let mut kinds = Vec::new();
     for (index, file) in observations.files.iter().enumerate() {
@@ -221,7 +222,8 @@ fn check_file_content(observations: &Observations) -> CheckResult {
     collector.into_check_result(kinds.join("; "), NO_DOWNLOAD)
 }
 
-fn check_files_uncacheable(observations: &Observations) -> CheckResult {
+/// Each successful first download has `Cache-Control: no-store`.
+fn check_downloads_forbid_caching(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Download).filter(|step| step.has_success_status()) {
         collector.record_field_result(
@@ -232,7 +234,8 @@ fn check_files_uncacheable(observations: &Observations) -> CheckResult {
     collector.into_check_result("no-store", NO_DOWNLOAD)
 }
 
-fn check_glb_offered(observations: &Observations) -> CheckResult {
+/// The delivery contains at least one export of the type `glb`.
+fn check_delivery_contains_glb(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     if let Some(step) = observations.delivery_step() {
         let kinds = step.delivered_urls_and_types().into_iter().map(|(_, kind)| extension_for_export_type(&kind));

@@ -4,7 +4,7 @@ use super::NO_REQUIRED_ACTS;
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::latency::compute_percentiles;
-use crate::observations::{Observations, Step, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use copresence_client::CallKind;
 use std::time::Duration;
@@ -15,14 +15,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The API is reached over TLS",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Serve the API over https only: each request contains a credential.",
-        judge: check_tls,
+        judge: check_api_and_urls_https,
     },
     Check {
         id: "http.hsts",
         title: "The API sends HSTS",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Send `Strict-Transport-Security: max-age=31536000` with each response.",
-        judge: check_hsts,
+        judge: check_api_sends_hsts,
     },
     Check {
         id: "http.plain-refused",
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Responses with tokens, states or URLs must not be cached",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Send `Cache-Control: no-store` with the responses of login, /generateExportToken and /redeemExportToken.",
-        judge: check_api_uncacheable,
+        judge: check_api_forbids_caching,
     },
     Check {
         id: "http.cors",
@@ -57,14 +57,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Every API request gets a response",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Respond to every request within 30 seconds, and do not close connections without a response.",
-        judge: check_all_answered,
+        judge: check_api_requests_answered,
     },
     Check {
         id: "time.latency",
         title: "95 % of the API calls are answered within two seconds",
         required_acts: NO_REQUIRED_ACTS,
         remedy: "Respond from known state, and do the work in the background: clients poll, and each slow response delays one.",
-        judge: check_p95_latency,
+        judge: check_p95_latency_under_2s,
     },
 ];
 
@@ -72,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
 const LATENCY_LIMIT: Duration = Duration::from_secs(2);
 
 /// Every step at the API, without downloads and plain HTTP.
-fn api_steps(observations: &Observations) -> impl Iterator<Item = &Step> {
+fn recorded_api_steps(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
     observations
         .steps
         .iter()
@@ -87,12 +87,12 @@ fn not_applicable_on_loopback_http(observations: &Observations) -> Option<CheckR
 }
 
 /// The API is reached over https, and every delivered download URL is https.
-fn check_tls(observations: &Observations) -> CheckResult {
+fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
     if let Some(judged) = not_applicable_on_loopback_http(observations) {
         return judged;
     }
     let mut collector = FindingCollector::default();
-    if let Some(step) = api_steps(observations).find(|step| step.reply.is_some()) {
+    if let Some(step) = recorded_api_steps(observations).find(|step| step.reply.is_some()) {
         collector.record_step_result(
             step,
             observations.target_info.uses_https,
@@ -111,7 +111,7 @@ fn check_tls(observations: &Observations) -> CheckResult {
 }
 
 /// Each successful API response over https sends HSTS. Does not apply without TLS.
-fn check_hsts(observations: &Observations) -> CheckResult {
+fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
     if let Some(judged) = not_applicable_on_loopback_http(observations) {
         return judged;
     }
@@ -119,7 +119,7 @@ fn check_hsts(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("the API is not reached over TLS".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in api_steps(observations).filter(|step| step.has_success_status()) {
+    for step in recorded_api_steps(observations).filter(|step| step.has_success_status()) {
         collector.record_field_result(
             step,
             response_fields::judge_hsts(step.response_header("strict-transport-security").as_deref()),
@@ -142,9 +142,12 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     collector.into_check_result("no success over plain HTTP", "plain HTTP was not tried")
 }
 
-fn check_api_uncacheable(observations: &Observations) -> CheckResult {
+/// Each successful API response to a valid request has `Cache-Control: no-store`.
+fn check_api_forbids_caching(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong()) {
+    for step in
+        recorded_api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong())
+    {
         collector.record_field_result(
             step,
             response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
@@ -178,17 +181,18 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
     collector.into_check_result("no server error", "no response was received")
 }
 
-fn check_all_answered(observations: &Observations) -> CheckResult {
+/// Each API request got a complete response, except those whose response a fault dropped on purpose.
+fn check_api_requests_answered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
+    for step in recorded_api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
         collector.record_step_result(step, step.reply.is_some(), "a response", step.describe_status_or_no_response());
     }
     collector.into_check_result("each request got a response", "no request was sent")
 }
 
 /// 95 % of the API's responses came within 2 seconds.
-fn check_p95_latency(observations: &Observations) -> CheckResult {
-    let steps: Vec<_> = api_steps(observations).filter(|step| step.reply.is_some()).collect();
+fn check_p95_latency_under_2s(observations: &Observations) -> CheckResult {
+    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| step.reply.is_some()).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
     let Some(times) = compute_percentiles(&durations) else {
         return CheckResult::Inconclusive("no response was received".to_owned());
@@ -211,11 +215,16 @@ mod tests {
     use copresence_client::Exchange;
     use copresence_client::probe::ProbeResponse;
 
-    fn build_step(role: StepRole, status: u16, header: Option<(&'static str, &'static str)>, took: Duration) -> Step {
+    fn build_step(
+        role: StepRole,
+        status: u16,
+        header: Option<(&'static str, &'static str)>,
+        took: Duration,
+    ) -> RecordedStep {
         let headers = header
             .into_iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
-        Step {
+        RecordedStep {
             number: 1,
             act: Act::Fresh,
             role,
@@ -242,7 +251,7 @@ mod tests {
         }
     }
 
-    fn observe(https: bool, loopback: bool, steps: Vec<Step>) -> Observations {
+    fn observe(https: bool, loopback: bool, steps: Vec<RecordedStep>) -> Observations {
         Observations {
             target_info: TargetTraits { uses_https: https, is_loopback: loopback, ..TargetTraits::default() },
             steps,
@@ -256,21 +265,25 @@ mod tests {
     #[test]
     fn plain_http_fails_except_on_loopback() {
         let fresh = || vec![build_step(StepRole::RedeemFresh, 200, None, FAST_RESPONSE)];
-        assert_eq!(check_tls(&observe(true, false, fresh())).verdict(), Verdict::Pass);
-        assert_eq!(check_tls(&observe(false, false, fresh())).verdict(), Verdict::Fail);
-        assert_eq!(check_tls(&observe(false, true, fresh())).verdict(), Verdict::NotApplicable);
+        assert_eq!(check_api_and_urls_https(&observe(true, false, fresh())).verdict(), Verdict::Pass);
+        assert_eq!(check_api_and_urls_https(&observe(false, false, fresh())).verdict(), Verdict::Fail);
+        assert_eq!(check_api_and_urls_https(&observe(false, true, fresh())).verdict(), Verdict::NotApplicable);
     }
 
     #[test]
     fn hsts_is_required_over_tls_with_a_max_age() {
         let judged = |header| {
-            check_hsts(&observe(true, false, vec![build_step(StepRole::RedeemFresh, 200, header, FAST_RESPONSE)]))
-                .verdict()
+            check_api_sends_hsts(&observe(
+                true,
+                false,
+                vec![build_step(StepRole::RedeemFresh, 200, header, FAST_RESPONSE)],
+            ))
+            .verdict()
         };
         assert_eq!(judged(Some((HSTS, "max-age=31536000; includeSubDomains"))), Verdict::Pass);
         assert_eq!(judged(Some((HSTS, "max-age=0"))), Verdict::Fail);
         assert_eq!(judged(None), Verdict::Fail);
-        assert_eq!(check_hsts(&observe(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
+        assert_eq!(check_api_sends_hsts(&observe(false, false, Vec::new())).verdict(), Verdict::NotApplicable);
     }
 
     #[test]
@@ -291,7 +304,7 @@ mod tests {
         let slow = |count: usize| {
             let took = |index| if index < count { Duration::from_secs(3) } else { FAST_RESPONSE };
             let steps = (0..40).map(|index| build_step(StepRole::Poll, 200, None, took(index))).collect();
-            check_p95_latency(&observe(true, false, steps)).verdict()
+            check_p95_latency_under_2s(&observe(true, false, steps)).verdict()
         };
         assert_eq!([slow(0), slow(2), slow(3)], [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }

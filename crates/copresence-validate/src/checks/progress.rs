@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::observations::{Observations, Step, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields::{self, parse_integer};
 use copresence_protocol::CompletionStatus;
 use serde_json::{Map, Value};
@@ -55,14 +55,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "The progress never decreases",
         required_acts: &[Act::Visit],
         remedy: "Report progress as a value that only increases: visitors leave when a progress bar runs backwards.",
-        judge: check_progress_rises,
+        judge: check_progress_never_decreases,
     },
     Check {
         id: "progress.queue-falls",
         title: "The queue position never increases",
         required_acts: &[Act::Visit],
         remedy: "Keep an avatar's position in the queue: later avatars are queued behind it.",
-        judge: check_queue_position_falls,
+        judge: check_queue_position_never_increases,
     },
     Check {
         id: "failed.fields",
@@ -76,13 +76,15 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A failed avatar leaves its token active",
         required_acts: &[Act::Failure],
         remedy: "Keep answering 200 after `failed`: the specification lists it as a status of an active token, with which a visitor may record again.",
-        judge: check_active_after_failure,
+        judge: check_token_active_after_failure,
     },
 ];
 
 /// The polls of the visit act whose status report says that an avatar is associated, without the response that ends
 /// the token; each with its report.
-fn reports_between_scan_and_delivery(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+fn reports_between_scan_and_delivery(
+    observations: &Observations,
+) -> impl Iterator<Item = (&RecordedStep, Map<String, Value>)> {
     let waiting = CompletionStatus::NoAssociatedAvatar;
     observations
         .steps_with_role(StepRole::Poll)
@@ -169,12 +171,14 @@ fn check_queue_position(observations: &Observations, queued: bool) -> CheckResul
 
 /// Values of a field of the status reports, in order, without negative numbers. Other checks judge values that are
 /// not integers.
-fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a Step, i64)> {
-    let read = |(step, progress): (&'a Step, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
+fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a RecordedStep, i64)> {
+    let read =
+        |(step, progress): (&'a RecordedStep, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
     reports_between_scan_and_delivery(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
 }
 
-fn check_progress_rises(observations: &Observations) -> CheckResult {
+/// `completion_progress` never decreases from one status report to the next.
+fn check_progress_never_decreases(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for pair in non_negative_field_values(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
@@ -183,7 +187,8 @@ fn check_progress_rises(observations: &Observations) -> CheckResult {
     collector.into_check_result("it only increased", NO_PROGRESS_SEEN)
 }
 
-fn check_queue_position_falls(observations: &Observations) -> CheckResult {
+/// `queue_position` never increases while the status is `in_queue`.
+fn check_queue_position_never_increases(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     let places: Vec<_> = non_negative_field_values(observations, "queue_position")
         .into_iter()
@@ -197,7 +202,7 @@ fn check_queue_position_falls(observations: &Observations) -> CheckResult {
 }
 
 /// Polls with the status `failed`.
-fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&Step, Map<String, Value>)> {
+fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&RecordedStep, Map<String, Value>)> {
     observations
         .steps_with_role(StepRole::PollFailing)
         .filter_map(|step| Some((step, step.status_report()?)))
@@ -226,7 +231,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 }
 
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
-fn check_active_after_failure(observations: &Observations) -> CheckResult {
+fn check_token_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some()) {
         collector.record_step_result(

@@ -3,7 +3,7 @@
 use super::{check_inactive_token_refused, check_steps_have_error_status};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::observations::{Observations, Step, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields::{self, describe_value_without_secrets};
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A response has either a status report or URLs",
         required_acts: &[Act::Fresh],
         remedy: "Send the object `payload_incomplete` while the avatar is not ready, and only `payload_complete` once it is.",
-        judge: check_report_or_urls,
+        judge: check_redeem_report_or_urls,
     },
     Check {
         id: "fresh.status",
@@ -48,14 +48,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Before the scan, the progress is -1",
         required_acts: &[Act::Fresh],
         remedy: "Send `completion_progress: -1` until an avatar is associated: 0 says that an avatar is being processed.",
-        judge: |observations| check_fresh_minus_one(observations, "completion_progress"),
+        judge: |observations| check_unscanned_field_minus_one(observations, "completion_progress"),
     },
     Check {
         id: "fresh.queue",
         title: "Before the scan, the queue position is -1",
         required_acts: &[Act::Fresh],
         remedy: "Send `queue_position: -1` until an avatar is in the queue: 0 is a valid position.",
-        judge: |observations| check_fresh_minus_one(observations, "queue_position"),
+        judge: |observations| check_unscanned_field_minus_one(observations, "queue_position"),
     },
     Check {
         id: "fresh.repeatable",
@@ -134,7 +134,7 @@ fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, wha
 }
 
 /// The successful redeems of an active token, with a JSON body, before the response that ends the token.
-fn successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &Step> {
+fn successful_redeems_before_delivery(observations: &Observations) -> impl Iterator<Item = &RecordedStep> {
     observations
         .redeems_of_active_tokens()
         .filter(|step| step.has_success_status() && step.json_body().is_some() && !step.is_token_ending_response())
@@ -181,7 +181,7 @@ fn check_not_ready_flag(observations: &Observations) -> CheckResult {
 }
 
 /// A response has a status report before the delivery, and none beside the URLs.
-fn check_report_or_urls(observations: &Observations) -> CheckResult {
+fn check_redeem_report_or_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in successful_redeems_before_delivery(observations) {
         collector.record_field_result(
@@ -199,7 +199,9 @@ fn check_report_or_urls(observations: &Observations) -> CheckResult {
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh_token_reports(observations: &Observations) -> impl Iterator<Item = (&Step, serde_json::Map<String, Value>)> {
+fn fresh_token_reports(
+    observations: &Observations,
+) -> impl Iterator<Item = (&RecordedStep, serde_json::Map<String, Value>)> {
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
 }
 
@@ -219,7 +221,7 @@ fn check_fresh_token_status(observations: &Observations) -> CheckResult {
 }
 
 /// The field is -1 in every status report of a token that was not scanned.
-fn check_fresh_minus_one(observations: &Observations, field: &str) -> CheckResult {
+fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in fresh_token_reports(observations) {
         collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, field, ""));
@@ -244,7 +246,7 @@ fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some()) {
         let status = step.completion_status();
-        let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(Step::completion_status);
+        let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(RecordedStep::completion_status);
         let good = step.response_status() == Some(200) && status == was;
         collector.record_step_result(
             step,

@@ -1,13 +1,13 @@
 //! Builds a report from the result of a run.
 
 use super::{
-    ActReport, Budget, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport, Report,
-    RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, Tool, shape,
+    ActReport, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport, Report, RequirementReport,
+    SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, TokenAndAvatarUsage, Tool, shape,
 };
 use crate::act::{ACTS, ActOutcome};
 use crate::check::{Check, CheckResult, Finding, Verdict};
 use crate::latency::compute_percentiles;
-use crate::observations::{Observations, Step};
+use crate::observations::{Observations, RecordedStep};
 use crate::requirement::{Level, all_requirements, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::RunResult;
 use crate::run_plan::ActPlanWithCosts;
@@ -41,7 +41,7 @@ impl Report {
             ended_at: format_whole_second(ended_at),
             target: build_target_report(target, plan),
             environment: Environment { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
-            budget: Budget {
+            budget: TokenAndAvatarUsage {
                 tokens_planned: plan.tokens,
                 tokens_made: ended.tokens_made,
                 avatars_planned: plan.avatars,
@@ -218,7 +218,7 @@ fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
         .collect()
 }
 
-fn build_step_report(step: &Step) -> StepReport {
+fn build_step_report(step: &RecordedStep) -> StepReport {
     let exchange = &step.exchange;
     let headers = |all: &[(String, String)]| {
         all.iter().map(|(name, value)| Header { name: name.clone(), value: value.clone() }).collect()

@@ -33,7 +33,7 @@ pub struct Report {
     /// The machine of the run.
     pub environment: Environment,
     /// Planned and used tokens and avatars.
-    pub budget: Budget,
+    pub budget: TokenAndAvatarUsage,
     /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (unreachable), 130 (stopped).
     pub exit: u8,
     /// Why the run ended early; null if it did not.
@@ -51,7 +51,7 @@ pub struct Report {
     /// Response times by endpoint.
     pub latency: Vec<LatencyReport>,
     /// Form of the responses, by the kind of request.
-    pub shapes: BTreeMap<String, Shape>,
+    pub shapes: BTreeMap<String, ResponseShape>,
     /// Every request, redacted.
     pub steps: Vec<StepReport>,
 }
@@ -101,7 +101,8 @@ pub struct Environment {
 
 /// Planned and used tokens and avatars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Budget {
+#[schemars(rename = "Budget")]
+pub struct TokenAndAvatarUsage {
     /// Number of Export Tokens planned.
     pub tokens_planned: u32,
     /// Number of Export Tokens generated.
@@ -256,7 +257,8 @@ pub struct LatencyReport {
 
 /// Form of the responses to one kind of request, without any value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Shape {
+#[schemars(rename = "Shape")]
+pub struct ResponseShape {
     /// Their statuses.
     pub statuses: BTreeSet<u16>,
     /// Their `Content-Type` headers.

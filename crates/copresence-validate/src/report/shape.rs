@@ -1,7 +1,7 @@
 //! The form of responses (statuses, headers, fields and their types, without values), and how two backends differ.
 
-use super::{Report, Shape};
-use crate::observations::{Observations, Step};
+use super::{Report, ResponseShape};
+use crate::observations::{Observations, RecordedStep};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,8 @@ const IGNORED_HEADERS: [&str; 7] =
     ["date", "content-length", "connection", "keep-alive", "transfer-encoding", "etag", "last-modified"];
 
 /// Collects the shapes of a run, by the kind of request and, for an active token, its status.
-pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<String, Shape> {
-    let mut shapes: BTreeMap<String, Shape> = BTreeMap::new();
+pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<String, ResponseShape> {
+    let mut shapes: BTreeMap<String, ResponseShape> = BTreeMap::new();
     for step in &observations.steps {
         let Some(reply) = &step.reply else { continue };
         let shape = shapes.entry(response_shape_key(step)).or_default();
@@ -28,7 +28,7 @@ pub(super) fn collect_response_shapes(observations: &Observations) -> BTreeMap<S
 }
 
 /// Key of the shape of a response: the delivery, the `completion_status` of a redeem, else the purpose of the step.
-fn response_shape_key(step: &Step) -> String {
+fn response_shape_key(step: &RecordedStep) -> String {
     if step.is_token_ending_response() {
         return "redeem: delivered".to_owned();
     }
@@ -87,7 +87,7 @@ pub struct ShapeDifference {
 }
 
 /// Compares the shapes of two reports. Returns the differences, and the kinds of request that only one report contains.
-pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>, Vec<String>) {
+pub fn compare_response_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>, Vec<String>) {
     let mut found = Vec::new();
     for (asked, one) in &first.shapes {
         let Some(other) = second.shapes.get(asked) else { continue };
@@ -99,13 +99,15 @@ pub fn compare_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>,
         differ("status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
         differ("Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {
-            let presence = |shape: &Shape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
+            let presence =
+                |shape: &ResponseShape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
             differ(&format!("header {header}"), presence(one), presence(other));
         }
         let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
         for location in locations {
-            let kinds =
-                |shape: &Shape| shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives);
+            let kinds = |shape: &ResponseShape| {
+                shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
+            };
             differ(location, kinds(one), kinds(other));
         }
     }

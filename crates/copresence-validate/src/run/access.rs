@@ -3,7 +3,7 @@
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
 use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepTokenAndFile, incomplete_act_abort};
 use crate::act::Act;
-use crate::observations::{Step, StepRole};
+use crate::observations::{RecordedStep, StepRole};
 use copresence_protocol::{SessionToken, headers};
 use http::Method;
 use serde_json::Value;
@@ -16,7 +16,7 @@ impl CheckRun<'_> {
     pub(super) async fn run_login_attempts_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let right = self
-            .send_step(
+            .send_and_record_request(
                 Act::Login,
                 StepRole::Login,
                 StepTokenAndFile::default(),
@@ -24,7 +24,7 @@ impl CheckRun<'_> {
             )
             .await?;
         self.ensure_any_response_received(right)?;
-        self.store_session_token(right);
+        self.use_session_token_of_step(right);
         let wrong = [
             (StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid),
             (StepRole::LoginUnknownUser, Some("nobody-on-purpose"), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
@@ -32,7 +32,7 @@ impl CheckRun<'_> {
         ];
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let step = self
-                .send_step(
+                .send_and_record_request(
                     Act::Login,
                     role,
                     StepTokenAndFile::default(),
@@ -40,7 +40,7 @@ impl CheckRun<'_> {
                 )
                 .await?;
             if self.observations.steps[step].has_success_status() {
-                self.mask_session_token(step);
+                self.mask_session_token_of_step(step);
             }
         }
         let step = &self.observations.steps[right];
@@ -59,7 +59,7 @@ impl CheckRun<'_> {
     /// Generates one token.
     pub(super) async fn run_generate_act(&mut self, act: Act) -> ActResult {
         let step = self.generate_token(act).await?;
-        match self.export_token_in_step(step) {
+        match self.find_recorded_export_token(step) {
             Some(_) => Ok(()),
             None => Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
@@ -82,7 +82,7 @@ impl CheckRun<'_> {
             None,
         )?;
         let about = StepTokenAndFile::with_token_index(self.export_tokens.len());
-        let index = self.send_step(act, StepRole::Generate, about, request).await?;
+        let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
         self.ensure_any_response_received(index)?;
         let step = &self.observations.steps[index];
         if act == Act::Generate && is_credential_refusal(step) {
@@ -92,7 +92,7 @@ impl CheckRun<'_> {
                 headers::GENERATE_PATH
             ))));
         }
-        if let Some(token) = self.export_token_in_step(index) {
+        if let Some(token) = self.find_recorded_export_token(index) {
             self.count_generated_token();
             self.register_secret("Export Token", false, &token);
             self.export_tokens.push(token);
@@ -135,10 +135,11 @@ impl CheckRun<'_> {
             ]
         };
         for (role, request) in cases {
-            let index = self.send_step(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
+            let index =
+                self.send_and_record_request(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
-                && let Some(token) = self.export_token_in_step(index)
+                && let Some(token) = self.find_recorded_export_token(index)
             {
                 self.count_generated_token();
                 self.register_secret("Export Token", false, &token);
@@ -166,22 +167,22 @@ impl CheckRun<'_> {
     }
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
-    fn store_session_token(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in_step(index) {
+    fn use_session_token_of_step(&mut self, index: usize) {
+        if let Some(session) = self.find_recorded_session_token(index) {
             self.register_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
     }
 
     /// Masks the session token that a step returned. The run does not use this token.
-    fn mask_session_token(&mut self, index: usize) {
-        if let Some(session) = self.session_token_in_step(index) {
+    fn mask_session_token_of_step(&mut self, index: usize) {
+        if let Some(session) = self.find_recorded_session_token(index) {
             self.register_secret("session token", true, &session);
         }
     }
 
     /// The session token in a response.
-    fn session_token_in_step(&self, index: usize) -> Option<String> {
+    fn find_recorded_session_token(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let session = body.pointer(&self.observations.target_info.session_pointer)?.as_str()?;
@@ -189,7 +190,7 @@ impl CheckRun<'_> {
     }
 
     /// The Export Token in a response, if it is valid in a header.
-    fn export_token_in_step(&self, index: usize) -> Option<String> {
+    fn find_recorded_export_token(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;
@@ -200,7 +201,7 @@ impl CheckRun<'_> {
 
 /// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse
 /// sends.
-fn is_credential_refusal(step: &Step) -> bool {
+fn is_credential_refusal(step: &RecordedStep) -> bool {
     let code = step.json_body().and_then(|body| body.get("code").and_then(Value::as_i64));
     match step.response_status() {
         Some(401 | 403) => true,

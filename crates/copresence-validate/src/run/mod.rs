@@ -9,7 +9,7 @@ mod visit;
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
-use crate::observations::{KnownSecret, Observations, Step, StepRole};
+use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_plan::ActPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
@@ -30,7 +30,7 @@ pub enum RunEvent<'a> {
     /// An act starts.
     ActStarted(Act),
     /// A request has ended, with or without a response.
-    StepFinished(&'a Step),
+    StepFinished(&'a RecordedStep),
     /// A check was judged.
     CheckJudged(&'a Check, &'a CheckResult),
     /// Number of Export Tokens generated so far.
@@ -233,12 +233,14 @@ impl<'a> CheckRun<'a> {
 
     /// The reason why a prerequisite of the act was not completed; `None` if all were.
     fn unmet_prerequisite_reason(&self, act: Act) -> Option<String> {
-        act.spec().prerequisites.iter().find_map(|earlier| match self.observations.act_outcomes.get(earlier) {
-            Some(ActOutcome::Done) => None,
-            Some(ActOutcome::Incomplete(why) | ActOutcome::Skipped(why) | ActOutcome::NotApplicable(why)) => {
-                Some(why.clone())
+        act.act_needs_and_costs().prerequisites.iter().find_map(|earlier| {
+            match self.observations.act_outcomes.get(earlier) {
+                Some(ActOutcome::Done) => None,
+                Some(ActOutcome::Incomplete(why) | ActOutcome::Skipped(why) | ActOutcome::NotApplicable(why)) => {
+                    Some(why.clone())
+                }
+                None => Some("an act that it needs was not run".to_owned()),
             }
-            None => Some("an act that it needs was not run".to_owned()),
         })
     }
 
@@ -325,7 +327,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Sends one request, and records the exchange. Returns the index of the step.
-    async fn send_step(
+    async fn send_and_record_request(
         &mut self,
         act: Act,
         role: StepRole,
@@ -334,11 +336,11 @@ impl<'a> CheckRun<'a> {
     ) -> Result<usize, ActAbort> {
         self.ensure_not_stopped()?;
         let probed = self.prober.send_probe(request.probe).await?;
-        Ok(self.record_step(act, role, about, request.curl, probed))
+        Ok(self.record_exchange_as_step(act, role, about, request.curl, probed))
     }
 
     /// Records an exchange as a step. Returns the index of the step.
-    fn record_step(
+    fn record_exchange_as_step(
         &mut self,
         act: Act,
         role: StepRole,
@@ -347,7 +349,7 @@ impl<'a> CheckRun<'a> {
         probed: copresence_client::probe::ProbeResult,
     ) -> usize {
         let index = self.observations.steps.len();
-        self.observations.steps.push(Step {
+        self.observations.steps.push(RecordedStep {
             number: index + 1,
             act,
             role,

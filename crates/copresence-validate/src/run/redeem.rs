@@ -66,7 +66,13 @@ impl CheckRun<'_> {
         }
         for (role, token, key, method) in cases {
             let about = if token == own { StepTokenAndFile::with_token_index(0) } else { StepTokenAndFile::default() };
-            self.send_step(Act::Refused, role, about, wire.build_redeem_request(token, key, method, None)?).await?;
+            self.send_and_record_request(
+                Act::Refused,
+                role,
+                about,
+                wire.build_redeem_request(token, key, method, None)?,
+            )
+            .await?;
         }
         self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
@@ -76,22 +82,27 @@ impl CheckRun<'_> {
     pub(super) async fn run_cross_origin_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let ask = wire.build_cors_preflight_request(CallKind::Generate, STRANGER_ORIGIN)?;
-        self.send_step(Act::Page, StepRole::PreflightGenerate, StepTokenAndFile::default(), ask).await?;
+        self.send_and_record_request(Act::Page, StepRole::PreflightGenerate, StepTokenAndFile::default(), ask).await?;
         let ask = wire.build_cors_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
-        self.send_step(Act::Page, StepRole::PreflightRedeem, StepTokenAndFile::default(), ask).await?;
+        self.send_and_record_request(Act::Page, StepRole::PreflightRedeem, StepTokenAndFile::default(), ask).await?;
         let index = self.find_unscanned_token_index()?;
         let token = self.export_tokens[index].clone();
         let token = Some((token.as_str(), Some(token_curl_variable(index))));
         let redeem = wire.build_redeem_request(token, CredentialMode::Valid, Method::GET, Some(STRANGER_ORIGIN))?;
-        self.send_step(Act::Page, StepRole::RedeemCrossOrigin, StepTokenAndFile::with_token_index(index), redeem)
-            .await?;
+        self.send_and_record_request(
+            Act::Page,
+            StepRole::RedeemCrossOrigin,
+            StepTokenAndFile::with_token_index(index),
+            redeem,
+        )
+        .await?;
         Ok(())
     }
 
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
         let request = self.request_builder().build_plain_http_redeem_request()?;
-        self.send_step(Act::Plain, StepRole::PlainHttp, StepTokenAndFile::default(), request).await?;
+        self.send_and_record_request(Act::Plain, StepRole::PlainHttp, StepTokenAndFile::default(), request).await?;
         Ok(())
     }
 
@@ -132,7 +143,7 @@ impl CheckRun<'_> {
         let token_word = Some((value.as_str(), Some(token_curl_variable(token))));
         let request =
             self.request_builder().build_redeem_request(token_word, CredentialMode::Valid, Method::GET, None)?;
-        self.send_step(act, role, StepTokenAndFile::with_token_index(token), request).await
+        self.send_and_record_request(act, role, StepTokenAndFile::with_token_index(token), request).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ActResult, CheckRun, incomplete_act_abort};
 use crate::act::Act;
-use crate::observations::{RedeemCounts, StepRole};
+use crate::observations::{RelayAndUpstreamRedeems, StepRole};
 use crate::sandbox_control::SandboxControl;
 use std::time::Duration;
 
@@ -37,8 +37,11 @@ impl CheckRun<'_> {
         cleared.map_err(incomplete_act_abort)?;
         let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         let redeems = after.saturating_sub(before);
-        self.observations.lost_answer_count =
-            Some(RedeemCounts { when: "after the response was lost", relay_redeems: 1, upstream_redeems: redeems });
+        self.observations.lost_answer_count = Some(RelayAndUpstreamRedeems {
+            when: "after the response was lost",
+            relay_redeems: 1,
+            upstream_redeems: redeems,
+        });
         Ok(())
     }
 
@@ -58,7 +61,11 @@ impl CheckRun<'_> {
         upstream.advance_clock(POLLING_WINDOW).await.map_err(incomplete_act_abort)?;
         tokio::time::sleep(self.options.upstream_watch).await;
         let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-        self.observations.upstream_counts.push(RedeemCounts { when, relay_redeems: ours, upstream_redeems: redeems });
+        self.observations.upstream_counts.push(RelayAndUpstreamRedeems {
+            when,
+            relay_redeems: ours,
+            upstream_redeems: redeems,
+        });
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use crate::target::CheckTarget;
 use copresence_client::curl::{self, CurlCommand, ShellWord};
 use copresence_client::probe::ProbeRequest;
-use copresence_client::{Backend, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
+use copresence_client::{BackendRouteConfig, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
 use copresence_protocol::{SessionToken, headers};
 use http::Method;
 use url::Url;
@@ -199,7 +199,7 @@ impl RequestBuilder<'_> {
 
     /// URL of the redeem route, and its headers without the Export Token.
     fn base_redeem_url_and_headers(&self, key: CredentialMode) -> Result<(Url, Vec<HeaderWithCurlValue>), SetupError> {
-        let backend: &Backend = &self.target.backend;
+        let backend: &BackendRouteConfig = &self.target.backend;
         match &backend.redeem_route {
             RedeemRoute::Vendor => {
                 let headers = self.api_key_header(key, CallKind::Redeem)?.into_iter().collect();

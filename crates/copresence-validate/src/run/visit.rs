@@ -4,7 +4,7 @@ use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
 use crate::file_content::inspect_file;
-use crate::observations::{DeliveredFileInspection, Step, StepRole};
+use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
 use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, ExportToken};
@@ -70,7 +70,7 @@ impl CheckRun<'_> {
 
     /// Downloads and inspects each file of the visit act, then downloads it again.
     pub(super) async fn run_download_act(&mut self) -> ActResult {
-        let urls = self.observations.delivery_step().map(Step::delivered_urls_and_types).unwrap_or_default();
+        let urls = self.observations.delivery_step().map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
             let mut file = DeliveredFileInspection { export_type: export_type.clone(), content: None };
             if let Some(url) = parse_download_url(url) {
@@ -109,7 +109,7 @@ impl CheckRun<'_> {
         self.end_invitation();
         let delivered =
             self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_token_ending_response());
-        let urls = delivered.map(Step::delivered_urls_and_types).unwrap_or_default();
+        let urls = delivered.map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
@@ -237,7 +237,7 @@ impl CheckRun<'_> {
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
-            if steps().any(Step::is_token_ending_response) {
+            if steps().any(RecordedStep::is_token_ending_response) {
                 return Ok(PollingOutcome::Delivered);
             }
             if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
@@ -255,7 +255,8 @@ impl CheckRun<'_> {
             if waited >= self.options.avatar_timeout {
                 return Ok(PollingOutcome::TimedOut);
             }
-            if let (PhoneDriver::Person(person), Some(status)) = (self.phone, steps().find_map(Step::completion_status))
+            if let (PhoneDriver::Person(person), Some(status)) =
+                (self.phone, steps().find_map(RecordedStep::completion_status))
             {
                 person.show_avatar_status(&status);
             }
@@ -295,7 +296,8 @@ impl CheckRun<'_> {
         let results = join_all(probes.into_iter().map(|probe| self.prober.send_probe(probe))).await;
         let mut indices = Vec::new();
         for (result, curl) in results.into_iter().zip(curls) {
-            let index = self.record_step(act, role, StepTokenAndFile::with_token_index(token), curl, result?);
+            let index =
+                self.record_exchange_as_step(act, role, StepTokenAndFile::with_token_index(token), curl, result?);
             for (url, _) in self.observations.steps[index].delivered_urls_and_types() {
                 self.prober.add_secret_to_mask(&url);
             }
@@ -321,7 +323,7 @@ impl CheckRun<'_> {
             let next = next.filter(|next| next.scheme() == "https" || at.scheme() == "http");
             let Some(next) = next else {
                 let curl = RequestBuilder::build_download_request(url, number + 1).curl;
-                return Ok(self.record_step(act, role, about, curl, probed));
+                return Ok(self.record_exchange_as_step(act, role, about, curl, probed));
             };
             at = next;
         }

@@ -41,7 +41,7 @@ async fn the_healthy_sandbox_passes_every_applicable_check() {
     assert_eq!(ended.avatars_consumed, plan.avatars, "as many avatars as the plan said");
     for act in &plan.acts {
         let sent = ended.observations.steps.iter().filter(|step| step.act == *act).count();
-        let planned = act.spec().min_requests as usize;
+        let planned = act.act_needs_and_costs().min_requests as usize;
         assert!(sent >= planned, "{act:?}: planned {planned}, sent {sent}");
     }
 }

@@ -147,11 +147,11 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
     let entries = ended.to_har()["log"]["entries"].as_array().expect("entries").len();
     assert_eq!(entries, report.steps.len());
 
-    let (found, _) = shape::compare_shapes(&before, &report);
+    let (found, _) = shape::compare_response_shapes(&before, &report);
     let found_kinds: Vec<_> = found.iter().map(|d| format!("{}: {}", d.asked, d.what)).collect();
     assert!(found_kinds.contains(&"redeem without a token: status".to_owned()), "{found_kinds:?}");
     assert!(found_kinds.contains(&"redeem: delivered: header cache-control".to_owned()), "{found_kinds:?}");
-    assert_eq!(shape::compare_shapes(&before, &before), (Vec::new(), Vec::new()));
+    assert_eq!(shape::compare_response_shapes(&before, &before), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test]

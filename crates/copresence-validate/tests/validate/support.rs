@@ -4,7 +4,8 @@ use axum::Router;
 use copresence_sandbox::{Sandbox, Scenario, Settings};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    ActPlanWithCosts, Backend, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, SandboxControl, Timeouts,
+    ActPlanWithCosts, BackendRouteConfig, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, SandboxControl,
+    Timeouts,
 };
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -81,7 +82,7 @@ pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
 pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget {
     CheckTarget {
         name: "test".to_owned(),
-        backend: Backend::copresence_backend_from_url(url.clone()),
+        backend: BackendRouteConfig::copresence_backend_from_url(url.clone()),
         credentials,
         link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
         time_outs: Timeouts {

@@ -1,6 +1,6 @@
 //! Requesting an Export Token.
 
-use super::{FailureStreak, State, Transition, VisitTimingPlan, end_visit};
+use super::{FailureStreak, Transition, VisitState, VisitTimingPlan, end_visit};
 use crate::event::{MachineEffect, TokenRequest, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
@@ -32,7 +32,7 @@ pub(super) fn start_token_request(request: TokenRequest, plan: &VisitTimingPlan)
 /// Sends the request for an Export Token. The visit waits for the answer until it gives up.
 fn send_token_request(state: TokenRequestState, plan: &VisitTimingPlan) -> Transition {
     let effects = vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
-    (State::Issuing(state), effects)
+    (VisitState::Issuing(state), effects)
 }
 
 /// Waits until `until` before the request for a token is repeated.
@@ -43,7 +43,7 @@ fn pause_token_request(
     plan: &VisitTimingPlan,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
-    (State::IssuePaused(state, until), effects)
+    (VisitState::IssuePaused(state, until), effects)
 }
 
 /// The timer of a pause fired.

@@ -12,7 +12,7 @@ use crate::event::{
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollSchedule, PollingConfig};
 use crate::time::MillisSinceOrigin;
-use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
 use issue::TokenRequestState;
 use std::time::Duration;
 
@@ -60,12 +60,12 @@ pub enum PollRepetition {
 #[derive(Debug, Clone)]
 pub struct Visit {
     plan: VisitTimingPlan,
-    state: State,
+    state: VisitState,
 }
 
 /// State of a visit.
 #[derive(Debug, Clone)]
-pub enum State {
+pub enum VisitState {
     /// Not started.
     New(TokenRequest),
     /// A token is being requested.
@@ -78,7 +78,7 @@ pub enum State {
     /// awaited, because it may be the one that spends the token; the host bounds the redeem by its timeouts.
     Redeeming(ActiveTokenState, Option<PendingExitReason>),
     /// URLs were received and are being downloaded; the token is never used again.
-    Saving(Delivery),
+    Saving(DeliveredExports),
     /// The files of a truncated response are being downloaded. The outcome applies if not one of them is received.
     SavingPartial(Outcome),
     /// Over.
@@ -137,23 +137,23 @@ pub enum PendingExitReason {
 }
 
 /// The new state, and what to do.
-type Transition = (State, Vec<MachineEffect>);
+type Transition = (VisitState, Vec<MachineEffect>);
 
 impl Visit {
     /// A visit that has not started.
     pub fn new(plan: VisitTimingPlan, request: TokenRequest) -> Self {
-        Self { plan, state: State::New(request) }
+        Self { plan, state: VisitState::New(request) }
     }
 
     /// The present state.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &VisitState {
         &self.state
     }
 
     /// How it ended, if it did.
     pub fn end_state(&self) -> Option<&EndState> {
         match &self.state {
-            State::Ended(end) => Some(end),
+            VisitState::Ended(end) => Some(end),
             _ => None,
         }
     }
@@ -164,12 +164,12 @@ impl Visit {
     }
 }
 
-impl State {
+impl VisitState {
     /// The state's name for hosts.
-    fn end_phase(&self) -> EndPhase {
+    fn phase_for_hosts(&self) -> EndPhase {
         match self {
             Self::New(_) | Self::Issuing(_) | Self::IssuePaused(..) => EndPhase::Issuing,
-            Self::Waiting(token, _) | Self::Redeeming(token, _) => token.end_phase(),
+            Self::Waiting(token, _) | Self::Redeeming(token, _) => token.phase_for_hosts(),
             Self::Saving(_) | Self::SavingPartial(_) => EndPhase::Saving,
             Self::Ended(end) => end.ended_in,
         }
@@ -190,7 +190,7 @@ impl ActiveTokenState {
         }
     }
 
-    fn end_phase(&self) -> EndPhase {
+    fn phase_for_hosts(&self) -> EndPhase {
         if self.is_avatar_associated() { EndPhase::Making } else { EndPhase::Inviting }
     }
 
@@ -209,8 +209,8 @@ impl ActiveTokenState {
     }
 
     /// Ends the visit in this token's phase.
-    fn end_with(self, outcome: Outcome) -> Transition {
-        let ended_in = self.end_phase();
+    fn end_visit_with_outcome(self, outcome: Outcome) -> Transition {
+        let ended_in = self.phase_for_hosts();
         end_visit(outcome, ended_in, self.progress)
     }
 }
@@ -224,24 +224,29 @@ pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSince
 }
 
 /// Computes the next state and its effects. An event that does not fit the state changes nothing.
-fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, now: MillisSinceOrigin) -> Transition {
+fn transition_state(
+    plan: &VisitTimingPlan,
+    state: VisitState,
+    event: MachineEvent,
+    now: MillisSinceOrigin,
+) -> Transition {
     match (state, event) {
-        (State::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
-        (State::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
-        (State::Issuing(state), MachineEvent::LoginFailed(failure)) => {
+        (VisitState::New(request), MachineEvent::Started) => issue::start_token_request(request, plan),
+        (VisitState::Issuing(_), MachineEvent::TokenIssued(token)) => redeem::start_polling(token, plan, now),
+        (VisitState::Issuing(state), MachineEvent::LoginFailed(failure)) => {
             issue::handle_token_request_failure(state, failure, false, plan, now)
         }
-        (State::Issuing(state), MachineEvent::IssueFailed(failure)) => {
+        (VisitState::Issuing(state), MachineEvent::IssueFailed(failure)) => {
             let may_have_issued = failure.kind.may_have_issued_unreceived_token();
             issue::handle_token_request_failure(state, failure, may_have_issued, plan, now)
         }
-        (State::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
+        (VisitState::Issuing(state), MachineEvent::TimerFired) if now >= plan.give_up_at => {
             issue::give_up_token_request(&state)
         }
-        (State::IssuePaused(state, until), MachineEvent::TimerFired) => {
+        (VisitState::IssuePaused(state, until), MachineEvent::TimerFired) => {
             issue::resume_token_request(state, until, plan, now)
         }
-        (State::Waiting(token, until), MachineEvent::TimerFired) => {
+        (VisitState::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
                 redeem::end_polling_or_save_partial(token)
             } else if now >= until {
@@ -250,61 +255,64 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
                 redeem::wait_for_next_poll(token, until, Vec::new(), plan)
             }
         }
-        (State::Redeeming(token, exit), MachineEvent::Redeemed(result)) => {
+        (VisitState::Redeeming(token, exit), MachineEvent::Redeemed(result)) => {
             redeem::handle_redeem_result(token, exit, result, plan, now)
         }
-        (State::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
-            (State::Redeeming(token, Some(PendingExitReason::TimedOut)), Vec::new())
+        (VisitState::Redeeming(token, None), MachineEvent::TimerFired) if now >= plan.give_up_at => {
+            (VisitState::Redeeming(token, Some(PendingExitReason::TimedOut)), Vec::new())
         }
-        (State::Redeeming(token, _), MachineEvent::Interrupted) => {
-            (State::Redeeming(token, Some(PendingExitReason::Interrupted)), Vec::new())
+        (VisitState::Redeeming(token, _), MachineEvent::Interrupted) => {
+            (VisitState::Redeeming(token, Some(PendingExitReason::Interrupted)), Vec::new())
         }
-        (State::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
+        (VisitState::Waiting(mut token, until), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
-            (State::Waiting(token, until), Vec::new())
+            (VisitState::Waiting(token, until), Vec::new())
         }
-        (State::Redeeming(mut token, exit), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
+        (VisitState::Redeeming(mut token, exit), MachineEvent::VisitorLeft) if token.is_avatar_in_progress() => {
             token.visitor_left = true;
-            (State::Redeeming(token, exit), Vec::new())
+            (VisitState::Redeeming(token, exit), Vec::new())
         }
-        (State::Redeeming(token, None), MachineEvent::VisitorLeft) => {
-            (State::Redeeming(token, Some(PendingExitReason::VisitorLeft)), Vec::new())
+        (VisitState::Redeeming(token, None), MachineEvent::VisitorLeft) => {
+            (VisitState::Redeeming(token, Some(PendingExitReason::VisitorLeft)), Vec::new())
         }
-        (State::Saving(delivery), MachineEvent::Saved) => {
+        (VisitState::Saving(delivery), MachineEvent::Saved) => {
             let contradiction = delivery.contradiction.map(|rule| rule.to_string());
             let outcome = contradiction.map_or(Outcome::Saved, Outcome::SavedWithViolation);
             end_visit(outcome, EndPhase::Saved, None)
         }
-        (State::Saving(_), MachineEvent::SavedInPart(why) | MachineEvent::NothingSaved(why))
-        | (State::SavingPartial(_), MachineEvent::SavedInPart(why)) => {
+        (VisitState::Saving(_), MachineEvent::SavedInPart(why) | MachineEvent::NothingSaved(why))
+        | (VisitState::SavingPartial(_), MachineEvent::SavedInPart(why)) => {
             end_visit(Outcome::SavedInPart(why), EndPhase::Saving, None)
         }
-        (State::SavingPartial(_), MachineEvent::Saved) => {
+        (VisitState::SavingPartial(_), MachineEvent::Saved) => {
             let why = "only the beginning of the response was received";
             end_visit(Outcome::SavedInPart(why.to_owned()), EndPhase::Saving, None)
         }
-        (State::SavingPartial(otherwise), MachineEvent::NothingSaved(why)) => {
+        (VisitState::SavingPartial(otherwise), MachineEvent::NothingSaved(why)) => {
             end_visit(otherwise.with_failed_downloads_detail(&why), EndPhase::Saving, None)
         }
-        (State::Saving(_) | State::SavingPartial(_), MachineEvent::DiskFull(why)) => {
+        (VisitState::Saving(_) | VisitState::SavingPartial(_), MachineEvent::DiskFull(why)) => {
             end_visit(Outcome::SavedUntilDiskFull(why), EndPhase::Saving, None)
         }
-        (State::Saving(_) | State::SavingPartial(_), MachineEvent::StorageFailed(why)) => {
+        (VisitState::Saving(_) | VisitState::SavingPartial(_), MachineEvent::StorageFailed(why)) => {
             end_visit(Outcome::SavedUntilStorageFailed(why), EndPhase::Saving, None)
         }
-        (State::Saving(_) | State::SavingPartial(_), MachineEvent::DownloadsInterrupted(why)) => {
+        (VisitState::Saving(_) | VisitState::SavingPartial(_), MachineEvent::DownloadsInterrupted(why)) => {
             end_visit(Outcome::DownloadInterrupted(why), EndPhase::Saving, None)
         }
         (
-            state @ (State::Ended(_) | State::Redeeming(..) | State::Saving(_) | State::SavingPartial(_)),
+            state @ (VisitState::Ended(_)
+            | VisitState::Redeeming(..)
+            | VisitState::Saving(_)
+            | VisitState::SavingPartial(_)),
             MachineEvent::VisitorLeft,
         )
-        | (state @ State::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
-        (State::Waiting(token, _), MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
-            token.end_with(Outcome::Interrupted)
+        | (state @ VisitState::Ended(_), MachineEvent::Interrupted) => (state, Vec::new()),
+        (VisitState::Waiting(token, _), MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
+            token.end_visit_with_outcome(Outcome::Interrupted)
         }
         (state, MachineEvent::Interrupted | MachineEvent::VisitorLeft) => {
-            end_visit(Outcome::Interrupted, state.end_phase(), None)
+            end_visit(Outcome::Interrupted, state.phase_for_hosts(), None)
         }
         (state, _) => (state, Vec::new()),
     }
@@ -312,7 +320,7 @@ fn transition_state(plan: &VisitTimingPlan, state: State, event: MachineEvent, n
 
 /// Ends the visit with this outcome, in this phase.
 fn end_visit(outcome: Outcome, ended_in: EndPhase, progress: Option<Progress>) -> Transition {
-    let state = State::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
+    let state = VisitState::Ended(EndState { outcome: outcome.clone(), ended_in, progress });
     (state, vec![MachineEffect::End(outcome)])
 }
 

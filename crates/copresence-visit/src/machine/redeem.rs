@@ -1,13 +1,14 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, PollRepetition, State, Transition, VisitTimingPlan, end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, PollRepetition, Transition, VisitState, VisitTimingPlan,
+    end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
 use crate::time::MillisSinceOrigin;
-use copresence_protocol::{Delivery, ExportToken, Progress};
+use copresence_protocol::{DeliveredExports, ExportToken, Progress};
 use std::time::Duration;
 
 /// Unreadable responses in a row before the visit ends. The token may still be active, so one is not enough.
@@ -32,14 +33,14 @@ pub(super) fn wait_for_next_poll(
     plan: &VisitTimingPlan,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
-    (State::Waiting(token, until), effects)
+    (VisitState::Waiting(token, until), effects)
 }
 
 /// Sends a redeem. The visit waits for its response until it gives up.
 pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimingPlan) -> Transition {
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
-    (State::Redeeming(token, None), effects)
+    (VisitState::Redeeming(token, None), effects)
 }
 
 /// A redeem ended.
@@ -52,7 +53,7 @@ pub(super) fn handle_redeem_result(
 ) -> Transition {
     let interrupted = exit == Some(PendingExitReason::Interrupted);
     match result {
-        RedeemResult::Delivered(_) if interrupted => token.end_with(Outcome::Interrupted),
+        RedeemResult::Delivered(_) if interrupted => token.end_visit_with_outcome(Outcome::Interrupted),
         RedeemResult::Delivered(delivery) => start_saving(delivery),
         RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
         RedeemResult::Refused => handle_refusal(token, exit, plan, now),
@@ -67,23 +68,23 @@ pub(super) fn handle_redeem_result(
 ///
 /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is invalidated
 /// by the backend" (GET /redeemExportToken).
-pub(super) fn start_saving(delivery: Delivery) -> Transition {
+pub(super) fn start_saving(delivery: DeliveredExports) -> Transition {
     let effects = vec![delivered_notice(&delivery), MachineEffect::Save { delivery: delivery.clone() }];
-    (State::Saving(delivery), effects)
+    (VisitState::Saving(delivery), effects)
 }
 
 /// Downloads what a truncated response names.
 pub(super) fn start_saving_partial(
-    delivery: Delivery,
+    delivery: DeliveredExports,
     otherwise: Outcome,
     mut effects: Vec<MachineEffect>,
 ) -> Transition {
     effects.extend([delivered_notice(&delivery), MachineEffect::SavePartial { delivery }]);
-    (State::SavingPartial(otherwise), effects)
+    (VisitState::SavingPartial(otherwise), effects)
 }
 
 /// The effect that tells hosts which types of files were delivered.
-fn delivered_notice(delivery: &Delivery) -> MachineEffect {
+fn delivered_notice(delivery: &DeliveredExports) -> MachineEffect {
     let exports = delivery.exports.iter().map(|export| export.export_type.clone()).collect();
     MachineEffect::Notify(VisitNotice::Delivered { exports })
 }
@@ -109,14 +110,14 @@ fn handle_not_ready(
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
             return abandon_token_or_save_partial(token, &format!("{why}, and it is too old to be used"));
         }
-        return token.end_with(Outcome::Interrupted);
+        return token.end_visit_with_outcome(Outcome::Interrupted);
     }
     token.visitor_left |= exit == Some(PendingExitReason::VisitorLeft);
     match exit {
-        Some(PendingExitReason::Interrupted) => token.end_with(Outcome::Interrupted),
+        Some(PendingExitReason::Interrupted) => token.end_visit_with_outcome(Outcome::Interrupted),
         Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
         Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
-            token.end_with(Outcome::Interrupted)
+            token.end_visit_with_outcome(Outcome::Interrupted)
         }
         Some(PendingExitReason::VisitorLeft) | None => {
             let mut effects = Vec::new();
@@ -145,13 +146,15 @@ fn handle_redeem_failure(
         return end_undecided_recovery(token, failure, token_is_too_old, now);
     }
     if failure.kind == VisitStepFailureKind::CredentialsRefused {
-        return token.end_with(Outcome::CredentialsRefused(failure.detail));
+        return token.end_visit_with_outcome(Outcome::CredentialsRefused(failure.detail));
     }
     let until = token.polling.next_poll(&PollResult::Failed { retry_after: failure.retry_after }, now);
     let failures = FailureStreak::streak_with_failure(token.failures.take(), failure, now);
     if failures.violations >= MAX_VIOLATIONS {
         return match exit {
-            Some(PendingExitReason::Interrupted) if token.partial.is_some() => token.end_with(Outcome::Interrupted),
+            Some(PendingExitReason::Interrupted) if token.partial.is_some() => {
+                token.end_visit_with_outcome(Outcome::Interrupted)
+            }
             _ => end_or_save_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
         };
     }
@@ -159,7 +162,9 @@ fn handle_redeem_failure(
     let notice = failures.retry_notice(until, now);
     token.failures = Some(failures);
     match exit {
-        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
+        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
+            token.end_visit_with_outcome(Outcome::Interrupted)
+        }
         Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
         None if out_of_patience => end_polling_or_save_partial(token),
         None => wait_for_next_poll(token, until, vec![notice], plan),
@@ -182,7 +187,7 @@ fn end_undecided_recovery(
         Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
         other => other,
     };
-    token.end_with(outcome)
+    token.end_visit_with_outcome(outcome)
 }
 
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
@@ -203,16 +208,16 @@ fn end_or_save_partial(token: ActiveTokenState, outcome: Outcome) -> Transition 
             let used = MachineEffect::UsePartial { redeem: partial.redeem };
             start_saving_partial(partial.delivery, outcome, vec![used])
         }
-        None => token.end_with(outcome),
+        None => token.end_visit_with_outcome(outcome),
     }
 }
 
 /// 400.
 ///
 /// Spec: "400 Bad Request – Provided Export Token string does not match an active Export Token in the Copresence
-/// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this 400
-/// from that of a gateway, or of a backend that failed otherwise. A second redeem confirms it before the token is given up.
-/// Until then every other end of the visit keeps the token.
+/// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this
+/// 400 from that of a gateway, or of a backend that failed otherwise. A second redeem confirms it before the token is
+/// given up. Until then every other end of the visit keeps the token.
 fn handle_refusal(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -220,7 +225,7 @@ fn handle_refusal(
     now: MillisSinceOrigin,
 ) -> Transition {
     if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
-        return token.end_with(Outcome::Interrupted);
+        return token.end_visit_with_outcome(Outcome::Interrupted);
     }
     if token.is_refused_once {
         let outcome = outcome_of_refusal(&token);
@@ -228,7 +233,9 @@ fn handle_refusal(
     }
     token.is_refused_once = true;
     match exit {
-        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => token.end_with(Outcome::Interrupted),
+        Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
+            token.end_visit_with_outcome(Outcome::Interrupted)
+        }
         Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
         None => wait_for_next_poll(token, now + CONFIRMATION_PAUSE, Vec::new(), plan),
     }
@@ -250,7 +257,7 @@ pub(super) fn end_polling_or_save_partial(token: ActiveTokenState) -> Transition
     match timeout_outcome(&token) {
         broken @ Outcome::ProtocolViolation(_) => end_or_save_partial(token, broken),
         other => {
-            let ended_in = token.end_phase();
+            let ended_in = token.phase_for_hosts();
             end_visit(other, ended_in, token.progress)
         }
     }

@@ -4,7 +4,7 @@ use super::redeem::{start_saving, start_saving_partial};
 use super::{ActiveTokenState, Transition, Visit, VisitTimingPlan, end_visit, redeem};
 use crate::event::{MachineEffect, PartialDelivery};
 use crate::outcome::{EndPhase, Outcome};
-use copresence_protocol::{CompletionStatus, Delivery, ExportToken, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
 
 /// Detail of a response whose content is no longer known.
 const UNREADABLE: &str = "a response to the redeem could not be read";
@@ -47,9 +47,9 @@ pub enum EarlierRedeem {
 #[derive(Debug, Clone, PartialEq)]
 pub enum StoredDelivery {
     /// The delivery that spent the token.
-    Delivery(Delivery),
+    Delivery(DeliveredExports),
     /// A truncated response that was already used as the delivery, because the token was refused.
-    UsedPartial(Delivery),
+    UsedPartial(DeliveredExports),
     /// A truncated response. The next redeem decides whether it is used.
     Partial(PartialDelivery),
 }

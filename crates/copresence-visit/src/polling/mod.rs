@@ -34,7 +34,7 @@ use jitter::Jitter;
 use processing::ProcessingEstimate;
 use queued::QueueEstimate;
 use std::time::Duration;
-use unassociated::AssociationPolls;
+use unassociated::AssociationPollSpacing;
 
 /// The longest `Retry-After` that is honoured, in milliseconds.
 const MAX_RETRY_AFTER_MILLIS: u64 = 5 * 60 * 1000;
@@ -99,7 +99,7 @@ pub struct PollSchedule {
     fastest: u64,
     slowest: u64,
     fixed: Option<u64>,
-    association: AssociationPolls,
+    association: AssociationPollSpacing,
     /// Seconds, like every time below.
     usual_processing: f64,
     jitter: Jitter,
@@ -134,7 +134,7 @@ impl PollSchedule {
             fastest,
             slowest: ceil_millis(slowest).max(fastest),
             fixed: fixed.map(|fixed| ceil_millis(fixed).max(fastest)),
-            association: AssociationPolls::for_usual_association(usual_association),
+            association: AssociationPollSpacing::for_usual_association(usual_association),
             usual_processing: usual_processing.as_secs_f64().clamp(1.0, 3600.0),
             jitter: Jitter::new(seed),
             first_response: None,
@@ -204,7 +204,7 @@ impl Phase {
                 _ => Self::Unassociated { since: at },
             },
             CompletionStatus::InQueue => {
-                let place = progress.queue_position.map(QueuePosition::position);
+                let place = progress.queue_position.map(QueuePosition::queue_position_as_u32);
                 let mut queued = match self {
                     Self::Queued(queued) => queued,
                     _ => QueueEstimate::new(at, place, usual_processing),
@@ -230,12 +230,12 @@ impl Phase {
     }
 
     /// Seconds until the next poll, before the jitter.
-    fn next_interval(&self, at: f64, association: AssociationPolls) -> f64 {
+    fn next_interval(&self, at: f64, association: AssociationPollSpacing) -> f64 {
         match self {
             Self::Unknown => 1.0,
-            Self::Unassociated { since } => association.next_interval(at - since),
-            Self::Queued(queued) => queued.next_interval(at),
-            Self::Processing(estimate) => estimate.next_interval(at),
+            Self::Unassociated { since } => association.seconds_until_next_poll(at - since),
+            Self::Queued(queued) => queued.seconds_until_next_poll(at),
+            Self::Processing(estimate) => estimate.seconds_until_next_poll(at),
             Self::Failed { since } => FAILED_INTERVAL_AND_GROWTH.0 + FAILED_INTERVAL_AND_GROWTH.1 * (at - since),
         }
     }

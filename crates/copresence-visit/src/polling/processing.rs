@@ -5,7 +5,7 @@
 //! of visits is always expected to end against the estimate, and more the longer progress does not change. All times
 //! are fractions of the usual time, so that backends of any speed are polled alike.
 
-use super::delay_budget::poll_interval_for_delay_budget;
+use super::delay_budget::poll_secs_for_expected_delay;
 
 /// Expected seconds that a ready avatar may go unnoticed.
 const UNNOTICED_BUDGET: f64 = 0.06;
@@ -97,7 +97,7 @@ impl ProcessingEstimate {
     }
 
     /// Seconds until the next poll.
-    pub(super) fn next_interval(&self, now: f64) -> f64 {
+    pub(super) fn seconds_until_next_poll(&self, now: f64) -> f64 {
         let (whole, spread) = self.estimate_duration_and_spread();
         let left = (1.0 - self.share) * whole;
         let step = fraction_from_percent(self.step.clamp(1, 10));
@@ -122,7 +122,7 @@ impl ProcessingEstimate {
             let surprised = surprise * (1.0 - (-ahead / surprise_scale).exp());
             (estimated + surprised) / remaining
         };
-        poll_interval_for_delay_budget(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
+        poll_secs_for_expected_delay(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), usual);
         let (mut now, mut polls) = (0.0, Vec::new());
         while now < takes {
-            let next = estimate.next_interval(now);
+            let next = estimate.seconds_until_next_poll(now);
             polls.push((now, next));
             now += next;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
@@ -175,7 +175,11 @@ mod tests {
         for second in 50..=100 {
             let now = f64::from(second);
             estimate.update_progress(now, Some(45));
-            assert!(estimate.next_interval(now) > 2.0, "{} s at {now} s", estimate.next_interval(now));
+            assert!(
+                estimate.seconds_until_next_poll(now) > 2.0,
+                "{} s at {now} s",
+                estimate.seconds_until_next_poll(now)
+            );
         }
     }
 
@@ -194,8 +198,8 @@ mod tests {
     fn restarted_work_is_estimated_again() {
         let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), 90.0);
         estimate.update_progress(80.0, Some(90));
-        let near = estimate.next_interval(80.0);
+        let near = estimate.seconds_until_next_poll(80.0);
         estimate.update_progress(81.0, Some(10));
-        assert!(estimate.next_interval(81.0) > 3.0 * near);
+        assert!(estimate.seconds_until_next_poll(81.0) > 3.0 * near);
     }
 }

@@ -1,7 +1,7 @@
 //! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be
 //! current.
 
-use super::delay_budget::poll_interval_for_delay_budget;
+use super::delay_budget::poll_secs_for_expected_delay;
 
 /// Time per position as a fraction of the usual processing time, before a move was observed. Several avatars are
 /// processed at a time.
@@ -52,14 +52,14 @@ impl QueueEstimate {
     }
 
     /// Seconds until the next poll.
-    pub(super) fn next_interval(&self, now: f64) -> f64 {
+    pub(super) fn seconds_until_next_poll(&self, now: f64) -> f64 {
         let passed = self.first_position.unwrap_or(0).saturating_sub(self.position.unwrap_or(0));
         // The guess counts as one observed move.
         let per_position = (self.position_since - self.since + self.guessed_seconds) / (f64::from(passed) + 1.0);
         let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
         let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
         let spent = now - self.position_since;
-        poll_interval_for_delay_budget(
+        poll_secs_for_expected_delay(
             |ahead| 1.0 - survival(spent + ahead) / survival(spent),
             UNNOTICED_BUDGET,
             MAX_INTERVAL,
@@ -77,7 +77,7 @@ mod tests {
         let mut now = 0.0;
         let mut polls = 0.0;
         while now < 8.0 * pace {
-            now += queued.next_interval(now);
+            now += queued.seconds_until_next_poll(now);
             polls += 1.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few places")]
             queued.update_position(now, Some(9_u32.saturating_sub((now / pace) as u32)));
@@ -95,7 +95,7 @@ mod tests {
     fn a_move_that_is_due_is_polled_more_often() {
         let mut queued = QueueEstimate::new(0.0, Some(3), 90.0);
         queued.update_position(40.0, Some(2));
-        assert!(queued.next_interval(75.0) < queued.next_interval(40.0));
+        assert!(queued.seconds_until_next_poll(75.0) < queued.seconds_until_next_poll(40.0));
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let mut queued = QueueEstimate::new(0.0, None, 90.0);
         for (now, place) in [(10.0, Some(4)), (20.0, Some(7)), (30.0, None), (40.0, Some(u32::MAX)), (50.0, Some(0))] {
             queued.update_position(now, place);
-            let next = queued.next_interval(now);
+            let next = queued.seconds_until_next_poll(now);
             assert!(next > 0.0 && next <= MAX_INTERVAL, "{next} after {place:?}");
         }
     }

@@ -15,14 +15,14 @@ const MAX_INTERVAL: f64 = 15.0;
 
 /// How the polls are spaced, by what visitors of this backend usually do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AssociationPolls {
+pub(super) enum AssociationPollSpacing {
     /// Visitors record, or nothing is known.
     RecordingsLikely,
     /// Visitors select avatars that they already have. Those are ready at once, and should be noticed within 2 s.
     ExistingAvatarsLikely,
 }
 
-impl AssociationPolls {
+impl AssociationPollSpacing {
     /// By the usual time from the first poll to the association; `None` if it is unknown.
     pub(super) fn for_usual_association(usual: Option<Duration>) -> Self {
         match usual {
@@ -32,7 +32,7 @@ impl AssociationPolls {
     }
 
     /// Until when, in seconds, the interval in seconds applies. After the last one it is the interval that grows.
-    fn intervals(self) -> ([(f64, f64); 2], f64) {
+    fn poll_interval_table_secs(self) -> ([(f64, f64); 2], f64) {
         match self {
             // Nobody has recorded in the first minute; existing avatars may be selected.
             Self::RecordingsLikely => ([(60.0, 2.65), (SCAN_UNLIKELY_AFTER, 3.4)], 5.0),
@@ -41,12 +41,12 @@ impl AssociationPolls {
     }
 
     /// Seconds until the next poll, `waited` seconds after the first response.
-    pub(super) fn next_interval(self, waited: f64) -> f64 {
+    pub(super) fn seconds_until_next_poll(self, waited: f64) -> f64 {
         // The first response arrives when the code is shown.
         if waited < FIRST_INTERVAL / 2.0 {
             return FIRST_INTERVAL;
         }
-        let (likely, later) = self.intervals();
+        let (likely, later) = self.poll_interval_table_secs();
         match likely.iter().find(|(until, _)| waited < *until) {
             Some((_, interval)) => *interval,
             None => (later * (waited / SCAN_UNLIKELY_AFTER).max(1.0).powf(1.5)).min(MAX_INTERVAL),
@@ -60,23 +60,24 @@ mod tests {
 
     #[test]
     fn a_quarter_of_an_hour_without_a_scan_costs_few_polls() {
-        for (polling, expected) in
-            [(AssociationPolls::RecordingsLikely, 60..=150), (AssociationPolls::ExistingAvatarsLikely, 60..=170)]
-        {
+        for (polling, expected) in [
+            (AssociationPollSpacing::RecordingsLikely, 60..=150),
+            (AssociationPollSpacing::ExistingAvatarsLikely, 60..=170),
+        ] {
             let (mut waited, mut polls) = (0.0, 0);
             while waited < 900.0 {
-                waited += polling.next_interval(waited);
+                waited += polling.seconds_until_next_poll(waited);
                 polls += 1;
             }
             assert!(expected.contains(&polls), "{polling:?}: {polls} polls");
-            assert!(polling.next_interval(waited) >= MAX_INTERVAL);
+            assert!(polling.seconds_until_next_poll(waited) >= MAX_INTERVAL);
         }
     }
 
     #[test]
     fn short_usual_times_make_polls_more_frequent() {
-        let polling = |seconds| AssociationPolls::for_usual_association(Some(Duration::from_secs(seconds)));
-        assert!(polling(40).next_interval(30.0) < polling(130).next_interval(30.0));
-        assert_eq!(polling(130), AssociationPolls::for_usual_association(None));
+        let polling = |seconds| AssociationPollSpacing::for_usual_association(Some(Duration::from_secs(seconds)));
+        assert!(polling(40).seconds_until_next_poll(30.0) < polling(130).seconds_until_next_poll(30.0));
+        assert_eq!(polling(130), AssociationPollSpacing::for_usual_association(None));
     }
 }

@@ -2,13 +2,13 @@
 
 use super::turns::{Saving, Turn};
 use copresence_protocol::{
-    CompletionStatus, Delivery, DownloadUrl, Export, ExportToken, ExportType, LinkTemplate, Percent, Progress,
-    QueuePosition,
+    CompletionStatus, DeliveredExports, DownloadUrl, DownloadableExport, ExportToken, ExportType, LinkTemplate,
+    Percent, Progress, QueuePosition,
 };
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollRepetition, PollingConfig,
-    RedeemResult, State, TokenRequest, Visit, VisitNotice, VisitStepFailure, VisitStepFailureKind, VisitTimingPlan,
-    advance_visit_machine,
+    RedeemResult, TokenRequest, Visit, VisitNotice, VisitState, VisitStepFailure, VisitStepFailureKind,
+    VisitTimingPlan, advance_visit_machine,
 };
 use std::time::Duration;
 
@@ -34,10 +34,10 @@ pub(crate) fn token() -> ExportToken {
     ExportToken::new("token").expect("a token")
 }
 
-pub(crate) fn delivery() -> Delivery {
+pub(crate) fn delivery() -> DeliveredExports {
     let download_url = DownloadUrl::new("https://files.test/one").expect("a URL");
-    let export = Export { download_url, export_type: ExportType::new("glb") };
-    Delivery { exports: vec![export], unusable_entries: Vec::new(), contradiction: None }
+    let export = DownloadableExport { download_url, export_type: ExportType::new("glb") };
+    DeliveredExports { exports: vec![export], unusable_entries: Vec::new(), contradiction: None }
 }
 
 pub(crate) fn partial() -> PartialDelivery {
@@ -184,7 +184,7 @@ impl Host {
                 }
             }
         }
-        assert_eq!(self.end.is_some(), matches!(self.visit.state(), State::Ended(..)));
+        assert_eq!(self.end.is_some(), matches!(self.visit.state(), VisitState::Ended(..)));
         assert!(
             self.end.is_some() || self.in_flight != InFlight::Nothing || self.wait.is_some(),
             "the visit must not stall"

@@ -31,7 +31,7 @@ pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Re
     let mut early_response = None;
     for applied in &mut applied_faults {
         if early_response.is_none() {
-            early_response = apply_before_backend(applied, &mut request, control.as_ref()).await;
+            early_response = apply_fault_before_backend(applied, &mut request, control.as_ref()).await;
         }
     }
     let mut response = match early_response {
@@ -39,7 +39,7 @@ pub(super) async fn apply_faults(State(sandbox): State<Sandbox>, mut request: Re
         None => next.run(request).await,
     };
     for applied in applied_faults {
-        response = apply_after_backend(applied, response, control.as_ref()).await;
+        response = apply_fault_after_backend(applied, response, control.as_ref()).await;
     }
     response
 }
@@ -65,7 +65,7 @@ fn count_request_and_select_faults(sandbox: &Sandbox, request: &Request) -> Vec<
 }
 
 /// Applies a fault before the backend: a response in its place, a delay, or a changed request.
-async fn apply_before_backend(
+async fn apply_fault_before_backend(
     applied: &mut SelectedFault,
     request: &mut Request,
     control: Option<&ConnectionControl>,
@@ -113,7 +113,7 @@ async fn apply_before_backend(
 }
 
 /// Applies a fault after the backend: changes, replaces or drops the response.
-async fn apply_after_backend(
+async fn apply_fault_after_backend(
     applied: SelectedFault,
     response: Response,
     control: Option<&ConnectionControl>,
