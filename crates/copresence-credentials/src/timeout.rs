@@ -1,7 +1,7 @@
 //! Runs calls that may never return, each on its own thread with a timeout.
 //!
 //! A thread cannot be stopped from outside. Before a call changes the keychain, it must
-//! [commit](CommitGuard::begin_change_unless_abandoned). This fails after the call was abandoned, so an abandoned call
+//! [commit](KeychainChangePermit::begin_change_unless_abandoned). This fails after the call was abandoned, so an abandoned call
 //! changes nothing. Its secrets are zeroed when the thread ends. A thread that never ends keeps them until the process
 //! ends.
 

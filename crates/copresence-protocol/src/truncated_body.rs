@@ -12,7 +12,7 @@ use std::ops::Range;
 impl DeliveredExports {
     /// Parses the exports that are complete in a truncated response body. Returns `None` if there are none.
     ///
-    /// [`Delivery::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
+    /// [`DeliveredExports::unusable_entries`] always has an entry that says that the body is truncated, so the result is never
     /// mistaken for a complete delivery.
     pub fn delivery_from_truncated_body(body: &[u8]) -> Option<Self> {
         let (mut exports, mut unusable) = (Vec::new(), Vec::new());

@@ -24,7 +24,7 @@ const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Interval at which unneeded pictures and avatars are dropped.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(2);
 
-/// A listening sandbox. Dropping it without [`Server::stop`] aborts requests in flight.
+/// A listening sandbox. Dropping it without [`Server::shut_down_server`] aborts requests in flight.
 pub struct Server {
     sandbox: Sandbox,
     listen_address: SocketAddr,

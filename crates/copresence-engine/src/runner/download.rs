@@ -48,6 +48,7 @@ pub(crate) async fn download_file(
     file: &DownloadRequest<'_>,
 ) -> Result<CompleteFile, FileFailure> {
     let permit = file.coordinator.acquire_request_permit().await;
+    let mut has_other_content = false;
     let known = match file.earlier.map(|record| &record.state) {
         Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::failure_of_lost_file(why)),
         Some(FileState::Requested(progress)) => {
@@ -60,6 +61,7 @@ pub(crate) async fn download_file(
                     }
                     // Completed by an earlier version.
                     block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
+                    has_other_content = true;
                     FileProgress::default()
                 }
             }
@@ -68,7 +70,7 @@ pub(crate) async fn download_file(
         _ => FileProgress::default(),
     };
     // After a power cut, bytes that were never flushed may be wrong.
-    let usable = if known == FileProgress::default() {
+    let usable = if has_other_content {
         0
     } else if file.earlier.is_some_and(|record| record.is_from_this_boot) {
         known.total.unwrap_or(u64::MAX)
