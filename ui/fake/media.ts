@@ -28,7 +28,19 @@ export async function createHeadGlbUrl(): Promise<string> {
     group.add(eye, iris);
   }
   const data = (await new GLTFExporter().parseAsync(group, { binary: true })) as ArrayBuffer;
-  return URL.createObjectURL(new Blob([data], { type: 'model/gltf-binary' }));
+  return serveInPieces(new Blob([data], { type: 'model/gltf-binary' }));
+}
+
+/** Answers requests for pieces of a file as `avatar_protocol.rs` does; returns its URL. */
+function serveInPieces(file: Blob): string {
+  const fileUrl = `avatar://localhost/generated/${file.size}.glb`;
+  const fetchFromNetwork = window.fetch.bind(window);
+  window.fetch = async (input, init) => {
+    const [url, from] = String(input).split('?from=');
+    if (url !== fileUrl) return fetchFromNetwork(input, init);
+    return new Response(file.slice(Number(from)), { headers: { 'x-file-size': String(file.size) } });
+  };
+  return fileUrl;
 }
 
 const PORTRAIT_COLOURS = [
