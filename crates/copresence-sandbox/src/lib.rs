@@ -10,7 +10,7 @@
 //! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
 //! # drop(router);
-//! # Ok::<(), copresence_sandbox::SetupError>(())
+//! # Ok::<(), copresence_sandbox::SandboxSetupError>(())
 //! ```
 //!
 //! A server on a port, for the test of a client (needs a tokio runtime):
@@ -26,7 +26,7 @@
 //! let list = faults::parse_and_check_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
 //! server.sandbox().set_faults(list)?;
 //! // … send requests, then:
-//! server.stop().await;
+//! server.shut_down_server().await;
 //! # Ok(())
 //! # }
 //! ```
