@@ -132,7 +132,7 @@ const FAILURES: &[(&str, &str)] = &[
     (r#"{"on":"generate","do":{"status":{"code":500}}}"#, "backend_failing"),
     (r#"{"on":"generate","do":{"status":{"code":429}}}"#, "backend_failing"),
     (r#"{"on":"redeem","ready":true,"do":"reset_after_spending"}"#, "possibly_consumed"),
-    (r#"{"on":"redeem","ready":true,"do":"garbage"}"#, "protocol_broken"),
+    (r#"{"on":"redeem","ready":true,"do":"garbage"}"#, "possibly_consumed"),
     (r#"{"on":"file","do":{"status":{"code":410}}}"#, "saved_in_part"),
     // The last one, because refused credentials close the booth.
     (r#"{"on":"generate","do":{"status":{"code":401}}}"#, "credentials_refused"),
