@@ -318,7 +318,8 @@ impl FileDownload<'_> {
                 Err(AttemptError::Download(DownloadError {
                     kind: DownloadErrorKind::RangeNotSatisfiable { total: Some(total) },
                     ..
-                })) if total == offset => self.is_total_stated = true,
+                    // Without the journalled response it is unknown whether these bytes are encoded.
+                })) if total == offset && self.known != FileProgress::default() => self.is_total_stated = true,
                 // The bytes cannot be decoded, and no others will come.
                 Err(AttemptError::Download(refused)) if refused.is_refusal_of_url() && self.undecodable.is_some() => {}
                 Err(failure) => {
