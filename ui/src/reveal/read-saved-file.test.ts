@@ -54,7 +54,7 @@ describe('a large saved file', () => {
     await expect(readSavedFile('avatar://localhost/v/a.glb', never)).rejects.toThrow('has become shorter');
   });
 
-  it('is told when it is not served', async () => {
+  it('rejects with the status when the file is not served', async () => {
     vi.stubGlobal('fetch', async () => new Response(null, { status: 404 }));
     await expect(readSavedFile('avatar://localhost/v/a.glb', never)).rejects.toThrow('not served: 404');
   });

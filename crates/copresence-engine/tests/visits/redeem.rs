@@ -61,8 +61,8 @@ async fn a_token_is_never_redeemed_after_its_urls() {
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
 }
 
-#[tokio::test]
-async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
+/// A backend whose only redeem delivers one file, once the sender has sent.
+async fn fixture_with_delayed_delivery() -> (oneshot::Sender<()>, Fixture) {
     let (let_go, moment) = oneshot::channel();
     let moment = std::sync::Mutex::new(Some(moment));
     let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
@@ -74,6 +74,12 @@ async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
         _ => Response::default(),
     })
     .await;
+    (let_go, fixture)
+}
+
+#[tokio::test]
+async fn an_interruption_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
+    let (let_go, fixture) = fixture_with_delayed_delivery().await;
     let (visit, interrupt) = fixture.spawn_visit().await;
     fixture.backend.wait_for_requests(REDEEM_PATH, 1).await;
     interrupt.cancel();
@@ -253,17 +259,7 @@ async fn a_visit_interrupted_after_a_first_400_keeps_its_token() {
 /// L1: a recovery that is stopped awaits its redeem and keeps the delivery.
 #[tokio::test]
 async fn a_stopped_recovery_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
-    let (let_go, moment) = oneshot::channel();
-    let moment = std::sync::Mutex::new(Some(moment));
-    let fixture = Fixture::new(move |_, ask| match ask.path.as_str() {
-        REDEEM_PATH => {
-            let moment = moment.lock().expect("no panic").take().expect("redeemed once");
-            ask.ready_response(&[("glb", "one")]).delayed_until(moment)
-        }
-        "/files/one" => Response::file(&glb(500)),
-        _ => Response::default(),
-    })
-    .await;
+    let (let_go, fixture) = fixture_with_delayed_delivery().await;
     journal_issued_visit(&fixture, false).await;
     journal_issued_visit(&fixture, false).await;
     let stop = CancellationToken::new();

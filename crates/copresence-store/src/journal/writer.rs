@@ -194,14 +194,14 @@ pub(super) struct JournalDatabase {
     has_unflushed_commits: bool,
 }
 
-/// Who makes commits durable.
+/// How commits become durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CommitFlushPolicy {
     /// [`JournalDatabase::flush_commits`], for many commits at once. `SQLite` flushes only for checkpoints.
     FlushWal,
     /// `SQLite`, at each commit: on a disk that does not support WAL.
     EachCommit,
-    /// Nobody: the journal of a simulated process.
+    /// Commits are not flushed: for the journal of a simulated process.
     #[cfg(any(test, feature = "simulation"))]
     Never,
 }

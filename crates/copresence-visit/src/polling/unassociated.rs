@@ -34,7 +34,7 @@ impl AssociationPollSpacing {
     /// Until when, in seconds, the interval in seconds applies. After the last one it is the interval that grows.
     fn poll_interval_table_secs(self) -> ([(f64, f64); 2], f64) {
         match self {
-            // Nobody has recorded in the first minute; existing avatars may be selected.
+            // A recording takes at least a minute. Before that, only an existing avatar can be associated.
             Self::RecordingsLikely => ([(60.0, 2.65), (SCAN_UNLIKELY_AFTER, 3.4)], 5.0),
             Self::ExistingAvatarsLikely => ([(120.0, 1.94), (200.0, 3.4)], 5.0),
         }
