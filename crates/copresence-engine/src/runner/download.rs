@@ -8,15 +8,15 @@
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::finish_file::{ContentDefect, FinishError, add_notes_and_check, decoded_start, finish_received_file};
+use super::finish_file::{ContentDefect, FinishError, add_notes_and_check, finish_received_file};
+use super::response_start::ResponseStart;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{
-    CompleteFile, FileFormat, FileNote, FileProgress, FileState, HEAD_BYTES, PartialAvatarFolder, PartialFile, Sha256,
-    StoreError, detect_error_page,
+    CompleteFile, FileNote, FileProgress, FileState, PartialAvatarFolder, PartialFile, Sha256, StoreError,
 };
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
@@ -434,10 +434,17 @@ impl FileDownload<'_> {
         let (began, received_before) = (Instant::now(), partial.resume_offset());
         let mut transfer_patience = self.file.coordinator.start_transfer_patience();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
+        let content_encoding = download.content_encoding.as_deref();
+        let mut start = (download.offset == 0).then(|| ResponseStart::new(self.file.export_type, content_encoding));
         loop {
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
+                Ok(None) => {
+                    if let Some(page) = start.as_mut().and_then(ResponseStart::check_end) {
+                        return Err(self.discard_page(partial, before, page).await?);
+                    }
+                    break;
+                }
                 Err(_elapsed) => {
                     if partial.resume_offset() > flushed {
                         self.flush_and_journal(partial).await?;
@@ -453,6 +460,10 @@ impl FileDownload<'_> {
                     return Err(AttemptError::Download(failure));
                 }
             };
+            // Bytes that do not show yet what they are belong on disk: the server may stall, and a crash may follow.
+            if let Some(page) = start.as_mut().and_then(|start| start.check_chunk(&chunk)) {
+                return Err(self.discard_page(partial, before, page).await?);
+            }
             let grown = partial.resume_offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
                 self.flush_and_journal(partial).await?;
@@ -506,65 +517,66 @@ impl FileDownload<'_> {
             return Err(self.unusable("the file changed during the download", true));
         }
         if download.offset == 0
-            && let Some(page) = self.detect_error_page_at_start(download, keeps_bytes).await?
+            && keeps_bytes
+            && let Some(page) = self.detect_error_page_at_start(download).await?
         {
-            // Before anything that was received earlier is discarded.
-            let what = format!(
-                "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an \
-                 error",
-                self.file.export_type
-            );
-            return Err(self.unusable(&what, false));
+            return Err(self.unusable_page(page));
         }
         Ok(())
     }
 
-    /// Reads the body until its start shows whether it can be the file; returns what it is otherwise. The stream is as
-    /// before.
+    /// Reads the body until its start shows whether it can be the file, before earlier bytes are discarded for it;
+    /// returns what it is otherwise. The stream is as before.
     ///
     /// # Errors
-    /// The body ended before its start was decided, and `keeps_bytes` says that earlier bytes would be discarded for
-    /// it.
+    /// The body ended before its start was decided.
     async fn detect_error_page_at_start(
         &self,
         download: &mut OpenedDownload,
-        keeps_bytes: bool,
     ) -> Result<Option<&'static str>, AttemptError> {
         let deadline = Instant::now() + self.file.coordinator.transfer_patience();
         // Its end may be read here and later again.
         let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed()).fuse();
-        let (mut chunks, mut received, mut is_whole) = (Vec::new(), Vec::new(), false);
-        let page = loop {
-            let start = decoded_start(&received, download.content_encoding.as_deref());
-            let is_short = start.len() <= HEAD_BYTES;
-            let head = &start[..start.len().min(HEAD_BYTES)];
-            let page = detect_error_page(self.file.export_type, head, is_whole && is_short);
-            let is_undecided = matches!(
-                FileFormat::detect_file_format(head),
-                FileFormat::Html | FileFormat::Xml | FileFormat::Json | FileFormat::Unknown | FileFormat::Empty
-            );
-            if page.is_some() || is_whole || !is_undecided || received.len() >= HEAD_BYTES {
-                break page;
-            }
+        let mut start = ResponseStart::new(self.file.export_type, download.content_encoding.as_deref());
+        let (mut chunks, mut page) = (Vec::new(), None);
+        while page.is_none() && !start.is_decided() {
             match tokio::time::timeout_at(deadline, stream.next()).await {
                 Ok(Some(Ok(chunk))) => {
-                    received.extend_from_slice(&chunk);
+                    page = start.check_chunk(&chunk);
                     chunks.push(Ok(chunk));
                 }
-                Ok(Some(Err(failure))) if keeps_bytes => return Err(AttemptError::Download(failure)),
-                Ok(Some(Err(failure))) => {
-                    chunks.push(Err(failure));
-                    break None;
+                Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
+                Ok(None) => page = start.check_end(),
+                Err(_elapsed) => {
+                    let what = format!("too slow: {} bytes were received", start.received_bytes());
+                    return Err(self.unusable(&what, false));
                 }
-                Ok(None) => is_whole = true,
-                Err(_elapsed) if keeps_bytes => {
-                    return Err(self.unusable(&format!("too slow: {} bytes were received", received.len()), false));
-                }
-                Err(_elapsed) => break None,
             }
-        };
+        }
         download.stream = futures_util::stream::iter(chunks).chain(stream).boxed();
         Ok(page)
+    }
+
+    /// Discards the start of a page that was sent in place of the file, with what the journal says of it since
+    /// `before`. Returns the error for it.
+    async fn discard_page(
+        &mut self,
+        partial: &mut PartialFile,
+        before: FileProgress,
+        page: &str,
+    ) -> Result<AttemptError, StoreError> {
+        self.known = before;
+        self.discard_received_bytes(partial).await?;
+        Ok(self.unusable_page(page))
+    }
+
+    /// The error for a response that is a page in place of the file.
+    fn unusable_page(&self, page: &str) -> AttemptError {
+        let what = format!(
+            "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an error",
+            self.file.export_type
+        );
+        self.unusable(&what, false)
     }
 
     /// The error for a response that is not the file, or not the rest of it.
@@ -585,6 +597,9 @@ impl FileDownload<'_> {
         let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
+            && ResponseStart::new(self.file.export_type, download.content_encoding.as_deref())
+                .check_chunk(&chunk)
+                .is_none()
         {
             let few = &chunk[..chunk.len().min(limit)];
             let written = match partial.append_bytes(few) {

@@ -1,13 +1,13 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
 use super::file_request::DownloadRequest;
+use super::response_start::is_known_content;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, HEAD_BYTES, PartialFile, Sha256, StoreError,
+    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, PartialFile, Sha256, StoreError,
     check_and_annotate_content,
 };
-use std::io::{Cursor, Read as _};
 
 /// Why received bytes did not become a complete file. They stay in the partial file.
 pub(super) enum FinishError {
@@ -86,25 +86,6 @@ pub(super) fn add_notes_and_check(
         if complete.integrity_defect.is_some() { ContentDefect::Truncated } else { ContentDefect::OtherContent };
     check_and_annotate_content(file.export_type, complete)
         .map_err(|why| FinishError::Content { why: format!("{}: {why}", file.url.url_origin()), defect })
-}
-
-/// The start of the content without its encoding, of the bytes received so far: at most one byte more than
-/// [`HEAD_BYTES`].
-pub(super) fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
-    let mut start = Vec::new();
-    let limit = HEAD_BYTES as u64 + 1;
-    let words = content_encoding.map(split_content_encodings).unwrap_or_default();
-    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_known_content) {
-        // An error only ends what can be decoded.
-        Ok(content) => _ = content.take(limit).read_to_end(&mut start),
-        Err(_) => start.extend_from_slice(received),
-    }
-    start
-}
-
-/// Whether bytes are the start of content without encoding.
-fn is_known_content(head: &[u8]) -> bool {
-    !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty)
 }
 
 /// Removes the content encoding. Bytes that do not have the stated encoding stay as they were sent.

@@ -8,6 +8,7 @@ mod file_request;
 mod finish_file;
 mod issue;
 mod redeem;
+mod response_start;
 mod save;
 mod space;
 mod visit_runner;

@@ -55,6 +55,8 @@ pub(crate) struct Response {
     body: Vec<u8>,
     /// The connection breaks after so many bytes of the body.
     breaks_at: Option<usize>,
+    /// It stays open after its last byte, and nothing more comes.
+    stalls: bool,
     /// The head states this length, whatever comes.
     stated: Option<u64>,
     /// The head states no length.
@@ -117,6 +119,11 @@ impl Response {
 
     pub(crate) fn breaking_at(self, bytes: usize) -> Self {
         Self { breaks_at: Some(bytes), ..self }
+    }
+
+    /// The connection stays open after so many bytes of the body, and nothing more comes.
+    pub(crate) fn stalling_at(self, bytes: usize) -> Self {
+        Self { breaks_at: Some(bytes), stalls: true, ..self }
     }
 
     /// How long its body is.
@@ -200,7 +207,11 @@ impl Response {
         } else {
             stream.write_all(sent).await?;
         }
-        stream.flush().await
+        stream.flush().await?;
+        if self.stalls {
+            std::future::pending::<()>().await;
+        }
+        Ok(())
     }
 }
 

@@ -541,6 +541,42 @@ async fn a_program_that_is_stopped_while_bytes_arrive_is_interrupted() {
     assert!(fixture.only_visit().await.visit.is_unfinished);
 }
 
+/// Three bytes do not show yet whether they begin the file or an error page. A one-time URL that sent them continues by
+/// range only if they are on disk.
+#[tokio::test]
+async fn the_first_bytes_of_a_stalled_download_survive_a_crash() {
+    let mut fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth, ask.range_start()) {
+        (REDEEM_PATH, ..) => ask.ready_response(&[("glb", "one")]),
+        ("/files/one", 1, _) => Response::file(&glb(1000)).stalling_at(3),
+        ("/files/one", _, from) if from > 0 => Response::range_response(&glb(1000), from),
+        ("/files/one", ..) => Response::status(410),
+        _ => Response::default(),
+    })
+    .await;
+    fixture.profile.timeouts.read = Duration::from_hours(1);
+    fixture.profile.limits.patience = Duration::from_hours(1);
+    let (visit, _interrupt) = fixture.spawn_visit().await;
+    let journalled = async {
+        loop {
+            if let [file] = fixture.only_visit().await.files.as_slice()
+                && matches!(&file.state, FileState::Requested(progress) if progress.bytes == 3)
+            {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = async { fixture.backend.wait_for_requests("/files/one", 1).await; journalled.await } => {}
+        () = tokio::time::sleep(Duration::from_mins(1)) => panic!("the bytes stay in memory"),
+    }
+    visit.abort();
+    assert!(visit.await.expect_err("aborted").is_cancelled());
+    let recovered = recover_fixture_visits(&fixture).await;
+    assert_eq!(recovered.iter().map(|visit| visit.outcome.exit_code()).collect::<Vec<_>>(), [0]);
+    assert_eq!(asked(&fixture).iter().map(Request::range_start).collect::<Vec<_>>(), [0, 3]);
+}
+
 #[tokio::test]
 async fn a_redirect_is_followed_without_credentials() {
     let (fixture, ended) = visit("glb", |_, _| Response::status(302).with_header("location", "/elsewhere")).await;

@@ -1,0 +1,83 @@
+//! The first bytes of a response for a file, checked for an error page while they arrive.
+
+use copresence_client::{open_decoding_reader, split_content_encodings};
+use copresence_protocol::ExportType;
+use copresence_store::{FileFormat, HEAD_BYTES, detect_error_page};
+use std::io::{Cursor, Read as _};
+
+/// The first bytes of a response, until they show whether it can be the file.
+pub(super) struct ResponseStart<'a> {
+    export_type: &'a ExportType,
+    content_encoding: Option<&'a str>,
+    /// As sent, at most [`HEAD_BYTES`] and one chunk.
+    received: Vec<u8>,
+    is_decided: bool,
+}
+
+impl<'a> ResponseStart<'a> {
+    /// Starts the check of a response from byte 0 with this `Content-Encoding`.
+    pub(super) fn new(export_type: &'a ExportType, content_encoding: Option<&'a str>) -> Self {
+        Self { export_type, content_encoding, received: Vec::new(), is_decided: false }
+    }
+
+    /// Whether more bytes change nothing.
+    pub(super) fn is_decided(&self) -> bool {
+        self.is_decided
+    }
+
+    /// Number of bytes checked so far.
+    pub(super) fn received_bytes(&self) -> usize {
+        self.received.len()
+    }
+
+    /// Checks one more chunk. Returns what was sent in place of the file, as in `an HTML page`.
+    pub(super) fn check_chunk(&mut self, chunk: &[u8]) -> Option<&'static str> {
+        if self.is_decided {
+            return None;
+        }
+        self.received.extend_from_slice(chunk);
+        let page = self.detect(false);
+        self.is_decided |= page.is_some() || self.received.len() >= HEAD_BYTES;
+        page
+    }
+
+    /// Checks a response that ended. Returns what was sent in place of the file.
+    pub(super) fn check_end(&mut self) -> Option<&'static str> {
+        if self.is_decided {
+            return None;
+        }
+        let page = self.detect(true);
+        self.is_decided = true;
+        page
+    }
+
+    fn detect(&mut self, is_whole: bool) -> Option<&'static str> {
+        let start = decoded_start(&self.received, self.content_encoding);
+        let is_short = start.len() <= HEAD_BYTES;
+        let head = &start[..start.len().min(HEAD_BYTES)];
+        self.is_decided = !matches!(
+            FileFormat::detect_file_format(head),
+            FileFormat::Html | FileFormat::Xml | FileFormat::Json | FileFormat::Unknown | FileFormat::Empty
+        );
+        detect_error_page(self.export_type, head, is_whole && is_short)
+    }
+}
+
+/// The start of the content without its encoding, of the bytes received so far: at most one byte more than
+/// [`HEAD_BYTES`].
+fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
+    let mut start = Vec::new();
+    let limit = HEAD_BYTES as u64 + 1;
+    let words = content_encoding.map(split_content_encodings).unwrap_or_default();
+    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_known_content) {
+        // An error only ends what can be decoded.
+        Ok(content) => _ = content.take(limit).read_to_end(&mut start),
+        Err(_) => start.extend_from_slice(received),
+    }
+    start
+}
+
+/// Whether bytes are the start of content without encoding.
+pub(super) fn is_known_content(head: &[u8]) -> bool {
+    !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty)
+}
