@@ -7,6 +7,7 @@ mod failure;
 mod file_request;
 mod finish_file;
 mod issue;
+mod receive_file;
 mod redeem;
 mod response_start;
 mod save;

@@ -1,0 +1,384 @@
+//! Requests a file once, and writes what arrives to its partial file.
+
+use super::file_request::DownloadRequest;
+use super::response_start::ResponseStart;
+use super::{VisitContext, block_in_place};
+use crate::events::{EventKind, VisitEvent};
+use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
+use copresence_protocol::DownloadUrl;
+use copresence_store::crash_point::{self, CrashPoint};
+use copresence_store::{FileNote, FileProgress, PartialAvatarFolder, PartialFile, Sha256, StoreError};
+use futures_util::{FutureExt as _, StreamExt};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Minimum time between two progress events of a file. One more is sent when it is complete.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Bytes after which received data is flushed and journalled.
+const FLUSH_BYTES: u64 = 8 << 20;
+/// Maximum time that received bytes may stay unflushed. Most avatars are smaller than [`FLUSH_BYTES`], and a spent URL
+/// that continues by range is useful only with a known offset.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(500);
+/// Bytes received of a file that has too little space, or is too large.
+const FIRST_BYTES: usize = 4096;
+
+/// Why one request did not complete the file.
+pub(super) enum AttemptError {
+    Disk(StoreError),
+    Download(DownloadError),
+    /// The response is not the file, or not the rest of the bytes on disk. A sentence that names the server.
+    Unusable {
+        why: String,
+        /// Whether the whole file is requested next, although bytes are on disk.
+        skips_range: bool,
+    },
+}
+
+impl From<StoreError> for AttemptError {
+    fn from(error: StoreError) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// State of one file across its requests.
+pub(super) struct FileDownload<'a> {
+    pub(super) context: &'a VisitContext,
+    pub(super) folder: &'a PartialAvatarFolder,
+    pub(super) file: &'a DownloadRequest<'a>,
+    pub(super) last_event: Option<Instant>,
+    pub(super) known: FileProgress,
+    /// The largest number of bytes that the partial file ever had. Restarting from byte 0 is no progress until then.
+    pub(super) furthest: u64,
+    /// Whether the next request is for the whole file, although bytes are on disk.
+    pub(super) skips_range: bool,
+    /// Where the URL redirected to. A one-time URL may be spent by that, so a download continues there.
+    pub(super) redirected_to: Option<DownloadUrl>,
+    /// Whether the last response stated the size of the file.
+    pub(super) is_total_stated: bool,
+    /// The digest of all bytes of a response that could not be decoded.
+    pub(super) undecodable: Option<Sha256>,
+    /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
+    pub(super) lacks_journalled_bytes: bool,
+}
+
+/// Whether two validators, if they are comparable, denote different versions. "A client that has received multiple
+/// partial responses … combines \[them\] if they all share the same strong validator" (RFC 9110, 15.3.7.3).
+fn is_different_file_version(before: Option<&str>, now: Option<&str>) -> bool {
+    let is_tag = |validator: &str| validator.starts_with('"');
+    matches!((before, now), (Some(before), Some(now)) if is_tag(before) == is_tag(now) && before != now)
+}
+
+/// Whether the failure is stated by a server's response; false if the connection failed, also in the middle of a
+/// body.
+pub(super) fn is_caused_by_response(failure: &DownloadError) -> bool {
+    !matches!(
+        failure.kind,
+        DownloadErrorKind::NeverSent(_) | DownloadErrorKind::ResponseLost(_) | DownloadErrorKind::Interrupted { .. }
+    )
+}
+
+impl FileDownload<'_> {
+    /// Requests the file, from the current offset if some bytes are on disk, and receives the response.
+    pub(super) async fn request_and_receive(
+        &mut self,
+        partial: &mut PartialFile,
+        skips_range: bool,
+        elsewhere: Option<&DownloadUrl>,
+    ) -> Result<(), AttemptError> {
+        let offset = partial.resume_offset();
+        let resume = (offset > 0 && !skips_range).then(|| ResumePoint {
+            offset,
+            validator: self.known.validator.clone(),
+            total: self.known.total,
+        });
+        let url = elsewhere.unwrap_or(self.file.url);
+        let opened = self.context.api.open_download(url, resume.as_ref()).await;
+        if opened.as_ref().map_or_else(is_caused_by_response, |_| true) {
+            self.file.coordinator.record_response_and_wake_retries();
+        }
+        let download = opened.map_err(AttemptError::Download)?;
+        crash_point::reach_crash_point(CrashPoint::HeadReceived);
+        self.redirected_to = download.redirected_to.clone().or_else(|| elsewhere.cloned());
+        self.receive_response(download, partial).await
+    }
+
+    /// Checks the head of a response, and writes its body to the partial file.
+    async fn receive_response(
+        &mut self,
+        mut download: OpenedDownload,
+        partial: &mut PartialFile,
+    ) -> Result<(), AttemptError> {
+        let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
+        self.refuse_unusable_response(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        if self.lacks_journalled_bytes {
+            // The journal must not describe earlier bytes when new ones are written.
+            self.flush_and_journal(partial).await?;
+            self.lacks_journalled_bytes = false;
+        }
+        let _receiving = self.file.coordinator.mark_file_as_receiving(self.file.index);
+        let before = self.known.clone();
+        self.known.total = download.total;
+        self.is_total_stated = download.total.is_some();
+        if download.offset == 0 {
+            self.known.content_encoding.clone_from(&download.content_encoding);
+            self.known.notes.clear();
+        } else if !is_same_version {
+            self.add_note(FileNote::joined_unverified());
+        }
+        if download.offset == 0 || download.validator.is_some() {
+            self.known.validator.clone_from(&download.validator);
+        }
+        if download.offset != partial.resume_offset() {
+            // The server ignored the range, or has another version by now, and sends the whole file.
+            self.discard_received_bytes(partial).await?;
+        } else if self.known != before {
+            self.queue_journaling_response_head();
+        }
+        if let Some(total) = download.total {
+            let max = self.file.limits.max_file_size;
+            if total > max {
+                // Without downloading up to the limit first.
+                self.save_first_bytes_for_resume(&mut download, partial).await;
+                return Err(partial.too_large_error(max).into());
+            }
+            let remaining = total.saturating_sub(partial.resume_offset());
+            if let Err(full) = self.file.room.set_file_space_reservation(self.file.index, remaining) {
+                self.save_first_bytes_for_resume(&mut download, partial).await;
+                return Err(full.into());
+            }
+        }
+        self.write_body(download, partial, before).await
+    }
+
+    /// Writes the body of a response to the partial file. `before` is what was known of the file before this response.
+    async fn write_body(
+        &mut self,
+        mut download: OpenedDownload,
+        partial: &mut PartialFile,
+        before: FileProgress,
+    ) -> Result<(), AttemptError> {
+        let (began, received_before) = (Instant::now(), partial.resume_offset());
+        let mut transfer_patience = self.file.coordinator.start_transfer_patience();
+        let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
+        let content_encoding = download.content_encoding.as_deref();
+        let mut start = (download.offset == 0).then(|| ResponseStart::new(self.file.export_type, content_encoding));
+        loop {
+            let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => {
+                    if let Some(page) = start.as_mut().and_then(ResponseStart::check_end) {
+                        return Err(self.discard_page(partial, before, page).await?);
+                    }
+                    break;
+                }
+                Err(_elapsed) => {
+                    if partial.resume_offset() > flushed {
+                        self.flush_and_journal(partial).await?;
+                        (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
+                    }
+                    continue;
+                }
+            };
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(failure) => {
+                    self.flush_and_journal(partial).await?;
+                    return Err(AttemptError::Download(failure));
+                }
+            };
+            // Bytes that do not show yet what they are belong on disk: the server may stall, and a crash may follow.
+            if let Some(page) = start.as_mut().and_then(|start| start.check_chunk(&chunk)) {
+                return Err(self.discard_page(partial, before, page).await?);
+            }
+            let grown = partial.resume_offset() + chunk.len() as u64;
+            if let Some(total) = self.known.total.filter(|total| grown > *total) {
+                self.flush_and_journal(partial).await?;
+                return Err(self.unusable(&format!("the server announced {total} bytes and sent more"), true));
+            }
+            if let Err(error) = partial.append_bytes(&chunk) {
+                // The offset at which a later run continues, once there is space.
+                _ = self.flush_and_journal(partial).await;
+                return Err(error.into());
+            }
+            let new = partial.resume_offset().saturating_sub(self.furthest);
+            self.furthest = self.furthest.max(partial.resume_offset());
+            self.file.coordinator.restore_patience(new);
+            if !transfer_patience.restore_and_check_left(chunk.len() as u64) {
+                self.flush_and_journal(partial).await?;
+                let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
+                return Err(self.unusable(&format!("too slow: {bytes} bytes were received in {ms} ms"), false));
+            }
+            if partial.resume_offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
+                self.flush_and_journal(partial).await?;
+                (flushed, flushed_at) = (partial.resume_offset(), Instant::now());
+            }
+            self.emit_throttled_progress(partial.resume_offset(), false);
+        }
+        if download.ends_with_connection
+            && self.known.total.is_none()
+            && self.known.content_encoding.is_none()
+            && !partial.detected_format().has_end_mark()
+        {
+            self.add_note(FileNote::length_unknown());
+        }
+        // With the size in the journal, a crash from here on needs no URL.
+        self.known.total = Some(partial.resume_offset());
+        Ok(self.flush_and_journal(partial).await?)
+    }
+
+    /// Refuses a response that is the rest of another version of the file, or that begins as an error page.
+    /// `keeps_bytes` says that earlier bytes would be discarded for the whole file.
+    async fn refuse_unusable_response(
+        &self,
+        download: &mut OpenedDownload,
+        keeps_bytes: bool,
+        is_same_version: bool,
+    ) -> Result<(), AttemptError> {
+        // A range of the same version may be sent without its content encoding (RFC 9110, 15.3.7).
+        let is_encoded_otherwise = download.content_encoding != self.known.content_encoding
+            && !(is_same_version && download.content_encoding.is_none());
+        let is_other = is_encoded_otherwise
+            || is_different_file_version(self.known.validator.as_deref(), download.validator.as_deref());
+        if download.offset > 0 && is_other {
+            return Err(self.unusable("the file changed during the download", true));
+        }
+        if download.offset == 0
+            && keeps_bytes
+            && let Some(page) = self.detect_error_page_at_start(download).await?
+        {
+            return Err(self.unusable_page(page));
+        }
+        Ok(())
+    }
+
+    /// Reads the body until its start shows whether it can be the file, before earlier bytes are discarded for it;
+    /// returns what it is otherwise. The stream is as before.
+    ///
+    /// # Errors
+    /// The body ended before its start was decided.
+    async fn detect_error_page_at_start(
+        &self,
+        download: &mut OpenedDownload,
+    ) -> Result<Option<&'static str>, AttemptError> {
+        let deadline = Instant::now() + self.file.coordinator.transfer_patience();
+        // Its end may be read here and later again.
+        let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed()).fuse();
+        let mut start = ResponseStart::new(self.file.export_type, download.content_encoding.as_deref());
+        let (mut chunks, mut page) = (Vec::new(), None);
+        while page.is_none() && !start.is_decided() {
+            match tokio::time::timeout_at(deadline, stream.next()).await {
+                Ok(Some(Ok(chunk))) => {
+                    page = start.check_chunk(&chunk);
+                    chunks.push(Ok(chunk));
+                }
+                Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
+                Ok(None) => page = start.check_end(),
+                Err(_elapsed) => {
+                    let what = format!("too slow: {} bytes were received", start.received_bytes());
+                    return Err(self.unusable(&what, false));
+                }
+            }
+        }
+        download.stream = futures_util::stream::iter(chunks).chain(stream).boxed();
+        Ok(page)
+    }
+
+    /// Discards the start of a page that was sent in place of the file, with what the journal says of it since
+    /// `before`. Returns the error for it.
+    async fn discard_page(
+        &mut self,
+        partial: &mut PartialFile,
+        before: FileProgress,
+        page: &str,
+    ) -> Result<AttemptError, StoreError> {
+        self.known = before;
+        self.discard_received_bytes(partial).await?;
+        Ok(self.unusable_page(page))
+    }
+
+    /// The error for a response that is a page in place of the file.
+    fn unusable_page(&self, page: &str) -> AttemptError {
+        let what = format!(
+            "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an error",
+            self.file.export_type
+        );
+        self.unusable(&what, false)
+    }
+
+    /// The error for a response that is not the file, or not the rest of it.
+    pub(super) fn unusable(&self, what: &str, skips_range: bool) -> AttemptError {
+        AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
+    }
+
+    /// Adds a note about the bytes on disk once.
+    fn add_note(&mut self, note: FileNote) {
+        if !self.known.notes.contains(&note) {
+            self.known.notes.push(note);
+        }
+    }
+
+    /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
+    /// range, and never be started again.
+    async fn save_first_bytes_for_resume(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+        let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
+        if partial.resume_offset() == 0
+            && let Some(Ok(chunk)) = download.stream.next().await
+            && ResponseStart::new(self.file.export_type, download.content_encoding.as_deref())
+                .check_chunk(&chunk)
+                .is_none()
+        {
+            let few = &chunk[..chunk.len().min(limit)];
+            let written = match partial.append_bytes(few) {
+                Ok(()) => self.flush_and_journal(partial).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                tracing::warn!(%error, file = self.file.name, "no space for the first bytes");
+            }
+        }
+    }
+
+    /// Journals size and validator of a response before its first bytes are written, without waiting: after a crash in
+    /// the first half second, the bytes on disk are continued by `Range` with `If-Range`.
+    fn queue_journaling_response_head(&self) {
+        let (id, index) = (&self.file.id, self.file.index);
+        if let Some(Err(error)) = self.context.journal.record_file_progress(id, index, &self.known).now_or_never() {
+            tracing::error!(%error, file = self.file.name, "cannot journal the response of the file server");
+        }
+    }
+
+    /// Discards the received bytes, in the journal too.
+    pub(super) async fn discard_received_bytes(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        partial.remove_written_bytes()?;
+        self.flush_and_journal(partial).await
+    }
+
+    /// Makes the received bytes durable, and journals their number.
+    async fn flush_and_journal(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
+        self.known.bytes = block_in_place(|| partial.sync_data())?;
+        if let Some(total) = self.known.total {
+            self.file.room.reduce_reservation_to_remaining(self.file.index, total.saturating_sub(self.known.bytes));
+        }
+        let (id, index) = (&self.file.id, self.file.index);
+        if let Err(error) = self.context.journal.record_file_progress(id, index, &self.known).await {
+            tracing::error!(%error, file = self.file.name, "cannot journal the progress");
+        }
+        Ok(())
+    }
+
+    /// Emits the number of received bytes, at most once per interval and when the file is whole.
+    pub(super) fn emit_throttled_progress(&mut self, bytes: u64, whole: bool) {
+        let last = *self.last_event.get_or_insert_with(Instant::now);
+        if !whole && last.elapsed() < PROGRESS_INTERVAL {
+            return;
+        }
+        self.last_event = Some(Instant::now());
+        let total = if whole { Some(bytes) } else { self.known.total };
+        self.emit_event(EventKind::Progress { file: self.file.name.to_owned(), bytes, total });
+    }
+
+    /// Passes an event of this file's visit to the host, with the time.
+    pub(super) fn emit_event(&self, event: EventKind) {
+        (self.context.event_sink)(VisitEvent { visit: self.file.id, at: self.context.clock.now(), kind: event });
+    }
+}
