@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Remove the operator's PIN and exit; the next opening of the panel asks for a new one
     #[arg(long)]
     pub(crate) forget_pin: bool,
+    /// Ask for a PIN on the terminal (or read it from a pipe), set it in place of any other, and exit
+    #[arg(long, conflicts_with = "forget_pin")]
+    pub(crate) set_pin: bool,
     /// Fill the whole screen, without decorations
     #[arg(long)]
     pub(crate) full_screen: bool,

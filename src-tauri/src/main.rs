@@ -33,6 +33,8 @@ fn main() -> ExitCode {
     });
     let done = if args.forget_pin {
         shell::forget_pin(&args)
+    } else if args.set_pin {
+        shell::set_pin(&args)
     } else {
         display::check_display().and_then(|()| shell::run_window(&args))
     };

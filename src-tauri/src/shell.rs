@@ -11,7 +11,9 @@ use copresence_booth::panel::{OpenedBackend, Panel, PinLock, ProfileAndCredentia
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::setup::{DataStore, VisitOverrides};
+use secrecy::{ExposeSecret as _, SecretString};
 use std::fs::{File, TryLockError};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tauri::{AppHandle, Builder, RunEvent, Runtime};
@@ -19,6 +21,9 @@ use tauri::{AppHandle, Builder, RunEvent, Runtime};
 /// How long visits may take to write their end when the program is closed. A redeem in flight is awaited, with the
 /// default timeouts of a profile for up to 40 s until its headers.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(45);
+
+/// Most bytes that are read of a PIN from a pipe. Longer than any PIN that is allowed.
+const MAX_PIN_LINE_BYTES: u64 = 256;
 
 /// Opens the window and returns when it is closed.
 ///
@@ -53,7 +58,10 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
         panel.force_kiosk_mode_on();
     }
     if panel.kiosk_mode_view().on && !panel.pin_lock().pin_lock_view(clock.millis_since_clock_creation()).pin_set {
-        tracing::warn!("kiosk mode without a PIN: whoever opens the panel first chooses it (F10)");
+        tracing::warn!(
+            "kiosk mode without a PIN: for ten minutes, whoever opens the panel first (F10) chooses it; \
+             `copresence-kiosk --set-pin` sets it from a shell"
+        );
     }
     let app = build_app(Builder::default(), kiosk.clone(), panel.clone(), clock)
         .build(tauri::generate_context!())
@@ -96,6 +104,38 @@ pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     PinLock::forget_pin(&SettingsFile::open_settings_file(data_store.data.clone())).map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
+}
+
+/// Asks for a PIN twice on the terminal, or reads one line of a pipe, and sets it in place of any other.
+///
+/// # Errors
+/// When the entries differ, the PIN has a length that is not allowed, a window uses the data folder, or the settings
+/// cannot be read or written.
+pub(crate) fn set_pin(args: &Args) -> Result<u8, StartError> {
+    let data_store = open_data_store(args)?;
+    let _only_one = lock_data_folder(&data_store)?;
+    let pin = read_new_pin()?;
+    PinLock::replace_pin(&SettingsFile::open_settings_file(data_store.data.clone()), &pin)
+        .map_err(StartError::usage)?;
+    eprintln!("The PIN is set.");
+    Ok(0)
+}
+
+/// Reads a PIN: twice from a terminal without showing it, or the first line of a pipe.
+fn read_new_pin() -> Result<SecretString, StartError> {
+    let unread = |error: io::Error| StartError::usage(format!("the PIN cannot be read: {error}"));
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin().lock().take(MAX_PIN_LINE_BYTES).read_line(&mut line).map_err(unread)?;
+        line.truncate(line.trim_end_matches(['\r', '\n']).len());
+        return Ok(line.into());
+    }
+    let first = SecretString::from(rpassword::prompt_password("New PIN: ").map_err(unread)?);
+    let second = SecretString::from(rpassword::prompt_password("The PIN again: ").map_err(unread)?);
+    if first.expose_secret() != second.expose_secret() {
+        return Err(StartError::usage("the two entries differ; nothing was changed"));
+    }
+    Ok(first)
 }
 
 /// Opens the data folder of the command line, or the default one.

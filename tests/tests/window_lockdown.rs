@@ -26,6 +26,8 @@ const BAIT_POSITION: (u32, u32) = (700, 60);
 /// Areas of screenshots: the steps beside the QR code, and the operator's detail below them.
 const STEPS_AREA: PixelRect = PixelRect { x: 60, y: 200, width: 520, height: 360 };
 const DETAIL_AREA: PixelRect = PixelRect { x: 60, y: 635, width: 520, height: 60 };
+/// Title of the window with the sandbox's phone page.
+const PHONE_TITLE: &str = "Phone (sandbox)";
 /// Time limit of a refusal, which is late on a busy machine.
 const REFUSAL_TIMEOUT: Duration = RENDER_TIMEOUT;
 
@@ -76,6 +78,32 @@ async fn attempts_to_escape_have_no_effect() -> Result<(), HarnessError> {
     attempts.lead_page_astray().await?;
     attempts.request_permissions().await?;
     attempts.finish().await
+}
+
+/// The window of the played phone has no title bar, no menu, and no way to the files of this machine.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
+async fn the_played_phone_is_no_way_out() -> Result<(), HarnessError> {
+    let setup = KioskSetup { args: &["--kiosk"], has_window_manager: true, ..KioskSetup::default() };
+    let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("lockdown-phone"), setup).await?;
+    kiosk.await_screen("attract").await?;
+    kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
+    kiosk.await_screen("invite").await?;
+    kiosk.app.click_element("[data-testid=play-phone]", RENDER_TIMEOUT).await?;
+    let phone = kiosk.screen.await_window(&kiosk.desktop, PHONE_TITLE, |phone| !phone.is_decorated).await?;
+    let middle = (phone.area.x + phone.area.width / 2, phone.area.y + phone.area.height / 2);
+    let windows = kiosk.screen.visible_windows(&kiosk.desktop)?;
+    kiosk.screen.click_at(&kiosk.desktop, middle, 3)?;
+    for keys in ["Menu", "ctrl+o", "ctrl+s", "ctrl+p", "ctrl+shift+i", "ctrl+n"] {
+        kiosk.screen.press_keys(&kiosk.desktop, keys)?;
+    }
+    // The first button. With a camera it would open a chooser of files.
+    kiosk.screen.press_keys(&kiosk.desktop, "Tab")?;
+    kiosk.screen.press_keys(&kiosk.desktop, "Return")?;
+    kiosk.await_reveal().await?;
+    let opened = kiosk.screen.visible_windows(&kiosk.desktop)?;
+    assert!(opened.is_subset(&windows), "another window: {opened:?}, before: {windows:?}");
+    kiosk.close().await
 }
 
 /// Without a driver, because a driven page never shows a menu or tools. Observed by screenshots.
@@ -210,6 +238,12 @@ impl EscapeAttempts {
                 "bait.href = URL.createObjectURL(new Blob(['x'])); bait.download = 'stolen.txt'".to_owned(),
             ),
             ("a download from elsewhere", true, format!("bait.href = '{url}file'; bait.download = 'stolen.txt'")),
+            (
+                "a chooser of files",
+                false,
+                "const files = document.createElement('input'); files.type = 'file'; bait.onclick = () => files.click()"
+                    .to_owned(),
+            ),
             // The engine blocks these without asking the app.
             ("an empty window by script", false, "bait.onclick = () => window.open()".to_owned()),
             (

@@ -73,8 +73,8 @@ struct SettingsFileState {
     file: SettingsToml,
     /// What is wrong with the file, and what to do.
     load_error: Option<String>,
-    /// Whether the file exists but could not be read. It is not overwritten then, because its content is unknown.
-    unreadable: bool,
+    /// Whether the file exists and does not tell whether it has a PIN. It is not overwritten then.
+    is_pin_unknown: bool,
 }
 
 impl SettingsFile {
@@ -94,21 +94,62 @@ impl SettingsFile {
         self.lock_settings_state().load_error.clone()
     }
 
-    /// Whether the file exists but could not be read. It is unknown then whether a PIN is set.
-    pub fn is_unreadable(&self) -> bool {
-        self.lock_settings_state().unreadable
+    /// Whether the file exists, and it is unknown whether it has a PIN: it could not be read, it is not TOML, or its PIN
+    /// cannot be used.
+    pub fn is_pin_unknown(&self) -> bool {
+        self.lock_settings_state().is_pin_unknown
     }
 
     /// Changes the settings and writes the file. The change is durable when this returns. Blocks on the disk.
     ///
     /// # Errors
-    /// The file cannot be written, or it was unreadable at the start and still is. The settings are unchanged then.
+    /// The file cannot be written, or it did not tell at the start whether it has a PIN and still does not. The settings
+    /// are unchanged then.
     pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
         let mut state = self.lock_settings_state();
-        if state.unreadable {
+        self.reread_if_pin_is_unknown(&mut state)?;
+        if state.is_pin_unknown {
+            let source = std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                state.load_error.clone().unwrap_or_else(|| "it is unknown whether it has a PIN".to_owned()),
+            );
+            let path = self.0.data.operator_file_path(OperatorFile::Settings);
+            return Err(StoreError::Io { doing: "change", path, source });
+        }
+        self.change_and_write(&mut state, change)
+    }
+
+    /// Sets or removes the PIN. Unlike [`update_settings`](Self::update_settings), replaces a file that does not tell
+    /// whether it has a PIN. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub(crate) fn set_pin_from_shell(&self, pin: Option<PinHash>) -> Result<(), StoreError> {
+        let mut state = self.lock_settings_state();
+        self.reread_if_pin_is_unknown(&mut state)?;
+        self.change_and_write(&mut state, |settings| {
+            settings.pin = pin;
+            settings.failed_pin_attempts = 0;
+        })?;
+        state.is_pin_unknown = false;
+        Ok(())
+    }
+
+    /// Reads a file again that did not tell whether it has a PIN: it may be repaired.
+    fn reread_if_pin_is_unknown(&self, state: &mut SettingsFileState) -> Result<(), StoreError> {
+        if state.is_pin_unknown {
             self.0.data.read_operator_file(OperatorFile::Settings)?;
             *state = read_settings_state(&self.0.data);
         }
+        Ok(())
+    }
+
+    /// Changes the settings and writes the file.
+    fn change_and_write(
+        &self,
+        state: &mut SettingsFileState,
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Settings, StoreError> {
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
@@ -128,9 +169,11 @@ impl SettingsFile {
 
 /// Reads and parses the file.
 fn read_settings_state(data: &DataDir) -> SettingsFileState {
-    let LoadedSettingsFile { file, values, load_error, is_unreadable } =
+    let LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown } =
         settings_toml::read_settings_backing_up_unusable(data);
-    SettingsFileState { settings: settings_from_values(values), file, load_error, unreadable: is_unreadable }
+    let mut settings = settings_from_values(values);
+    settings.kiosk_mode |= is_kiosk_mode_unknown;
+    SettingsFileState { settings, file, load_error, is_pin_unknown }
 }
 
 /// The settings of a file. Absent values have their defaults.
@@ -219,7 +262,7 @@ mod tests {
         let (_root, data) = open_data_dir();
         let file = SettingsFile::open_settings_file(data);
         assert_eq!(
-            (file.current_settings(), file.load_error(), file.is_unreadable()),
+            (file.current_settings(), file.load_error(), file.is_pin_unknown()),
             (Settings::default(), None, false)
         );
     }
@@ -262,15 +305,47 @@ mod tests {
     #[test]
     fn an_invalid_file_is_backed_up_once() {
         let (root, file) = open_settings("[display\nvoice");
-        assert_eq!(file.current_settings(), Settings::default());
+        assert_eq!(file.current_settings(), Settings { kiosk_mode: true, ..Settings::default() });
         assert!(
             file.load_error()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
         );
         SettingsFile::open_settings_file(file.0.data.clone());
         assert_eq!(backup_names(&root).len(), 1, "not once a start");
-        file.update_settings(|settings| settings.phone_access = true).expect("written");
+        file.set_pin_from_shell(None).expect("written");
         assert_eq!(SettingsFile::open_settings_file(file.0.data.clone()).load_error(), None);
+    }
+
+    #[test]
+    fn a_file_that_does_not_tell_its_pin_is_not_overwritten_and_keeps_kiosk_mode_on() {
+        let hash = "hash = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA'";
+        for (text, kiosk_mode) in [
+            (format!("idle_seconds = 90 typo\n[pin]\n{hash}\n[display]\nkiosk_mode = true\n"), true),
+            ("[pin]\nhash = 'no hash'\n[display]\nkiosk_mode = false\n".to_owned(), false),
+            ("[pin]\nhash = 3\n".to_owned(), false),
+            ("pin = 4711\n".to_owned(), false),
+        ] {
+            let (root, file) = open_settings(&text);
+            assert!(file.is_pin_unknown() && file.current_settings().pin.is_none(), "{text}");
+            assert_eq!(file.current_settings().kiosk_mode, kiosk_mode, "{text}");
+            let refused = file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
+            assert!(refused.to_string().contains("--forget-pin"), "{refused}");
+            assert_eq!(std::fs::read_to_string(root.path().join("settings.toml")).expect("there"), text);
+            // Repaired by hand.
+            std::fs::write(root.path().join("settings.toml"), format!("[pin]\n{hash}\n")).expect("written");
+            let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
+            assert!(settings.pin.is_some() && !file.is_pin_unknown(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unusable_value_of_kiosk_mode_keeps_it_on() {
+        for text in ["[display]\nkiosk_mode = 'yes'\n", "display = 'bright'\n"] {
+            let (_root, file) = open_settings(text);
+            assert!(file.current_settings().kiosk_mode && !file.is_pin_unknown(), "{text}");
+            file.update_settings(|settings| settings.kiosk_mode = false).expect("written");
+            assert!(!SettingsFile::open_settings_file(file.0.data.clone()).current_settings().kiosk_mode, "{text}");
+        }
     }
 
     #[cfg(unix)]
@@ -281,12 +356,13 @@ mod tests {
         std::fs::write(&elsewhere, "keep_hours = 5\n").expect("written");
         std::os::unix::fs::symlink(&elsewhere, root.path().join("settings.toml")).expect("linked");
         let file = SettingsFile::open_settings_file(data);
-        assert!(file.is_unreadable() && file.load_error().is_some());
+        assert!(file.is_pin_unknown() && file.load_error().is_some());
+        assert!(file.current_settings().kiosk_mode, "it may have been on");
         file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
         std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
         let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
-        assert_eq!((settings.keep_hours, file.is_unreadable()), (Some(5), false), "what it held is there again");
+        assert_eq!((settings.keep_hours, file.is_pin_unknown()), (Some(5), false), "what it held is there again");
     }
 
     #[test]

@@ -229,6 +229,13 @@ const MESSAGES: &[MessageRow] = &[
     ),
     message_row("pin_set", TELL_STAFF, "A PIN is already set.", "Enter it", false),
     message_row(
+        "first_pin_late",
+        TELL_STAFF,
+        "In kiosk mode, the first PIN can be chosen at the screen only within ten minutes of the start.",
+        "Restart the program, or stop it and run `copresence-kiosk --set-pin`",
+        false,
+    ),
+    message_row(
         "pin_wrong",
         TELL_STAFF,
         "That is not the current PIN.",

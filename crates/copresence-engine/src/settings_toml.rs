@@ -66,8 +66,11 @@ pub struct LoadedSettingsFile {
     pub values: UsableSettings,
     /// What is wrong with the file, and what was done about it.
     pub load_error: Option<String>,
-    /// Whether the file exists but could not be read. It must not be overwritten then, because its content is unknown.
-    pub is_unreadable: bool,
+    /// Whether the file exists, and it is unknown whether it has a PIN: it could not be read, it is not TOML, or its PIN
+    /// cannot be used. The panel must stay closed then, and the file must not be overwritten.
+    pub is_pin_unknown: bool,
+    /// Whether the file exists, and it is unknown whether it turns kiosk mode on.
+    pub is_kiosk_mode_unknown: bool,
 }
 
 /// Reads the settings file. Copies a partly unusable one aside, and logs what is wrong with it. Blocks on the disk.
@@ -77,16 +80,23 @@ pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
         Ok(None) => return LoadedSettingsFile::default(),
         Err(error) => {
             tracing::error!(%error, "the settings cannot be read: the defaults are used");
-            let load_error = format!("the settings cannot be read, so the panel stays closed: {error}");
+            let load_error = format!(
+                "the settings cannot be read, so the panel stays closed and kiosk mode is on: {error}. Check the file's \
+                 owner and access rights"
+            );
             return LoadedSettingsFile {
                 load_error: Some(load_error),
-                is_unreadable: true,
+                is_pin_unknown: true,
+                is_kiosk_mode_unknown: true,
                 ..LoadedSettingsFile::default()
             };
         }
     };
     let mut flaws = Vec::new();
-    let file = str::from_utf8(&bytes).ok().and_then(SettingsToml::parse_settings_toml).unwrap_or_else(|| {
+    let parsed = str::from_utf8(&bytes).ok().and_then(SettingsToml::parse_settings_toml);
+    let is_pin_unknown = parsed.as_ref().is_none_or(SettingsToml::is_pin_unusable);
+    let is_kiosk_mode_unknown = parsed.as_ref().is_none_or(SettingsToml::is_kiosk_mode_unusable);
+    let file = parsed.unwrap_or_else(|| {
         flaws.push("it is not TOML".to_owned());
         SettingsToml::default()
     });
@@ -95,8 +105,18 @@ pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
     if !unknown.is_empty() {
         tracing::warn!(?unknown, "unknown settings are kept unchanged");
     }
+    if is_pin_unknown {
+        flaws.push(
+            "so it is unknown whether a PIN is set, and the panel stays closed: repair the file, or stop the kiosk and \
+             run `copresence-kiosk --forget-pin`"
+                .to_owned(),
+        );
+    }
+    if is_kiosk_mode_unknown {
+        flaws.push("kiosk mode is on until the panel turns it off".to_owned());
+    }
     let load_error = (!flaws.is_empty()).then(|| back_up_unusable_settings(data, &bytes, &flaws.join("; ")));
-    LoadedSettingsFile { file, values, load_error, is_unreadable: false }
+    LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown }
 }
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
@@ -238,12 +258,34 @@ impl SettingsToml {
         toml::from_str(text).ok()
     }
 
+    /// Whether the file has a PIN, or something in its place, that cannot be used.
+    fn is_pin_unusable(&self) -> bool {
+        match &self.pin {
+            ParsedSetting::Absent => false,
+            ParsedSetting::Unusable(_) => true,
+            ParsedSetting::Usable(pin) => match &pin.hash {
+                ParsedSetting::Absent => false,
+                ParsedSetting::Unusable(_) => true,
+                ParsedSetting::Usable(hash) => !is_argon2id_hash(hash),
+            },
+        }
+    }
+
+    /// Whether the file has a value for kiosk mode, or a table in which it may be, that cannot be used.
+    fn is_kiosk_mode_unusable(&self) -> bool {
+        match &self.display {
+            ParsedSetting::Absent => false,
+            ParsedSetting::Unusable(_) => true,
+            ParsedSetting::Usable(display) => matches!(display.kiosk_mode, ParsedSetting::Unusable(_)),
+        }
+    }
+
     /// The usable values. Appends one message to `flaws` for each value that cannot be used.
     pub fn usable_values_and_report_flaws(&self, flaws: &mut Vec<String>) -> UsableSettings {
         let pin = self.pin.usable_value_or_report_flaw("`pin`", flaws).unwrap_or_default();
         let mut pin_hash = pin.hash.usable_value_or_report_flaw("[pin] `hash`", flaws);
         if pin_hash.take_if(|hash| !is_argon2id_hash(hash)).is_some() {
-            flaws.push("[pin] `hash` is not an argon2id hash, so there is no PIN".to_owned());
+            flaws.push("[pin] `hash` is not an argon2id hash".to_owned());
         }
         let display = self.display.usable_value_or_report_flaw("`display`", flaws).unwrap_or_default();
         let mut idle_seconds = display.idle_seconds.usable_value_or_report_flaw("[display] `idle_seconds`", flaws);

@@ -191,7 +191,7 @@ async function associate(avatar, body) {
 
 // --- input
 
-for (const picker of [byId("camera"), byId("library")]) {
+for (const picker of document.querySelectorAll(".picker")) {
   picker.addEventListener("change", async () => {
     const file = picker.files[0];
     picker.value = "";
@@ -208,16 +208,23 @@ for (const picker of [byId("camera"), byId("library")]) {
     }
   });
 }
-byId("record-new").addEventListener("click", () => byId("camera").click());
-byId("take-again").addEventListener("click", () => byId("camera").click());
-byId("pick-picture").addEventListener("click", () => byId("library").click());
+/** Opens the camera. A phone that is played on the kiosk's own screen has none: it records without a picture. */
+function recordNew() {
+  const camera = byId("camera");
+  if (camera) camera.click();
+  else associate("new", null);
+}
+
+byId("record-new").addEventListener("click", recordNew);
+byId("take-again").addEventListener("click", recordNew);
+byId("pick-picture")?.addEventListener("click", () => byId("library").click());
 byId("turn-picture").addEventListener("click", () => crop.turn());
 byId("use-picture").addEventListener("click", async () => {
   const picture = await crop.picture();
   if (picture) associate("new", picture);
   else showNotice(texts.picture_unreadable);
 });
-byId("skip-picture").addEventListener("click", () => associate("new", null));
+byId("skip-picture")?.addEventListener("click", () => associate("new", null));
 byId("choose-existing").addEventListener("click", () => {
   showNotice("");
   enterScreen("choose");

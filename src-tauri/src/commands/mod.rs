@@ -10,23 +10,16 @@ mod panel;
 pub(crate) use checks::ChecksSubscription;
 pub(crate) use inspect::InspectorSubscription;
 
-use crate::window::KIOSK_WINDOW;
+use crate::window::{PHONE_WINDOW, open_phone_window};
 use copresence_booth::app::{ExpectedScreen, Kiosk, VisitorCommand};
-use copresence_booth::panel::PinLock;
+use copresence_booth::panel::{Panel, PinLock};
 use copresence_booth::view::{Problem, Screen, Snapshot};
 use copresence_engine::problem::problem_for_code;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tauri::ipc::{Channel, Invoke};
-use tauri::{AppHandle, LogicalPosition, LogicalSize, Manager, Runtime, State, WebviewUrl, WebviewWindowBuilder};
+use tauri::{AppHandle, Manager, Runtime, State};
 use tokio_util::sync::CancellationToken;
-
-/// Label of the window with the sandbox's phone page.
-pub(crate) const PHONE_WINDOW: &str = "phone";
-/// Width and height of the phone's window, in logical pixels.
-const PHONE_SIZE: (f64, f64) = (430.0, 880.0);
-/// Distance of the phone's window from the right edge of the screen, in logical pixels.
-const PHONE_MARGIN: f64 = 48.0;
 
 /// The web view that receives snapshots. A reloaded page replaces the one before.
 #[derive(Default)]
@@ -156,6 +149,7 @@ async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: 
 async fn open_sandbox_phone<R: Runtime>(
     app: AppHandle<R>,
     kiosk: State<'_, Kiosk>,
+    panel: State<'_, Panel>,
     visit: Option<String>,
     revision: Option<u64>,
 ) -> Result<(), String> {
@@ -166,12 +160,14 @@ async fn open_sandbox_phone<R: Runtime>(
         return Err("only the sandbox's phone can be played".to_owned());
     }
     let link = kiosk.shown_qr_link().ok_or("there is no code on the screen")?;
-    let link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
+    let mut link: url::Url = link.parse().map_err(|_| "the link is no URL")?;
+    // The page then offers no picture of this machine.
+    link.query_pairs_mut().append_pair("played", "1");
     if let Some(window) = app.get_webview_window(PHONE_WINDOW) {
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;
         return Ok(());
     }
-    open_phone_window(&app, link).map_err(|error| error.to_string())?;
+    open_phone_window(&app, link, panel.kiosk_mode_view().on).map_err(|error| error.to_string())?;
     let mut snapshots = kiosk.subscribe_snapshots();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.
@@ -188,28 +184,6 @@ async fn open_sandbox_phone<R: Runtime>(
 /// Whether the visit on this screen still needs the phone.
 fn screen_needs_phone(screen: &Screen) -> bool {
     matches!(screen, Screen::Preparing { .. } | Screen::Invite { .. } | Screen::Making { .. })
-}
-
-/// Opens the sandbox's phone page at `link` in a small window over the code.
-fn open_phone_window<R: Runtime>(app: &AppHandle<R>, link: url::Url) -> tauri::Result<()> {
-    let origin = link.origin();
-    let mut phone = WebviewWindowBuilder::new(app, PHONE_WINDOW, WebviewUrl::External(link))
-        .title("Phone (sandbox)")
-        .inner_size(PHONE_SIZE.0, PHONE_SIZE.1)
-        .on_navigation(move |to| to.origin() == origin);
-    // Without a parent, a compositor may hide it behind the full-screen window, or make it as large.
-    if let Some(kiosk) = app.get_webview_window(KIOSK_WINDOW) {
-        phone = phone.parent(&kiosk)?;
-    }
-    let window = phone.build()?;
-    if let Some(monitor) = window.current_monitor()? {
-        // At the right edge, over the code: the text on the screen stays readable.
-        let screen: LogicalSize<f64> = monitor.size().to_logical(monitor.scale_factor());
-        let x = (screen.width - PHONE_SIZE.0 - PHONE_MARGIN).max(0.0);
-        let y = ((screen.height - PHONE_SIZE.1) / 2.0).max(0.0);
-        window.set_position(LogicalPosition::new(x, y))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -29,11 +29,13 @@ pub(crate) async fn panel_enter(
 /// Sets the first PIN.
 #[tauri::command]
 pub(crate) async fn panel_set_first_pin(
+    panel: State<'_, Panel>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    pin_lock.set_first_pin(pin, clock.millis_since_clock_creation()).await
+    let kiosk_mode = panel.kiosk_mode_view().on;
+    pin_lock.set_first_pin(pin, kiosk_mode, clock.millis_since_clock_creation()).await
 }
 
 /// The panel as it is now.

@@ -296,7 +296,7 @@ async fn a_logo_is_validated_and_can_be_removed() {
 async fn lock_quit_and_change_pin() {
     let booth = Booth::new();
     let now = booth.clock.millis_since_clock_creation();
-    booth.panel.pin_lock().set_first_pin(secret("4711"), now).await.expect("set");
+    booth.panel.pin_lock().set_first_pin(secret("4711"), false, now).await.expect("set");
     assert_eq!(booth.act(PanelAction::Quit).await, Ok(HostFollowUp::Quit));
     let change = |current: &str, new: &str| PanelAction::ChangePin { current: secret(current), new: secret(new) };
     assert_eq!(booth.act_error_code(change("0000", "0815")).await, "pin_wrong");

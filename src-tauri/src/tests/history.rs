@@ -36,7 +36,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     };
     assert_eq!(asked(&visit, &name).await, None, "the door is closed");
     let now = app.state::<copresence_engine::clock::Clock>().millis_since_clock_creation();
-    booth.panel.pin_lock().set_first_pin(super::secret("4711"), now).await.expect("set");
+    booth.panel.pin_lock().set_first_pin(super::secret("4711"), false, now).await.expect("set");
     assert_eq!(asked(&visit, &name).await, Some(("image/png", true)));
     for (visit, name) in [
         (visit.as_str(), "manifest.json"),

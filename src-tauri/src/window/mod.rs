@@ -4,11 +4,13 @@ mod kiosk_mode;
 mod monitors;
 mod page;
 mod page_watchdog;
+mod phone;
 mod watchdog_state;
 
 pub(crate) use kiosk_mode::{KioskWindowState, apply_window_mode, refuse_close_in_kiosk_mode};
 pub(crate) use monitors::list_monitors;
 pub(crate) use page_watchdog::PageWatchdog;
+pub(crate) use phone::{PHONE_WINDOW, open_phone_window};
 
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
@@ -32,13 +34,28 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
         .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(MIN_WINDOW_SIZE.width, MIN_WINDOW_SIZE.height)
-        .center()
-        // The page stays on its own origin. Navigation, new windows, downloads and permission requests are refused.
-        .on_navigation(move |to| {
-            let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
-            let may = own || server.as_ref().is_some_and(|server| server.origin() == to.origin());
-            may || log_refusal_and_return_false("go to", to)
-        })
+        .center();
+    let window = refuse_leaving_page(window, move |to| {
+        let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
+        own || server.as_ref().is_some_and(|server| server.origin() == to.origin())
+    })
+    .devtools(developing)
+    .build()?;
+    page::disable_browser_features(&window, developing)?;
+    app.state::<PageWatchdog>().watch_page(&window)?;
+    app.state::<KioskWindowState>().record_full_screen_option(full_screen);
+    kiosk_mode::follow_monitor_changes(&window)?;
+    Ok(())
+}
+
+/// Makes the page of a new window stay where it is: navigation that `is_own` does not allow, new windows, downloads and
+/// permission requests are refused. Every window of the program is built with it.
+fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
+    window: WebviewWindowBuilder<'_, R, M>,
+    is_own: impl Fn(&url::Url) -> bool + Send + 'static,
+) -> WebviewWindowBuilder<'_, R, M> {
+    window
+        .on_navigation(move |to| is_own(to) || log_refusal_and_return_false("go to", to))
         .on_new_window(|to, _| {
             log_refusal_and_return_false("open a window at", &to);
             NewWindowResponse::Deny
@@ -51,13 +68,6 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
             tracing::info!(?what, "refused: the page asked for a permission");
             PermissionResponse::Deny
         })
-        .devtools(developing)
-        .build()?;
-    page::disable_browser_features(&window, developing)?;
-    app.state::<PageWatchdog>().watch_page(&window)?;
-    app.state::<KioskWindowState>().record_full_screen_option(full_screen);
-    kiosk_mode::follow_monitor_changes(&window)?;
-    Ok(())
 }
 
 /// Logs a request that was refused, and returns false. Omits the path and the query of the URL, which can contain a

@@ -22,7 +22,7 @@ mod linux {
     use super::{FALLBACK_TEXT, Runtime, WebviewWindow};
     use gtk::prelude::{BoxExt, Cast, ContainerExt, CssProviderExt, LabelExt, StyleContextExt, WidgetExt};
     use url::Url;
-    use webkit2gtk::{SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
+    use webkit2gtk::{FileChooserRequestExt, SettingsExt, WebProcessTerminationReason, WebView, WebViewExt};
 
     /// Disables the browser features of the web view.
     pub(crate) fn disable_browser_features<R: Runtime>(
@@ -42,6 +42,11 @@ mod linux {
             }
             view.connect_context_menu(move |_, _, _, _| !developing);
             view.connect_print(|_, _| true);
+            // The chooser of the system lists the whole disk.
+            view.connect_run_file_chooser(|_, request| {
+                request.cancel();
+                true
+            });
             view.connect_show_notification(|_, _| true);
             view.connect_zoom_level_notify(|view| {
                 if (view.zoom_level() - 1.0).abs() > f64::EPSILON {

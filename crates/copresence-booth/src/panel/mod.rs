@@ -164,7 +164,7 @@ impl Panel {
                 let requested = panel.lock_requested_profile().profile.clone();
                 vec![
                     health::check_profiles_are_usable(sources.config.as_deref(), &requested),
-                    health::health_of_settings_file(file.load_error().as_deref(), file.is_unreadable()),
+                    health::health_of_settings_file(file.load_error().as_deref(), file.is_pin_unknown()),
                     health::check_disk(
                         kiosk.data_store(),
                         &kiosk.output_folder(),

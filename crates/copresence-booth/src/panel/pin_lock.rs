@@ -11,13 +11,16 @@ use crate::view::panel::PinLockView;
 use copresence_engine::problem::problem_for_code;
 use copresence_store::StoreError;
 use copresence_visit::MillisSinceOrigin;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Idle time after which the panel locks itself.
 const AUTO_LOCK_AFTER: Duration = Duration::from_mins(10);
+/// Time after the start of the program in which the first PIN can be set at the screen in kiosk mode. Later, whoever is
+/// at the screen is a visitor.
+const FIRST_PIN_PERIOD: Duration = Duration::from_mins(10);
 
 /// The PIN lock. Clones share it. Times are those of one [`copresence_engine::clock::Clock`].
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct PinLock(Arc<PinLockInner>);
 #[derive(Debug)]
 struct PinLockInner {
     settings_file: SettingsFile,
+    /// When the program started.
+    started_at: MillisSinceOrigin,
     state: Mutex<PinLockState>,
     /// Held during an attempt, so that attempts run one at a time.
     attempt_lock: tokio::sync::Mutex<()>,
@@ -47,7 +52,7 @@ struct PinLockState {
 }
 
 impl PinLock {
-    /// A locked lock. Wrong attempts of an earlier run delay the next attempt as they did then.
+    /// A locked lock of a program that starts `now`. Wrong attempts of an earlier run delay the next attempt as they did then.
     pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
         let wrong = file.current_settings().failed_pin_attempts;
         let blocked_until = now + delay_after_failed_attempts(wrong);
@@ -55,6 +60,7 @@ impl PinLock {
             PinLockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
         Self(Arc::new(PinLockInner {
             settings_file: file,
+            started_at: now,
             state: Mutex::new(door),
             attempt_lock: tokio::sync::Mutex::default(),
         }))
@@ -79,15 +85,24 @@ impl PinLock {
         Ok(self.lock_status_after_attempt(now, tried == PinCheckResult::Wrong))
     }
 
-    /// Sets the first PIN, and unlocks.
+    /// Sets the first PIN, and unlocks. In `kiosk_mode` only within ten minutes of the start of the program.
     ///
     /// # Errors
-    /// `pin_set` if there is a PIN, `pin_length`, or the settings cannot be read or written. There is no PIN then.
-    pub async fn set_first_pin(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
+    /// `pin_set` if there is a PIN, `first_pin_late`, `pin_length`, or the settings cannot be read or written. There is
+    /// no PIN then.
+    pub async fn set_first_pin(
+        &self,
+        pin: SecretString,
+        kiosk_mode: bool,
+        now: MillisSinceOrigin,
+    ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let closings = self.acquire_pin_lock_mutex().lock_count;
-        if self.require_readable_settings()?.pin.is_some() {
+        if self.require_settings_with_known_pin()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
+        }
+        if kiosk_mode && now.duration_since(self.0.started_at) > FIRST_PIN_PERIOD {
+            return Err(problem_for_code("first_pin_late", None));
         }
         self.hash_and_save_pin(pin).await?;
         self.unlock_unless_relocked(closings, now);
@@ -162,16 +177,27 @@ impl PinLock {
     }
 
     /// Removes the PIN, for people with a shell on this machine. The next opening of the panel asks for a new one.
-    /// Blocks on the disk.
+    /// Settings that do not tell whether a PIN is set are replaced by what of them can be used. Blocks on the disk.
     ///
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
     pub fn forget_pin(file: &SettingsFile) -> Result<(), StoreError> {
-        file.update_settings(|settings| {
-            settings.pin = None;
-            settings.failed_pin_attempts = 0;
-        })?;
-        Ok(())
+        file.set_pin_from_shell(None)
+    }
+
+    /// Replaces the PIN, for people with a shell on this machine. Blocks on the disk and on the hash.
+    ///
+    /// # Errors
+    /// A sentence: the length is not allowed, or the settings cannot be read or written. The PIN stays.
+    pub fn replace_pin(file: &SettingsFile, pin: &SecretString) -> Result<(), String> {
+        if !is_valid_pin_length(pin) {
+            let (shortest, longest) = (PIN_LENGTH.start(), PIN_LENGTH.end());
+            return Err(format!("a PIN must have {shortest} to {longest} digits; choose another one"));
+        }
+        if !pin.expose_secret().bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("a PIN has digits only, because the PIN pad has no other keys; choose another one".to_owned());
+        }
+        file.set_pin_from_shell(Some(PinHash::from_pin(pin)?)).map_err(|error| error.to_string())
     }
 
     /// Compares a PIN with the saved hash. Each attempt counts as failed, in the settings file too, until it proves
@@ -181,7 +207,7 @@ impl PinLock {
         pin: SecretString,
         now: MillisSinceOrigin,
     ) -> Result<PinCheckResult, Problem> {
-        let Some(hash) = self.require_readable_settings()?.pin else { return Ok(PinCheckResult::NotChecked) };
+        let Some(hash) = self.require_settings_with_known_pin()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut door = self.acquire_pin_lock_mutex();
             let now = door.advance_time_and_autolock(now);
@@ -227,9 +253,9 @@ impl PinLock {
         kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
     }
 
-    /// The settings. A file that cannot be read is an error, because it is unknown then whether a PIN is set.
-    fn require_readable_settings(&self) -> Result<Settings, Problem> {
-        if self.0.settings_file.is_unreadable() {
+    /// The settings. It is an error if the file does not tell whether a PIN is set.
+    fn require_settings_with_known_pin(&self) -> Result<Settings, Problem> {
+        if self.0.settings_file.is_pin_unknown() {
             return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }
         Ok(self.0.settings_file.current_settings())
@@ -251,7 +277,7 @@ impl PinLock {
         let now = door.advance_time_and_autolock(now);
         let wait = door.blocked_until.duration_since(now);
         PinLockView {
-            pin_set: self.0.settings_file.is_unreadable() || self.0.settings_file.current_settings().pin.is_some(),
+            pin_set: self.0.settings_file.is_pin_unknown() || self.0.settings_file.current_settings().pin.is_some(),
             open: door.unlocked.is_some(),
             wrong,
             wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),

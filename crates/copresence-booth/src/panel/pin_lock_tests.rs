@@ -47,14 +47,14 @@ async fn the_first_pin_unlocks_and_can_be_set_once() {
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
     for pin in ["123", &"1".repeat(33)] {
-        let refused = booth.pin_lock.set_first_pin(pin.into(), START).await.expect_err("refused");
+        let refused = booth.pin_lock.set_first_pin(pin.into(), false, START).await.expect_err("refused");
         assert_eq!(refused.code, "pin_length");
     }
     assert!(booth.pin_lock.require_unlocked_and_reset_idle(START).is_err());
-    let open = booth.pin_lock.set_first_pin(RIGHT.into(), START).await.expect("set");
+    let open = booth.pin_lock.set_first_pin(RIGHT.into(), false, START).await.expect("set");
     assert!(open.pin_set && open.open);
     booth.pin_lock.require_unlocked_and_reset_idle(START).expect("open");
-    let again = booth.pin_lock.set_first_pin("0000".into(), START).await.expect_err("refused");
+    let again = booth.pin_lock.set_first_pin("0000".into(), false, START).await.expect_err("refused");
     assert_eq!(again.code, "pin_set");
 }
 
@@ -181,7 +181,49 @@ async fn a_forgotten_pin_can_be_removed() {
     booth.restart(START);
     let view = booth.pin_lock.pin_lock_view(START);
     assert!(!view.pin_set && view.wait_seconds == 0);
-    assert!(booth.pin_lock.set_first_pin("0815".into(), START).await.expect("set").open);
+    assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
+}
+
+#[tokio::test]
+async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_forgotten() {
+    let mut booth = Booth::with_pin();
+    let path = booth.data.operator_file_path(copresence_store::OperatorFile::Settings);
+    let text = format!("idle_seconds = 90 typo\n{}", std::fs::read_to_string(&path).expect("there"));
+    std::fs::write(&path, text).expect("written");
+    booth.restart(START);
+    assert!(booth.pin_lock.pin_lock_view(START).pin_set, "whether there is one is unknown");
+    let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
+    assert_eq!(refused.code, "settings_failed");
+    PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
+    booth.restart(START);
+    assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
+}
+
+#[tokio::test]
+async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
+    let mut booth = Booth::new();
+    let later = after(10 * 60 + 1);
+    let refused = booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect_err("refused");
+    assert_eq!(refused.code, "first_pin_late");
+    assert!(!booth.pin_lock.pin_lock_view(later).pin_set);
+    // After a restart, and on a machine that is no kiosk at any time.
+    booth.restart(later);
+    assert!(booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect("set").open);
+    let desktop = Booth::new();
+    assert!(desktop.pin_lock.set_first_pin(RIGHT.into(), false, later).await.expect("set").open);
+}
+
+#[tokio::test]
+async fn a_pin_can_be_replaced_from_a_shell() {
+    let mut booth = Booth::with_pin();
+    let file = SettingsFile::open_settings_file(booth.data.clone());
+    for unfit in ["123", "12a4", &"1".repeat(33)] {
+        PinLock::replace_pin(&file, &unfit.into()).expect_err("refused");
+    }
+    PinLock::replace_pin(&file, &"0815".into()).expect("replaced");
+    booth.restart(START);
+    assert!(booth.enter(RIGHT, START).await.wrong);
+    assert!(booth.enter("0815", after(5)).await.open);
 }
 
 #[cfg(unix)]
@@ -193,7 +235,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
     assert!(booth.pin_lock.pin_lock_view(START).pin_set, "whether there is one is unknown");
-    let refused = booth.pin_lock.set_first_pin("0815".into(), START).await.expect_err("refused");
+    let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");
 }

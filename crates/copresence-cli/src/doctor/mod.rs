@@ -23,7 +23,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     let usable = profiles.stand != HealthState::Bad;
     let profile = if usable { Some(context::load_selected_profile(common)?) } else { None };
     let mut parts = vec![profiles];
-    parts.extend(settings.map(|read| health::health_of_settings_file(read.load_error.as_deref(), read.is_unreadable)));
+    parts.extend(settings.map(|read| health::health_of_settings_file(read.load_error.as_deref(), read.is_pin_unknown)));
     parts.push(check_data_and_output_disk(data_store, common, profile.as_ref()));
     if let Some(profile) = profile {
         parts.extend(check_keychain_and_credentials(profile.clone()).await);

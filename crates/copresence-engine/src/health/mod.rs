@@ -126,13 +126,13 @@ pub fn check_profiles_are_usable(config: Option<&Path>, name: &str) -> PartHealt
 }
 
 /// Reports whether the settings file could be used, from what reading it found.
-pub fn health_of_settings_file(load_error: Option<&str>, is_unreadable: bool) -> PartHealth {
+pub fn health_of_settings_file(load_error: Option<&str>, is_pin_unknown: bool) -> PartHealth {
     match load_error {
         None => good_part_health(part::SETTINGS, "as they were saved"),
-        Some(load_error) if is_unreadable => bad_part_health(
+        Some(load_error) if is_pin_unknown => bad_part_health(
             part::SETTINGS,
             load_error,
-            "Check the file's owner and access rights, or move it away and restart",
+            "Repair the file, or move it away, and restart: without the file there is no PIN",
         ),
         Some(load_error) => doubtful_part_health(part::SETTINGS, load_error, "Set what is named again in the panel"),
     }
@@ -318,12 +318,15 @@ mod tests {
         let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         let check_file = || {
             let read = read_settings_backing_up_unusable(&opened.data);
-            health_of_settings_file(read.load_error.as_deref(), read.is_unreadable)
+            health_of_settings_file(read.load_error.as_deref(), read.is_pin_unknown)
         };
         assert_eq!(check_file().stand, HealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
         let doubtful = check_file();
         assert!(doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"), "{doubtful:?}");
+        std::fs::write(root.path().join("settings.toml"), "phones = 1 typo\n").expect("written");
+        let bad = check_file();
+        assert!(bad.stand == HealthState::Bad && bad.seen.contains("--forget-pin"), "{bad:?}");
         assert_eq!(health_of_last_problem(None).stand, HealthState::Good);
         let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
         assert!(health_of_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived"));

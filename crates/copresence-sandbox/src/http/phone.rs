@@ -36,6 +36,8 @@ struct PhonePageQuery {
     export_token: String,
     /// The language selected on the page.
     lang: Option<String>,
+    /// Given by a program that plays the phone on its own screen: no pictures of that machine can be chosen.
+    played: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +56,8 @@ struct PhonePage {
     /// The current state of the token, as JSON; null for an unknown token.
     view: String,
     faces: Vec<AvatarTile>,
+    /// Whether a program plays the phone on its own screen. It has no camera, and its pictures are not the visitor's.
+    played: bool,
 }
 
 /// An avatar to choose from.
@@ -82,7 +86,7 @@ async fn phone_page(
     query: Result<Query<PhonePageQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let PhonePageQuery { export_token: token, lang } = query.map(|Query(query)| query).unwrap_or_default();
+    let PhonePageQuery { export_token: token, lang, played } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let texts = phone_texts::select_phone_texts(lang.as_deref(), accepted);
     let view = sandbox.phone_view(&token);
@@ -98,6 +102,7 @@ async fn phone_page(
         view: serde_json::to_string(&view).unwrap_or_else(|_| "null".to_owned()),
         faces: sandbox.existing_avatars().into_iter().map(AvatarTile::tile_from_avatar).collect(),
         token,
+        played: played.is_some(),
     };
     let mut response = render_page(status, &page);
     let headers = response.headers_mut();

@@ -35,6 +35,19 @@ async fn page_has_ids_for_tests_and_nothing_inline() {
     assert_eq!(test.get("/phone", &[]).await.status, 404);
 }
 
+/// The program that plays the phone shows its page on its own screen, where pictures are those of that machine.
+#[tokio::test]
+async fn a_played_phone_offers_no_picture_of_the_machine() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let token = test.generate().await;
+    let page = test.get(&format!("/phone?exportToken={token}&played=1"), &[]).await;
+    assert_eq!(page.status, 200);
+    for absent in ["type=\"file\"", "id=\"pick-picture\"", "id=\"skip-picture\""] {
+        assert!(!page.text().contains(absent), "{absent}");
+    }
+    assert!(page.text().contains("id=\"record-new\"") && page.text().contains("lang=de&amp;played=1"));
+}
+
 #[tokio::test]
 async fn visitor_chooses_an_avatar_and_sees_its_status() {
     let test = TestSandbox::new(Scenario::LongQueue);
