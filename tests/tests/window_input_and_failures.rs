@@ -21,7 +21,7 @@ const RIGHT: u8 = 15;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn visits_work_by_keyboard_by_pointer_and_by_gamepad_alone_and_survive_reloads() -> Result<(), HarnessError> {
-    let setup = KioskSetup { profile: "patience = \"1m\"", ..KioskSetup::default() };
+    let setup = KioskSetup { profile: Some("patience = \"1m\""), ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("input"), setup).await?;
     kiosk.await_screen("attract").await?;
     visit_by_keyboard(&kiosk).await?;
@@ -141,7 +141,7 @@ const FAILURES: &[(&str, &str)] = &[
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn each_failure_has_a_screen_with_one_action() -> Result<(), HarnessError> {
-    let setup = KioskSetup { profile: "patience = \"2s\"", ..KioskSetup::default() };
+    let setup = KioskSetup { profile: Some("patience = \"2s\""), ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("failures"), setup).await?;
     kiosk.await_screen("attract").await?;
     for (fault, code) in FAILURES {

@@ -84,13 +84,15 @@ async fn attempts_to_escape_have_no_effect() -> Result<(), HarnessError> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "opens the built app in a window: `cargo xtask test` builds it and runs this"]
 async fn the_played_phone_is_no_way_out() -> Result<(), HarnessError> {
-    let setup = KioskSetup { args: &["--kiosk"], has_window_manager: true, ..KioskSetup::default() };
+    let setup = KioskSetup { args: &["--kiosk"], profile: None, has_window_manager: true, ..KioskSetup::default() };
     let kiosk = DrivenKiosk::open(&kiosk_path(), &log_folder("lockdown-phone"), setup).await?;
     kiosk.await_screen("attract").await?;
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;
     kiosk.app.click_element("[data-testid=play-phone]", RENDER_TIMEOUT).await?;
     let phone = kiosk.screen.await_window(&kiosk.desktop, PHONE_TITLE, |phone| !phone.is_decorated).await?;
+    let bottom = phone.area.y + phone.area.height;
+    assert!(bottom <= kiosk.screen.height(), "the phone ends at {bottom}, below the screen");
     let middle = (phone.area.x + phone.area.width / 2, phone.area.y + phone.area.height / 2);
     let windows = kiosk.screen.visible_windows(&kiosk.desktop)?;
     kiosk.screen.click_at(&kiosk.desktop, middle, 3)?;

@@ -25,8 +25,10 @@ const LONG_PATIENCE: KioskSetup<'_> = KioskSetup {
     args: &["--kiosk"],
     has_credentials: true,
     has_keychain: true,
-    profile: "patience = \"2m\"
+    profile: Some(
+        "patience = \"2m\"
 timeout = \"10m\"",
+    ),
     // Without animations, screenshots of the same screen are comparable.
     has_animations: false,
     has_window_manager: true,

@@ -58,8 +58,8 @@ pub struct KioskSetup<'a> {
     pub has_credentials: bool,
     /// Whether the app can reach the keychain.
     pub has_keychain: bool,
-    /// Additional lines of the profile, as TOML.
-    pub profile: &'a str,
+    /// Additional lines of the profile, as TOML; `None` for the app's own sandbox in place of the test's backend.
+    pub profile: Option<&'a str>,
     /// Whether the desktop allows animations.
     pub has_animations: bool,
     /// Whether a window manager runs. Most kiosks have none.
@@ -75,7 +75,7 @@ impl Default for KioskSetup<'_> {
             args: &["--full-screen"],
             has_credentials: true,
             has_keychain: true,
-            profile: "patience = \"3s\"",
+            profile: Some("patience = \"3s\""),
             has_animations: true,
             has_window_manager: false,
             monitors: &[],
@@ -163,8 +163,10 @@ impl Backend {
 
     /// Writes a profile for this backend, and returns the app's arguments.
     fn app_arguments(&self, desktop: &DesktopSession, setup: KioskSetup<'_>) -> Result<Vec<String>, HarnessError> {
+        let further = setup.args.iter().map(|word| (*word).to_owned());
+        let Some(more) = setup.profile else { return Ok(["-v".to_owned()].into_iter().chain(further).collect()) };
         let profiles = desktop.data().join("profiles.toml");
-        let (url, link, more) = (self.server.local_url(), self.server.qr_link_template(), setup.profile);
+        let (url, link) = (self.server.local_url(), self.server.qr_link_template());
         fs::write(
             &profiles,
             format!(
@@ -174,7 +176,7 @@ impl Backend {
         )?;
         let path = profiles.to_str().ok_or("a path that is not UTF-8")?;
         let own = ["--profile", "booth", "--config", path, "-v"];
-        Ok(own.iter().chain(setup.args).map(|word| (*word).to_owned()).collect())
+        Ok(own.map(str::to_owned).into_iter().chain(further).collect())
     }
 
     fn environment_variables(setup: KioskSetup<'_>) -> Vec<(&'static str, &'static str)> {
