@@ -1,23 +1,41 @@
 //! Decodes the visitor's picture: checked, rotated upright, and scaled down. It is kept in memory only.
+//!
+//! Strangers send these pictures, so the memory that decoding needs is computed from the headers, and bounded, before
+//! anything is decoded.
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, imageops::FilterType};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage, imageops::FilterType};
 use std::io::Cursor;
 
 /// Maximum length of the longer side after scaling, in pixels.
 pub const MAX_KEPT_SIDE: u32 = 512;
 
-/// Maximum length of the longer side of an upload, in pixels; far above any phone's camera.
-const MAX_UPLOAD_SIDE: u32 = 12_000;
+/// Minimum length of the shorter side of an upload, in pixels.
+const MIN_UPLOAD_SIDE: u32 = 32;
+
+/// Maximum length of the longer side of an upload, in pixels.
+const MAX_UPLOAD_SIDE: u32 = 4_096;
+
+/// Maximum number of pixels of an upload. The phone page sends half a megapixel.
+const MAX_UPLOAD_PIXELS: u64 = 16_000_000;
+
+/// Maximum memory that one picture may need while it is decoded, in bytes: 16 megapixels in RGBA.
+const MAX_DECODING_BYTES: u64 = 64_000_000;
 
 /// Why a picture is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PictureError {
-    /// It is not a JPEG or PNG, damaged, or too large.
-    #[error("the picture cannot be decoded; send a JPEG or PNG of at most 10 MB and {MAX_UPLOAD_SIDE} pixels a side")]
+    /// It is not a JPEG or PNG, or damaged.
+    #[error("the picture cannot be decoded; send a JPEG or PNG")]
     Undecodable,
+    /// Decoding it would need too much memory.
+    #[error(
+        "the picture is too large; send at most {MAX_UPLOAD_SIDE} pixels a side and 16 megapixels (JPEG with several \
+         scans: 4 megapixels)"
+    )]
+    TooLarge,
     /// It is too small to show a face.
-    #[error("the picture is too small; a face needs at least 32 pixels a side")]
+    #[error("the picture is too small; a face needs at least {MIN_UPLOAD_SIDE} pixels a side")]
     TooSmall,
 }
 
@@ -30,21 +48,72 @@ pub fn decode_and_shrink_picture(bytes: &[u8]) -> Result<RgbImage, PictureError>
     let mut reader =
         ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| PictureError::Undecodable)?;
     let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_UPLOAD_SIDE);
-    limits.max_image_height = Some(MAX_UPLOAD_SIDE);
-    limits.max_alloc = Some(400 * 1024 * 1024);
+    limits.max_alloc = Some(MAX_DECODING_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
+    check_decoding_cost(bytes, &decoder)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    if picture.width().min(picture.height()) < 32 {
-        return Err(PictureError::TooSmall);
-    }
     if picture.width().max(picture.height()) > MAX_KEPT_SIDE {
         picture = picture.resize(MAX_KEPT_SIDE, MAX_KEPT_SIDE, FilterType::Triangle);
     }
     picture.apply_orientation(orientation);
     Ok(picture.into_rgb8())
+}
+
+/// Refuses a picture by its headers: by its size, and by the memory that decoding it would need.
+fn check_decoding_cost(bytes: &[u8], decoder: &impl ImageDecoder) -> Result<(), PictureError> {
+    let (width, height) = decoder.dimensions();
+    if width.min(height) < MIN_UPLOAD_SIDE {
+        return Err(PictureError::TooSmall);
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    // PNG signatures do not start with 0xFF.
+    let coefficients = if bytes.starts_with(&[0xff]) { jpeg_coefficient_bytes(bytes, width, height) } else { 0 };
+    let color = decoder.color_type();
+    // A greyscale or RGBA picture is converted to RGB after scaling, which costs little.
+    debug_assert!(color.bytes_per_pixel() <= ColorType::Rgba16.bytes_per_pixel(), "the types of JPEG and PNG");
+    let cost = (pixels * u64::from(color.bytes_per_pixel())).saturating_add(coefficients);
+    let is_too_large = width.max(height) > MAX_UPLOAD_SIDE || pixels > MAX_UPLOAD_PIXELS || cost > MAX_DECODING_BYTES;
+    if is_too_large { Err(PictureError::TooLarge) } else { Ok(()) }
+}
+
+/// Upper bound on the memory for coefficients that the decoder holds for the whole JPEG, in bytes. 0 if it decodes row
+/// by row, as it does if the first scan contains all components and the JPEG is not progressive.
+///
+/// Looks at every byte sequence that could be a frame or scan header, wherever it is. So no file can hide its real
+/// headers from this function in a place where only the decoder finds them.
+fn jpeg_coefficient_bytes(bytes: &[u8], width: u32, height: u32) -> u64 {
+    let (mut is_progressive, mut components, mut samples, mut fewest_scanned) = (false, 0, 0, u8::MAX);
+    for (at, _) in bytes.windows(2).enumerate().filter(|(_, pair)| matches!(pair, [0xff, 0xc0..=0xc2 | 0xda])) {
+        let marker = bytes[at + 1];
+        let Some(&[high, low]) = bytes.get(at + 2..at + 4) else { continue };
+        let length = u16::from_be_bytes([high, low]);
+        if marker == 0xda {
+            // Start of scan: length, number of components, two bytes for each.
+            let Some(&scanned) = bytes.get(at + 4) else { continue };
+            if length == 6 + 2 * u16::from(scanned) {
+                fewest_scanned = fewest_scanned.min(scanned);
+            }
+            continue;
+        }
+        // Start of frame: length, precision, height, width, number of components, three bytes for each.
+        let Some(&declared) = bytes.get(at + 9) else { continue };
+        let Some(described) = bytes.get(at + 10..at + 10 + 3 * usize::from(declared)) else { continue };
+        if length == 8 + 3 * u16::from(declared) {
+            is_progressive |= marker == 0xc2;
+            components = components.max(declared);
+            let factors =
+                described.chunks_exact(3).map(|component| u64::from(component[1] >> 4) * u64::from(component[1] & 15));
+            samples = samples.max(factors.sum());
+        }
+    }
+    if !is_progressive && fewest_scanned >= components {
+        return 0;
+    }
+    // Rounded up to whole blocks; two bytes for each coefficient.
+    let padded = |side: u32| u64::from(side.next_multiple_of(32));
+    2 * samples * padded(width) * padded(height)
 }
 
 #[cfg(test)]
@@ -74,10 +143,54 @@ mod tests {
             Err(PictureError::Undecodable)
         );
         assert_eq!(decode_and_shrink_picture(&encode_black(8, 8, ImageFormat::Png)), Err(PictureError::TooSmall));
-        assert_eq!(
-            decode_and_shrink_picture(&encode_black(12_001, 33, ImageFormat::Png)),
-            Err(PictureError::Undecodable)
-        );
+    }
+
+    /// A black JPEG whose header claims this size, and has `from` replaced by `to`. Its scan ends too early.
+    fn jpeg_with_patched_header(side: u16, from: &[u8], to: &[u8]) -> Vec<u8> {
+        let mut jpeg = encode_black(64, 64, ImageFormat::Jpeg);
+        let mut patch = |from: &[u8], to: &[u8]| {
+            let at = jpeg.windows(from.len()).position(|window| window == from).expect("the header");
+            jpeg.splice(at..at + from.len(), to.iter().copied());
+        };
+        let [high, low] = side.to_be_bytes();
+        patch(b"\xff\xc0\0\x11\x08\0\x40\0\x40", &[0xff, 0xc0, 0, 17, 8, high, low, high, low]);
+        patch(from, to);
+        jpeg
+    }
+
+    #[test]
+    fn picture_with_too_many_pixels_is_refused_by_its_header() {
+        for (width, height) in [(4_097, 33), (33, 4_097)] {
+            for format in [ImageFormat::Jpeg, ImageFormat::Png] {
+                // Without its end, so that decoding it would fail in another way.
+                let mut picture = encode_black(width, height, format);
+                picture.truncate(picture.len() - 20);
+                assert_eq!(decode_and_shrink_picture(&picture), Err(PictureError::TooLarge), "{width} × {height}");
+            }
+        }
+        let is_too_large = |side| {
+            decode_and_shrink_picture(&jpeg_with_patched_header(side, b"\xff\xd8", b"\xff\xd8"))
+                == Err(PictureError::TooLarge)
+        };
+        assert!(is_too_large(4_001) && !is_too_large(1_000));
+        let mut deep = Cursor::new(Vec::new());
+        DynamicImage::new_rgba16(4_000, 2_100).write_to(&mut deep, ImageFormat::Png).expect("encoded");
+        assert_eq!(decode_and_shrink_picture(&deep.into_inner()), Err(PictureError::TooLarge), "8 bytes a pixel");
+    }
+
+    #[test]
+    fn jpeg_that_is_decoded_as_a_whole_is_counted_with_its_coefficients() {
+        let progressive = |side| jpeg_with_patched_header(side, b"\xff\xc0", b"\xff\xc2");
+        // One component in its first scan, so that the decoder must hold all of them.
+        let several_scans =
+            |side| jpeg_with_patched_header(side, b"\xff\xda\0\x0c\x03\x01\0", b"\xff\xda\0\x08\x01\x01\0");
+        for build in [&progressive as &dyn Fn(u16) -> Vec<u8>, &several_scans] {
+            let picture = build(3_000);
+            assert_eq!(decode_and_shrink_picture(&picture), Err(PictureError::TooLarge));
+            assert!(jpeg_coefficient_bytes(&picture, 3_000, 3_000) >= 2 * 3 * 3_000 * 3_000);
+            assert_ne!(decode_and_shrink_picture(&build(720)), Err(PictureError::TooLarge));
+        }
+        assert_eq!(jpeg_coefficient_bytes(&encode_black(64, 64, ImageFormat::Jpeg), 64, 64), 0);
     }
 
     /// A JPEG of 200 × 100 pixels with red, green, blue and white quarters and this EXIF orientation.

@@ -3,6 +3,7 @@
 use crate::avatar_store::{AssetsError, AvatarStore};
 use crate::clock::{ClockError, ClockMove, ClockState, VirtualClock};
 use crate::faults::{Fault, FaultListError, FaultSet, FaultState, RequestAttributes, SelectedFault};
+use crate::limits::{ResourceLimits, UploadLimiter};
 use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
@@ -42,6 +43,8 @@ struct SharedState {
     watchers: RwLock<Vec<Arc<RequestWatcher>>>,
     faults: Mutex<FaultSet>,
     rate_limit: ClientRateLimiter,
+    limits: ResourceLimits,
+    upload_limiter: UploadLimiter,
     tls: Option<CertificateSource>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
@@ -116,6 +119,8 @@ impl Sandbox {
             watchers: RwLock::default(),
             faults: Mutex::new(faults),
             rate_limit: ClientRateLimiter::new(settings.rate_limit),
+            upload_limiter: UploadLimiter::new(&settings.limits),
+            limits: settings.limits,
             tls: settings.tls,
             public_url: settings.public_url,
             local_url: RwLock::default(),
@@ -159,6 +164,14 @@ impl Sandbox {
             }
             Ok(())
         })
+    }
+
+    /// Checks whether [`Sandbox::associate_avatar`] would succeed now.
+    ///
+    /// # Errors
+    /// As [`Sandbox::associate_avatar`].
+    pub(crate) fn check_association(&self, token: &str, choice: &AvatarChoice) -> Result<(), AssociateError> {
+        self.with_locked_world(|world, now| world.check_association(token, choice, now))
     }
 
     /// Forces a token into a state.
@@ -322,6 +335,16 @@ impl Sandbox {
     /// The limiter that counts the requests of each client address.
     pub(crate) fn client_rate_limiter(&self) -> &ClientRateLimiter {
         &self.0.rate_limit
+    }
+
+    /// The bounds on bodies, responses and connections.
+    pub(crate) fn resource_limits(&self) -> &ResourceLimits {
+        &self.0.limits
+    }
+
+    /// The limiter of bodies and uploaded pictures.
+    pub(crate) fn upload_limiter(&self) -> &UploadLimiter {
+        &self.0.upload_limiter
     }
 
     /// The store that generates, caches and reads the files of avatars.

@@ -1,6 +1,7 @@
 //! The configuration of a sandbox.
 
 use crate::faults::Fault;
+use crate::limits::ResourceLimits;
 use crate::scenario::Scenario;
 use crate::tls::CertificateSource;
 use copresence_protocol::{ApiKey, Password, SessionToken, Username};
@@ -42,6 +43,8 @@ pub struct Settings {
     pub rate_limit: Option<NonZeroU32>,
     /// Serves HTTPS instead of HTTP.
     pub tls: Option<CertificateSource>,
+    /// Bounds on bodies, responses and connections.
+    pub limits: ResourceLimits,
 }
 
 /// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
@@ -61,6 +64,7 @@ impl Default for Settings {
             faults: Vec::new(),
             rate_limit: NonZeroU32::new(DEFAULT_RATE_LIMIT),
             tls: None,
+            limits: ResourceLimits::default(),
         }
     }
 }

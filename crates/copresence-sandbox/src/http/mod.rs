@@ -9,12 +9,12 @@ mod index;
 mod pages;
 mod phone;
 mod rate_limit;
+mod request_body;
 mod request_logging;
 mod tester;
 mod vendor;
 
 use crate::sandbox::Sandbox;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::get;
@@ -25,7 +25,7 @@ use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 /// Maximum size of a request body, in bytes, except for the phone's picture.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+const MAX_BODY_BYTES: u32 = 64 * 1024;
 
 /// The router of the whole sandbox: served by [`crate::Server`], mounted in another router, or called by `oneshot`.
 ///
@@ -41,7 +41,6 @@ pub fn build_router(sandbox: Sandbox) -> Router {
         .route("/openapi.json", get(move || async move { Json(api) }))
         .fallback(refuse_unknown_path)
         .method_not_allowed_fallback(refuse_unsupported_method)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(|_| {
             use axum::response::IntoResponse;
             ErrorResponse::internal_error("the sandbox failed to handle this request; see its log").into_response()

@@ -1,9 +1,10 @@
 //! The phone page, which the QR code opens if no Copresence app is installed. With the Export Token from the code, a
 //! client may associate an avatar and follow its progress, and nothing else.
 
-use super::error::{ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
+use super::error::{COMMAND_UNAVAILABLE, ErrorResponse, NoStoreJson, OPERATION_FORBIDDEN};
 use super::files;
 use super::pages::{render_page, response_with_type_and_caching};
+use super::request_body::{ReceivedBody, receive_body};
 use crate::phone_texts::{self, PhoneTexts};
 use crate::picture::{self, PictureError};
 use crate::sandbox::Sandbox;
@@ -11,22 +12,24 @@ use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
 use crate::world::state::{PhoneView, TokenPhase};
 use askama::Template;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use image::RgbImage;
 use serde::Deserialize;
 
-/// Maximum size of an uploaded picture, in bytes.
-pub(crate) const MAX_PICTURE_BYTES: usize = 10 * 1024 * 1024;
+/// Maximum size of an uploaded picture, in bytes. The phone page sends a square JPEG of 720 pixels a side, which has at
+/// most a few hundred KiB.
+const MAX_PICTURE_BYTES: u32 = 2 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
         .route("/phone", get(phone_page))
         .route("/phone/status", get(phone_status))
-        .route("/phone/associate", post(associate_avatar).layer(DefaultBodyLimit::max(MAX_PICTURE_BYTES)))
+        .route("/phone/associate", post(associate_avatar))
         .route("/phone/avatars/{id}/portrait", get(serve_avatar_portrait))
 }
 
@@ -121,23 +124,39 @@ async fn phone_status(
 }
 
 /// Records a new avatar (the body is the picture, or empty) or chooses an existing one.
+///
+/// Everything that can be refused is refused before the picture is received and decoded, so that only the holder of an
+/// unused token can cause this work, and only once at a time.
 async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     query: Result<Query<AssociateQuery>, QueryRejection>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let Query(query) = query.map_err(|error| ErrorResponse::invalid_request_error(error.body_text()))?;
-    // Checked before the picture is decoded, so that requests without a valid token are cheap.
-    phone_view_json(&sandbox, &query.export_token)?;
-    let body = body?;
-    let face = if body.is_empty() || query.avatar != AvatarChoice::New {
-        None
+    sandbox.check_association(&query.export_token, &query.avatar)?;
+    let Some(_upload) = sandbox.upload_limiter().begin_token_upload(&query.export_token) else {
+        let error = "another picture for this Export Token is being received; wait until it has arrived";
+        return Err(ErrorResponse::new(StatusCode::TOO_MANY_REQUESTS, COMMAND_UNAVAILABLE, error));
+    };
+    let face = if query.avatar == AvatarChoice::New {
+        let body = receive_body(&sandbox, body, MAX_PICTURE_BYTES).await?;
+        if body.is_empty() { None } else { Some(decode_received_picture(&sandbox, body).await?) }
     } else {
-        let read = tokio::task::spawn_blocking(move || picture::decode_and_shrink_picture(&body)).await;
-        Some(read.map_err(|_| ErrorResponse::from(PictureError::Undecodable))??)
+        None
     };
     sandbox.associate_avatar_with_picture(&query.export_token, &query.avatar, None, face)?;
     phone_view_json(&sandbox, &query.export_token)
+}
+
+/// Decodes a picture when it is its turn.
+async fn decode_received_picture(sandbox: &Sandbox, body: ReceivedBody) -> Result<RgbImage, ErrorResponse> {
+    let permit = sandbox.upload_limiter().wait_for_decoding_permit().await;
+    let decoding = tokio::task::spawn_blocking(move || {
+        // The decoding continues if the client disconnects, so it owns the permit.
+        let _permit = permit;
+        picture::decode_and_shrink_picture(&body)
+    });
+    Ok(decoding.await.map_err(|_| PictureError::Undecodable)??)
 }
 
 /// The state of a token as JSON; 404 if there is no such token.

@@ -1,6 +1,8 @@
 //! The endpoints for testers: `/sandbox/…`.
 
+use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson};
+use super::request_body::receive_body;
 use crate::clock::{ClockMove, ClockState};
 use crate::faults::{self, Fault, FaultListError, FaultState};
 use crate::openapi::ErrorSchema;
@@ -10,8 +12,7 @@ use crate::scenario::{CATALOGUE, ProcessingTimes, Scenario};
 use crate::world::avatar::AvatarChoice;
 use crate::world::state::TokenState;
 use crate::world::{AssociateError, ForceError, ForcedState};
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -82,9 +83,10 @@ async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxState> 
 async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    let association: Association = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request_error)?;
+    let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
+    let association: Association = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
     token_state_json(&sandbox, &token)
 }
@@ -152,11 +154,9 @@ async fn complete_avatar(
         (status = 400, description = "The change is invalid", body = ErrorSchema),
     )
 )]
-async fn move_clock(
-    State(sandbox): State<Sandbox>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
-    let change: ClockMove = serde_json::from_slice(&body?).map_err(ErrorResponse::invalid_request_error)?;
+async fn move_clock(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
+    let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
+    let change: ClockMove = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request_error)
 }
 
@@ -194,11 +194,9 @@ async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultSta
         (status = 413, description = "The list is too large", body = ErrorSchema),
     )
 )]
-async fn set_faults(
-    State(sandbox): State<Sandbox>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
-    let list = faults::parse_and_check_faults(&body?).map_err(|error| invalid_faults_error(&error))?;
+async fn set_faults(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
+    let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
+    let list = faults::parse_and_check_faults(&body).map_err(|error| invalid_faults_error(&error))?;
     sandbox.set_faults(list).map_err(|error| invalid_faults_error(&error))?;
     Ok(NoStoreJson(sandbox.fault_states()))
 }

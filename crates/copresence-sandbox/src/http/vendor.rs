@@ -1,12 +1,13 @@
 //! The vendor's endpoints: the Copresence Integration API as its page describes it, and an assumed login.
 
+use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson, OBJECT_NOT_FOUND};
+use super::request_body::receive_body;
 use crate::openapi::{ErrorSchema, GenerateSchema, LoginRequest, LoginSchema, RedeemSchema};
 use crate::sandbox::Sandbox;
 use crate::world::RedeemResult;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use copresence_protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
 use copresence_protocol::response_body::{ExportBody, GenerateBody, LoginBody, RedeemBody};
@@ -39,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
 async fn log_in(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<NoStoreJson<LoginBody>, ErrorResponse> {
     check_api_key(&sandbox, &headers)?;
     // The parser's message would repeat the sent credentials.
@@ -47,7 +48,8 @@ async fn log_in(
         let error = "a login requires the JSON body {\"username\": string, \"password\": string}";
         ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error)
     };
-    let login: LoginRequest = serde_json::from_slice(&body?).map_err(|_| broken())?;
+    let login: LoginRequest =
+        serde_json::from_slice(&receive_body(&sandbox, body, MAX_BODY_BYTES).await?).map_err(|_| broken())?;
     let session_token = sandbox
         .create_session_if_correct(&login.username, &login.password)
         .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;

@@ -229,20 +229,16 @@ impl World {
         Ok(RedeemResult::Ready(offers))
     }
 
-    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the
-    /// token's own scenario, and its lifetime then counts from now if that ends sooner.
+    /// Checks whether [`World::associate_avatar`] would succeed now.
     ///
     /// # Errors
-    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
-    pub fn associate_avatar(
+    /// As [`World::associate_avatar`].
+    pub fn check_association(
         &mut self,
         name: &str,
         choice: &AvatarChoice,
-        scenario: Option<Scenario>,
         now: Duration,
-    ) -> Result<AvatarIdentity, AssociateError> {
-        let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
-        let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
+    ) -> Result<(), AssociateError> {
         let token =
             find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(AssociateError::NoSuchToken)?;
         let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
@@ -255,6 +251,31 @@ impl World {
             }
             TokenLifecycle::Expired { .. } => return Err(AssociateError::NotActive),
         }
+        match choice {
+            AvatarChoice::Existing(id) if self.avatar_catalog.find_existing_avatar(id).is_none() => {
+                Err(AssociateError::NoSuchAvatar(id.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Spec: "After recording or selection, the avatar is associated with the Export Token." `scenario` replaces the
+    /// token's own scenario, and its lifetime then counts from now if that ends sooner.
+    ///
+    /// # Errors
+    /// The token is unknown, no longer active or already has an avatar, or the chosen avatar does not exist.
+    pub fn associate_avatar(
+        &mut self,
+        name: &str,
+        choice: &AvatarChoice,
+        scenario: Option<Scenario>,
+        now: Duration,
+    ) -> Result<AvatarIdentity, AssociateError> {
+        self.check_association(name, choice, now)?;
+        let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
+        let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
+        let token =
+            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(AssociateError::NoSuchToken)?;
         // Each recording has its own random stream, so that it does not depend on other requests.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream((ordinal << 16) | token.associations);

@@ -1,6 +1,7 @@
 //! Integration tests: the router by `oneshot`, and the server over TCP.
 
 mod access;
+mod exhaustion;
 mod faults;
 mod files;
 mod openapi;

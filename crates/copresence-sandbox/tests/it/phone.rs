@@ -72,7 +72,7 @@ async fn picture_becomes_the_face_and_invalid_ones_are_refused() {
     let token = test.generate().await;
     let url = format!("/phone/associate?exportToken={token}&avatar=new");
     assert_eq!(test.post(&url, "no picture at all").await.status, 415);
-    assert_eq!(test.post(&url, vec![0_u8; 10 * 1024 * 1024 + 1]).await.status, 413);
+    assert_eq!(test.post(&url, vec![0_u8; 2 * 1024 * 1024 + 1]).await.status, 413);
     assert_eq!(test.post("/phone/associate?exportToken=unknown&avatar=new", jpeg(64, 64)).await.status, 404);
     assert_eq!(test.post(&url, jpeg(900, 1200)).await.json()["state"], "ready");
     let body = test.redeem(&token).await.json();

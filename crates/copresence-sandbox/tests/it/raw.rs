@@ -60,7 +60,10 @@ pub(crate) struct RawServer {
 impl RawServer {
     pub(crate) async fn start(scenario: Scenario, list: &str) -> Self {
         let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
-        let settings = Settings { scenario, seed: 3, faults, ..Settings::default() };
+        Self::start_with_settings(Settings { scenario, seed: 3, faults, ..Settings::default() }).await
+    }
+
+    pub(crate) async fn start_with_settings(settings: Settings) -> Self {
         let listen = "127.0.0.1:0".parse().expect("an address");
         Self { server: Server::start(settings, listen).await.expect("a free port") }
     }
@@ -86,8 +89,22 @@ impl RawServer {
         self.send("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)])
     }
 
+    /// Sends a request whose body never arrives completely, and reads until the connection ends.
+    pub(crate) async fn send_without_body(&self, line: &str, headers: &[(&str, &str)], length: usize) -> RawResponse {
+        let mut socket = self.begin_body(line, headers, length);
+        tokio::task::spawn_blocking(move || read_until_end(&mut socket, usize::MAX)).await.expect("received")
+    }
+
+    /// Opens a connection and writes a request with the first byte of a body of `length` bytes.
+    pub(crate) fn begin_body(&self, line: &str, headers: &[(&str, &str)], length: usize) -> TcpStream {
+        let length = length.to_string();
+        let mut socket = self.send(line, &[headers, &[("Content-Length", &length)]].concat());
+        socket.write_all(b"{").expect("sent");
+        socket
+    }
+
     /// Opens a connection and writes a request, without waiting for the server.
-    fn send(&self, line: &str, headers: &[(&str, &str)]) -> TcpStream {
+    pub(crate) fn send(&self, line: &str, headers: &[(&str, &str)]) -> TcpStream {
         let host = self.server.listen_address().to_string();
         let mut request = format!("{line} HTTP/1.1\r\n");
         for (name, value) in [("Host", host.as_str()), ("Connection", "close")].iter().chain(headers) {
@@ -140,7 +157,8 @@ impl RawServer {
     }
 }
 
-fn read_until_end(socket: &mut TcpStream, most: usize) -> RawResponse {
+/// Reads until the connection ends, or until `most` bytes are read.
+pub(crate) fn read_until_end(socket: &mut TcpStream, most: usize) -> RawResponse {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
     let ended = loop {
