@@ -1,7 +1,7 @@
 //! Observations of a run: every request with its raw response (in memory only) and its redacted evidence.
 
 use crate::act::{Act, ActOutcome};
-use crate::file_content::FileInspection;
+use crate::file_content::{FileContent, InspectionError};
 use crate::response_fields;
 use crate::target::TargetTraits;
 use copresence_client::Exchange;
@@ -208,7 +208,7 @@ pub struct DeliveredFileInspection {
     /// `export_type` as the backend sent it.
     pub export_type: String,
     /// Result of inspecting the bytes; `None` if the download failed.
-    pub content: Option<FileInspection>,
+    pub content: Option<Result<FileContent, InspectionError>>,
 }
 
 /// A secret that no response may repeat.

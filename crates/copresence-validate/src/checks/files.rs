@@ -2,7 +2,7 @@
 
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::file_content::{FileInspection, GlbFacts, extension_for_export_type};
+use crate::file_content::{FileContent, GlbFacts, InspectionError, extension_for_export_type};
 use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
@@ -203,10 +203,11 @@ fn check_urls_expire(observations: &Observations) -> CheckResult {
     collector.into_check_result("expired", "there was no unused URL")
 }
 
-/// The content of each inspected file is valid for its `export_type`.
+/// The content of each inspected file is valid for its `export_type`. Inconclusive if a file could not be examined and
+/// none is invalid.
 fn check_files_match_export_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    let mut kinds = Vec::new();
+    let (mut kinds, mut unexamined) = (Vec::new(), Vec::new());
     for (index, file) in observations.files.iter().enumerate() {
         let (Some(content), Some(step)) = (
             &file.content,
@@ -214,12 +215,34 @@ fn check_files_match_export_type(observations: &Observations) -> CheckResult {
         ) else {
             continue;
         };
-        let defect = content.invalid_reason();
-        let expected = format!("a file of the type {}", extension_for_export_type(&file.export_type));
-        collector.record_step_result(step, defect.is_none(), expected, defect.unwrap_or_default());
-        kinds.push(content.describe_content());
+        let extension = extension_for_export_type(&file.export_type);
+        match content {
+            Ok(content) => {
+                collector.mark_step_examined(step);
+                kinds.push(content.describe_content());
+            }
+            Err(InspectionError::Invalid(reason)) => {
+                collector.record_step_result(step, false, format!("a file of the type {extension}"), reason);
+            }
+            Err(error @ InspectionError::NotExamined(_)) => unexamined.push(format!("the {extension} file {error}")),
+        }
     }
-    collector.into_check_result(kinds.join("; "), NO_DOWNLOAD)
+    if !unexamined.is_empty() && !collector.has_findings() {
+        return CheckResult::Inconclusive(join_first_texts(&unexamined));
+    }
+    collector.into_check_result(join_first_texts(&kinds), NO_DOWNLOAD)
+}
+
+/// Maximum number of files that the detail of a check describes.
+const MAX_DESCRIBED_FILES: usize = 10;
+
+/// Joins the texts about the first files, and adds the number of the others.
+fn join_first_texts(texts: &[String]) -> String {
+    let first = texts[..texts.len().min(MAX_DESCRIBED_FILES)].join("; ");
+    match texts.len().saturating_sub(MAX_DESCRIBED_FILES) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
 }
 
 /// Each successful first download has `Cache-Control: no-store`.
@@ -270,7 +293,7 @@ fn check_glb_property(
     let mut collector = FindingCollector::default();
     for (index, file) in observations.files.iter().enumerate() {
         let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
-        if let (Some(FileInspection::Glb(Ok(facts))), Some(step)) = (&file.content, step) {
+        if let (Some(Ok(FileContent::Glb(facts))), Some(step)) = (&file.content, step) {
             let (good, received) = good(facts);
             collector.record_step_result(step, good, expected, received);
         }

@@ -1,18 +1,80 @@
-//! Decodes pictures completely.
+//! Decodes pictures completely, within a limit that is known from their headers.
 
-use image::{ImageFormat, ImageReader, Limits};
+use super::InspectionError;
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 use std::io::Cursor;
 
-/// Maximum width and height of a picture, in pixels.
-const MAX_SIDE: u32 = 16_384;
+/// Maximum number of pixels of a decoded picture.
+const MAX_PIXELS: u64 = 16 * 1024 * 1024;
+/// How many times the memory of its pixels a JPEG takes whose coefficients are all kept: two bytes a coefficient beside
+/// one byte a component.
+const COEFFICIENT_COST: u64 = 3;
+/// Maximum memory of a decoder, in bytes: pixels of four components with 16 bits each, and the decoder's buffers.
+const MAX_DECODER_MEMORY: u64 = MAX_PIXELS * 8 + 32 * 1024 * 1024;
+/// Maximum memory for reading a header, in bytes. A header may contain a compressed colour profile.
+const MAX_HEADER_MEMORY: u64 = 4 * 1024 * 1024;
 
 /// Decodes a picture. Returns its width and height in pixels.
-pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), String> {
+pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), InspectionError> {
+    let decoder = picture_reader(bytes, format, MAX_DECODER_MEMORY).into_decoder().map_err(decode_error)?;
+    let (width, height) = decoder.dimensions();
+    let is_expensive = format == ImageFormat::Jpeg && jpeg_keeps_coefficients(bytes);
+    let max = if is_expensive { MAX_PIXELS / COEFFICIENT_COST } else { MAX_PIXELS };
+    if u64::from(width).saturating_mul(u64::from(height)) > max {
+        let kind = if is_expensive { "a progressive JPEG" } else { "a picture" };
+        return Err(InspectionError::limit_exceeded(format!(
+            "it has {width} × {height} pixels, and {kind} of at most {max} pixels is decoded"
+        )));
+    }
+    DynamicImage::from_decoder(decoder).map_err(decode_error)?;
+    Ok((width, height))
+}
+
+/// Validates the header of a PNG or JPEG.
+pub(super) fn validate_picture_header(bytes: &[u8]) -> Result<(), InspectionError> {
+    let format = image::guess_format(bytes).map_err(|_| "it is neither PNG nor JPEG")?;
+    picture_reader(bytes, format, MAX_HEADER_MEMORY).into_decoder().map(drop).map_err(decode_error)
+}
+
+fn picture_reader(bytes: &[u8], format: ImageFormat, max_memory: u64) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(max_memory);
     reader.limits(limits);
-    let picture = reader.decode().map_err(|error| format!("it cannot be decoded: {error}"))?;
-    Ok((picture.width(), picture.height()))
+    reader
+}
+
+fn decode_error(error: image::ImageError) -> InspectionError {
+    match error {
+        image::ImageError::Limits(_) => InspectionError::limit_exceeded("decoding it takes too much memory"),
+        error => format!("it cannot be decoded: {error}").into(),
+    }
+}
+
+/// Whether a decoder has to keep all coefficients of a JPEG: it is progressive, its components are in several scans, or
+/// its header is damaged.
+fn jpeg_keeps_coefficients(bytes: &[u8]) -> bool {
+    let mut frame_components = None;
+    let mut rest = bytes.get(2..).unwrap_or_default();
+    loop {
+        // Fill bytes and damage before a marker are skipped, as decoders do.
+        let Some(marker_at) = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff)) else {
+            return true;
+        };
+        let Some([_, marker, after @ ..]) = rest.get(marker_at..) else { return true };
+        let segment = after.first_chunk().and_then(|length| after.get(..usize::from(u16::from_be_bytes(*length))));
+        match (marker, segment) {
+            (0xc0 | 0xc1, Some([_, _, _, _, _, _, _, components, ..])) => frame_components = Some(*components),
+            (0xda, Some([_, _, components, ..])) => return frame_components != Some(*components),
+            // Start and restart markers have no segment.
+            (0x01 | 0xd0..=0xd8, _) => {
+                rest = after;
+                continue;
+            }
+            // Also progressive frames.
+            (0xc2..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf, _) | (_, None) => return true,
+            _ => {}
+        }
+        rest = after.get(segment.map_or(0, <[u8]>::len)..).unwrap_or_default();
+    }
 }

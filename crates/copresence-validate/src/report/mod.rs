@@ -138,7 +138,7 @@ pub struct Tally {
 impl Tally {
     /// Number of checks that passed or failed.
     pub fn judged_count(&self) -> usize {
-        self.passed + self.failed
+        self.passed.saturating_add(self.failed)
     }
 }
 
@@ -158,12 +158,12 @@ pub struct Coverage {
 impl Coverage {
     /// Number of requirements that could be judged.
     pub fn applicable(&self) -> usize {
-        self.requirements - self.untestable - self.not_applicable
+        self.requirements.saturating_sub(self.untestable).saturating_sub(self.not_applicable)
     }
 
     /// Percentage of these requirements that were judged, 0..=100.
     pub fn percent(&self) -> usize {
-        (self.judged * 100).checked_div(self.applicable()).unwrap_or(0)
+        self.judged.saturating_mul(100).checked_div(self.applicable()).unwrap_or(0)
     }
 }
 
@@ -355,8 +355,8 @@ impl Report {
         let Score { must, should } = self.score;
         match &self.error {
             Some(_) if self.exit == EXIT_STOPPED => {
-                let failed = must.failed + should.failed;
-                let judged = must.judged_count() + should.judged_count();
+                let failed = must.failed.saturating_add(should.failed);
+                let judged = must.judged_count().saturating_add(should.judged_count());
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
             }
             Some(error) => return format!("The backend was not judged: {error}"),

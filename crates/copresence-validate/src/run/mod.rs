@@ -9,6 +9,7 @@ mod visit;
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
+use crate::file_content::TimedInspections;
 use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
 use crate::run_plan::ActPlanWithCosts;
@@ -113,6 +114,7 @@ pub struct CheckRun<'a> {
     error: Option<RunError>,
     /// Download URLs of the race act, which does not use them.
     unused_urls: Vec<Url>,
+    inspections: TimedInspections,
     check_results: BTreeMap<&'static str, CheckResult>,
     /// Set when the run has to stop. No request starts afterwards.
     stop_signal: Arc<StopSignal>,
@@ -171,6 +173,7 @@ impl<'a> CheckRun<'a> {
             session_token: target.credentials.session_token.clone().filter(|session| !session.is_empty()),
             error: None,
             unused_urls: Vec::new(),
+            inspections: TimedInspections::default(),
             check_results: BTreeMap::new(),
             stop_signal: Arc::default(),
         };

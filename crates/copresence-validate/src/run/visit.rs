@@ -3,7 +3,7 @@
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
-use crate::file_content::inspect_file;
+use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
 use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
 use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
@@ -75,11 +75,20 @@ impl CheckRun<'_> {
             let mut file = DeliveredFileInspection { export_type: export_type.clone(), content: None };
             if let Some(url) = parse_download_url(url) {
                 let step = self.download_file(Act::Files, StepRole::Download, &url, index).await?;
-                let step = &mut self.observations.steps[step];
-                if let Some(reply) = step.reply.as_mut().filter(|reply| (200..300).contains(&reply.status)) {
-                    file.content = Some(inspect_file(export_type, &reply.body));
+                let reply = self.observations.steps[step].reply.as_mut();
+                if let Some(reply) = reply.filter(|reply| (200..300).contains(&reply.status)) {
                     // Files show a person's face: they are dropped once they were inspected.
-                    reply.body = keep_first_body_byte(&reply.body);
+                    let first_byte = keep_first_body_byte(&reply.body);
+                    let body = std::mem::replace(&mut reply.body, first_byte);
+                    let inspected_type = export_type.clone();
+                    let inspection = self
+                        .inspections
+                        .inspect_within(INSPECTION_TIME_LIMIT, move || inspect_file(&inspected_type, &body));
+                    file.content = tokio::select! {
+                        biased;
+                        () = self.stop_signal.wait_for_stop() => return self.ensure_not_stopped(),
+                        inspected = inspection => Some(inspected),
+                    };
                     if self.options.allow_wrong_requests {
                         self.download_file(Act::Files, StepRole::DownloadAgain, &url, index).await?;
                     }

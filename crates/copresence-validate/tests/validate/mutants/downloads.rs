@@ -81,6 +81,24 @@ pub(super) fn mutants() -> Vec<Mutant> {
             Layer(|_, app| change_glb(app, |document| document["accessors"][0]["count"] = json!(90_000_000))),
         ),
         mutant(
+            "positions that refer to no accessor",
+            &["files.content"],
+            Layer(|_, app| {
+                change_glb(app, |document| {
+                    document["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(4000);
+                })
+            }),
+        ),
+        mutant(
+            "positions that refer to no accessor",
+            &["files.content"],
+            Layer(|_, app| {
+                change_glb(app, |document| {
+                    document["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(4000);
+                })
+            }),
+        ),
+        mutant(
             "a GLB whose texture is not a picture",
             &["files.content"],
             Layer(|_, app| {

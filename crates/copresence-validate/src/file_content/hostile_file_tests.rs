@@ -1,0 +1,187 @@
+//! Files that attack the inspection: each gets a short verdict.
+
+use super::test_files::{
+    build_glb, build_glb_of_chunks, build_zip_of_empty_entries, complete_document, jpeg_of_stated_size,
+    png_of_stated_size, shared_index_document,
+};
+use super::{FileContent, InspectionError, inspect_file};
+use serde_json::{Value, json};
+
+fn inspect_document(document: &Value) -> Result<FileContent, InspectionError> {
+    inspect_file("glb", &build_glb(document, 1024))
+}
+
+fn invalid_reason(document: &Value) -> String {
+    match inspect_document(document) {
+        Err(InspectionError::Invalid(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unexamined_reason(inspected: Result<FileContent, InspectionError>) -> String {
+    match inspected {
+        Err(InspectionError::NotExamined(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn complete_document_is_valid() {
+    let content = inspect_document(&complete_document()).map(|content| content.describe_content());
+    assert_eq!(content.as_deref(), Ok("binary glTF: 3 vertices, 1 blendshapes, 1 textures, 1 joints"));
+}
+
+#[test]
+fn every_index_beyond_the_last_object_is_invalid() {
+    for pointer in [
+        "/scene",
+        "/scenes/0/nodes/0",
+        "/nodes/0/mesh",
+        "/nodes/0/skin",
+        "/nodes/0/children/0",
+        "/nodes/1/camera",
+        "/skins/0/inverseBindMatrices",
+        "/skins/0/joints/0",
+        "/skins/0/skeleton",
+        "/meshes/0/primitives/0/attributes/POSITION",
+        "/meshes/0/primitives/0/attributes/NORMAL",
+        "/meshes/0/primitives/0/indices",
+        "/meshes/0/primitives/0/material",
+        "/meshes/0/primitives/0/targets/0/POSITION",
+        "/meshes/0/primitives/0/targets/0/NORMAL",
+        "/meshes/0/primitives/0/targets/0/TANGENT",
+        "/textures/0/source",
+        "/textures/0/sampler",
+        "/animations/0/channels/0/sampler",
+        "/animations/0/channels/0/target/node",
+        "/animations/0/samplers/0/input",
+        "/animations/0/samplers/0/output",
+        "/accessors/0/bufferView",
+        "/accessors/2/sparse/indices/bufferView",
+        "/accessors/2/sparse/values/bufferView",
+        "/bufferViews/0/buffer",
+    ] {
+        for index in [4000_u32, u32::MAX] {
+            let mut document = complete_document();
+            *document.pointer_mut(pointer).expect(pointer) = json!(index);
+            let reason = invalid_reason(&document);
+            assert!(reason.contains(&format!("{index}, which does not exist")), "{pointer}: {reason}");
+        }
+    }
+    let mut document = complete_document();
+    document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["index"] = json!(4000);
+    assert!(invalid_reason(&document).contains("Index out of bounds"));
+    let mut document = complete_document();
+    document["images"][0] = json!({"bufferView": 4000, "mimeType": "image/png"});
+    assert!(invalid_reason(&document).contains("buffer view 4000, which does not exist"));
+}
+
+#[test]
+fn numbers_near_the_largest_are_invalid() {
+    let largest = u64::MAX - 11;
+    for pointer in [
+        "/accessors/0/byteOffset",
+        "/accessors/1/byteOffset",
+        "/accessors/0/count",
+        "/accessors/1/count",
+        "/accessors/2/sparse/count",
+        "/accessors/2/sparse/indices/byteOffset",
+        "/accessors/2/sparse/values/byteOffset",
+        "/bufferViews/0/byteOffset",
+        "/bufferViews/0/byteLength",
+        "/buffers/0/byteLength",
+    ] {
+        for number in [largest, 1 << 63, u64::MAX] {
+            let mut document = complete_document();
+            *document.pointer_mut(pointer).expect(pointer) = json!(number);
+            invalid_reason(&document);
+        }
+    }
+    // Aligned within a buffer view that is not the first: the sum with the view's offset wraps around.
+    let mut document = complete_document();
+    document["accessors"][3]["byteOffset"] = json!(u64::MAX - 511);
+    assert!(invalid_reason(&document).contains("exceeds its buffer view"));
+    // Accessors without a buffer view: the sum of their vertices wraps around.
+    let mut document = complete_document();
+    let mut huge = document["accessors"][2].clone();
+    huge.as_object_mut().expect("an object").remove("bufferView");
+    huge["count"] = json!(1_u64 << 63);
+    huge["min"] = json!([0.0, 0.0, 0.0]);
+    huge["max"] = json!([0.0, 0.0, 0.0]);
+    let accessors = document["accessors"].as_array_mut().expect("a list");
+    accessors.extend([huge.clone(), huge]);
+    let primitive = |positions: u32| json!({"attributes": {"POSITION": positions}});
+    document["meshes"] = json!([{"primitives": [primitive(4), primitive(5)]}]);
+    assert!(invalid_reason(&document).contains("vertices"));
+}
+
+#[test]
+fn primitives_and_images_above_their_limits_are_not_examined() {
+    let document = shared_index_document(12_000, 1_024);
+    assert!(unexamined_reason(inspect_document(&document)).contains("12000 primitives, and at most 10000"));
+    let mut document = complete_document();
+    document["images"] = json!(vec![document["images"][0].clone(); 257]);
+    assert!(unexamined_reason(inspect_document(&document)).contains("257 images, and at most 256"));
+}
+
+#[test]
+fn distinct_index_accessors_over_the_same_bytes_have_a_read_budget() {
+    const LENGTH: usize = 4096;
+    let mut document = shared_index_document(0, LENGTH);
+    let accessor = document["accessors"][1].clone();
+    document["accessors"].as_array_mut().expect("a list").extend(vec![accessor; 200]);
+    let primitives: Vec<_> = (1..201).map(|index| json!({"attributes": {"POSITION": 0}, "indices": index})).collect();
+    document["meshes"][0]["primitives"] = json!(primitives);
+    let reason = unexamined_reason(inspect_file("glb", &build_glb(&document, LENGTH)));
+    assert!(reason.contains("index accessors overlap"), "{reason}");
+}
+
+#[test]
+fn json_above_its_limits_is_not_examined() {
+    let mut long = complete_document().to_string().into_bytes();
+    long.resize(17 * 1024 * 1024, b' ');
+    assert!(
+        unexamined_reason(inspect_file("glb", &build_glb_of_chunks(&long, &[0; 1024]))).contains("at most 16777216")
+    );
+    let with_list = |key: &str, item: &str, count: usize| {
+        let list = vec![item; count].join(",");
+        let text = complete_document().to_string().replacen('{', &format!("{{\"{key}\":[{list}],"), 1);
+        unexamined_reason(inspect_file("glb", &build_glb_of_chunks(text.as_bytes(), &[0; 1024])))
+    };
+    for (key, item) in [("nodes", "{}"), ("materials", "{}"), ("unknown", "{\"a\":[{}]}")] {
+        assert!(with_list(key, item, 200_001).contains("200000 objects"), "{key}");
+    }
+    assert!(with_list("extensionsUsed", "\"\"", 2_000_001).contains("2000000 values"));
+}
+
+#[test]
+fn reasons_that_quote_a_document_are_short() {
+    let mut document = complete_document();
+    document["extensionsRequired"] = json!(["x".repeat(1_000_000)]);
+    assert!(invalid_reason(&document).len() < 1_000);
+}
+
+#[test]
+fn zip_archive_of_many_entries_has_a_short_verdict() {
+    let archive = |entries: u32| build_zip_of_empty_entries((0..entries).map(|number| format!("{number}.txt")));
+    assert!(unexamined_reason(inspect_file("zip", &archive(400_000))).contains("more than 100000 entries"));
+    let many = archive(5_000);
+    let listed = inspect_file("zip", &many).expect("valid").describe_content();
+    assert_eq!(listed.matches(".txt").count(), 10, "{listed}");
+    assert!(listed.ends_with("9.txt and 4990 more"), "{listed}");
+    let error = inspect_file("fbx", &many).expect_err("no model").to_string();
+    assert!(error.ends_with("9.txt and 4990 more"), "{error}");
+    let long_names = build_zip_of_empty_entries((0..20).map(|number| format!("{number}{}", "x".repeat(60_000))));
+    assert!(inspect_file("zip", &long_names).expect("valid").describe_content().len() < 2_000);
+}
+
+#[test]
+fn picture_with_too_many_pixels_is_not_decoded() {
+    let reason = unexamined_reason(inspect_file("png", &png_of_stated_size(16_384, 8_190)));
+    assert!(reason.contains("16384 × 8190 pixels"), "{reason}");
+    let reason = unexamined_reason(inspect_file("jpg", &jpeg_of_stated_size(5_000, 4_000, 0xc0)));
+    assert!(reason.contains("a picture of at most 16777216 pixels"), "{reason}");
+    // A baseline JPEG of this size is decoded.
+    let reason = unexamined_reason(inspect_file("jpg", &jpeg_of_stated_size(4_000, 2_000, 0xc2)));
+    assert!(reason.contains("a progressive JPEG of at most 5592405 pixels"), "{reason}");
+}

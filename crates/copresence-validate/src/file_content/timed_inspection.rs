@@ -1,0 +1,95 @@
+//! Inspects files on a thread of their own within a time limit, so that a file can neither block nor end the run.
+
+use super::{FileContent, InspectionError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Time limit for the inspection of one file. The other limits end every known inspection within a few seconds.
+pub(crate) const INSPECTION_TIME_LIMIT: Duration = Duration::from_mins(1);
+
+/// Result of an inspection.
+type InspectionResult = Result<FileContent, InspectionError>;
+
+/// The inspections of a run, one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct TimedInspections {
+    /// The last inspection, if it was given up. It cannot be cancelled.
+    abandoned: Option<oneshot::Receiver<InspectionResult>>,
+}
+
+impl TimedInspections {
+    /// Runs an inspection. A panic and an exceeded time limit are [`InspectionError::NotExamined`].
+    ///
+    /// The thread does not belong to the runtime, which would wait for it before the process can exit. While an
+    /// inspection that was given up still runs, no other one starts, so that their number is bounded.
+    pub(crate) async fn inspect_within(
+        &mut self,
+        time_limit: Duration,
+        inspect: impl FnOnce() -> InspectionResult + Send + 'static,
+    ) -> InspectionResult {
+        if let Some(abandoned) = &mut self.abandoned
+            && matches!(abandoned.try_recv(), Err(oneshot::error::TryRecvError::Empty))
+        {
+            return Err(InspectionError::limit_exceeded("the inspection of an earlier file has not ended yet"));
+        }
+        self.abandoned = None;
+        let (sender, mut receiver) = oneshot::channel();
+        let body = move || {
+            let panicked = |_| Err(InspectionError::NotExamined("the inspection failed (a panic)".to_owned()));
+            // Nothing that the inspection changes is used after a panic.
+            _ = sender.send(catch_unwind(AssertUnwindSafe(inspect)).unwrap_or_else(panicked));
+        };
+        if let Err(error) = std::thread::Builder::new().name("file-inspection".to_owned()).spawn(body) {
+            return Err(InspectionError::NotExamined(format!("no thread could be started: {error}")));
+        }
+        if let Ok(ended) = tokio::time::timeout(time_limit, &mut receiver).await {
+            return ended.unwrap_or_else(|_| {
+                Err(InspectionError::NotExamined("the inspection ended without a result".to_owned()))
+            });
+        }
+        self.abandoned = Some(receiver);
+        let seconds = time_limit.as_secs();
+        Err(InspectionError::limit_exceeded(format!("the inspection took more than {seconds} s")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn panic_of_an_inspection_is_a_result() {
+        let mut inspections = TimedInspections::default();
+        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, || panic!("index out of bounds")).await;
+        assert_eq!(ended.expect_err("a panic").to_string(), "could not be examined: the inspection failed (a panic)");
+        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await;
+        assert_eq!(ended, Ok(FileContent::Blend));
+    }
+
+    #[tokio::test]
+    async fn inspection_without_end_is_given_up_and_no_second_one_starts_beside_it() {
+        let mut inspections = TimedInspections::default();
+        let (end, wait) = mpsc::channel::<()>();
+        let (is_ending, has_ended) = mpsc::channel::<()>();
+        let endless = move || {
+            _ = wait.recv();
+            drop(is_ending);
+            Ok(FileContent::Blend)
+        };
+        let ended = inspections.inspect_within(Duration::ZERO, endless).await;
+        assert_eq!(
+            ended.expect_err("given up").to_string(),
+            "could not be examined: the inspection took more than 0 s"
+        );
+        let refused = inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await;
+        assert!(refused.expect_err("refused").to_string().contains("earlier file"));
+        drop(end);
+        _ = has_ended.recv();
+        // The thread sends its result after the last statement of the inspection.
+        while inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
