@@ -19,11 +19,25 @@ pub(crate) struct TimedInspections {
 }
 
 impl TimedInspections {
-    /// Runs an inspection. A panic and an exceeded time limit are [`InspectionError::NotExamined`].
+    /// Runs an inspection until `stop` resolves; then the result is `None`, at once. A panic and an exceeded time limit
+    /// are [`InspectionError::NotExamined`].
     ///
     /// The thread does not belong to the runtime, which would wait for it before the process can exit. While an
     /// inspection that was given up still runs, no other one starts, so that their number is bounded.
     pub(crate) async fn inspect_within(
+        &mut self,
+        time_limit: Duration,
+        stop: impl Future<Output = ()>,
+        inspect: impl FnOnce() -> InspectionResult + Send + 'static,
+    ) -> Option<InspectionResult> {
+        tokio::select! {
+            biased;
+            () = stop => None,
+            inspected = self.inspect_on_thread(time_limit, inspect) => Some(inspected),
+        }
+    }
+
+    async fn inspect_on_thread(
         &mut self,
         time_limit: Duration,
         inspect: impl FnOnce() -> InspectionResult + Send + 'static,
@@ -57,39 +71,67 @@ impl TimedInspections {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::{pending, ready};
     use std::sync::mpsc;
+
+    /// Why the inspection gave no content.
+    fn unexamined_reason(inspected: Option<InspectionResult>) -> String {
+        inspected.expect("not stopped").expect_err("not examined").to_string()
+    }
 
     #[tokio::test]
     async fn panic_of_an_inspection_is_a_result() {
         let mut inspections = TimedInspections::default();
-        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, || panic!("index out of bounds")).await;
-        assert_eq!(ended.expect_err("a panic").to_string(), "could not be examined: the inspection failed (a panic)");
-        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await;
-        assert_eq!(ended, Ok(FileContent::Blend));
+        let ended =
+            inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || panic!("index out of bounds")).await;
+        assert_eq!(unexamined_reason(ended), "could not be examined: the inspection failed (a panic)");
+        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
+        assert_eq!(ended, Some(Ok(FileContent::Blend)));
     }
 
     #[tokio::test]
     async fn inspection_without_end_is_given_up_and_no_second_one_starts_beside_it() {
         let mut inspections = TimedInspections::default();
         let (end, wait) = mpsc::channel::<()>();
-        let (is_ending, has_ended) = mpsc::channel::<()>();
         let endless = move || {
             _ = wait.recv();
-            drop(is_ending);
             Ok(FileContent::Blend)
         };
-        let ended = inspections.inspect_within(Duration::ZERO, endless).await;
-        assert_eq!(
-            ended.expect_err("given up").to_string(),
-            "could not be examined: the inspection took more than 0 s"
-        );
-        let refused = inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await;
-        assert!(refused.expect_err("refused").to_string().contains("earlier file"));
+        let ended = inspections.inspect_within(Duration::ZERO, pending(), endless).await;
+        assert_eq!(unexamined_reason(ended), "could not be examined: the inspection took more than 0 s");
+        let refused = inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
+        assert!(unexamined_reason(refused).contains("earlier file"));
         drop(end);
-        _ = has_ended.recv();
-        // The thread sends its result after the last statement of the inspection.
-        while inspections.inspect_within(INSPECTION_TIME_LIMIT, || Ok(FileContent::Blend)).await.is_err() {
+        // The thread sends its result after the inspection has ended.
+        while inspections
+            .inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend))
+            .await
+            .is_none_or(|inspected| inspected.is_err())
+        {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// The runtime of this test ends although the thread does not.
+    #[test]
+    fn stop_ends_an_inspection_and_its_thread_does_not_keep_the_runtime() {
+        let (end, wait) = mpsc::channel::<()>();
+        let (has_started, started) = tokio::sync::oneshot::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            let endless = move || {
+                _ = has_started.send(());
+                _ = wait.recv();
+                Ok(FileContent::Blend)
+            };
+            let stop = async { _ = started.await };
+            let stopped = TimedInspections::default().inspect_within(INSPECTION_TIME_LIMIT, stop, endless).await;
+            assert_eq!(stopped, None);
+            let mut inspections = TimedInspections::default();
+            let stopped = inspections.inspect_within(INSPECTION_TIME_LIMIT, ready(()), || Ok(FileContent::Blend));
+            assert_eq!(stopped.await, None);
+        });
+        drop(runtime);
+        drop(end);
     }
 }

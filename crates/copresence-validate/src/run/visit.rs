@@ -81,14 +81,10 @@ impl CheckRun<'_> {
                     let first_byte = keep_first_body_byte(&reply.body);
                     let body = std::mem::replace(&mut reply.body, first_byte);
                     let inspected_type = export_type.clone();
-                    let inspection = self
-                        .inspections
-                        .inspect_within(INSPECTION_TIME_LIMIT, move || inspect_file(&inspected_type, &body));
-                    file.content = tokio::select! {
-                        biased;
-                        () = self.stop_signal.wait_for_stop() => return self.ensure_not_stopped(),
-                        inspected = inspection => Some(inspected),
-                    };
+                    let stopping = self.stop_signal.wait_for_stop();
+                    let inspect = move || inspect_file(&inspected_type, &body);
+                    file.content = self.inspections.inspect_within(INSPECTION_TIME_LIMIT, stopping, inspect).await;
+                    self.ensure_not_stopped()?;
                     if self.options.allow_wrong_requests {
                         self.download_file(Act::Files, StepRole::DownloadAgain, &url, index).await?;
                     }
