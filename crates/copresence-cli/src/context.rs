@@ -64,21 +64,6 @@ pub(crate) fn prepare_output_folder(
     Ok(out)
 }
 
-/// Creates or truncates a file that only its owner can read: it holds a live token, or what was sent and received. An
-/// existing regular file becomes private; a device or pipe keeps its mode.
-pub(crate) fn create_private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    if file.metadata()?.is_file() {
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    }
-    Ok(file)
-}
-
 /// Creates the folder if it does not exist, and fails if no file can be created in it.
 fn create_and_check_folder_writable(folder: &Path) -> std::io::Result<()> {
     copresence_engine::logging::create_private_folder(folder)?;

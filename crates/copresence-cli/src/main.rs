@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod no_echo;
 mod output;
+mod output_file;
 mod profile;
 mod qr_terminal;
 mod recover;

@@ -32,7 +32,7 @@ pub(crate) async fn run_validate_command(
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
-    let files = ReportFiles::create_report_files(&options)?;
+    let files = ReportFiles::check_report_files(&options)?;
     let (report, har) = open_and_check_backend(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| compare_verdicts(before, &report));
     renderer.print_summary(&report, changed.as_deref());

@@ -1,13 +1,12 @@
 //! Files that `copresence visit` writes on request: the QR code and the HTTP Archive.
 
-use crate::context::create_private_file;
 use crate::failure::CommandFailure;
 use crate::output;
+use crate::output_file::{OutputFile, OutputFileReaders};
 use copresence_engine::qr::QrCode;
 use copresence_engine::{ExchangeRecorder, HarRecorder};
-use std::fs::File;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Pixels per module of the PNG: large enough for paper and screen.
@@ -18,7 +17,7 @@ const EXCHANGES: usize = 20_000;
 /// Output file of `--qr FILE`.
 #[derive(Debug, Clone)]
 pub(super) struct QrFile {
-    path: PathBuf,
+    file: OutputFile,
     svg: bool,
 }
 
@@ -34,7 +33,12 @@ impl QrFile {
         }
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         match extension.as_str() {
-            "svg" | "png" => Ok(Self { path: path.to_path_buf(), svg: extension == "svg" }),
+            "svg" | "png" => {
+                // The code holds a live token.
+                let file = OutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
+                    .map_err(|error| CommandFailure::usage_error(format!("--qr {}: {error}", path.display())))?;
+                Ok(Self { file, svg: extension == "svg" })
+            }
             _ => Err(CommandFailure::usage_error(format!(
                 "--qr {}: the file's name must end in .png or .svg",
                 path.display()
@@ -47,7 +51,7 @@ impl QrFile {
         if let Err(why) = self.try_write_qr_code(link) {
             output::eprint_sanitized_line(format_args!(
                 "warning: the QR code could not be written to {}: {why}",
-                self.path.display()
+                self.file.path().display()
             ));
         }
     }
@@ -59,24 +63,22 @@ impl QrFile {
         } else {
             code.to_png(MODULE).map_err(|error| error.to_string())?
         };
-        // The code holds a live token.
-        create_private_file(&self.path).and_then(|mut file| file.write_all(&bytes)).map_err(|error| error.to_string())
+        self.file.write_output_bytes(&bytes).map_err(|error| error.to_string())
     }
 }
 
-/// Output file of `--har FILE`. Created at the start, so that a wrong path is reported before a token is spent.
+/// Output file of `--har FILE`. Checked at the start, so that a wrong path is reported before a token is spent.
 #[derive(Debug)]
 pub(super) struct HarFile {
-    path: PathBuf,
-    file: File,
+    file: OutputFile,
     shared_har_recorder: Arc<HarRecorder>,
 }
 
 impl HarFile {
-    pub(super) fn create_har_file(path: &Path) -> Result<Self, CommandFailure> {
-        let file = create_private_file(path)
+    pub(super) fn check_har_file(path: &Path) -> Result<Self, CommandFailure> {
+        let file = OutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
-        Ok(Self { path: path.to_path_buf(), file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
+        Ok(Self { file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }
 
     /// The recorder to pass to the visit. It shares the recorded exchanges with this file.
@@ -86,8 +88,12 @@ impl HarFile {
 
     /// Writes the recorded exchanges as HAR; only warns if that fails.
     pub(super) fn write_har_archive(self) {
-        if let Err(error) = self.shared_har_recorder.write_har(std::io::BufWriter::new(&self.file)) {
-            let path = self.path.display();
+        let written = self.file.write_output_file(|file| {
+            let mut buffered = std::io::BufWriter::new(file);
+            self.shared_har_recorder.write_har(&mut buffered).and_then(|()| buffered.flush())
+        });
+        if let Err(error) = written {
+            let path = self.file.path().display();
             output::eprint_sanitized_line(format_args!(
                 "warning: the exchanges could not be written to {path}: {error}"
             ));

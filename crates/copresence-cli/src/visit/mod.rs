@@ -47,7 +47,7 @@ async fn prepare_and_run_visit(
     let data_store = context::open_data_store(common)?;
     let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
-    let har = options.har.as_deref().map(HarFile::create_har_file).transpose()?;
+    let har = options.har.as_deref().map(HarFile::check_har_file).transpose()?;
     let stopping = signals::token_cancelled_by_signal(
         "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) …",
     );

@@ -54,6 +54,12 @@ fn the_embedded_sandbox_passes_and_every_report_is_written() {
     for text in ["This makes 4 Export Tokens", "Passed: all", "(100 %)", verdict_line] {
         assert!(run.stdout.contains(text), "{text}: {}", run.stdout);
     }
+    #[cfg(unix)]
+    for path in [&json, &html, &har] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(path).expect("written").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "exchanges are readable by their owner only: {}", path.display());
+    }
     let read = |path| std::fs::read_to_string(path).expect("written");
     let report: Value = serde_json::from_str(&read(json)).expect("JSON");
     assert_eq!((&report["exit"], &report["target"]["sandbox"]), (&0.into(), &true.into()));

@@ -1,0 +1,181 @@
+//! Files that the program writes on request: reports, HTTP Archives, QR codes. A file is replaced by a complete one or
+//! not at all.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Who may read an output file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutputFileReaders {
+    /// Its owner: the file contains exchanges or a live token.
+    OwnerOnly,
+    /// Everyone whom the umask, or the mode of the file that is replaced, allows to.
+    Default,
+}
+
+/// An output file that is written later.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputFile {
+    /// As on the command line.
+    path: PathBuf,
+    readers: OutputFileReaders,
+    /// Where a complete file is renamed to; `None` if the file is written in place.
+    replaced: Option<PathBuf>,
+}
+
+impl OutputFile {
+    /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file.
+    pub(crate) fn check_output_file(path: &Path, readers: OutputFileReaders) -> io::Result<Self> {
+        let in_place = Self { path: path.to_owned(), readers, replaced: None };
+        // A device, a pipe, or an inherited file that other writers share.
+        let is_special = |about: &std::fs::Metadata| !about.is_file() && !about.is_dir();
+        let existing = std::fs::metadata(path).ok();
+        if existing.as_ref().is_some_and(is_special) || path.starts_with("/dev") || path.starts_with("/proc") {
+            return Ok(in_place);
+        }
+        let target = if existing.is_some() {
+            OpenOptions::new().write(true).open(path)?;
+            path.canonicalize()?
+        } else {
+            path.to_owned()
+        };
+        match tempfile::tempfile_in(folder_of_file(&target)) {
+            Ok(_) => Ok(Self { replaced: Some(target), ..in_place }),
+            // Such as a single file that is mounted into a container.
+            Err(_) if existing.is_some() => Ok(in_place),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The path on the command line.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a temporary file beside the output file, and renames it. After an error the output file is unchanged, unless
+    /// it is written in place.
+    pub(crate) fn write_output_file(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let Some(target) = &self.replaced else {
+            return write(&mut self.truncate_file()?);
+        };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".copresence-").suffix(".part");
+        #[cfg(unix)]
+        if self.readers == OutputFileReaders::Default {
+            // Before the umask.
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        }
+        let mut part = builder.tempfile_in(folder_of_file(target))?;
+        if self.readers == OutputFileReaders::Default
+            && let Ok(earlier) = std::fs::metadata(target)
+        {
+            part.as_file().set_permissions(earlier.permissions())?;
+        }
+        write(&mut part)?;
+        part.as_file().sync_all()?;
+        match part.persist(target) {
+            // A single file that is mounted into a container cannot be replaced.
+            Err(refused) if refused.error.kind() == io::ErrorKind::ResourceBusy => {
+                std::fs::copy(refused.file.path(), target).map(drop)
+            }
+            renamed => renamed.map(drop).map_err(|refused| refused.error),
+        }
+    }
+
+    /// As [`OutputFile::write_output_file`], for a text or bytes.
+    pub(crate) fn write_output_bytes(&self, content: &[u8]) -> io::Result<()> {
+        self.write_output_file(|file| file.write_all(content))
+    }
+
+    /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
+    fn truncate_file(&self) -> io::Result<File> {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&self.path)?;
+        #[cfg(unix)]
+        if self.readers == OutputFileReaders::OwnerOnly && file.metadata()?.is_file() {
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        }
+        Ok(file)
+    }
+}
+
+/// The folder of a file.
+fn folder_of_file(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
+    }
+
+    #[test]
+    fn earlier_file_survives_the_check_and_a_failed_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("report.json");
+        std::fs::write(&path, "earlier").expect("written");
+        let file = OutputFile::check_output_file(&path, OutputFileReaders::OwnerOnly).expect("writable");
+        let failed = file.write_output_file(|to| {
+            to.write_all(b"half of a")?;
+            Err(io::Error::other("the disk is full"))
+        });
+        assert_eq!(failed.expect_err("failed").to_string(), "the disk is full");
+        assert_eq!(std::fs::read(&path).expect("there"), b"earlier");
+        file.write_output_bytes(b"later").expect("written");
+        assert_eq!(std::fs::read(&path).expect("there"), b"later");
+        assert_eq!(file_names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn new_file_does_not_exist_before_it_is_complete() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("report.json");
+        let file = OutputFile::check_output_file(&path, OutputFileReaders::Default).expect("writable");
+        assert_eq!(file_names(folder.path()), Vec::<String>::new());
+        file.write_output_bytes(b"whole").expect("written");
+        assert_eq!(file_names(folder.path()), ["report.json"]);
+    }
+
+    #[test]
+    fn path_that_cannot_be_written_is_refused_by_the_check() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in [folder.path().join("no/such/folder/report.json"), folder.path().to_owned()] {
+            assert!(OutputFile::check_output_file(&path, OutputFileReaders::Default).is_err(), "{}", path.display());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn readers_decide_the_mode_also_of_an_earlier_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        for (readers, expected) in [(OutputFileReaders::OwnerOnly, 0o600), (OutputFileReaders::Default, 0o640)] {
+            let path = folder.path().join("report.json");
+            std::fs::write(&path, "earlier").expect("written");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
+            let file = OutputFile::check_output_file(&path, readers).expect("writable");
+            file.write_output_bytes(b"later").expect("written");
+            assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, expected);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn target_of_a_symlink_is_replaced_and_a_device_is_written_in_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, target) = (folder.path().join("latest.json"), folder.path().join("report.json"));
+        std::fs::write(&target, "earlier").expect("written");
+        std::os::unix::fs::symlink(&target, &link).expect("linked");
+        let file = OutputFile::check_output_file(&link, OutputFileReaders::OwnerOnly).expect("writable");
+        file.write_output_bytes(b"later").expect("written");
+        assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
+        assert_eq!(std::fs::read(&target).expect("there"), b"later");
+        let device = OutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
+        device.expect("writable").write_output_bytes(b"later").expect("written");
+        assert!(!std::fs::metadata("/dev/null").expect("there").is_file());
+    }
+}
