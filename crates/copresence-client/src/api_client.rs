@@ -3,6 +3,7 @@
 use crate::backend::{BackendRouteConfig, Credentials, Timeouts};
 use crate::download::{self, OpenedDownload, ResumePoint};
 use crate::download_error::DownloadError;
+use crate::download_target::{DownloadTargetRules, system_host_lookup};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
@@ -82,8 +83,10 @@ impl ApiClient {
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
         let remedy_if_refused = credentials.remedy_if_refused.clone();
+        let exceptions = backend.download_exceptions;
         let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
-        let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call())?;
+        let rules = DownloadTargetRules::new(plan.redeem_route.url.clone(), exceptions, system_host_lookup());
+        let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call(), Some(rules))?;
         let session = match &mut plan.token_route {
             TokenRoute::Direct { session, .. } => session.take(),
             TokenRoute::Partner { .. } => None,
@@ -184,8 +187,9 @@ impl ApiClient {
 
     /// Opens a one-time download URL, from the start or from where an earlier download ended.
     ///
-    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. Returns when
-    /// the response headers are received. [`OpenedDownload::stream`] reads the body.
+    /// Sends no credentials. Follows at most five redirects, to http(s) only and never from https to http. A URL that
+    /// the backend must not send is not requested ([`crate::DownloadErrorKind::TargetNotAllowed`]). Returns when the
+    /// response headers are received. [`OpenedDownload::stream`] reads the body.
     ///
     /// # Errors
     /// Any [`DownloadError`]. [`DownloadError::may_have_spent_url`] says whether the URL may be spent.

@@ -55,6 +55,20 @@ pub struct BackendRouteConfig {
     pub token_source: TokenSource,
     /// Where Export Tokens are redeemed.
     pub redeem_route: RedeemRoute,
+    /// Download URLs that are requested although the backend should not send them.
+    pub download_exceptions: DownloadExceptions,
+}
+
+/// Download URLs that are requested although the backend should not send them.
+///
+/// # Defaults
+/// None.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DownloadExceptions {
+    /// Plain http URLs from a backend that is called over https.
+    pub allow_http: bool,
+    /// Hosts with a loopback, link-local, private or multicast address, from a backend with a public address.
+    pub allow_private_hosts: bool,
 }
 
 impl BackendRouteConfig {
@@ -66,6 +80,7 @@ impl BackendRouteConfig {
             login_route: LoginRoute::default(),
             token_source: TokenSource::Direct,
             redeem_route: RedeemRoute::Vendor,
+            download_exceptions: DownloadExceptions::default(),
         }
     }
 

@@ -120,7 +120,7 @@ async fn open_and_follow_redirects(
         let route = CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
         let request = build_request(&route);
         let mut capture = transport.start_download_capture(&request, &redactor);
-        let response = match transport.send_and_await_headers(request, first_byte, &redactor).await {
+        let response = match transport.send_download_and_await_headers(request, first_byte, &redactor).await {
             Ok(response) => response,
             Err(headless) => {
                 let ending = headless.to_exchange_outcome();
@@ -351,19 +351,18 @@ fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, D
 
 /// The error for a request without a response. `behind` is the status of the redirect that led to the URL `at`.
 fn missing_response_error(headless: NoResponseReason, behind: Option<u16>, at: &Url) -> DownloadErrorKind {
-    match (headless, behind) {
-        (NoResponseReason::NeverSent(cause), None) => DownloadErrorKind::NeverSent(cause),
-        (NoResponseReason::ResponseLost(evidence), None) => DownloadErrorKind::ResponseLost(evidence),
-        // The server of the one-time URL responded, so the URL may be spent.
-        (headless, status) => {
-            let (loss, words) = match headless {
-                NoResponseReason::NeverSent(cause) => (ResponseLossKind::ConnectionLost, cause.to_string()),
-                NoResponseReason::ResponseLost(evidence) => (evidence.loss, evidence.to_string()),
-            };
-            let words = format!("redirected to {}: {words}", at.origin().ascii_serialization());
-            DownloadErrorKind::ResponseLost(LostResponse { loss, status, body: Bytes::new(), detail: words })
+    let (loss, words) = match (headless, behind) {
+        (NoResponseReason::TargetRefused(refused), _) => {
+            return DownloadErrorKind::TargetNotAllowed { after_redirect: behind.is_some(), why: refused.to_string() };
         }
-    }
+        (NoResponseReason::NeverSent(cause), None) => return DownloadErrorKind::NeverSent(cause),
+        (NoResponseReason::ResponseLost(evidence), None) => return DownloadErrorKind::ResponseLost(evidence),
+        // The server of the one-time URL responded, so the URL may be spent.
+        (NoResponseReason::NeverSent(cause), Some(_)) => (ResponseLossKind::ConnectionLost, cause.to_string()),
+        (NoResponseReason::ResponseLost(evidence), Some(_)) => (evidence.loss, evidence.to_string()),
+    };
+    let detail = format!("redirected to {}: {words}", at.origin().ascii_serialization());
+    DownloadErrorKind::ResponseLost(LostResponse { loss, status: behind, body: Bytes::new(), detail })
 }
 
 /// The validator for `If-Range`: a strong `ETag`, or else `Last-Modified` (RFC 9110, 13.1.5).
@@ -388,6 +387,10 @@ fn unsendable_request_error(error: &dyn fmt::Display) -> DownloadErrorKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{DownloadExceptions, Timeouts};
+    use crate::download_target::DownloadTargetRules;
+    use futures_util::FutureExt as _;
+    use std::sync::Arc;
 
     #[test]
     fn a_weak_tag_is_not_a_validator() {
@@ -412,5 +415,42 @@ mod tests {
             assert!(!error.contains("sig") && !error.contains("passwd"), "{error}");
         }
         assert!(allowed_redirect_target(&Url::parse("http://a.test/").expect("a URL"), 302, None).is_err());
+    }
+
+    /// Opens a download from a name that resolves to this machine, sent by a backend at `backend_ip`.
+    async fn download_from_private_name(backend_ip: [u8; 4]) -> (Result<u16, DownloadErrorKind>, bool) {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 1024]).await.expect("a request");
+            tokio::io::AsyncWriteExt::write_all(&mut socket, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await
+        });
+        let lookup: crate::download_target::HostLookup = Arc::new(move |name| {
+            let ip = if name == "api.test" { backend_ip } else { [127, 0, 0, 1] };
+            async move { Ok(vec![(ip, 0).into()]) }.boxed()
+        });
+        let backend = Url::parse("http://api.test/").expect("a URL");
+        let rules = DownloadTargetRules::new(backend.clone(), DownloadExceptions::default(), lookup);
+        let recorder = Arc::new(crate::exchange::NoRecorder);
+        let transport = HttpTransport::new(Timeouts::default(), recorder, false, Some(rules)).expect("HTTP clients");
+        let url = DownloadUrl::new(&format!("http://files.test:{port}/a.glb")).expect("a URL");
+        let result = open_download(&transport, &Redactor::default(), &backend, &url, None).await;
+        let was_connected = server.is_finished();
+        server.abort();
+        (result.map(|opened| opened.status).map_err(|error| error.kind), was_connected)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_this_machine_is_connected_to_only_for_a_private_backend() {
+        let (result, was_connected) = download_from_private_name([203, 0, 113, 1]).await;
+        let error = result.expect_err("refused");
+        assert!(
+            matches!(&error, DownloadErrorKind::TargetNotAllowed { after_redirect: false, why } if why.contains("127.0.0.1")),
+            "{error:?}"
+        );
+        assert!(!was_connected);
+        let (result, _) = download_from_private_name([192, 168, 0, 1]).await;
+        assert_eq!(result.expect("a response"), 200);
     }
 }

@@ -31,9 +31,12 @@ impl DownloadError {
         }
     }
 
-    /// Whether the one-time URL may be spent: after any error except [`DownloadErrorKind::NeverSent`].
+    /// Whether the one-time URL may be spent: after any error, unless the URL was never requested.
     pub fn may_have_spent_url(&self) -> bool {
-        !matches!(self.kind, DownloadErrorKind::NeverSent(_))
+        !matches!(
+            self.kind,
+            DownloadErrorKind::NeverSent(_) | DownloadErrorKind::TargetNotAllowed { after_redirect: false, .. }
+        )
     }
 }
 
@@ -59,6 +62,12 @@ impl fmt::Display for DownloadError {
             }
             DownloadErrorKind::RedirectNotFollowed { why, .. } => {
                 write!(f, "the file server {host} redirected the download, and the redirect was not followed: {why}")?;
+            }
+            DownloadErrorKind::TargetNotAllowed { after_redirect: false, why } => {
+                write!(f, "the backend sent a file URL at {host}, which was not requested: {why}")?;
+            }
+            DownloadErrorKind::TargetNotAllowed { after_redirect: true, why } => {
+                write!(f, "the backend's file URL redirected to {host}, which was not requested: {why}")?;
             }
             DownloadErrorKind::InvalidResponse(invalid) => {
                 write!(f, "invalid response of the file server {host}: {invalid}")?;
@@ -108,6 +117,14 @@ pub enum DownloadErrorKind {
         /// The status of the redirect.
         status: u16,
         /// Why it was not followed. Contains at most the origin of a URL.
+        why: String,
+    },
+    /// The URL, or the target of a redirect, is one that this backend must not send, so it was not requested. See
+    /// [`crate::DownloadExceptions`].
+    TargetNotAllowed {
+        /// Whether a redirect led to it, so that the URL itself may be spent.
+        after_redirect: bool,
+        /// Why it is not allowed, and what to do. Contains at most an address.
         why: String,
     },
     /// The response is not valid HTTP or not the requested range. [`InvalidResponse::body`] is empty.

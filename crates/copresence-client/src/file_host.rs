@@ -1,11 +1,11 @@
 //! Recognizes download URLs whose host exists only on the backend's own machine or network.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 /// From where a host can be reached. Ordered from the smallest range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum HostReach {
+pub(crate) enum HostReach {
     /// Only from the same machine.
     Loopback,
     /// A name without a dot: known only to a container network or a local resolver.
@@ -52,7 +52,7 @@ pub(crate) fn host_and_port(url: &Url) -> String {
 }
 
 /// From where a host can be reached.
-fn host_reach(host: &Host<&str>) -> HostReach {
+pub(crate) fn host_reach(host: &Host<&str>) -> HostReach {
     match host {
         Host::Ipv4(address) => reach_of_ipv4(*address),
         Host::Ipv6(address) => reach_of_ipv6(*address),
@@ -71,32 +71,61 @@ fn host_reach(host: &Host<&str>) -> HostReach {
     }
 }
 
+/// From where an address can be reached.
+pub(crate) fn reach_of_ip(address: IpAddr) -> HostReach {
+    match address {
+        IpAddr::V4(address) => reach_of_ipv4(address),
+        IpAddr::V6(address) => reach_of_ipv6(address),
+    }
+}
+
 /// From where an IPv4 address can be reached; the shared address space of providers (100.64.0.0/10) counts as
 /// private.
 fn reach_of_ipv4(address: Ipv4Addr) -> HostReach {
     let [first, second, ..] = address.octets();
     // 100.64.0.0/10 is the shared address space of providers (RFC 6598).
     let is_shared = first == 100 && (64..128).contains(&second);
-    if address.is_loopback() || address.is_unspecified() {
+    // 0.0.0.0/8 is "this network" (RFC 1122), and 255.255.255.255 every host of it.
+    if address.is_loopback() || first == 0 {
         HostReach::Loopback
-    } else if address.is_private() || address.is_link_local() || is_shared {
+    } else if address.is_private()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_broadcast()
+        || is_shared
+    {
         HostReach::Private
     } else {
         HostReach::Public
     }
 }
 
-/// From where an IPv6 address can be reached; a mapped IPv4 address is classified as IPv4.
+/// From where an IPv6 address can be reached; one that contains an IPv4 address is classified as that.
 fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
-    if let Some(mapped) = address.to_ipv4_mapped() {
-        return reach_of_ipv4(mapped);
-    }
     if address.is_loopback() || address.is_unspecified() {
-        HostReach::Loopback
-    } else if address.is_unique_local() || address.is_unicast_link_local() {
+        return HostReach::Loopback;
+    }
+    if let Some(contained) = contained_ipv4(address) {
+        return reach_of_ipv4(contained);
+    }
+    // fec0::/10 were the private addresses before unique local ones (RFC 3879).
+    let is_site_local = address.segments()[0] & 0xffc0 == 0xfec0;
+    if address.is_unique_local() || address.is_unicast_link_local() || address.is_multicast() || is_site_local {
         HostReach::Private
     } else {
         HostReach::Public
+    }
+}
+
+/// The IPv4 address in a mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64 (`64:ff9b::/96`) or 6to4 (`2002::/16`)
+/// address.
+fn contained_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let ipv4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(ipv4(high, low))
+        }
+        _ => None,
     }
 }
 

@@ -24,6 +24,7 @@ mod content_range;
 pub mod curl;
 mod download;
 mod download_error;
+mod download_target;
 mod endpoint_url;
 mod error;
 pub mod exchange;
@@ -47,8 +48,8 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    BackendRouteConfig, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource, RedeemRoute, Timeouts,
-    TokenSource,
+    BackendRouteConfig, Credentials, DownloadExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
+    RedeemRoute, Timeouts, TokenSource,
 };
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};

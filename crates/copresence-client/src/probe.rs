@@ -109,7 +109,7 @@ impl Prober {
     /// # Errors
     /// [`SetupError::NoRootCertificates`] or [`SetupError::HttpClient`].
     pub fn new(time_outs: Timeouts, needs_tls: bool) -> Result<Self, SetupError> {
-        let transport = HttpTransport::new(time_outs, Arc::new(NoRecorder), needs_tls)?;
+        let transport = HttpTransport::new(time_outs, Arc::new(NoRecorder), needs_tls, None)?;
         Ok(Self { transport, known_secrets: RwLock::default() })
     }
 

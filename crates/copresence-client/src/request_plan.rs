@@ -60,7 +60,8 @@ impl RequestPlan {
         if shortest.is_zero() || connect >= total || longest > MAX_TIMEOUT {
             return Err(SetupError::InvalidTimeouts);
         }
-        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
+        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
+            backend;
         let redactor = credentials_redactor(&credentials);
         let api_key = credentials.api_key.as_ref().filter(|key| !key.is_empty());
         let partner_key = credentials.partner_key.as_ref().filter(|key| !key.is_empty());

@@ -3,15 +3,19 @@
 use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
+use crate::download_target::{ApiHostResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::limits::MAX_BODY;
+use crate::proxy::find_proxy_for_url;
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::response::ApiResponse;
 use crate::setup_error::SetupError;
 use crate::tls_roots;
-use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind, describe_error_chain};
+use crate::transport_error::{
+    ConnectError, ConnectErrorKind, LostResponse, ResponseLossKind, describe_error_chain, find_error_in_chain,
+};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
 use httpdate::parse_http_date;
@@ -31,6 +35,8 @@ pub(crate) struct HttpTransport {
     proxied_client: reqwest::Client,
     /// Client for loopback addresses. It uses no proxy, because a proxy would connect to its own machine.
     loopback_client: reqwest::Client,
+    /// Client for downloads that use no proxy. It connects only to addresses that the rules allow.
+    download_client: Option<(reqwest::Client, Arc<DownloadTargetRules>)>,
     pub(crate) timeouts: Timeouts,
     recorder: Arc<dyn ExchangeRecorder>,
     /// Answers in place of the clients above.
@@ -65,6 +71,8 @@ pub(crate) struct ApiRequest {
 /// Why no response headers were received.
 pub(crate) enum NoResponseReason {
     NeverSent(ConnectError),
+    /// The URL of a download is not allowed. It was not requested.
+    TargetRefused(RefusedTarget),
     ResponseLost(LostResponse),
 }
 
@@ -72,18 +80,20 @@ impl NoResponseReason {
     /// The recorded outcome of the exchange.
     pub(crate) fn to_exchange_outcome(&self) -> ExchangeOutcome {
         match self {
-            Self::NeverSent(_) => ExchangeOutcome::NeverSent,
+            Self::NeverSent(_) | Self::TargetRefused(_) => ExchangeOutcome::NeverSent,
             Self::ResponseLost(_) => ExchangeOutcome::ResponseLost,
         }
     }
 }
 
 impl HttpTransport {
-    /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error.
+    /// Creates the HTTP clients. `needs_tls`: whether missing root certificates are an error. Without `rules`, a
+    /// download may lead anywhere.
     pub(crate) fn new(
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,
         needs_tls: bool,
+        rules: Option<DownloadTargetRules>,
     ) -> Result<Self, SetupError> {
         let tls = match tls_roots::shared_tls_config() {
             Err(why) if !needs_tls => {
@@ -95,10 +105,20 @@ impl HttpTransport {
         };
         let tls = tls.map_err(SetupError::NoRootCertificates)?;
         let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
-        let outward = build_client(&time_outs, &tls, |builder| builder)?;
+        let rules = rules.map(Arc::new);
+        let outward = build_client(&time_outs, &tls, |builder| match &rules {
+            Some(rules) => builder.dns_resolver(ApiHostResolver(Arc::clone(rules))),
+            None => builder,
+        })?;
+        let download = rules.map(|rules| {
+            let resolver = DownloadHostResolver(Arc::clone(&rules));
+            let client = build_client(&time_outs, &tls, |builder| builder.no_proxy().dns_resolver(resolver))?;
+            Ok::<_, SetupError>((client, rules))
+        });
         Ok(Self {
             proxied_client: outward,
             loopback_client: inward,
+            download_client: download.transpose()?,
             timeouts: time_outs,
             recorder,
             #[cfg(feature = "simulation")]
@@ -201,10 +221,15 @@ impl HttpTransport {
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.send_and_await_headers(request, until, redactor).await {
+        match self.send_and_await_headers(self.client_for_call(request.url()), request, until, redactor).await {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
+            }
+            Err(NoResponseReason::TargetRefused(refused)) => {
+                let cause = ConnectError { kind: ConnectErrorKind::Other, detail: refused.to_string() };
+                capture.finish_never_sent(&cause);
+                Err(CallError::NeverSent(cause))
             }
             Err(NoResponseReason::NeverSent(cause)) => {
                 capture.finish_never_sent(&cause);
@@ -222,14 +247,38 @@ impl HttpTransport {
         ExchangeCapture::start_capture(CallKind::Download, request, None, redactor.clone(), Arc::clone(&self.recorder))
     }
 
-    /// Sends one request and waits for the response headers until `until`, which is later than the connect timeout.
-    pub(crate) async fn send_and_await_headers(
+    /// Sends the request of a download, if its URL is allowed, and waits for the response headers until `until`.
+    pub(crate) async fn send_download_and_await_headers(
         &self,
         request: reqwest::Request,
         until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        match timeout_at(until, self.execute_request(request, redactor)).await {
+        let url = request.url();
+        let mut client = self.client_for_call(url);
+        if let Some((download_client, rules)) = &self.download_client {
+            rules.check_download_url(url).await.map_err(NoResponseReason::TargetRefused)?;
+            if !is_loopback_url(url) && find_proxy_for_url(url).is_none() {
+                client = download_client;
+            }
+        }
+        self.send_and_await_headers(client, request, until, redactor).await
+    }
+
+    /// The HTTP client for an API call to this URL.
+    fn client_for_call(&self, url: &Url) -> &reqwest::Client {
+        if is_loopback_url(url) { &self.loopback_client } else { &self.proxied_client }
+    }
+
+    /// Sends one request and waits for the response headers until `until`, which is later than the connect timeout.
+    async fn send_and_await_headers(
+        &self,
+        client: &reqwest::Client,
+        request: reqwest::Request,
+        until: Instant,
+        redactor: &Redactor,
+    ) -> Result<reqwest::Response, NoResponseReason> {
+        match timeout_at(until, self.execute_request(client, request, redactor)).await {
             Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
@@ -238,6 +287,7 @@ impl HttpTransport {
     /// Sends one request and waits for the response headers, without a limit of its own.
     async fn execute_request(
         &self,
+        client: &reqwest::Client,
         request: reqwest::Request,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
@@ -245,8 +295,10 @@ impl HttpTransport {
         if let Some(network) = &self.simulated_network {
             return crate::simulation::execute_request(&**network, request).await.map_err(convert_simulated_failure);
         }
-        let client = if is_loopback_url(request.url()) { &self.loopback_client } else { &self.proxied_client };
         client.execute(request).await.map_err(|error| {
+            if let Some(refused) = find_error_in_chain::<RefusedTarget>(&error) {
+                return NoResponseReason::TargetRefused(refused.clone());
+            }
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
             // no byte was sent. Every other error may have occurred after the first byte.
             if error.is_connect() || error.is_builder() {

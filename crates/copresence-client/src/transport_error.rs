@@ -199,6 +199,11 @@ fn classify_tls_error(error: &rustls::Error) -> ConnectErrorKind {
     }
 }
 
+/// The first source of this type.
+pub(crate) fn find_error_in_chain<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    error_chain(error).into_iter().find_map(|cause| cause.downcast_ref())
+}
+
 /// The error and all its sources.
 ///
 /// `io::Error::source` skips the inner error, which is often the relevant one, so it is added here.

@@ -1,9 +1,9 @@
 //! One-time downloads: open, resume, interrupt.
 
-use crate::support::{API_KEY, RawServer, SESSION, ServerAction, api, response_bytes, with_session};
+use crate::support::{API_KEY, RawServer, SESSION, ServerAction, response_bytes, with_session};
 use copresence_client::{
-    ApiClient, BackendRouteConfig, DownloadError, DownloadErrorKind as Kind, NoRecorder, OpenedDownload,
-    ResponseLossKind, ResumePoint, Timeouts,
+    ApiClient, BackendRouteConfig, DownloadError, DownloadErrorKind as Kind, DownloadExceptions, NoRecorder,
+    OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
 use futures_util::TryStreamExt;
@@ -28,8 +28,14 @@ pub(crate) async fn open_download(actions: Vec<ServerAction>, resume: Option<Res
 }
 
 pub(crate) fn download_client() -> ApiClient {
-    // A download does not use the backend.
-    api("http://api.invalid/".parse().expect("a URL"), with_session())
+    // A download does not use the backend. One on this machine may name files on this machine.
+    client_of_backend("http://127.0.0.1:9/", DownloadExceptions::default())
+}
+
+fn client_of_backend(url: &str, download_exceptions: DownloadExceptions) -> ApiClient {
+    let backend = BackendRouteConfig::copresence_backend_from_url(url.parse().expect("a URL"));
+    let backend = BackendRouteConfig { download_exceptions, ..backend };
+    ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API")
 }
 
 fn download_url(server: &RawServer) -> DownloadUrl {
@@ -302,4 +308,42 @@ async fn the_first_byte_of_a_file_made_on_demand_has_its_own_time_limit() {
         bytes.is_empty() && matches!(kind(error.as_ref()), Some(Kind::Interrupted { received: 0, .. })),
         "{error:?}"
     );
+}
+
+/// An address of the documentation (RFC 5737), where nothing answers.
+const PUBLIC_BACKEND: &str = "http://203.0.113.1/";
+
+#[tokio::test]
+async fn a_public_backend_cannot_make_this_machine_call_itself() {
+    let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))]).await;
+    let api = client_of_backend(PUBLIC_BACKEND, DownloadExceptions::default());
+    for host in ["127.0.0.1", "0x7f.1", "[::ffff:127.0.0.1]", "localhost", "0.0.0.0"] {
+        let url = DownloadUrl::new(&format!("http://{host}:{}{PATH}", server.port)).expect("a URL");
+        let error = api.open_download(&url, None).await.expect_err(host);
+        assert!(matches!(error.kind, Kind::TargetNotAllowed { after_redirect: false, .. }), "{error}");
+        assert!(!error.is_refusal_of_url() && !error.may_have_spent_url(), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(&server.port.to_string()) && text.contains("downloads.allow_private_hosts"), "{text}");
+        assert!(!text.contains("bearer-secret"), "{text}");
+    }
+    assert_eq!(server.heads().len(), 0);
+    let exceptions = DownloadExceptions { allow_private_hosts: true, ..DownloadExceptions::default() };
+    let allowed = client_of_backend(PUBLIC_BACKEND, exceptions).open_download(&download_url(&server), None).await;
+    assert_eq!(allowed.expect("a download").status, 200);
+}
+
+#[tokio::test]
+async fn plain_http_from_an_https_backend_is_requested_only_if_the_profile_allows_it() {
+    let server = RawServer::start(vec![ServerAction::Send(response_bytes("200 OK", &[], "0123456789"))]).await;
+    let backend = "https://127.0.0.1:9/";
+    let error = client_of_backend(backend, DownloadExceptions::default())
+        .open_download(&download_url(&server), None)
+        .await
+        .expect_err("plain http");
+    assert!(error.to_string().contains("downloads.allow_http"), "{error}");
+    assert!(!error.is_refusal_of_url() && !error.may_have_spent_url(), "{error}");
+    assert_eq!(server.heads().len(), 0);
+    let exceptions = DownloadExceptions { allow_http: true, ..DownloadExceptions::default() };
+    let allowed = client_of_backend(backend, exceptions).open_download(&download_url(&server), None).await;
+    assert_eq!(allowed.expect("a download").status, 200);
 }

@@ -2,6 +2,7 @@
 
 use crate::support::{RawServer, ServerAction, response_bytes, token, with_session};
 use copresence_client::{ApiClient, BackendRouteConfig, CallError, NoRecorder, Timeouts, install_crypto_provider};
+use copresence_protocol::DownloadUrl;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const BASE_URL: &str = "CLIENT_TEST_BASE_URL";
+const DOWNLOAD_URL: &str = "CLIENT_TEST_DOWNLOAD_URL";
 /// A host name that does not resolve, so that only a proxy can respond.
 const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
 
@@ -33,10 +35,29 @@ async fn child_process() {
     println!("outcome: {outcome}");
 }
 
+/// Not a test: the part of a test that runs in a child process. Opens a download, which a public backend sent.
+#[tokio::test]
+async fn child_process_with_download() {
+    let Ok(url) = std::env::var(DOWNLOAD_URL) else { return };
+    let backend = BackendRouteConfig::copresence_backend_from_url(UNRESOLVABLE_URL.parse().expect("a URL"));
+    let api = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API");
+    let url = DownloadUrl::new(&url).expect("a URL");
+    let outcome = match api.open_download(&url, None).await {
+        Ok(download) => format!("status {}", download.status),
+        Err(error) => format!("{error}"),
+    };
+    println!("outcome: {outcome}");
+}
+
 /// The outcome of one redeem in a process with this environment.
 async fn redeem_in_child_process(base: &str, environment: &[(&str, &str)]) -> String {
+    run_in_child_process("environment::child_process", (BASE_URL, base), environment).await
+}
+
+/// The outcome of a function of this file in a process with this environment.
+async fn run_in_child_process(function: &str, input: (&str, &str), environment: &[(&str, &str)]) -> String {
     let mut command = tokio::process::Command::new(std::env::current_exe().expect("a path"));
-    command.args(["--exact", "environment::child_process", "--nocapture"]).env(BASE_URL, base);
+    command.args(["--exact", function, "--nocapture"]).env(input.0, input.1);
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir"] {
         command.env_remove(name).env_remove(name.to_uppercase());
     }
@@ -177,6 +198,23 @@ async fn the_proxy_of_the_environment_is_used() {
     let direct = redeem_in_child_process(UNRESOLVABLE_URL, &excepted).await;
     assert!(direct.starts_with("never sent: "), "{direct}");
     assert_eq!(proxy.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_behind_a_proxy_cannot_lead_to_this_machine() {
+    let server = json_server().await;
+    let location = format!("Location: {}", server.url("/internal?sig=bearer-secret"));
+    let redirect = ServerAction::Send(response_bytes("302 Found", &[&location], ""));
+    let proxy = RawServer::start(vec![redirect]).await;
+    let outcome = run_in_child_process(
+        "environment::child_process_with_download",
+        (DOWNLOAD_URL, "http://files.invalid/a.glb"),
+        &[("HTTP_PROXY", proxy.url("/").as_str())],
+    )
+    .await;
+    assert!(outcome.starts_with("the backend's file URL redirected to 127.0.0.1:"), "{outcome}");
+    assert!(!outcome.contains("bearer-secret"), "{outcome}");
+    assert_eq!((proxy.heads().len(), server.heads().len()), (1, 0));
 }
 
 /// A SOCKS 5 proxy (RFC 1928) without a login that answers every request through it with `{}`. Returns its port, and a

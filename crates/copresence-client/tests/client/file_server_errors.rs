@@ -1,7 +1,7 @@
 //! Error responses of file servers: the stated reason, the host, and misconfigured URLs.
 
 use crate::downloads::{download_client, open_download};
-use crate::support::{RawServer, ServerAction, recorded_api, response_bytes, with_session};
+use crate::support::{RawServer, ServerAction, api, recorded_api, response_bytes, with_session};
 use copresence_client::har::HarRecorder;
 use copresence_client::{BackendRouteConfig, DownloadErrorKind, FileServerErrorCause};
 use copresence_protocol::DownloadUrl;
@@ -86,12 +86,13 @@ async fn an_error_body_is_read_only_up_to_its_limit() {
 /// Case: `download_URL` on `localhost`, a private host, relative, with `&amp;`.
 #[tokio::test]
 async fn a_file_url_that_only_the_backend_can_reach_is_named_as_its_misconfiguration() {
-    // The backend of this client is `api.invalid`.
+    let public = "http://api.invalid/".parse().expect("a URL");
+    let of_public_backend = api(public, with_session());
     let port = ReservedPort::reserve_port().expect("a port");
     let address = port.to_string();
     for host in [address.clone(), address.replace("127.0.0.1", "localhost")] {
         let url = DownloadUrl::new(&format!("http://{host}/parse/files/a.glb")).expect("a URL");
-        let error = download_client().open_download(&url, None).await.expect_err("nothing listens");
+        let error = of_public_backend.open_download(&url, None).await.expect_err("not allowed");
         let text = error.to_string();
         assert!(
             text.contains(&host)
