@@ -99,8 +99,7 @@ fn context_for_recovery(
     };
     if unfinished.token.is_none() {
         // A delivered avatar needs no credentials, and its profile may have been removed.
-        let network = profile.as_ref().map(|profile| profile.timeouts).unwrap_or_default();
-        let api = target.build_download_only_client(network).map_err(|error| error.to_string())?;
+        let api = target.build_download_only_client(profile.as_ref().ok()).map_err(|error| error.to_string())?;
         let context = data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink);
         return Ok(match profile {
             Ok(profile) => context.with_profile_recovery_limits(&profile),

@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
     ApiClient, BackendRouteConfig, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
-    SetupError, Timeouts, TokenSource,
+    SetupError, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
 use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
@@ -117,21 +117,30 @@ impl BackendTarget {
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),
             redeem_route: profile.redeem_route.clone(),
+            download_exceptions: profile.download_exceptions,
         }
     }
 
-    /// A client for downloads only: they send no credential, so none is needed.
+    /// A client for downloads only: they send no credential, so none is needed. `profile` is that of the visit; without
+    /// one, the defaults apply.
     ///
     /// # Errors
     /// When the HTTP client cannot be made, for example without root certificates.
-    pub fn build_download_only_client(&self, network: Timeouts) -> Result<ApiClient, SetupError> {
-        let url = self.api_url.clone();
+    pub fn build_download_only_client(&self, profile: Option<&Profile>) -> Result<ApiClient, SetupError> {
+        // The URL that the file URLs came from, because it decides where they may lead.
+        let url = match profile.map(|profile| &profile.redeem_route) {
+            Some(RedeemRoute::Partner { url, .. }) => url.clone(),
+            _ => self.api_url.clone(),
+        };
+        let timeouts = profile.map(|profile| profile.timeouts).unwrap_or_default();
+        let download_exceptions = profile.map(|profile| profile.download_exceptions).unwrap_or_default();
         let backend = BackendRouteConfig {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
             redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
+            download_exceptions,
             ..BackendRouteConfig::copresence_backend_from_url(url)
         };
-        ApiClient::new(backend, Credentials::default(), network, Arc::new(NoRecorder))
+        ApiClient::new(backend, Credentials::default(), timeouts, Arc::new(NoRecorder))
     }
 }
 

@@ -89,7 +89,8 @@ impl CheckTarget {
 impl TargetTraits {
     /// Derives the facts from the configured routes.
     pub(crate) fn traits_from_backend(backend: &BackendRouteConfig) -> Self {
-        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem } = backend;
+        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
+            backend;
         let has_partner_key =
             |headers: &[(String, String)]| headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER));
         let mut info = TargetTraits {

@@ -480,9 +480,15 @@ impl Kiosk {
         let setup = &self.setup;
         let in_use = self.lock_kiosk_state().active_backend.clone();
         let BackendConfig { profile, target, .. } = &in_use.config;
+        let start = &unfinished.visit.start;
         let api = if unfinished.token.is_none() {
-            target.build_download_only_client(profile.timeouts)
-        } else if unfinished.visit.start.api_url == target.api_url.as_str() {
+            // Its own backend decides where its file URLs may lead, and only its own profile may allow more.
+            let api_url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
+            let own_target = BackendTarget { api_url, ..target.clone() };
+            let own_profile =
+                (start.profile == profile.name && start.api_url == target.api_url.as_str()).then_some(profile);
+            own_target.build_download_only_client(own_profile)
+        } else if start.api_url == target.api_url.as_str() {
             in_use.get_or_build_api()
         } else {
             return Err("it was made at another backend; `copresence recover` finishes it".to_owned());

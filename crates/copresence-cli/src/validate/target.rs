@@ -110,6 +110,7 @@ fn target_from_profile(
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),
             redeem_route: profile.redeem_route.clone(),
+            download_exceptions: profile.download_exceptions,
         },
         credentials,
         link_template: link,

@@ -2,7 +2,7 @@
 
 use super::written::{DownloadsToml, LoginToml, NetworkToml, PartnerToml, PollingToml, ProfileToml};
 use super::{Profile, SANDBOX_PROFILE};
-use copresence_client::{LoginRoute, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{DownloadExceptions, LoginRoute, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::headers;
 use copresence_store::VisitLimits;
 use copresence_visit::PollingConfig;
@@ -223,6 +223,10 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
         token_lifetime: written.export_token_life,
         out_dir: written.out,
         timeouts: network_timeouts_from_toml(&written.network, &written.downloads)?,
+        download_exceptions: DownloadExceptions {
+            allow_http: written.downloads.allow_http.unwrap_or_default(),
+            allow_private_hosts: written.downloads.allow_private_hosts.unwrap_or_default(),
+        },
     })
 }
 

@@ -7,7 +7,7 @@ mod written;
 pub use file::{ProfileError, Profiles, default_profiles_path};
 pub use written::ProfileToml;
 
-use copresence_client::{LoginRoute, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{DownloadExceptions, LoginRoute, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
 use copresence_store::VisitLimits;
 use copresence_visit::PollingConfig;
@@ -50,6 +50,8 @@ pub struct Profile {
     pub out_dir: Option<PathBuf>,
     /// Timeouts of the network.
     pub timeouts: Timeouts,
+    /// Download URLs that are requested although the backend should not send them.
+    pub download_exceptions: DownloadExceptions,
 }
 
 impl Profile {

@@ -27,6 +27,8 @@ impl Profile {
             ("downloads.max_file_size", size_to_json(self.limits.max_file_size)),
             ("downloads.min_free_space", size_to_json(self.limits.min_free_space)),
             ("downloads.keep_trying", duration_to_json(self.limits.keep_trying)),
+            ("downloads.allow_http", self.download_exceptions.allow_http.into()),
+            ("downloads.allow_private_hosts", self.download_exceptions.allow_private_hosts.into()),
             ("downloads.first_byte", duration_to_json(self.timeouts.first_byte)),
             ("network.connect", duration_to_json(self.timeouts.connect)),
             ("network.silence", duration_to_json(self.timeouts.read)),

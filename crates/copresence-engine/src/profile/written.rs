@@ -108,6 +108,10 @@ pub struct DownloadsToml {
     /// How long after the delivery missing files are requested again, 1s..=30d. As in `"24h"`.
     #[serde(default, deserialize_with = "deserialize_duration")]
     pub keep_trying: Option<Duration>,
+    /// Whether plain http URLs of a backend that is called over https are requested.
+    pub allow_http: Option<bool>,
+    /// Whether a backend with a public address may name files on this machine and in private networks.
+    pub allow_private_hosts: Option<bool>,
 }
 
 /// Timeouts of the network.

@@ -4,7 +4,8 @@
 //! A file is lost for certain if the server refuses its URL, or if
 //! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. Every other response and failure proves
 //! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
-//! response arrives that can be the file.
+//! response arrives that can be the file. A URL that may not be requested
+//! ([`DownloadErrorKind::TargetNotAllowed`]) is left to a later run, because the profile can allow it.
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
@@ -201,13 +202,12 @@ impl FileDownload<'_> {
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }
-            let is_too_large = matches!(failure, AttemptError::Disk(_));
+            let is_unchanged_in_this_run = failure.is_unchanged_in_this_run();
             let failure = RetryableFailure::from(&failure);
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
             let why = failure.why;
             let (index, has_response) = (self.file.index, failure.has_response);
-            let decision = if is_too_large {
-                // Its size and the limit stay the same in this run.
+            let decision = if is_unchanged_in_this_run {
                 coordinator.decide_after_last_attempt(index, has_response)
             } else {
                 let what = format!("{}: {why}", self.file.name);

@@ -34,6 +34,18 @@ pub(super) enum AttemptError {
     },
 }
 
+impl AttemptError {
+    /// Whether the next request would fail in the same way, until the operator changes a setting: the file is too
+    /// large, or its URL is not allowed.
+    pub(super) fn is_unchanged_in_this_run(&self) -> bool {
+        match self {
+            Self::Disk(_) => true,
+            Self::Download(failure) => matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { .. }),
+            Self::Unusable { .. } => false,
+        }
+    }
+}
+
 impl From<StoreError> for AttemptError {
     fn from(error: StoreError) -> Self {
         Self::Disk(error)
@@ -69,11 +81,14 @@ fn is_different_file_version(before: Option<&str>, now: Option<&str>) -> bool {
 }
 
 /// Whether the failure is stated by a server's response; false if the connection failed, also in the middle of a
-/// body.
+/// body, or if a rule of this program prevented the request.
 pub(super) fn is_caused_by_response(failure: &DownloadError) -> bool {
     !matches!(
         failure.kind,
-        DownloadErrorKind::NeverSent(_) | DownloadErrorKind::ResponseLost(_) | DownloadErrorKind::Interrupted { .. }
+        DownloadErrorKind::NeverSent(_)
+            | DownloadErrorKind::ResponseLost(_)
+            | DownloadErrorKind::TargetNotAllowed { .. }
+            | DownloadErrorKind::Interrupted { .. }
     )
 }
 

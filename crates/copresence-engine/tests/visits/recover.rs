@@ -5,16 +5,20 @@ use super::earlier_visits::{delivery_body, journal_issued_visit, journal_unread_
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, block_on, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::clock::Clock;
+use copresence_engine::profile::Profile;
 use copresence_engine::recovery::{
     RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
     recover_visits_capping_redeem_count,
 };
+use copresence_engine::runner::VisitContext;
+use copresence_engine::setup::BackendTarget;
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
-    AnswerKind, FileFormat, Manifest, ManifestFile, PartialAvatarFolder, PhaseTimes, PlannedFile, VisitId,
+    AnswerKind, FileFormat, Manifest, ManifestFile, PartialAvatarFolder, PhaseTimes, PlannedFile, VisitId, VisitLimits,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
@@ -560,4 +564,35 @@ async fn a_running_visit_is_skipped() {
     assert!(matches!(&all[..], [one] if one.outcome == RecoveryOutcome::InUse), "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     visit.abort();
+}
+
+#[tokio::test]
+async fn a_file_whose_url_may_not_be_requested_is_downloaded_once_the_profile_allows_it() {
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    let (id, _folder) = journal_planned_visit(&fixture, true).await;
+    // A file URL that was once requested is still not lost.
+    fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
+    // The files of the fixture are on this machine.
+    let public = BackendTarget { api_url: "http://203.0.113.1/".parse().expect("a URL"), ..fixture.target.clone() };
+    let recover = async |profile: &Profile, keep_trying: Duration| {
+        let limits = VisitLimits { keep_trying, ..profile.limits };
+        let context = |_: &UnfinishedVisit| {
+            let api = public.build_download_only_client(Some(profile)).expect("a client");
+            let context = fixture.visit_context();
+            Ok(VisitContext { api, limits, ..context })
+        };
+        recover_all_visits(&fixture.data_store, &context).await.expect("the journal reads").remove(0).outcome
+    };
+    // Even when the time to keep trying is over.
+    for _ in 0..25 {
+        let RecoveryOutcome::Postponed { exit: 6, why } = recover(&fixture.profile, Duration::from_secs(0)).await
+        else {
+            panic!("not now")
+        };
+        assert!(why.contains("127.0.0.1:") && why.contains("downloads.allow_private_hosts = true"), "{why}");
+    }
+    assert_eq!(fixture.backend.requests().len(), 0);
+    let mut profile = fixture.profile.clone();
+    profile.download_exceptions.allow_private_hosts = true;
+    assert_eq!(recover(&profile, Duration::from_hours(24)).await.exit_code(), 0);
 }
