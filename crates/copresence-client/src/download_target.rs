@@ -42,26 +42,30 @@ pub(crate) enum RefusedTarget {
     LoopbackName,
 }
 
+impl RefusedTarget {
+    /// The violated rule, without a remedy.
+    fn to_reason(&self) -> String {
+        match self {
+            Self::PlainHttp => "it is plain http, although the backend is called over https".to_owned(),
+            Self::PrivateAddress(address) => {
+                format!("{address} is not a public address, although the backend has one")
+            }
+            Self::LoopbackName => "it names this machine, although the backend has a public address".to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for RefusedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (key, remedy) = match self {
-            Self::PlainHttp => {
-                f.write_str("it is plain http, although the backend is called over https")?;
-                ("allow_http", "send https URLs")
-            }
-            Self::PrivateAddress(address) => {
-                write!(f, "{address} is not a public address, although the backend has one")?;
-                ("allow_private_hosts", "send URLs with a public host")
-            }
-            Self::LoopbackName => {
-                f.write_str("it names this machine, although the backend has a public address")?;
-                ("allow_private_hosts", "send URLs with a public host")
-            }
+            Self::PlainHttp => ("allow_http", "send https URLs"),
+            Self::PrivateAddress(_) | Self::LoopbackName => ("allow_private_hosts", "send URLs with a public host"),
         };
         write!(
             f,
-            ". The backend must {remedy}. To download the file all the same, set `downloads.{key} = true` in the \
-             profile and run `copresence recover`"
+            "{}. The backend must {remedy}. To download the file all the same, set `downloads.{key} = true` in the \
+             profile and run `copresence recover`",
+            self.to_reason()
         )
     }
 }
@@ -86,19 +90,10 @@ impl DownloadTargetRules {
 
     /// Checks what the URL alone shows: its scheme, a literal address, and `localhost`.
     pub(crate) async fn check_download_url(&self, url: &Url) -> Result<(), RefusedTarget> {
-        if url.scheme() == "http" && self.backend.scheme() == "https" && !self.exceptions.allow_http {
+        if is_plain_http_from_https(url, &self.backend) && !self.exceptions.allow_http {
             return Err(RefusedTarget::PlainHttp);
         }
-        let refused = match url.host() {
-            Some(Host::Ipv4(address)) if reach_of_ip(address.into()) != HostReach::Public => {
-                RefusedTarget::PrivateAddress(address.into())
-            }
-            Some(Host::Ipv6(address)) if reach_of_ip(address.into()) != HostReach::Public => {
-                RefusedTarget::PrivateAddress(address.into())
-            }
-            Some(host @ Host::Domain(_)) if host_reach(&host) == HostReach::Loopback => RefusedTarget::LoopbackName,
-            _ => return Ok(()),
-        };
+        let Some(refused) = host_that_is_not_public(url) else { return Ok(()) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await { Ok(()) } else { Err(refused) }
     }
 
@@ -141,6 +136,32 @@ impl DownloadTargetRules {
             self.was_backend_public.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Why a download URL is not requested from this backend, by the two URLs alone. `None` if they show nothing wrong: host
+/// names may still resolve to private addresses.
+pub fn explain_refused_download_url(file_url: &Url, backend_url: &Url) -> Option<String> {
+    if is_plain_http_from_https(file_url, backend_url) {
+        return Some(RefusedTarget::PlainHttp.to_reason());
+    }
+    let is_backend_public = host_reach(&backend_url.host()?) == HostReach::Public;
+    host_that_is_not_public(file_url).filter(|_| is_backend_public).map(|refused| refused.to_reason())
+}
+
+/// Whether a file URL is plain http although its backend is called over https.
+fn is_plain_http_from_https(file_url: &Url, backend_url: &Url) -> bool {
+    file_url.scheme() == "http" && backend_url.scheme() == "https"
+}
+
+/// The host of a URL, if it is a literal address that is not public, or `localhost`.
+fn host_that_is_not_public(url: &Url) -> Option<RefusedTarget> {
+    let host = url.host()?;
+    let address = match host {
+        Host::Domain(_) => return (host_reach(&host) == HostReach::Loopback).then_some(RefusedTarget::LoopbackName),
+        Host::Ipv4(address) => IpAddr::from(address),
+        Host::Ipv6(address) => IpAddr::from(address),
+    };
+    (reach_of_ip(address) != HostReach::Public).then_some(RefusedTarget::PrivateAddress(address))
 }
 
 /// Resolves the hosts of API calls, and remembers whether the backend's host is public.
@@ -292,6 +313,24 @@ mod tests {
         is_rebound.store(true, Ordering::Relaxed);
         assert!(resolve(&rules, "api.test").await.is_err(), "the name of the backend itself");
         assert!(check(&rules, "http://127.0.0.1/").await.is_err());
+    }
+
+    #[test]
+    fn the_urls_alone_show_some_refusals() {
+        let explain = |file: &str, backend: &str| {
+            explain_refused_download_url(&file.parse().expect("a URL"), &backend.parse().expect("a URL"))
+        };
+        for file in ["http://files.test/a", "https://localhost/a", "https://10.0.0.1/a"] {
+            assert!(explain(file, "https://api.test/").is_some(), "{file}");
+        }
+        for (file, backend) in [
+            ("https://files.test/a", "https://api.test/"),
+            ("https://10.0.0.1/a", "https://10.0.0.2/"),
+            ("http://localhost/a", "http://127.0.0.1/"),
+            ("http://files.test/a", "http://api.test/"),
+        ] {
+            assert_eq!(explain(file, backend), None, "{file} {backend}");
+        }
     }
 
     #[tokio::test]

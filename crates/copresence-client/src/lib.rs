@@ -54,6 +54,7 @@ pub use backend::{
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
 pub use download::{OpenedDownload, ResumePoint};
 pub use download_error::{DownloadError, DownloadErrorKind};
+pub use download_target::explain_refused_download_url;
 pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
 pub use file_host::{explain_misconfigured_file_host, has_html_escaped_query};

@@ -5,7 +5,9 @@ use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
 use crate::response_fields::{self, FieldResult};
+use copresence_client::explain_refused_download_url;
 use serde_json::Value;
+use url::Url;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -30,6 +32,13 @@ pub(super) const CHECKS: &[Check] = &[
         judge: |observations| {
             check_delivery_with_judge(observations, response_fields::judge_download_urls, "absolute URLs")
         },
+    },
+    Check {
+        id: "delivery.reachable",
+        title: "No `download_URL` leads from https to http, or from a public API to a private address",
+        required_acts: &[Act::Visit],
+        remedy: "Send file URLs with https, and with a host that clients can reach: they refuse URLs that lead into their own network. Often the backend's configured public URL is wrong.",
+        judge: check_download_urls_may_be_requested,
     },
     Check {
         id: "delivery.types",
@@ -100,6 +109,25 @@ fn check_delivery_ready_flag(observations: &Observations) -> CheckResult {
     collector.into_check_result("true", NO_DELIVERY)
 }
 
+/// No URL of the delivery is one that clients refuse to request.
+fn check_download_urls_may_be_requested(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    if let Some(step) = observations.delivery_step()
+        && let Ok(backend) = Url::parse(&step.exchange.url)
+    {
+        // Another check judges URLs that cannot be parsed.
+        let urls = step.delivered_urls_and_types().into_iter().filter_map(|(url, _)| Url::parse(&url).ok());
+        for url in urls {
+            let refusal = explain_refused_download_url(&url, &backend);
+            let received =
+                refusal.as_ref().map(|why| format!("a URL at {}: {why}", url.origin().ascii_serialization()));
+            let expected = "URLs over https if the API is, and with a public host if the API has one";
+            collector.record_step_result(step, refusal.is_none(), expected, received.unwrap_or_default());
+        }
+    }
+    collector.into_check_result("each URL may be requested", NO_DELIVERY)
+}
+
 /// Judges fields of the response that delivered the URLs.
 fn check_delivery_with_judge(
     observations: &Observations,
@@ -132,4 +160,65 @@ fn check_concurrent_redeems_deliver_once(observations: &Observations) -> CheckRe
         collector.add_finding(&delivering, "URLs in one response", received);
     }
     collector.into_check_result(format!("URLs in one of {} responses", all.len()), NO_DELIVERY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Verdict;
+    use crate::observations::RecordedStep;
+    use copresence_client::probe::ProbeResponse;
+    use copresence_client::{CallKind, Exchange, ExchangeOutcome};
+    use serde_json::json;
+    use std::time::Duration;
+
+    /// The result of a delivery of one file by a backend.
+    fn judge_delivered_url(backend: &str, file_url: &str) -> CheckResult {
+        let body = json!({
+            "avatar_ready": true,
+            "payload_complete": [{ "export_type": "glb", "download_URL": file_url }],
+        });
+        let step = RecordedStep {
+            number: 1,
+            act: Act::Visit,
+            role: StepRole::Poll,
+            token_number: Some(1),
+            file_index: None,
+            curl: String::new(),
+            exchange: Exchange {
+                call: CallKind::Redeem,
+                started_at: jiff::Timestamp::UNIX_EPOCH,
+                time_to_headers: None,
+                duration: Duration::from_millis(20),
+                method: "GET".to_owned(),
+                url: format!("{backend}redeemExportToken"),
+                request_headers: Vec::new(),
+                request_body: None,
+                status: Some(200),
+                response_headers: Vec::new(),
+                body: None,
+                body_size: 2,
+                outcome: ExchangeOutcome::Complete,
+                error: None,
+            },
+            reply: Some(ProbeResponse {
+                status: 200,
+                headers: http::HeaderMap::default(),
+                body: body.to_string().into(),
+            }),
+        };
+        check_download_urls_may_be_requested(&Observations { steps: vec![step], ..Observations::default() })
+    }
+
+    #[test]
+    fn file_urls_over_http_or_in_a_private_network_fail_if_the_api_is_public() {
+        let judge = |backend, url| judge_delivered_url(backend, url).verdict();
+        assert_eq!(judge("https://api.test/", "https://files.test/a.glb?sig=1"), Verdict::Pass);
+        assert_eq!(judge("http://127.0.0.1:8787/", "http://127.0.0.1:8787/a.glb"), Verdict::Pass);
+        assert_eq!(judge("https://api.test/", "http://files.test/a.glb"), Verdict::Fail);
+        let failed = judge_delivered_url("https://api.test/", "https://10.0.0.7:9000/a.glb?sig=1");
+        assert_eq!(failed.verdict(), Verdict::Fail);
+        let words = format!("{failed:?}");
+        assert!(words.contains("https://10.0.0.7:9000") && !words.contains("sig"), "{words}");
+    }
 }
