@@ -3,7 +3,7 @@
 use copresence_booth::app::{BackendConfig, Kiosk};
 use copresence_booth::view::Problem;
 use copresence_booth::view::checks::{
-    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
+    CheckRunOptions, CheckView, ChecksInvitation, ChecksPlan, ChecksState, ChecksView, PlannedStep,
 };
 use copresence_booth::view::inspector::RequirementView;
 use copresence_engine::problem::{problem_for_code, problem_for_setup_error};
@@ -61,7 +61,7 @@ impl CheckRunner {
     pub(crate) async fn plan_run(
         &self,
         backend_config: &BackendConfig,
-        ask: &ChecksRequest,
+        ask: &CheckRunOptions,
         visits: usize,
     ) -> Result<ChecksPlan, Problem> {
         let (target, options, player) = resolve_run_target_and_options(backend_config, ask).await?;
@@ -76,7 +76,7 @@ impl CheckRunner {
     pub(crate) async fn start_run(
         &self,
         backend_config: &BackendConfig,
-        ask: &ChecksRequest,
+        ask: &CheckRunOptions,
         visits: usize,
     ) -> Result<(), Problem> {
         let (target, options, player) = resolve_run_target_and_options(backend_config, ask).await?;
@@ -158,7 +158,7 @@ impl CheckRunner {
 /// it is a sandbox.
 async fn resolve_run_target_and_options(
     backend_config: &BackendConfig,
-    ask: &ChecksRequest,
+    ask: &CheckRunOptions,
 ) -> Result<(CheckTarget, RunOptions, PhoneMode), Problem> {
     let (target, profile) = (&backend_config.target, &backend_config.profile);
     let unusable = |error: SetupError| problem_for_setup_error(&error);
@@ -242,6 +242,7 @@ fn problem_for_run_error(error: &RunError) -> Problem {
     }
 }
 
+/// Converts a check of the run to its view in the window.
 fn to_check_view(view: copresence_validate::run_controller::CheckSnapshot) -> CheckView {
     CheckView {
         id: view.check_id.to_owned(),

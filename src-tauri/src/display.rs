@@ -2,6 +2,7 @@
 
 use crate::StartError;
 
+/// Checks that there is a display to open a window on.
 #[cfg(target_os = "linux")]
 pub(crate) fn check_display() -> Result<(), StartError> {
     gtk::init().map_err(|_| {
@@ -12,6 +13,7 @@ pub(crate) fn check_display() -> Result<(), StartError> {
     })
 }
 
+/// Does nothing: the display is checked on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn check_display() -> Result<(), StartError> {
     Ok(())
@@ -36,5 +38,6 @@ pub(crate) fn show_error_dialog(message: &str) {
     dialog.run();
 }
 
+/// Does nothing: there is a dialog on Linux only.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn show_error_dialog(_: &str) {}

@@ -187,6 +187,7 @@ fn exit_on_signal(app: AppHandle) {
     });
 }
 
+/// Waits for Ctrl-C or SIGTERM.
 #[cfg(unix)]
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
@@ -199,6 +200,7 @@ async fn wait_for_signal() {
     }
 }
 
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
 async fn wait_for_signal() {
     _ = tokio::signal::ctrl_c().await;

@@ -5,9 +5,9 @@ use crate::args::Args;
 use copresence_booth::panel::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 use copresence_booth::view::panel::{FaultView, OptionView, SandboxView};
 use copresence_engine::setup::BackendTarget;
-use copresence_sandbox::faults::{self, Endpoint, FaultState, NthRequests};
+use copresence_sandbox::faults::{self, Endpoint, FaultWithCounts, NthRequests};
 use copresence_sandbox::scenario::{self, Scenario};
-use copresence_sandbox::{ClockMove, Sandbox, Server, Settings};
+use copresence_sandbox::{ClockChange, Sandbox, Server, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +17,7 @@ pub(crate) struct EmbeddedSandbox {
     running: Mutex<Option<RunningSandbox>>,
 }
 
+/// The running sandbox: one server for this machine, and one for phones on this network.
 struct RunningSandbox {
     /// Listens on the loopback address.
     local_server: Server,
@@ -36,7 +37,7 @@ impl EmbeddedSandbox {
         })
     }
 
-    /// A sandbox that starts on first use with these settings.
+    /// A sandbox with these settings, which starts on first use.
     pub(crate) fn sandbox_with_settings(settings: Settings) -> Self {
         Self { settings, running: Mutex::default() }
     }
@@ -107,7 +108,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
                 .map(|entry| option_view(entry.name, entry.does, Vec::new()))
                 .collect(),
             speed: sandbox.clock_state().speed,
-            faults: sandbox.fault_states().iter().map(fault_view).collect(),
+            faults: sandbox.active_faults_with_counts().iter().map(fault_view).collect(),
             fault_kinds: faults::CATALOGUE
                 .iter()
                 .map(|entry| {
@@ -131,7 +132,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 
     fn set_clock_speed(&self, speed: f64) -> Result<(), String> {
-        let change = ClockMove { speed: Some(speed), ..ClockMove::default() };
+        let change = ClockChange { speed: Some(speed), ..ClockChange::default() };
         self.with_sandbox(|sandbox| sandbox.change_clock(&change).map_err(|error| error.to_string()))?;
         Ok(())
     }
@@ -140,7 +141,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         let endpoint = Endpoint::ALL.iter().find(|row| row.1 == on).map(|row| row.0);
         let endpoint = endpoint.ok_or_else(|| format!("there is no endpoint `{on}`"))?;
         let nth = if every { NthRequests::Every } else { NthRequests::Numbers(vec![1]) };
-        let usual = faults::fault_with_defaults(fault, endpoint, nth);
+        let usual = faults::catalogue_fault_for_endpoint(fault, endpoint, nth);
         let fault = usual.ok_or_else(|| format!("there is no fault `{fault}` on `{on}`"))?;
         self.with_sandbox(|sandbox| sandbox.add_fault(fault).map_err(|error| error.to_string()))
     }
@@ -189,7 +190,7 @@ fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OptionView {
     OptionView { name: name.to_owned(), about: about.to_owned(), only_on }
 }
 
-fn fault_view(state: &FaultState) -> FaultView {
+fn fault_view(state: &FaultWithCounts) -> FaultView {
     let when = match &state.fault.nth {
         NthRequests::Every => "every request".to_owned(),
         NthRequests::RequestProbability(rate) => format!("{:.0} % of the requests", rate * 100.0),

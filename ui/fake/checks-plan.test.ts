@@ -14,7 +14,7 @@ it('has the acts of the table', () => {
     requests: Number(/with_min_requests\(\s*(\d+)/.exec(around)?.[1] ?? 1),
     tokens: Number(tokens),
     avatars: Number(avatars),
-    waits: around.includes('with_waiting_time('),
+    waits: around.includes('mark_needs_time('),
     after: after ?? null,
   }));
   expect(known).toHaveLength(Number(/ACTS: \[ActSpec; (\d+)\]/.exec(table)?.[1]));

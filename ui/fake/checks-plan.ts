@@ -1,5 +1,5 @@
 // Plans a run of the checks as `validate` does. A test compares the acts with its table.
-import type { ChecksPlan, ChecksRequest } from '../src/generated/view';
+import type { CheckRunOptions, ChecksPlan } from '../src/generated/view';
 
 /** One act of a run: what it does, its minimum number of requests, its cost, and the act it depends on. */
 export interface Act {
@@ -56,7 +56,7 @@ const PHONE_ACTS = ['Visit', 'Race'];
 const DESTRUCTIVE_ACTS = ['Race', 'UrlsEnd'];
 
 /** Why an act is left out, apart from the budget and its dependency. */
-function reasonToLeaveOut({ act }: Act, ask: ChecksRequest, sandbox: boolean): string | null {
+function reasonToLeaveOut({ act }: Act, ask: CheckRunOptions, sandbox: boolean): string | null {
   if (act === 'Plain' && sandbox) return 'the API is not reached over TLS';
   if ((act === 'Failure' || act === 'Expiry') && !sandbox) return 'only a sandbox can be made to do this';
   if (act === 'LostAnswer' || act === 'Witness') return 'there is no relay';
@@ -69,7 +69,7 @@ function reasonToLeaveOut({ act }: Act, ask: ChecksRequest, sandbox: boolean): s
 }
 
 /** The plan of a run against the sandbox or a backend over TLS, within the limits of the request. */
-export function planChecks(ask: ChecksRequest, sandbox: boolean, visits: number): ChecksPlan {
+export function planChecks(ask: CheckRunOptions, sandbox: boolean, visits: number): ChecksPlan {
   const left = new Map<string, string>();
   const done: Act[] = [];
   let tokens = 0;

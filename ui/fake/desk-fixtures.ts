@@ -2,8 +2,8 @@
 import type {
   CheckView,
   DisplaySettings,
-  HealthView,
   PanelView,
+  PartHealthView,
   PastVisit,
   Problem,
   SandboxView,
@@ -263,7 +263,7 @@ export function createPastVisits(now: number, portraits: readonly string[] = [])
 }
 
 /** A health check while the disk is nearly full. */
-export const healthParts: HealthView[] = [
+export const healthParts: PartHealthView[] = [
   {
     part: 'profiles',
     stand: 'doubtful',

@@ -1,16 +1,16 @@
 // A scripted program behind the PIN, which refuses, waits and grows like the real one.
 import type {
+  CheckRunOptions,
   ChecksPlan,
-  ChecksRequest,
   ChecksView,
   CheckView,
-  HealthView,
   InspectorView,
+  LocalizedTextView,
   PanelAction,
   PanelView,
+  PartHealthView,
   PastVisit,
   PinLockView,
-  Texts,
   Timeline,
 } from '../src/generated/view';
 import type { DeskHost, Unsubscribe } from '../src/host/desk';
@@ -61,7 +61,7 @@ export class FakeDesk implements DeskHost {
   /** The history. */
   pastVisits: PastVisit[];
   /** The result of a health check. */
-  healthParts: HealthView[] = healthParts;
+  healthParts: PartHealthView[] = healthParts;
   /** The inspector's visits, newest first. */
   timelines: Timeline[];
   /** The number of dropped exchanges. */
@@ -84,7 +84,7 @@ export class FakeDesk implements DeskHost {
   #waitUntil = 0;
   #inspected: { visit: string | null; onView: (view: InspectorView) => void } | null = null;
   #checksFollowers = new Set<(view: ChecksView) => void>();
-  #checksRequest: ChecksRequest | null = null;
+  #checksRequest: CheckRunOptions | null = null;
 
   constructor(now = Date.now()) {
     this.pastVisits = createPastVisits(now);
@@ -142,7 +142,7 @@ export class FakeDesk implements DeskHost {
     return structuredClone(this.panelView);
   }
 
-  async checkHealth(): Promise<HealthView[]> {
+  async checkHealth(): Promise<PartHealthView[]> {
     this.#recordCall('checkHealth');
     return this.healthParts;
   }
@@ -178,12 +178,12 @@ export class FakeDesk implements DeskHost {
     return () => this.#checksFollowers.delete(onView);
   }
 
-  async planChecks(ask: ChecksRequest): Promise<ChecksPlan> {
+  async planChecks(ask: CheckRunOptions): Promise<ChecksPlan> {
     this.#recordCall('planChecks');
     return planChecks(ask, this.panelView.backend.sandbox, this.panelView.visits_live);
   }
 
-  async startChecks(ask: ChecksRequest): Promise<void> {
+  async startChecks(ask: CheckRunOptions): Promise<void> {
     this.#recordCall('startChecks');
     this.#checksRequest = ask;
     this.#updateChecks({
@@ -447,7 +447,7 @@ export class FakeDesk implements DeskHost {
 }
 
 /** Texts as the program stores them: trimmed, without empty ones. */
-function trimTexts(texts: Texts): Texts {
+function trimTexts(texts: LocalizedTextView): LocalizedTextView {
   const tidied = Object.entries(texts).map(([tag, text]) => [tag, text.trim()] as const);
   return Object.fromEntries(tidied.filter(([, text]) => text !== ''));
 }

@@ -1,5 +1,12 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
-import type { BackendView, BoothView, Problem, Screen, Snapshot, StatusSample } from '../src/generated/view';
+import type {
+  BackendView,
+  BoothSettingsView,
+  Problem,
+  Screen,
+  Snapshot,
+  StatusSample,
+} from '../src/generated/view';
 
 const visitId = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
 
@@ -28,7 +35,7 @@ export const realBackend: BackendView = {
 export const lanBackend: BackendView = { ...sandboxBackend, phones_at: 'http://192.168.1.20:8787' };
 
 /** A booth with default settings. */
-export const defaultBooth: BoothView = {
+export const defaultBooth: BoothSettingsView = {
   language: null,
   attract_text: {},
   logo: null,
@@ -219,7 +226,7 @@ export const screens = {
 export type ScreenName = keyof typeof screens;
 
 /** The booth settings of a state. */
-export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothView>>> = {
+export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothSettingsView>>> = {
   'attract-own': {
     attract_text: {
       en: 'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
@@ -273,7 +280,7 @@ export function createSnapshot(
   screen: Screen,
   revision = 1,
   of: BackendView = sandboxBackend,
-  around: BoothView = defaultBooth,
+  around: BoothSettingsView = defaultBooth,
 ): Snapshot {
   return { revision, backend: of, booth: around, screen };
 }

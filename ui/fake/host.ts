@@ -1,7 +1,7 @@
 // A scripted program behind the window, for tests and for a plain browser during development.
 import { flushSync } from 'svelte';
-import type { BackendView, BoothView, Screen, Snapshot, StatusSample } from '../src/generated/view';
-import type { CommandTarget, Host, HostAction } from '../src/host/host';
+import type { BackendView, BoothSettingsView, Screen, Snapshot, StatusSample } from '../src/generated/view';
+import type { ExpectedScreen, Host, HostAction } from '../src/host/host';
 import type { Locale } from '../src/language/locales';
 import { languageStore } from '../src/state/language-store.svelte';
 import { visitorPresenceTimer } from '../src/state/visitor-presence-timer';
@@ -24,7 +24,7 @@ export class FakeHost implements Host {
   /** The actions in order. */
   readonly calledActions: HostAction[] = [];
   /** The target of each action. */
-  readonly targets: (CommandTarget | undefined)[] = [];
+  readonly targets: (ExpectedScreen | undefined)[] = [];
   /** The texts that were agreed to, in order. */
   readonly agreedTexts: string[] = [];
   /** Makes the next call of an action fail with this. */
@@ -43,7 +43,7 @@ export class FakeHost implements Host {
     first: Screen,
     next: Partial<Record<HostAction, () => Screen>> = {},
     of: BackendView = sandboxBackend,
-    around: Partial<BoothView> = {},
+    around: Partial<BoothSettingsView> = {},
   ) {
     this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around });
     this.#screenAfter = next;
@@ -61,7 +61,7 @@ export class FakeHost implements Host {
   }
 
   /** Changes booth settings on the same screen. */
-  setBooth(around: Partial<BoothView>): void {
+  setBooth(around: Partial<BoothSettingsView>): void {
     this.#revision += 1;
     this.#publish({ ...this.#snapshot, revision: this.#revision, booth: { ...defaultBooth, ...around } });
   }
@@ -78,18 +78,18 @@ export class FakeHost implements Host {
     return () => this.#listeners.delete(onSnapshot);
   }
 
-  startVisit = (target?: CommandTarget) => this.#recordAction('startVisit', target);
-  cancelVisit = (target?: CommandTarget) => this.#recordAction('cancelVisit', target);
-  requestNewCode = (target?: CommandTarget) => this.#recordAction('requestNewCode', target);
-  simulatePhone = (target?: CommandTarget) => this.#recordAction('simulatePhone', target);
-  returnToAttract = (target?: CommandTarget) => this.#recordAction('returnToAttract', target);
-  agreeToConsent = (to: string, target?: CommandTarget) => {
+  startVisit = (target?: ExpectedScreen) => this.#recordAction('startVisit', target);
+  cancelVisit = (target?: ExpectedScreen) => this.#recordAction('cancelVisit', target);
+  requestNewCode = (target?: ExpectedScreen) => this.#recordAction('requestNewCode', target);
+  simulatePhone = (target?: ExpectedScreen) => this.#recordAction('simulatePhone', target);
+  returnToAttract = (target?: ExpectedScreen) => this.#recordAction('returnToAttract', target);
+  agreeToConsent = (to: string, target?: ExpectedScreen) => {
     this.agreedTexts.push(to);
     return this.#recordAction('agreeToConsent', target);
   };
-  forgetVisit = (target?: CommandTarget) => this.#recordAction('forgetVisit', target);
+  forgetVisit = (target?: ExpectedScreen) => this.#recordAction('forgetVisit', target);
 
-  async #recordAction(action: HostAction, target?: CommandTarget): Promise<void> {
+  async #recordAction(action: HostAction, target?: ExpectedScreen): Promise<void> {
     this.calledActions.push(action);
     this.targets.push(target);
     const refusal = this.refusals.get(action);
@@ -115,7 +115,7 @@ export interface FakeControls {
   /** Shows any screen. */
   putScreen(screen: Screen): void;
   /** Changes booth settings until another screen is shown by name. */
-  setBooth(around: Partial<BoothView>): void;
+  setBooth(around: Partial<BoothSettingsView>): void;
   /** With `&hold`: ends the recording that is being played. */
   finishRecording(): void;
   /** Changes the language, also to a pseudo-locale. */
@@ -238,7 +238,7 @@ function backendForScreen(name: string): BackendView {
   return real.includes(name) ? realBackend : sandboxBackend;
 }
 
-function boothForScreen(name: ScreenName, logo: () => string): Partial<BoothView> {
+function boothForScreen(name: ScreenName, logo: () => string): Partial<BoothSettingsView> {
   return { ...boothsByScreen[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
 }
 

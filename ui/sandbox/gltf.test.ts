@@ -1,10 +1,10 @@
 import validator from 'gltf-validator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Sandbox } from './sandbox';
+import { SandboxProcess } from './sandbox';
 
-let sandbox: Sandbox;
+let sandbox: SandboxProcess;
 beforeAll(async () => {
-  sandbox = await Sandbox.start('--seed', '11');
+  sandbox = await SandboxProcess.start('--seed', '11');
 });
 afterAll(async () => {
   await sandbox?.stop();

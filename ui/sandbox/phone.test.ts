@@ -4,16 +4,16 @@ import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
-import { LANGUAGES, PHONES, type PhoneOptions, SimulatedPhone } from './phone';
+import { LANGUAGES, PHONES, SimulatedPhone, type SimulatedPhoneOptions } from './phone';
 import { fourColorJpeg, withExifOrientation } from './picture';
-import { Sandbox } from './sandbox';
+import { SandboxProcess } from './sandbox';
 
 let browser: Browser;
-let sandbox: Sandbox;
+let sandbox: SandboxProcess;
 let openPhones: SimulatedPhone[] = [];
 
 beforeAll(async () => {
-  [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '7')]);
+  [browser, sandbox] = await Promise.all([startBrowser(), SandboxProcess.start('--seed', '7')]);
   // The tests control the sandbox's time.
   await sandbox.setClock({ paused: true });
 });
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 async function openScannedPhone(
-  setting: PhoneOptions = {},
+  setting: SimulatedPhoneOptions = {},
   lang?: string,
 ): Promise<{ phone: SimulatedPhone; token: string }> {
   const token = await sandbox.generate();

@@ -7,15 +7,18 @@ export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320,
 /** The languages of the page, as tags. */
 export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
-/** How the phone is set up. */
-export interface PhoneOptions {
+/** Options of a simulated phone. */
+export interface SimulatedPhoneOptions {
   size?: { width: number; height: number };
   locale?: string;
   motion?: boolean;
   scale?: number;
 }
 
-/** One phone. Collects errors of its page (scripts, content security policy). */
+/**
+ * A simulated phone: a phone page in the browser of a test. Collects errors of the page (scripts, content security
+ * policy).
+ */
 export class SimulatedPhone {
   readonly complaints: string[] = [];
 
@@ -29,7 +32,7 @@ export class SimulatedPhone {
     });
   }
 
-  static async open(browser: Browser, setting: PhoneOptions = {}): Promise<SimulatedPhone> {
+  static async open(browser: Browser, setting: SimulatedPhoneOptions = {}): Promise<SimulatedPhone> {
     const context = await browser.newContext({
       viewport: setting.size ?? PHONES.usual,
       locale: setting.locale ?? 'en',

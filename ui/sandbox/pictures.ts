@@ -7,11 +7,11 @@ import { startBrowser } from '../e2e/start-browser';
 import { renderContactSheetToFile } from './heads';
 import type { AvatarPictureSpec } from './heads-page';
 import { SimulatedPhone } from './phone';
-import { Sandbox } from './sandbox';
+import { SandboxProcess } from './sandbox';
 
 const out = fileURLToPath(new URL('../../docs/screens/sandbox', import.meta.url));
 await mkdir(out, { recursive: true });
-const [browser, sandbox] = await Promise.all([startBrowser(), Sandbox.start('--seed', '14')]);
+const [browser, sandbox] = await Promise.all([startBrowser(), SandboxProcess.start('--seed', '14')]);
 await sandbox.setClock({ paused: true });
 
 try {

@@ -18,15 +18,15 @@ export interface DownloadableFile {
   download_URL: string;
 }
 
-/** A running sandbox. */
-export class Sandbox {
+/** A sandbox that runs as a process of its own. */
+export class SandboxProcess {
   private constructor(
     private readonly child: ChildProcess,
     private readonly address: SandboxAccess,
   ) {}
 
   /** Starts a sandbox on a free port. `COPRESENCE_CLI` names the program when it is not in `target/debug`. */
-  static async start(...args: string[]): Promise<Sandbox> {
+  static async start(...args: string[]): Promise<SandboxProcess> {
     const built = fileURLToPath(new URL('../../target/debug/copresence', import.meta.url));
     const program = process.env.COPRESENCE_CLI ?? built;
     if (!existsSync(program)) throw new Error(`${program} is not there: cargo build --bin copresence`);
@@ -40,7 +40,7 @@ export class Sandbox {
     // After the first line its exit is expected.
     ended.catch(() => {});
     const [first] = (await Promise.race([once(lines, 'line'), ended])) as [string];
-    return new Sandbox(child, JSON.parse(first) as SandboxAccess);
+    return new SandboxProcess(child, JSON.parse(first) as SandboxAccess);
   }
 
   async stop(): Promise<void> {

@@ -22,7 +22,7 @@ export function catalogLanguages(): string[] {
     .sort();
 }
 
-/** Reads the catalogue of a language. */
+/** Reads the variables of each message in a language's catalogue, and what could not be parsed. */
 export function readCatalogVariables(language: string): CatalogVariables {
   const messages = new Map<string, string[]>();
   const junk: string[] = [];
@@ -60,7 +60,7 @@ export function readCommittedMessageTypes(): string {
   return readFileSync(typesFile, 'utf8');
 }
 
-/** The patterns of a message and of its attributes, each with its key. */
+/** The Fluent patterns of a message and of its attributes, each with its key. */
 function messageAndAttributePatterns({ id, value, attributes }: Message): [string, Pattern][] {
   const own: [string, Pattern][] = value ? [[id.name, value]] : [];
   return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];

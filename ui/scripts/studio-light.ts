@@ -29,7 +29,7 @@ const normalise = (a: Vector): Vector => {
 const linearColour = (colour: string, power = 1): Vector =>
   new Color(colour).multiplyScalar(power).toArray() as Vector;
 
-/** The expected content of `src/reveal/studio-light.bin`. */
+/** Prefilters the studio light: computes the expected content of `src/reveal/studio-light.bin`. */
 export function prefilterStudioLight(): Uint16Array {
   const mirror = renderMirrorLevel();
   const rough = LEVEL_SIZES.slice(1).flatMap((side, finer) => {
@@ -58,7 +58,7 @@ interface MirrorLevel {
   shares: Float64Array;
 }
 
-/** Computes the finest level: the direction, softened radiance and solid angle of each texel. */
+/** Renders the mirror level, which is the finest: the direction, softened radiance and solid angle of each texel. */
 function renderMirrorLevel(): MirrorLevel {
   const side = LEVEL_SIZES[0] ?? 1;
   const all = [...texelDirections(side)];
@@ -98,13 +98,13 @@ function* texelGrid(side: number): Generator<[number, number]> {
 }
 
 const ORIENTED_BOXES = SOFT_BOXES.map((box) => ({
-  ...orientSoftBox(box),
+  ...softBoxAxesAndSize(box),
   light: linearColour(box.colour, box.power),
 }));
 const WALL_RADIANCE = linearColour(WALL_COLOUR);
 
 /** The axes and the size of a soft box that stands upright and faces the avatar. */
-function orientSoftBox({ at, width, height }: SoftBox) {
+function softBoxAxesAndSize({ at, width, height }: SoftBox) {
   const middle: Vector = [...at];
   const facing = normalise(middle.map((x) => -x) as Vector);
   const right = normalise(crossProduct([0, 1, 0], facing));

@@ -1,11 +1,11 @@
 // Arithmetic behind progress rings, bars and clocks. Formatting is in `language/number-format.ts`.
-import type { FileView } from './generated/view';
+import type { FileDownloadView } from './generated/view';
 
 /** A fraction from 0 to 1; null when nothing is known to compute it from. */
 export type ProgressShare = number | null;
 
 /** The fraction of one file that has arrived. */
-export function receivedFileShare(file: FileView): ProgressShare {
+export function receivedFileShare(file: FileDownloadView): ProgressShare {
   if (file.whole) return 1;
   if (file.total === null) return null;
   if (file.total <= 0) return 0;
@@ -16,7 +16,7 @@ export function receivedFileShare(file: FileView): ProgressShare {
  * All files together: bytes received, bytes in total, and the fraction. A file of unknown size makes total and
  * fraction unknown.
  */
-export function totalDownloadProgress(files: readonly FileView[]): {
+export function totalDownloadProgress(files: readonly FileDownloadView[]): {
   bytes: number;
   total: number | null;
   share: ProgressShare;

@@ -5,7 +5,7 @@ use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, display, project, ui};
 use std::process::Command;
 
-/// Opens the window, or runs a visit in the terminal where no window can be opened.
+/// Runs the demo: opens the window, or runs a visit in the terminal where no window can be opened.
 ///
 /// # Errors
 /// If a step fails.
@@ -17,6 +17,7 @@ pub(crate) fn run_demo(options: &Options, app_args: &[String]) -> Result<(), Ste
     }
 }
 
+/// Builds the app and runs it in a window until it is closed.
 fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
@@ -31,7 +32,7 @@ fn run_demo_in_window(options: &Options, app_args: &[String]) -> Result<(), Step
     );
     plan.run_steps()?;
     eprintln!("The window opens. Press start, then “simulate the phone”. Close the window or press Ctrl-C to end.");
-    let mut app = Command::new(project::built_program_path("copresence-kiosk"));
+    let mut app = Command::new(project::debug_program_path("copresence-kiosk"));
     app.args(app_args).current_dir(project::repository_root());
     steps::run_program(&mut app, "run `cargo xtask demo --no-window` for a visit in the terminal").map(drop)
 }

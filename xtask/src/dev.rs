@@ -51,7 +51,7 @@ fn rebuild_app_on_change(server: &mut ProcessGroup, config: &str, app_args: &[St
         let mut app = None;
         if compiles {
             eprintln!("The window opens. UI changes show at once; Rust changes build the app and start it again.");
-            let mut command = Command::new(project::built_program_path("copresence-kiosk"));
+            let mut command = Command::new(project::debug_program_path("copresence-kiosk"));
             app = Some(spawn_program(command.args(app_args).current_dir(project::repository_root()), "see above")?);
         } else if !is_interrupted() {
             eprintln!("The build failed. Retrying when a source changes.");
@@ -95,7 +95,7 @@ fn watched_sources() -> Vec<PathBuf> {
         .to_vec()
 }
 
-/// Starts a program in its own group; a failure names the command.
+/// Spawns a program in its own process group. A failure names the command.
 fn spawn_program(command: &mut Command, remedy: &str) -> Result<ProcessGroup, StepFailure> {
     ProcessGroup::spawn_in_new_group(command).map_err(|error| {
         StepFailure::new(format!("`{}` could not be started: {error}", shell_command_line(command)), remedy)

@@ -9,7 +9,8 @@ use std::path::{Component, Path, PathBuf};
 /// The documents from which links are followed.
 const ROOT_DOCUMENTS: [&str; 2] = ["README.md", "docs/kiosk.md"];
 
-/// The root documents and everything that their links reach, as paths from the repository's root.
+/// The documents of the package: the root documents and everything that their links reach, as paths from the
+/// repository's root.
 pub(crate) fn packaged_documents() -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut pending: Vec<PathBuf> = ROOT_DOCUMENTS.map(PathBuf::from).to_vec();

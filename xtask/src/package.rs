@@ -34,7 +34,7 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
         let remedy = "on Windows and macOS, run `cargo build --release` and follow docs/kiosk.md";
         return Err(StepFailure::new("packages are built on Linux only", remedy));
     }
-    let build = PackageBuild::package_build_for_machine();
+    let build = PackageBuild::name_package_for_machine();
     let mut plan = StepPlan::default();
     prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
@@ -45,9 +45,9 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
     plan.add_program_step("the app, optimised (takes some minutes)", app, "fix what the compiler says above");
     let cli = cargo_command(&["build", "--release", "--package", "copresence-cli"]);
     plan.add_program_step("the command line, optimised", cli, "fix what the compiler says above");
-    plan.add_step("the tree of files", || build.lay_out_package_tree());
-    plan.add_step("the archive", || build.write_tar_archive());
-    plan.add_step("the Debian package", || build.write_debian_package());
+    plan.add_function_step("the tree of files", || build.lay_out_package_tree());
+    plan.add_function_step("the archive", || build.write_tar_archive());
+    plan.add_function_step("the Debian package", || build.write_debian_package());
     plan.run_steps()?;
     println!("{}", build.artifact_install_instructions());
     Ok(())
@@ -65,8 +65,8 @@ struct PackageBuild {
 }
 
 impl PackageBuild {
-    /// The name and folder of the package for this machine's architecture. Builds nothing.
-    fn package_build_for_machine() -> Self {
+    /// Names the package and its folder for this machine's architecture. Builds nothing.
+    fn name_package_for_machine() -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let architecture =
             command_output("dpkg", &["--print-architecture"]).unwrap_or_else(|| std::env::consts::ARCH.to_owned());
@@ -124,10 +124,11 @@ impl PackageBuild {
                     .map_err(|error| step_failure_for_file(&to, &error))?;
             }
         }
-        allow_folder_access(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
+        make_folders_world_accessible(&tree).map_err(|error| step_failure_for_file(&tree, &error))?;
         Ok(StepSuccess::Ran)
     }
 
+    /// Packs the tree into a `.tar.gz` whose files belong to root.
     fn write_tar_archive(&self) -> Result<StepSuccess, StepFailure> {
         let mut tar = Command::new("tar");
         tar.args(["--create", "--gzip", "--owner=root:0", "--group=root:0", "--sort=name", "--file"]);
@@ -142,7 +143,7 @@ impl PackageBuild {
         }
         let debian = self.package_tree_dir().join("DEBIAN");
         fs::create_dir_all(&debian)
-            .and_then(|()| allow_folder_access(&debian))
+            .and_then(|()| make_folders_world_accessible(&debian))
             .map_err(|error| step_failure_for_file(&debian, &error))?;
         let control = debian.join("control");
         let size = tree_size_in_bytes(&self.package_tree_dir()).div_ceil(1024);
@@ -195,7 +196,7 @@ fn install_file(from: &Path, to: &Path, mode: u32) -> Result<(), StepFailure> {
 }
 
 /// Lets every user enter the folders, whatever the umask of the build: they become folders of the system.
-fn allow_folder_access(folder: &Path) -> std::io::Result<()> {
+fn make_folders_world_accessible(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -204,12 +205,13 @@ fn allow_folder_access(folder: &Path) -> std::io::Result<()> {
     for entry in folder.read_dir()? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
-            allow_folder_access(&entry.path())?;
+            make_folders_world_accessible(&entry.path())?;
         }
     }
     Ok(())
 }
 
+/// The size of a file, or of all files below a folder. What cannot be read counts as 0.
 fn tree_size_in_bytes(path: &Path) -> u64 {
     let Ok(entries) = path.read_dir() else { return path.metadata().map_or(0, |meta| meta.len()) };
     entries.flatten().map(|entry| tree_size_in_bytes(&entry.path())).sum()
@@ -270,7 +272,7 @@ mod tests {
         let tree = std::env::temp_dir().join(format!("copresence-package-{}", std::process::id()));
         let inner = tree.join("usr/bin");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&inner).expect("made");
-        allow_folder_access(&tree).expect("opened");
+        make_folders_world_accessible(&tree).expect("opened");
         let modes = [&*tree, inner.parent().expect("usr"), &inner]
             .map(|folder| folder.metadata().expect("there").permissions().mode() & 0o777);
         fs::remove_dir_all(&tree).expect("removed");
@@ -281,7 +283,7 @@ mod tests {
     fn summary_lists_only_existing_artifacts() {
         let folder = std::env::temp_dir().join(format!("copresence-made-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("made");
-        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::package_build_for_machine() };
+        let build = PackageBuild { folder: folder.clone(), ..PackageBuild::name_package_for_machine() };
         fs::write(build.artifact_path("tar.gz"), "").expect("written");
         let without = build.artifact_install_instructions();
         fs::write(build.artifact_path("deb"), "").expect("written");
@@ -293,7 +295,7 @@ mod tests {
 
     #[test]
     fn control_file_ends_with_one_line_break() {
-        let control = PackageBuild::package_build_for_machine().debian_control_file(7);
+        let control = PackageBuild::name_package_for_machine().debian_control_file(7);
         assert!(control.ends_with(".\n") && !control.contains("\n\n"), "{control}");
     }
 }

@@ -15,14 +15,14 @@ pub(crate) enum PeerTests {
     All,
 }
 
-/// Adds the installation of the servers from npm and `PyPI`, and the tests. The servers from Debian are prerequisites.
-/// `cargo` is a command on the workspace, to which the selection of the tests is added.
+/// Adds the tests against peer servers, and the installation of those from npm and `PyPI`. The servers from Debian
+/// are prerequisites. `cargo` is a command on the workspace, to which the selection of the tests is added.
 pub(crate) fn add_peer_tests(plan: &mut StepPlan<'_>, options: &Options, mut cargo: Command, which: PeerTests) {
     let install = !options.no_install;
-    plan.add_step("Parse Server (npm ci)", move || {
+    plan.add_function_step("Parse Server (npm ci)", move || {
         npm::ensure_locked_packages_installed(&repository_root().join("tests/peers/parse"), install)
     });
-    plan.add_step("moto and mitmproxy", move || {
+    plan.add_function_step("moto and mitmproxy", move || {
         let requirements = repository_root().join("tests/peers/requirements.txt");
         python::ensure_requirements_installed(&requirements, &target_dir().join("peers"), install)
     });
@@ -31,7 +31,7 @@ pub(crate) fn add_peer_tests(plan: &mut StepPlan<'_>, options: &Options, mut car
     if which == PeerTests::Short {
         cargo.args(["--skip", "::long_"]);
     }
-    plan.add_step("visits with Parse Server, nginx, an S3 server and a proxy", move || {
+    plan.add_function_step("visits with Parse Server, nginx, an S3 server and a proxy", move || {
         run_program(&mut cargo, "fix the tests named above; the output of their servers is printed with them")
     });
 }

@@ -15,7 +15,7 @@ pub(crate) enum Purpose {
     Tests,
 }
 
-/// A system package that must be installed.
+/// A prerequisite of a build: a system package that must be installed.
 struct Prerequisite {
     purpose: Purpose,
     /// Its name in Debian.
@@ -101,15 +101,15 @@ const fn prerequisite_with_programs(
 /// The oldest Node version of the UI's tools: major and minor.
 const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 
-/// Adds the steps that check for what is missing, and install it if that is allowed.
+/// Adds the steps for the prerequisites: they check for what is missing, and install it if that is allowed.
 pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
     let install = !options.no_install;
-    plan.add_step("system packages", move || install_or_report_missing_packages(purpose, install));
+    plan.add_function_step("system packages", move || install_or_report_missing_packages(purpose, install));
     if purpose >= Purpose::Window {
-        plan.add_step("Node", check_node);
+        plan.add_function_step("Node", check_node);
     }
     if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
-        plan.add_step("tauri-driver, which lets WebDriver start the app", move || {
+        plan.add_function_step("tauri-driver, which lets WebDriver start the app", move || {
             install_or_report_tauri_driver(install)
         });
     }
@@ -169,7 +169,7 @@ impl Prerequisite {
     }
 }
 
-/// Fails if Node is missing or too old, or npm is missing.
+/// Checks Node and npm: fails if Node is missing or too old, or npm is missing.
 fn check_node() -> Result<StepSuccess, StepFailure> {
     let (major, minor) = MIN_NODE_VERSION;
     let remedy = format!("install Node {major}.{minor} or newer with npm, for example from https://nodejs.org");

@@ -30,12 +30,12 @@ pub(crate) fn install_signal_handler() -> Result<(), ctrlc::Error> {
     })
 }
 
-/// Whether this program received a signal to end.
+/// Whether this program was interrupted: it received a signal to end.
 pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// Runs a program to its end with our output, and ends the processes that it left behind in its group.
+/// Runs a program in its own process group to its end, with our output, and ends the processes that it left behind.
 ///
 /// # Errors
 /// If the program cannot be started.
@@ -119,6 +119,7 @@ pub(crate) fn end_all_groups() {
     signal_all_groups(Signal::Kill);
 }
 
+/// The signal that ends a process group: SIGTERM or SIGKILL.
 #[derive(Clone, Copy)]
 enum Signal {
     Term,
@@ -137,6 +138,7 @@ fn signal_all_groups(which: Signal) {
     }
 }
 
+/// Sends a signal to every process of a group.
 #[cfg(unix)]
 fn signal_group(id: u32, which: Signal) {
     use rustix::process::{Signal as Unix, kill_process_group};
@@ -162,7 +164,7 @@ fn group_pid(id: u32) -> Option<rustix::process::Pid> {
     i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw)
 }
 
-/// On Windows, Ctrl-C reaches every program of the console by itself.
+/// Does nothing: on Windows, Ctrl-C reaches every program of the console by itself.
 #[cfg(not(unix))]
 fn signal_group(_: u32, _: Signal) {}
 

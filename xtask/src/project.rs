@@ -16,8 +16,8 @@ pub(crate) fn target_dir() -> PathBuf {
         .map_or_else(|| repository_root().join("target"), |dir| repository_root().join(dir))
 }
 
-/// A program of the workspace, built in the development profile.
-pub(crate) fn built_program_path(name: &str) -> PathBuf {
+/// The path of a program of the workspace, built in the development profile.
+pub(crate) fn debug_program_path(name: &str) -> PathBuf {
     target_dir().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
@@ -45,7 +45,8 @@ pub(crate) fn cargo_command(args: &[&str]) -> Command {
     command
 }
 
-/// The first program of that name on the PATH, in cargo's folder of programs, or among the project's own tools.
+/// Finds a program by its name: on the PATH, in cargo's folder of programs, among the project's own tools, or in
+/// `/usr/sbin`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();

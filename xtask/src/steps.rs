@@ -49,7 +49,7 @@ impl fmt::Display for StepFailure {
 
 impl<'a> StepPlan<'a> {
     /// Adds a step that is a function.
-    pub(crate) fn add_step(
+    pub(crate) fn add_function_step(
         &mut self,
         title: impl Into<String>,
         action: impl FnOnce() -> Result<StepSuccess, StepFailure> + 'a,
@@ -59,7 +59,7 @@ impl<'a> StepPlan<'a> {
 
     /// Adds a program to run; `remedy` says what to do when it fails.
     pub(crate) fn add_program_step(&mut self, title: impl Into<String>, mut command: Command, remedy: &'a str) {
-        self.add_step(title, move || run_program(&mut command, remedy));
+        self.add_function_step(title, move || run_program(&mut command, remedy));
     }
 
     /// Runs the steps in order, until one fails.
@@ -189,6 +189,7 @@ fn quote_shell_word(word: &OsStr) -> String {
     }
 }
 
+/// A duration for people, as in `4.2 s` or `2 min 5 s`.
 fn format_duration(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 60 {
@@ -214,12 +215,12 @@ mod tests {
     fn steps_after_a_failure_do_not_run_and_the_remedy_is_printed() {
         let ran = RefCell::new(Vec::new());
         let mut plan = StepPlan::default();
-        plan.add_step("first", || {
+        plan.add_function_step("first", || {
             ran.borrow_mut().push(1);
             Ok(StepSuccess::Skipped("it exists".into()))
         });
         plan.add_program_step("second", Command::new("false"), "fix it");
-        plan.add_step("third", || {
+        plan.add_function_step("third", || {
             ran.borrow_mut().push(3);
             Ok(StepSuccess::Ran)
         });

@@ -52,7 +52,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     let tests = workspace_test_command(&["--no-fail-fast"]);
     plan.add_program_step("unit, property and integration tests", tests, "fix the tests named above");
     let install = !options.no_install;
-    plan.add_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
+    plan.add_function_step("Schemathesis, which tests the sandbox against its OpenAPI document", move || {
         schemathesis::install_or_report_schemathesis(install)
     });
     let mut api = workspace_cargo_command(&["test"]);
@@ -74,7 +74,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     }
     let window = linux && !options.no_window;
     if window {
-        plan.add_step("visits in the real window, by keyboard, pointer and gamepad", run_window_tests);
+        plan.add_function_step("visits in the real window, by keyboard, pointer and gamepad", run_window_tests);
     }
     plan.run_steps_with_summary()?;
     if !linux {
@@ -89,7 +89,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     Ok(())
 }
 
-/// `cargo xtask test --peers`: all visits with servers that are not ours.
+/// Runs the peer tests (`cargo xtask test --peers`): all visits with servers that are not ours.
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
@@ -111,7 +111,7 @@ fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
     let mut test = workspace_cargo_command(&["test"]);
     test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
-    test.env("COPRESENCE_KIOSK", project::built_program_path("copresence-kiosk"));
+    test.env("COPRESENCE_KIOSK", project::debug_program_path("copresence-kiosk"));
     set_tauri_driver_env(&mut test);
     let folder = project::target_dir().join("window-test");
     let remedy = format!("screenshots and the output of app and drivers are in {}", folder.display());
@@ -182,8 +182,8 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
     plan.add_program_step("the app, optimised (takes some minutes)", app, "fix what the compiler reports above");
     let program = build_programs_command(&["measure"]);
     plan.add_program_step("the measuring program", program, "fix what the compiler reports above");
-    plan.add_step("cold starts, twenty visits, two minutes of waiting", || {
-        let mut measure = Command::new(project::built_program_path("measure"));
+    plan.add_function_step("cold starts, twenty visits, two minutes of waiting", || {
+        let mut measure = Command::new(project::debug_program_path("measure"));
         measure.arg(project::target_dir().join("release/copresence-kiosk"));
         measure.arg(project::target_dir().join("measure"));
         set_tauri_driver_env(&mut measure);
@@ -192,10 +192,10 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
     plan.run_steps_with_summary()
 }
 
-/// Adds the robustness matrices: what happens to avatars if the program is killed, the power fails or the backend
-/// misbehaves, and during a long day. Each prints its table.
+/// Adds the step of the robustness matrices, which show what happens to avatars if the program is killed, the power
+/// fails or the backend misbehaves, and during a long day. Each prints its table.
 fn add_robustness_matrices_step(plan: &mut StepPlan<'_>, words: &[String]) {
-    let mut matrices = Command::new(project::built_program_path("matrices"));
+    let mut matrices = Command::new(project::debug_program_path("matrices"));
     matrices.args(words).arg("--write").arg(project::target_dir().join("matrices"));
     plan.add_program_step("the matrices", matrices, "each violation above says how to reproduce it");
 }

@@ -1,7 +1,7 @@
 //! Installs, checks, builds and photographs the web UI.
 
 use crate::prerequisites::{self, Purpose};
-use crate::project::{built_program_path, cargo_command, newest_change_time, repository_root, target_dir};
+use crate::project::{cargo_command, debug_program_path, newest_change_time, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, npm};
 use std::path::PathBuf;
@@ -9,12 +9,12 @@ use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
 pub(crate) fn add_npm_install(plan: &mut StepPlan<'_>) {
-    plan.add_step("the UI's packages (npm ci)", || npm::ensure_locked_packages_installed(&ui_dir(), true));
+    plan.add_function_step("the UI's packages (npm ci)", || npm::ensure_locked_packages_installed(&ui_dir(), true));
 }
 
 /// Adds the build of the UI, which the app contains; skipped while it is newer than its sources.
 pub(crate) fn add_ui_build_if_stale(plan: &mut StepPlan<'_>) {
-    plan.add_step("the UI, types checked", || {
+    plan.add_function_step("the UI, types checked", || {
         let built = newest_change_time(&[ui_dir().join("dist/index.html")]);
         if built.is_some() && built > newest_change_time(&ui_sources()) {
             return Ok(StepSuccess::Skipped("it is newer than its sources".to_owned()));
@@ -68,7 +68,7 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let program = cargo_command(&["build", "--package", "copresence-cli"]);
     plan.add_program_step("the program for the terminal", program, "fix the build");
     let mut sandbox = npm_command(&["run", "screens:sandbox"]);
-    sandbox.env("COPRESENCE_CLI", built_program_path("copresence"));
+    sandbox.env("COPRESENCE_CLI", debug_program_path("copresence"));
     plan.add_program_step(
         "the sandbox's phone page and avatars, photographed",
         sandbox,
@@ -82,7 +82,7 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
 /// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
 pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
     let mut tests = npm_command(&["run", "test:sandbox"]);
-    tests.env("COPRESENCE_CLI", built_program_path("copresence"));
+    tests.env("COPRESENCE_CLI", debug_program_path("copresence"));
     let remedy = "fix the tests named above (`cd ui && npm run test:sandbox`)";
     plan.add_program_step(
         "the sandbox's phone page in Chromium, its avatars with the Khronos validator",
@@ -100,6 +100,7 @@ pub(crate) fn dev_server_command() -> Command {
     command
 }
 
+/// The folder of the UI's sources.
 fn ui_dir() -> PathBuf {
     repository_root().join("ui")
 }

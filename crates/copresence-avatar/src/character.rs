@@ -5,7 +5,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A colour in sRGB, each component 0..=1.
-pub(super) type Tone = Vec3;
+pub(super) type Color = Vec3;
 
 /// The style of the hair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +63,10 @@ pub(super) struct HeadTraits {
     pub(super) parting_side: f32,
     /// Offset into the noise functions, so that freckles and locks differ between heads.
     pub(super) noise_offset: f32,
-    pub(super) skin_tone: Tone,
-    pub(super) hair_tone: Tone,
-    pub(super) iris_tone: Tone,
-    pub(super) shirt_tone: Tone,
+    pub(super) skin_tone: Color,
+    pub(super) hair_tone: Color,
+    pub(super) iris_tone: Color,
+    pub(super) shirt_tone: Color,
     pub(super) freckle_strength: f32,
     pub(super) stubble_strength: f32,
 }
@@ -124,22 +124,22 @@ impl HeadTraits {
     }
 }
 
-/// A colour from its 24-bit notation `0xRRGGBB`.
-pub(super) fn tone_from_hex(hex: u32) -> Tone {
+/// Converts a colour from its 24-bit notation `0xRRGGBB`.
+pub(super) fn color_from_hex(hex: u32) -> Color {
     let part = |shift: u32| ((hex >> shift) & 0xff) as f32 / 255.0;
     Vec3::new(part(16), part(8), part(0))
 }
 
 /// The colour at `at` (0..=1) of a gradient through all of `tones`.
-fn tone_in_gradient(tones: &[u32], at: f32) -> Tone {
+fn tone_in_gradient(tones: &[u32], at: f32) -> Color {
     let place = at.clamp(0.0, 1.0) * (tones.len() - 1) as f32;
     let index = (place as usize).min(tones.len() - 2);
-    tone_from_hex(tones[index]).lerp(tone_from_hex(tones[index + 1]), place - index as f32)
+    color_from_hex(tones[index]).lerp(color_from_hex(tones[index + 1]), place - index as f32)
 }
 
 /// One of the colours, chosen by `at` (0..=1).
-fn pick_tone_by_fraction(tones: &[u32], at: f32) -> Tone {
-    tone_from_hex(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
+fn pick_tone_by_fraction(tones: &[u32], at: f32) -> Color {
+    color_from_hex(tones[((at * tones.len() as f32) as usize).min(tones.len() - 1)])
 }
 
 const SKIN_TONES: [u32; 8] =

@@ -59,8 +59,8 @@ struct ScalpDistances {
 }
 
 impl ScalpDistances {
-    /// Casts a ray from the centre of the hair in each direction that the hair covers, and keeps where it leaves
-    /// the head.
+    /// Measures the distance from the centre of the hair to the scalp in each direction that the hair covers. Casts
+    /// a ray in each direction and keeps where it leaves the head.
     fn measure_scalp_distances(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
         let mut half_columns = Vec::with_capacity(((HAIR_COLUMNS / 2 + 1) * RAYS_PER_COLUMN) as usize);
         for column in 0..=HAIR_COLUMNS / 2 {
@@ -79,7 +79,7 @@ impl ScalpDistances {
         Self { half_columns }
     }
 
-    /// The distance from the centre of the hair to the skin in a direction, interpolated between the measured
+    /// The distance to the scalp in a direction, from the centre of the hair. Interpolated between the measured
     /// elevations.
     fn scalp_distance(&self, column: u32, elevation: f32) -> f32 {
         let column = column.min(HAIR_COLUMNS - column);

@@ -187,13 +187,13 @@ impl HeadMesh {
     }
 }
 
-/// The position of a vertex when both eyes have these lids.
+/// The position of a vertex when the lids have these distances. Both eyes have the same lids.
 pub(super) fn vertex_position_with_lids(
     sculpt: &HeadDistanceField,
     source: &VertexGridPosition,
     lids: LidDistancesFromEyeRow,
 ) -> Vec3 {
-    let edge = sculpt.skin_surface_point(source.theta, vertex_row_with_lids_opened(sculpt, source, lids));
+    let edge = sculpt.skin_surface_point(source.theta, vertex_height_with_lids(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {
@@ -234,7 +234,7 @@ pub(super) fn vertex_position_with_lids(
 
 /// The height on the head of a vertex when the lids have these distances. Also applies the tilt of the eyes and the
 /// gap between the lips.
-fn vertex_row_with_lids_opened(
+fn vertex_height_with_lids(
     sculpt: &HeadDistanceField,
     source: &VertexGridPosition,
     lids: LidDistancesFromEyeRow,

@@ -39,7 +39,7 @@ use glam::Vec3;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
-use character::{HeadTraits, tone_from_hex};
+use character::{HeadTraits, color_from_hex};
 use head::{HeadMesh, HeadVertexPart};
 use mesh::Mesh;
 use portrait::SurfaceFinish;
@@ -144,7 +144,7 @@ impl Avatar {
     fn backdrop_tone(&self) -> Vec3 {
         let shirt = self.sculpt.character.shirt_tone;
         let warm = shirt.x > shirt.z;
-        shirt.lerp(if warm { tone_from_hex(0x006f_9fb8) } else { tone_from_hex(0x00d8_a878) }, 0.75)
+        shirt.lerp(if warm { color_from_hex(0x006f_9fb8) } else { color_from_hex(0x00d8_a878) }, 0.75)
     }
 }
 

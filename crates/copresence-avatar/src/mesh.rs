@@ -176,7 +176,7 @@ fn normalize_or_up(v: Vec3) -> Vec3 {
     v.try_normalize().and_then(Vec3::try_normalize).unwrap_or(Vec3::Y)
 }
 
-/// The normal of a triangle, as long as twice its area.
+/// The area-weighted normal of a triangle: as long as twice its area.
 fn area_weighted_normal(positions: &[Vec3], t: &[u32; 3]) -> Vec3 {
     let [a, b, c] = t.map(|i| positions[i as usize]);
     (b - a).cross(c - a)

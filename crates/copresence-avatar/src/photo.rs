@@ -4,7 +4,7 @@
 use glam::{Vec3, vec3};
 use image::RgbImage;
 
-use super::character::Tone;
+use super::character::Color;
 
 /// The visitor's picture, and how it is projected onto the head.
 pub(super) struct ProjectedPhoto<'a> {
@@ -32,19 +32,19 @@ impl<'a> ProjectedPhoto<'a> {
     }
 
     /// The colour of the picture at a point of the face. The character's left is the viewer's right.
-    pub(super) fn tone_at_face_point(&self, p: Vec3) -> Tone {
+    pub(super) fn tone_at_face_point(&self, p: Vec3) -> Color {
         let x = self.middle_pixel.0 + p.x * self.pixels_per_cm;
         let y = self.middle_pixel.1 - (p.y - MIDDLE_HEIGHT) * self.pixels_per_cm;
         let (x0, y0) = (x.floor(), y.floor());
         let (fx, fy) = (x - x0, y - y0);
         let (x0, y0) = (x0 as i64, y0 as i64);
-        let upper = self.pixel_tone(x0, y0).lerp(self.pixel_tone(x0 + 1, y0), fx);
-        let lower = self.pixel_tone(x0, y0 + 1).lerp(self.pixel_tone(x0 + 1, y0 + 1), fx);
+        let upper = self.pixel_color(x0, y0).lerp(self.pixel_color(x0 + 1, y0), fx);
+        let lower = self.pixel_color(x0, y0 + 1).lerp(self.pixel_color(x0 + 1, y0 + 1), fx);
         upper.lerp(lower, fy)
     }
 
     /// The mean colour of cheeks and forehead; `usual` if the colours there cannot be skin.
-    pub(super) fn mean_skin_tone_or_default(&self, usual: Tone) -> Tone {
+    pub(super) fn mean_skin_tone_or_default(&self, usual: Color) -> Color {
         let mut sum = Vec3::ZERO;
         let mut count = 0.0;
         for (x, y) in [(-3.6, -3.6), (3.6, -3.6), (0.0, 4.2), (-2.2, 4.0), (2.2, 4.0), (0.0, -1.6)] {
@@ -61,7 +61,7 @@ impl<'a> ProjectedPhoto<'a> {
     }
 
     /// The colour of a pixel of the picture. Positions outside of the picture give its nearest pixel.
-    fn pixel_tone(&self, x: i64, y: i64) -> Tone {
+    fn pixel_color(&self, x: i64, y: i64) -> Color {
         let (width, height) = self.image.dimensions();
         let x = x.clamp(0, i64::from(width) - 1) as u32;
         let y = y.clamp(0, i64::from(height) - 1) as u32;

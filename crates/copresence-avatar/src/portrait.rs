@@ -52,7 +52,7 @@ pub(super) fn render_parts(parts: &[RenderedPart], texture: &RgbImage, backdrop:
         let base = sample_texture_in_linear_light(texture, a * rest + b * hit.weight_b + c * hit.weight_c);
         let p = blend(&mesh.positions);
         let normal = blend(&mesh.normals).normalize_or_zero();
-        let lit = light.lit_share(&shadow, p, normal);
+        let lit = light.light_share_at_point(&shadow, p, normal);
         shade_surface(base, normal, (camera.position - p).normalize(), finish, lit)
     };
     let mut image = RgbImage::new(PORTRAIT_SIZE.0, PORTRAIT_SIZE.1);
@@ -171,7 +171,7 @@ impl KeyLight {
     }
 
     /// Share of the light that reaches a point (0..=1), softened at the edge of the shadow.
-    fn lit_share(&self, shadow: &DepthBuffer, p: Vec3, normal: Vec3) -> f32 {
+    fn light_share_at_point(&self, shadow: &DepthBuffer, p: Vec3, normal: Vec3) -> f32 {
         let at = self.project_to_shadow_map(p + normal * 0.25);
         let mut sum = 0.0;
         for dy in -1..=1_i32 {

@@ -207,7 +207,8 @@ impl HeadDistanceField {
         smooth_union(d, (p - self.eye_centre).length() - self.eye_radius - 0.15, 0.42)
     }
 
-    /// Adds lips, the line between them, the groove above and the dimples.
+    /// The distance to the skin with the mouth region added: the lips, the line between them, the groove above and
+    /// the dimples.
     fn distance_with_mouth_region(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
         d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -6.4, 6.3), vec3(3.0, 2.3, 2.1)), 1.3);

@@ -17,7 +17,7 @@ pub(super) enum FaceLandmark {
     NoseWing,
 }
 
-/// Whether a push moves only the part above or below the mouth.
+/// The region that a push moves: the whole face, or the part above or below the mouth.
 #[derive(Clone, Copy)]
 pub(super) enum PushRegion {
     WholeFace,
@@ -35,7 +35,7 @@ pub(super) struct LandmarkPush {
     pub(super) mouth_gate: PushRegion,
 }
 
-/// A row of the table: one blendshape, or a left and a right one.
+/// The motion of one blendshape, or of a left and a right one. A row of the table.
 pub(super) struct BlendshapeMotion {
     pub(super) name: &'static str,
     /// Whether there is a left and a right blendshape.
@@ -60,8 +60,8 @@ const fn spherical_push(at: FaceLandmark, radius: f32, by: [f32; 3]) -> Landmark
     }
 }
 
-/// A push with separate width and height (cm) that can be limited by `gate` to the part above or below the mouth.
-/// Mostly used for the lips.
+/// An elliptical push (separate width and height, in cm) that `gate` can limit to the region above or below the
+/// mouth. Mostly used for the lips.
 const fn elliptical_push_in_region(
     at: FaceLandmark,
     wide: f32,
@@ -91,7 +91,7 @@ const fn left_right_motion(name: &'static str, pushes: &'static [LandmarkPush]) 
     }
 }
 
-/// One blendshape without a side.
+/// The motion of a single blendshape, which has no left and right side.
 const fn single_shape_motion(name: &'static str, pushes: &'static [LandmarkPush]) -> BlendshapeMotion {
     BlendshapeMotion { has_sides: false, ..left_right_motion(name, pushes) }
 }

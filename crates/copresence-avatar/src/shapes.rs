@@ -19,8 +19,8 @@ pub(super) struct Blendshape {
     pub(super) changes: Vec<(usize, Vec3, Vec3)>,
 }
 
-/// Properties of a vertex that do not depend on the blendshape.
-struct BlendshapeVertex {
+/// A vertex that the pushes of blendshapes can move: its properties that are the same for every blendshape.
+struct PushableVertex {
     origin: VertexGridPosition,
     rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
@@ -37,14 +37,14 @@ pub(super) fn build_face_blendshapes(
     head: &HeadMesh,
     seams: &CoincidentVertexGroups,
 ) -> Vec<Blendshape> {
-    let places: Vec<BlendshapeVertex> = head
+    let places: Vec<PushableVertex> = head
         .vertex_origins
         .iter()
         .zip(&head.mesh.positions)
         .map(|(source, &rest)| {
             let below = below_mouth_share(sculpt, source);
             let jaw = below * jaw_motion_share(source, rest);
-            BlendshapeVertex {
+            PushableVertex {
                 origin: *source,
                 rest_position: rest,
                 below_mouth: below,
@@ -97,7 +97,7 @@ fn build_face_blendshape(
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
     seams: &CoincidentVertexGroups,
-    vertices: &[BlendshapeVertex],
+    vertices: &[PushableVertex],
     motion: &BlendshapeMotion,
     name: String,
     side: f32,
@@ -130,7 +130,7 @@ fn build_face_blendshape(
 /// The change of a vertex by a motion; `places` are the centres of its pushes.
 fn vertex_displacement(
     sculpt: &HeadDistanceField,
-    vertex: &BlendshapeVertex,
+    vertex: &PushableVertex,
     (motion, places): (&BlendshapeMotion, &[Vec3]),
     side: f32,
 ) -> Vec3 {
@@ -221,7 +221,7 @@ fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) ->
     }
 }
 
-/// Share of a push near an eye. Pushes fade out towards the lids, which stay on the eyeball.
+/// Share of a push that a vertex near an eye takes. Pushes fade out towards the lids, which stay on the eyeball.
 fn push_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
     let (middle, half) = sculpt.eye_middle_and_half_angle();
     let s = ((source.theta.abs() - middle) / half).abs();

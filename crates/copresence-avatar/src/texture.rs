@@ -4,7 +4,7 @@ use glam::{Vec2, Vec3, vec2, vec3};
 use image::{Rgb, RgbImage};
 
 use super::atlas;
-use super::character::{Tone, tone_from_hex};
+use super::character::{Color, color_from_hex};
 use super::hair::degrees_above_hairline;
 use super::head::HeadMesh;
 use super::maths::{gaussian, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
@@ -28,21 +28,21 @@ pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: O
 
 /// Colours that are derived from the skin's colour.
 struct SkinPalette {
-    skin: Tone,
-    blush: Tone,
-    lips: Tone,
-    shade: Tone,
+    skin: Color,
+    blush: Color,
+    lips: Color,
+    shade: Color,
 }
 
 impl SkinPalette {
     /// Derives the colours of cheeks, lips and shadows from the colour of the skin.
-    fn palette_from_skin_tone(skin_tone: Tone, sculpt: &HeadDistanceField) -> Self {
+    fn palette_from_skin_tone(skin_tone: Color, sculpt: &HeadDistanceField) -> Self {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
         let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
         Self {
             skin: skin_tone,
             blush: skin_tone * vec3(1.02, 0.78, 0.74),
-            lips: (skin_tone * vec3(0.98, 0.66, 0.66)).lerp(tone_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
+            lips: (skin_tone * vec3(0.98, 0.66, 0.66)).lerp(color_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
             shade: skin_tone * vec3(0.62, 0.46, 0.42),
         }
     }
@@ -55,7 +55,7 @@ struct VertexPaintValues {
     position: Vec3,
     /// Angle and row on the grid, before lids and lips separate.
     grid_position: Vec2,
-    tone: Tone,
+    tone: Color,
     /// Share of the visitor's picture in the colour, 0..=1.
     photo_share: f32,
     /// How open the surroundings are to light, 0..=1.
@@ -172,7 +172,7 @@ fn paint_skin(
             tone *= 1.0 - 0.13 * seam;
         }
         tone *= 1.0 + 0.03 * (pixel_noise(x, y) - 0.5);
-        image.put_pixel(x, y, tone_to_rgb(tone));
+        image.put_pixel(x, y, color_to_rgb8(tone));
     }
 }
 
@@ -182,8 +182,8 @@ fn tone_with_lips_and_freckles(
     palette: &SkinPalette,
     p: Vec3,
     place: Vec2,
-    mut tone: Tone,
-) -> Tone {
+    mut tone: Color,
+) -> Color {
     let who = &sculpt.character;
     let m = place.x / (sculpt.mouth_half_angle() * 1.02);
     if m.abs() < 1.05 {
@@ -214,13 +214,13 @@ fn tone_with_lips_and_freckles(
 }
 
 /// Paints the patch that both eyeballs share: white, iris, pupil and highlights.
-fn paint_eye(image: &mut RgbImage, iris: Tone) {
+fn paint_eye(image: &mut RgbImage, iris: Color) {
     for (x, y, place) in atlas::EYE_PATCH.patch_pixels() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
         let (pupil, rim) = (0.1, 0.255);
-        let mut white = tone_from_hex(0x00f6_f1ec).lerp(tone_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
+        let mut white = color_from_hex(0x00f6_f1ec).lerp(color_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
         // The shadow of the upper lid.
         white *= lerp(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
         let threads = value_noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
@@ -228,12 +228,12 @@ fn paint_eye(image: &mut RgbImage, iris: Tone) {
         let mut coloured = deep * lerp(0.75, 1.3, threads);
         coloured = coloured.lerp(iris * 1.45 + 0.06, 0.55 * gaussian((out - pupil - 0.045) / 0.04));
         coloured = coloured.lerp(iris * 0.28, smoothstep(rim - 0.05, rim - 0.005, out));
-        coloured = coloured.lerp(tone_from_hex(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
+        coloured = coloured.lerp(color_from_hex(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
         let mut tone = coloured.lerp(white, smoothstep(rim - 0.012, rim + 0.016, out));
         let shine = smoothstep(0.062, 0.042, (d - vec2(0.085, -0.1)).length());
         let glint = 0.55 * smoothstep(0.034, 0.018, (d - vec2(-0.1, 0.1)).length());
         tone = tone.lerp(Vec3::ONE, shine.max(glint));
-        image.put_pixel(x, y, tone_to_rgb(tone));
+        image.put_pixel(x, y, color_to_rgb8(tone));
     }
 }
 
@@ -248,7 +248,7 @@ fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
         let fine = value_noise(ring * 70.0 + vec3(0.0, 0.0, place.y * 4.0));
         let tips = lerp(0.86, 1.08, place.y);
         let tone = who.hair_tone * lerp(0.78, 1.25, strands) * lerp(0.9, 1.1, fine) * tips;
-        image.put_pixel(x, y, tone_to_rgb(tone));
+        image.put_pixel(x, y, color_to_rgb8(tone));
     }
 }
 
@@ -262,38 +262,38 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         let groove = gaussian((out - 0.76) / 0.09) * smoothstep(0.5, -0.2, d.y);
         let mut tone = palette.skin.lerp(palette.blush, 0.35 + 0.4 * smoothstep(0.6, 1.0, out));
         tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
-        image.put_pixel(x, y, tone_to_rgb(tone));
+        image.put_pixel(x, y, color_to_rgb8(tone));
     }
     for (x, y, place) in atlas::MOUTH_PATCH.patch_pixels() {
-        let tone = (palette.lips * 0.86).lerp(tone_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
-        image.put_pixel(x, y, tone_to_rgb(tone.lerp(tone_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
+        let tone = (palette.lips * 0.86).lerp(color_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
+        image.put_pixel(x, y, color_to_rgb8(tone.lerp(color_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
     }
     for (x, y, place) in atlas::TEETH_PATCH.patch_pixels() {
-        let enamel = tone_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
-        image.put_pixel(x, y, tone_to_rgb(tone_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
+        let enamel = color_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
+        image.put_pixel(x, y, color_to_rgb8(color_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
     for (x, y, place) in atlas::TONGUE_PATCH.patch_pixels() {
         let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
         let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
-        let tone = tone_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
-        image.put_pixel(x, y, tone_to_rgb(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
+        let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
+        image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
-    let dark = who.hair_tone.lerp(tone_from_hex(0x0030_211b), 0.42) * 0.86;
+    let dark = who.hair_tone.lerp(color_from_hex(0x0030_211b), 0.42) * 0.86;
     for (x, y, place) in atlas::BROW_PATCH.patch_pixels() {
         let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
-        image.put_pixel(x, y, tone_to_rgb(dark * lerp(0.8, 1.2, hairs)));
+        image.put_pixel(x, y, color_to_rgb8(dark * lerp(0.8, 1.2, hairs)));
     }
-    let lash = tone_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
+    let lash = color_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
     for (x, y, _) in atlas::LASH_PATCH.patch_pixels() {
-        image.put_pixel(x, y, tone_to_rgb(lash));
+        image.put_pixel(x, y, color_to_rgb8(lash));
     }
     for (x, y, _) in atlas::LID_RIM_PATCH.patch_pixels() {
-        image.put_pixel(x, y, tone_to_rgb(palette.skin.lerp(palette.lips, 0.5) * 0.9));
+        image.put_pixel(x, y, color_to_rgb8(palette.skin.lerp(palette.lips, 0.5) * 0.9));
     }
 }
 
-/// A colour as 8-bit components.
-fn tone_to_rgb(tone: Tone) -> Rgb<u8> {
+/// Converts a colour to 8-bit components.
+fn color_to_rgb8(tone: Color) -> Rgb<u8> {
     let part = |x: f32| (x.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
     Rgb([part(tone.x), part(tone.y), part(tone.z)])
 }

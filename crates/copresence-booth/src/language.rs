@@ -9,6 +9,7 @@ pub(crate) fn initial_language_for_visitor(set: Option<&str>) -> &'static str {
     first_supported_or_english(set.map(str::to_owned).into_iter().chain(system))
 }
 
+/// The first of the wanted languages that is supported; English if none is.
 fn first_supported_or_english(wanted: impl IntoIterator<Item = String>) -> &'static str {
     wanted.into_iter().find_map(|tag| match_supported_language(&tag)).unwrap_or("en")
 }

@@ -1,6 +1,6 @@
 //! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
-use crate::view::{FileView, Problem, SavedFileView, Screen, StatusSample};
+use crate::view::{FileDownloadView, Problem, SavedFileView, Screen, StatusSample};
 use copresence_engine::events::{EventKind, SavedFile, VisitEvent, format_rfc3339};
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
@@ -26,7 +26,7 @@ pub(crate) struct VisitScreenState {
     visit: String,
     shown_code: Option<ShownQrCode>,
     last_status: Option<StatusWithSamples>,
-    downloads: Option<Vec<FileView>>,
+    downloads: Option<Vec<FileDownloadView>>,
     saved: Option<(String, Vec<SavedFile>)>,
     trouble: Option<Problem>,
     ended: Option<Problem>,
@@ -70,6 +70,7 @@ impl VisitScreenState {
         self.shown_code.as_ref().map(|invite| invite.link.as_str())
     }
 
+    /// Whether the visit has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended.is_some()
     }
@@ -85,7 +86,7 @@ impl VisitScreenState {
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 self.trouble = None;
-                self.update_status_and_samples(
+                self.add_status_sample(
                     event.at,
                     completion_status,
                     u8::try_from(*completion_progress).ok(),
@@ -113,13 +114,7 @@ impl VisitScreenState {
 
     /// Adds a sample of the status. A new status word starts a new list; the oldest sample is dropped when it is
     /// full.
-    fn update_status_and_samples(
-        &mut self,
-        at: Timestamp,
-        word: &str,
-        progress: Option<u8>,
-        queue_position: Option<u32>,
-    ) {
+    fn add_status_sample(&mut self, at: Timestamp, word: &str, progress: Option<u8>, queue_position: Option<u32>) {
         let before = self.last_status.take().filter(|before| before.status_word == word);
         let mut seen = before.map(|before| before.samples).unwrap_or_default();
         if seen.len() == MAX_STATUS_SAMPLES {
@@ -133,7 +128,7 @@ impl VisitScreenState {
     /// Updates how much of a file has been downloaded.
     fn update_file_download_progress(&mut self, file: &str, bytes: u64, total: Option<u64>) {
         let files = self.downloads.get_or_insert_with(Vec::new);
-        let view = FileView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
+        let view = FileDownloadView { file: file.to_owned(), bytes, total, whole: total == Some(bytes) };
         match files.iter_mut().find(|known| known.file == file) {
             Some(known) => *known = view,
             None => files.push(view),

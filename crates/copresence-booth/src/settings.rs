@@ -3,10 +3,10 @@
 
 use crate::language;
 use crate::pin::PinHash;
-use crate::view::Texts;
+use crate::view::LocalizedTextView;
 use crate::view::panel::DisplaySettings;
 use copresence_engine::settings_toml::{
-    self, LANGUAGES, LoadedSettingsFile, SettingsToml, TextsByLanguage, UsableSettings,
+    self, LANGUAGES, LoadedSettingsFile, LocalizedText, SettingsToml, UsableSettings,
 };
 use copresence_store::{DataDir, OperatorFile, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,8 +46,8 @@ impl Default for Settings {
                 monitor: None,
                 language: None,
                 idle_seconds: 90,
-                attract_text: Texts::default(),
-                consent: Texts::default(),
+                attract_text: LocalizedTextView::default(),
+                consent: LocalizedTextView::default(),
                 voice: false,
                 logo: false,
             },
@@ -55,17 +55,18 @@ impl Default for Settings {
     }
 }
 
-/// Handle of the settings file. Clones share it.
+/// The settings file, as a handle that its clones share.
 #[derive(Debug, Clone)]
 pub struct SettingsFile(Arc<SettingsFileInner>);
 
+/// What the clones of a settings file share: its folder, and its state under a lock.
 #[derive(Debug)]
 struct SettingsFileInner {
     data: Arc<DataDir>,
     state: Mutex<SettingsFileState>,
 }
 
-/// The settings, the file as it was written last, and what is wrong with it.
+/// State of the settings file: the settings, the file as it was written last, and what is wrong with it.
 #[derive(Debug, Default)]
 struct SettingsFileState {
     settings: Settings,
@@ -176,7 +177,7 @@ fn read_settings_state(data: &DataDir) -> SettingsFileState {
     SettingsFileState { settings, file, load_error, is_pin_unknown }
 }
 
-/// The settings of a file. Absent values have their defaults.
+/// Converts the usable values of the settings file to settings. Absent values have their defaults.
 fn settings_from_values(values: UsableSettings) -> Settings {
     let defaults = Settings::default();
     let language = values.language;
@@ -220,15 +221,15 @@ fn settings_to_values(settings: &Settings) -> UsableSettings {
 }
 
 /// The texts of a file. One without a language is in the initial language for a new visitor.
-fn texts_from_values(values: TextsByLanguage, language: Option<&str>) -> Texts {
+fn texts_from_values(values: LocalizedText, language: Option<&str>) -> LocalizedTextView {
     let single = values.without_language.map(|text| (language::initial_language_for_visitor(language), text));
     single.into_iter().chain(values.by_language).collect()
 }
 
 /// The texts as the settings file has them, by language.
-fn texts_to_values(texts: &Texts) -> TextsByLanguage {
+fn texts_to_values(texts: &LocalizedTextView) -> LocalizedText {
     let text = |language| Some((language, texts.text_in_exact_language(language)?.to_owned()));
-    TextsByLanguage { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
+    LocalizedText { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
 }
 
 #[cfg(test)]
@@ -380,8 +381,8 @@ mod tests {
         let (root, file) =
             open_settings("[display]\nlanguage = 'fr'\nattract_text = ' Entrez '\nconsent = 'Nous filmons.'\n");
         let display = file.current_settings().display;
-        assert_eq!(display.attract_text, Texts::from_iter([("fr", "Entrez")]));
-        assert_eq!(display.consent, Texts::from_iter([("fr", "Nous filmons.")]));
+        assert_eq!(display.attract_text, LocalizedTextView::from_iter([("fr", "Entrez")]));
+        assert_eq!(display.consent, LocalizedTextView::from_iter([("fr", "Nous filmons.")]));
         assert_eq!(file.load_error(), None);
         file.update_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
@@ -400,10 +401,10 @@ mod tests {
     #[test]
     fn an_unusable_text_is_ignored_for_its_language_only() {
         let (root, file) = open_settings("[display.consent]\nde = 'Wir filmen.'\nfr = 3\nit = 'Filmiamo.'\nja = ' '\n");
-        assert_eq!(file.current_settings().display.consent, Texts::from_iter([("de", "Wir filmen.")]));
+        assert_eq!(file.current_settings().display.consent, LocalizedTextView::from_iter([("de", "Wir filmen.")]));
         let load_error = file.load_error().expect("one");
         assert!(load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"), "{load_error}");
-        file.update_settings(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update_settings(|settings| settings.display.consent = LocalizedTextView::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
     }
@@ -411,15 +412,15 @@ mod tests {
     #[test]
     fn empty_texts_are_not_written() {
         let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        file.update_settings(|settings| settings.display.consent = Texts::default()).expect("written");
+        file.update_settings(|settings| settings.display.consent = LocalizedTextView::default()).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
     }
 
-    fn some_texts() -> impl Strategy<Value = Texts> {
+    fn some_texts() -> impl Strategy<Value = LocalizedTextView> {
         let text = "[ -~äß好\n\"']{0,40}";
         proptest::collection::vec((proptest::sample::select(&LANGUAGES[..]), text), 0..=LANGUAGES.len())
-            .prop_map(Texts::from_iter)
+            .prop_map(LocalizedTextView::from_iter)
     }
 
     fn some_settings() -> impl Strategy<Value = Settings> {
@@ -470,7 +471,7 @@ mod tests {
             let mut file = SettingsToml::parse_settings_toml(&written).expect("TOML");
             let mut flaws = Vec::new();
             let settings = settings_from_values(file.usable_values_and_report_flaws(&mut flaws));
-            prop_assert_eq!(&settings.display.consent, &Texts::from_iter([(language, &text)]));
+            prop_assert_eq!(&settings.display.consent, &LocalizedTextView::from_iter([(language, &text)]));
             prop_assert!(flaws.is_empty() && file.unknown_keys().is_empty());
             file.set_known_keys(settings_to_values(&settings));
             prop_assert_eq!(settings_from_values(file.usable_values_and_report_flaws(&mut flaws)), settings);

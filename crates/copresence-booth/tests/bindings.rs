@@ -3,18 +3,18 @@
 //! `UPDATE_BINDINGS=1 cargo test -p copresence-booth --test bindings` writes the file anew.
 
 use copresence_booth::view::checks::{
-    CheckView, ChecksInvitation, ChecksPlan, ChecksRequest, ChecksState, ChecksView, PlannedStep,
+    CheckRunOptions, CheckView, ChecksInvitation, ChecksPlan, ChecksState, ChecksView, PlannedStep,
 };
 use copresence_booth::view::inspector::{
     ExchangeView, InspectedVisit, InspectorView, RequirementView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    CredentialView, DisplaySettings, FaultView, HealthState, HealthView, KioskModeView, MonitorView, OptionView,
-    PanelAction, PanelView, PastVisit, PinLockView, ProfileChoice, SandboxView,
+    CredentialView, DisplaySettings, FaultView, HealthState, KioskModeView, MonitorView, OptionView, PanelAction,
+    PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxView,
 };
 use copresence_booth::view::{
-    BackendView, BoothView, FileView, ForgettingState, ProblemDeclaration, SavedFileView, Screen, Snapshot,
-    StatusSample, Texts,
+    BackendView, BoothSettingsView, FileDownloadView, ForgettingState, LocalizedTextView, ProblemDeclaration,
+    SavedFileView, Screen, Snapshot, StatusSample,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -24,12 +24,12 @@ fn declarations() -> String {
     let declarations = [
         Snapshot::decl(&config),
         BackendView::decl(&config),
-        BoothView::decl(&config),
-        Texts::decl(&config),
+        BoothSettingsView::decl(&config),
+        LocalizedTextView::decl(&config),
         Screen::decl(&config),
         ForgettingState::decl(&config),
         StatusSample::decl(&config),
-        FileView::decl(&config),
+        FileDownloadView::decl(&config),
         SavedFileView::decl(&config),
         ProblemDeclaration::decl(&config),
         PinLockView::decl(&config),
@@ -44,7 +44,7 @@ fn declarations() -> String {
         MonitorView::decl(&config),
         PanelAction::decl(&config),
         PastVisit::decl(&config),
-        HealthView::decl(&config),
+        PartHealthView::decl(&config),
         HealthState::decl(&config),
         InspectorView::decl(&config),
         InspectedVisit::decl(&config),
@@ -52,7 +52,7 @@ fn declarations() -> String {
         TimelineEntry::decl(&config),
         ExchangeView::decl(&config),
         RequirementView::decl(&config),
-        ChecksRequest::decl(&config),
+        CheckRunOptions::decl(&config),
         ChecksPlan::decl(&config),
         PlannedStep::decl(&config),
         ChecksView::decl(&config),

@@ -201,6 +201,7 @@ fn parse_listen_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an address with a port is needed, as in 127.0.0.1:8787".to_owned())
 }
 
+/// Parses a size above 0, as in `500MiB`.
 fn parse_file_size(text: &str) -> Result<bytesize::ByteSize, String> {
     match text.parse::<bytesize::ByteSize>() {
         Ok(size) if size.as_u64() > 0 => Ok(size),
@@ -221,6 +222,7 @@ fn parse_poll_interval(text: &str) -> Result<Duration, String> {
     Ok(every)
 }
 
+/// Parses a speed: a finite number above 0.
 fn parse_speed_factor(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "a number is needed".to_owned())?;
     if speed.is_finite() && speed > 0.0 { Ok(speed) } else { Err("a number above 0 is needed".to_owned()) }

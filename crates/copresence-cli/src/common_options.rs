@@ -52,6 +52,7 @@ pub(crate) fn parse_http_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Parses a link template. The error is its message for the command line.
 fn parse_link_template(text: &str) -> Result<copresence_engine::LinkTemplate, String> {
     text.parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())
 }

@@ -7,11 +7,12 @@ use copresence_engine::setup::DataStore;
 use std::path::{Path, PathBuf};
 use url::Url;
 
+/// Loads the profiles file that `--config` names, or the default one.
 pub(crate) fn load_profiles(common: &CommonOptions) -> Result<Profiles, CommandFailure> {
     Ok(Profiles::load_profiles(common.config.as_deref())?)
 }
 
-/// The selected profile with the overrides of the command line applied.
+/// Loads the selected profile, and applies the overrides of the command line to it.
 pub(crate) fn load_selected_profile(common: &CommonOptions) -> Result<Profile, CommandFailure> {
     let mut profile = load_profiles(common)?.build_profile_by_name(common.selected_profile_name())?;
     if let Some(url) = &common.api_url {

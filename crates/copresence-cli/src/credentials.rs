@@ -18,7 +18,7 @@ pub(crate) enum CredentialsCommand {
     Set {
         /// Credentials to set (default: all that the profile can use): api-key, session-token, username, password,
         /// partner-key
-        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        #[arg(value_name = "WHICH", value_parser = parse_credential_kind)]
         which: Vec<CredentialKind>,
     },
     /// Print which credentials are set and where they were found (never the value)
@@ -26,11 +26,12 @@ pub(crate) enum CredentialsCommand {
     /// Remove credentials from the keychain
     Remove {
         /// Credentials to remove (default: all)
-        #[arg(value_name = "WHICH", value_parser = parse_credential_slot)]
+        #[arg(value_name = "WHICH", value_parser = parse_credential_kind)]
         which: Vec<CredentialKind>,
     },
 }
 
+/// Runs `copresence credentials`: sets, shows or removes the credentials of a profile. Returns the exit code.
 pub(crate) fn run_credentials_command(
     common: &CommonOptions,
     command: &CredentialsCommand,
@@ -144,6 +145,7 @@ fn read_credentials_from_stdin(
     Ok(values)
 }
 
+/// Prints which credentials are set, and where.
 fn print_credential_status(
     common: &CommonOptions,
     profile: &Profile,
@@ -218,7 +220,8 @@ fn remove_credentials(
     Ok(0)
 }
 
-fn parse_credential_slot(word: &str) -> Result<CredentialKind, String> {
+/// Parses the name of a credential kind. The error lists the names.
+fn parse_credential_kind(word: &str) -> Result<CredentialKind, String> {
     let all = CredentialKind::ALL;
     all.into_iter().find(|slot| slot.as_str() == word).ok_or_else(|| {
         let words: Vec<_> = all.iter().map(|slot| slot.as_str()).collect();

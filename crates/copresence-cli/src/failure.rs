@@ -53,6 +53,7 @@ impl CommandFailure {
         &self.message
     }
 
+    /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
     }

@@ -6,12 +6,14 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::events::format_rfc3339;
 use copresence_engine::history::{
-    DetailedVisitRecord, FileState, ForgetResult, RedeemState, VisitId, VisitRecord, forget_visit, forget_visits_before,
+    DetailedVisitRecord, FileState, ForgetResult, RedeemState, VisitId, VisitRecord, forget_visit,
+    forget_visits_started_before,
 };
 use copresence_engine::setup::DataStore;
 use jiff::Timestamp;
 use serde_json::json;
 
+/// Runs `copresence history`: lists, shows or forgets visits. Returns the exit code.
 pub(crate) async fn run_history_command(common: &CommonOptions, command: HistoryCommand) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
     match command {
@@ -25,9 +27,11 @@ pub(crate) async fn run_history_command(common: &CommonOptions, command: History
             let before = Timestamp::now()
                 .checked_sub(age)
                 .map_err(|error| CommandFailure::usage_error(format!("--older-than: {error}")))?;
-            print_forget_result(common, &forget_visits_before(&data_store, Some(before)).await?);
+            print_forget_result(common, &forget_visits_started_before(&data_store, Some(before)).await?);
         }
-        HistoryCommand::Forget { .. } => print_forget_result(common, &forget_visits_before(&data_store, None).await?),
+        HistoryCommand::Forget { .. } => {
+            print_forget_result(common, &forget_visits_started_before(&data_store, None).await?);
+        }
     }
     Ok(0)
 }
@@ -196,6 +200,7 @@ fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::Fi
     if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }
 
+/// Describes the state of a file, for the history.
 fn describe_file_state(state: &FileState) -> String {
     match state {
         FileState::Planned => "not asked for".to_owned(),

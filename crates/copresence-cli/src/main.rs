@@ -41,14 +41,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            return report_failure(&CommandFailure::usage_error(format!(
+            return print_error_and_exit_code(&CommandFailure::usage_error(format!(
                 "the program cannot start its threads: {error}"
             )));
         }
     };
     match runtime.block_on(run_command(args)) {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => report_failure(&failure),
+        Err(failure) => print_error_and_exit_code(&failure),
     }
 }
 
@@ -69,6 +69,7 @@ fn start_logging(common: &CommonOptions) -> LogFileGuard {
     })
 }
 
+/// Runs the command of the command line, and returns the exit code.
 async fn run_command(args: Args) -> Result<u8, CommandFailure> {
     signals::ignore_file_size_signal();
     let common = args.common;
@@ -85,7 +86,7 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
 }
 
 /// Prints the error to stderr, and returns its exit code.
-fn report_failure(failure: &CommandFailure) -> ExitCode {
+fn print_error_and_exit_code(failure: &CommandFailure) -> ExitCode {
     output::eprint_sanitized_line(format_args!("error: {failure}"));
     ExitCode::from(failure.exit_code())
 }

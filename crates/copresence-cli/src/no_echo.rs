@@ -24,7 +24,8 @@ pub(crate) struct NoEcho {
 
 #[cfg(unix)]
 impl NoEcho {
-    /// Must be called within a tokio runtime, which handles SIGINT.
+    /// Hides what is typed: turns off the echo and the signals of the terminal until the value is dropped. Must be
+    /// called within a tokio runtime, which handles SIGINT.
     pub(crate) fn hide_typing() -> Self {
         let hidden = || {
             let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
@@ -48,12 +49,13 @@ impl Drop for NoEcho {
     }
 }
 
-/// Does nothing: the Windows console has no gap between two prompts.
+/// Leaves the terminal's echo as it is: the Windows console has no gap between two prompts.
 #[cfg(not(unix))]
 pub(crate) struct NoEcho;
 
 #[cfg(not(unix))]
 impl NoEcho {
+    /// Changes nothing, see [`NoEcho`].
     pub(crate) fn hide_typing() -> Self {
         Self
     }

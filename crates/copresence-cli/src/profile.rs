@@ -8,6 +8,7 @@ use copresence_engine::profile::{Profile, default_profiles_path};
 use serde_json::Value;
 use std::path::PathBuf;
 
+/// Runs `copresence profile`, and returns the exit code.
 pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileCommand) -> Result<u8, CommandFailure> {
     match command {
         ProfileCommand::List => {
@@ -48,6 +49,7 @@ pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileComma
     Ok(0)
 }
 
+/// Displays a value of a profile as text, with words for the defaults of unset keys.
 fn display_profile_value(profile: &Profile, key: &str, value: &Value) -> String {
     match (key, value) {
         ("api_url" | "link", Value::Null) if profile.uses_embedded_sandbox() => "(the embedded sandbox's)".to_owned(),

@@ -2,7 +2,8 @@
 
 use copresence_engine::qr::QrCode;
 
-/// Lines that show a link: QR code and link, or what to do if the terminal is too small for the code.
+/// Lines that show the QR code of a link, and the link. If the terminal is too small for the code, they say what to
+/// do instead.
 pub(crate) fn qr_code_lines(link: &str, link_line: String, lively: bool, rows_below: usize) -> Vec<String> {
     match QrCode::new(link) {
         Ok(code) if RequiredTerminalSize::required_size_for_code(&code, rows_below).fits_terminal_if_any() => {
@@ -55,6 +56,7 @@ impl RequiredTerminalSize {
             .is_none_or(|(width, height)| usize::from(width.0) >= self.columns && usize::from(height.0) >= self.rows)
     }
 
+    /// Message that the terminal is too small for the code, with the required size.
     fn terminal_too_small_message(&self) -> String {
         let Self { columns, rows } = self;
         format!(

@@ -17,6 +17,7 @@ use copresence_engine::{NoRecorder, Outcome};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// Runs `copresence recover`, and returns the exit code.
 pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common)?;
     let stopping = signals::token_cancelled_by_signal(
@@ -118,6 +119,7 @@ fn context_for_recovery(
         .with_profile_recovery_limits(&profile))
 }
 
+/// Prints how the recovery of a visit ended.
 fn print_recovered_visit(recovered: &VisitRecoveryResult) {
     let visit = recovered.visit;
     let began = recovered.started_at.strftime("%F %H:%M UTC");

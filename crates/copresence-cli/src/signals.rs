@@ -35,6 +35,7 @@ pub(crate) fn ignore_file_size_signal() {
 #[cfg(not(unix))]
 pub(crate) fn ignore_file_size_signal() {}
 
+/// The signals that ask this program to end: Ctrl-C and SIGTERM, and SIGHUP unless it is ignored.
 #[cfg(unix)]
 struct TerminationSignals {
     /// Ctrl-C and SIGTERM.
@@ -44,6 +45,7 @@ struct TerminationSignals {
 
 #[cfg(unix)]
 impl TerminationSignals {
+    /// Starts to listen for the signals.
     fn listen_for_signals() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         // A signal that cannot be handled keeps its default action.
@@ -53,10 +55,12 @@ impl TerminationSignals {
         }
     }
 
+    /// Waits for the first signal: Ctrl-C, SIGTERM or SIGHUP.
     async fn wait_for_first_signal(&mut self) {
         wait_for_any_signal(self.stop.iter_mut().chain(&mut self.hangup).collect()).await;
     }
 
+    /// Waits for a second Ctrl-C or SIGTERM. A SIGHUP does not count.
     async fn wait_for_second_signal(&mut self) {
         wait_for_any_signal(self.stop.iter_mut().collect()).await;
     }
@@ -80,6 +84,7 @@ fn is_hangup_ignored() -> bool {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
+/// The signals that ask this program to end: only Ctrl-C.
 #[cfg(not(unix))]
 struct TerminationSignals;
 

@@ -341,7 +341,7 @@ fn ensure_success_status(call: CallKind, answered: &ApiResponse) -> Result<(), C
     }
     match answered.status {
         200..=299 => Ok(()),
-        _ => Err(CallError::ErrorResponse(ErrorResponse::error_response_from_api_response(call, answered))),
+        _ => Err(CallError::ErrorResponse(ErrorResponse::classify_error_response(call, answered))),
     }
 }
 

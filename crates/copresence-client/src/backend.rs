@@ -138,7 +138,7 @@ pub enum TokenSource {
     Partner(PartnerTokenSource),
 }
 
-/// A partner's backend that hands out Export Tokens.
+/// A source of Export Tokens at a partner: a backend that hands them out.
 #[derive(Clone)]
 pub struct PartnerTokenSource {
     /// http or https URL.

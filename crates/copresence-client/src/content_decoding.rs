@@ -44,7 +44,7 @@ impl Read for DecodingReader {
     }
 }
 
-/// An encoding that can be removed.
+/// A content coding (RFC 9110) that can be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ContentCoding {
     Gzip,

@@ -41,7 +41,7 @@ impl ShellWord {
 
     /// A word that is the value of a variable. The name is converted to a valid shell variable name.
     pub fn word_from_variable(name: &str) -> Self {
-        Self::default().append_variable(name)
+        Self::default().append_variable_expansion(name)
     }
 
     /// Appends literal text.
@@ -56,9 +56,9 @@ impl ShellWord {
         self
     }
 
-    /// Appends the value of a variable. The name is converted to a valid shell variable name.
+    /// Appends the expansion of a variable. The name is converted to a valid shell variable name.
     #[must_use]
-    pub fn append_variable(mut self, name: &str) -> Self {
+    pub fn append_variable_expansion(mut self, name: &str) -> Self {
         self.0.push(ShellWordPart::Variable(shell_variable_name(name)));
         self
     }
@@ -68,7 +68,7 @@ impl ShellWord {
     pub fn append_word(self, word: Self) -> Self {
         word.0.into_iter().fold(self, |all, part| match part {
             ShellWordPart::Text(text) => all.append_text(text),
-            ShellWordPart::Variable(name) => all.append_variable(&name),
+            ShellWordPart::Variable(name) => all.append_variable_expansion(&name),
         })
     }
 
@@ -76,7 +76,7 @@ impl ShellWord {
     pub fn word_from_template(text: &str, mark: &str, name: &str) -> Self {
         let mut pieces = text.split(mark);
         let first = Self::word_from_text(pieces.next().unwrap_or_default());
-        pieces.fold(first, |word, piece| word.append_variable(name).append_text(piece))
+        pieces.fold(first, |word, piece| word.append_variable_expansion(name).append_text(piece))
     }
 
     /// The word, quoted for a POSIX shell.
@@ -282,14 +282,14 @@ fn text_or_masked_variable(text: &str, variable: &str) -> ShellWord {
     if text.contains(MASK) { ShellWord::word_from_variable(variable) } else { ShellWord::word_from_text(text) }
 }
 
-/// A body, with a variable in place of each masked string. The variable is named after the JSON member.
+/// Converts a body to a shell word. Each masked string becomes a variable, which is named after the JSON member.
 fn body_to_shell_word(text: &str) -> ShellWord {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return text_or_masked_variable(text, "BODY") };
     json_to_shell_word(&value, "BODY")
 }
 
-/// Writes a JSON value as a shell word, with a variable in place of each masked string. `name` is the member that
-/// holds the value, and names the variable.
+/// Converts a JSON value to a shell word. Each masked string becomes a variable. `name` is the member that holds
+/// the value, and names the variable.
 fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
     match value {
         Value::String(text) if text.contains(MASK) => {
@@ -298,7 +298,7 @@ fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
                 "password" => PASSWORD_VAR,
                 other => other,
             };
-            ShellWord::word_from_text("\"").append_variable(variable).append_text("\"")
+            ShellWord::word_from_text("\"").append_variable_expansion(variable).append_text("\"")
         }
         Value::Array(items) => {
             let items = items.iter().map(|item| json_to_shell_word(item, name)).enumerate();
@@ -338,7 +338,7 @@ pub fn url_with_query_as_variable(address: &Url) -> ShellWord {
         Some(_) => {
             let mut shown = address.clone();
             shown.set_query(None);
-            ShellWord::word_from_text(format!("{shown}?")).append_variable("QUERY")
+            ShellWord::word_from_text(format!("{shown}?")).append_variable_expansion("QUERY")
         }
         None => ShellWord::word_from_text(address.as_str()),
     }

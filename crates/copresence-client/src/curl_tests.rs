@@ -41,7 +41,7 @@ fn word() -> impl Strategy<Value = ShellWord> {
     ];
     prop::collection::vec(part, 0..5).prop_map(|parts| {
         parts.into_iter().fold(ShellWord::default(), |word, (is_text, value)| {
-            if is_text { word.append_text(value) } else { word.append_variable(&value) }
+            if is_text { word.append_text(value) } else { word.append_variable_expansion(&value) }
         })
     })
 }

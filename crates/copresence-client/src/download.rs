@@ -6,7 +6,7 @@ use crate::content_range::ContentRange;
 use crate::download_error::{DownloadError, DownloadErrorKind};
 use crate::error::InvalidResponse;
 use crate::exchange::ExchangeOutcome;
-use crate::file_host::{explain_misconfigured_file_host, has_html_escaped_query, host_and_port};
+use crate::file_host::{explain_misconfigured_public_url, has_html_escaped_query, host_and_port};
 use crate::file_server_error::{FileServerError, MAX_ERROR_BODY};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
@@ -97,7 +97,7 @@ pub(crate) async fn open_download(
                 "the file URL contains `&amp;`: the backend escaped it for HTML and must send it as it is".to_owned(),
             ),
             DownloadErrorKind::Interrupted { .. } | DownloadErrorKind::RangeNotSatisfiable { .. } => None,
-            _ => explain_misconfigured_file_host(&at, backend),
+            _ => explain_misconfigured_public_url(&at, backend),
         };
         let hint = hint
             .map(|hint| format!("{hint}. The Export Token is spent: correct the backend before the next visit").into());
@@ -114,7 +114,7 @@ async fn open_and_follow_redirects(
 ) -> Result<OpenedDownload, DownloadErrorKind> {
     let resume = resume.filter(|resume| resume.offset > 0);
     let first_byte = Instant::now() + transport.timeouts.connect + transport.timeouts.first_byte;
-    let mut redactor = known.with_url_secrets(at);
+    let mut redactor = known.with_download_url_secrets(at);
     let mut behind: Option<u16> = None;
     for _ in 0..=MAX_REDIRECTS {
         let route = CallRoute { method: Method::GET, url: at.clone(), headers: download_request_headers(resume)? };
@@ -144,7 +144,7 @@ async fn open_and_follow_redirects(
         let target = redirect_target(&response);
         capture.finish_complete();
         *at = allowed_redirect_target(at, status, target)?;
-        redactor = redactor.with_url_secrets(at);
+        redactor = redactor.with_download_url_secrets(at);
         behind = Some(status);
     }
     let why = format!("more than {MAX_REDIRECTS} redirects");

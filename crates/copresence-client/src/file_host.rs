@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
-/// From where a host can be reached. Ordered from the smallest range.
+/// The reach of a host: from where it can be reached. Ordered from the smallest range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum HostReach {
     /// Only from the same machine.
@@ -19,10 +19,10 @@ pub(crate) enum HostReach {
 /// Ends of host names that only a private network resolves.
 const PRIVATE_NAME_ENDS: [&str; 6] = [".local", ".internal", ".lan", ".home.arpa", ".intranet", ".corp"];
 
-/// Why the host of a download URL shows that the public URL of the backend is misconfigured, with the remedy. `None`
-/// if the host is at least as reachable as the one of the backend, so that a backend on this machine may have its files
-/// on this machine.
-pub fn explain_misconfigured_file_host(file_url: &Url, backend_url: &Url) -> Option<String> {
+/// Explains that the public URL of the backend is misconfigured, as the host of a download URL shows, with the
+/// remedy. `None` if the host is at least as reachable as the one of the backend, so that a backend on this machine
+/// may have its files on this machine.
+pub fn explain_misconfigured_public_url(file_url: &Url, backend_url: &Url) -> Option<String> {
     let (file, backend) = (file_url.host()?, backend_url.host()?);
     if file == backend {
         return None;
@@ -135,7 +135,7 @@ mod tests {
 
     fn misconfiguration(file: &str, backend: &str) -> Option<String> {
         let url = |text: &str| Url::parse(text).expect("a URL");
-        explain_misconfigured_file_host(&url(file), &url(backend))
+        explain_misconfigured_public_url(&url(file), &url(backend))
     }
 
     #[test]

@@ -22,14 +22,14 @@ const TITLE_SEARCH_BYTES: usize = 16 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NetworkGate {
     /// What it did.
-    pub kind: GateKind,
+    pub kind: NetworkGateKind,
     /// The title of its page, or the beginning of its text. Known secrets are masked.
     pub title: Option<String>,
 }
 
-/// What a gate did.
+/// The kind of a network gate, by how it answered in place of the API.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum GateKind {
+pub enum NetworkGateKind {
     /// 407: the proxy asks for a login.
     ProxyLogin,
     /// 511, or a redirect to another host: this network asks for a login.
@@ -45,8 +45,8 @@ pub enum GateKind {
     Text,
 }
 
-/// The parts of a response by which a gate is recognised.
-pub(crate) struct GateEvidence<'a> {
+/// Evidence of a network gate: the parts of a response by which it is recognised.
+pub(crate) struct NetworkGateEvidence<'a> {
     pub(crate) status: u16,
     pub(crate) content_type: Option<&'a str>,
     pub(crate) body: &'a [u8],
@@ -58,23 +58,23 @@ pub(crate) struct GateEvidence<'a> {
 
 impl NetworkGate {
     /// Recognises a gate. Returns `None` for a response that may come from the API.
-    pub(crate) fn detect_gate(evidence: &GateEvidence<'_>) -> Option<Self> {
-        let GateEvidence { status, body, redactor, .. } = evidence;
+    pub(crate) fn detect_gate(evidence: &NetworkGateEvidence<'_>) -> Option<Self> {
+        let NetworkGateEvidence { status, body, redactor, .. } = evidence;
         let text = || body_text(body, TITLE_SEARCH_BYTES);
         let masked = |title: Option<String>| title.map(|title| redactor.redact_secrets_and_urls(&title));
         let kind = match (status, evidence.foreign_redirect_host) {
-            (407, _) => GateKind::ProxyLogin,
-            (511, _) => GateKind::NetworkLogin { redirect_to: None },
-            (300..=399, Some(host)) => GateKind::NetworkLogin { redirect_to: Some(host.to_owned()) },
+            (407, _) => NetworkGateKind::ProxyLogin,
+            (511, _) => NetworkGateKind::NetworkLogin { redirect_to: None },
+            (300..=399, Some(host)) => NetworkGateKind::NetworkLogin { redirect_to: Some(host.to_owned()) },
             // A redirect within the host is a moved API, with or without a page.
             (300..=399, None) => return None,
             _ if is_json_object_or_array(body) => return None,
             _ if is_html_or_xml_page(evidence.content_type, &text()) => match status {
-                200..=299 => GateKind::PageInsteadOfAnswer,
-                _ => GateKind::Page,
+                200..=299 => NetworkGateKind::PageInsteadOfAnswer,
+                _ => NetworkGateKind::Page,
             },
-            (403, _) if is_text_beyond_reason_phrase(&text()) => {
-                return Some(Self { kind: GateKind::Text, title: masked(clean_title(&text())) });
+            (403, _) if is_forbidden_text_from_gate(&text()) => {
+                return Some(Self { kind: NetworkGateKind::Text, title: masked(clean_title(&text())) });
             }
             _ => return None,
         };
@@ -87,24 +87,24 @@ impl NetworkGate {
     /// the backend's response: gateways redirect to another host when a backend failed, and firewalls inspect responses
     /// too.
     pub fn proves_not_forwarded(&self) -> bool {
-        matches!(self.kind, GateKind::ProxyLogin | GateKind::NetworkLogin { redirect_to: None })
+        matches!(self.kind, NetworkGateKind::ProxyLogin | NetworkGateKind::NetworkLogin { redirect_to: None })
     }
 }
 
 impl fmt::Display for NetworkGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            GateKind::ProxyLogin => f.write_str("the proxy asks for a login"),
-            GateKind::NetworkLogin { redirect_to: None } => f.write_str("this network asks for a login"),
-            GateKind::NetworkLogin { redirect_to: Some(host) } => {
+            NetworkGateKind::ProxyLogin => f.write_str("the proxy asks for a login"),
+            NetworkGateKind::NetworkLogin { redirect_to: None } => f.write_str("this network asks for a login"),
+            NetworkGateKind::NetworkLogin { redirect_to: Some(host) } => {
                 write!(f, "this network asks for a login: the request was redirected to {host}")
             }
-            GateKind::PageInsteadOfAnswer => f.write_str(
+            NetworkGateKind::PageInsteadOfAnswer => f.write_str(
                 "this network asks for a login, or a web site is at this address: an HTML page came instead of an \
                  answer of the API",
             ),
-            GateKind::Page => f.write_str("a gate in between answered with an HTML page"),
-            GateKind::Text => f.write_str("a gate in between answered with a text"),
+            NetworkGateKind::Page => f.write_str("a gate in between answered with an HTML page"),
+            NetworkGateKind::Text => f.write_str("a gate in between answered with a text"),
         }
     }
 }
@@ -125,7 +125,7 @@ fn is_html_or_xml_page(content_type: Option<&str>, text: &str) -> bool {
 
 /// Whether the plain text of a 403 comes from a gate: any text that is neither empty nor JSON nor only the reason
 /// phrase.
-fn is_text_beyond_reason_phrase(text: &str) -> bool {
+fn is_forbidden_text_from_gate(text: &str) -> bool {
     let text = text.trim().trim_end_matches('.');
     !text.is_empty()
         && !text.starts_with(['{', '[', '"'])
@@ -149,7 +149,7 @@ fn page_title(page: &str) -> Option<String> {
     clean_title(&page[start..end])
 }
 
-/// A text in one line, without control characters, and shortened. `None` if nothing is left.
+/// Cleans a title: one line, without control characters, and shortened. `None` if nothing is left.
 fn clean_title(text: &str) -> Option<String> {
     let words: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -166,7 +166,7 @@ mod tests {
 
     fn detect(status: u16, content_type: Option<&str>, body: &str) -> Option<NetworkGate> {
         let redactor = Redactor::default();
-        NetworkGate::detect_gate(&GateEvidence {
+        NetworkGate::detect_gate(&NetworkGateEvidence {
             status,
             content_type,
             body: body.as_bytes(),
@@ -179,16 +179,16 @@ mod tests {
     fn pages_are_gates_and_json_never_is() {
         let html = Some("text/html; charset=utf-8");
         for (status, content_type, body, expected) in [
-            (403, html, "<!DOCTYPE html><html>", Some(GateKind::Page)),
-            (401, None, "\u{feff}\r\n  <html><title>x</title>", Some(GateKind::Page)),
-            (403, Some("application/xml"), "<?xml version=\"1.0\"?><Error/>", Some(GateKind::Page)),
-            (200, None, "<HTML>", Some(GateKind::PageInsteadOfAnswer)),
-            (200, html, "Log in <a href=x>here</a>", Some(GateKind::PageInsteadOfAnswer)),
-            (502, html, "<html>", Some(GateKind::Page)),
-            (407, None, "", Some(GateKind::ProxyLogin)),
-            (511, None, "{}", Some(GateKind::NetworkLogin { redirect_to: None })),
-            (403, Some("text/plain"), "RBAC: access denied", Some(GateKind::Text)),
-            (403, Some("text/plain"), "error code: 1020", Some(GateKind::Text)),
+            (403, html, "<!DOCTYPE html><html>", Some(NetworkGateKind::Page)),
+            (401, None, "\u{feff}\r\n  <html><title>x</title>", Some(NetworkGateKind::Page)),
+            (403, Some("application/xml"), "<?xml version=\"1.0\"?><Error/>", Some(NetworkGateKind::Page)),
+            (200, None, "<HTML>", Some(NetworkGateKind::PageInsteadOfAnswer)),
+            (200, html, "Log in <a href=x>here</a>", Some(NetworkGateKind::PageInsteadOfAnswer)),
+            (502, html, "<html>", Some(NetworkGateKind::Page)),
+            (407, None, "", Some(NetworkGateKind::ProxyLogin)),
+            (511, None, "{}", Some(NetworkGateKind::NetworkLogin { redirect_to: None })),
+            (403, Some("text/plain"), "RBAC: access denied", Some(NetworkGateKind::Text)),
+            (403, Some("text/plain"), "error code: 1020", Some(NetworkGateKind::Text)),
             (403, html, r#"{"error":"unauthorized"}"#, None),
             (403, Some("text/plain"), "Forbidden\n", None),
             (401, Some("text/plain"), "Unauthorized", None),

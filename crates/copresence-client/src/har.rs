@@ -30,7 +30,7 @@ impl HarRecorder {
         Self { recorded: Mutex::default(), limit }
     }
 
-    /// The latest exchanges that are still kept, oldest first.
+    /// The recorded exchanges, oldest first. Only the latest are kept.
     pub fn recorded_exchanges(&self) -> Vec<Exchange> {
         self.lock_exchanges().iter().cloned().collect()
     }
@@ -56,7 +56,7 @@ impl HarRecorder {
 }
 
 impl ExchangeRecorder for HarRecorder {
-    /// Keeps the exchange, and drops the oldest ones above the limit.
+    /// Records the exchange, and drops the oldest ones above the limit.
     fn record_exchange(&self, exchange: Exchange) {
         let mut latest = self.lock_exchanges();
         latest.push_back(exchange);
@@ -87,6 +87,7 @@ struct HarCreator {
     version: &'static str,
 }
 
+/// An entry of a HAR document: one exchange.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarEntry {
@@ -102,10 +103,11 @@ struct HarEntry {
     call: &'static str,
 }
 
-/// HAR requires `cache`. It may be empty.
+/// The `cache` object of a HAR entry, always empty. HAR requires it.
 #[derive(Serialize)]
 struct HarCache {}
 
+/// The request of a HAR entry.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarRequest {
@@ -121,6 +123,7 @@ struct HarRequest {
     body_size: i64,
 }
 
+/// The response of a HAR entry.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarResponse {
@@ -140,6 +143,7 @@ struct HarResponse {
     error: Option<String>,
 }
 
+/// A name and a value, as HAR writes headers and queries.
 #[derive(Serialize)]
 struct NameValuePair {
     name: String,
@@ -155,7 +159,8 @@ struct HarPostData {
     text: String,
 }
 
-/// The body of a response in a HAR entry. `size` is the number of received bytes; `text` may be truncated.
+/// The content of a response in a HAR entry: its body. `size` is the number of received bytes; `text` may be
+/// truncated.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HarContent {

@@ -68,7 +68,7 @@ impl ProbeResponse {
         };
         ErrorResponse::classify_non_api_response(call, &response).or_else(|| {
             let is_success = (200..300).contains(&self.status);
-            (!is_success).then(|| ErrorResponse::error_response_from_api_response(call, &response))
+            (!is_success).then(|| ErrorResponse::classify_error_response(call, &response))
         })
     }
 }

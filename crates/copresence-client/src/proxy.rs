@@ -31,11 +31,12 @@ pub fn find_proxy_for_url(url: &Url) -> Option<ProxyInUse> {
     let proxy = proxy.uri();
     let port = proxy.port().map_or_else(String::new, |port| format!(":{port}"));
     let address = format!("{}://{}{port}", proxy.scheme_str().unwrap_or("http"), proxy.host().unwrap_or_default());
-    Some(ProxyInUse { address, source: proxy_variable_or_system(url.scheme()) })
+    Some(ProxyInUse { address, source: proxy_source_name(url.scheme()) })
 }
 
-/// The first variable that is set, in the order in which the library reads them.
-fn proxy_variable_or_system(scheme: &str) -> &'static str {
+/// The name of the proxy's source: the first proxy variable that is set, in the order in which the library reads
+/// them, or `the system's settings`.
+fn proxy_source_name(scheme: &str) -> &'static str {
     let variables: [&'static str; 4] = match scheme {
         "https" => ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
         _ => ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"],

@@ -67,10 +67,10 @@ impl Redactor {
         Self::from_encodings(known.chain(secret_encodings(secret)).collect())
     }
 
-    /// A redactor for the parts of a download URL that grant access to the file: the whole URL, its path, signatures
-    /// and keys in its query, and every long part of it.
+    /// The redactor that also masks the secrets of a download URL, which grant access to the file: the whole URL,
+    /// its path, signatures and keys in its query, and every long part of it.
     #[must_use]
-    pub(crate) fn with_url_secrets(&self, url: &Url) -> Self {
+    pub(crate) fn with_download_url_secrets(&self, url: &Url) -> Self {
         let path = url.path().trim_start_matches('/');
         let path_and_query = url.query().map(|query| format!("{path}?{query}"));
         let mut parts = vec![url.as_str().to_owned()];
@@ -139,14 +139,14 @@ impl Redactor {
             if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_url_string_literal(piece.0)) {
                 clean.extend_from_slice(piece.0);
             } else {
-                clean.extend(self.redact_json_string_or_gap(piece.0));
+                clean.extend(self.redact_json_piece(piece.0));
             }
         }
         clean.into()
     }
 
-    /// Masks every known secret in a JSON string, or in the bytes between two strings.
-    fn redact_json_string_or_gap(&self, piece: &[u8]) -> Vec<u8> {
+    /// Masks every known secret in a piece of JSON: a string, or the bytes between two strings.
+    fn redact_json_piece(&self, piece: &[u8]) -> Vec<u8> {
         if let Ok(text) = serde_json::from_slice::<String>(piece) {
             let masked = self.redact_text(&text);
             return if masked == text { piece.to_vec() } else { Value::from(masked).to_string().into_bytes() };

@@ -15,7 +15,7 @@ use url::Url;
 /// Maximum of every timeout. Larger values could overflow the clock.
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// The prepared requests of a backend.
+/// The plan of all requests to a backend: prepared routes, and the redactor of their credentials.
 pub(crate) struct RequestPlan {
     pub(crate) token_route: TokenRoute,
     pub(crate) redeem_route: CallRoute,

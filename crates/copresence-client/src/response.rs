@@ -1,7 +1,7 @@
 //! Complete responses, and the classification of error responses.
 
 use crate::exchange::CallKind;
-use crate::gate::{GateEvidence, GateKind, NetworkGate};
+use crate::gate::{NetworkGate, NetworkGateEvidence, NetworkGateKind};
 use crate::redact::Redactor;
 use bytes::Bytes;
 use copresence_protocol::{ErrorBody, headers};
@@ -53,14 +53,14 @@ impl ApiResponse {
     pub fn redeem_error_response_unless_ok(&self) -> Option<ErrorResponse> {
         ErrorResponse::classify_non_api_response(CallKind::Redeem, self).or_else(|| {
             (self.status != StatusCode::OK.as_u16())
-                .then(|| ErrorResponse::error_response_from_api_response(CallKind::Redeem, self))
+                .then(|| ErrorResponse::classify_error_response(CallKind::Redeem, self))
         })
     }
 
     /// The gate that answered in place of the API, if one did.
     fn detect_gate(&self) -> Option<NetworkGate> {
         let is_foreign = self.request_host.is_some() && self.redirect_host != self.request_host;
-        NetworkGate::detect_gate(&GateEvidence {
+        NetworkGate::detect_gate(&NetworkGateEvidence {
             status: self.status,
             content_type: self.content_type.as_deref(),
             body: &self.body,
@@ -123,8 +123,8 @@ pub struct ErrorResponse {
 }
 
 impl ErrorResponse {
-    /// Classifies a response by the call, the status and the error code.
-    pub(crate) fn error_response_from_api_response(call: CallKind, response: &ApiResponse) -> Self {
+    /// Classifies an error response by the call, the status and the error code.
+    pub(crate) fn classify_error_response(call: CallKind, response: &ApiResponse) -> Self {
         if let Some(gate) = Self::classify_non_api_response(call, response) {
             return gate;
         }
@@ -153,7 +153,7 @@ impl ErrorResponse {
     pub(crate) fn classify_non_api_response(call: CallKind, response: &ApiResponse) -> Option<Self> {
         // Status 429 is a rate limit, also with the page of a gate.
         let gate = response.detect_gate().filter(|_| response.status != 429)?;
-        let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == GateKind::Page;
+        let is_missing_page = matches!(response.status, 404 | 405) && gate.kind == NetworkGateKind::Page;
         let class = if is_missing_page { ErrorClass::NoApi } else { ErrorClass::Gate(gate) };
         let (status, retry_after) = (response.status, response.retry_after);
         Some(Self { call, status, body: Self::parse_masked_error_body(response), retry_after, class })
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     fn class(call: CallKind, status: u16, body: &'static str) -> ErrorClass {
-        ErrorResponse::error_response_from_api_response(call, &ApiResponse::new(status, body)).class
+        ErrorResponse::classify_error_response(call, &ApiResponse::new(status, body)).class
     }
 
     #[test]

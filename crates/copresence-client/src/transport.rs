@@ -284,7 +284,7 @@ impl HttpTransport {
         }
     }
 
-    /// Sends one request and waits for the response headers, without a limit of its own.
+    /// Executes one request: sends it and waits for the response headers. Has no time limit of its own.
     async fn execute_request(
         &self,
         client: &reqwest::Client,

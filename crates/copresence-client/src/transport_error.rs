@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why a request was never sent.
+/// The error of a request that was never sent, mostly because no connection could be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectError {
     /// The kind of failure, from which hosts make their own message.

@@ -41,7 +41,8 @@ impl CredentialStore {
         Self { uses_keychain: false, ..Self::keychain_backed_store() }
     }
 
-    /// Sets the timeout of one keychain call. A change that was already started may take twice as long.
+    /// The same store with another timeout for each keychain call. A change that was already started may take twice
+    /// as long.
     #[must_use]
     pub fn with_keychain_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }

@@ -160,7 +160,7 @@ impl EnvCredentials {
         self.0.contains_key(&slot)
     }
 
-    /// Whether the environment has both a user name and a password.
+    /// Whether the environment has a complete login: both a user name and a password.
     fn has_complete_login(&self) -> bool {
         self.has_credential(CredentialKind::Username) && self.has_credential(CredentialKind::Password)
     }
@@ -170,7 +170,7 @@ impl EnvCredentials {
         self.has_credential(CredentialKind::SessionToken) || self.has_complete_login()
     }
 
-    /// Whether a stored credential must not be used, because the environment has another session token or login.
+    /// Whether a stored credential should be ignored, because the environment has another session token or login.
     fn should_ignore_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
             CredentialKind::SessionToken => self.has_complete_login(),

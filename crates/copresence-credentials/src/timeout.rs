@@ -24,7 +24,7 @@ const STATE_DONE: u8 = 3;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AbandonedCallCount(Arc<AtomicUsize>);
 
-/// The permission of a call to change the keychain. It ends when the call is abandoned.
+/// Permits a call to change the keychain, until the call is abandoned.
 #[derive(Debug)]
 pub(crate) struct KeychainChangePermit {
     state: AtomicU8,
@@ -47,7 +47,8 @@ impl KeychainChangePermit {
     }
 }
 
-/// Marks a call as done when its thread ends, by a result or by a panic. An abandoned call is no longer counted then.
+/// Marks the completion of a keychain call when its thread ends, by a result or by a panic. An abandoned call is no
+/// longer counted then.
 struct CallCompletionMarker {
     guard: Arc<KeychainChangePermit>,
     abandoned: AbandonedCallCount,

@@ -24,8 +24,8 @@ impl Clock {
         system_or_simulated_time()
     }
 
-    /// The time of day at which this clock was made plus the time since: not affected by a change of the system's
-    /// clock.
+    /// A monotonic timestamp: the time of day at which this clock was made plus the time since. Not affected by a
+    /// change of the system's clock.
     pub fn monotonic_timestamp(&self) -> Timestamp {
         self.started_at.saturating_add(self.started.elapsed()).unwrap_or(Timestamp::MAX)
     }
@@ -71,7 +71,7 @@ pub mod simulation {
         CLOCK.set(Some((Instant::now(), now)));
     }
 
-    /// The time of day, if this thread has a simulated clock.
+    /// The simulated time of day of this thread, if it has a simulated clock.
     pub fn simulated_thread_time() -> Option<Timestamp> {
         CLOCK.get().map(|(set_at, time)| time.saturating_add(set_at.elapsed()).unwrap_or(Timestamp::MAX))
     }

@@ -36,7 +36,7 @@ pub async fn forget_visit(data_store: &DataStore, id: &VisitId) -> Result<Option
 ///
 /// # Errors
 /// As [`forget_visit`]. Returns the first error, after all other visits were forgotten.
-pub async fn forget_visits_before(
+pub async fn forget_visits_started_before(
     data_store: &DataStore,
     moment: Option<Timestamp>,
 ) -> Result<ForgetResult, StoreError> {
@@ -95,8 +95,8 @@ async fn remove_visit_files_and_record(
     Ok(())
 }
 
-/// The result of removing a visit's files: its lock, still held, and the folders that stay with their foreign
-/// files.
+/// The lock of a visit and its kept folders, after its files were removed. The lock is still held; the folders stay
+/// because of their foreign files.
 struct VisitLockAndKeptFolders {
     lock: copresence_store::VisitLock,
     left: Vec<(PathBuf, Vec<String>)>,
@@ -106,8 +106,8 @@ struct VisitLockAndKeptFolders {
 fn lock_and_remove_files(data: &DataDir, start: &VisitStart) -> Result<VisitLockAndKeptFolders, StoreError> {
     let lock = data.lock_visit(&start.id)?;
     let mut left = Vec::new();
-    for parent in [start.out_dir.clone(), data.incomplete_folder_path()] {
-        if let Some(folder) = SavedAvatarOperations::find_avatar_path(&parent, &start.id)? {
+    for parent in [start.out_dir.clone(), data.incomplete_avatars_path()] {
+        if let Some(folder) = SavedAvatarOperations::find_avatar_folder_of_visit(&parent, &start.id)? {
             let removed = SavedAvatarOperations::remove_avatar(&folder)?;
             if !removed.foreign_entries.is_empty() {
                 left.push((folder, removed.foreign_entries));

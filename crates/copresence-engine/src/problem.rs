@@ -31,6 +31,7 @@ struct MessageRow {
     retry_helps: bool,
 }
 
+/// Builds a row of the table of messages.
 const fn message_row(
     code: &'static str,
     visitor: &'static str,
@@ -332,7 +333,7 @@ pub fn code_for_setup_error(error: &SetupError) -> &'static str {
     }
 }
 
-/// The problem of a client that cannot be made.
+/// The problem for a setup error: the client cannot be made.
 pub fn problem_for_setup_error(error: &SetupError) -> Problem {
     problem_for_code(code_for_setup_error(error), Some(&error.to_string()))
 }

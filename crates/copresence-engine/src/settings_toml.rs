@@ -41,16 +41,16 @@ pub struct UsableSettings {
     /// Seconds without a touch, in [`IDLE_SECONDS_RANGE`].
     pub idle_seconds: Option<u32>,
     /// Text of the attract screen.
-    pub attract_text: TextsByLanguage,
+    pub attract_text: LocalizedText,
     /// Consent text shown before the code.
-    pub consent: TextsByLanguage,
+    pub consent: LocalizedText,
     /// Whether screens are read aloud.
     pub voice: Option<bool>,
 }
 
 /// One text of the operator in several languages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TextsByLanguage {
+pub struct LocalizedText {
     /// A text without a language, as the first versions wrote it. Never written.
     pub without_language: Option<String>,
     /// The texts in [`LANGUAGES`], each with its language.
@@ -193,7 +193,7 @@ enum ParsedSetting<T> {
 }
 
 impl<T: DeserializeOwned + Clone> ParsedSetting<T> {
-    /// Parses a TOML value. One of the wrong type becomes unusable, with the reason.
+    /// Converts a TOML value to a setting. A value of the wrong type becomes an unusable setting, with the reason.
     fn setting_from_toml_value(value: Value) -> Self {
         let parsed = match &value {
             // Not `Value::try_into`, which turns dates into strings.
@@ -355,9 +355,9 @@ impl SettingsToml {
 
 impl TextsToml {
     /// The texts that can be used. Appends one message to `flaws` for each that cannot.
-    fn usable_texts_and_report_flaws(self, name: &str, flaws: &mut Vec<String>) -> TextsByLanguage {
+    fn usable_texts_and_report_flaws(self, name: &str, flaws: &mut Vec<String>) -> LocalizedText {
         match self {
-            Self::Single(text) => TextsByLanguage { without_language: Some(text), by_language: Vec::new() },
+            Self::Single(text) => LocalizedText { without_language: Some(text), by_language: Vec::new() },
             Self::ByLanguage(table) => {
                 let text = |language| {
                     let key = ParsedSetting::<String>::setting_from_toml_value(table.get(language)?.clone());
@@ -367,14 +367,15 @@ impl TextsToml {
                     ))
                 };
                 let by_language = LANGUAGES.into_iter().filter_map(text).collect();
-                TextsByLanguage { without_language: None, by_language }
+                LocalizedText { without_language: None, by_language }
             }
         }
     }
 }
 
-/// Sets the texts in known languages. Removes the key if no text is left.
-fn set_known_language_texts(key: &mut ParsedSetting<TextsToml>, texts: &TextsByLanguage) {
+/// Sets the texts in known languages in a key of the settings file. Texts in other languages stay. Removes the key
+/// if no text is left.
+fn set_known_language_texts(key: &mut ParsedSetting<TextsToml>, texts: &LocalizedText) {
     let mut table = match std::mem::take(key) {
         ParsedSetting::Usable(TextsToml::ByLanguage(table)) => table,
         _ => Table::new(),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// The backend of the visits: a profile's own, or the embedded sandbox that a host started.
+/// The target of the visits: a profile's own backend, or the embedded sandbox that a host started.
 #[derive(Debug, Clone)]
 pub struct BackendTarget {
     /// Base URL of the API.
@@ -175,7 +175,7 @@ impl DataStore {
         self.data.path().join("avatars")
     }
 
-    /// Saves the files of a report into a new folder of the data folder; returns its path. Blocks on the disk.
+    /// Writes the files of a report into a new folder of the data folder; returns its path. Blocks on the disk.
     ///
     /// # Errors
     /// When the folder or a file cannot be written.

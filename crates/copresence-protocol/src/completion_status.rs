@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+/// The status of an avatar that is not ready yet.
+///
 /// Spec: "String which indicates the status of the uncompleted avatar associated with the Export Token. Possible
 /// values are `no_associated_avatar`, `in_queue`, `processing`, `failed`." (GET /redeemExportToken)
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -16,7 +16,7 @@ impl ExportType {
         Self(value.into())
     }
 
-    /// The type as sent. It is untrusted and must not be used as a file name.
+    /// The export type as a string, as sent. It is untrusted and must not be used as a file name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +68,7 @@ impl PartialEq for DownloadUrl {
 
 impl Eq for DownloadUrl {}
 
-/// One asset, which can be downloaded once.
+/// An export that can be downloaded: one asset of the avatar, with its one-time URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownloadableExport {
     /// `download_URL`.

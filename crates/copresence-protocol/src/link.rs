@@ -41,7 +41,7 @@ impl LinkTemplate {
         (self.0.replace(TOKEN_PLACEHOLDER, token) == link).then_some(token)
     }
 
-    /// The template as given.
+    /// The template as a string, as given.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -30,7 +30,7 @@ impl QueuePosition {
         Self(value)
     }
 
-    /// The position.
+    /// The queue position as a number.
     pub fn queue_position_as_u32(self) -> u32 {
         self.0
     }
@@ -103,7 +103,7 @@ fn parse_integer_field(
     whole.ok_or_else(|| field_violation(at, field, expected, value))
 }
 
-/// Converts a number without a fractional part. Returns `None` for other numbers and from 10^15 on.
+/// Converts a number to an integer if it is whole. Returns `None` for other numbers and from 10^15 on.
 fn to_whole_number(value: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
     (value.fract() == 0.0 && value.abs() < 1e15).then_some(value as i64)

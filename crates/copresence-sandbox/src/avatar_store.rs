@@ -49,7 +49,7 @@ pub(crate) enum FileContent {
     Disk(PathBuf),
 }
 
-/// Generates, caches and finds the files of avatars.
+/// The store of the files of avatars: generates, caches and finds them.
 pub(crate) struct AvatarStore {
     assets: Option<HashMap<String, PathBuf>>,
     cache: Mutex<PictureAndAvatarCache>,

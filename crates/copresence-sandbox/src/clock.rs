@@ -18,27 +18,27 @@ pub struct VirtualClock {
     paused: bool,
 }
 
-/// The body of `POST /sandbox/clock`. Omitted fields keep their values.
+/// A change of the virtual clock: the body of `POST /sandbox/clock`. Omitted fields keep their values.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(min_properties = 1)]
-pub struct ClockMove {
+#[schema(as = ClockMove, min_properties = 1)]
+pub struct ClockChange {
     /// Advances the clock by this many milliseconds.
-    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_non_null", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, maximum = 604_800_000_u64)]
     pub advance_ms: Option<u64>,
     /// Virtual seconds per real second, above 0.
-    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_non_null", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, exclusive_minimum = 0.0, maximum = 100_000.0)]
     pub speed: Option<f64>,
     /// `true` pauses the clock, `false` resumes it.
-    #[serde(default, deserialize_with = "deserialize_present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "deserialize_non_null", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub paused: Option<bool>,
 }
 
-/// Deserializes a field that is present, and refuses `null`: omitting the field is the only way to keep a value.
-fn deserialize_present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+/// Deserializes a field that must not be `null`: omitting the field is the only way to keep a value.
+fn deserialize_non_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
 
@@ -91,8 +91,8 @@ impl VirtualClock {
     ///
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
-    pub fn apply_change(&mut self, change: &ClockMove, real: Duration) -> Result<(), ClockError> {
-        if *change == ClockMove::default() {
+    pub fn apply_change(&mut self, change: &ClockChange, real: Duration) -> Result<(), ClockError> {
+        if *change == ClockChange::default() {
             return Err(ClockError::EmptyChange);
         }
         let speed = change.speed.map(check_speed).transpose()?;
@@ -118,6 +118,7 @@ pub(crate) fn to_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Checks that a speed is above 0 and at most the maximum.
 fn check_speed(speed: f64) -> Result<f64, ClockError> {
     if speed > 0.0 && speed <= MAX_SPEED { Ok(speed) } else { Err(ClockError::InvalidSpeed(speed)) }
 }
@@ -133,9 +134,11 @@ mod tests {
     fn clock_changes_speed_pauses_and_advances() {
         let mut clock = VirtualClock::new(10.0).expect("a speed");
         assert_eq!(clock.virtual_time_at(SECOND), 10 * SECOND);
-        clock.apply_change(&ClockMove { paused: Some(true), ..ClockMove::default() }, SECOND).expect("paused");
+        clock.apply_change(&ClockChange { paused: Some(true), ..ClockChange::default() }, SECOND).expect("paused");
         assert_eq!(clock.virtual_time_at(60 * SECOND), 10 * SECOND);
-        clock.apply_change(&ClockMove { advance_ms: Some(500), ..ClockMove::default() }, 60 * SECOND).expect("moved");
+        clock
+            .apply_change(&ClockChange { advance_ms: Some(500), ..ClockChange::default() }, 60 * SECOND)
+            .expect("moved");
         assert_eq!(clock.clock_state_at(90 * SECOND), ClockState { now_ms: 10_500, speed: 10.0, paused: true });
     }
 
@@ -144,10 +147,10 @@ mod tests {
         let mut clock = VirtualClock::new(1.0).expect("a speed");
         for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(VirtualClock::new(bad).is_err());
-            let change = ClockMove { speed: Some(bad), advance_ms: Some(5), ..ClockMove::default() };
+            let change = ClockChange { speed: Some(bad), advance_ms: Some(5), ..ClockChange::default() };
             assert!(clock.apply_change(&change, SECOND).is_err());
         }
-        assert_eq!(clock.apply_change(&ClockMove::default(), SECOND), Err(ClockError::EmptyChange));
+        assert_eq!(clock.apply_change(&ClockChange::default(), SECOND), Err(ClockError::EmptyChange));
         assert_eq!(clock, VirtualClock::new(1.0).expect("a speed"));
     }
 
@@ -161,7 +164,7 @@ mod tests {
             for (pass, advance_ms, speed, paused) in moves {
                 real += Duration::from_millis(pass);
                 prop_assert!(clock.virtual_time_at(real) >= last);
-                let _ = clock.apply_change(&ClockMove { advance_ms, speed, paused }, real);
+                let _ = clock.apply_change(&ClockChange { advance_ms, speed, paused }, real);
                 prop_assert!(clock.virtual_time_at(real) >= last);
                 last = clock.virtual_time_at(real);
             }

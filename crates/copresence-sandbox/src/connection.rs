@@ -64,6 +64,7 @@ impl ConnectionControl {
         requested.tail = tail;
     }
 
+    /// Locks the mutex of the requested termination.
     fn lock_requested_termination(&self) -> MutexGuard<'_, RequestedTermination> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,20 +107,20 @@ const MAX_CONNECTIONS: usize = 4_000;
 /// Time allowed for the TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Accepts connections up to the maximum, and attaches a [`ConnectionControl`] to their requests.
+/// Accepts at most [`MAX_CONNECTIONS`] connections, and attaches a [`ConnectionControl`] to their requests.
 #[derive(Clone)]
-pub(crate) struct FaultyAcceptor {
+pub(crate) struct ConnectionAcceptor {
     permits: Arc<Semaphore>,
     tls: Option<TlsAcceptor>,
 }
 
-impl FaultyAcceptor {
+impl ConnectionAcceptor {
     pub(crate) fn new(tls: Option<Arc<ServerConfig>>) -> Self {
         Self { permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), tls: tls.map(TlsAcceptor::from) }
     }
 }
 
-impl<S: Send + 'static> Accept<TcpStream, S> for FaultyAcceptor {
+impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionAcceptor {
     type Stream = FaultyConnection<Box<dyn ResettableSocket + Send>>;
     type Service = AddExtension<S, ConnectionControl>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;

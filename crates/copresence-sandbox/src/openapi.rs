@@ -43,7 +43,7 @@ pub(crate) struct RedeemSchema {
     payload_complete: Option<Vec<ExportSchema>>,
     /// "Contains information about the completion progress of the avatar."
     #[schema(nullable = false)]
-    payload_incomplete: Option<IncompleteSchema>,
+    payload_incomplete: Option<AvatarProgressSchema>,
 }
 
 /// One exported file.
@@ -61,7 +61,7 @@ pub(crate) struct ExportSchema {
 /// The progress of an avatar.
 #[derive(ToSchema)]
 #[schema(as = Incomplete)]
-pub(crate) struct IncompleteSchema {
+pub(crate) struct AvatarProgressSchema {
     /// "The value is between 0 and 100. If an avatar has not been associated, the value is -1."
     #[schema(minimum = -1, maximum = 100)]
     completion_progress: i64,

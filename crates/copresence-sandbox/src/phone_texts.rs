@@ -86,6 +86,7 @@ pub(crate) struct PhoneTexts {
 }
 
 impl PhoneTexts {
+    /// The texts of the phone page in one language, from its Fluent catalogue.
     fn phone_texts_from_catalogue(tag: &'static str, source: &str) -> Self {
         // A test parses every catalogue: neither branch below loses a message.
         let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(partial, _)| partial);

@@ -34,6 +34,7 @@ impl ClientRateLimiter {
 }
 
 impl<C: Clock + Clone> ClientRateLimiter<C> {
+    /// Creates a rate limiter that takes the time from this clock.
     fn new_with_clock(requests_per_second: Option<NonZeroU32>, clock: C) -> Self {
         let burst = |rate: NonZeroU32| rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST_SECONDS - 1));
         let quota = requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(burst(rate)));

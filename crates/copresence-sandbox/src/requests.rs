@@ -89,6 +89,7 @@ impl RequestLog {
         self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
+    /// Removes all lines of the log.
     pub(crate) fn clear_log(&self) {
         self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,8 +1,8 @@
 //! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
 
 use crate::avatar_store::{AssetsError, AvatarStore};
-use crate::clock::{ClockError, ClockMove, ClockState, VirtualClock};
-use crate::faults::{Fault, FaultListError, FaultSet, FaultState, RequestAttributes, SelectedFault};
+use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
+use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
 use crate::limits::{ResourceLimits, UploadLimiter};
 use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
@@ -10,7 +10,7 @@ use crate::scenario::Scenario;
 use crate::settings::{Credentials, Settings, random_session_token};
 use crate::tls::CertificateSource;
 use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
-use crate::world::state::{PhoneView, TokenState};
+use crate::world::state::{PhoneView, TokenView};
 use crate::world::{AssociateError, ForceError, ForcedState, World};
 use copresence_protocol::ApiKey;
 use image::RgbImage;
@@ -75,9 +75,10 @@ pub enum SandboxSetupError {
     Faults(#[from] FaultListError),
 }
 
-/// The body of `GET /sandbox/state`.
+/// The state of the sandbox as testers see it: the body of `GET /sandbox/state`.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
-pub struct SandboxState {
+#[schema(as = SandboxState)]
+pub struct SandboxStateView {
     /// The scenario of new tokens.
     pub scenario: Scenario,
     /// The seed of timings and avatars.
@@ -85,7 +86,7 @@ pub struct SandboxState {
     /// The virtual clock.
     pub clock: ClockState,
     /// All tokens, oldest first.
-    pub tokens: Vec<TokenState>,
+    pub tokens: Vec<TokenView>,
 }
 
 impl Sandbox {
@@ -183,12 +184,12 @@ impl Sandbox {
     }
 
     /// The scenario, the clock and all tokens.
-    pub fn sandbox_state(&self) -> SandboxState {
+    pub fn sandbox_state(&self) -> SandboxStateView {
         let clock = self.clock_state();
-        self.with_locked_world(|world, now| SandboxState {
+        self.with_locked_world(|world, now| SandboxStateView {
             scenario: world.scenario(),
             seed: world.seed(),
-            tokens: world.token_states(now),
+            tokens: world.token_views(now),
             clock,
         })
     }
@@ -200,15 +201,15 @@ impl Sandbox {
 
     /// The state of the virtual clock.
     pub fn clock_state(&self) -> ClockState {
-        self.lock_model_and_clock().clock.clock_state_at(self.0.started_at.elapsed())
+        self.lock_protected_state().clock.clock_state_at(self.0.started_at.elapsed())
     }
 
     /// Moves, speeds up or pauses the virtual clock.
     ///
     /// # Errors
     /// The change is empty, or the speed or the advance is out of range. Then nothing changes.
-    pub fn change_clock(&self, change: &ClockMove) -> Result<ClockState, ClockError> {
-        let mut inner = self.lock_model_and_clock();
+    pub fn change_clock(&self, change: &ClockChange) -> Result<ClockState, ClockError> {
+        let mut inner = self.lock_protected_state();
         let real = self.0.started_at.elapsed();
         inner.clock.apply_change(change, real)?;
         let state = inner.clock.clock_state_at(real);
@@ -238,11 +239,11 @@ impl Sandbox {
     }
 
     /// The active faults, each with the number of requests that it matched and that it was applied to.
-    pub fn fault_states(&self) -> Vec<FaultState> {
-        self.lock_fault_set().fault_states()
+    pub fn active_faults_with_counts(&self) -> Vec<FaultWithCounts> {
+        self.lock_fault_set().active_faults_with_counts()
     }
 
-    /// The avatars that a visitor can choose.
+    /// The existing avatars, which a visitor can choose.
     pub fn existing_avatars(&self) -> Vec<ExistingAvatar> {
         self.with_locked_world(|world, _| world.avatar_catalog().existing.clone())
     }
@@ -274,7 +275,7 @@ impl Sandbox {
     /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this
     /// periodically.
     pub fn drop_unneeded_avatars(&self) {
-        let mut inner = self.lock_model_and_clock();
+        let mut inner = self.lock_protected_state();
         let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
         self.0.avatar_store.drop_unneeded_avatars(|token| inner.world.needs_avatar(token, now));
     }
@@ -282,7 +283,7 @@ impl Sandbox {
     /// Locks the model, and calls `act` with it and the current virtual time. `act` must not call other methods of
     /// the sandbox that lock the model.
     pub(crate) fn with_locked_world<T>(&self, act: impl FnOnce(&mut World, Duration) -> T) -> T {
-        let mut inner = self.lock_model_and_clock();
+        let mut inner = self.lock_protected_state();
         let now = inner.clock.virtual_time_at(self.0.started_at.elapsed());
         act(&mut inner.world, now)
     }
@@ -293,8 +294,8 @@ impl Sandbox {
     }
 
     /// The state of a token for testers; `None` if the token is unknown.
-    pub(crate) fn token_state(&self, token: &str) -> Option<TokenState> {
-        self.with_locked_world(|world, now| world.token_state(token, now))
+    pub(crate) fn token_view(&self, token: &str) -> Option<TokenView> {
+        self.with_locked_world(|world, now| world.token_view(token, now))
     }
 
     /// Counts a request, and returns the faults to apply to it.
@@ -332,7 +333,7 @@ impl Sandbox {
         if self.0.tls.is_some() { "https" } else { "http" }
     }
 
-    /// The limiter that counts the requests of each client address.
+    /// The rate limiter of the clients, which counts the requests of each address.
     pub(crate) fn client_rate_limiter(&self) -> &ClientRateLimiter {
         &self.0.rate_limit
     }
@@ -387,7 +388,7 @@ impl Sandbox {
             constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
         is_correct.then(|| {
             let session = random_session_token();
-            let sessions = &mut self.lock_model_and_clock().sessions;
+            let sessions = &mut self.lock_protected_state().sessions;
             if sessions.len() >= MAX_SESSIONS {
                 sessions.pop_front();
             }
@@ -396,21 +397,23 @@ impl Sandbox {
         })
     }
 
+    /// Whether a session token was issued here; compares in constant time.
     pub(crate) fn is_valid_session(&self, session: &str) -> bool {
-        self.lock_model_and_clock().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
+        self.lock_protected_state().sessions.iter().fold(false, |known, valid| known | constant_time_eq(session, valid))
     }
 
     pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
         constant_time_eq(key, self.credentials().api_key.expose())
     }
 
+    /// Whether this is the operator key; compares in constant time.
     pub(crate) fn is_valid_operator_key(&self, key: &str) -> bool {
         let known: &ApiKey = &self.credentials().operator_key;
         constant_time_eq(key, known.expose())
     }
 
     /// Locks the model, the clock and the session tokens.
-    fn lock_model_and_clock(&self) -> MutexGuard<'_, MutexProtectedState> {
+    fn lock_protected_state(&self) -> MutexGuard<'_, MutexProtectedState> {
         // A panic elsewhere leaves the model consistent: every change to it is made at the end of a step.
         self.0.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -444,7 +447,7 @@ mod tests {
         sandbox.drop_unneeded_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 1, "its files are still to be fetched");
         let life = u64::try_from(URL_LIFETIME.as_millis()).expect("minutes");
-        sandbox.change_clock(&ClockMove { advance_ms: Some(life), ..ClockMove::default() }).expect("moved");
+        sandbox.change_clock(&ClockChange { advance_ms: Some(life), ..ClockChange::default() }).expect("moved");
         sandbox.drop_unneeded_avatars();
         assert_eq!(sandbox.avatar_store().picture_count(), 0);
     }

@@ -117,6 +117,7 @@ pub struct ScenarioEntry {
     pub is_scanned: bool,
 }
 
+/// Converts milliseconds to a duration, for the table of scenarios.
 const fn duration_from_millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -329,6 +330,7 @@ pub struct UnknownScenario {
     pub name: String,
 }
 
+/// The names of all scenarios, separated by commas.
 fn scenario_names() -> String {
     CATALOGUE.map(|entry| entry.name).join(", ")
 }

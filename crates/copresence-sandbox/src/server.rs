@@ -1,6 +1,6 @@
 //! Serves a sandbox on a TCP port.
 
-use crate::connection::FaultyAcceptor;
+use crate::connection::ConnectionAcceptor;
 use crate::http::build_router;
 use crate::network;
 use crate::requests::RequestLine;
@@ -103,7 +103,7 @@ impl Server {
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
-        let server = server.acceptor(FaultyAcceptor::new(config));
+        let server = server.acceptor(ConnectionAcceptor::new(config));
         let mut server = server.http1_only();
         server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);
@@ -185,6 +185,7 @@ impl Drop for Server {
     }
 }
 
+/// Drops the avatars that no token needs any more, at intervals. Never returns.
 async fn drop_unneeded_avatars_periodically(sandbox: Sandbox) {
     let mut tick = tokio::time::interval(CLEANUP_INTERVAL);
     loop {

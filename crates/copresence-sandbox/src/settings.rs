@@ -101,8 +101,8 @@ pub struct Credentials {
 pub const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 
 impl Credentials {
-    /// Takes the API key, user name and password from the settings; the session token and the operator key are
-    /// random.
+    /// Credentials from the settings (API key, user name and password) and random ones (session token and operator
+    /// key).
     pub(crate) fn credentials_from_settings_and_random(settings: &Settings) -> Self {
         Self {
             api_key: ApiKey::new(&settings.api_key),

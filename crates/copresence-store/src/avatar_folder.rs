@@ -17,7 +17,7 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::file_names::{self, AssignedFileNames};
 use crate::manifest::{MANIFEST_NAME, Manifest};
-use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file, remove_encoded_bytes};
+use crate::partial_file::{CompleteFile, PART_SUFFIX, PartialFile, read_complete_file, remove_encoded_file};
 use crate::partial_folder::{is_avatar_or_manifest_file, partial_folder_name_and_path, remove_partial_folder};
 use crate::saved_avatars::SavedAvatarOperations;
 use crate::visit_id::VisitId;
@@ -52,7 +52,7 @@ impl PartialAvatarFolder {
     /// path is a link or a file, or an I/O failure.
     pub fn create_or_reopen_folder(out: &Path, visit: &VisitId, date: Date) -> Result<Self, StoreError> {
         disk::create_durable_private_folder(out)?;
-        if let Some(saved) = SavedAvatarOperations::find_avatar_path(out, visit)? {
+        if let Some(saved) = SavedAvatarOperations::find_avatar_folder_of_visit(out, visit)? {
             return Err(StoreError::AlreadyExists { path: saved });
         }
         let out_path = std::path::absolute(out).io_context("find", out)?;
@@ -124,7 +124,7 @@ impl PartialAvatarFolder {
         PartialFile::open_keeping_durable_bytes(Arc::clone(&self.dir), self.partial_folder_path.clone(), name, durable)
     }
 
-    /// Reads and hashes a complete file again, and makes its name durable. Returns `None` if it does not exist.
+    /// Hashes a complete file again from the disk, and makes its name durable. Returns `None` if it does not exist.
     ///
     /// # Errors
     /// [`StoreError::ForeignEntry`] for a name that [`assign_file_name`](Self::assign_file_name) never assigns, or an
@@ -136,7 +136,7 @@ impl PartialAvatarFolder {
         }
         // A crash may have occurred between the rename and the fsync.
         disk::sync_folder(&self.dir, &self.partial_folder_path)?;
-        remove_encoded_bytes(&self.dir, &self.partial_folder_path, name)?;
+        remove_encoded_file(&self.dir, &self.partial_folder_path, name)?;
         read_complete_file(&self.dir, name, &path).map(Some)
     }
 
@@ -251,7 +251,7 @@ impl PartialAvatarFolder {
         self.out
     }
 
-    /// The path of a file with a name of this program. Other names are an error.
+    /// The path of an avatar's file. Fails for a name that this program does not give to files.
     fn avatar_file_path(&self, name: &str) -> Result<PathBuf, StoreError> {
         let path = self.partial_folder_path.join(name);
         if file_names::is_avatar_file_name(name) {

@@ -38,8 +38,8 @@ pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) 
     match FileFormat::detect_file_format(head) {
         FileFormat::Empty if is_whole => Some("an empty file"),
         // A type whose name says that it is a page or a document may be one.
-        FileFormat::Html if !is_unknown_type_containing(export_type, word, "html") => Some("an HTML page"),
-        FileFormat::Xml if has_xml_error_root(head) && !is_unknown_type_containing(export_type, word, "xml") => {
+        FileFormat::Html if !is_unknown_export_type_with_word(export_type, word, "html") => Some("an HTML page"),
+        FileFormat::Xml if has_xml_error_root(head) && !is_unknown_export_type_with_word(export_type, word, "xml") => {
             Some("an error in XML")
         }
         FileFormat::Json if expected.is_some() && word != Some("json") && is_whole && is_json_error(head) => {
@@ -80,12 +80,12 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
 }
 
 /// Whether the export type contains `word`, and none of its words is a known type.
-fn is_unknown_type_containing(export_type: &ExportType, known_word: Option<&str>, word: &str) -> bool {
+fn is_unknown_export_type_with_word(export_type: &ExportType, known_word: Option<&str>, word: &str) -> bool {
     known_word.is_none() && export_type.as_str().to_ascii_lowercase().contains(word)
 }
 
-/// Whether the name of the XML root element suggests an error: it contains `error`, `fault`, `exception`,
-/// `envelope` or `html`.
+/// Whether the XML root element suggests an error: its name contains `error`, `fault`, `exception`, `envelope` or
+/// `html`.
 fn has_xml_error_root(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head).to_ascii_lowercase();
     let elements = text.split('<').skip(1).filter(|tag| !tag.starts_with(['?', '!']));

@@ -57,7 +57,7 @@ impl DataDir {
     }
 
     /// The folder of incomplete avatars.
-    pub fn incomplete_folder_path(&self) -> PathBuf {
+    pub fn incomplete_avatars_path(&self) -> PathBuf {
         self.path.join(INCOMPLETE_FOLDER)
     }
 
@@ -67,7 +67,7 @@ impl DataDir {
     /// [`StoreError::OutputInIncompleteFolder`] if it is the folder of incomplete avatars or in it, also through links.
     pub fn check_output_folder(&self, out: &Path) -> Result<(), StoreError> {
         let out = std::path::absolute(out).io_context("find", out)?;
-        let incomplete = self.incomplete_folder_path();
+        let incomplete = self.incomplete_avatars_path();
         // The nearest folder that exists tells where links lead to.
         let nearest = out.ancestors().find_map(|folder| folder.canonicalize().ok());
         let is_inside = out.starts_with(&incomplete)
@@ -87,17 +87,17 @@ impl DataDir {
         Journal::open_or_create_journal(&self.journal_path())
     }
 
-    /// As [`create_or_open_journal`](Self::create_or_open_journal), for a simulated process: each request runs at once,
-    /// none is flushed.
+    /// Opens the journal for a simulated process, as [`create_or_open_journal`](Self::create_or_open_journal) does:
+    /// each request runs at once, none is flushed.
     ///
     /// # Errors
     /// As [`create_or_open_journal`](Self::create_or_open_journal).
     #[cfg(feature = "simulation")]
-    pub fn open_simulated_journal(
+    pub fn open_journal_for_simulation(
         &self,
         end: crate::journal::simulation::SimulatedProcessEnd,
     ) -> Result<Journal, StoreError> {
-        Journal::open_simulated_journal(&self.journal_path(), end)
+        Journal::open_journal_for_simulation(&self.journal_path(), end)
     }
 
     /// The database file of the journal.
@@ -173,7 +173,7 @@ impl DataDir {
 
     /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
     fn remove_interrupted_copies(&self) -> Result<(), StoreError> {
-        let path = self.incomplete_folder_path();
+        let path = self.incomplete_avatars_path();
         let dir = disk::open_folder_following_symlinks(&path)?;
         for name in disk::entry_names(&dir, &path)? {
             let Some(visit) = parse_partial_name(&name) else { continue };
@@ -187,7 +187,7 @@ impl DataDir {
 
     /// Opens the folder of incomplete avatars; creates it if it does not exist.
     pub(crate) fn open_or_create_incomplete_folder(&self) -> Result<(Dir, PathBuf), StoreError> {
-        let path = self.incomplete_folder_path();
+        let path = self.incomplete_avatars_path();
         disk::create_durable_private_folder(&path)?;
         Ok((disk::open_folder_following_symlinks(&path)?, path))
     }

@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::visit_id::VisitId;
 use std::path::{Path, PathBuf};
 
-/// A folder for files that integrators save.
+/// A folder of diagnostics that integrators save: exchanges or reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiagnosticsFolder {
     /// Exchanges of visits, with one file per visit: `<date>-<visit id>.har`.

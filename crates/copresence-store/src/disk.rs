@@ -48,7 +48,7 @@ pub(crate) fn open_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<Di
     parent.open_dir_nofollow(name).io_context("open the folder", path)
 }
 
-/// Creates a private folder inside another one. It is durable when this returns.
+/// Creates a subfolder that is private, and durable when this returns.
 pub(crate) fn create_subfolder(parent: &Dir, name: &str, path: &Path) -> Result<(), StoreError> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]

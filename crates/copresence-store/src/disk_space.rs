@@ -19,8 +19,8 @@ pub struct DownloadSpaceReservations {
 const SAFETY_MARGIN: u64 = 256 * 1024;
 
 impl DownloadSpaceReservations {
-    /// Creates reservations on the disk of a folder.
-    pub fn empty_reservations_for_folder(path: &Path) -> Self {
+    /// Creates reservations, still empty, on the disk of a folder.
+    pub fn new_reservations_for_folder(path: &Path) -> Self {
         Self { path: path.to_owned(), reserved: Mutex::default() }
     }
 
@@ -76,7 +76,7 @@ mod tests {
     fn reservations_are_added_and_released() {
         let folder = tempfile::tempdir().expect("a folder");
         let half = free_disk_bytes(folder.path()).expect("reported") / 10 * 6;
-        let room = DownloadSpaceReservations::empty_reservations_for_folder(folder.path());
+        let room = DownloadSpaceReservations::new_reservations_for_folder(folder.path());
         room.set_file_space_reservation(0, half).expect("it fits");
         let error = room.set_file_space_reservation(1, half).expect_err("both do not");
         assert_eq!(error.error_code(), "disk_full");

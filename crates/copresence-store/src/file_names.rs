@@ -85,7 +85,7 @@ const MAX_TYPE_LENGTH: usize = 36;
 
 /// The file stem and extension for a type.
 fn stem_and_extension_for_type(export_type: &ExportType) -> (String, &'static str) {
-    let words = split_type_words(export_type.as_str());
+    let words = split_export_type_words(export_type.as_str());
     if let [word] = words.as_slice()
         && let Some((_, tail, extension)) = find_known_type(word)
     {
@@ -101,8 +101,8 @@ fn stem_and_extension_for_type(export_type: &ExportType) -> (String, &'static st
     (stem, extension)
 }
 
-/// Splits a type into words of ASCII letters and digits, in lower case.
-fn split_type_words(raw: &str) -> Vec<String> {
+/// Splits an export type into words of ASCII letters and digits, in lower case.
+fn split_export_type_words(raw: &str) -> Vec<String> {
     raw.split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(MAX_TYPE_LENGTH)
@@ -117,7 +117,7 @@ fn find_known_type(word: &str) -> Option<(&'static str, &'static str, &'static s
 
 /// The first known word of a type.
 pub(crate) fn first_known_type_word(export_type: &ExportType) -> Option<&'static str> {
-    split_type_words(export_type.as_str()).iter().find_map(|word| find_known_type(word)).map(|(word, ..)| word)
+    split_export_type_words(export_type.as_str()).iter().find_map(|word| find_known_type(word)).map(|(word, ..)| word)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A note about a saved file. A note is not a failure.
+/// A note for people about a saved file, such as a removed content encoding. A note is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileNote {
     /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`,
@@ -37,7 +37,7 @@ impl FileNote {
     }
 
     /// The server stated no length, and the content has no mark of its end.
-    pub fn length_unknown() -> Self {
+    pub fn note_of_unknown_length() -> Self {
         Self::new(
             "length_unknown",
             "the server stated no length, and this format has no mark of its end: whether the file is complete could \
@@ -47,7 +47,7 @@ impl FileNote {
     }
 
     /// The file was received in several responses that no validator (`ETag` or `Last-Modified`) connects.
-    pub fn joined_unverified() -> Self {
+    pub fn note_of_unverified_join() -> Self {
         Self::new(
             "joined_unverified",
             "an interrupted download was continued, and the server did not confirm (by `ETag` or `Last-Modified`) that \

@@ -63,8 +63,8 @@ impl FileFormat {
         }
     }
 
-    /// Whether the content of a file shows that it is truncated.
-    pub fn has_end_mark(self) -> bool {
+    /// Whether truncation can be detected in the content of a file of this format.
+    pub fn is_truncation_detectable(self) -> bool {
         matches!(self, Self::Glb | Self::Png | Self::Zip | Self::Blend)
     }
 

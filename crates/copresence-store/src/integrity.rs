@@ -82,8 +82,8 @@ fn find_offset_after_zip(file: &mut (impl Read + Seek), bytes: u64) -> io::Resul
     })
 }
 
-/// Searches a file backwards for a record of `length` bytes that `check` accepts. `check` gets the offset and the
-/// bytes.
+/// Finds the last record of `length` bytes that `check` accepts. Searches the file backwards. `check` gets the
+/// offset and the bytes.
 fn find_last_matching_record(
     file: &mut (impl Read + Seek),
     bytes: u64,

@@ -47,7 +47,7 @@ pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{
-    AnswerKind, AnswerWithoutBody, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
+    AnswerKind, AnswerWithoutUrls, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
     Journal, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
     UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
     VisitRecord, VisitStart,

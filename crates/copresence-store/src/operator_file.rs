@@ -6,7 +6,7 @@ use crate::error::{IoContext, StoreError};
 use std::io::Read as _;
 use std::path::PathBuf;
 
-/// A small file of the operator.
+/// A small file of the operator: the settings or the logo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OperatorFile {
     /// The settings.
@@ -34,7 +34,7 @@ impl OperatorFile {
 }
 
 impl DataDir {
-    /// The path of the file, which need not exist.
+    /// The path of an operator file (settings or logo) in the data folder. The file need not exist.
     pub fn operator_file_path(&self, file: OperatorFile) -> PathBuf {
         self.path().join(file.file_name())
     }

@@ -215,7 +215,7 @@ impl PartialFile {
             max: self.max,
             is_decoded: true,
         };
-        let copied = target.copy_content(decoded);
+        let copied = target.append_content(decoded);
         if copied.is_ok() {
             *self = target;
         } else {
@@ -228,7 +228,7 @@ impl PartialFile {
     }
 
     /// Appends all bytes of `content`, and checks the free space of the disk meanwhile.
-    fn copy_content(&mut self, content: &mut impl Read) -> Result<(), DecodeContentError> {
+    fn append_content(&mut self, content: &mut impl Read) -> Result<(), DecodeContentError> {
         let mut buffer = vec![0; 64 * 1024];
         let mut checked = 0;
         loop {
@@ -285,7 +285,7 @@ impl PartialFile {
         crash_point::reach_crash_point(CrashPoint::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
         if self.is_decoded {
-            remove_encoded_bytes(&self.dir, &self.folder, &self.final_name)?;
+            remove_encoded_file(&self.dir, &self.folder, &self.final_name)?;
         }
         crash_point::reach_crash_point(CrashPoint::FileDurable);
         Ok(whole)
@@ -342,8 +342,8 @@ fn partial_file_suffix(is_decoded: bool) -> &'static str {
     if is_decoded { DECODED_SUFFIX } else { PART_SUFFIX }
 }
 
-/// Removes the encoded bytes of a file whose decoded content is durable.
-pub(crate) fn remove_encoded_bytes(dir: &Dir, folder: &Path, name: &str) -> Result<(), StoreError> {
+/// Removes the file with the encoded bytes of a download whose decoded content is durable.
+pub(crate) fn remove_encoded_file(dir: &Dir, folder: &Path, name: &str) -> Result<(), StoreError> {
     let part = format!("{name}{PART_SUFFIX}");
     disk::remove_file_if_exists(dir, &part, &folder.join(&part)).map(|_| ())
 }
@@ -371,7 +371,7 @@ fn describe_complete_file(
     })
 }
 
-/// Reads a complete file: size, digest and format.
+/// Reads a complete file to determine its size, digest and format.
 pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<CompleteFile, StoreError> {
     let mut file = disk::open_regular_file(dir, name, path)?;
     let (mut hasher, mut head, mut bytes) = (sha2::Sha256::new(), Vec::new(), 0);

@@ -37,7 +37,7 @@ pub(crate) fn remove_partial_folder(parent: &Dir, name: &str, path: &Path) -> Re
     disk::remove_folder_if_empty(parent, name, path)
 }
 
-/// Whether a file name, complete or partial, is one of this program.
+/// Whether a file name, complete or partial, is that of an avatar's file or of the manifest.
 pub(crate) fn is_avatar_or_manifest_file(name: &str) -> bool {
     let name = [PART_SUFFIX, DECODED_SUFFIX].iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     name == MANIFEST_NAME || file_names::is_avatar_file_name(name)

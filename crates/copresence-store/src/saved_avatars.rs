@@ -39,7 +39,7 @@ impl SavedAvatarOperations {
         parent: &Path,
         visit: &VisitId,
     ) -> Result<Option<(PathBuf, Manifest)>, StoreError> {
-        let Some(path) = Self::find_avatar_path(parent, visit)? else { return Ok(None) };
+        let Some(path) = Self::find_avatar_folder_of_visit(parent, visit)? else { return Ok(None) };
         let manifest = Self::read_manifest(&path)?;
         disk::sync_folder_path(parent)?;
         Ok(Some((path, manifest)))
@@ -103,11 +103,11 @@ impl SavedAvatarOperations {
         Ok(AvatarRemovalResult { files, foreign_entries: left })
     }
 
-    /// Finds the folder of a visit by its name. Does not check its content.
+    /// Finds the folder of a visit's avatar by its name. Does not check its content.
     ///
     /// # Errors
     /// `parent` cannot be listed.
-    pub fn find_avatar_path(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
+    pub fn find_avatar_folder_of_visit(parent: &Path, visit: &VisitId) -> Result<Option<PathBuf>, StoreError> {
         if !parent.is_dir() {
             return Ok(None);
         }

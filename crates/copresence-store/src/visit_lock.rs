@@ -63,6 +63,7 @@ pub(crate) fn lock_file_options() -> OpenOptions {
     options
 }
 
+/// Whether the path still names the open file (same device and inode).
 #[cfg(unix)]
 fn is_open_file_at_path(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -72,6 +73,7 @@ fn is_open_file_at_path(file: &File, path: &Path) -> bool {
     }
 }
 
+/// Whether a file exists at the path. Whether it is the open file is only compared on Unix.
 #[cfg(not(unix))]
 fn is_open_file_at_path(_file: &File, path: &Path) -> bool {
     path.exists()

@@ -219,7 +219,7 @@ fn existing_files_and_folders_are_not_overwritten() {
     assert!(matches!(&error, StoreError::AlreadyExists { path } if *path == target), "{error}");
     assert_eq!(std::fs::read(&target).expect("still there"), b"somebody's");
 
-    let kept = data.incomplete_folder_path().join(format!("2026-11-22-{visit}"));
+    let kept = data.incomplete_avatars_path().join(format!("2026-11-22-{visit}"));
     std::fs::create_dir(&kept).expect("in the way");
     let folder =
         PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").expect("still there");
@@ -241,7 +241,7 @@ fn an_incomplete_avatar_is_moved_to_the_data_folder() {
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar_fbx.zip.part", "manifest.json"]);
     assert!(entry_names(root.path()).is_empty());
     assert_eq!(
-        SavedAvatarOperations::find_avatar_with_manifest(&data.incomplete_folder_path(), &visit).expect("looked"),
+        SavedAvatarOperations::find_avatar_with_manifest(&data.incomplete_avatars_path(), &visit).expect("looked"),
         Some((kept.clone(), listed))
     );
 
@@ -400,12 +400,12 @@ fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
     let (dead, alive) = (VisitId::new(), VisitId::new());
     let _lock = data.lock_visit(&alive).expect("free");
     for visit in [dead, alive] {
-        let copy = data.incomplete_folder_path().join(format!(".{visit}.partial"));
+        let copy = data.incomplete_avatars_path().join(format!(".{visit}.partial"));
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
     copresence_store::DataDir::open_or_create_data_dir(data.path()).expect("opened again");
-    assert_eq!(entry_names(&data.incomplete_folder_path()), [format!(".{alive}.partial")]);
+    assert_eq!(entry_names(&data.incomplete_avatars_path()), [format!(".{alive}.partial")]);
 }
 
 proptest! {
@@ -509,7 +509,7 @@ async fn special_disks() {
     assert_eq!(entry_names(&kept), ["avatar.glb", "avatar.png.part", "manifest.json"]);
     assert_eq!(std::fs::metadata(kept.join("avatar.png.part")).expect("the file").len(), received + 4);
     assert!(entry_names(&small).is_empty());
-    assert_eq!(entry_names(&data.incomplete_folder_path()).len(), 1);
+    assert_eq!(entry_names(&data.incomplete_avatars_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
     let cramped = copresence_store::DataDir::open_or_create_data_dir(&disks.join("small/data")).expect("a data folder");

@@ -5,7 +5,7 @@ mod common;
 use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, AnswerWithoutBody, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile,
+    AnswerKind, AnswerWithoutUrls, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile,
     RedeemNumber, RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
 };
 use jiff::Timestamp;
@@ -351,8 +351,8 @@ async fn history_has_the_newest_visit_first_and_visits_can_be_forgotten() {
     assert_eq!(journal.count_visits().await.expect("read"), 2);
 }
 
-fn progress_answer(status: &str) -> AnswerWithoutBody {
-    AnswerWithoutBody {
+fn progress_answer(status: &str) -> AnswerWithoutUrls {
+    AnswerWithoutUrls {
         status: 200,
         body_size: 100,
         kind: AnswerKind::Progress,
@@ -367,21 +367,21 @@ async fn a_poll_is_one_step_without_a_body() {
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     for kind in [AnswerKind::Truncated, AnswerKind::Delivery] {
-        let answer = AnswerWithoutBody { kind, ..progress_answer("ready") };
+        let answer = AnswerWithoutUrls { kind, ..progress_answer("ready") };
         assert!(
-            is_refused(journal.record_answer_without_body(&id, no, &answer, time_at(3)).await),
+            is_refused(journal.record_answer_without_urls(&id, no, &answer, time_at(3)).await),
             "its body is needed"
         );
     }
-    journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
+    journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await.expect("written");
     assert!(
-        is_refused(journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await),
+        is_refused(journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await),
         "no redeem in flight"
     );
     assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await), "already parsed");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
-    let refused = AnswerWithoutBody { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
-    journal.record_answer_without_body(&id, no, &refused, time_at(5)).await.expect("written");
+    let refused = AnswerWithoutUrls { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
+    journal.record_answer_without_urls(&id, no, &refused, time_at(5)).await.expect("written");
     let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
     let kinds: Vec<_> = left
         .redeems
@@ -406,11 +406,11 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
         match second {
             7 => journal.record_lost_answer(&id, no, "reset", b"", time_at(second)).await.expect("written"),
             9 => {
-                let broken = AnswerWithoutBody { kind: AnswerKind::Unreadable, ..progress_answer("") };
-                journal.record_answer_without_body(&id, no, &broken, time_at(second)).await.expect("written");
+                let broken = AnswerWithoutUrls { kind: AnswerKind::Unreadable, ..progress_answer("") };
+                journal.record_answer_without_urls(&id, no, &broken, time_at(second)).await.expect("written");
             }
             _ => journal
-                .record_answer_without_body(&id, no, &progress_answer("processing"), time_at(second))
+                .record_answer_without_urls(&id, no, &progress_answer("processing"), time_at(second))
                 .await
                 .expect("written"),
         }
@@ -674,7 +674,7 @@ proptest! {
                         let done = match call {
                             Call::NeverSent => journal.record_redeem_never_sent(&id, no, "no route", time_at(3)).await,
                             Call::Unanswered => journal.record_lost_answer(&id, no, "cut", b"", time_at(3)).await,
-                            Call::Poll => journal.record_answer_without_body(&id, no, &progress_answer("in_queue"), time_at(3)).await,
+                            Call::Poll => journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await,
                             _ => journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await,
                         };
                         let may = expected.open.is_some() && (!expected.ended || expected.kept);

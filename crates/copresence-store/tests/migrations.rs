@@ -4,7 +4,7 @@ mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, AnswerWithoutBody, DataDir, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId,
+    AnswerKind, AnswerWithoutUrls, DataDir, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId,
     VisitLimits, VisitStart,
 };
 use std::path::Path;
@@ -93,13 +93,13 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     assert_eq!(left.token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
     assert_eq!(left.redeems.len(), 1);
     let no = journal.record_redeem_intent(&id, time_at(1)).await.expect("an intent");
-    let response = AnswerWithoutBody {
+    let response = AnswerWithoutUrls {
         status: 200,
         body_size: 30,
         kind: AnswerKind::Progress,
         completion_status: Some("in_queue".to_owned()),
     };
-    journal.record_answer_without_body(&id, no, &response, time_at(2)).await.expect("written");
+    journal.record_answer_without_urls(&id, no, &response, time_at(2)).await.expect("written");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended"),
         RetainedData::Nothing

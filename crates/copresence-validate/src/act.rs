@@ -76,7 +76,7 @@ pub const ACTS: [ActSpec; 16] = [
     with_min_requests(9, default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
     with_min_requests(3, default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
     default_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    with_waiting_time(with_phone_required(default_act_spec(
+    mark_needs_time(mark_needs_phone(default_act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
@@ -86,7 +86,7 @@ pub const ACTS: [ActSpec; 16] = [
     with_min_requests(2, default_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
     with_min_requests(
         4,
-        with_waiting_time(with_possible_avatar_loss(with_phone_required(default_act_spec(
+        mark_needs_time(mark_may_lose_avatar(mark_needs_phone(default_act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -94,23 +94,23 @@ pub const ACTS: [ActSpec; 16] = [
             &[Act::GenerateAgain],
         )))),
     ),
-    with_waiting_time(with_possible_avatar_loss(default_act_spec(
+    mark_needs_time(mark_may_lose_avatar(default_act_spec(
         Act::UrlsEnd,
         "leave download URLs until they have ended",
         0,
         0,
         &[Act::Race],
     ))),
-    with_waiting_time(default_act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
-    with_waiting_time(default_act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
-    with_waiting_time(default_act_spec(
+    mark_needs_time(default_act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
+    mark_needs_time(default_act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
+    mark_needs_time(default_act_spec(
         Act::LostAnswer,
         "redeem while the upstream loses its answer",
         1,
         1,
         &[Act::Generate],
     )),
-    with_waiting_time(default_act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
+    mark_needs_time(default_act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
 ];
 
 /// Creates the specification of an act that sends one request, needs neither a phone nor waiting time, and cannot
@@ -136,17 +136,17 @@ const fn with_min_requests(requests: u32, cost: ActSpec) -> ActSpec {
 }
 
 /// Marks an act that waits for time to pass at the backend.
-const fn with_waiting_time(cost: ActSpec) -> ActSpec {
+const fn mark_needs_time(cost: ActSpec) -> ActSpec {
     ActSpec { needs_time: true, ..cost }
 }
 
 /// Marks an act that needs a phone, a person's or a simulated one.
-const fn with_phone_required(cost: ActSpec) -> ActSpec {
+const fn mark_needs_phone(cost: ActSpec) -> ActSpec {
     ActSpec { needs_phone: true, ..cost }
 }
 
 /// Marks an act that may lose an avatar.
-const fn with_possible_avatar_loss(cost: ActSpec) -> ActSpec {
+const fn mark_may_lose_avatar(cost: ActSpec) -> ActSpec {
     ActSpec { may_lose_avatar: true, ..cost }
 }
 

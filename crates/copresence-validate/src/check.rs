@@ -83,7 +83,7 @@ pub enum CheckResult {
 }
 
 impl CheckResult {
-    /// The verdict alone.
+    /// The verdict of the check, without its findings or reason.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Pass(..) => Verdict::Pass,
@@ -137,7 +137,7 @@ impl FindingCollector {
         self.examined_steps.push(step.number);
     }
 
-    /// Examines a step, and adds a finding unless `good`.
+    /// Records the result of a step: marks the step as examined, and adds a finding unless `good`.
     pub(crate) fn record_step_result(
         &mut self,
         step: &RecordedStep,
@@ -151,7 +151,8 @@ impl FindingCollector {
         }
     }
 
-    /// Examines a step by one field of its response.
+    /// Records the result of one field of a response: marks the step as examined, and adds a finding unless the
+    /// field is good.
     pub(crate) fn record_field_result(&mut self, step: &RecordedStep, point: FieldResult) {
         self.record_step_result(step, point.is_ok, point.expected, point.received);
     }

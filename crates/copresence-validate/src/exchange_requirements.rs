@@ -112,7 +112,7 @@ impl RequirementCollector {
     }
 }
 
-/// A complete response with a status below 500.
+/// A response to judge: complete, with a status below 500.
 struct ResponseToJudge<'a> {
     exchange: &'a Exchange,
     status: u16,
@@ -136,14 +136,17 @@ impl<'a> ResponseToJudge<'a> {
         }
     }
 
+    /// Whether the status is 2xx.
     fn has_success_status(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
+    /// The status in words, as in `status 400`.
     fn describe_status(&self) -> String {
         format!("status {}", self.status)
     }
 
+    /// The value of a header of this response.
     fn response_header(&self, name: &str) -> Option<String> {
         self.exchange.response_header(name)
     }
@@ -161,6 +164,7 @@ impl<'a> ResponseToJudge<'a> {
         }
     }
 
+    /// Judges a generate response: success for valid credentials, JSON, and a valid Export Token.
     fn judge_generate_response(&self, collector: &mut RequirementCollector) {
         if !self.can_request_cause_status() {
             let point = FieldResult::new(
@@ -174,7 +178,7 @@ impl<'a> ResponseToJudge<'a> {
         if self.has_success_status() {
             collector.add_field_result(
                 "generate.json",
-                response_fields::judge_content_type(self.response_header("content-type").as_deref()),
+                response_fields::judge_json_content_type(self.response_header("content-type").as_deref()),
             );
             if self.has_whole_body {
                 let point = response_fields::judge_export_token(self.body.as_ref(), &self.target_info.token_pointer);
@@ -204,7 +208,7 @@ impl<'a> ResponseToJudge<'a> {
         collector.add_field_result("redeem.active-200", FieldResult::new(STATUS_LOCATION, true, "", ""));
         collector.add_field_result(
             "redeem.json",
-            response_fields::judge_content_type(self.response_header("content-type").as_deref()),
+            response_fields::judge_json_content_type(self.response_header("content-type").as_deref()),
         );
         let Some(body) = self.body.as_ref().filter(|body| body.is_object()) else {
             if self.has_whole_body {
@@ -216,7 +220,7 @@ impl<'a> ResponseToJudge<'a> {
             }
             return;
         };
-        if response_fields::is_token_ending_body(body) {
+        if response_fields::is_token_spending_body(body) {
             judge_delivery_body(collector, body);
         } else {
             collector.add_field_result("redeem.flag", response_fields::judge_ready_flag(body, false));
@@ -264,7 +268,8 @@ impl<'a> ResponseToJudge<'a> {
         }
     }
 
-    /// Judges a successful download: it is not empty, and must not be cached. A refusal is not judged.
+    /// Judges the response of a successful download: it is not empty, and must not be cached. A refusal is not
+    /// judged.
     fn judge_download_response(&self, collector: &mut RequirementCollector) {
         // A refusal may be right: the URL may have been used before.
         if self.has_success_status() {

@@ -184,7 +184,7 @@ impl RecordedStep {
 
     /// Whether this response ends the token: it says that the avatar is ready, or it lists files.
     pub fn is_token_ending_response(&self) -> bool {
-        self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_token_ending_body(&body))
+        self.has_success_status() && self.json_body().is_some_and(|body| response_fields::is_token_spending_body(&body))
     }
 
     /// The object `payload_incomplete`, if there is one.
@@ -232,7 +232,7 @@ impl KnownSecret {
 
 /// Number of redeems of one token, at a relay and at its upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelayAndUpstreamRedeems {
+pub struct RelayAndUpstreamRedeemCounts {
     /// When it was counted, as shown to people.
     pub when: &'static str,
     /// Redeems that this run sent to the relay.
@@ -255,9 +255,9 @@ pub struct Observations {
     /// Secrets that no response may repeat.
     pub known_secrets: Vec<KnownSecret>,
     /// Redeem counts of a relay's upstream.
-    pub upstream_counts: Vec<RelayAndUpstreamRedeems>,
+    pub upstream_counts: Vec<RelayAndUpstreamRedeemCounts>,
     /// Redeem count of the token whose response the upstream dropped.
-    pub lost_answer_count: Option<RelayAndUpstreamRedeems>,
+    pub lost_answer_count: Option<RelayAndUpstreamRedeemCounts>,
     /// Whether the sandbox says that the visit act's avatar is ready.
     pub is_avatar_ready: bool,
 }
@@ -273,8 +273,8 @@ impl Observations {
         self.steps_with_role(role).next()
     }
 
-    /// The redeems of unscanned or polled tokens, by the purpose of the step, including the one that delivered
-    /// URLs. Without concurrent redeems and those that count or lose responses at a relay.
+    /// The redeems of active tokens, which are unscanned or polled by the purpose of the step, including the redeem
+    /// that delivered URLs. Without concurrent redeems and those that count or lose responses at a relay.
     pub fn redeems_of_active_tokens(&self) -> impl Iterator<Item = &RecordedStep> {
         use StepRole::{Poll, PollFailing, RedeemAfterFailure, RedeemAfterRefusals, RedeemCrossOrigin, RedeemFresh};
         let is_active = |step: &&RecordedStep| {

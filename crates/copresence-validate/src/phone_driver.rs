@@ -25,7 +25,7 @@ pub trait InvitationDisplay: Send + Sync {
     /// Shows the status of the avatar, as in `processing`.
     fn show_avatar_status(&self, words: &str);
 
-    /// Removes the QR code.
+    /// Ends the invitation: it is no longer shown, and the next one starts anew.
     fn end_invitation(&self);
 
     /// Resolves when the person skips the invitation.
@@ -45,6 +45,7 @@ impl StopSignal {
         self.0.send_replace(true);
     }
 
+    /// Whether a stop was requested.
     pub(crate) fn is_stop_requested(&self) -> bool {
         *self.0.borrow()
     }

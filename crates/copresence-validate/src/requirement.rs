@@ -23,7 +23,7 @@ impl Level {
     }
 
     /// The level in upper case, as in RFC 2119.
-    pub fn as_str(self) -> &'static str {
+    pub fn uppercase_level(self) -> &'static str {
         match self {
             Self::Must => "MUST",
             Self::Should => "SHOULD",
@@ -50,6 +50,7 @@ pub struct Requirement {
     pub untestable: Option<String>,
 }
 
+/// The table of requirements, as parsed from `requirements.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequirementTable {

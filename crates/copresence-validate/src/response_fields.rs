@@ -59,7 +59,7 @@ pub(crate) fn describe_value_without_secrets(value: Option<&Value>) -> String {
 }
 
 /// Judges `Content-Type`: JSON.
-pub(crate) fn judge_content_type(sent: Option<&str>) -> FieldResult {
+pub(crate) fn judge_json_content_type(sent: Option<&str>) -> FieldResult {
     let kind = sent.unwrap_or_default().to_ascii_lowercase();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let good = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
@@ -149,8 +149,8 @@ pub(crate) fn judge_export_token(body: Option<&Value>, pointer: &str) -> FieldRe
     FieldResult::new(pointer, good, format!("a string of visible ASCII at {pointer}"), received)
 }
 
-/// Whether a body ends its token: it says that the avatar is ready, or it lists files.
-pub(crate) fn is_token_ending_body(body: &Value) -> bool {
+/// Whether a body shows that its token is spent: it says that the avatar is ready, or it lists files.
+pub(crate) fn is_token_spending_body(body: &Value) -> bool {
     let listed = body.get("payload_complete").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     listed || body.get("avatar_ready") == Some(&Value::Bool(true))
 }
@@ -174,7 +174,7 @@ pub(crate) fn judge_status_report_present(body: &Value) -> FieldResult {
     )
 }
 
-/// Judges `payload_incomplete` beside the URLs: absent or null.
+/// Judges that the status report (`payload_incomplete`) is absent or null beside the URLs.
 pub(crate) fn judge_status_report_absent(body: &Value) -> FieldResult {
     let there = body.get("payload_incomplete").is_some_and(|value| !value.is_null());
     FieldResult::new("/payload_incomplete", !there, "no `payload_incomplete` beside the URLs", "both")

@@ -329,11 +329,13 @@ struct SnapshotInvitationDisplay {
 }
 
 impl InvitationDisplay for SnapshotInvitationDisplay {
+    /// Puts the invitation into the snapshot, without a status, and resets an earlier skip.
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.signals.skip_signal.reset_skip();
         self.controller.update_snapshot(|view| view.invitation = Some((invitation.clone(), None)));
     }
 
+    /// Shows the status of the avatar beside the invitation.
     fn show_avatar_status(&self, status: &str) {
         self.controller.0.snapshots.send_if_modified(|view| match &mut view.invitation {
             Some((_, shown)) if shown.as_deref() != Some(status) => {
@@ -344,10 +346,12 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
         });
     }
 
+    /// Removes the invitation from the snapshot.
     fn end_invitation(&self) {
         self.controller.update_snapshot(|view| view.invitation = None);
     }
 
+    /// Waits until the operator skips the invitation.
     fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
         self.signals.skip_signal.wait_for_skip()
     }

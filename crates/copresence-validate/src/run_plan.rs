@@ -36,7 +36,7 @@ impl ActPlanWithCosts {
             is_free: phone.sandbox_control().is_some(),
         };
         for row in &ACTS {
-            let left_out = outcome_if_omitted_by_itself(row, target, &info, options, phone)
+            let left_out = outcome_if_act_ruled_out(row, target, &info, options, phone)
                 .or_else(|| plan.omitted_prerequisite_outcome(row))
                 .or_else(|| plan.outcome_if_over_token_limit(row, options));
             if let Some(state) = left_out {
@@ -103,7 +103,7 @@ impl ActPlanWithCosts {
         row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
     }
 
-    /// The outcome of an act that exceeds the token limit; `None` if it does not.
+    /// The outcome of an act if it exceeds the token limit; `None` if it does not.
     fn outcome_if_over_token_limit(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
@@ -120,9 +120,9 @@ pub fn count_with_noun(count: u32, what: &str) -> String {
 /// Reason for omitting acts that send deliberately wrong requests.
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
 
-/// The outcome of an act that is omitted for its own sake, not because of prerequisites or the token limit; `None`
-/// if it is not.
-fn outcome_if_omitted_by_itself(
+/// The outcome of an act that the target, the options or the phone rule out, whatever its prerequisites and the
+/// token limit are; `None` if they do not.
+fn outcome_if_act_ruled_out(
     row: &ActSpec,
     target: &CheckTarget,
     info: &TargetTraits,

@@ -108,7 +108,8 @@ impl SandboxControl {
         row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
-    /// Replaces the sandbox's faults by one: the next redeem spends its token and resets the connection.
+    /// Makes the sandbox drop its next response to a redeem: the redeem spends its token and the connection is
+    /// reset. Replaces all of the sandbox's faults.
     ///
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.

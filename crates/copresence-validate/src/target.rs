@@ -5,7 +5,7 @@ use copresence_protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
 
-/// A backend to check.
+/// The target of a run of the checks: a backend.
 #[derive(Debug, Clone)]
 pub struct CheckTarget {
     /// Name of the profile.

@@ -75,7 +75,7 @@ pub struct TokenRequest {
     pub token_lifetime: Option<Duration>,
 }
 
-/// A failed call to the backend, or a failed write to our own disk.
+/// The failure of a step of a visit: of a call to the backend, or of a write to our own disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitStepFailure {
     /// Its class, which decides what the visit does.
@@ -155,6 +155,8 @@ impl VisitStepFailureKind {
         }
     }
 
+    /// Whether a redeem with this failure may hide a delivery: the token may be spent, and its URLs are lost.
+    ///
     /// Whether a redeem with this failure may have spent the token.
     ///
     /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is

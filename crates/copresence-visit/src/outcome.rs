@@ -150,7 +150,7 @@ impl Outcome {
         }
     }
 
-    /// The same outcome when no file of a truncated response could be downloaded.
+    /// The same outcome; its detail adds that no file of a truncated response could be downloaded.
     #[must_use]
     pub fn with_failed_downloads_detail(self, why: &str) -> Self {
         let words =

@@ -5,7 +5,7 @@ use crate::checks::CheckRunner;
 use copresence_booth::app::Kiosk;
 use copresence_booth::panel::PinLock;
 use copresence_booth::view::Problem;
-use copresence_booth::view::checks::{ChecksPlan, ChecksRequest, ChecksView};
+use copresence_booth::view::checks::{CheckRunOptions, ChecksPlan, ChecksView};
 use copresence_engine::clock::Clock;
 use tauri::State;
 use tauri::ipc::Channel;
@@ -32,14 +32,14 @@ pub(crate) async fn follow_checks(
     Ok(())
 }
 
-/// Returns what a run would do.
+/// Plans a run of the checks: returns what it would do.
 #[tauri::command]
 pub(crate) async fn plan_checks(
     kiosk: State<'_, Kiosk>,
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
-    ask: ChecksRequest,
+    ask: CheckRunOptions,
 ) -> Result<ChecksPlan, Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.plan_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await
@@ -52,7 +52,7 @@ pub(crate) async fn start_checks(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
     checks: State<'_, CheckRunner>,
-    ask: ChecksRequest,
+    ask: CheckRunOptions,
 ) -> Result<(), Problem> {
     pin_lock.require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     checks.start_run(&kiosk.backend_config(), &ask, kiosk.running_visits().len()).await

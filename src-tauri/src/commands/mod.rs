@@ -72,8 +72,8 @@ async fn save_off_thread(save: impl FnOnce() -> Result<PathBuf, Problem> + Send 
     Ok(copresence_engine::display_path(&saved))
 }
 
-/// Sends the current snapshot at once, then each new one; replaces an earlier subscription. Also locks the panel,
-/// because the page was reloaded.
+/// Subscribes to snapshots: sends the current one at once, then each new one, and replaces an earlier subscription.
+/// Also locks the panel, because the page was reloaded.
 #[tauri::command]
 async fn subscribe(
     kiosk: State<'_, Kiosk>,
@@ -102,6 +102,7 @@ async fn subscribe(
 // A visitor's command names the visit and the revision of the snapshot in which its button was. A stale command is
 // ignored. Without these arguments, a command acts on whatever is shown.
 
+/// Starts a visit.
 #[tauri::command]
 async fn start_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::Start, &ExpectedScreen { visit, revision });
@@ -115,14 +116,14 @@ async fn agree(kiosk: State<'_, Kiosk>, to: String, visit: Option<String>, revis
     Ok(())
 }
 
-/// Leaves the shown visit, as `again` does.
+/// Cancels the shown visit: leaves it and its screen, as `return_to_attract` does.
 #[tauri::command]
 async fn cancel_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen { visit, revision });
     Ok(())
 }
 
-/// Asks for a new Export Token in place of the one that is shown.
+/// Requests a new code: another Export Token in place of the one that is shown.
 #[tauri::command]
 async fn new_code(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::NewCode, &ExpectedScreen { visit, revision });
@@ -137,6 +138,7 @@ async fn return_to_attract(kiosk: State<'_, Kiosk>, visit: Option<String>, revis
     Ok(())
 }
 
+/// Forgets the shown visit: its files, history and journal.
 #[tauri::command]
 async fn forget_visit(kiosk: State<'_, Kiosk>, visit: Option<String>, revision: Option<u64>) -> Result<(), ()> {
     kiosk.run_command_if_still_current(VisitorCommand::Forget, &ExpectedScreen { visit, revision });

@@ -3,14 +3,14 @@
 use crate::window;
 use copresence_booth::panel::{HostFollowUp, Panel, PinLock};
 use copresence_booth::view::Problem;
-use copresence_booth::view::panel::{HealthView, PanelAction, PanelView, PastVisit, PinLockView};
+use copresence_booth::view::panel::{PanelAction, PanelView, PartHealthView, PastVisit, PinLockView};
 use copresence_engine::SecretString;
 use copresence_engine::clock::Clock;
 use copresence_engine::health::{self, PartHealth};
 use copresence_engine::problem::problem_for_code;
 use tauri::{AppHandle, Runtime, State};
 
-/// The state of the PIN lock.
+/// The gate of the panel: the state of its PIN lock.
 #[tauri::command]
 pub(crate) async fn panel_gate(pin_lock: State<'_, PinLock>, clock: State<'_, Clock>) -> Result<PinLockView, Problem> {
     Ok(pin_lock.pin_lock_view(clock.millis_since_clock_creation()))
@@ -73,11 +73,11 @@ pub(crate) async fn panel_health<R: Runtime>(
     app: AppHandle<R>,
     panel: State<'_, Panel>,
     clock: State<'_, Clock>,
-) -> Result<Vec<HealthView>, Problem> {
+) -> Result<Vec<PartHealthView>, Problem> {
     panel.pin_lock().require_unlocked_and_reset_idle(clock.millis_since_clock_creation())?;
     let mut views = panel.check_booth_health().await;
     let display = display_and_webview_health(&app, panel.display_settings().monitor.as_deref());
-    views.extend(display.map(HealthView::from));
+    views.extend(display.map(PartHealthView::from));
     Ok(views)
 }
 

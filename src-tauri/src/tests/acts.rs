@@ -2,7 +2,7 @@
 
 use super::{Booth, secret};
 use copresence_booth::panel::HostFollowUp;
-use copresence_booth::view::Texts;
+use copresence_booth::view::LocalizedTextView;
 use copresence_booth::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
 use std::io::Cursor;
 
@@ -201,8 +201,8 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         monitor: Some("HDMI-1".into()),
         language: Some("ja".into()),
         idle_seconds: 30,
-        attract_text: Texts::from_iter([("en", "Come in"), ("ja", "どうぞ")]),
-        consent: Texts::from_iter([("de", "Wir behalten deinen Avatar einen Tag.")]),
+        attract_text: LocalizedTextView::from_iter([("en", "Come in"), ("ja", "どうぞ")]),
+        consent: LocalizedTextView::from_iter([("de", "Wir behalten deinen Avatar einen Tag.")]),
         voice: true,
         logo: true,
     };

@@ -3,18 +3,18 @@
 use super::commands::{build_page, call_command};
 use super::{Booth, PATIENCE};
 use crate::checks::{CheckRunner, judge_inspected_exchange};
-use copresence_booth::view::checks::{ChecksRequest, ChecksState, ChecksView};
+use copresence_booth::view::checks::{CheckRunOptions, ChecksState, ChecksView};
 use copresence_booth::view::inspector::TimelineEntry;
-use copresence_sandbox::{ClockMove, faults};
+use copresence_sandbox::{ClockChange, faults};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const ALL: ChecksRequest =
-    ChecksRequest { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
+const ALL: CheckRunOptions =
+    CheckRunOptions { most_tokens: 10, wrong_requests: true, with_phone: true, despite_visits: false };
 
 /// Runs the sandbox in real time, so that tokens do not expire early.
 fn set_real_time(booth: &Booth) {
-    let change = ClockMove { speed: Some(1.0), ..ClockMove::default() };
+    let change = ClockChange { speed: Some(1.0), ..ClockChange::default() };
     booth.sandbox().change_clock(&change).expect("a speed");
 }
 
@@ -86,7 +86,7 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     assert_eq!(plan.requests, done.map(|act| act.requests).sum::<u32>());
     assert_eq!((plan.tokens, plan.avatars, plan.free, plan.asks_people), (4, 2, true, false));
     assert_eq!((plan.moves_clock, plan.disturbs), (true, 1));
-    let least = ChecksRequest { most_tokens: 1, with_phone: false, ..ALL };
+    let least = CheckRunOptions { most_tokens: 1, with_phone: false, ..ALL };
     let plan = checks.plan_run(&backend_config, &least, 1).await.expect("a plan");
     assert_eq!((plan.tokens, plan.avatars, plan.moves_clock, plan.disturbs), (1, 0, false, 0));
     assert!(booth.sandbox().sandbox_state().tokens.is_empty(), "a plan asks for nothing");
@@ -95,7 +95,7 @@ async fn a_plan_is_shown_and_no_visit_is_disturbed_without_consent() {
     let visits = booth.kiosk.running_visits().len();
     let refused = checks.start_run(&backend_config, &ALL, visits).await.expect_err("somebody is here");
     assert_eq!((refused.code.as_str(), booth.sandbox().sandbox_state().tokens.len()), ("checks_disturb", 1));
-    let all_the_same = ChecksRequest { despite_visits: true, ..ALL };
+    let all_the_same = CheckRunOptions { despite_visits: true, ..ALL };
     checks.start_run(&backend_config, &all_the_same, visits).await.expect("as was wanted");
     checks.stop_run();
     booth.kiosk.stop_visits().await;

@@ -70,8 +70,8 @@ fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
         })
 }
 
-/// Logs a request that was refused, and returns false. Omits the path and the query of the URL, which can contain a
-/// token.
+/// Logs that the page was refused an address, and returns false. Omits the path and the query of the URL, which can
+/// contain a token.
 fn log_refusal_and_return_false(what: &str, to: &url::Url) -> bool {
     tracing::info!(scheme = to.scheme(), host = to.host_str(), "refused: the page wanted to {what} an address");
     false

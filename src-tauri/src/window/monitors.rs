@@ -77,7 +77,7 @@ pub(super) fn is_wayland<R: Runtime>(window: &WebviewWindow<R>) -> tauri::Result
     Ok(receiver.recv().unwrap_or(false))
 }
 
-/// On other systems, the system moves windows off a monitor that is removed.
+/// Does nothing: other systems move windows off a removed monitor themselves.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn notify_on_monitor_change<R: Runtime>(
     _: &WebviewWindow<R>,

@@ -140,6 +140,7 @@ mod other {
         Ok(())
     }
 
+    /// Does nothing: only on Linux the end of the page's process is observed.
     pub(crate) fn notify_on_page_death<R: Runtime>(
         _: &WebviewWindow<R>,
         _: impl Fn(&'static str) + Send + 'static,
@@ -151,6 +152,7 @@ mod other {
         window.navigate(home.clone())
     }
 
+    /// Loads the page again, because its process cannot be ended here.
     pub(crate) fn terminate_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         window.navigate(home.clone())
     }

@@ -59,7 +59,7 @@ impl PageWatchdog {
         Ok(())
     }
 
-    /// Records that the page's process ended, and wakes the watchdog.
+    /// Records that the page crashed: its process ended. Wakes the watchdog.
     fn record_page_crash(&self, why: &str) {
         let now = self.time_since_start();
         let rest = self.lock_watchdog_state().as_mut().and_then(|pulse| pulse.record_crash(now));
@@ -74,8 +74,8 @@ impl PageWatchdog {
         self.0.wake.notify_one();
     }
 
-    /// Reloads the page or ends its process if the watchdog asks for it, and shows the fallback text after it has
-    /// given up.
+    /// Recovers the page if the watchdog asks for it: reloads it or ends its process. Shows the fallback text after
+    /// the watchdog has given up.
     fn recover_page_if_due<R: Runtime>(&self, window: &WebviewWindow<R>, home: &url::Url) -> tauri::Result<()> {
         let now = self.time_since_start();
         let (act, given_up) = match self.lock_watchdog_state().as_mut() {
@@ -101,6 +101,7 @@ impl PageWatchdog {
         self.0.started_at.elapsed()
     }
 
+    /// Locks the mutex of the watchdog's state.
     fn lock_watchdog_state(&self) -> MutexGuard<'_, Option<WatchdogState>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     // With one arena per thread, fragmentation in glibc would hide a leak.
     day.env("MALLOC_ARENA_MAX", "1");
     let output = run_day(day)?;
-    let applied: u64 = sandbox.fault_states().iter().map(|state| state.struck).sum();
+    let applied: u64 = sandbox.active_faults_with_counts().iter().map(|state| state.struck).sum();
 
     // Visits that the end of the day interrupted are recovered without faults.
     sandbox.clear_faults();

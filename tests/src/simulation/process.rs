@@ -77,7 +77,7 @@ impl Folder {
     /// Opens the data folder as a process does.
     pub(crate) fn open(&self, end: SimulatedProcessEnd) -> Result<DataStore, StoreError> {
         let data = DataDir::open_or_create_data_dir(&self.data())?;
-        let journal = data.open_simulated_journal(end)?;
+        let journal = data.open_journal_for_simulation(end)?;
         Ok(DataStore { data: Arc::new(data), journal })
     }
 }

@@ -4,7 +4,7 @@
 use super::child_program::ChildProgram;
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
-use copresence_sandbox::{AvatarChoice, ClockMove, ForcedState, Scenario, Server, Settings, faults};
+use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, Scenario, Server, Settings, faults};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -124,7 +124,7 @@ impl Backend {
 
     /// The number of requests to which the current faults were applied.
     pub fn applied_fault_count(&self) -> u64 {
-        self.server.sandbox().fault_states().iter().map(|fault| fault.struck).sum()
+        self.server.sandbox().active_faults_with_counts().iter().map(|fault| fault.struck).sum()
     }
 
     /// Simulates the phone: associates an avatar with the token that was issued last.
@@ -146,7 +146,7 @@ impl Backend {
 
     /// Stops or resumes the clock of the backend.
     pub fn set_paused(&self, paused: bool) -> Result<(), HarnessError> {
-        let change = ClockMove { paused: Some(paused), ..ClockMove::default() };
+        let change = ClockChange { paused: Some(paused), ..ClockChange::default() };
         self.server.sandbox().change_clock(&change)?;
         Ok(())
     }

@@ -1,15 +1,15 @@
 // Sorting and counting of the health check's parts.
-import type { HealthState, HealthView } from '../generated/view';
+import type { HealthState, PartHealthView } from '../generated/view';
 
 const HEALTH_ORDER: readonly HealthState[] = ['bad', 'doubtful', 'good', 'unknown'];
 
 /** Problems first; otherwise in the program's order. */
-export function sortWorstHealthFirst(parts: readonly HealthView[]): HealthView[] {
+export function sortWorstHealthFirst(parts: readonly PartHealthView[]): PartHealthView[] {
   // `sort` is stable.
   return [...parts].sort((a, b) => HEALTH_ORDER.indexOf(a.stand) - HEALTH_ORDER.indexOf(b.stand));
 }
 
 /** The number of parts in a state. */
-export function countPartsInState(parts: readonly HealthView[] | null, stand: HealthState): number {
+export function countPartsInState(parts: readonly PartHealthView[] | null, stand: HealthState): number {
   return parts?.filter((part) => part.stand === stand).length ?? 0;
 }

@@ -13,7 +13,7 @@ backend: BackendView,
 /**
  * Operator settings that every screen needs.
  */
-booth: BoothView, 
+booth: BoothSettingsView, 
 /**
  * The current screen.
  */
@@ -37,7 +37,7 @@ sandbox: boolean,
  */
 phones_at: string | null, };
 
-export type BoothView = { 
+export type BoothSettingsView = { 
 /**
  * Initial language for a new visitor, as in `de`; none follows the system.
  */
@@ -48,7 +48,7 @@ language: string | null,
  *
  * [consent]: super::Screen::Consent::texts
  */
-attract_text: Texts, 
+attract_text: LocalizedTextView, 
 /**
  * URL of the operator's logo for the web view, if one is set.
  */
@@ -75,14 +75,14 @@ kiosk_mode: boolean,
  */
 closed: Problem | null, };
 
-export type Texts = { [key in string]: string };
+export type LocalizedTextView = { [key in string]: string };
 
 export type Screen = { "kind": "attract" } | { "kind": "consent", 
 /**
  * The text in at least one language. The page chooses the visitor's language, else the booth's default, else
  * the first available one.
  */
-texts: Texts, } | { "kind": "preparing", 
+texts: LocalizedTextView, } | { "kind": "preparing", 
 /**
  * Visit id.
  */
@@ -162,7 +162,7 @@ visit: string,
 /**
  * One entry per file.
  */
-files: Array<FileView>, 
+files: Array<FileDownloadView>, 
 /**
  * Current problem while a download is retried.
  */
@@ -228,7 +228,7 @@ progress: number | null,
  */
 queue_position: number | null, };
 
-export type FileView = { 
+export type FileDownloadView = { 
 /**
  * Our name of the file, as in `avatar.glb`.
  */
@@ -498,12 +498,12 @@ idle_seconds: number,
 /**
  * Text of the attract screen, at most 120 characters in each language; empty for the built-in text.
  */
-attract_text: Texts, 
+attract_text: LocalizedTextView, 
 /**
  * Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
  * screen.
  */
-consent: Texts, 
+consent: LocalizedTextView, 
 /**
  * Whether screens are read aloud.
  */
@@ -635,7 +635,7 @@ portrait: string | null,
  */
 live: boolean, };
 
-export type HealthView = { 
+export type PartHealthView = { 
 /**
  * Stable name, as in `keychain`.
  */
@@ -811,7 +811,7 @@ kept: boolean,
  */
 came: string | null, };
 
-export type ChecksRequest = { 
+export type CheckRunOptions = { 
 /**
  * Maximum number of Export Tokens that the run may request. Each one costs money.
  */

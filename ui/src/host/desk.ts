@@ -1,11 +1,11 @@
 import type {
+  CheckRunOptions,
   ChecksPlan,
-  ChecksRequest,
   ChecksView,
-  HealthView,
   InspectorView,
   PanelAction,
   PanelView,
+  PartHealthView,
   PastVisit,
   PinLockView,
 } from '../generated/view';
@@ -29,7 +29,7 @@ export interface DeskHost {
   /** Runs an action, and returns the panel data after it. */
   runPanelAction(act: PanelAction): Promise<PanelView>;
   /** Checks everything that a booth depends on. Takes a few seconds at most. */
-  checkHealth(): Promise<HealthView[]>;
+  checkHealth(): Promise<PartHealthView[]>;
   /** The past visits, newest first. */
   listPastVisits(): Promise<PastVisit[]>;
   /** Follows a visit (null: the newest), starting with its current state. Replaces an earlier subscription. */
@@ -39,9 +39,9 @@ export interface DeskHost {
   /** Follows the checks, starting with the current state. */
   followChecks(onView: (view: ChecksView) => void): Promise<Unsubscribe>;
   /** What a run would do within the limits of the request. Sends nothing to the backend's API. */
-  planChecks(ask: ChecksRequest): Promise<ChecksPlan>;
+  planChecks(ask: CheckRunOptions): Promise<ChecksPlan>;
   /** Starts a run. */
-  startChecks(ask: ChecksRequest): Promise<void>;
+  startChecks(ask: CheckRunOptions): Promise<void>;
   /** Ends the run early. Verdicts so far are kept. */
   stopChecks(): Promise<void>;
   /** Skips the checks that wait for a phone. */

@@ -2,10 +2,10 @@ import type { Snapshot } from '../generated/view';
 import type { DeskHost } from './desk';
 
 /**
- * The visit and the snapshot revision that a button belongs to. The program ignores a command whose visit or
- * screen is no longer shown.
+ * The screen that a command expects: the visit and the snapshot revision that its button belongs to. The program
+ * ignores a command whose visit or screen is no longer shown.
  */
-export interface CommandTarget {
+export interface ExpectedScreen {
   /** The visit on the screen where the button was pressed; absent on screens without a visit. */
   visit?: string;
   /** The revision of the snapshot that this screen shows. */
@@ -17,19 +17,19 @@ export interface Host {
   /** Sends the current snapshot at once, then one for every change, until the returned function is called. */
   subscribe(onSnapshot: (snapshot: Snapshot) => void): Promise<() => void>;
   /** Starts a visit. */
-  startVisit(target?: CommandTarget): Promise<void>;
+  startVisit(target?: ExpectedScreen): Promise<void>;
   /** Agrees to this text of the operator's and continues to the QR code. Ignored when the text has changed. */
-  agreeToConsent(to: string, target?: CommandTarget): Promise<void>;
+  agreeToConsent(to: string, target?: ExpectedScreen): Promise<void>;
   /** Returns to Attract. The program decides whether the visit continues in the background. */
-  cancelVisit(target?: CommandTarget): Promise<void>;
+  cancelVisit(target?: ExpectedScreen): Promise<void>;
   /** Replaces the QR code on the screen. */
-  requestNewCode(target?: CommandTarget): Promise<void>;
+  requestNewCode(target?: ExpectedScreen): Promise<void>;
   /** Opens the sandbox's phone page for the QR code on the screen. */
-  simulatePhone(target?: CommandTarget): Promise<void>;
+  simulatePhone(target?: ExpectedScreen): Promise<void>;
   /** Returns to Attract after the end of a visit. */
-  returnToAttract(target?: CommandTarget): Promise<void>;
+  returnToAttract(target?: ExpectedScreen): Promise<void>;
   /** Deletes the files and the history entry of the visit on the screen. */
-  forgetVisit(target?: CommandTarget): Promise<void>;
+  forgetVisit(target?: ExpectedScreen): Promise<void>;
   /** What the operator's desk asks, behind the PIN. */
   readonly desk: DeskHost;
 }

@@ -10,7 +10,7 @@ export const isInTauri = isTauri;
 /** Tells the program that the page is alive, and whether it is hidden. */
 export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('receive_heartbeat', { hidden });
 
-/** The program behind the window. */
+/** Creates the host that reaches the program behind the window through Tauri commands. */
 export function createTauriHost(): Host {
   return {
     subscribe: (onSnapshot) => subscribeToChannel<Snapshot>('subscribe', {}, onSnapshot),

@@ -33,7 +33,7 @@ const DEAD_ZONE = 0.18;
 /** Change of a stick's axis that counts as movement. A worn stick, or one that something lies on, rests anywhere. */
 const STICK_MOVE_THRESHOLD = 0.15;
 
-/** The maker, from the name that the browser reports. */
+/** The kind of a gamepad (its maker), from the id that the browser reports. */
 export function gamepadKindFromId(id: string): GamepadKind {
   if (/054c|dualsense|dualshock|playstation|sony/i.test(id)) return 'playstation';
   if (/057e|nintendo|switch|joy-con/i.test(id)) return 'nintendo';

@@ -94,7 +94,7 @@ export function focusPrimaryActionOrFirst(root: ParentNode): boolean {
   return target !== undefined;
 }
 
-/** Focuses the primary action when the focus is not within `root`. */
+/** Focuses the primary action if the focus was lost: it is not within `root`. */
 export function refocusIfLost(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
@@ -114,6 +114,7 @@ function isInSameRow(one: ScreenRect, other: ScreenRect): boolean {
   return one.top < other.top + other.height && other.top < one.top + one.height;
 }
 
+/** The centre of a rectangle, as x and y. */
 function centerOfRect(box: ScreenRect): [number, number] {
   return [box.left + box.width / 2, box.top + box.height / 2];
 }

@@ -1,5 +1,5 @@
 // The operator's own texts, and which language a visitor gets.
-import type { Texts } from '../generated/view';
+import type { LocalizedTextView } from '../generated/view';
 import { LOCALES } from './locales';
 
 /** A text and its language. */
@@ -10,7 +10,7 @@ export interface TextInLanguage {
 }
 
 /** The text in the first language of `wanted` that has one, else the first text there is; null when there is none. */
-export function pickOperatorText(texts: Texts, wanted: readonly string[]): TextInLanguage | null {
+export function pickOperatorText(texts: LocalizedTextView, wanted: readonly string[]): TextInLanguage | null {
   for (const tag of [...wanted, ...LOCALES, ...Object.keys(texts)]) {
     const text = texts[tag];
     if (text !== undefined) return { text, tag };

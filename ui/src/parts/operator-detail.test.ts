@@ -14,7 +14,7 @@ import { inputDevice } from '../state/input-device.svelte';
 import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
-vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatarStage: opened.stage }));
+vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 
 const statistics = {
   vertices: 39_600,

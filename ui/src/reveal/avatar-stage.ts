@@ -29,8 +29,8 @@ import { loadStudioEnvironment } from './studio-environment';
 import { createContactShadow, createStudioLights } from './studio-lights';
 import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
 
-/** An avatar that is being shown. */
-export interface AvatarStage {
+/** The avatar that is shown, with its controls. */
+export interface ShownAvatar {
   /** Turns it by radians. */
   turn(x: number, y: number): void;
   /** The faces that it can make. */
@@ -44,7 +44,7 @@ export interface AvatarStage {
 }
 
 /** How the avatar is shown. */
-export interface AvatarStageOptions {
+export interface ShownAvatarOptions {
   /** Nothing moves on its own. */
   reducedMotion: boolean;
   /** Whether the machine is known to render in software. */
@@ -59,11 +59,11 @@ export interface AvatarStageOptions {
  * Loads the GLB and shows it on a canvas in `place`. Resolves after the first frame. Rejects without WebGL, when the
  * file cannot be loaded or parsed, or when it contains nothing visible.
  */
-export async function loadAndShowAvatarStage(
+export async function loadAndShowAvatar(
   place: HTMLElement,
   url: string,
-  { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: AvatarStageOptions,
-): Promise<AvatarStage> {
+  { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: ShownAvatarOptions,
+): Promise<ShownAvatar> {
   // First, so that a missing WebGL is known before anything is loaded.
   const renderer = takeIdleOrCreateRenderer(spare, reducedMotion);
   const canvas = renderer.domElement;
@@ -107,8 +107,8 @@ async function startAvatarScene(
   renderer: WebGLRenderer,
   model: Object3D,
   light: Texture,
-  { reducedMotion, signal, onContextLost: onLost }: Omit<AvatarStageOptions, 'softwareRendering'>,
-): Promise<Omit<AvatarStage, 'statistics'>> {
+  { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
+): Promise<Omit<ShownAvatar, 'statistics'>> {
   const size = centerAndScaleModel(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;

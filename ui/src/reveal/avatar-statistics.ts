@@ -75,7 +75,7 @@ function blendshapeNamesOf({ primitives, extras }: NonNullable<Gltf['meshes']>[n
   return Array.from({ length: most }, (_, i) => String(names[i] ?? `#${i}`));
 }
 
-/** Triangles of a list, strip or fan with so many corners; points and lines have none. */
+/** The number of triangles of a list, strip or fan (`mode`) with so many corners; points and lines have none. */
 function triangleCount(mode: number, corners: number): number {
   if (mode === 4) return Math.floor(corners / 3);
   return mode === 5 || mode === 6 ? Math.max(0, corners - 2) : 0;

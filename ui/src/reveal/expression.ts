@@ -102,6 +102,7 @@ function requestedFaceStrengthAt(since: number): number {
   );
 }
 
+/** The same weight for the left and the right form of a blendshape. */
 function leftAndRightWeights(shape: string, weight: number): Record<string, number> {
   return { [`${shape}Left`]: weight, [`${shape}Right`]: weight };
 }
@@ -117,7 +118,10 @@ export function idleExpressionAt(seconds: number): FacialExpression {
   return { blink: blinkWeightAt(seconds), smile: smileWeightAt(seconds) };
 }
 
-/** Blinks are irregular: the gaps come from a short list whose sum is no multiple of the smile's interval. */
+/**
+ * The weight of the blink at a time, 0 to 1. Blinks are irregular: the gaps come from a short list whose sum is no
+ * multiple of the smile's interval.
+ */
 function blinkWeightAt(seconds: number): number {
   const gaps = [2.6, 4.1, 0.42, 3.3, 5.2];
   const round = gaps.reduce((sum, gap) => sum + gap, 0);

@@ -20,6 +20,7 @@ export function readImageSize(bytes: Uint8Array): ImageSize | null {
   }
 }
 
+/** The size in the first start-of-frame segment of a JPEG; null if a segment is not where it must be. */
 function readJpegSize(view: DataView): ImageSize | null {
   for (let at = 2; ; ) {
     if (view.getUint8(at) !== 0xff) return null;

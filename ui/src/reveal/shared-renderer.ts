@@ -17,7 +17,10 @@ export function takeIdleOrCreateRenderer(spare: boolean, still: boolean): WebGLR
   return createRenderer(spare, still);
 }
 
-/** Antialiasing nearly doubles the work of a software renderer; a still picture is worth it. */
+/**
+ * Creates a WebGL renderer. Antialiasing nearly doubles the work of a software renderer; a still picture is worth
+ * it.
+ */
 function createRenderer(spare: boolean, still: boolean): WebGLRenderer {
   let context = createWebGlContext(still || !spare);
   if (!still && isAntialiasedSoftwareContext(context)) {

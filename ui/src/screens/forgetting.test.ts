@@ -7,7 +7,7 @@ import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/r
 import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
-vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatarStage: opened.stage }));
+vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 afterEach(() => vi.useRealTimers());
 
 const withModel = { ...screens.reveal, glb: 'avatar://a/avatar.glb' };

@@ -8,7 +8,7 @@ import { languageStore } from '../state/language-store.svelte';
 import { visitorPresenceTimer } from '../state/visitor-presence-timer';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
-vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatarStage: opened.stage }));
+vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 
 const face: Screen = { ...screens.reveal, glb: 'avatar://a/avatar.glb', portrait: 'avatar://a/portrait.png' };
 const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: [] });

@@ -8,7 +8,7 @@ import type { Screen } from '../generated/view';
 import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
-vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatarStage: opened.stage }));
+vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 beforeEach(() => {
   opened.stage.mockReset();
 });

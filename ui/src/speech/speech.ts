@@ -47,7 +47,7 @@ function findVoiceForLanguage(tag: string): SpeechSynthesisVoice | undefined {
   return speech?.getVoices().find(({ lang }) => lang.split(/[-_]/)[0] === language);
 }
 
-/** Speaks the parts whose language has a voice on this machine. Returns whether any part is spoken. */
+/** Tries to speak parts: those whose language has a voice on this machine. Returns whether any part is spoken. */
 function trySpeakParts(parts: readonly SpeechPart[]): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const utterances = parts.flatMap(({ text, tag }) => {

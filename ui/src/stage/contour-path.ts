@@ -78,6 +78,7 @@ const BACK_DEPTH_CURVE: ContourCurve = [
   [-1.95, 0.56],
 ];
 
+/** Traces the visible part of the contour line at height `y`, and appends it to `out` as SVG path data. */
 function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
   const width = interpolateCurve(HALF_WIDTH_CURVE, y);
   const front = interpolateCurve(FRONT_DEPTH_CURVE, y);

@@ -5,7 +5,7 @@ import { type ProgressShare, totalDownloadProgress } from '../progress';
 /** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
 
-/** The pose and light of the figure on the stage. */
+/** The scene of the figure on the stage: its pose and light. */
 export interface FigureScene {
   light: SceneLight;
   /** Where the figure is. */

@@ -1,7 +1,7 @@
 // The state of the open desk: lock, panel data, and the last result.
 
 import type { Section } from '../desk/sections';
-import type { HealthView, PanelAction, PanelView, PinLockView, Problem } from '../generated/view';
+import type { PanelAction, PanelView, PartHealthView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
 import type { DeskOverlay } from './desk-overlay.svelte';
 import { problemFromRejectedCall } from './snapshot-store.svelte';
@@ -44,7 +44,7 @@ export class DeskStore {
   /** The panel data that the program reported last. */
   panel = $state.raw<PanelView | null>(null);
   /** The last health check and its time; null before the first. */
-  health = $state.raw<{ parts: HealthView[]; at: number } | null>(null);
+  health = $state.raw<{ parts: PartHealthView[]; at: number } | null>(null);
   /** Why the program does not answer. */
   connectionProblem = $state.raw<Problem | null>(null);
   /** The section that is shown. */
@@ -97,7 +97,7 @@ export class DeskStore {
   }
 
   /** Takes over the result of a health check. */
-  setHealth(parts: HealthView[]): void {
+  setHealth(parts: PartHealthView[]): void {
     this.#healthRequest += 1;
     this.health = { parts, at: Date.now() };
   }

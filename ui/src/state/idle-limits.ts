@@ -1,7 +1,7 @@
 // How long each screen waits without input before it is given up.
 import type { Screen } from '../generated/view';
 
-/** Seconds without input before the warning, and seconds that the warning stays. */
+/** The limits of idleness, in seconds: without input before the warning, and for which the warning stays. */
 export interface IdleLimitSeconds {
   after: number;
   warning: number;

@@ -2,7 +2,7 @@
 import { FluentBundle, FluentResource, type FluentVariable } from '@fluent/bundle';
 import en from '../../../locales/en.ftl?raw';
 import type { Messages } from '../generated/messages';
-import type { Problem, Texts } from '../generated/view';
+import type { LocalizedTextView, Problem } from '../generated/view';
 import { firstSupportedLocale, isRightToLeft, type Locale } from '../language/locales';
 import { AmountFormatter } from '../language/number-format';
 import { pickOperatorText, type TextInLanguage } from '../language/operator-texts';
@@ -22,7 +22,7 @@ export class LanguageStore {
   #defaultLocale: string | null = null;
   readonly #bundles = new Map<string, FluentBundle>();
   readonly #formats = new Map<string, AmountFormatter>();
-  readonly #english = parseCatalog('en', en);
+  readonly #english = parseFluentCatalog('en', en);
 
   constructor() {
     this.useDefaultLocale();
@@ -60,13 +60,13 @@ export class LanguageStore {
    * The operator's text in the language of the screens, else in the language for new visitors, else in the first one
    * that has a text. Null when the operator wrote none.
    */
-  operatorTextFor(texts: Texts, defaultTag: string | null): TextInLanguage | null {
+  operatorTextFor(texts: LocalizedTextView, defaultTag: string | null): TextInLanguage | null {
     return pickOperatorText(texts, [this.#locale, this.defaultLocaleFor(defaultTag)]);
   }
 
   /** Shows every message from a catalogue that is not the program's own, for layout tests. */
   useCatalogue(tag: string, source: string): void {
-    this.#bundles.set(tag, parseCatalog(tag, source));
+    this.#bundles.set(tag, parseFluentCatalog(tag, source));
     this.#apply(tag);
   }
 
@@ -115,7 +115,7 @@ export class LanguageStore {
   #bundleFor(tag: string): FluentBundle {
     let bundle = this.#bundles.get(tag);
     if (!bundle) {
-      bundle = parseCatalog(tag, sources[`../../../locales/${tag}.ftl`] ?? en);
+      bundle = parseFluentCatalog(tag, sources[`../../../locales/${tag}.ftl`] ?? en);
       this.#bundles.set(tag, bundle);
     }
     return bundle;
@@ -123,7 +123,7 @@ export class LanguageStore {
 }
 
 /** Parses a Fluent catalog. Errors are logged, and the faulty entries left out. */
-function parseCatalog(tag: string, source: string): FluentBundle {
+function parseFluentCatalog(tag: string, source: string): FluentBundle {
   // Isolation marks around arguments are only needed where the writing direction changes.
   const bundle = new FluentBundle(tag, { useIsolating: isRightToLeft(tag) });
   const errors = bundle.addResource(new FluentResource(source));
@@ -131,6 +131,7 @@ function parseCatalog(tag: string, source: string): FluentBundle {
   return bundle;
 }
 
+/** Formats a message with its arguments; null if the catalogue does not have it. */
 function formatMessage(
   bundle: FluentBundle,
   key: string,

@@ -1,11 +1,11 @@
 import type { Problem, Screen, Snapshot } from '../generated/view';
-import type { CommandTarget, Host, HostAction } from '../host/host';
+import type { ExpectedScreen, Host, HostAction } from '../host/host';
 import type { AvatarStatistics } from '../reveal/avatar-statistics';
 import { visitorPresenceTimer } from './visitor-presence-timer';
 
 type ForgettingScreen = Extract<Screen, { kind: 'forgetting' }>;
 
-/** The newest snapshot of the program, the visitor's actions, and their problems. */
+/** The store of the program's newest snapshot. Also runs the visitor's actions, and keeps their problems. */
 export class SnapshotStore {
   /** The newest snapshot; null before the first. */
   snapshot = $state.raw<Snapshot | null>(null);
@@ -124,7 +124,7 @@ export class SnapshotStore {
   /** Runs a command on the screen that is shown. A command is not sent again before its answer: a new code costs money. */
   runAction(
     action: Exclude<HostAction, 'agreeToConsent'>,
-    target: CommandTarget | undefined = this.#commandTarget,
+    target: ExpectedScreen | undefined = this.#commandTarget,
   ): Promise<void> {
     return this.#callHost(action, () => this.#host[action](target));
   }
@@ -134,7 +134,7 @@ export class SnapshotStore {
     return this.#callHost('agreeToConsent', () => this.#host.agreeToConsent(to, this.#commandTarget));
   }
 
-  get #commandTarget(): CommandTarget | undefined {
+  get #commandTarget(): ExpectedScreen | undefined {
     if (!this.snapshot) return undefined;
     const { revision, screen } = this.snapshot;
     return 'visit' in screen ? { visit: screen.visit, revision } : { revision };

@@ -3,8 +3,9 @@ import type { Screen } from '../generated/view';
 import { ATTENDANCE_SECONDS } from './idle-limits';
 
 /**
- * Time since the last sign of a person: an input, or a change of screen that a person caused. Screens that change on
- * their own while the avatar is made and downloaded do not count, nor does the first screen of a loaded page.
+ * Measures the time since the last sign of a visitor: an input, or a change of screen that a person caused.
+ * Screens that change on their own while the avatar is made and downloaded do not count, nor does the first screen
+ * of a loaded page.
  */
 export class VisitorPresenceTimer {
   #lastActivity = Number.NEGATIVE_INFINITY;

@@ -6,7 +6,7 @@ use copresence_engine::profile::Profile;
 use copresence_engine::setup::BackendTarget;
 use std::sync::{Arc, OnceLock};
 
-/// A backend and its profile.
+/// Configuration of the backend of the visits: its profile, its target and its address for phones.
 #[derive(Debug, Clone)]
 pub struct BackendConfig {
     /// Limits and routes.
@@ -48,7 +48,7 @@ impl ActiveBackend {
         _ = self.remembered_credentials_refusal.set(problem);
     }
 
-    /// Why no visit starts here, if the backend refused the credentials.
+    /// The remembered refusal of the credentials, if the backend refused them. No visit starts here then.
     pub(super) fn remembered_credentials_refusal(&self) -> Option<&Problem> {
         self.remembered_credentials_refusal.get()
     }

@@ -9,7 +9,7 @@ pub(crate) use forgetting::incomplete_forget_problem;
 
 use crate::inspector::Inspector;
 use crate::screen_state::VisitScreenState;
-use crate::view::{BoothView, Problem, Screen, Snapshot, Texts};
+use crate::view::{BoothSettingsView, LocalizedTextView, Problem, Screen, Snapshot};
 use backend_config::ActiveBackend;
 use copresence_client::SetupError;
 use copresence_engine::Outcome;
@@ -116,7 +116,7 @@ impl Kiosk {
         let first = Snapshot {
             revision: 1,
             backend: backend_config.to_backend_view(),
-            booth: BoothView::default(),
+            booth: BoothSettingsView::default(),
             screen: Screen::Attract,
         };
         let clock = Clock::default();
@@ -134,7 +134,7 @@ impl Kiosk {
     }
 
     /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
-    pub fn set_booth_settings(&self, booth: BoothView, consent: Texts) {
+    pub fn set_booth_settings(&self, booth: BoothSettingsView, consent: LocalizedTextView) {
         let mut state = self.lock_kiosk_state();
         state.booth_settings = booth;
         state.consent = consent;
@@ -157,7 +157,7 @@ impl Kiosk {
         self.lock_kiosk_state().active_backend.config.clone()
     }
 
-    /// The backend's refusal of the credentials in use, which closes the booth until they change.
+    /// The refusal of the credentials in use, if the backend refused them. It closes the booth until they change.
     pub fn credentials_refusal(&self) -> Option<Problem> {
         self.lock_kiosk_state().active_backend.remembered_credentials_refusal().cloned()
     }
@@ -214,7 +214,8 @@ impl Kiosk {
         self.run_command_if_still_current(VisitorCommand::Agree { to }, &ExpectedScreen::default());
     }
 
-    /// Leaves the screen. A visit whose avatar is being made continues in the background; any other ends.
+    /// Leaves the shown visit and its screen. A visit whose avatar is being made continues in the background; any
+    /// other ends.
     pub fn leave_visit(&self) {
         self.run_command_if_still_current(VisitorCommand::Cancel, &ExpectedScreen::default());
     }
@@ -258,8 +259,8 @@ impl Kiosk {
         self.matches_expected_screen(&self.lock_kiosk_state(), target)
     }
 
-    /// Whether the visit and the revision that a command names, as far as it names them, are still those of the
-    /// screen.
+    /// Whether the screen is still the one that a command expects: the visit and the revision that the command
+    /// names, as far as it names them.
     fn matches_expected_screen(&self, state: &KioskState, target: &ExpectedScreen) -> bool {
         let is_visit =
             |visit: &String| state.shown_or_forgetting_visit_id().is_some_and(|shown| shown.to_string() == *visit);
@@ -280,7 +281,8 @@ impl Kiosk {
         }
     }
 
-    /// Starts a visit if `to` is the text on the consent screen, in any language.
+    /// Begins a visit if the visitor agreed to the shown consent text: `to` must be the text on the consent screen,
+    /// in any language.
     fn begin_visit_if_agreed(&self, state: &mut KioskState, to: &str) {
         let language = match &state.shown {
             ShownScreen::Consent(texts) => texts.language_with_exact_text(to).map(str::to_owned),
@@ -542,7 +544,7 @@ impl Kiosk {
     fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_or_active_backend().config.to_backend_view();
-        let booth = BoothView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
+        let booth = BoothSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
             if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {
@@ -575,7 +577,7 @@ fn setup_failed_event(error: &SetupError) -> EventKind {
     ended_event_for_code(code, exit, &error.to_string())
 }
 
-/// The end of a visit in phase `issuing`, with the message of this code.
+/// The `ended` event for a problem code, with its message. The visit ended in phase `issuing`.
 fn ended_event_for_code(code: &str, exit: u8, detail: &str) -> EventKind {
     let message = problem::operator_message_with_hint(&problem::problem_for_code(code, Some(detail)));
     EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }

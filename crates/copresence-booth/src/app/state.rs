@@ -2,7 +2,7 @@
 
 use super::backend_config::ActiveBackend;
 use crate::screen_state::{HostScreenOptions, VisitScreenState};
-use crate::view::{BoothView, ForgettingState, Problem, Screen, Texts};
+use crate::view::{BoothSettingsView, ForgettingState, LocalizedTextView, Problem, Screen};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
 use copresence_store::VisitId;
@@ -30,7 +30,7 @@ pub(super) enum ShownScreen {
     #[default]
     Attract,
     /// The text to agree to, as it was when the screen appeared.
-    Consent(Texts),
+    Consent(LocalizedTextView),
     Visit(VisitId),
     Forgetting(VisitId, ForgettingState),
 }
@@ -41,9 +41,9 @@ pub(super) struct KioskState {
     pub(super) shown: ShownScreen,
     /// The backend of new visits.
     pub(super) active_backend: Arc<ActiveBackend>,
-    pub(super) booth_settings: BoothView,
+    pub(super) booth_settings: BoothSettingsView,
     /// The text that visitors agree to before their code; empty for none.
-    pub(super) consent: Texts,
+    pub(super) consent: LocalizedTextView,
     /// The revision of the first snapshot that showed the present screen.
     pub(super) screen_since: u64,
     /// Visits that are being forgotten, or could not be yet: recovery leaves them alone.
@@ -58,8 +58,8 @@ impl KioskState {
             visits: HashMap::new(),
             shown: ShownScreen::default(),
             active_backend,
-            booth_settings: BoothView::default(),
-            consent: Texts::default(),
+            booth_settings: BoothSettingsView::default(),
+            consent: LocalizedTextView::default(),
             screen_since: 0,
             to_forget: HashSet::new(),
             last_problem: None,

@@ -178,6 +178,7 @@ impl Inspector {
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 
+    /// Locks the mutex of the recordings.
     fn lock_recordings(&self) -> MutexGuard<'_, Recordings> {
         // A panic leaves no partial change.
         self.0.recordings.lock().unwrap_or_else(PoisonError::into_inner)

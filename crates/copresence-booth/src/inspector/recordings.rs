@@ -77,10 +77,12 @@ impl Recordings {
         Self { bounds, recorded_visits: VecDeque::new(), exchanges: 0, bytes: 0, dropped_exchange_count: 0, next_id: 1 }
     }
 
+    /// The recorded visits, in the order of their recording.
     pub(super) fn recorded_visits(&self) -> impl DoubleEndedIterator<Item = &RecordedVisit> {
         self.recorded_visits.iter()
     }
 
+    /// Number of exchanges that were dropped to stay within the bounds.
     pub(super) fn dropped_exchange_count(&self) -> u32 {
         self.dropped_exchange_count
     }

@@ -24,6 +24,7 @@ impl RecordingsCopy {
         Self { visits, shown, dropped: memory.dropped_exchange_count() }
     }
 
+    /// Converts the copy to the view of the inspector: the visits, and the timeline of the shown one.
     pub(super) fn to_inspector_view(&self, rules: &RequirementJudge) -> InspectorView {
         let visits: Vec<_> = self.visits.iter().map(|visit| to_inspected_visit(visit, rules)).collect();
         let shown = self.shown.map(|index| Timeline {

@@ -138,8 +138,8 @@ impl Panel {
         Ok(())
     }
 
-    /// Stores a credential in the keychain, or only for this run if there is no keychain, and reopens the backend
-    /// with it.
+    /// Sets a credential and reopens the backend with it. It is stored in the keychain, or only for this run if
+    /// there is no keychain.
     fn set_credential(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         let slot = self.find_credential_kind_by_name(slot)?;
@@ -155,7 +155,7 @@ impl Panel {
         self.reopen_backend_with_credentials()
     }
 
-    /// Finds a credential that the profile in use can need.
+    /// Finds the credential kind of this name among those that the profile in use can need.
     fn find_credential_kind_by_name(&self, word: &str) -> Result<CredentialKind, Problem> {
         let backend_config = self.0.kiosk.backend_config();
         let wanted = credentials::usable_credential_kinds(&backend_config.profile);
@@ -226,7 +226,7 @@ impl Panel {
         Ok(())
     }
 
-    /// Checks the logo (a PNG in Base64) and saves it in the data folder.
+    /// Sets the logo (a PNG in Base64): checks it and saves it in the data folder.
     fn set_logo(&self, png: &str) -> Result<(), Problem> {
         let unfit = |words: &str| problem_for_code("logo_unfit", Some(words));
         let most = OperatorFile::Logo.max_bytes();
@@ -248,7 +248,7 @@ impl Panel {
     /// Deletes all past visits. Running visits are kept.
     async fn forget_all_except_running_visits(&self) -> Result<(), Problem> {
         let kiosk = &self.0.kiosk;
-        let wiped = history::forget_visits_before(kiosk.data_store(), None).await.map(|mut forgotten| {
+        let wiped = history::forget_visits_started_before(kiosk.data_store(), None).await.map(|mut forgotten| {
             // Those that go on here are left on purpose.
             let live = kiosk.running_visits();
             forgotten.locked.retain(|id| !live.contains(id));

@@ -17,8 +17,8 @@ pub use pin_lock::PinLock;
 pub use simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
 
 use crate::app::Kiosk;
-use crate::view::panel::{DisplaySettings, HealthView, KioskModeView, MonitorView, PanelView, PastVisit};
-use crate::view::{BoothView, Problem};
+use crate::view::panel::{DisplaySettings, KioskModeView, MonitorView, PanelView, PartHealthView, PastVisit};
+use crate::view::{BoothSettingsView, Problem};
 use copresence_engine::health;
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
@@ -59,7 +59,7 @@ struct KioskFlagOverride {
     in_force: AtomicBool,
 }
 
-/// The profile that the operator chose, and why the booth is closed, if it is.
+/// The profile that the operator requested, and why the booth is closed, if it is.
 struct RequestedProfile {
     profile: String,
     closed_reason: Option<Problem>,
@@ -129,7 +129,7 @@ impl Panel {
         self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
     }
 
-    /// Appearance and language of the window.
+    /// The display settings: appearance and language of the window.
     pub fn display_settings(&self) -> DisplaySettings {
         let display = self.0.settings_file.current_settings().display;
         DisplaySettings { logo: self.read_operator_logo().is_some(), ..display }
@@ -146,7 +146,7 @@ impl Panel {
         }
     }
 
-    /// Turns kiosk mode on for `--kiosk`, until the operator changes it in the panel.
+    /// Forces kiosk mode on, for `--kiosk`. It stays on until the operator changes it in the panel.
     pub fn force_kiosk_mode_on(&self) {
         self.0.kiosk_mode_override.flag_given.store(true, Ordering::Relaxed);
         self.0.kiosk_mode_override.in_force.store(true, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl Panel {
     }
 
     /// Checks everything that the booth depends on. Takes up to some seconds.
-    pub async fn check_booth_health(&self) -> Vec<HealthView> {
+    pub async fn check_booth_health(&self) -> Vec<PartHealthView> {
         let backend_config = self.0.kiosk.backend_config();
         let panel = self.clone();
         let here = {
@@ -183,7 +183,7 @@ impl Panel {
         });
         views.extend(there);
         views.push(health::health_of_last_problem(self.0.kiosk.last_problem().as_ref()));
-        views.into_iter().map(HealthView::from).collect()
+        views.into_iter().map(PartHealthView::from).collect()
     }
 
     /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
@@ -245,7 +245,7 @@ impl Panel {
             let digest = copresence_store::Sha256::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
         });
-        let booth = BoothView {
+        let booth = BoothSettingsView {
             language: display.language,
             attract_text: display.attract_text,
             logo,
@@ -289,6 +289,7 @@ impl Panel {
         }
     }
 
+    /// Locks the mutex of the requested profile.
     fn lock_requested_profile(&self) -> MutexGuard<'_, RequestedProfile> {
         // A panic leaves no partial change.
         self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)

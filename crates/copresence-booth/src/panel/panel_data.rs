@@ -60,7 +60,8 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
     }
 }
 
-/// The credentials that the profile in use can need, without values, and why the keychain cannot be used. Blocks on it.
+/// Loads the views of the credentials that the profile in use can need, without values. Also returns why the
+/// keychain cannot be used. Blocks on it.
 pub(super) fn load_credential_views(
     sources: &ProfileAndCredentialSources,
     backend_config: &BackendConfig,
@@ -152,7 +153,7 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
             _ => None,
         })
     };
-    let portrait = whole().map(|(name, _)| name).find(|name| has_png_extension(name));
+    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait_file_name(name));
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
         Some(ending) => problem_for_code(&ending.code, None).operator,
@@ -181,7 +182,7 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
 }
 
 /// Whether a file can be a portrait: a PNG by its extension.
-fn has_png_extension(name: &str) -> bool {
+fn is_portrait_file_name(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
@@ -189,7 +190,7 @@ fn has_png_extension(name: &str) -> bool {
 pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = data_store.journal.load_detailed_visit_record(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
-    detail.files.iter().find(|file| file.name == name && has_png_extension(name) && is_whole(file))?;
+    detail.files.iter().find(|file| file.name == name && is_portrait_file_name(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }
 
@@ -197,18 +198,18 @@ pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit:
 mod tests {
     use super::*;
     use crate::settings::Settings;
-    use crate::view::Texts;
+    use crate::view::LocalizedTextView;
 
     #[test]
     fn display_settings_are_trimmed_and_validated() {
         let base = || Settings::default().display;
         let text = |text: &str| Some(text.to_owned());
-        let texts = |language: &str, text: &str| Texts::from_iter([(language, text)]);
-        let sent = |json: &str| serde_json::from_str::<Texts>(json).expect("texts");
+        let texts = |language: &str, text: &str| LocalizedTextView::from_iter([(language, text)]);
+        let sent = |json: &str| serde_json::from_str::<LocalizedTextView>(json).expect("texts");
         let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
         let fitted =
             validate_and_trim_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
-        assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), Texts::default()));
+        assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), LocalizedTextView::default()));
         for (unfit, says) in [
             (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
             (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),

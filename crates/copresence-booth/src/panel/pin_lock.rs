@@ -26,6 +26,7 @@ const FIRST_PIN_PERIOD: Duration = Duration::from_mins(10);
 #[derive(Debug, Clone)]
 pub struct PinLock(Arc<PinLockInner>);
 
+/// What all clones of a PIN lock share: the settings file, the state, and the lock of attempts.
 #[derive(Debug)]
 struct PinLockInner {
     settings_file: SettingsFile,

@@ -1,19 +1,19 @@
 //! Operator settings that every visitor screen needs.
 
-use super::{Problem, ProblemDeclaration, Texts};
+use super::{LocalizedTextView, Problem, ProblemDeclaration};
 use serde::Serialize;
 use ts_rs::TS;
 
 /// Operator settings that every visitor screen needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct BoothView {
+pub struct BoothSettingsView {
     /// Initial language for a new visitor, as in `de`; none follows the system.
     pub language: Option<String>,
     /// Text of the attract screen, replacing the built-in one in every language. The language is chosen as for
     /// [consent].
     ///
     /// [consent]: super::Screen::Consent::texts
-    pub attract_text: Texts,
+    pub attract_text: LocalizedTextView,
     /// URL of the operator's logo for the web view, if one is set.
     pub logo: Option<String>,
     /// Seconds without a touch before the reveal screen asks whether somebody is there, 15 to 3,600. The other screens
@@ -30,11 +30,11 @@ pub struct BoothView {
     pub closed: Option<Problem>,
 }
 
-impl Default for BoothView {
+impl Default for BoothSettingsView {
     fn default() -> Self {
         Self {
             language: None,
-            attract_text: Texts::default(),
+            attract_text: LocalizedTextView::default(),
             logo: None,
             idle_seconds: 90,
             voice: false,

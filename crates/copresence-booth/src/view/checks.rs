@@ -4,9 +4,9 @@ use super::{Problem, ProblemDeclaration};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-/// Limits of a run. All fields are required.
+/// Options of a run of the checks: what it may spend, send and disturb. All fields are required.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, TS)]
-pub struct ChecksRequest {
+pub struct CheckRunOptions {
     /// Maximum number of Export Tokens that the run may request. Each one costs money.
     pub most_tokens: u32,
     /// Whether deliberately invalid requests may be sent.

@@ -10,9 +10,9 @@ pub mod panel;
 mod problem;
 mod texts;
 
-pub use booth::BoothView;
+pub use booth::BoothSettingsView;
 pub use problem::{Problem, ProblemDeclaration};
-pub use texts::Texts;
+pub use texts::LocalizedTextView;
 
 use serde::Serialize;
 use ts_rs::TS;
@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// The backend that visits use.
     pub backend: BackendView,
     /// Operator settings that every screen needs.
-    pub booth: BoothView,
+    pub booth: BoothSettingsView,
     /// The current screen.
     pub screen: Screen,
 }
@@ -54,7 +54,7 @@ pub enum Screen {
     Consent {
         /// The text in at least one language. The page chooses the visitor's language, else the booth's default, else
         /// the first available one.
-        texts: Texts,
+        texts: LocalizedTextView,
     },
     /// An Export Token is being requested.
     Preparing {
@@ -109,7 +109,7 @@ pub enum Screen {
         /// Visit id.
         visit: String,
         /// One entry per file.
-        files: Vec<FileView>,
+        files: Vec<FileDownloadView>,
         /// Current problem while a download is retried.
         #[ts(as = "Option<ProblemDeclaration>")]
         trouble: Option<Problem>,
@@ -178,7 +178,7 @@ pub enum ForgettingState {
     },
 }
 
-/// A status response that differed from the one before.
+/// A sample of the avatar's status: a status response that differed from the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct StatusSample {
     /// Time of the response, in milliseconds since 1970 (UTC).
@@ -192,7 +192,7 @@ pub struct StatusSample {
 
 /// A file that is being downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct FileView {
+pub struct FileDownloadView {
     /// Our name of the file, as in `avatar.glb`.
     pub file: String,
     /// Bytes received.

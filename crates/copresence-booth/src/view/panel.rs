@@ -1,6 +1,6 @@
 //! What the operator sees and does behind the PIN.
 
-use super::{BackendView, Problem, ProblemDeclaration, Texts};
+use super::{BackendView, LocalizedTextView, Problem, ProblemDeclaration};
 use copresence_engine::health;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -70,7 +70,7 @@ pub struct ProfileChoice {
     pub flaw: Option<String>,
 }
 
-/// A credential without its value.
+/// A credential as the panel shows it, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct CredentialView {
     /// Stable name, as in `api-key`.
@@ -137,7 +137,7 @@ pub struct KioskModeView {
     pub by_flag: bool,
 }
 
-/// Appearance and language of the window. All fields are read and written together.
+/// Settings of the display: appearance and language of the window. All fields are read and written together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct DisplaySettings {
     /// Monitor name; none for the first monitor.
@@ -147,10 +147,10 @@ pub struct DisplaySettings {
     /// Seconds without a touch before the reveal screen asks whether somebody is there: 15 to 3,600.
     pub idle_seconds: u32,
     /// Text of the attract screen, at most 120 characters in each language; empty for the built-in text.
-    pub attract_text: Texts,
+    pub attract_text: LocalizedTextView,
     /// Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
     /// screen.
-    pub consent: Texts,
+    pub consent: LocalizedTextView,
     /// Whether screens are read aloud.
     pub voice: bool,
     /// Whether a logo is set. Set it to false to remove the logo.
@@ -288,7 +288,7 @@ pub struct PastVisit {
 
 /// Health of one part that the booth depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct HealthView {
+pub struct PartHealthView {
     /// Stable name, as in `keychain`.
     pub part: String,
     /// Its state.
@@ -313,7 +313,7 @@ pub enum HealthState {
     Unknown,
 }
 
-impl From<health::PartHealth> for HealthView {
+impl From<health::PartHealth> for PartHealthView {
     fn from(health: health::PartHealth) -> Self {
         let health::PartHealth { part, stand, seen, remedy } = health;
         Self { part, stand: stand.into(), seen, remedy }

@@ -7,9 +7,9 @@ use ts_rs::TS;
 /// A text by language tag, as in `de`. Languages without a text are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(transparent)]
-pub struct Texts(BTreeMap<String, String>);
+pub struct LocalizedTextView(BTreeMap<String, String>);
 
-impl Texts {
+impl LocalizedTextView {
     /// Whether there is no text in any language.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -38,7 +38,7 @@ impl Texts {
 }
 
 /// Trims every text, and removes empty ones.
-impl<L: Into<String>, T: AsRef<str>> FromIterator<(L, T)> for Texts {
+impl<L: Into<String>, T: AsRef<str>> FromIterator<(L, T)> for LocalizedTextView {
     fn from_iter<I: IntoIterator<Item = (L, T)>>(texts: I) -> Self {
         let tidied = texts.into_iter().map(|(language, text)| (language.into(), text.as_ref().trim().to_owned()));
         Self(tidied.filter(|(_, text)| !text.is_empty()).collect())
@@ -51,19 +51,19 @@ mod tests {
 
     #[test]
     fn empty_texts_are_removed() {
-        let texts: Texts = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
+        let texts: LocalizedTextView = [("de", " Hallo\n"), ("fr", " \n ")].into_iter().collect();
         assert_eq!(texts.iter().collect::<Vec<_>>(), [("de", "Hallo")]);
         assert_eq!((texts.text_in_exact_language("de"), texts.text_in_exact_language("fr")), (Some("Hallo"), None));
-        assert!(Texts::from_iter([("en", "")]).is_empty());
-        let sent: Texts = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");
-        assert_eq!(sent.trim_and_drop_empty(), Texts::from_iter([("ja", "はい")]));
+        assert!(LocalizedTextView::from_iter([("en", "")]).is_empty());
+        let sent: LocalizedTextView = serde_json::from_str(r#"{"en":"","ja":" はい "}"#).expect("texts");
+        assert_eq!(sent.trim_and_drop_empty(), LocalizedTextView::from_iter([("ja", "はい")]));
     }
 
     #[test]
     fn a_text_is_found_by_its_exact_words() {
-        let texts: Texts = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
+        let texts: LocalizedTextView = [("de", "Wir filmen."), ("en", "We film.")].into_iter().collect();
         assert_eq!(texts.language_with_exact_text("We film."), Some("en"));
         assert_eq!(texts.language_with_exact_text("We film"), None);
-        assert_eq!(Texts::default().language_with_exact_text(""), None);
+        assert_eq!(LocalizedTextView::default().language_with_exact_text(""), None);
     }
 }

@@ -4,7 +4,7 @@ use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
 use super::window::{is_invite, kiosk, release_signal, take, until};
 use copresence_booth::app::{BackendConfig, ExpectedScreen, Kiosk, VisitorCommand};
-use copresence_booth::view::{BoothView, ForgettingState, Screen, Texts};
+use copresence_booth::view::{BoothSettingsView, ForgettingState, LocalizedTextView, Screen};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::recovery::MAX_REDEEMS_PER_RUN;
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +34,8 @@ async fn unscanned() -> Fixture {
     .await
 }
 
-fn keeping(hours: Option<u32>) -> BoothView {
-    BoothView { keep_hours: hours, ..BoothView::default() }
+fn keeping(hours: Option<u32>) -> BoothSettingsView {
+    BoothSettingsView { keep_hours: hours, ..BoothSettingsView::default() }
 }
 
 async fn revealed(kiosk: &Kiosk) -> String {
@@ -54,8 +54,8 @@ async fn kept(fixture: &Fixture) -> (usize, usize) {
 async fn what_visitors_agree_to_stands_before_the_code() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    let texts = Texts::from_iter([("de", DE), ("en", EN)]);
-    kiosk.set_booth_settings(BoothView::default(), texts.clone());
+    let texts = LocalizedTextView::from_iter([("de", DE), ("en", EN)]);
+    kiosk.set_booth_settings(BoothSettingsView::default(), texts.clone());
     kiosk.accept_consent_and_start_visit(EN);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start_visit_or_show_consent();
@@ -73,10 +73,10 @@ async fn what_visitors_agree_to_stands_before_the_code() {
 async fn a_consent_in_any_language_has_everybody_asked() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    kiosk.set_booth_settings(BoothView::default(), Texts::from_iter([("ja", "一日保存します。")]));
+    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::from_iter([("ja", "一日保存します。")]));
     kiosk.start_visit_or_show_consent();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
-    kiosk.set_booth_settings(BoothView::default(), Texts::default());
+    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::default());
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
     kiosk.leave_visit();
     kiosk.start_visit_or_show_consent();
@@ -88,11 +88,11 @@ async fn a_consent_in_any_language_has_everybody_asked() {
 async fn nobody_agrees_to_words_that_they_were_not_told() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    let told = |text: &str| Texts::from_iter([("en", text)]);
-    kiosk.set_booth_settings(BoothView::default(), told(EN));
+    let told = |text: &str| LocalizedTextView::from_iter([("en", text)]);
+    kiosk.set_booth_settings(BoothSettingsView::default(), told(EN));
     kiosk.start_visit_or_show_consent();
     // For whoever comes next.
-    kiosk.set_booth_settings(BoothView::default(), told("We keep your avatar for a year."));
+    kiosk.set_booth_settings(BoothSettingsView::default(), told("We keep your avatar for a year."));
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
     kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     kiosk.accept_consent_and_start_visit("");
@@ -111,11 +111,14 @@ async fn a_closed_booth_begins_nothing() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
     let closed = Some(problem_for_code("credentials_missing", None));
-    kiosk.set_booth_settings(BoothView { closed: closed.clone(), ..BoothView::default() }, Texts::default());
+    kiosk.set_booth_settings(
+        BoothSettingsView { closed: closed.clone(), ..BoothSettingsView::default() },
+        LocalizedTextView::default(),
+    );
     kiosk.start_visit_or_show_consent();
     let snapshot = kiosk.current_snapshot();
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
-    kiosk.set_booth_settings(BoothView::default(), Texts::default());
+    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::default());
     revealed(&kiosk).await;
     kiosk.stop_visits().await;
 }
@@ -157,7 +160,7 @@ async fn a_visit_that_goes_on_can_be_forgotten() {
 /// Nothing of any visit: no folder among the avatars, none of an incomplete one, no line in the history.
 async fn assert_nothing_is_kept(fixture: &Fixture) {
     assert_eq!(kept(fixture).await, (0, 0));
-    assert_eq!(file_names(&fixture.data_store.data.incomplete_folder_path()), Vec::<String>::new());
+    assert_eq!(file_names(&fixture.data_store.data.incomplete_avatars_path()), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -240,7 +243,7 @@ async fn what_cannot_be_removed_is_said() {
 async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
-    kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
+    kiosk.set_booth_settings(keeping(Some(0)), LocalizedTextView::default());
     revealed(&kiosk).await;
     assert_eq!(kept(&fixture).await, (1, 1));
     kiosk.return_to_start();
@@ -252,7 +255,7 @@ async fn files_that_are_kept_until_the_visitor_leaves_go_then() {
 async fn whoever_stands_there_at_the_stop_leaves_with_it() {
     let fixture = ready().await;
     let kiosk = kiosk(&fixture);
-    kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
+    kiosk.set_booth_settings(keeping(Some(0)), LocalizedTextView::default());
     revealed(&kiosk).await;
     kiosk.stop_visits().await;
     assert_eq!(kept(&fixture).await, (0, 0));
@@ -267,11 +270,11 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
 
     let kiosk = kiosk(&fixture);
     for hours in [None, Some(1)] {
-        kiosk.set_booth_settings(keeping(hours), Texts::default());
+        kiosk.set_booth_settings(keeping(hours), LocalizedTextView::default());
         kiosk.spawn_forgetting_of_due_visits();
     }
     revealed(&kiosk).await;
-    kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
+    kiosk.set_booth_settings(keeping(Some(0)), LocalizedTextView::default());
     kiosk.spawn_forgetting_of_due_visits();
     let one_left = async {
         while fixture.data_store.journal.load_all_visits().await.expect("reads").len() > 1 {
@@ -280,7 +283,7 @@ async fn a_sweep_takes_what_is_too_old_and_nothing_else() {
     };
     tokio::time::timeout(Duration::from_secs(20), one_left).await.expect("the earlier run's visitor has left");
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Reveal { .. }), "this one stands there");
-    kiosk.set_booth_settings(keeping(None), Texts::default());
+    kiosk.set_booth_settings(keeping(None), LocalizedTextView::default());
     kiosk.stop_visits().await;
     assert_eq!(kept(&fixture).await, (1, 1));
 }
@@ -390,7 +393,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
     }
     let here = revealed(&kiosk).await;
     kiosk.spawn_forgetting_of_due_visits();
-    kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
+    kiosk.set_booth_settings(keeping(Some(0)), LocalizedTextView::default());
     kiosk.spawn_forgetting_of_due_visits();
     let gone = async {
         while kept(&fixture).await != (1, 1) {
@@ -407,7 +410,7 @@ async fn keeping_until_the_visitor_leaves_covers_those_who_left_before() {
 async fn a_visit_that_is_locked_is_forgotten_once_it_is_free_and_not_recovered_before() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    kiosk.set_booth_settings(keeping(Some(0)), Texts::default());
+    kiosk.set_booth_settings(keeping(Some(0)), LocalizedTextView::default());
     kiosk.start_visit_or_show_consent();
     let visit = until(&kiosk, is_invite).await.screen.visit_id().expect("of somebody").to_owned();
     let id = visit.parse().expect("an id");

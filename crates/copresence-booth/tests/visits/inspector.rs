@@ -7,7 +7,7 @@ use copresence_booth::view::inspector::{ExchangeView, InspectorView, Requirement
 use copresence_client::{BackendRouteConfig, Exchange};
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides};
-use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenState};
+use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenView};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Fixture {
         (visit, token)
     }
 
-    fn token(&self, token: &str) -> TokenState {
+    fn token(&self, token: &str) -> TokenView {
         let tokens = self.server.sandbox().sandbox_state().tokens;
         tokens.into_iter().find(|known| known.token == token).expect("it made it")
     }

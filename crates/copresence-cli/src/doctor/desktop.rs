@@ -47,6 +47,7 @@ pub(super) fn check_web_view_library(env: EnvLookup<'_>) -> PartHealth {
     }
 }
 
+/// Folders in which shared libraries are searched: `LD_LIBRARY_PATH`, then the usual ones of Linux.
 fn library_search_folders(env: EnvLookup<'_>) -> Vec<PathBuf> {
     let named = env("LD_LIBRARY_PATH").unwrap_or_default();
     let usual = ["/usr/lib64", "/usr/lib", "/usr/local/lib", "/lib64", "/lib"].map(PathBuf::from);
@@ -57,6 +58,7 @@ fn library_search_folders(env: EnvLookup<'_>) -> Vec<PathBuf> {
     folders
 }
 
+/// Finds the WebKit library in the first of these folders that has it.
 fn find_webkit_library(folders: &[PathBuf]) -> Option<PathBuf> {
     folders.iter().map(|folder| Path::join(folder, WEBKIT)).find(|path| path.exists())
 }

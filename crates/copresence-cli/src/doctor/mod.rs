@@ -14,6 +14,7 @@ use copresence_engine::setup::{BackendTarget, DataStore};
 use copresence_sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
+/// Runs `copresence doctor`: checks everything that a visit depends on, and prints it. Returns the exit code.
 pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, CommandFailure> {
     let data_store = context::open_data_store(common);
     let settings =
@@ -36,7 +37,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     for view in &parts {
         print_health_check(view, common.json);
     }
-    Ok(lowest_exit_code_of_problems(&parts))
+    Ok(most_urgent_exit_code(&parts))
 }
 
 /// Without `--profile`, uses the profile that the window would use: the one chosen in the panel.
@@ -64,7 +65,8 @@ fn check_data_and_output_disk(
     health::check_disk(&data_store, &out, least)
 }
 
-/// Runs on a blocking thread, because the keychain may wait for a person.
+/// Checks the keychain and the profile's credentials. Runs on a blocking thread, because the keychain may wait for
+/// a person.
 async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
     let checks = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
@@ -118,6 +120,7 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
     Ok((server, target))
 }
 
+/// Prints the health of one part, as JSON with `--json`.
 fn print_health_check(view: &PartHealth, json: bool) {
     if json {
         if let Ok(line) = serde_json::to_string(view) {
@@ -138,9 +141,9 @@ fn print_health_check(view: &PartHealth, json: bool) {
     }
 }
 
-/// Exit code of the problem to fix first: this machine and its configuration (2), then credentials (3), then the
-/// network (6).
-fn lowest_exit_code_of_problems(parts: &[PartHealth]) -> u8 {
+/// The exit code of the most urgent problem, which is to be fixed first: this machine and its configuration (2),
+/// then credentials (3), then the network (6).
+fn most_urgent_exit_code(parts: &[PartHealth]) -> u8 {
     let bad = parts.iter().filter(|view| view.stand == HealthState::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
         part::KEYCHAIN | part::CREDENTIALS => 3,
@@ -158,14 +161,14 @@ mod tests {
     fn the_exit_code_names_the_problem_to_fix_first() {
         let ill = |part: &str| bad_part_health(part, "ill", "repair it");
         assert_eq!(
-            lowest_exit_code_of_problems(&[
+            most_urgent_exit_code(&[
                 health::good_part_health(part::DISK, "well"),
                 health::doubtful_part_health(part::DISPLAY, "none", "get one")
             ]),
             0
         );
-        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND)]), 6);
-        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
-        assert_eq!(lowest_exit_code_of_problems(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
+        assert_eq!(most_urgent_exit_code(&[ill(part::BACKEND)]), 6);
+        assert_eq!(most_urgent_exit_code(&[ill(part::BACKEND), ill(part::CREDENTIALS)]), 3);
+        assert_eq!(most_urgent_exit_code(&[ill(part::BACKEND), ill(part::CREDENTIALS), ill(part::DISK)]), 2);
     }
 }

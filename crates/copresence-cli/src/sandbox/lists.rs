@@ -56,6 +56,7 @@ pub(super) fn print_fault_catalogue(common: &CommonOptions) {
     }
 }
 
+/// Describes when a fault acts: in place of the request's effect, or after it.
 fn describe_fault_timing(when: FaultTiming) -> &'static str {
     match when {
         FaultTiming::Instead => "in place of the request's effect",

@@ -77,6 +77,7 @@ pub(crate) fn load_sandbox_settings_from_options(world: &SimulationOptions) -> R
     })
 }
 
+/// Reads the faults of `--faults FILE` and checks them. The error names the file.
 fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     let shown = path.display();
     let json = std::fs::read(path)
@@ -84,6 +85,7 @@ fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
     faults::parse_and_check_faults(&json).map_err(|error| CommandFailure::usage_error(format!("{shown}: {error}")))
 }
 
+/// Prints the `listening` event: the URLs and the accepted credentials as one line of JSON.
 fn print_listening_json(server: &Server) {
     let accepted = server.sandbox().credentials();
     let mut line = json!({
@@ -144,6 +146,7 @@ fn print_listening_info(server: &Server) {
     ));
 }
 
+/// Prints a line of the request log, as JSON with `--json`.
 fn print_request(common: &CommonOptions, line: &RequestLine) {
     if common.json {
         let mut object = serde_json::Map::from_iter([("event".to_owned(), "request".into())]);
@@ -161,6 +164,7 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
     ));
 }
 
+/// The URL without slashes at its end.
 fn without_trailing_slash(url: &str) -> &str {
     url.trim_end_matches('/')
 }

@@ -57,6 +57,7 @@ impl ReportFiles {
     }
 }
 
+/// Writes the report, and prints its path, or a warning if that failed.
 fn write_report(file: &OutputFile, text: Result<String, String>) {
     let path = file.path().display();
     let written = text.and_then(|text| file.write_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));

@@ -22,6 +22,8 @@ use std::path::Path;
 use target::BackendUnderTest;
 use tokio_util::sync::CancellationToken;
 
+/// Runs `copresence validate`: checks a backend and writes its reports, or compares two backends. Returns the exit
+/// code.
 pub(crate) async fn run_validate_command(
     common: &CommonOptions,
     options: ValidateOptions,
@@ -94,6 +96,7 @@ fn confirm_costs(plan: &ActPlanWithCosts, options: &ValidateOptions) -> Result<(
     }
 }
 
+/// Reads a report that an earlier run wrote.
 fn read_report_file(path: &Path) -> Result<Report, CommandFailure> {
     let failed = |why: &dyn std::fmt::Display| CommandFailure::usage_error(format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;

@@ -59,7 +59,8 @@ pub(crate) struct ValidateOptions {
 }
 
 impl ValidateOptions {
-    /// Limits of the run. Destructive checks are always allowed at a sandbox, where nothing of value can be lost.
+    /// Converts to the options of a run. Destructive checks are always allowed at a sandbox, where nothing of value
+    /// can be lost.
     pub(super) fn to_run_options(&self, sandbox: bool) -> copresence_validate::RunOptions {
         copresence_validate::RunOptions {
             max_tokens: self.max_tokens,

@@ -15,6 +15,7 @@ use copresence_validate::{ActPlanWithCosts, CheckTarget, Level, Report, RunEvent
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
 
+/// Prints the progress and the results of `validate`, as text or JSON Lines.
 pub(super) struct ValidateRenderer {
     json: bool,
     colours: bool,
@@ -26,7 +27,7 @@ impl ValidateRenderer {
         Self { json: common.json, colours }
     }
 
-    /// Prints what the run will cost, before it starts.
+    /// Prints the plan of the run and what it will cost, before it starts.
     pub(super) fn print_plan(&self, target: &CheckTarget, plan: &ActPlanWithCosts, sandbox: bool) {
         if self.json {
             let left_out: Vec<_> =
@@ -46,6 +47,7 @@ impl ValidateRenderer {
         self.print_human_readable_line("");
     }
 
+    /// Prints an event of a run: verdicts, messages, and without `--json` the starts of acts.
     pub(super) fn print_run_event(&self, event: &RunEvent<'_>) {
         match event {
             RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
@@ -55,6 +57,7 @@ impl ValidateRenderer {
         }
     }
 
+    /// Prints that an act has started, and what it does.
     fn print_act_started(&self, act: Act) {
         let words = format!("… {}", act.act_needs_and_costs().description);
         self.print_human_readable_line(&self.wrap_in_ansi_color(&words, "2"));
@@ -83,7 +86,7 @@ impl ValidateRenderer {
             _ => "36",
         };
         let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
-        self.print_human_readable_line(&format!("{mark}  {:<6} {}", level.as_str(), check.title));
+        self.print_human_readable_line(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
                 for finding in findings {
@@ -133,7 +136,7 @@ impl ValidateRenderer {
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
             coverage.judged,
             coverage.applicable(),
-            coverage.percent(),
+            coverage.judged_percent(),
             coverage.not_applicable,
             coverage.untestable
         ));
@@ -169,7 +172,7 @@ impl ValidateRenderer {
         }
     }
 
-    /// Prints to stdout, or to stderr with --json, where stdout is JSON only.
+    /// Prints a line for people: to stdout, or to stderr with `--json`, where stdout is JSON only.
     pub(super) fn print_human_readable_line(&self, words: &str) {
         if self.json {
             output::eprint_sanitized_line(format_args!("{words}"));
@@ -178,15 +181,18 @@ impl ValidateRenderer {
         }
     }
 
+    /// Whether the output is JSON (`--json`).
     pub(super) fn is_json_output(&self) -> bool {
         self.json
     }
 
+    /// Wraps words in a colour, if colours are shown.
     fn wrap_in_ansi_color(&self, words: &str, colour: &str) -> String {
         if self.colours { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words.to_owned() }
     }
 }
 
+/// Prints a value as one line of JSON to stdout.
 pub(super) fn print_json_line(value: &Value) {
     output::print_stdout_line(format_args!("{value}"));
 }

@@ -29,7 +29,8 @@ pub(super) struct BackendUnderTest {
 const OPERATOR_KEY: &str = "COPRESENCE_OPERATOR_KEY";
 
 impl BackendUnderTest {
-    /// Starts the embedded sandbox if the profile uses it, and chooses the phone driver.
+    /// Opens the backend to check: starts the embedded sandbox if the profile uses it, and chooses the phone
+    /// driver.
     pub(super) async fn open_backend_under_test(
         common: &CommonOptions,
         options: &ValidateOptions,
@@ -50,6 +51,7 @@ impl BackendUnderTest {
         Ok(Self { target, phone_driver, embedded_sandbox: None })
     }
 
+    /// Starts the embedded sandbox on a free port, and opens it as the backend to check.
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = Server::start(Settings::default(), anywhere).await;
@@ -97,6 +99,7 @@ fn fill_missing_credentials_from_environment(credentials: &mut Credentials) {
     }
 }
 
+/// The target to check, from a profile with its URL, link and credentials.
 fn target_from_profile(
     profile: &Profile,
     base_url: Url,

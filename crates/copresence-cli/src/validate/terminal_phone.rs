@@ -35,6 +35,7 @@ impl TerminalInvitationDisplay {
 }
 
 impl InvitationDisplay for TerminalInvitationDisplay {
+    /// Prints the QR code and the link of an invitation, and what its scan is for.
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
         output::eprint_sanitized_line(format_args!(
@@ -49,6 +50,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         output::eprint_sanitized_line(format_args!("Waiting up to {timeout}; type s and Enter to skip this."));
     }
 
+    /// Prints the avatar's status, unless it is the same as before.
     fn show_avatar_status(&self, words: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != words {
@@ -57,7 +59,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         }
     }
 
-    /// Prints nothing: forgets the last status, so that the next invitation starts anew.
+    /// Ends the invitation: prints nothing, but forgets the last status, so that the next invitation starts anew.
     fn end_invitation(&self) {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -56,6 +56,7 @@ impl QrFile {
         }
     }
 
+    /// Writes the QR code of a link to the file, as SVG or PNG. The error says why this failed.
     fn try_write_qr_code(&self, link: &str) -> Result<(), String> {
         let code = QrCode::new(link).map_err(|error| error.to_string())?;
         let bytes = if self.svg {

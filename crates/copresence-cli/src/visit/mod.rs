@@ -24,11 +24,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// Runs `copresence visit`, and returns the exit code. A failure before the visit starts is also emitted as events.
 pub(crate) async fn run_visit_command(common: &CommonOptions, options: VisitOptions) -> Result<u8, CommandFailure> {
     let renderer = Arc::new(VisitRenderer::new(common));
     let ended = prepare_and_run_visit(common, options, renderer.clone()).await;
     if let Err(failure) = &ended {
-        emit_started_and_ended_events(&renderer, common, failure);
+        emit_events_of_unstarted_visit(&renderer, common, failure);
     }
     ended
 }
@@ -135,8 +136,8 @@ fn create_sink_rendering_and_scanning(surroundings: &VisitResources) -> EventSin
     })
 }
 
-/// With `--json`, emits `started` and `ended` also for a visit that could not start.
-fn emit_started_and_ended_events(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
+/// Emits `started` and `ended` for a visit that could not start, with `--json`.
+fn emit_events_of_unstarted_visit(renderer: &VisitRenderer, common: &CommonOptions, failure: &CommandFailure) {
     let visit = copresence_engine::history::VisitId::new();
     let clock = Clock::default();
     let api_url = context::load_selected_profile(common).ok().and_then(|profile| profile.api_url);
@@ -158,6 +159,7 @@ fn emit_started_and_ended_events(renderer: &VisitRenderer, common: &CommonOption
     }
 }
 
+/// Starts the sandbox of a visit on a free loopback port.
 async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, CommandFailure> {
     let settings = crate::sandbox::load_sandbox_settings_from_options(&options.world)?;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -165,6 +167,7 @@ async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, Comman
     server.map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))
 }
 
+/// The embedded sandbox as the backend of a visit.
 fn embedded_sandbox_target(server: &Server) -> Result<BackendTarget, CommandFailure> {
     let accepted = server.sandbox().credentials();
     let login = (accepted.username.clone(), accepted.password.clone());

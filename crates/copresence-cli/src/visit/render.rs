@@ -47,6 +47,7 @@ impl VisitRenderer {
         }
     }
 
+    /// Prints an event in words, with moving lines on a terminal.
     fn render_event_for_people(&self, event: &EventKind) {
         match event {
             EventKind::Started { profile, api_url } => {
@@ -85,6 +86,7 @@ impl VisitRenderer {
         }
     }
 
+    /// Prints the QR code of a link, and the link with the time of its expiry.
     fn show_qr_code(&self, link: &str, expires_at: Option<String>) {
         self.print_line_above_bars("Scan this with a phone, or open the link:");
         self.print_line_above_bars("");
@@ -95,6 +97,7 @@ impl VisitRenderer {
         }
     }
 
+    /// Shows a status next to a spinner, or as a line if nothing is animated.
     fn show_status_line(&self, words: &str) {
         if !self.lively {
             return self.print_line_above_bars(words);
@@ -115,6 +118,7 @@ impl VisitRenderer {
         }
     }
 
+    /// Shows how much of a file is received. A complete file gets a static line above the bars.
     fn show_download_progress(&self, file: &str, bytes: u64, total: Option<u64>) {
         let mut moving = self.lock_live_lines();
         if total == Some(bytes) {
@@ -172,11 +176,13 @@ impl VisitRenderer {
         }
     }
 
+    /// Locks the mutex of the moving lines on the terminal.
     fn lock_live_lines(&self) -> std::sync::MutexGuard<'_, LiveLines> {
         self.live_lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// The style of a progress bar from a template; the default if it is invalid.
 fn progress_style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
@@ -189,10 +195,12 @@ fn round_delay_for_display(millis: u64) -> Duration {
     if millis < 1_000 { Duration::from_millis(millis) } else { Duration::from_secs(millis / 1_000) }
 }
 
+/// A size in binary units, as in `1.5 MiB`.
 fn format_size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).display().iec().to_string()
 }
 
+/// Describes a completion status in words, with the queue position and the percentage if they are known.
 fn describe_avatar_status(status: &str, progress: i64, queue: i64) -> String {
     match status {
         "no_associated_avatar" => "Waiting for a phone to scan the code".to_owned(),

@@ -2,8 +2,8 @@
 
 use crate::support::{RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, BackendRouteConfig, CallError, ConnectError, ConnectErrorKind, ErrorClass, GateKind, LostResponse,
-    MAX_BODY, NoRecorder, ResponseLossKind, Timeouts,
+    ApiClient, BackendRouteConfig, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY,
+    NetworkGateKind, NoRecorder, ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,7 +181,7 @@ async fn a_redirect_of_an_api_call_is_not_followed() {
         let refusal =
             api.redeem_token(&token()).await.expect("a response").redeem_error_response_unless_ok().expect("a refusal");
         let ErrorClass::Gate(gate) = &refusal.class else { panic!("{refusal}") };
-        assert_eq!(gate.kind, GateKind::NetworkLogin { redirect_to: Some("localhost".to_owned()) });
+        assert_eq!(gate.kind, NetworkGateKind::NetworkLogin { redirect_to: Some("localhost".to_owned()) });
         assert!(!refusal.to_string().contains("stolen"), "{refusal}");
         assert!(matches!(api.generate_token().await, Err(CallError::ErrorResponse(_))));
         assert_eq!(server.heads().len(), 2);

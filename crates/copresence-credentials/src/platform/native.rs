@@ -26,8 +26,8 @@ pub(crate) fn check_keychain() -> Result<(), KeychainError> {
     }
 }
 
-/// Checks that the keychain can be used. It unlocks nothing: these systems show their own prompt when an item is
-/// read.
+/// Unlocks the keychain as far as needed: only checks that it can be used, because these systems show their own
+/// prompt when an item is read.
 pub(crate) fn unlock_keychain_if_needed() -> Result<(), KeychainError> {
     check_keychain()
 }

@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::setup::BackendTarget;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
 use copresence_client::{
-    CallError, CallKind, ConnectErrorKind, ErrorClass, GateKind, RedeemRoute, Timeouts, TokenSource,
+    CallError, CallKind, ConnectErrorKind, ErrorClass, NetworkGateKind, RedeemRoute, Timeouts, TokenSource,
 };
 use http::{Method, header};
 use jiff::Timestamp;
@@ -172,26 +172,28 @@ fn health_of_response(part: &str, host: &str, url: &Url, method: &Method, reply:
     let seen = format_args!("{host}: {refusal}");
     match &refusal.class {
         ErrorClass::Gate(gate) => match &gate.kind {
-            GateKind::ProxyLogin => bad_part_health(part, seen, PROXY_LOGIN_REMEDY),
-            GateKind::NetworkLogin { redirect_to: None } => {
+            NetworkGateKind::ProxyLogin => bad_part_health(part, seen, PROXY_LOGIN_REMEDY),
+            NetworkGateKind::NetworkLogin { redirect_to: None } => {
                 bad_part_health(part, seen, "Open a browser on this machine and log in to the network")
             }
-            GateKind::NetworkLogin { .. } => doubtful_part_health(
+            NetworkGateKind::NetworkLogin { .. } => doubtful_part_health(
                 part,
                 seen,
                 "If that is this network's login page, log in with a browser; otherwise fix the profile's `api_url`",
             ),
-            GateKind::Page if status >= 500 => doubtful_part_health(
+            NetworkGateKind::Page if status >= 500 => doubtful_part_health(
                 part,
                 seen,
                 "Wait; if it persists, tell the backend's operators, or those of the proxy if the page is its own",
             ),
-            GateKind::PageInsteadOfAnswer | GateKind::Page | GateKind::Text => doubtful_part_health(
-                part,
-                seen,
-                "Open that address in a browser on this machine: log in if the network asks for it, have the host \
+            NetworkGateKind::PageInsteadOfAnswer | NetworkGateKind::Page | NetworkGateKind::Text => {
+                doubtful_part_health(
+                    part,
+                    seen,
+                    "Open that address in a browser on this machine: log in if the network asks for it, have the host \
                  allowed if a firewall or proxy blocks it, or fix the path in the profile's `api_url`",
-            ),
+                )
+            }
         },
         // The answer to a `HEAD` says nothing about other methods.
         ErrorClass::NoApi | ErrorClass::Redirect { .. } if *method == Method::HEAD => reached(),

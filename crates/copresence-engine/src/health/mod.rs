@@ -77,7 +77,7 @@ pub fn good_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Good, seen, None)
 }
 
-/// A part that works, but not for long or not for everything.
+/// The health of a doubtful part: it works, but not for long or not for everything.
 pub fn doubtful_part_health(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
     part_health(part, HealthState::Doubtful, seen, Some(remedy.into()))
 }
@@ -92,7 +92,7 @@ pub fn unknown_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
     part_health(part, HealthState::Unknown, seen, None)
 }
 
-/// Makes the health of a part, with the home folder in `seen` abbreviated.
+/// The health of a part. The home folder in `seen` is abbreviated.
 fn part_health(part: &str, stand: HealthState, seen: impl fmt::Display, remedy: Option<String>) -> PartHealth {
     let seen = abbreviate_home_in_text(&seen.to_string(), dirs::home_dir().as_deref());
     PartHealth { part: part.to_owned(), stand, seen, remedy }
@@ -138,7 +138,7 @@ pub fn health_of_settings_file(load_error: Option<&str>, is_pin_unknown: bool) -
     }
 }
 
-/// Checks that the disk is writable and has enough free space. Blocks on the disk.
+/// Checks the disk: whether it is writable and has enough free space. Blocks on it.
 pub fn check_disk(data_store: &DataStore, out_dir: &Path, min_free_space: u64) -> PartHealth {
     if let Err(error) = data_store.data.check_by_writing_test_file() {
         return bad_part_health(
@@ -217,13 +217,13 @@ pub fn check_credentials(
     }
 }
 
-/// Says that the environment has no credentials and that the keychain cannot be used.
+/// Message that the keychain cannot be used, and that the environment has no credentials either.
 fn unusable_keychain_message(error: &KeychainError) -> String {
     // The keychain check has the details.
     format!("not in the environment, and the keychain cannot be used ({})", error.code())
 }
 
-/// Whether the profile uses the embedded sandbox, or routes that take no credential.
+/// Whether the profile needs no credentials: it uses the embedded sandbox, or routes that take none.
 fn needs_no_credentials(profile: &Profile) -> bool {
     profile.uses_embedded_sandbox() || credentials::usable_credential_kinds(profile).is_empty()
 }

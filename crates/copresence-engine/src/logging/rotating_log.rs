@@ -34,6 +34,7 @@ impl RotatingLog {
         self.folder.join(format!("{}{number}.log", self.name))
     }
 
+    /// Opens the current log file to append to it, and makes it private (mode 0600 on Unix).
     fn open_current_file(&self) -> io::Result<File> {
         let path = self.numbered_log_path(0);
         let mut options = OpenOptions::new();

@@ -134,7 +134,7 @@ impl Profiles {
         &self.loaded_profiles_path
     }
 
-    /// The names, sorted; always with `sandbox`.
+    /// The names of the profiles, sorted; always with `sandbox`.
     pub fn profile_names(&self) -> Vec<String> {
         let mut names: Vec<String> = self.written.keys().cloned().collect();
         if !self.written.contains_key(SANDBOX_PROFILE) {

@@ -60,12 +60,12 @@ impl Profile {
     }
 }
 
-/// A duration as text, such as `"1m 30s"`.
+/// Converts a duration to JSON: a text such as `"1m 30s"`.
 fn duration_to_json(duration: Duration) -> Value {
     humantime::format_duration(duration).to_string().into()
 }
 
-/// A size as text with a binary unit, such as `"2.0GiB"`.
+/// Converts a size to JSON: a text with a binary unit, such as `"2.0GiB"`.
 fn size_to_json(bytes: u64) -> Value {
     bytesize::ByteSize(bytes).display().iec().to_string().replace(' ', "").into()
 }

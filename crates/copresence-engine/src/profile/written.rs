@@ -59,7 +59,7 @@ pub struct PollingToml {
     pub usual_processing: Option<Duration>,
 }
 
-/// The (assumed) login request.
+/// The `login` table of a profile: the (assumed) login request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginToml {
@@ -73,7 +73,7 @@ pub struct LoginToml {
     pub logout_path: Option<String>,
 }
 
-/// A partner's own backend, which issues Export Tokens.
+/// The `partner` table of a profile: a partner's own backend, which issues Export Tokens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerToml {

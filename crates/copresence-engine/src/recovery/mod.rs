@@ -88,7 +88,7 @@ pub enum RecoveryOutcome {
 }
 
 impl RecoveryOutcome {
-    /// The exit code of a command for which this is the worst result, 0..=130.
+    /// The exit code of a command whose worst result this is, 0..=130.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Finished { outcome, .. } => outcome.exit_code(),
@@ -148,9 +148,10 @@ pub async fn recover_visit(
     Ok(recovered.filter(|recovered| recovered.outcome != RecoveryOutcome::InUse))
 }
 
-/// Recovers the unfinished visits: first all that need no redeem, then at most [`MAX_REDEEMS_PER_RUN`] tokens whose
-/// attempt is due, the newest first. Visits that another program holds are not part of the result. Visits for which
-/// `skip` is true are left alone; it is asked right before a visit is locked. Ends early when `stop` is cancelled.
+/// Recovers the unfinished visits with at most [`MAX_REDEEMS_PER_RUN`] redeems in all: first all visits that need
+/// no redeem, then the tokens whose attempt is due, the newest first. Visits that another program holds are not
+/// part of the result. Visits for which `skip` is true are left alone; it is asked right before a visit is locked.
+/// Ends early when `stop` is cancelled.
 ///
 /// # Errors
 /// When the journal cannot be read.

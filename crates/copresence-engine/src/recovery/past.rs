@@ -23,7 +23,7 @@ pub(super) struct JournaledRedeems {
 }
 
 impl JournaledRedeems {
-    /// Collects what the journal knows of the redeems, and parses answers that were never read.
+    /// Collects the journaled redeems of an unfinished visit, and parses answers that were never read.
     pub(super) fn from_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
@@ -71,7 +71,8 @@ impl JournaledRedeems {
         found
     }
 
-    /// Whether a response on disk spent the token, or was used because it is refused.
+    /// Whether the token is spent or refused, as the disk shows: a response spent it, or a partial response was
+    /// used because the token is refused.
     pub(super) fn is_token_spent(&self) -> bool {
         matches!(self.response, Some(StoredDelivery::Delivery(_) | StoredDelivery::UsedPartial(_)))
     }

@@ -98,8 +98,8 @@ fn open_and_truncate_partial_file(
     Ok(partial.with_max_size_bytes(file.limits.max_file_size))
 }
 
-/// Whether a response to a range request suggests to request the whole file instead.
-fn is_odd_for_range(failure: &DownloadError) -> bool {
+/// Whether the whole file should be requested instead, after this failure of a range request.
+fn should_request_whole_file(failure: &DownloadError) -> bool {
     match failure.kind {
         DownloadErrorKind::InvalidResponse(_) | DownloadErrorKind::RangeNotSatisfiable { .. } => true,
         DownloadErrorKind::ErrorStatus { status, .. } => !matches!(status, 202 | 408 | 425 | 429 | 500..),
@@ -198,7 +198,8 @@ impl FileDownload<'_> {
                     return Err(FileFailure::failure_of_lost_file(refused.to_string()));
                 }
                 AttemptError::Download(failure) => {
-                    self.skips_range = has_bytes && !skipped_range && elsewhere.is_none() && is_odd_for_range(failure);
+                    self.skips_range =
+                        has_bytes && !skipped_range && elsewhere.is_none() && should_request_whole_file(failure);
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }

@@ -51,7 +51,8 @@ pub(crate) enum RetryDecision {
     },
 }
 
-/// Shared by the downloads of one visit and its runner.
+/// Coordinates the downloads of one visit with each other and with its runner: how many run at once, which wait for
+/// the network, and how long they are tried.
 pub(crate) struct DownloadCoordinator {
     permits: Semaphore,
     limits: CoordinatorLimits,
@@ -71,7 +72,8 @@ struct DownloadsState {
     failures: BTreeMap<usize, String>,
 }
 
-/// Budget of time of one response: consumed from its first byte on, and restored by each of its bytes.
+/// The patience left with the transfer of one response. Consumed from its first byte on, and restored by each of
+/// its bytes.
 pub(crate) struct TransferPatience {
     whole: Duration,
     ends: Instant,
@@ -79,7 +81,7 @@ pub(crate) struct TransferPatience {
 
 impl TransferPatience {
     /// Restores patience for received bytes. Returns whether patience is left.
-    pub(crate) fn restore_and_check_left(&mut self, bytes: u64) -> bool {
+    pub(crate) fn restore_patience_and_check_left(&mut self, bytes: u64) -> bool {
         let now = Instant::now();
         self.ends = restored_end_of_patience(self.ends, self.whole, bytes, now);
         now < self.ends
@@ -136,12 +138,12 @@ impl DownloadCoordinator {
         ReceivingGuard(self)
     }
 
-    /// Time without enough bytes after which a response is aborted as too slow.
+    /// The patience with a slow transfer: the time without enough bytes after which its response is aborted.
     pub(crate) fn transfer_patience(&self) -> Duration {
         self.limits.transfer_patience
     }
 
-    /// The patience with a response whose first byte arrives now.
+    /// Starts the patience with a response whose first byte arrives now.
     pub(crate) fn start_transfer_patience(&self) -> TransferPatience {
         let whole = self.transfer_patience();
         TransferPatience { whole, ends: Instant::now() + whole }
@@ -249,14 +251,14 @@ mod tests {
         let mut patience = downloads.start_transfer_patience();
         for _ in 0..300 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.restore_and_check_left(MIN_RATE));
+            assert!(patience.restore_patience_and_check_left(MIN_RATE));
         }
         for _ in 0..199 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            assert!(patience.restore_and_check_left(MIN_RATE / 2));
+            assert!(patience.restore_patience_and_check_left(MIN_RATE / 2));
         }
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!patience.restore_and_check_left(MIN_RATE / 2));
+        assert!(!patience.restore_patience_and_check_left(MIN_RATE / 2));
     }
 
     #[tokio::test(start_paused = true)]

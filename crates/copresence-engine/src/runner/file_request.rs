@@ -13,7 +13,7 @@ pub(crate) struct FileFailure {
     pub(crate) kind: FileFailureKind,
 }
 
-/// What a failure means for the file.
+/// The kind of a file's failure, by what it means for the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FileFailureKind {
     /// The file is lost for certain: the server refuses its URL, or `downloads.keep_trying` is over.

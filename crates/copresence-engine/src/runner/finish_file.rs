@@ -1,7 +1,7 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
 use super::file_request::DownloadRequest;
-use super::response_start::is_known_content;
+use super::response_start::is_unencoded_content_start;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
@@ -95,12 +95,16 @@ fn remove_or_note_content_encoding(
     keeps_undecodable: bool,
 ) -> Result<Vec<FileNote>, FinishError> {
     let words = split_content_encodings(stated);
-    let mut content = match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_known_content) {
-        Ok(content) => content,
-        Err(error) => {
-            return Ok(vec![FileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))]);
-        }
-    };
+    let mut content =
+        match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_unencoded_content_start) {
+            Ok(content) => content,
+            Err(error) => {
+                return Ok(vec![FileNote::note_of_ignored_encoding(
+                    stated,
+                    &format!("it cannot be decoded ({error})"),
+                )]);
+            }
+        };
     let ignored = (!content.ignored.is_empty())
         .then(|| FileNote::note_of_ignored_encoding(&content.ignored.join(", "), "the file does not have it"));
     if content.removed.is_empty() {

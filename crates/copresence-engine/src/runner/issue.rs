@@ -9,7 +9,7 @@ use copresence_store::crash_point::{self, CrashPoint};
 use copresence_visit::{TokenRequest, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
-/// A journalled token.
+/// A token that was issued and journalled, with its link and its expiry.
 pub(crate) struct IssuedToken {
     pub(crate) token: ExportToken,
     /// The link in the QR code.

@@ -91,6 +91,7 @@ pub fn folder_date(started: Timestamp) -> jiff::civil::Date {
     started.to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
+/// A duration in whole milliseconds, at most `u64::MAX`.
 fn duration_as_millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
 //! Requests a file once, and writes what arrives to its partial file.
 
 use super::file_request::DownloadRequest;
-use super::response_start::ResponseStart;
+use super::response_start::ErrorPageDetector;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
@@ -138,7 +138,7 @@ impl FileDownload<'_> {
             self.known.content_encoding.clone_from(&download.content_encoding);
             self.known.notes.clear();
         } else if !is_same_version {
-            self.add_note(FileNote::joined_unverified());
+            self.add_note(FileNote::note_of_unverified_join());
         }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
@@ -176,12 +176,12 @@ impl FileDownload<'_> {
         let mut transfer_patience = self.file.coordinator.start_transfer_patience();
         let (mut flushed, mut flushed_at) = (partial.resume_offset(), Instant::now());
         let content_encoding = download.content_encoding.as_deref();
-        let mut start = (download.offset == 0).then(|| ResponseStart::new(self.file.export_type, content_encoding));
+        let mut start = (download.offset == 0).then(|| ErrorPageDetector::new(self.file.export_type, content_encoding));
         loop {
             let chunk = match tokio::time::timeout(FLUSH_INTERVAL, download.stream.next()).await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
-                    if let Some(page) = start.as_mut().and_then(ResponseStart::check_end) {
+                    if let Some(page) = start.as_mut().and_then(ErrorPageDetector::check_complete_response) {
                         return Err(self.discard_page(partial, before, page).await?);
                     }
                     break;
@@ -218,7 +218,7 @@ impl FileDownload<'_> {
             let new = partial.resume_offset().saturating_sub(self.furthest);
             self.furthest = self.furthest.max(partial.resume_offset());
             self.file.coordinator.restore_patience(new);
-            if !transfer_patience.restore_and_check_left(chunk.len() as u64) {
+            if !transfer_patience.restore_patience_and_check_left(chunk.len() as u64) {
                 self.flush_and_journal(partial).await?;
                 let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
                 return Err(self.unusable(&format!("too slow: {bytes} bytes were received in {ms} ms"), false));
@@ -232,9 +232,9 @@ impl FileDownload<'_> {
         if download.ends_with_connection
             && self.known.total.is_none()
             && self.known.content_encoding.is_none()
-            && !partial.detected_format().has_end_mark()
+            && !partial.detected_format().is_truncation_detectable()
         {
-            self.add_note(FileNote::length_unknown());
+            self.add_note(FileNote::note_of_unknown_length());
         }
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
@@ -278,7 +278,7 @@ impl FileDownload<'_> {
         let deadline = Instant::now() + self.file.coordinator.transfer_patience();
         // Its end may be read here and later again.
         let mut stream = std::mem::replace(&mut download.stream, futures_util::stream::empty().boxed()).fuse();
-        let mut start = ResponseStart::new(self.file.export_type, download.content_encoding.as_deref());
+        let mut start = ErrorPageDetector::new(self.file.export_type, download.content_encoding.as_deref());
         let (mut chunks, mut page) = (Vec::new(), None);
         while page.is_none() && !start.is_decided() {
             match tokio::time::timeout_at(deadline, stream.next()).await {
@@ -287,7 +287,7 @@ impl FileDownload<'_> {
                     chunks.push(Ok(chunk));
                 }
                 Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
-                Ok(None) => page = start.check_end(),
+                Ok(None) => page = start.check_complete_response(),
                 Err(_elapsed) => {
                     let what = format!("too slow: {} bytes were received", start.received_bytes());
                     return Err(self.unusable(&what, false));
@@ -332,13 +332,13 @@ impl FileDownload<'_> {
         }
     }
 
-    /// Saves the first bytes of a file that has too little space. A one-time URL that was requested can be continued by
-    /// range, and never be started again.
+    /// Saves the first bytes of a file, so that it can be resumed, although the disk has too little space for it. A
+    /// one-time URL that was requested can be continued by range, and never be started again.
     async fn save_first_bytes_for_resume(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
         let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
-            && ResponseStart::new(self.file.export_type, download.content_encoding.as_deref())
+            && ErrorPageDetector::new(self.file.export_type, download.content_encoding.as_deref())
                 .check_chunk(&chunk)
                 .is_none()
         {

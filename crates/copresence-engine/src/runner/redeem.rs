@@ -8,18 +8,18 @@ use bytes::Bytes;
 use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{AnswerKind, AnswerWithoutBody, Journal, RedeemNumber, StoreError, VisitId};
+use copresence_store::{AnswerKind, AnswerWithoutUrls, Journal, RedeemNumber, StoreError, VisitId};
 use copresence_visit::{PartialDelivery, RedeemResult, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
-/// How a redeem ended.
+/// The result of a redeem, and the write to the journal that is still pending, if there is one.
 pub(crate) struct RedeemResultAndPendingWrite {
     pub(crate) result: RedeemResult,
     /// What could not be journalled.
     pub(crate) pending_write: Option<PendingJournalWrite>,
 }
 
-/// The end of a redeem that is still to be journalled. The journal refuses a further redeem until it is.
+/// A pending write to the journal: the end of a redeem. The journal refuses a further redeem until it is written.
 pub(crate) struct PendingJournalWrite {
     no: RedeemNumber,
     response: RedeemResponseToJournal,
@@ -66,13 +66,13 @@ impl PendingJournalWrite {
                 journal.record_kind_and_erase_obsolete(&id, no, kind).await
             }
             RedeemResponseToJournal::Answered { status, size, completion_status, .. } => {
-                let answer = AnswerWithoutBody {
+                let answer = AnswerWithoutUrls {
                     status: *status,
                     body_size: *size,
                     kind,
                     completion_status: completion_status.clone(),
                 };
-                journal.record_answer_without_body(&id, no, &answer, at).await
+                journal.record_answer_without_urls(&id, no, &answer, at).await
             }
         }
     }

@@ -5,8 +5,8 @@ use copresence_protocol::ExportType;
 use copresence_store::{FileFormat, HEAD_BYTES, detect_error_page};
 use std::io::{Cursor, Read as _};
 
-/// The first bytes of a response, until they show whether it can be the file.
-pub(super) struct ResponseStart<'a> {
+/// Detects an error page in place of a file, from the first bytes of a response.
+pub(super) struct ErrorPageDetector<'a> {
     export_type: &'a ExportType,
     content_encoding: Option<&'a str>,
     /// As sent, at most [`HEAD_BYTES`] and one chunk.
@@ -14,18 +14,18 @@ pub(super) struct ResponseStart<'a> {
     is_decided: bool,
 }
 
-impl<'a> ResponseStart<'a> {
+impl<'a> ErrorPageDetector<'a> {
     /// Starts the check of a response from byte 0 with this `Content-Encoding`.
     pub(super) fn new(export_type: &'a ExportType, content_encoding: Option<&'a str>) -> Self {
         Self { export_type, content_encoding, received: Vec::new(), is_decided: false }
     }
 
-    /// Whether more bytes change nothing.
+    /// Whether the check is decided: more bytes change nothing.
     pub(super) fn is_decided(&self) -> bool {
         self.is_decided
     }
 
-    /// Number of bytes checked so far.
+    /// Number of received bytes that were checked so far.
     pub(super) fn received_bytes(&self) -> usize {
         self.received.len()
     }
@@ -41,8 +41,8 @@ impl<'a> ResponseStart<'a> {
         page
     }
 
-    /// Checks a response that ended. Returns what was sent in place of the file.
-    pub(super) fn check_end(&mut self) -> Option<&'static str> {
+    /// Checks the complete response after its last byte. Returns what was sent in place of the file.
+    pub(super) fn check_complete_response(&mut self) -> Option<&'static str> {
         if self.is_decided {
             return None;
         }
@@ -51,6 +51,7 @@ impl<'a> ResponseStart<'a> {
         page
     }
 
+    /// Detects what was received in place of the file, and records whether more bytes can change the result.
     fn detect(&mut self, is_whole: bool) -> Option<&'static str> {
         let start = decoded_start(&self.received, self.content_encoding);
         let is_short = start.len() <= HEAD_BYTES;
@@ -69,7 +70,7 @@ fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
     let mut start = Vec::new();
     let limit = HEAD_BYTES as u64 + 1;
     let words = content_encoding.map(split_content_encodings).unwrap_or_default();
-    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_known_content) {
+    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_unencoded_content_start) {
         // An error only ends what can be decoded.
         Ok(content) => _ = content.take(limit).read_to_end(&mut start),
         Err(_) => start.extend_from_slice(received),
@@ -77,7 +78,7 @@ fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
     start
 }
 
-/// Whether bytes are the start of content without encoding.
-pub(super) fn is_known_content(head: &[u8]) -> bool {
+/// Whether bytes are the start of content without encoding: its format is known.
+pub(super) fn is_unencoded_content_start(head: &[u8]) -> bool {
     !matches!(FileFormat::detect_file_format(head), FileFormat::Unknown | FileFormat::Empty)
 }

@@ -71,7 +71,8 @@ impl From<&StoreError> for SavingStopReason {
     }
 }
 
-/// Downloads and saves. If the future is dropped, the partial files stay for recovery.
+/// Saves a delivery: downloads its files and publishes them. If the future is dropped, the partial files stay for
+/// recovery.
 pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery: DeliveredExports) -> SaveResult {
     if job.is_resumed
         && let Some(saved) = block_in_place(|| find_saved_avatar(context, &job.start))
@@ -88,8 +89,8 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
     }
 }
 
-/// Downloads the files of a delivery into the partial folder and publishes it. An error means that the folder or
-/// the journal could not be used.
+/// Tries to save a delivery: downloads its files into the partial folder and publishes it. An error means that the
+/// folder or the journal could not be used.
 async fn try_save_delivery(
     context: &VisitContext,
     job: &SaveJob,
@@ -199,7 +200,7 @@ async fn download_all_files(
     exports: &[DownloadableExport],
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
-    let room = DownloadSpaceReservations::empty_reservations_for_folder(&job.start.out_dir);
+    let room = DownloadSpaceReservations::new_reservations_for_folder(&job.start.out_dir);
     let downloads =
         exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
             download_and_journal_file(context, job, (folder, &room), index, export, name)
@@ -377,7 +378,7 @@ fn missing_file_label(missing: &MissingFile) -> &str {
 
 /// The avatar that an earlier run saved, if the crash came between the rename of its folder and the end of the visit.
 fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveResult> {
-    let parents = [start.out_dir.clone(), context.data.incomplete_folder_path()];
+    let parents = [start.out_dir.clone(), context.data.incomplete_avatars_path()];
     let (folder, manifest) = parents
         .iter()
         .find_map(|parent| SavedAvatarOperations::find_avatar_with_manifest(parent, &start.id).ok().flatten())?;
@@ -386,7 +387,7 @@ fn find_saved_avatar(context: &VisitContext, start: &VisitStart) -> Option<SaveR
     Some(save_result_from_manifest(folder, &manifest))
 }
 
-/// Removes the partial folder of a visit that cannot be resumed.
+/// Discards the partial folder of a visit that cannot be resumed.
 pub(crate) fn discard_partial_folder(start: &VisitStart) {
     let folder = PartialAvatarFolder::reopen_partial_folder(&start.out_dir, &start.id, folder_date(start.started_at));
     if let Err(error) =

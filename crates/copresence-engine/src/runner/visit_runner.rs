@@ -150,7 +150,7 @@ impl VisitRunner {
     pub(crate) async fn run_to_end(mut self, first: FirstEventOrEffects, leave: VisitStopSignals) -> RunnerResult {
         let (mut has_left, mut is_interrupted) = (false, false);
         let mut outcome = match first {
-            FirstEventOrEffects::Event(event) => self.handle_machine_event(event).await,
+            FirstEventOrEffects::Event(event) => self.advance_machine_and_perform_effects(event).await,
             FirstEventOrEffects::Effects(effects) => self.perform_effects(effects).await,
         };
         while outcome.is_none() {
@@ -173,7 +173,7 @@ impl VisitRunner {
                     MachineEvent::TimerFired
                 }
             };
-            outcome = self.handle_machine_event(event).await;
+            outcome = self.advance_machine_and_perform_effects(event).await;
         }
         // The loop ends with an outcome.
         self.finish_visit(outcome.unwrap_or(Outcome::Interrupted)).await
@@ -188,8 +188,8 @@ impl VisitRunner {
         }
     }
 
-    /// Feeds an event to the machine and performs its effects; returns the outcome if the visit ended.
-    async fn handle_machine_event(&mut self, event: MachineEvent) -> Option<Outcome> {
+    /// Advances the machine by an event and performs its effects. Returns the outcome if the visit ended.
+    async fn advance_machine_and_perform_effects(&mut self, event: MachineEvent) -> Option<Outcome> {
         let (visit, effects) =
             advance_visit_machine(self.visit.clone(), event, self.context.clock.millis_since_clock_creation());
         self.visit = visit;
@@ -235,7 +235,7 @@ impl VisitRunner {
         (self.context.clone(), self.start.clone(), self.limits.min_free_space)
     }
 
-    /// Starts to download and save the files of a delivery, as the task in flight.
+    /// Starts to save the files of a delivery, which includes their download, as the task in flight.
     fn start_saving(&mut self, delivery: DeliveredExports) {
         self.is_delivery_known = true;
         let delivered_at = self.times.redeemed.or(self.times.ready);
@@ -282,7 +282,7 @@ impl VisitRunner {
         self.record_delivery_time().await;
     }
 
-    /// Records the time at which the token was spent.
+    /// Records the time of the delivery, at which the token was spent.
     async fn record_delivery_time(&mut self) {
         let now = self.context.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
@@ -381,7 +381,7 @@ impl VisitRunner {
         });
     }
 
-    /// Journals the end and emits the last event.
+    /// Finishes the visit: journals its end and emits the last event.
     async fn finish_visit(mut self, outcome: Outcome) -> RunnerResult {
         // A redeem in flight journals itself as unanswered when it is dropped.
         self.in_flight = None;

@@ -184,7 +184,7 @@ async fn a_missing_required_export_makes_the_visit_incomplete() {
     .await;
     assert_eq!(ended.outcome.exit_code(), 7);
     let directory = ended.directory.expect("what came is kept");
-    assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_avatars_path()));
     let manifest = manifest(&directory);
     assert!(!manifest.complete);
     assert_eq!(manifest.missing[0].export_type, "fbx");

@@ -42,7 +42,7 @@ fn saved(ended: &copresence_engine::runner::VisitResult, name: &str) -> Vec<u8> 
 fn incomplete(fixture: &Fixture, ended: &copresence_engine::runner::VisitResult) -> (PathBuf, String) {
     assert_eq!(ended.outcome.exit_code(), 7, "{ended:?}");
     let directory = ended.directory.clone().expect("what came is kept");
-    assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
+    assert!(directory.starts_with(fixture.data_store.data.incomplete_avatars_path()));
     assert!(file_names(&fixture.out_dir()).is_empty(), "nothing incomplete stands among the avatars");
     let manifest = manifest(&directory);
     assert!(!manifest.complete && manifest.files.is_empty());
@@ -460,7 +460,7 @@ async fn a_lost_file_does_not_end_the_visit_while_another_may_still_come() {
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all[0].outcome.exit_code(), 7, "now every missing file is lost: {all:?}");
     assert_eq!(back.load(Ordering::SeqCst), 1, "a refused URL is not requested again");
-    let incomplete = fixture.data_store.data.incomplete_folder_path();
+    let incomplete = fixture.data_store.data.incomplete_avatars_path();
     let folder = incomplete.join(&file_names(&incomplete)[0]);
     assert_eq!(file_names(&folder), ["avatar.glb", "avatar.png.part", "manifest.json"]);
 }

@@ -59,7 +59,7 @@ async fn the_files_of_a_truncated_response_are_saved_once_the_token_is_refused()
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 7, "{case}: {ended:?}");
         let directory = ended.directory.expect("what came is kept");
-        assert!(directory.starts_with(fixture.data_store.data.incomplete_folder_path()));
+        assert!(directory.starts_with(fixture.data_store.data.incomplete_avatars_path()));
         assert_eq!(file_names(&directory), ["avatar.glb", "avatar.png", "manifest.json"]);
         let manifest = manifest(&directory);
         assert!(!manifest.complete, "it is never called whole");

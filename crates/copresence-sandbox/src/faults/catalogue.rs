@@ -49,7 +49,8 @@ const SPENDS_PARAMETER: FaultParameter = FaultParameter {
     meaning: "true: after the request has had its effect (the token is spent, the file's URL used); false by default",
 };
 
-const fn fault_parameter(name: &'static str, means: &'static str) -> FaultParameter {
+/// Builds the catalogue's entry of a fault parameter from its name and its meaning.
+const fn build_fault_parameter(name: &'static str, means: &'static str) -> FaultParameter {
     FaultParameter { name, meaning: means }
 }
 
@@ -61,13 +62,13 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            fault_parameter("code", "the status, 200 to 599"),
-            fault_parameter(
+            build_fault_parameter("code", "the status, 200 to 599"),
+            build_fault_parameter(
                 "retry_after",
                 "the header Retry-After: seconds, or a text such as an HTTP date; none by default",
             ),
-            fault_parameter("headers", "further headers, {\"name\":\"value\"}"),
-            fault_parameter("body", "the body; by default {\"code\":…,\"error\":…}"),
+            build_fault_parameter("headers", "further headers, {\"name\":\"value\"}"),
+            build_fault_parameter("body", "the body; by default {\"code\":…,\"error\":…}"),
             SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":[1,3],"do":{"status":{"code":503,"retry_after":2}}}"#,
@@ -77,7 +78,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Responds with an HTML page (status 200 by default), as captive portals and proxies do.",
         timing: FaultTiming::Instead,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter("code", "the status, 200 to 599; 200 by default")],
+        parameters: &[build_fault_parameter("code", "the status, 200 to 599; 200 by default")],
         example: r#"{"on":"file","export_type":"glb","nth":1,"do":"error_page"}"#,
     },
     FaultEntry {
@@ -86,8 +87,8 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            fault_parameter("to", "the header Location: a URL, or a path for a loop"),
-            fault_parameter("code", "the status, 300 to 399; 302 by default"),
+            build_fault_parameter("to", "the header Location: a URL, or a path for a loop"),
+            build_fault_parameter("code", "the status, 300 to 399; 302 by default"),
             SPENDS_PARAMETER,
         ],
         example: r#"{"on":"redeem","nth":1,"do":{"redirect":{"to":"https://elsewhere.test/","code":307}}}"#,
@@ -98,10 +99,10 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::InsteadOrAfter,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            fault_parameter("ms", "milliseconds of real time; or:"),
-            fault_parameter("median_ms", "the median of the random times, in milliseconds of real time"),
-            fault_parameter("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
-            fault_parameter(
+            build_fault_parameter("ms", "milliseconds of real time; or:"),
+            build_fault_parameter("median_ms", "the median of the random times, in milliseconds of real time"),
+            build_fault_parameter("sigma", "their spread: the standard deviation of the logarithm; 1 by default"),
+            build_fault_parameter(
                 "spends",
                 "true: waits after the request has had its effect, before the response; false by default",
             ),
@@ -139,8 +140,8 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            fault_parameter("after", "the number of bytes of the body that are sent"),
-            fault_parameter(
+            build_fault_parameter("after", "the number of bytes of the body that are sent"),
+            build_fault_parameter(
                 "by",
                 "how it ends: `close` (the default), `reset` (TCP RST), or `silence` (nothing more is sent, the \
                  connection stays open)",
@@ -153,7 +154,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sends the body slowly.",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
+        parameters: &[build_fault_parameter("bytes_per_second", "the speed, in bytes per second of real time, from 1")],
         example: r#"{"on":"file","do":{"slow_body":{"bytes_per_second":20000}}}"#,
     },
     FaultEntry {
@@ -161,7 +162,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sends a Content-Length that differs from the body, then closes the connection.",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter(
+        parameters: &[build_fault_parameter(
             "by",
             "how many bytes more are promised than sent; below 0, this many are sent after the promised end (at most 1 MiB)",
         )],
@@ -180,7 +181,7 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sends random bytes in place of the body, with unchanged status and headers.",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter("bytes", "their number, at most 1 GiB; by default the length of the body")],
+        parameters: &[build_fault_parameter("bytes", "their number, at most 1 GiB; by default the length of the body")],
         example: r#"{"on":"redeem","nth":1,"do":"garbage"}"#,
     },
     FaultEntry {
@@ -189,12 +190,12 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::After,
         endpoints: JSON_ENDPOINTS,
         parameters: &[
-            fault_parameter(
+            build_fault_parameter(
                 "field",
                 "the field, as in `payload_incomplete.completion_progress` or `payload_complete[0].download_URL`; random \
                  by default",
             ),
-            fault_parameter(
+            build_fault_parameter(
                 "becomes",
                 "`missing`, `null`, `other_type`, `out_of_range`, or {\"value\":…} with any JSON; by default a random one \
                  of the first four",
@@ -208,11 +209,11 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
         parameters: &[
-            fault_parameter(
+            build_fault_parameter(
                 "coding",
                 "the header Content-Encoding; `gzip` (the default) and `deflate` are applied, others only claimed",
             ),
-            fault_parameter("only_claimed", "true: the body stays as it is; false by default"),
+            build_fault_parameter("only_claimed", "true: the body stays as it is; false by default"),
         ],
         example: r#"{"on":"file","nth":1,"do":{"coded":{"coding":"gzip"}}}"#,
     },
@@ -221,7 +222,10 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Sets or removes headers of the response (without Content-Length, the body is chunked).",
         timing: FaultTiming::After,
         endpoints: ALL_ENDPOINTS,
-        parameters: &[fault_parameter("set", "{\"name\":\"value\"}"), fault_parameter("remove", "a list of names")],
+        parameters: &[
+            build_fault_parameter("set", "{\"name\":\"value\"}"),
+            build_fault_parameter("remove", "a list of names"),
+        ],
         example: r#"{"on":"file","do":{"headers":{"remove":["Content-Length","ETag"]}}}"#,
     },
     FaultEntry {
@@ -245,7 +249,10 @@ pub const CATALOGUE: [FaultEntry; 19] = [
         does: "Responds to a range request with 206 and another range, as its Content-Range states.",
         timing: FaultTiming::After,
         endpoints: FILE_ENDPOINT,
-        parameters: &[fault_parameter("by", "how many bytes later the range begins than requested; below 0, earlier")],
+        parameters: &[build_fault_parameter(
+            "by",
+            "how many bytes later the range begins than requested; below 0, earlier",
+        )],
         example: r#"{"on":"file","ranged":true,"nth":1,"do":{"wrong_range":{"by":-100}}}"#,
     },
     FaultEntry {

@@ -8,8 +8,9 @@ const CUT_JSON_AFTER_BYTES: u64 = 10;
 /// Speed of a slow JSON body, in bytes per second; JSON bodies are short and then take seconds.
 const SLOW_JSON_BYTES_PER_SECOND: u64 = 20;
 
-/// The fault with this name on this endpoint; `None` if the name is unknown or not possible there.
-pub fn fault_with_defaults(name: &str, on: Endpoint, nth: NthRequests) -> Option<Fault> {
+/// The catalogue's fault of this name for an endpoint, with default parameters; `None` if the name is unknown or
+/// not possible there.
+pub fn catalogue_fault_for_endpoint(name: &str, on: Endpoint, nth: NthRequests) -> Option<Fault> {
     let entry = CATALOGUE.iter().find(|entry| entry.name == name && entry.endpoints.contains(&on))?;
     let example: Fault = serde_json::from_str(entry.example).ok()?;
     let same_endpoint = example.on == on;
@@ -43,7 +44,7 @@ mod tests {
         let mut faults = FaultSet::new(1);
         for entry in &CATALOGUE {
             for (on, word, ..) in Endpoint::ALL {
-                let fault = fault_with_defaults(entry.name, on, NthRequests::Every);
+                let fault = catalogue_fault_for_endpoint(entry.name, on, NthRequests::Every);
                 assert_eq!(fault.is_some(), entry.endpoints.contains(&on), "{} on {word}", entry.name);
                 if let Some(fault) = fault {
                     assert_eq!((fault.effect.effect_name(), fault.on), (entry.name, on));
@@ -51,6 +52,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(fault_with_defaults("no such fault", Endpoint::Redeem, NthRequests::Every), None);
+        assert_eq!(catalogue_fault_for_endpoint("no such fault", Endpoint::Redeem, NthRequests::Every), None);
     }
 }

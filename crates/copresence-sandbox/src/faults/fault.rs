@@ -283,6 +283,7 @@ fn deserialize_effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::E
             Effect::deserialize(serde_json::json!({ word: {} })).map_err(E::custom)
         }
 
+        /// Reads an effect with parameters, as in `{"status":{"code":500}}`.
         fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Effect, A::Error> {
             Effect::deserialize(MapAccessDeserializer::new(map))
         }
@@ -343,6 +344,7 @@ impl<'de> Deserialize<'de> for NthRequests {
                 Ok(NthRequests::Numbers(numbers))
             }
 
+            /// Reads a probability, as in `{"rate":0.1}`.
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<NthRequests, A::Error> {
                 Rate::deserialize(MapAccessDeserializer::new(map))
                     .map(|written| NthRequests::RequestProbability(written.rate))

@@ -53,7 +53,8 @@ pub enum FaultListError {
 
 /// An active fault with its counts.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct FaultState {
+#[schema(as = FaultState)]
+pub struct FaultWithCounts {
     /// The fault.
     pub fault: Fault,
     /// How many requests it matched since the list was set.
@@ -128,7 +129,7 @@ impl FaultSet {
         Self { seed, faults: Vec::new() }
     }
 
-    /// Replaces the list; all counts restart at 0.
+    /// Replaces all faults, and restarts all counts at 0.
     pub(crate) fn replace_faults(&mut self, faults: Vec<Fault>) -> Result<(), FaultListError> {
         check_faults(&faults)?;
         self.faults = faults.into_iter().map(CountedFault::new).collect();
@@ -145,8 +146,9 @@ impl FaultSet {
         Ok(())
     }
 
-    pub(crate) fn fault_states(&self) -> Vec<FaultState> {
-        let state = |CountedFault { fault, seen, struck }: &CountedFault| FaultState {
+    /// Every active fault, with how many requests it matched and how many it was applied to.
+    pub(crate) fn active_faults_with_counts(&self) -> Vec<FaultWithCounts> {
+        let state = |CountedFault { fault, seen, struck }: &CountedFault| FaultWithCounts {
             fault: (**fault).clone(),
             seen: *seen,
             struck: *struck,
@@ -288,6 +290,7 @@ fn check_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>) -> R
     Ok(())
 }
 
+/// Checks that every name and value can be sent as a header.
 fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), String> {
     headers.iter().try_for_each(|(header, text)| {
         check_header_name(header)?;
@@ -295,11 +298,13 @@ fn check_headers(headers: &BTreeMap<String, String>) -> Result<(), String> {
     })
 }
 
+/// Checks that a name is a valid HTTP header name.
 fn check_header_name(header: &str) -> Result<(), String> {
     let known = HeaderName::from_bytes(header.as_bytes());
     known.map(|_| ()).map_err(|_| format!("`{header}` is not a valid header name"))
 }
 
+/// Checks that a text can be sent as a header value.
 fn check_header_value(what: &str, text: &str) -> Result<(), String> {
     let known = HeaderValue::from_str(text);
     known.map(|_| ()).map_err(|_| format!("`{what}` cannot be sent in a header: {text:?}"))
@@ -395,7 +400,7 @@ mod tests {
     fn each_fault_counts_its_own_requests() {
         let mut set = fault_set(r#"[{"on":"redeem","nth":[1,3],"do":"reset"},{"on":"login","nth":1,"do":"hang"}]"#);
         assert_eq!(applied_counts(&mut set, 4), [1, 0, 1, 0]);
-        let state = set.fault_states();
+        let state = set.active_faults_with_counts();
         assert_eq!((state[0].seen, state[0].struck, state[1].seen), (4, 2, 0));
     }
 
@@ -403,7 +408,7 @@ mod tests {
     fn adding_a_fault_keeps_the_counts_of_others() {
         let mut set = fault_set(r#"[{"on":"redeem","nth":1,"do":"reset"}]"#);
         assert_eq!(applied_counts(&mut set, 2), [1, 0]);
-        let next = crate::faults::fault_with_defaults("hang", Endpoint::Redeem, NthRequests::Numbers(vec![1]))
+        let next = crate::faults::catalogue_fault_for_endpoint("hang", Endpoint::Redeem, NthRequests::Numbers(vec![1]))
             .expect("a fault");
         set.add_fault(next).expect("a valid fault");
         assert_eq!(
@@ -411,10 +416,10 @@ mod tests {
             [1, 0],
             "the new fault applies to the next request, the old one to none"
         );
-        assert_eq!(set.fault_states().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(set.active_faults_with_counts().iter().map(|state| state.struck).collect::<Vec<_>>(), [1, 1]);
         let never = Fault { nth: NthRequests::Numbers(vec![0]), ..(*set.faults[0].fault).clone() };
         assert!(set.add_fault(never).is_err());
-        assert_eq!(set.fault_states().len(), 2);
+        assert_eq!(set.active_faults_with_counts().len(), 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!     {"on": "generate", "nth": {"rate": 0.1}, "do": "reset"}
 //! ]"#;
 //! sandbox.set_faults(faults::parse_and_check_faults(list)?)?;
-//! assert_eq!(sandbox.fault_states()[0].struck, 0);
+//! assert_eq!(sandbox.active_faults_with_counts()[0].struck, 0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -34,9 +34,9 @@ mod fault_set;
 mod json_shape;
 
 pub use catalogue::{CATALOGUE, FaultEntry, FaultParameter, FaultTiming};
-pub use defaults::fault_with_defaults;
+pub use defaults::catalogue_fault_for_endpoint;
 pub use fault::{CutMethod, Effect, Endpoint, Fault, FieldChange, NthRequests, RetryAfter};
-pub use fault_set::{FaultListError, FaultState, MAX_FAULTS, parse_and_check_faults};
+pub use fault_set::{FaultListError, FaultWithCounts, MAX_FAULTS, parse_and_check_faults};
 
 pub(crate) use fault::RequestAttributes;
 pub(crate) use fault_set::{FaultSet, SelectedFault, draw_delay_ms};

@@ -62,6 +62,7 @@ impl ErrorResponse {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, COMMAND_UNAVAILABLE, error)
     }
 
+    /// 500: an error within the sandbox.
     pub(super) fn internal_error(error: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR, error)
     }

@@ -27,6 +27,7 @@ use utoipa_axum::routes;
 /// Maximum size of a chunk, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// The route of the files that download URLs point to.
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new().route("/files/{id}/{file}", get(download_file))
 }
@@ -108,6 +109,7 @@ async fn download_file(
     Ok((status, head, body).into_response())
 }
 
+/// The error of a refused download: 404 for an unknown URL, 410 for a used or expired one.
 fn download_refusal_error(refusal: DownloadRefusal) -> ErrorResponse {
     let status = match refusal {
         DownloadRefusal::Unknown => StatusCode::NOT_FOUND,
@@ -179,6 +181,7 @@ fn parse_requested_range(headers: &HeaderMap, opened: &OpenFile) -> RequestedRan
     }
 }
 
+/// 416 with `Content-Range: bytes */length`.
 fn range_not_satisfiable_response(length: u64) -> Response {
     let error = "the range is outside the file";
     let mut response = ErrorResponse::new(StatusCode::RANGE_NOT_SATISFIABLE, OBJECT_NOT_FOUND, error).into_response();
@@ -188,6 +191,7 @@ fn range_not_satisfiable_response(length: u64) -> Response {
     response
 }
 
+/// The headers of a response with a file or a part of it.
 fn file_response_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFile, file: &str) -> HeaderMap {
     let mut head = HeaderMap::new();
     let mut put = |name, value: &str| {
@@ -209,6 +213,7 @@ fn file_response_headers(status: StatusCode, range: &Range<u64>, opened: &OpenFi
     head
 }
 
+/// The media type of a file by its extension; `application/octet-stream` if it is unknown.
 pub(super) fn content_type_from_file_name(file: &str) -> &'static str {
     let extension = file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
@@ -223,7 +228,7 @@ pub(super) fn content_type_from_file_name(file: &str) -> &'static str {
     }
 }
 
-/// A delivery under way: the file, the range still to be sent, and the claim on the one-time URL.
+/// A delivery of a file that is under way: the file, the range still to be sent, and the claim on the one-time URL.
 struct FileDelivery {
     sandbox: Sandbox,
     claim: DeliveryId,

@@ -59,6 +59,7 @@ const TESTER_CALLS: [ExampleCall; 10] = [
     ExampleCall { does: "List the scenarios", curl: "curl BASE/sandbox/scenarios" },
 ];
 
+/// The template of the index page: endpoints, scenarios, faults and URLs.
 #[derive(Template)]
 #[template(path = "index.html")]
 struct IndexPage {
@@ -70,6 +71,7 @@ struct IndexPage {
     phone: String,
 }
 
+/// The route of the index page.
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new().route("/", get(index_page))
 }

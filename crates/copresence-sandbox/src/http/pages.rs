@@ -29,6 +29,7 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
 );
 
+/// The route of the built-in static files.
 pub(super) fn static_routes() -> Router<Sandbox> {
     Router::new().route("/static/{file}", get(serve_static_file))
 }

@@ -25,6 +25,7 @@ use serde::Deserialize;
 /// most a few hundred KiB.
 const MAX_PICTURE_BYTES: u32 = 2 * 1024 * 1024;
 
+/// The routes of the phone page.
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
         .route("/phone", get(phone_page))
@@ -43,6 +44,7 @@ struct PhonePageQuery {
     played: Option<String>,
 }
 
+/// The query of an association: the token, and the avatar that the visitor chose.
 #[derive(Deserialize)]
 struct AssociateQuery {
     #[serde(rename = "exportToken")]
@@ -50,6 +52,7 @@ struct AssociateQuery {
     avatar: AvatarChoice,
 }
 
+/// The template of the phone page: texts, the token with its state, and the avatars to choose from.
 #[derive(Template)]
 #[template(path = "phone.html")]
 struct PhonePage {
@@ -84,6 +87,7 @@ impl AvatarTile {
     }
 }
 
+/// Serves the phone page of a token, in the visitor's language.
 async fn phone_page(
     State(sandbox): State<Sandbox>,
     query: Result<Query<PhonePageQuery>, QueryRejection>,
@@ -159,7 +163,7 @@ async fn decode_received_picture(sandbox: &Sandbox, body: ReceivedBody) -> Resul
     Ok(decoding.await.map_err(|_| PictureError::Undecodable)??)
 }
 
-/// The state of a token as JSON; 404 if there is no such token.
+/// The phone view of a token as JSON: its state, as the phone page shows it. 404 if there is no such token.
 fn phone_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
     let view = sandbox.phone_view(token);
     view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error("there is no such Export Token"))
@@ -171,6 +175,7 @@ impl From<PictureError> for ErrorResponse {
     }
 }
 
+/// Serves the portrait of an existing avatar, for the phone page; 404 if there is none.
 async fn serve_avatar_portrait(
     State(sandbox): State<Sandbox>,
     Path(id): Path<String>,

@@ -28,7 +28,7 @@ impl AppliedFaultNames {
     }
 }
 
-/// Marks a response of which no byte is sent; an extension of the response.
+/// Marks a response that is not sent: no byte of it leaves. An extension of the response.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnsentResponseMarker;
 

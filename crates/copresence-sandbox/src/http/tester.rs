@@ -3,14 +3,14 @@
 use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson};
 use super::request_body::receive_body;
-use crate::clock::{ClockMove, ClockState};
-use crate::faults::{self, Fault, FaultListError, FaultState};
+use crate::clock::{ClockChange, ClockState};
+use crate::faults::{self, Fault, FaultListError, FaultWithCounts};
 use crate::openapi::ErrorSchema;
 use crate::requests::RequestLine;
-use crate::sandbox::{Sandbox, SandboxState};
+use crate::sandbox::{Sandbox, SandboxStateView};
 use crate::scenario::{CATALOGUE, ProcessingTimes, Scenario};
 use crate::world::avatar::AvatarChoice;
-use crate::world::state::TokenState;
+use crate::world::state::TokenView;
 use crate::world::{AssociateError, ForceError, ForcedState};
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -36,7 +36,8 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
 /// The body of `associate`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Association {
+#[schema(as = Association)]
+struct AssociateRequest {
     /// `new`, or the id of an existing avatar.
     #[schema(value_type = String, example = "new")]
     avatar: AvatarChoice,
@@ -63,8 +64,8 @@ struct ScenarioRow {
 }
 
 /// Get all tokens, the scenario and the clock
-#[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxState)))]
-async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxState> {
+#[utoipa::path(get, path = "/sandbox/state", tag = "tester", operation_id = "state", responses((status = 200, description = "The state", body = SandboxStateView)))]
+async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxStateView> {
     NoStoreJson(sandbox.sandbox_state())
 }
 
@@ -72,9 +73,9 @@ async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxState> 
 #[utoipa::path(
     post, path = "/sandbox/tokens/{token}/associate", tag = "tester", operation_id = "associate",
     params(("token" = String, Path, description = "The Export Token")),
-    request_body = Association,
+    request_body = AssociateRequest,
     responses(
-        (status = 200, description = "Associated", body = TokenState),
+        (status = 200, description = "Associated", body = TokenView),
         (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorSchema),
         (status = 404, description = "No such token", body = ErrorSchema),
         (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorSchema),
@@ -84,11 +85,11 @@ async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
     body: Body,
-) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
-    let association: Association = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
+    let association: AssociateRequest = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
-    token_state_json(&sandbox, &token)
+    token_view_json(&sandbox, &token)
 }
 
 /// Expire a token now
@@ -96,7 +97,7 @@ async fn associate_avatar(
     post, path = "/sandbox/tokens/{token}/expire", tag = "tester", operation_id = "expire",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Expired", body = TokenState),
+        (status = 200, description = "Expired", body = TokenView),
         (status = 404, description = "No such token", body = ErrorSchema),
         (status = 409, description = "The token is no longer active", body = ErrorSchema),
     )
@@ -104,9 +105,9 @@ async fn associate_avatar(
 async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Expire)?;
-    token_state_json(&sandbox, &token)
+    token_view_json(&sandbox, &token)
 }
 
 /// Make the avatar fail now
@@ -114,7 +115,7 @@ async fn expire_token(
     post, path = "/sandbox/tokens/{token}/fail", tag = "tester", operation_id = "fail",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Failed", body = TokenState),
+        (status = 200, description = "Failed", body = TokenView),
         (status = 404, description = "No such token", body = ErrorSchema),
         (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
@@ -122,9 +123,9 @@ async fn expire_token(
 async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Fail)?;
-    token_state_json(&sandbox, &token)
+    token_view_json(&sandbox, &token)
 }
 
 /// Make the avatar ready now
@@ -132,7 +133,7 @@ async fn fail_avatar(
     post, path = "/sandbox/tokens/{token}/complete", tag = "tester", operation_id = "complete",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Ready", body = TokenState),
+        (status = 200, description = "Ready", body = TokenView),
         (status = 404, description = "No such token", body = ErrorSchema),
         (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
     )
@@ -140,15 +141,15 @@ async fn fail_avatar(
 async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
+) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Complete)?;
-    token_state_json(&sandbox, &token)
+    token_view_json(&sandbox, &token)
 }
 
 /// Advance, speed up or pause the virtual clock
 #[utoipa::path(
     post, path = "/sandbox/clock", tag = "tester", operation_id = "clock",
-    request_body = ClockMove,
+    request_body = ClockChange,
     responses(
         (status = 200, description = "The new state of the clock", body = ClockState),
         (status = 400, description = "The change is invalid", body = ErrorSchema),
@@ -156,7 +157,7 @@ async fn complete_avatar(
 )]
 async fn move_clock(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
-    let change: ClockMove = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
+    let change: ClockChange = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.change_clock(&change).map(NoStoreJson).map_err(ErrorResponse::invalid_request_error)
 }
 
@@ -177,9 +178,9 @@ async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
 ///
 /// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
 /// values of `do`.
-#[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultState>)))]
-async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultState>> {
-    NoStoreJson(sandbox.fault_states())
+#[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultWithCounts>)))]
+async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultWithCounts>> {
+    NoStoreJson(sandbox.active_faults_with_counts())
 }
 
 /// Replace the list of faults
@@ -189,16 +190,19 @@ async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultSta
     put, path = "/sandbox/faults", tag = "tester",
     request_body = Vec<Fault>,
     responses(
-        (status = 200, description = "The new list", body = Vec<FaultState>),
+        (status = 200, description = "The new list", body = Vec<FaultWithCounts>),
         (status = 400, description = "The list is invalid; the error says where", body = ErrorSchema),
         (status = 413, description = "The list is too large", body = ErrorSchema),
     )
 )]
-async fn set_faults(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<Vec<FaultState>>, ErrorResponse> {
+async fn set_faults(
+    State(sandbox): State<Sandbox>,
+    body: Body,
+) -> Result<NoStoreJson<Vec<FaultWithCounts>>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
     let list = faults::parse_and_check_faults(&body).map_err(|error| invalid_faults_error(&error))?;
     sandbox.set_faults(list).map_err(|error| invalid_faults_error(&error))?;
-    Ok(NoStoreJson(sandbox.fault_states()))
+    Ok(NoStoreJson(sandbox.active_faults_with_counts()))
 }
 
 /// Remove all faults
@@ -226,13 +230,14 @@ async fn list_scenarios() -> NoStoreJson<Vec<ScenarioRow>> {
     NoStoreJson(CATALOGUE.iter().map(row).collect())
 }
 
+/// 400: the list of faults is invalid, with the reason.
 fn invalid_faults_error(error: &FaultListError) -> ErrorResponse {
     ErrorResponse::new(StatusCode::BAD_REQUEST, INVALID_JSON, error.to_string())
 }
 
 /// The state of a token as JSON; 404 if there is no such token.
-fn token_state_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenState>, ErrorResponse> {
-    let state = sandbox.token_state(token);
+fn token_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+    let state = sandbox.token_view(token);
     state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceError::NoSuchToken))
 }
 

@@ -14,6 +14,7 @@ use copresence_protocol::response_body::{ExportBody, GenerateBody, LoginBody, Re
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The routes of the vendor's API: log in, generate, redeem.
 pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     OpenApiRouter::new()
         .routes(routes!(log_in))
@@ -131,11 +132,13 @@ async fn redeem_export_token(
     }))
 }
 
+/// Fails with 403 unless the request has the REST API key.
 fn check_api_key(sandbox: &Sandbox, headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let known = header_text(headers, API_KEY).is_some_and(|key| sandbox.is_valid_api_key(key));
     if known { Ok(()) } else { Err(ErrorResponse::invalid_api_key_error()) }
 }
 
+/// The value of a header as text; `None` if it is absent or not visible ASCII.
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

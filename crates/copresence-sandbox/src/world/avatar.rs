@@ -44,7 +44,7 @@ pub struct ExportFileNameAndType {
     pub export_type: String,
 }
 
-/// The avatar behind a download URL.
+/// The identity of an avatar: one that is generated for a token, or an existing one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AvatarIdentity {
     /// Generated for one token.
@@ -61,7 +61,7 @@ pub enum AvatarIdentity {
     },
 }
 
-/// The existing avatars, and what a new avatar is made from.
+/// The catalogue of the existing avatars. Also says whether a new avatar is one of them.
 #[derive(Debug, Clone)]
 pub struct AvatarCatalog {
     /// The avatars that visitors can choose.
@@ -103,7 +103,7 @@ impl AvatarCatalog {
 
 const BUILT_IN_AVATARS: [(&str, &str); 4] = [("ari", "Ari"), ("remy", "Remy"), ("robin", "Robin"), ("yuki", "Yuki")];
 
-/// The names and types of the files that every generated avatar has.
+/// The exports of a generated avatar: the names and types of their files.
 fn generated_exports() -> Vec<ExportFileNameAndType> {
     let export =
         |(file, kind): (&str, &str)| ExportFileNameAndType { file: file.to_owned(), export_type: kind.to_owned() };

@@ -25,9 +25,9 @@ pub enum DownloadRefusal {
     Expired,
 }
 
-/// How far a URL has been used.
+/// The state of the delivery of a one-time URL: how far the URL has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UrlUsageState {
+pub(crate) enum UrlDeliveryState {
     Unused,
     UnderWay { delivery: u64 },
     Used,
@@ -41,10 +41,10 @@ pub(crate) struct IssuedDownloadUrl {
     /// The avatar's file, and whether it is padded.
     pub(crate) source: DownloadFileSpec,
     pub(crate) expires_at: Duration,
-    pub(crate) state: UrlUsageState,
+    pub(crate) state: UrlDeliveryState,
 }
 
-/// The name of the avatar's file behind a URL, and whether the file is padded to a large one.
+/// Specifies the file behind a download URL: its name in the avatar, and whether it is padded to a large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DownloadFileSpec {
     /// The name of the avatar's file.
@@ -64,12 +64,12 @@ pub(crate) struct DeliveryId {
 
 /// All issued download URLs by their ids, and the number of deliveries begun so far.
 #[derive(Debug, Default)]
-pub(crate) struct DownloadRegistry {
+pub(crate) struct DownloadUrlRegistry {
     by_id: HashMap<String, IssuedDownloadUrl>,
     deliveries: u64,
 }
 
-impl DownloadRegistry {
+impl DownloadUrlRegistry {
     /// Registers a newly issued URL under its id.
     pub(crate) fn add_download(&mut self, id: String, download: IssuedDownloadUrl) {
         self.by_id.insert(id, download);
@@ -94,9 +94,9 @@ impl DownloadRegistry {
     ) -> Result<&IssuedDownloadUrl, DownloadRefusal> {
         let download = self.by_id.get(id).filter(|d| d.export.file == file).ok_or(DownloadRefusal::Unknown)?;
         match download.state {
-            UrlUsageState::Used => Err(DownloadRefusal::Used),
+            UrlDeliveryState::Used => Err(DownloadRefusal::Used),
             _ if now >= download.expires_at => Err(DownloadRefusal::Expired),
-            UrlUsageState::Unused | UrlUsageState::UnderWay { .. } => Ok(download),
+            UrlDeliveryState::Unused | UrlDeliveryState::UnderWay { .. } => Ok(download),
         }
     }
 
@@ -111,16 +111,16 @@ impl DownloadRegistry {
         self.deliveries += 1;
         let delivery = self.deliveries;
         let download = self.by_id.get_mut(id).ok_or(DownloadRefusal::Unknown)?;
-        download.state = UrlUsageState::UnderWay { delivery };
+        download.state = UrlDeliveryState::UnderWay { delivery };
         Ok(DeliveryId { url_id: id.to_owned(), delivery })
     }
 
     /// Whether a delivery may send another chunk. With `last`, the chunk contains the last byte and uses the URL up.
     pub(crate) fn may_send_chunk_and_record(&mut self, id: &str, delivery: u64, last: bool) -> bool {
         let Some(download) = self.by_id.get_mut(id) else { return false };
-        let current = download.state == UrlUsageState::UnderWay { delivery };
+        let current = download.state == UrlDeliveryState::UnderWay { delivery };
         if current && last {
-            download.state = UrlUsageState::Used;
+            download.state = UrlDeliveryState::Used;
         }
         current
     }
@@ -128,10 +128,10 @@ impl DownloadRegistry {
     /// Whether one of the URLs can still deliver its file.
     pub(crate) fn has_any_usable_url(&self, ids: &[String], now: Duration) -> bool {
         let alive = |d: &IssuedDownloadUrl| match d.state {
-            UrlUsageState::Unused => now < d.expires_at,
+            UrlDeliveryState::Unused => now < d.expires_at,
             // A delivery that began in time may end after the expiry.
-            UrlUsageState::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
-            UrlUsageState::Used => false,
+            UrlDeliveryState::UnderWay { .. } => now < d.expires_at.saturating_add(URL_LIFETIME),
+            UrlDeliveryState::Used => false,
         };
         ids.iter().any(|id| self.by_id.get(id).is_some_and(alive))
     }

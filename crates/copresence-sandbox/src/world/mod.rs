@@ -16,14 +16,15 @@ use crate::scenario::{DeliveredFiles, Scenario};
 use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileNameAndType};
 use copresence_protocol::Progress;
 use downloads::{
-    DeliveryId, DownloadFileSpec, DownloadRefusal, DownloadRegistry, IssuedDownloadUrl, URL_LIFETIME, UrlUsageState,
+    DeliveryId, DownloadFileSpec, DownloadRefusal, DownloadUrlRegistry, IssuedDownloadUrl, URL_LIFETIME,
+    UrlDeliveryState,
 };
 use plan::{ProcessingPlan, ProcessingStage};
 use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use state::{PhoneView, TokenState};
+use state::{PhoneView, TokenView};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use token::{SimulatedToken, TokenLifecycle};
@@ -46,10 +47,10 @@ pub struct World {
     seed: u64,
     id_rng: StdRng,
     avatar_catalog: AvatarCatalog,
-    token_states: BTreeMap<u64, SimulatedToken>,
+    token_views: BTreeMap<u64, SimulatedToken>,
     by_name: HashMap<String, u64>,
     generated_count: u64,
-    downloads: DownloadRegistry,
+    downloads: DownloadUrlRegistry,
     /// Virtual seconds per real second, for the minimum lifetimes.
     speed: f64,
 }
@@ -134,10 +135,10 @@ impl World {
             seed,
             id_rng: StdRng::from_seed(ids),
             avatar_catalog,
-            token_states: BTreeMap::new(),
+            token_views: BTreeMap::new(),
             by_name: HashMap::new(),
             generated_count: 0,
-            downloads: DownloadRegistry::default(),
+            downloads: DownloadUrlRegistry::default(),
             speed: 1.0,
         }
     }
@@ -170,7 +171,7 @@ impl World {
 
     /// Updates the phase of every token.
     pub fn update_token_phases(&mut self, now: Duration) {
-        for token in self.token_states.values_mut() {
+        for token in self.token_views.values_mut() {
             token.update_phase(now);
         }
     }
@@ -180,17 +181,17 @@ impl World {
     /// # Errors
     /// [`MAX_TOKENS`] tokens are active.
     pub fn generate_token(&mut self, now: Duration) -> Result<String, TooManyTokens> {
-        if self.token_states.len() >= MAX_TOKENS {
+        if self.token_views.len() >= MAX_TOKENS {
             self.forget_finished_tokens(now);
         }
-        if self.token_states.len() >= MAX_TOKENS {
+        if self.token_views.len() >= MAX_TOKENS {
             return Err(TooManyTokens);
         }
         let name = draw_random_id(&mut self.id_rng);
         self.generated_count += 1;
         self.by_name.insert(name.clone(), self.generated_count);
         let life = self.token_lifetime(self.scenario);
-        self.token_states.insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
+        self.token_views.insert(self.generated_count, SimulatedToken::new(name.clone(), self.scenario, life, now));
         Ok(name)
     }
 
@@ -199,7 +200,7 @@ impl World {
     /// # Errors
     /// The token is unknown, spent or expired.
     pub fn redeem_token(&mut self, name: &str, now: Duration) -> Result<RedeemResult, TokenNotActive> {
-        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(TokenNotActive)?;
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(TokenNotActive)?;
         token.redeems += 1;
         token.last_redeem_at = Some(now);
         if let Some(progress) = token.progress_at(now) {
@@ -223,7 +224,7 @@ impl World {
             let avatar = avatar.clone();
             self.downloads.add_download(
                 id,
-                IssuedDownloadUrl { avatar, export, source, expires_at, state: UrlUsageState::Unused },
+                IssuedDownloadUrl { avatar, export, source, expires_at, state: UrlDeliveryState::Unused },
             );
         }
         Ok(RedeemResult::Ready(offers))
@@ -240,7 +241,7 @@ impl World {
         now: Duration,
     ) -> Result<(), AssociateError> {
         let token =
-            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(AssociateError::NoSuchToken)?;
+            find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(AssociateError::NoSuchToken)?;
         let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
         match token.phase {
             TokenLifecycle::Waiting | TokenLifecycle::Failed { .. } => {}
@@ -275,7 +276,7 @@ impl World {
         let ordinal = self.by_name.get(name).copied().ok_or(AssociateError::NoSuchToken)?;
         let life = scenario.map_or(Duration::MAX, |scenario| self.token_lifetime(scenario));
         let token =
-            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(AssociateError::NoSuchToken)?;
+            find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(AssociateError::NoSuchToken)?;
         // Each recording has its own random stream, so that it does not depend on other requests.
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream((ordinal << 16) | token.associations);
@@ -318,11 +319,11 @@ impl World {
     /// The token is unknown or no longer active, or has no avatar that could fail or complete.
     pub fn force_token_state(&mut self, name: &str, force: ForcedState, now: Duration) -> Result<(), ForceError> {
         let token =
-            find_updated_token(&self.by_name, &mut self.token_states, name, now).ok_or(ForceError::NoSuchToken)?;
+            find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(ForceError::NoSuchToken)?;
         if !token.is_active() {
             return Err(ForceError::NotActive);
         }
-        token.phase = match (force, token.avatar_identity().cloned()) {
+        token.phase = match (force, token.associated_avatar().cloned()) {
             (ForcedState::Expire, _) => {
                 token.expires_at = now;
                 TokenLifecycle::Expired { at: now }
@@ -338,26 +339,26 @@ impl World {
 
     /// The state shown on the phone; `None` if there is no such token.
     pub fn phone_view(&mut self, name: &str, now: Duration) -> Option<PhoneView> {
-        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now)?;
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now)?;
         Some(PhoneView::phone_view_of_token(token, now))
     }
 
     /// The states of all tokens, oldest first.
-    pub fn token_states(&mut self, now: Duration) -> Vec<TokenState> {
+    pub fn token_views(&mut self, now: Duration) -> Vec<TokenView> {
         self.update_token_phases(now);
-        self.token_states.values().map(|token| self.build_token_state(token, now)).collect()
+        self.token_views.values().map(|token| self.build_token_view(token, now)).collect()
     }
 
     /// The state of a token; `None` if there is no such token.
-    pub fn token_state(&mut self, name: &str, now: Duration) -> Option<TokenState> {
-        find_updated_token(&self.by_name, &mut self.token_states, name, now)?;
-        let token = self.token_states.get(self.by_name.get(name)?)?;
-        Some(self.build_token_state(token, now))
+    pub fn token_view(&mut self, name: &str, now: Duration) -> Option<TokenView> {
+        find_updated_token(&self.by_name, &mut self.token_views, name, now)?;
+        let token = self.token_views.get(self.by_name.get(name)?)?;
+        Some(self.build_token_view(token, now))
     }
 
     /// Whether the next redeem of a token returns download URLs.
     pub(crate) fn is_token_ready(&mut self, name: &str, now: Duration) -> bool {
-        let token = find_updated_token(&self.by_name, &mut self.token_states, name, now);
+        let token = find_updated_token(&self.by_name, &mut self.token_views, name, now);
         token.is_some_and(|token| matches!(token.phase, TokenLifecycle::Ready { .. }))
     }
 
@@ -395,7 +396,7 @@ impl World {
 
     /// Whether the picture and the files of a token's new avatar are still needed.
     pub(crate) fn needs_avatar(&mut self, name: &str, now: Duration) -> bool {
-        let Some(token) = find_updated_token(&self.by_name, &mut self.token_states, name, now) else {
+        let Some(token) = find_updated_token(&self.by_name, &mut self.token_views, name, now) else {
             return false;
         };
         match token.phase {
@@ -408,19 +409,19 @@ impl World {
     /// Forgets the oldest spent and expired tokens until three quarters of the limit remain.
     fn forget_finished_tokens(&mut self, now: Duration) {
         self.update_token_phases(now);
-        let surplus = self.token_states.len().saturating_sub(MAX_TOKENS * 3 / 4);
-        let finished = self.token_states.iter().filter(|(_, token)| !token.is_active());
+        let surplus = self.token_views.len().saturating_sub(MAX_TOKENS * 3 / 4);
+        let finished = self.token_views.iter().filter(|(_, token)| !token.is_active());
         let forgotten: Vec<u64> = finished.map(|(ordinal, _)| *ordinal).take(surplus).collect();
         for ordinal in forgotten {
-            if let Some(token) = self.token_states.remove(&ordinal) {
+            if let Some(token) = self.token_views.remove(&ordinal) {
                 self.by_name.remove(&token.name);
                 token.urls.iter().for_each(|id| self.downloads.remove_download(id));
             }
         }
     }
 
-    fn build_token_state(&self, token: &SimulatedToken, now: Duration) -> TokenState {
-        TokenState::state_of_token(
+    fn build_token_view(&self, token: &SimulatedToken, now: Duration) -> TokenView {
+        TokenView::view_of_token(
             token,
             token.urls.iter().filter_map(|id| self.downloads.find_download_in_any_state(id)),
             now,

@@ -25,7 +25,8 @@ pub(crate) enum ProcessingStage {
 }
 
 impl ProcessingPlan {
-    /// Draws the course of an avatar under a scenario. `earlier` is the number of avatars that the token had before.
+    /// Draws the plan of an avatar's processing under a scenario. `earlier` is the number of avatars that the token
+    /// had before.
     pub(crate) fn draw_plan_for_scenario(
         entry: &ScenarioEntry,
         existing: bool,

@@ -3,7 +3,7 @@
 use crate::clock::to_millis;
 use crate::scenario::Scenario;
 use crate::world::avatar::AvatarIdentity;
-use crate::world::downloads::{IssuedDownloadUrl, UrlUsageState};
+use crate::world::downloads::{IssuedDownloadUrl, UrlDeliveryState};
 use crate::world::plan::ProcessingStage;
 use crate::world::token::{SimulatedToken, TokenLifecycle};
 use serde::Serialize;
@@ -30,9 +30,10 @@ pub enum TokenPhase {
     Expired,
 }
 
-/// A token in `GET /sandbox/state`. Times are milliseconds of virtual time.
+/// A token as testers see it, in `GET /sandbox/state`. Times are milliseconds of virtual time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct TokenState {
+#[schema(as = TokenState)]
+pub struct TokenView {
     /// The Export Token.
     pub token: String,
     /// Its scenario.
@@ -58,26 +59,28 @@ pub struct TokenState {
     /// When it was last redeemed.
     pub last_redeem_ms: Option<u64>,
     /// The download URLs returned for it.
-    pub downloads: Vec<DownloadState>,
+    pub downloads: Vec<DownloadView>,
 }
 
-/// A download URL. The URL itself is not shown.
+/// A download URL as testers see it. The URL itself is not shown.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DownloadState {
+#[schema(as = DownloadState)]
+pub struct DownloadView {
     /// The file name, which is the last part of the URL.
     pub file: String,
     /// Its `export_type`.
     pub export_type: String,
     /// How far it has been used.
-    pub state: UrlState,
+    pub state: UrlStateView,
     /// When it expires.
     pub expires_ms: u64,
 }
 
-/// How far a download URL has been used.
+/// The state of a download URL as testers see it: how far it has been used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum UrlState {
+#[schema(as = UrlState)]
+pub enum UrlStateView {
     /// Not requested yet.
     Unused,
     /// A delivery has begun, and the last byte has not been sent.
@@ -114,9 +117,9 @@ impl TokenPhase {
     }
 }
 
-impl TokenState {
+impl TokenView {
     /// Builds the state shown to testers from a token and the downloads issued for it.
-    pub(crate) fn state_of_token<'a>(
+    pub(crate) fn view_of_token<'a>(
         token: &SimulatedToken,
         urls: impl Iterator<Item = &'a IssuedDownloadUrl>,
         now: Duration,
@@ -132,7 +135,7 @@ impl TokenState {
             state: TokenPhase::phase_of_token(token, now),
             completion_progress: progress.as_ref().map_or(-1, copresence_protocol::Progress::completion_wire_value),
             queue_position: progress.as_ref().map_or(-1, copresence_protocol::Progress::queue_position_wire_value),
-            avatar: token.avatar_identity().map(|avatar| match avatar {
+            avatar: token.associated_avatar().map(|avatar| match avatar {
                 AvatarIdentity::New { .. } => "new".to_owned(),
                 AvatarIdentity::Existing { id } => id.clone(),
             }),
@@ -142,19 +145,19 @@ impl TokenState {
             ended_ms: ended.map(to_millis),
             redeems: token.redeems,
             last_redeem_ms: token.last_redeem_at.map(to_millis),
-            downloads: urls.map(|url| DownloadState::state_of_download(url, now)).collect(),
+            downloads: urls.map(|url| DownloadView::view_of_download(url, now)).collect(),
         }
     }
 }
 
-impl DownloadState {
+impl DownloadView {
     /// Builds the state shown to testers; a URL past its end that is not used up is `Expired`.
-    fn state_of_download(download: &IssuedDownloadUrl, now: Duration) -> Self {
+    fn view_of_download(download: &IssuedDownloadUrl, now: Duration) -> Self {
         let state = match download.state {
-            UrlUsageState::Used => UrlState::Used,
-            _ if now >= download.expires_at => UrlState::Expired,
-            UrlUsageState::Unused => UrlState::Unused,
-            UrlUsageState::UnderWay { .. } => UrlState::UnderWay,
+            UrlDeliveryState::Used => UrlStateView::Used,
+            _ if now >= download.expires_at => UrlStateView::Expired,
+            UrlDeliveryState::Unused => UrlStateView::Unused,
+            UrlDeliveryState::UnderWay { .. } => UrlStateView::UnderWay,
         };
         Self {
             file: download.export.file.clone(),

@@ -65,7 +65,7 @@ proptest! {
         let completes = entry.failure_mode != FailureFrequency::Always && scenario != Scenario::TokenExpires;
         prop_assert_eq!(delivered, usize::from(completes), "once where it completes, else never");
         let end = if completes { TokenPhase::Spent } else { TokenPhase::Expired };
-        prop_assert_eq!(world.token_states(40 * MINUTE)[0].state, end);
+        prop_assert_eq!(world.token_views(40 * MINUTE)[0].state, end);
     }
 
     #[test]
@@ -92,7 +92,7 @@ proptest! {
                     Err(TokenNotActive) => over = true,
                 },
             }
-            let state = world.token_states(now)[0].state;
+            let state = world.token_views(now)[0].state;
             let ended = matches!(state, TokenPhase::Spent | TokenPhase::Expired);
             prop_assert!(ended || !over);
             over = ended;

@@ -97,7 +97,7 @@ impl SimulatedToken {
         }
     }
 
-    /// The `payload_incomplete`; `None` when ready or no longer active.
+    /// The progress at this time, as in `payload_incomplete`; `None` when ready or no longer active.
     pub(crate) fn progress_at(&self, now: Duration) -> Option<Progress> {
         match &self.phase {
             TokenLifecycle::Waiting => Some(Progress::progress_without_avatar()),
@@ -105,9 +105,9 @@ impl SimulatedToken {
         }
     }
 
-    /// Identifies the avatar associated with this token; `None` before the association and after the token has
+    /// The avatar that is associated with this token; `None` before the association and after the token has
     /// expired.
-    pub(crate) fn avatar_identity(&self) -> Option<&AvatarIdentity> {
+    pub(crate) fn associated_avatar(&self) -> Option<&AvatarIdentity> {
         match &self.phase {
             TokenLifecycle::InProgress { avatar, .. }
             | TokenLifecycle::Failed { avatar, .. }

@@ -153,7 +153,7 @@ impl RawServer {
 
     /// How often each fault was applied.
     pub(crate) fn applied_counts(&self) -> Vec<u64> {
-        self.sandbox().fault_states().iter().map(|state| state.struck).collect()
+        self.sandbox().active_faults_with_counts().iter().map(|state| state.struck).collect()
     }
 }
 

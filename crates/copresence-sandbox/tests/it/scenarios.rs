@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use copresence_sandbox::scenario::{CATALOGUE, LARGE_FILE_PADDING};
-use copresence_sandbox::{AvatarChoice, ClockMove, Scenario, Settings};
+use copresence_sandbox::{AvatarChoice, ClockChange, Scenario, Settings};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -201,7 +201,7 @@ async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
         (number(&last["expires_ms"]) - made, number(&last["downloads"][0]["expires_ms"]) - spent)
     };
     assert_eq!(lives().await, (120_000 * 500, 60_000 * 500), "two minutes and one, in real time");
-    let slower = ClockMove { speed: Some(1.0), ..ClockMove::default() };
+    let slower = ClockChange { speed: Some(1.0), ..ClockChange::default() };
     test.sandbox.change_clock(&slower).expect("a speed");
     assert_eq!(lives().await, (15 * 60_000, 5 * 60_000));
 }

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use copresence_sandbox::{AvatarChoice, ClockMove, Sandbox, Scenario, Settings};
+use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, Scenario, Settings};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -51,7 +51,7 @@ impl TestSandbox {
 
     pub(crate) fn with_settings(settings: Settings) -> Self {
         let sandbox = Sandbox::new(settings).expect("a sandbox");
-        sandbox.change_clock(&ClockMove { paused: Some(true), ..ClockMove::default() }).expect("paused");
+        sandbox.change_clock(&ClockChange { paused: Some(true), ..ClockChange::default() }).expect("paused");
         Self { app: copresence_sandbox::build_router(sandbox.clone()), sandbox }
     }
 
@@ -98,7 +98,7 @@ impl TestSandbox {
     }
 
     pub(crate) fn advance_seconds(&self, seconds: u64) {
-        let change = ClockMove { advance_ms: Some(seconds * 1_000), ..ClockMove::default() };
+        let change = ClockChange { advance_ms: Some(seconds * 1_000), ..ClockChange::default() };
         self.sandbox.change_clock(&change).expect("moved");
     }
 

@@ -8,7 +8,7 @@
 //! # The order of calls
 //! ```text
 //! record_visit_start → record_issued_token → { record_redeem_intent → [request] → record_redeem_never_sent
-//!                                                    | record_answer_without_body           no URLs: one transaction
+//!                                                    | record_answer_without_urls           no URLs: one transaction
 //!                                                    | record_raw_answer   → [use it] → record_kind_and_erase_obsolete
 //!                                                    | record_lost_answer → [use it] → record_kind_and_erase_obsolete }*
 //!       → (record_truncated_response_as_delivery) → record_planned_files → { record_file_request → [GET] → record_file_progress* → record_complete_file | record_file_failure }*
@@ -19,8 +19,8 @@
 //! | call | refused |
 //! |---|---|
 //! | `record_redeem_intent` | without a token; while an intent is open; while an answer is unread; after an answer with URLs; after the end |
-//! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_answer_without_body` | when that redeem is not open |
-//! | `record_answer_without_body` | for an answer whose body is to be kept |
+//! | `record_redeem_never_sent`, `record_lost_answer`, `record_raw_answer`, `record_answer_without_urls` | when that redeem is not open |
+//! | `record_answer_without_urls` | for an answer whose body is to be kept |
 //! | `record_kind_and_erase_obsolete` | when that redeem is open, was never sent, or was read already; of a lost answer, when no body to keep came |
 //! | `record_truncated_response_as_delivery` | when no body of that redeem is kept; after an answer with URLs; after the end |
 //! | `record_planned_files` | before an answer with URLs; a second time; after the end |
@@ -66,7 +66,7 @@ pub mod simulation;
 mod writer;
 
 pub use record::{
-    AnswerKind, AnswerWithoutBody, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
+    AnswerKind, AnswerWithoutUrls, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
     PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
     UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
     VisitRecord, VisitStart,
@@ -111,7 +111,7 @@ impl Journal {
 
     /// Opens or makes the journal of a simulated process.
     #[cfg(feature = "simulation")]
-    pub(crate) fn open_simulated_journal(
+    pub(crate) fn open_journal_for_simulation(
         path: &Path,
         end: simulation::SimulatedProcessEnd,
     ) -> Result<Self, StoreError> {
@@ -271,7 +271,7 @@ impl Journal {
         .await
     }
 
-    /// Resumes a visit that was interrupted by a crash, or whose ending retained data. The caller must hold its
+    /// Reopens a visit that was interrupted by a crash, or whose ending retained data. The caller must hold its
     /// lock ([`crate::DataDir::lock_visit`]).
     ///
     /// # Errors
@@ -300,7 +300,8 @@ impl Journal {
         .await
     }
 
-    /// Records how often automatic recovery tried to finish a visit, and when it tries next. Allowed after the end too.
+    /// Records when automatic recovery tries next to finish a visit, and how often it tried so far. Allowed after
+    /// the end too.
     ///
     /// # Errors
     /// [`StoreError::UnknownVisit`]; failures of the disk or the database.
@@ -325,7 +326,7 @@ impl Journal {
         .await
     }
 
-    /// Queues a guarded, durable transaction.
+    /// Queues a write transaction. It is durable when its result arrives.
     async fn queue_write_transaction<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,
@@ -334,7 +335,8 @@ impl Journal {
         self.thread.queue_and_await_request(move |database| database.run_write_transaction(step, act)).await
     }
 
-    /// As [`write`](Self::queue_write_transaction), for a transaction that erases secrets: then truncates the WAL.
+    /// Queues a write transaction and truncates the WAL after it, so that the secrets that the transaction erases
+    /// are gone.
     async fn queue_write_and_truncate_wal<T: Send + 'static>(
         &self,
         step: CommitCrashPoints,
@@ -363,7 +365,7 @@ impl fmt::Debug for Journal {
     }
 }
 
-/// The state of a visit's row that the guards depend on.
+/// The state of a visit's row, as far as the guards depend on it.
 #[expect(clippy::struct_excessive_bools, reason = "each is one fact of a row, and all combinations occur")]
 struct VisitRowState {
     id: VisitId,
@@ -483,7 +485,7 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
     Ok(JournalDatabase::new(connection, path, flush))
 }
 
-/// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
+/// Creates the journal file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
 fn create_journal_file(path: &Path) -> Result<(), StoreError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -233,6 +233,7 @@ fn visit_limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>>
     }))
 }
 
+/// The record of a redeem from its row.
 fn redeem_record_from_row(row: &Row<'_>) -> rusqlite::Result<RedeemRecord> {
     let kind = row.get::<_, Option<String>>(8)?.as_deref().and_then(AnswerKind::answer_kind_from_word);
     let evidence = |row: &Row<'_>| row.get::<_, Option<String>>(4).map(Option::unwrap_or_default);
@@ -334,6 +335,7 @@ fn load_redeem_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<
     Ok(redeems)
 }
 
+/// Loads all files of a visit, without their URLs.
 fn load_file_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<FileRecord>, TransactionError> {
     Ok(load_file_records_with_urls(tx, id)?.into_iter().map(|file| file.record).collect())
 }
@@ -387,10 +389,12 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     Ok(FileRecordWithUrl { record, url: url.as_deref().and_then(DownloadUrl::new) })
 }
 
+/// Reads a visit's id from a column.
 fn visit_id_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<VisitId> {
     column::parse_text_column(column, &row.get::<_, String>(column)?)
 }
 
+/// The time in a column of microseconds; `None` for NULL.
 fn time_from_row(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(column::timestamp_from_micros))
 }

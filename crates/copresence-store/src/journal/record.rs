@@ -101,7 +101,7 @@ impl AnswerKind {
         Self::Delivery,
     ];
 
-    /// Whether the raw body must be stored and is kept.
+    /// Whether an answer of this kind requires its raw body to be stored and kept.
     pub(super) fn requires_body(self) -> bool {
         matches!(self, Self::Truncated | Self::Delivery)
     }
@@ -130,9 +130,9 @@ impl AnswerKind {
     }
 }
 
-/// A complete response to a redeem whose body is not stored, because it has no URLs.
+/// A complete answer to a redeem that has no URLs. Its body is therefore not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AnswerWithoutBody {
+pub struct AnswerWithoutUrls {
     /// The HTTP status.
     pub status: u16,
     /// Size of the body in bytes.
@@ -165,7 +165,7 @@ impl fmt::Display for RedeemNumber {
     }
 }
 
-/// A phase of a visit whose first time the journal stores.
+/// A phase of a visit. The journal stores the time at which each phase was first reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum VisitPhase {
     /// An avatar is associated with the token.
@@ -193,7 +193,7 @@ pub struct PlannedFile {
     pub url: DownloadUrl,
 }
 
-/// How many bytes of a file are durable.
+/// Progress of a file's download: only durable bytes count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileProgress {
     /// Bytes that are durable ([`crate::PartialFile::sync_data`]): resuming after a power cut keeps no more.
@@ -290,7 +290,7 @@ pub struct RedeemRecord {
     pub ended_at: Option<Timestamp>,
 }
 
-/// The outcome of a redeem.
+/// The state of a redeem: in flight, or how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedeemState {
     /// In flight, or the process ended before its outcome was written.
@@ -367,7 +367,7 @@ pub enum FileState {
     },
 }
 
-/// A visit that never ended, or whose ending kept data that recovery can use; with its secrets.
+/// An unfinished visit with its secrets: one that never ended, or whose ending kept data that recovery can use.
 #[derive(Debug, Clone)]
 pub struct UnfinishedVisit {
     /// The visit.
@@ -484,7 +484,7 @@ impl fmt::Debug for UnfinishedVisitRedeemState {
     }
 }
 
-/// A file of an unfinished visit.
+/// The record of a file with its URL, unless the file is complete or the URL spent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRecordWithUrl {
     /// The file.

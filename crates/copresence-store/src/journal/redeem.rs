@@ -1,6 +1,6 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
-use super::record::{AnswerKind, AnswerWithoutBody, RedeemNumber};
+use super::record::{AnswerKind, AnswerWithoutUrls, RedeemNumber};
 use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -153,17 +153,17 @@ impl Journal {
         .await
     }
 
-    /// Records a complete response without URLs and its kind in one transaction. The body is not stored.
+    /// Records a complete answer without URLs and its kind in one transaction. The body is not stored.
     ///
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is not in flight, if the visit has ended and nothing of it was
     /// retained, or if the body of this kind must be kept; [`StoreError::UnknownVisit`]; an I/O or database
     /// failure.
-    pub async fn record_answer_without_body(
+    pub async fn record_answer_without_urls(
         &self,
         id: &VisitId,
         no: RedeemNumber,
-        answer: &AnswerWithoutBody,
+        answer: &AnswerWithoutUrls,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, answer) = (*id, answer.clone());

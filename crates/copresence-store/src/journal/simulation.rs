@@ -1,7 +1,7 @@
 //! The end of a simulated process, for tests in simulated time (feature `simulation`).
 //!
 //! Under paused time the clock advances whenever nothing but timers is left to wait for, and the journal's thread would
-//! be such a wait. In a simulation ([`crate::DataDir::open_simulated_journal`]) each request to the journal runs at
+//! be such a wait. In a simulation ([`crate::DataDir::open_journal_for_simulation`]) each request to the journal runs at
 //! once, and none is flushed.
 
 use std::sync::Arc;

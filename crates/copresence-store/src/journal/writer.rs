@@ -174,7 +174,7 @@ struct InlineDatabase {
 
 #[cfg(feature = "simulation")]
 impl InlineDatabase {
-    /// Runs a request at once, unless the process has ended.
+    /// Runs a request at once, unless the simulated process has ended.
     fn run_request_unless_ended(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply) {
         if self.end.count_request_and_check_end() {
             return;

@@ -53,7 +53,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "`token` in the response is a string that is valid in a header",
         required_acts: &[Act::Generate],
         remedy: "Answer with a JSON object whose `token` is a non-empty string of visible ASCII characters: clients send it back in a header.",
-        judge: check_generated_token_strings,
+        judge: check_generated_tokens_fit_header,
     },
     Check {
         id: "generate.distinct",
@@ -147,7 +147,7 @@ fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult
 }
 
 /// Every successful generate response has an Export Token that is a valid header value.
-fn check_generated_token_strings(observations: &Observations) -> CheckResult {
+fn check_generated_tokens_fit_header(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
         let body = step.json_body();
@@ -168,12 +168,13 @@ fn check_generated_tokens_distinct(observations: &Observations) -> CheckResult {
     collector.into_check_result(format!("{different} tokens, all different"), "fewer than two tokens were generated")
 }
 
+/// Every successful generate response has the content type `application/json`.
 fn check_generate_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.has_success_status()) {
         collector.record_field_result(
             step,
-            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+            response_fields::judge_json_content_type(step.response_header("content-type").as_deref()),
         );
     }
     collector.into_check_result("application/json", "no token was generated")

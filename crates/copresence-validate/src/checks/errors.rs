@@ -45,6 +45,7 @@ fn recorded_error_responses(observations: &Observations) -> impl Iterator<Item =
     })
 }
 
+/// No error response contains a secret of the run.
 fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, body) in recorded_error_responses(observations) {
@@ -61,6 +62,7 @@ fn check_errors_hide_secrets(observations: &Observations) -> CheckResult {
     collector.into_check_result("no request value was repeated", "no error response was received")
 }
 
+/// No error response discloses internals, such as a stack trace.
 fn check_errors_hide_internals(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, body) in recorded_error_responses(observations) {

@@ -6,7 +6,7 @@ use crate::file_content::{FileContent, GlbFacts, InspectionError, extension_for_
 use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
-use copresence_client::{CallKind, explain_misconfigured_file_host};
+use copresence_client::{CallKind, explain_misconfigured_public_url};
 use url::Url;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -168,9 +168,10 @@ fn check_downloads_returned_content(observations: &Observations) -> CheckResult 
 fn explain_misconfigured_download_url(observations: &Observations, step: &RecordedStep) -> Option<String> {
     let redeem = observations.steps.iter().find(|step| step.exchange.call == CallKind::Redeem)?;
     let url = |step: &RecordedStep| Url::parse(&step.exchange.url).ok();
-    explain_misconfigured_file_host(&url(step)?, &url(redeem)?)
+    explain_misconfigured_public_url(&url(step)?, &url(redeem)?)
 }
 
+/// A download URL is refused after its file was downloaded once.
 fn check_urls_single_use(observations: &Observations) -> CheckResult {
     if observations.target_info.only_valid_requests {
         return CheckResult::Skipped(WRONG_REQUESTS_OFF.to_owned());

@@ -172,6 +172,7 @@ fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
     collector.into_check_result("no access", "no response was received")
 }
 
+/// Each response has a status below 500, except that of the lost answer.
 fn check_no_server_errors(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer) {

@@ -68,7 +68,7 @@ fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> 
     collector.into_check_result("status 400", "no response was received")
 }
 
-/// The result if the run sent no such request.
+/// The result of a check without steps, because the run sent no such request.
 fn result_without_steps(observations: &Observations) -> CheckResult {
     if observations.target_info.only_valid_requests {
         return CheckResult::Skipped(WRONG_REQUESTS_OFF.to_owned());

@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "While the avatar is processed, a status report is sent",
         required_acts: &[Act::Visit],
         remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
-        judge: check_any_progress_field_reported,
+        judge: check_reports_have_progress_field,
     },
     Check {
         id: "progress.status",
@@ -110,7 +110,7 @@ fn check_avatar_associated(observations: &Observations) -> CheckResult {
 }
 
 /// Each status report has at least one of its three fields.
-fn check_any_progress_field_reported(observations: &Observations) -> CheckResult {
+fn check_reports_have_progress_field(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
         let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
@@ -123,6 +123,7 @@ fn check_any_progress_field_reported(observations: &Observations) -> CheckResult
     collector.into_check_result("reported", NO_PROGRESS_SEEN)
 }
 
+/// Each reported `completion_status` between scan and delivery is one of the four of the specification.
 fn check_completion_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
@@ -131,6 +132,7 @@ fn check_completion_status(observations: &Observations) -> CheckResult {
     collector.into_check_result("one of the four words", NO_PROGRESS_SEEN)
 }
 
+/// Each status report between scan and delivery has a progress from 0 to 100.
 fn check_progress_percent(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
@@ -139,7 +141,7 @@ fn check_progress_percent(observations: &Observations) -> CheckResult {
     collector.into_check_result("from 0 to 100", NO_PROGRESS_SEEN)
 }
 
-/// With `queued`: an integer from 0 while in the queue; without: -1 outside the queue.
+/// The queue position is an integer from 0 while in the queue (with `queued`), or -1 outside the queue (without).
 fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
@@ -209,7 +211,7 @@ fn failed_avatar_reports(observations: &Observations) -> impl Iterator<Item = (&
         .filter(|(_, progress)| progress.get("completion_status").and_then(Value::as_str) == Some("failed"))
 }
 
-/// Status reports of a failed avatar have a progress from 0 to 100 and queue position -1. Fails if the failing
+/// The fields of a failed avatar are valid: a progress from 0 to 100 and queue position -1. Fails if the failing
 /// avatar was never reported as failed.
 fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();

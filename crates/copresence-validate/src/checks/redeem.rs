@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "While not ready, `avatar_ready` is the boolean false",
         required_acts: &[Act::Fresh],
         remedy: "Send `avatar_ready` in every response, as a JSON boolean: not a string, not a number, and not omitted.",
-        judge: check_not_ready_flag,
+        judge: check_ready_flag_before_urls,
     },
     Check {
         id: "redeem.either-or",
@@ -41,7 +41,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Before the scan, the status is `no_associated_avatar`",
         required_acts: &[Act::Fresh],
         remedy: "Send `completion_status: \"no_associated_avatar\"` until the phone has associated an avatar.",
-        judge: check_fresh_token_status,
+        judge: check_fresh_token_has_no_avatar,
     },
     Check {
         id: "fresh.progress",
@@ -160,18 +160,20 @@ fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
     collector.into_check_result("status 200", "no response was received")
 }
 
+/// Every successful redeem of an active token has the content type `application/json`.
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.redeems_of_active_tokens().filter(|step| step.has_success_status()) {
         collector.record_field_result(
             step,
-            response_fields::judge_content_type(step.response_header("content-type").as_deref()),
+            response_fields::judge_json_content_type(step.response_header("content-type").as_deref()),
         );
     }
     collector.into_check_result("application/json", "no response was received")
 }
 
-fn check_not_ready_flag(observations: &Observations) -> CheckResult {
+/// `avatar_ready` is false in every response before the URLs.
+fn check_ready_flag_before_urls(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in successful_redeems_before_delivery(observations) {
         collector
@@ -205,7 +207,8 @@ fn fresh_token_reports(
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
 }
 
-fn check_fresh_token_status(observations: &Observations) -> CheckResult {
+/// Every status report of a fresh token has the `completion_status` `no_associated_avatar`.
+fn check_fresh_token_has_no_avatar(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in fresh_token_reports(observations) {
         let status = progress.get("completion_status");
@@ -229,6 +232,7 @@ fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> 
     collector.into_check_result("-1", "no status report was received")
 }
 
+/// Repeated redeems of a fresh token get the same response.
 fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
     let answered: Vec<_> =
         observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();

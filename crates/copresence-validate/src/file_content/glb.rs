@@ -82,7 +82,7 @@ impl GltfModelWithBinary<'_> {
         self.binary.get(offset..offset.checked_add(length)?)
     }
 
-    /// Validates that every element of an accessor lies within its buffer view.
+    /// Validates an accessor: every element lies within its buffer view.
     fn validate_accessor(&self, index: usize) -> Result<(), InspectionError> {
         let accessor = self.root.accessors.get(index).ok_or("it does not exist")?;
         let (Checked::Valid(kind), Checked::Valid(GenericComponentType(component))) =
@@ -285,6 +285,7 @@ impl MaxIndexReader {
 
 /// Names of the blendshapes of a mesh: `extras.targetNames`, as most tools write them.
 fn blendshape_names(mesh: &json::Mesh) -> Vec<String> {
+    /// The part of a mesh's `extras` that names its blendshapes.
     #[derive(serde::Deserialize)]
     struct MeshExtras {
         #[serde(rename = "targetNames")]

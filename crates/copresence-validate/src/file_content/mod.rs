@@ -150,7 +150,7 @@ fn shorten_text(text: &str, max: usize) -> String {
     }
 }
 
-/// Accepts a Blender file, plain or compressed with gzip or Zstandard, by its first bytes.
+/// Validates the first bytes of a Blender file, plain or compressed with gzip or Zstandard.
 fn validate_blend(bytes: &[u8]) -> Result<(), InspectionError> {
     let begins: [&[u8]; 3] = [b"BLENDER", b"\x1f\x8b", b"\x28\xb5\x2f\xfd"];
     if begins.iter().any(|begin| bytes.starts_with(begin)) {

@@ -88,6 +88,7 @@ impl Report {
     }
 }
 
+/// Builds the description of the checked backend for the report.
 fn build_target_report(target: &CheckTarget, plan: &ActPlanWithCosts) -> TargetReport {
     let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
@@ -102,6 +103,7 @@ fn build_target_report(target: &CheckTarget, plan: &ActPlanWithCosts) -> TargetR
     TargetReport { name: target.name.clone(), url: url.to_string(), kind, sandbox: plan.is_free }
 }
 
+/// Builds the report of one check from its result.
 fn build_check_report(check: &Check, judged: &CheckResult) -> CheckReport {
     let (detail, findings, steps) = match judged {
         CheckResult::Pass(detail, steps) => (detail.clone(), Vec::new(), steps.clone()),
@@ -174,7 +176,7 @@ fn count_passed_and_failed_checks(checks: &[CheckReport]) -> Score {
     score
 }
 
-/// Counts the requirements: all, untestable, not applicable, and judged.
+/// Measures the coverage: counts all requirements, and those that are untestable, not applicable or judged.
 fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
     let count = |of: &dyn Fn(&RequirementReport) -> bool| requirements.iter().filter(|row| of(row)).count();
     Coverage {
@@ -185,6 +187,7 @@ fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
     }
 }
 
+/// Builds the reports of the acts: whether each ran to its end, or why not.
 fn build_act_reports(observations: &Observations) -> Vec<ActReport> {
     let report = |row: &crate::act::ActSpec| {
         let why = match observations.act_outcomes.get(&row.act) {
@@ -199,6 +202,8 @@ fn build_act_reports(observations: &Observations) -> Vec<ActReport> {
     ACTS.iter().map(report).collect()
 }
 
+/// Builds the reports of the response times of each kind of call, as percentiles. Kinds without a response have
+/// none.
 fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
     let of_call = |call: CallKind| {
         let answered = observations.steps.iter().filter(|step| step.exchange.call == call && step.reply.is_some());
@@ -218,6 +223,7 @@ fn build_latency_reports(observations: &Observations) -> Vec<LatencyReport> {
         .collect()
 }
 
+/// Builds the report of one recorded step.
 fn build_step_report(step: &RecordedStep) -> StepReport {
     let exchange = &step.exchange;
     let headers = |all: &[(String, String)]| {

@@ -30,7 +30,7 @@ impl VerdictChange {
         let word = |verdict: Option<Verdict>| {
             verdict.map_or("not there", |verdict| verdict.verdict_word_for_level(self.level))
         };
-        format!("{} ({}): {} → {}", self.id, self.level.as_str(), word(self.before), word(self.now))
+        format!("{} ({}): {} → {}", self.id, self.level.uppercase_level(), word(self.before), word(self.now))
     }
 }
 

@@ -63,7 +63,7 @@ impl HtmlReport<'_> {
         }
     }
 
-    /// Result of the run in one or two words, as on the banner.
+    /// The headline of the report: the result of the run in one or two words, as on the banner.
     fn headline(&self) -> &'static str {
         match self.banner_class() {
             "pass" => "Passed",
@@ -73,6 +73,7 @@ impl HtmlReport<'_> {
         }
     }
 
+    /// The CSS class of a check's verdict.
     fn check_class(check: &CheckReport) -> &'static str {
         verdict_class(Some(check.verdict), check.level)
     }
@@ -86,6 +87,7 @@ impl HtmlReport<'_> {
         verdict_class(verdict.copied(), change.level)
     }
 
+    /// The verdict as a word, or `missing` for a check that one report lacks.
     fn verdict_word_or_missing(change: &VerdictChange, verdict: Option<&Verdict>) -> &'static str {
         verdict.map_or("missing", |verdict| verdict.verdict_word_for_level(change.level))
     }
@@ -94,10 +96,12 @@ impl HtmlReport<'_> {
         verdict_class(row.verdict, row.level)
     }
 
-    fn requirement_word(row: &RequirementReport) -> &'static str {
+    /// The word for a requirement's verdict, or `not testable` without one.
+    fn requirement_verdict_word(row: &RequirementReport) -> &'static str {
         row.verdict.map_or("not testable", |verdict| verdict.verdict_word_for_level(row.level))
     }
 
+    /// The status of a step's response, or `no response`.
     fn status_text(step: &StepReport) -> String {
         step.status.map_or_else(|| "no response".to_owned(), |status| status.to_string())
     }
@@ -113,7 +117,7 @@ impl HtmlReport<'_> {
         text.split('`').enumerate().map(|(index, part)| (index % 2 == 1, part)).collect()
     }
 
-    /// Number of passed checks of an area, as in `3 of 4 passed`.
+    /// The score of an area: its number of passed checks, as in `3 of 4 passed`.
     fn area_score(area: &CheckArea<'_>) -> String {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));

@@ -35,6 +35,7 @@ pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeErr
     junit.to_string()
 }
 
+/// Builds the `JUnit` test case of one check, with its findings.
 fn build_test_case(check: &CheckReport) -> TestCase {
     let describe = || {
         let mut text = check.detail.clone();

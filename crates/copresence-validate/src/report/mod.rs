@@ -162,12 +162,12 @@ impl Coverage {
     }
 
     /// Percentage of these requirements that were judged, 0..=100.
-    pub fn percent(&self) -> usize {
+    pub fn judged_percent(&self) -> usize {
         self.judged.saturating_mul(100).checked_div(self.applicable()).unwrap_or(0)
     }
 }
 
-/// Result of one check.
+/// The report of one check: its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckReport {
     /// Stable id, as in `redeem.unknown-400`.

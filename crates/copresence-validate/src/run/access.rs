@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::Value;
 
 impl CheckRun<'_> {
-    /// Logs in with the right credentials, then with wrong ones.
+    /// Attempts logins: with the right credentials, then with wrong ones.
     ///
     /// # Errors
     /// If the backend is unreachable, refuses the credentials, or returns no session token.
@@ -59,7 +59,7 @@ impl CheckRun<'_> {
     /// Generates one token.
     pub(super) async fn run_generate_act(&mut self, act: Act) -> ActResult {
         let step = self.generate_token(act).await?;
-        match self.find_recorded_export_token(step) {
+        match self.export_token_in_response(step) {
             Some(_) => Ok(()),
             None => Err(incomplete_act_abort(format!(
                 "no Export Token was returned: {}",
@@ -81,7 +81,7 @@ impl CheckRun<'_> {
             self.session_token.as_ref(),
             None,
         )?;
-        let about = StepTokenAndFile::with_token_index(self.export_tokens.len());
+        let about = StepTokenAndFile::for_token_without_file(self.export_tokens.len());
         let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
         self.ensure_any_response_received(index)?;
         let step = &self.observations.steps[index];
@@ -92,7 +92,7 @@ impl CheckRun<'_> {
                 headers::GENERATE_PATH
             ))));
         }
-        if let Some(token) = self.find_recorded_export_token(index) {
+        if let Some(token) = self.export_token_in_response(index) {
             self.count_generated_token();
             self.register_secret("Export Token", false, &token);
             self.export_tokens.push(token);
@@ -139,7 +139,7 @@ impl CheckRun<'_> {
                 self.send_and_record_request(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
-                && let Some(token) = self.find_recorded_export_token(index)
+                && let Some(token) = self.export_token_in_response(index)
             {
                 self.count_generated_token();
                 self.register_secret("Export Token", false, &token);
@@ -168,7 +168,7 @@ impl CheckRun<'_> {
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
     fn use_session_token_of_step(&mut self, index: usize) {
-        if let Some(session) = self.find_recorded_session_token(index) {
+        if let Some(session) = self.session_token_in_response(index) {
             self.register_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
@@ -176,13 +176,13 @@ impl CheckRun<'_> {
 
     /// Masks the session token that a step returned. The run does not use this token.
     fn mask_session_token_of_step(&mut self, index: usize) {
-        if let Some(session) = self.find_recorded_session_token(index) {
+        if let Some(session) = self.session_token_in_response(index) {
             self.register_secret("session token", true, &session);
         }
     }
 
     /// The session token in a response.
-    fn find_recorded_session_token(&self, index: usize) -> Option<String> {
+    fn session_token_in_response(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let session = body.pointer(&self.observations.target_info.session_pointer)?.as_str()?;
@@ -190,7 +190,7 @@ impl CheckRun<'_> {
     }
 
     /// The Export Token in a response, if it is valid in a header.
-    fn find_recorded_export_token(&self, index: usize) -> Option<String> {
+    fn export_token_in_response(&self, index: usize) -> Option<String> {
         let step = &self.observations.steps[index];
         let body = step.json_body().filter(|_| step.has_success_status())?;
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;

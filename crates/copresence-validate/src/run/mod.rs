@@ -313,6 +313,7 @@ impl<'a> CheckRun<'a> {
         }
     }
 
+    /// A builder of requests to this run's target.
     fn request_builder(&self) -> RequestBuilder<'a> {
         RequestBuilder { target: self.target }
     }
@@ -356,7 +357,7 @@ impl<'a> CheckRun<'a> {
             number: index + 1,
             act,
             role,
-            token_number: about.with_token_index.map(|token| token + 1),
+            token_number: about.token_index.map(|token| token + 1),
             file_index: about.file_index,
             curl,
             exchange: probed.exchange,
@@ -413,14 +414,14 @@ fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copres
 /// The token and the file that a step is about, by index.
 #[derive(Debug, Clone, Copy, Default)]
 struct StepTokenAndFile {
-    with_token_index: Option<usize>,
+    token_index: Option<usize>,
     file_index: Option<usize>,
 }
 
 impl StepTokenAndFile {
-    /// Subject of a step that is about a token and no file.
-    fn with_token_index(index: usize) -> Self {
-        Self { with_token_index: Some(index), file_index: None }
+    /// For a step that is about a token and no file.
+    fn for_token_without_file(index: usize) -> Self {
+        Self { token_index: Some(index), file_index: None }
     }
 }
 

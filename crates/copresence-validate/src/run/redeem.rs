@@ -65,7 +65,8 @@ impl CheckRun<'_> {
             cases.push((StepRole::RedeemWrongKey, own.clone(), CredentialMode::Wrong, get));
         }
         for (role, token, key, method) in cases {
-            let about = if token == own { StepTokenAndFile::with_token_index(0) } else { StepTokenAndFile::default() };
+            let about =
+                if token == own { StepTokenAndFile::for_token_without_file(0) } else { StepTokenAndFile::default() };
             self.send_and_record_request(
                 Act::Refused,
                 role,
@@ -92,7 +93,7 @@ impl CheckRun<'_> {
         self.send_and_record_request(
             Act::Page,
             StepRole::RedeemCrossOrigin,
-            StepTokenAndFile::with_token_index(index),
+            StepTokenAndFile::for_token_without_file(index),
             redeem,
         )
         .await?;
@@ -143,7 +144,7 @@ impl CheckRun<'_> {
         let token_word = Some((value.as_str(), Some(token_curl_variable(token))));
         let request =
             self.request_builder().build_redeem_request(token_word, CredentialMode::Valid, Method::GET, None)?;
-        self.send_and_record_request(act, role, StepTokenAndFile::with_token_index(token), request).await
+        self.send_and_record_request(act, role, StepTokenAndFile::for_token_without_file(token), request).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{ActResult, CheckRun, incomplete_act_abort};
 use crate::act::Act;
-use crate::observations::{RelayAndUpstreamRedeems, StepRole};
+use crate::observations::{RelayAndUpstreamRedeemCounts, StepRole};
 use crate::sandbox_control::SandboxControl;
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ impl CheckRun<'_> {
         self.wait_and_record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
     }
 
-    /// Redeems a ready avatar while the upstream drops its response, and counts the redeems at the upstream.
+    /// Loses a response: redeems a ready avatar while the upstream drops its response, and counts the redeems at
+    /// the upstream.
     pub(super) async fn run_lost_response_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
         let token = self.generate_token_for_act(Act::LostAnswer).await?;
@@ -37,7 +38,7 @@ impl CheckRun<'_> {
         cleared.map_err(incomplete_act_abort)?;
         let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
         let redeems = after.saturating_sub(before);
-        self.observations.lost_answer_count = Some(RelayAndUpstreamRedeems {
+        self.observations.lost_answer_count = Some(RelayAndUpstreamRedeemCounts {
             when: "after the response was lost",
             relay_redeems: 1,
             upstream_redeems: redeems,
@@ -50,7 +51,7 @@ impl CheckRun<'_> {
         self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("the relay's upstream is not known"))
     }
 
-    /// Advances the upstream's clock, waits, and records how many redeems it counted.
+    /// Waits for the upstream, whose clock is advanced first, and records how many redeems it counted.
     async fn wait_and_record_upstream_count(
         &mut self,
         upstream: &SandboxControl,
@@ -61,7 +62,7 @@ impl CheckRun<'_> {
         upstream.advance_clock(POLLING_WINDOW).await.map_err(incomplete_act_abort)?;
         tokio::time::sleep(self.options.upstream_watch).await;
         let redeems = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-        self.observations.upstream_counts.push(RelayAndUpstreamRedeems {
+        self.observations.upstream_counts.push(RelayAndUpstreamRedeemCounts {
             when,
             relay_redeems: ours,
             upstream_redeems: redeems,

@@ -38,7 +38,7 @@ enum PollingOutcome {
 }
 
 impl CheckRun<'_> {
-    /// Polls one avatar until its URLs are delivered, then redeems the spent token.
+    /// Waits for the delivery of one avatar: polls it until its URLs are delivered, then redeems the spent token.
     pub(super) async fn run_avatar_delivery_act(&mut self) -> ActResult {
         let token = self.find_unscanned_token_index()?;
         self.request_or_simulate_scan(token, "the avatar whose status and files are checked", None).await?;
@@ -68,7 +68,7 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Downloads and inspects each file of the visit act, then downloads it again.
+    /// Downloads and inspects each file of the visit act. Downloads it again if wrong requests are allowed.
     pub(super) async fn run_download_act(&mut self) -> ActResult {
         let urls = self.observations.delivery_step().map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
         for (index, (url, export_type)) in urls.iter().enumerate() {
@@ -302,7 +302,7 @@ impl CheckRun<'_> {
         let mut indices = Vec::new();
         for (result, curl) in results.into_iter().zip(curls) {
             let index =
-                self.record_exchange_as_step(act, role, StepTokenAndFile::with_token_index(token), curl, result?);
+                self.record_exchange_as_step(act, role, StepTokenAndFile::for_token_without_file(token), curl, result?);
             for (url, _) in self.observations.steps[index].delivered_urls_and_types() {
                 self.prober.add_secret_to_mask(&url);
             }
@@ -311,10 +311,10 @@ impl CheckRun<'_> {
         Ok(indices)
     }
 
-    /// Downloads a URL and follows redirects. Records the last exchange, and returns the index of its step.
+    /// Downloads a file and follows redirects. Records the last exchange as a step, and returns its index.
     async fn download_file(&mut self, act: Act, role: StepRole, url: &Url, number: usize) -> Result<usize, ActAbort> {
         let mut at = url.clone();
-        let about = StepTokenAndFile { with_token_index: None, file_index: Some(number) };
+        let about = StepTokenAndFile { token_index: None, file_index: Some(number) };
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
             let probed = self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;

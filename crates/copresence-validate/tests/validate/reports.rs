@@ -102,7 +102,7 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
 
     assert_eq!(Report::from_json(&report.to_json()), Ok(report.clone()));
     assert!(Report::from_json("{}").is_err() && Report::from_json(r#"{"schema_version": 99}"#).is_err());
-    assert_eq!((report.exit, report.coverage.percent()), (0, 100), "{:#?}", report.coverage);
+    assert_eq!((report.exit, report.coverage.judged_percent()), (0, 100), "{:#?}", report.coverage);
     assert_eq!(report.score.must.failed + report.score.should.failed, 0);
     let untested: Vec<_> = report.requirements.iter().filter(|row| row.verdict.is_none()).collect();
     assert!(untested.iter().all(|row| row.untestable.is_some()));
@@ -167,7 +167,7 @@ async fn a_run_keeps_to_the_planned_token_budget() {
         assert!(made <= most, "{made} tokens of {most}");
         assert_eq!((ended.tokens_made, report.budget.tokens_planned), (made, made));
         assert_eq!(report.score.must.failed, 0);
-        assert!(report.coverage.percent() < 100);
+        assert!(report.coverage.judged_percent() < 100);
         let left_out = report.checks.iter().filter(|check| check.verdict == Verdict::Skipped);
         assert!(left_out.map(|check| &check.detail).all(|why| why.contains("--max-tokens")));
     }

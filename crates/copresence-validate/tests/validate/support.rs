@@ -65,7 +65,7 @@ pub(crate) fn new_sandbox() -> Sandbox {
 fn paused_sandbox(settings: Settings) -> Sandbox {
     let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
-    let paused = copresence_sandbox::ClockMove { paused: Some(true), ..copresence_sandbox::ClockMove::default() };
+    let paused = copresence_sandbox::ClockChange { paused: Some(true), ..copresence_sandbox::ClockChange::default() };
     sandbox.change_clock(&paused).expect("paused");
     sandbox
 }

@@ -32,7 +32,7 @@ pub struct VisitTimingPlan {
 }
 
 impl VisitTimingPlan {
-    /// The plan of a recovery: redeem once, without a time limit of its own.
+    /// The plan for a recovery: redeem once, without a time limit of its own.
     pub fn plan_for_recovery(token_is_too_old: bool) -> Self {
         Self {
             polling: PollingConfig::default(),
@@ -219,12 +219,13 @@ impl ActiveTokenState {
 #[must_use]
 pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSinceOrigin) -> (Visit, Vec<MachineEffect>) {
     let Visit { plan, state } = visit;
-    let (state, effects) = transition_state(&plan, state, event, now);
+    let (state, effects) = compute_transition(&plan, state, event, now);
     (Visit { plan, state }, effects)
 }
 
-/// Computes the next state and its effects. An event that does not fit the state changes nothing.
-fn transition_state(
+/// Computes the transition for an event: the next state and its effects. An event that does not fit the state
+/// changes nothing.
+fn compute_transition(
     plan: &VisitTimingPlan,
     state: VisitState,
     event: MachineEvent,
@@ -248,7 +249,7 @@ fn transition_state(
         }
         (VisitState::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
-                redeem::end_polling_or_save_partial(token)
+                redeem::end_visit_on_timeout(token)
             } else if now >= until {
                 redeem::send_redeem(token, plan)
             } else {

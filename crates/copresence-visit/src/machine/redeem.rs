@@ -17,7 +17,7 @@ const MAX_VIOLATIONS: u32 = 3;
 /// Pause before the redeem that confirms a 400.
 const CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
 
-/// The token was issued: waits for the first redeem.
+/// Starts to poll a token that was just issued: waits for the first redeem.
 pub(super) fn start_polling(token: ExportToken, plan: &VisitTimingPlan, now: MillisSinceOrigin) -> Transition {
     let mut token = ActiveTokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
@@ -89,10 +89,10 @@ fn delivered_notice(delivery: &DeliveredExports) -> MachineEffect {
     MachineEffect::Notify(VisitNotice::Delivered { exports })
 }
 
-/// 200 without URLs.
+/// Handles a 200 without URLs.
 ///
-/// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no earlier response can have spent it, so
-/// earlier doubts and truncated responses are void.
+/// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no earlier response can have spent it,
+/// so earlier doubts and truncated responses are void.
 fn handle_not_ready(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -115,7 +115,7 @@ fn handle_not_ready(
     token.visitor_left |= exit == Some(PendingExitReason::VisitorLeft);
     match exit {
         Some(PendingExitReason::Interrupted) => token.end_visit_with_outcome(Outcome::Interrupted),
-        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
+        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
         Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
@@ -131,7 +131,7 @@ fn handle_not_ready(
     }
 }
 
-/// No usable response.
+/// Handles a redeem without a usable response.
 fn handle_redeem_failure(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -155,7 +155,7 @@ fn handle_redeem_failure(
             Some(PendingExitReason::Interrupted) if token.partial.is_some() => {
                 token.end_visit_with_outcome(Outcome::Interrupted)
             }
-            _ => end_or_save_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
+            _ => end_visit_saving_partial(token, Outcome::ProtocolViolation(failures.last.detail)),
         };
     }
     let out_of_patience = now.duration_since(failures.since) >= plan.patience;
@@ -165,14 +165,14 @@ fn handle_redeem_failure(
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
-        None if out_of_patience => end_polling_or_save_partial(token),
+        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
+        None if out_of_patience => end_visit_on_timeout(token),
         None => wait_for_next_poll(token, until, vec![notice], plan),
     }
 }
 
-/// The only redeem of a recovery did not decide. One failure does not end a token that may still be active, so the
-/// visit ends with an outcome that keeps it.
+/// Ends a recovery whose only redeem did not decide. One failure does not end a token that may still be active, so
+/// the visit ends with an outcome that keeps it, unless the token is too old.
 fn end_undecided_recovery(
     token: ActiveTokenState,
     failure: VisitStepFailure,
@@ -198,11 +198,12 @@ fn abandon_token_or_save_partial(token: ActiveTokenState, why: &str) -> Transiti
         )),
         None => Outcome::TokenAbandoned(why.to_owned()),
     };
-    end_or_save_partial(token, outcome)
+    end_visit_saving_partial(token, outcome)
 }
 
-/// The token is of no further use. Where a truncated response names files, they are all that can be saved.
-fn end_or_save_partial(token: ActiveTokenState, outcome: Outcome) -> Transition {
+/// Ends the visit, because its token is of no further use. If a truncated response named files, first saves them:
+/// they are all that can be saved.
+fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transition {
     match token.partial {
         Some(partial) => {
             let used = MachineEffect::UsePartial { redeem: partial.redeem };
@@ -229,14 +230,14 @@ fn handle_refusal(
     }
     if token.is_refused_once {
         let outcome = outcome_of_refusal(&token);
-        return end_or_save_partial(token, outcome);
+        return end_visit_saving_partial(token, outcome);
     }
     token.is_refused_once = true;
     match exit {
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => end_polling_or_save_partial(token),
+        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
         None => wait_for_next_poll(token, now + CONFIRMATION_PAUSE, Vec::new(), plan),
     }
 }
@@ -251,11 +252,11 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     }
 }
 
-/// Time or patience ran out. Ends the visit; after an unreadable response, first saves the files that it named. An
-/// outcome that keeps the token keeps those files for recovery too.
-pub(super) fn end_polling_or_save_partial(token: ActiveTokenState) -> Transition {
+/// Ends a visit whose time or patience ran out. After an unreadable response, first saves the files that it named.
+/// An outcome that keeps the token keeps those files for recovery too.
+pub(super) fn end_visit_on_timeout(token: ActiveTokenState) -> Transition {
     match timeout_outcome(&token) {
-        broken @ Outcome::ProtocolViolation(_) => end_or_save_partial(token, broken),
+        broken @ Outcome::ProtocolViolation(_) => end_visit_saving_partial(token, broken),
         other => {
             let ended_in = token.phase_for_hosts();
             end_visit(other, ended_in, token.progress)

@@ -1,10 +1,10 @@
 //! Seeded random numbers, so that a fleet of kiosks does not poll in step: `SplitMix64` (Steele, Lea, Flood 2014).
 
-/// A pseudo-random number generator.
+/// A pseudo-random number generator for the jitter of poll times.
 #[derive(Debug, Clone)]
-pub(super) struct Jitter(u64);
+pub(super) struct JitterRng(u64);
 
-impl Jitter {
+impl JitterRng {
     pub(super) fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -30,7 +30,7 @@ mod unassociated;
 
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
-use jitter::Jitter;
+use jitter::JitterRng;
 use processing::ProcessingEstimate;
 use queued::QueueEstimate;
 use std::time::Duration;
@@ -102,7 +102,7 @@ pub struct PollSchedule {
     association: AssociationPollSpacing,
     /// Seconds, like every time below.
     usual_processing: f64,
-    jitter: Jitter,
+    jitter: JitterRng,
     /// Time of the first response: the origin of the times below.
     first_response: Option<MillisSinceOrigin>,
     /// The last usable response.
@@ -136,7 +136,7 @@ impl PollSchedule {
             fixed: fixed.map(|fixed| ceil_millis(fixed).max(fastest)),
             association: AssociationPollSpacing::for_usual_association(usual_association),
             usual_processing: usual_processing.as_secs_f64().clamp(1.0, 3600.0),
-            jitter: Jitter::new(seed),
+            jitter: JitterRng::new(seed),
             first_response: None,
             last: 0.0,
             phase: Phase::Unknown,

@@ -28,7 +28,7 @@ const SURPRISE_SHARE: f64 = 0.03;
 /// The same when progress has not changed for a long time.
 const SURPRISE_WITHOUT_PROGRESS: f64 = 0.3;
 
-/// What the polls have shown of one avatar. Times are in seconds, shares in 0..=1.
+/// The estimate of one avatar's processing, from what the polls have shown. Times are in seconds, shares in 0..=1.
 #[derive(Debug, Clone)]
 pub(super) struct ProcessingEstimate {
     usual: f64,
@@ -72,7 +72,8 @@ impl ProcessingEstimate {
         self.last_poll = now;
     }
 
-    /// Takes a rise to `share` and adds the time that it took to the working time. Longer pauses count as stalls.
+    /// Records a rise of the progress to `share`, and adds the time that it took to the working time. Longer pauses
+    /// count as stalls.
     fn record_progress_rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
         let expected = (share - self.share) * self.estimate_duration_and_spread().0;

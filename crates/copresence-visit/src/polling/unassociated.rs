@@ -13,7 +13,7 @@ const SCAN_UNLIKELY_AFTER: f64 = 240.0;
 /// … up to this, in seconds: a late scan should still get a reaction.
 const MAX_INTERVAL: f64 = 15.0;
 
-/// How the polls are spaced, by what visitors of this backend usually do.
+/// The spacing of polls until an avatar is associated, by what visitors of this backend usually do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AssociationPollSpacing {
     /// Visitors record, or nothing is known.

@@ -4,7 +4,7 @@ use super::variants::{RequestPosition, Variant};
 use crate::HarnessError;
 use crate::sandbox_home::{FILE_BYTES, FILES, SandboxHome, associate_avatars};
 use crate::test_home::{FinishedRun, TestHome, run_to_end};
-use copresence_sandbox::{ClockMove, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
+use copresence_sandbox::{ClockChange, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -54,7 +54,7 @@ impl FaultCell {
         let sandbox_home = SandboxHome::start(program, runtime, Settings::default())?;
         let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
         // The clock stands still, so that the backend depends only on the requests.
-        sandbox.change_clock(&ClockMove { paused: Some(true), ..ClockMove::default() })?;
+        sandbox.change_clock(&ClockChange { paused: Some(true), ..ClockChange::default() })?;
         sandbox.set_faults(copresence_sandbox::faults::parse_and_check_faults(self.fault_list().as_bytes())?)?;
         simulate_phone(sandbox);
         let visit = run_to_end(sandbox_home.visit_command())?;
@@ -141,7 +141,7 @@ impl FaultCell {
         if tokens > max_tokens {
             violations.push(format!("{tokens} tokens were issued, at most {max_tokens} are allowed"));
         }
-        let applied: u64 = sandbox.fault_states().iter().map(|state| state.struck).sum();
+        let applied: u64 = sandbox.active_faults_with_counts().iter().map(|state| state.struck).sum();
         if applied == 0 {
             violations.push("the fault was not applied".to_owned());
         }

@@ -6,7 +6,7 @@ import { planChecks } from '../../../fake/checks-plan';
 import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, unjudgedChecks } from '../../../fake/desk-fixtures';
 import { byTestId, renderDesk } from '../../../fake/render-desk';
-import type { ChecksRequest } from '../../generated/view';
+import type { CheckRunOptions } from '../../generated/view';
 import { messages } from '../messages';
 
 const words = messages.checks;
@@ -50,7 +50,7 @@ it('are those of the table of requirements', () => {
 describe('the checks', () => {
   it('say what a run does and costs before the first request', async () => {
     const desk = await checks((of) => (of.panelView.backend = { ...of.panelView.backend, sandbox: false }));
-    const resultText = async (ask: ChecksRequest) => {
+    const resultText = async (ask: CheckRunOptions) => {
       const plan = planChecks(ask, false, 1);
       await waitFor(() => expect(byTestId('cost').textContent).toContain(words.cost(plan)));
       const lines = [...byTestId('plan').querySelectorAll('li')];
@@ -88,7 +88,7 @@ describe('the checks', () => {
     await fireEvent.click(byTestId('start-checks'));
     await waitFor(() => expect(byTestId('disturbs').textContent).toBe(words.disturbs(2)));
     expect(resultText()).toContain('A visit is under way');
-    const asked: ChecksRequest[] = [];
+    const asked: CheckRunOptions[] = [];
     desk.startChecks = async (ask) => void asked.push(ask);
     expect(byTestId('start-checks').textContent).toBe(words.startAllTheSame);
     await fireEvent.click(byTestId('start-checks'));

@@ -7,7 +7,7 @@ export interface JsonToken {
   text: string;
 }
 
-/** A line, and the JSON Pointer of the value that starts on it; null on a closing line. */
+/** A line of formatted JSON, and the JSON Pointer of the value that starts on it; null on a closing line. */
 export interface JsonLine {
   depth: number;
   pieces: JsonToken[];
@@ -35,6 +35,7 @@ export function formatJsonLines(body: string): JsonLine[] | null {
     if (lines.length < MAX_LINES) lines.push(line);
   };
 
+  /** Adds the lines of the next value. `lead` comes before it and `trail` after it. */
   function pushValueLines(depth: number, pointer: string, lead: JsonToken[], trail: () => JsonToken[]): void {
     const token = take();
     if (token !== '{' && token !== '[') {
@@ -102,7 +103,7 @@ export function isBodyRequirement({ at }: RequirementView): boolean {
   return at === '' || at.startsWith('/');
 }
 
-/** Converts a JSON string literal into a segment of a JSON Pointer (RFC 6901). */
+/** The JSON Pointer segment (RFC 6901) of a key, which is given as a JSON string literal. */
 function jsonPointerSegment(key: string): string {
   return (JSON.parse(key) as string).replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -18,7 +18,7 @@ import {
   summarizeStep,
   type TimelineFilter,
   timeSpanOfVisit,
-  toTimelineRows,
+  toKeyedTimelineEntries,
   urlPathAndQuery,
 } from './timeline';
 
@@ -64,15 +64,15 @@ describe('the filter', () => {
 
 describe('the timeline', () => {
   it('keeps the key of each row while others are added', () => {
-    const before = toTimelineRows(createTimeline('v', 1000, 20, { whole: false }).entries);
-    const after = toTimelineRows(createTimeline('v', 1000, 20, { whole: true }).entries);
+    const before = toKeyedTimelineEntries(createTimeline('v', 1000, 20, { whole: false }).entries);
+    const after = toKeyedTimelineEntries(createTimeline('v', 1000, 20, { whole: true }).entries);
     expect(after.slice(0, before.length).map(({ key }) => key)).toEqual(before.map(({ key }) => key));
     expect(new Set(after.map(({ key }) => key)).size).toBe(after.length);
   });
 
   it('gives identical steps different keys', () => {
     const step: TimelineEntry = { kind: 'step', at_ms: 5, event: 'progress', line: '{}' };
-    expect(toTimelineRows([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
+    expect(toKeyedTimelineEntries([step, step]).map(({ key }) => key)).toEqual(['step-0', 'step-1']);
   });
 
   it('covers the end of the last response', () => {

@@ -46,13 +46,13 @@ export function entryStartMillis(entry: TimelineEntry): number {
 }
 
 /** An entry with a key that stays the same when others are added. */
-export interface TimelineRow {
+export interface KeyedTimelineEntry {
   key: string;
   entry: TimelineEntry;
 }
 
 /** The rows of a timeline. Steps may be identical: each is identified by its index among the steps. */
-export function toTimelineRows(entries: readonly TimelineEntry[]): TimelineRow[] {
+export function toKeyedTimelineEntries(entries: readonly TimelineEntry[]): KeyedTimelineEntry[] {
   let steps = 0;
   return entries.map((entry) => ({
     key: entry.kind === 'step' ? `step-${steps++}` : `exchange-${entry.exchange.id}`,
@@ -70,13 +70,13 @@ export function exchangeRating({ status, error }: ExchangeView): 'good' | 'doubt
 }
 
 /** The time that a timeline covers. */
-export interface TimeSpan {
+export interface TimelineSpan {
   from: number;
   length: number;
 }
 
 /** From the start of the visit to the end of its last entry. */
-export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[]): TimeSpan {
+export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[]): TimelineSpan {
   const end = entries.reduce(
     (latest, entry) =>
       Math.max(latest, entryStartMillis(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
@@ -86,7 +86,7 @@ export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[])
 }
 
 /** The position in a time span, 0 to 1000. */
-export function perMilleInSpan({ from, length }: TimeSpan, at: number): number {
+export function perMilleInSpan({ from, length }: TimelineSpan, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 

@@ -3,7 +3,7 @@ import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createProblem, keychainLockedProblem } from '../../../fake/desk-fixtures';
 import { byTestId, focusedTestId, renderDesk } from '../../../fake/render-desk';
-import type { Texts } from '../../generated/view';
+import type { LocalizedTextView } from '../../generated/view';
 import { messages } from '../messages';
 
 const resultText = (field: string) => byTestId(`told-${field}`).textContent?.trim();
@@ -510,7 +510,11 @@ describe('PIN and quit', () => {
 });
 
 describe('Texts by language', () => {
-  const texts = (consent: Texts, attract_text: Texts = {}, language: string | null = null) =>
+  const texts = (
+    consent: LocalizedTextView,
+    attract_text: LocalizedTextView = {},
+    language: string | null = null,
+  ) =>
     renderDesk(
       (of) => (of.panelView.display = { ...of.panelView.display, consent, attract_text, language }),
       'display',

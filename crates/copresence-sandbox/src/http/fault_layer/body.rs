@@ -19,7 +19,7 @@ use std::time::Duration;
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A body that fails before its first byte.
-pub(super) fn failing_body() -> impl Stream<Item = io::Result<Bytes>> {
+pub(super) fn immediately_failing_body() -> impl Stream<Item = io::Result<Bytes>> {
     stream::once(async { Err(fault_io_error()) })
 }
 
@@ -236,12 +236,14 @@ fn fault_io_error() -> io::Error {
     io::Error::other("a fault of the sandbox ends this response")
 }
 
+/// Random bytes of this length.
 fn random_bytes(length: usize, rng: &mut ChaCha8Rng) -> Bytes {
     let mut bytes = vec![0; length];
     rng.fill_bytes(&mut bytes);
     bytes.into()
 }
 
+/// The number as `usize`, at most `usize::MAX`.
 fn saturating_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

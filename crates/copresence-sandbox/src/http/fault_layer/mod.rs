@@ -160,6 +160,7 @@ async fn sleep_delay(ms: Option<u64>, median_ms: Option<u64>, sigma: Option<f64>
     tokio::time::sleep(Duration::from_millis(draw_delay_ms(ms, median_ms, sigma, rng))).await;
 }
 
+/// Sets a header of a request. A value that cannot be sent changes nothing.
 fn set_request_header(request: &mut Request, name: header::HeaderName, value: &str) {
     // Numbers and fixed words are always valid header values.
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -183,7 +184,7 @@ fn request_reset_with_unsent_response(control: Option<&ConnectionControl>) -> Re
         Response::default()
     } else {
         // Called within the process, or served by another server: a body that fails is the nearest equivalent.
-        Body::from_stream(body::failing_body()).into_response()
+        Body::from_stream(body::immediately_failing_body()).into_response()
     };
     response.extensions_mut().insert(UnsentResponseMarker);
     response

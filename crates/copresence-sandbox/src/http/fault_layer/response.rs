@@ -47,6 +47,7 @@ pub(super) fn error_page_response(code: u16) -> Response {
     (to_status_code(code), head, body).into_response()
 }
 
+/// A redirect to `to` with this status, which must not be cached.
 pub(super) fn redirect_response(to: &str, code: u16) -> Response {
     let mut response = to_status_code(code).into_response();
     if let Ok(to) = HeaderValue::from_str(to) {
@@ -65,7 +66,7 @@ pub(super) async fn with_changed_field(
 ) -> Response {
     let (mut head, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, MAX_JSON_BYTES).await else {
-        return Response::from_parts(head, Body::from_stream(super::body::failing_body()));
+        return Response::from_parts(head, Body::from_stream(super::body::immediately_failing_body()));
     };
     let Ok(mut json) = serde_json::from_slice(&bytes) else {
         return Response::from_parts(head, Body::from(bytes));
@@ -104,7 +105,7 @@ pub(super) fn with_changed_etag(mut response: Response, rng: &mut ChaCha8Rng) ->
     response
 }
 
-/// Sets headers, and replaces those that exist.
+/// Inserts headers, and replaces those that exist.
 fn insert_headers(into: &mut HeaderMap, headers: &BTreeMap<String, String>) {
     for (name, value) in headers {
         // Both were checked when the list was set.

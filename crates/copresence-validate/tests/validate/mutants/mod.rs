@@ -104,7 +104,7 @@ async fn each_mutant_fails_exactly_the_intended_checks() {
     println!("{:<44} caught by", "mutant");
     for (mutant, caught) in &judged {
         let caught_with_level: Vec<_> =
-            caught.iter().map(|id| format!("{id} ({})", strictest_level_of_check(id).as_str())).collect();
+            caught.iter().map(|id| format!("{id} ({})", strictest_level_of_check(id).uppercase_level())).collect();
         println!("{:<44} {}", mutant.name, caught_with_level.join(", "));
         let mut expected = mutant.caught_by.to_vec();
         expected.sort_unstable();
