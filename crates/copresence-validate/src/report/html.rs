@@ -1,6 +1,7 @@
 //! Renders the report as one self-contained HTML page without scripts.
 
 use super::change::VerdictChange;
+use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report, RequirementReport, StepReport};
 use crate::check::Verdict;
 use crate::requirement::Level;
@@ -50,7 +51,8 @@ pub fn render_html(report: &Report, changes: Option<&[VerdictChange]>) -> Result
         CheckArea { name, checks: report.checks.iter().filter(of_area).collect() }
     };
     let areas = CHECK_AREAS.into_iter().map(area).filter(|area| !area.checks.is_empty()).collect();
-    HtmlReport { report, changes, areas }.render()
+    // The texts of a backend are all over the page; its own markup has no such characters.
+    HtmlReport { report, changes, areas }.render().map(|page| escape_invisible_characters(&page))
 }
 
 impl HtmlReport<'_> {

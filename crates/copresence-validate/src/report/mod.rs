@@ -3,6 +3,7 @@
 mod build;
 pub mod change;
 pub mod html;
+mod invisible_text;
 pub mod junit;
 pub mod shape;
 

@@ -154,6 +154,31 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
     assert_eq!(shape::compare_response_shapes(&before, &before), (Vec::new(), Vec::new()));
 }
 
+/// The characters of a backend can neither hide nor reorder the text of the page.
+#[tokio::test]
+async fn the_page_shows_the_invisible_characters_of_a_backend() {
+    const HOSTILE: &str = "\0\u{1b}[2J\u{7f}\u{9b}\u{61c}\u{200b}\u{2028}\u{202e}fail\u{2066}\u{feff}\u{e0041}";
+    let sandbox = new_sandbox();
+    let app = change_responses(copresence_sandbox::build_router(sandbox.clone()), |request, response| {
+        if request.path == REDEEM && response.status() == 400 {
+            response.set_status(404);
+            response.edit(|body| body["error"] = HOSTILE.into());
+        } else if request.path == REDEEM {
+            // Not JSON, so that the page contains the characters without JSON's escapes.
+            response.body = HOSTILE.as_bytes().to_vec();
+        }
+    });
+    let backend = serve_router(app).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (report, _) = run(&target, &run_options(), &PhoneDriver::Unavailable).await;
+    assert!(report.steps.iter().any(|step| step.body.as_deref() == Some(HOSTILE)), "the report has the body");
+    let page = html::render_html(&report, None).expect("a page");
+    let raw = page.chars().filter(|c| HOSTILE.contains(*c) && !c.is_ascii_graphic());
+    assert_eq!(raw.collect::<String>(), "");
+    assert!(page.contains(r"\u{0}\u{1b}[2J\u{7f}\u{9b}\u{61c}\u{200b}\u{2028}\u{202e}fail\u{2066}"), "{page}");
+    assert!(page.contains("bdi,code,pre,dd,td{unicode-bidi:isolate}") && page.contains("<bdi>"));
+}
+
 #[tokio::test]
 async fn a_run_keeps_to_the_planned_token_budget() {
     let sandbox = new_sandbox();
