@@ -99,6 +99,42 @@ fn a_backend_that_breaks_a_must_ends_with_1_and_differs_from_the_sandbox() {
     assert!(run.stdout.contains("No difference"), "{}", run.stdout);
 }
 
+/// A GLB whose positions are in accessor 4000 of 1.
+fn glb_with_missing_positions() -> Vec<u8> {
+    let accessor = serde_json::json!({"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"});
+    let document = serde_json::json!({
+        "asset": {"version": "2.0"},
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 4000}}]}],
+        "accessors": [accessor],
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "buffers": [{"byteLength": 36}],
+    });
+    let mut document = document.to_string().into_bytes();
+    document.resize(document.len().next_multiple_of(4), b' ');
+    let number = |number: usize| u32::try_from(number).expect("small").to_le_bytes();
+    let length = 12 + 8 + document.len() + 8 + 36;
+    let header = [*b"glTF", number(2), number(length), number(document.len()), *b"JSON"].concat();
+    [header, document, number(36).to_vec(), b"BIN\0".to_vec(), vec![0; 36]].concat()
+}
+
+#[test]
+fn a_hostile_avatar_fails_its_check_and_every_report_is_written() {
+    let home = TestHome::new();
+    let (folder, assets) = file_path(&home, "assets");
+    std::fs::create_dir_all(folder.join("hostile")).expect("a folder");
+    std::fs::write(folder.join("hostile/avatar.glb"), glb_with_missing_positions()).expect("written");
+    let sandbox = start_sandbox(&home, &["--assets", &assets]);
+    let (json, json_name) = file_path(&home, "report.json");
+    let (html, html_name) = file_path(&home, "report.html");
+    let (xml, xml_name) = file_path(&home, "report.xml");
+    let files = ["--report", &json_name, "--html", &html_name, "--junit", &xml_name];
+    run_validate(&home, &sandbox, &files).expect_exit(1);
+    for path in [json, html, xml] {
+        let text = std::fs::read_to_string(&path).expect("written");
+        assert!(text.contains("accessor 4000, which does not exist"), "{}", path.display());
+    }
+}
+
 #[test]
 fn refused_credentials_unreachable_backends_and_invalid_usage_have_exit_codes() {
     let home = TestHome::new();

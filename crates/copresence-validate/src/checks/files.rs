@@ -2,7 +2,9 @@
 
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::file_content::{FileContent, GlbFacts, InspectionError, extension_for_export_type};
+use crate::file_content::{
+    FileContent, GlbFacts, InspectionError, MAX_LISTED_NAME_LEN, extension_for_export_type, shorten_text,
+};
 use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
 use crate::run_plan::WRONG_REQUESTS_OFF;
@@ -216,7 +218,7 @@ fn check_files_match_export_type(observations: &Observations) -> CheckResult {
         ) else {
             continue;
         };
-        let extension = extension_for_export_type(&file.export_type);
+        let extension = shorten_text(&extension_for_export_type(&file.export_type), MAX_LISTED_NAME_LEN);
         match content {
             Ok(content) => {
                 collector.mark_step_examined(step);

@@ -1,8 +1,8 @@
 //! Files that attack the inspection: each gets a short verdict.
 
 use super::test_files::{
-    build_glb, build_glb_of_chunks, build_zip_of_empty_entries, complete_document, jpeg_of_stated_size,
-    png_of_stated_size, shared_index_document,
+    build_glb, build_glb_of_chunks, build_zip_of_empty_entries, build_zip_of_one_entry, complete_document,
+    jpeg_of_stated_size, png_of_stated_size, shared_index_document,
 };
 use super::{FileContent, InspectionError, inspect_file};
 use serde_json::{Value, json};
@@ -173,6 +173,27 @@ fn zip_archive_of_many_entries_has_a_short_verdict() {
     assert!(error.ends_with("9.txt and 4990 more"), "{error}");
     let long_names = build_zip_of_empty_entries((0..20).map(|number| format!("{number}{}", "x".repeat(60_000))));
     assert!(inspect_file("zip", &long_names).expect("valid").describe_content().len() < 2_000);
+}
+
+/// The directory lists the data of one entry many times, so that unpacking takes longer than the length suggests.
+#[test]
+fn zip_archive_whose_entries_overlap_is_invalid() {
+    const NAME: &str = "a.bin";
+    let archive = build_zip_of_one_entry(NAME, &(0..=255).collect::<Vec<u8>>());
+    let position = |signature: &[u8]| archive.windows(4).position(|four| four == signature).expect("a record");
+    let (directory, end) = (position(b"PK\x01\x02"), position(b"PK\x05\x06"));
+    let entry = &archive[directory..end];
+    let mut overlapping = archive[..directory].to_vec();
+    for letter in *b"abcd" {
+        let mut entry = entry.to_vec();
+        entry[46] = letter;
+        overlapping.extend(entry);
+    }
+    let mut record = archive[end..].to_vec();
+    record[8..12].copy_from_slice(&[4, 0, 4, 0]);
+    record[12..16].copy_from_slice(&u32::try_from(4 * entry.len()).expect("small").to_le_bytes());
+    overlapping.extend(record);
+    assert_eq!(inspect_file("zip", &overlapping), Err(InspectionError::Invalid("its entries overlap".to_owned())));
 }
 
 #[test]

@@ -27,7 +27,7 @@ const MAX_REASON_LEN: usize = 500;
 /// Maximum number of names from a file that a message lists.
 const MAX_LISTED_NAMES: usize = 10;
 /// Maximum length of a listed name, in characters.
-const MAX_LISTED_NAME_LEN: usize = 100;
+pub(crate) const MAX_LISTED_NAME_LEN: usize = 100;
 
 /// Content of a valid file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +143,7 @@ fn inspect_picture(bytes: &[u8], format: image::ImageFormat) -> Result<FileConte
 }
 
 /// Cuts a text to `max` characters, and marks the cut.
-fn shorten_text(text: &str, max: usize) -> String {
+pub(crate) fn shorten_text(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),

@@ -204,3 +204,19 @@ async fn a_file_url_in_the_backends_own_network_fails_with_the_misconfigured_pub
     let words = format!("{result:?}");
     assert!(words.contains("file-store:9000") && words.contains("public URL is misconfigured"), "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_above_the_limits_of_the_inspection_leaves_its_check_inconclusive() {
+    let assets = Assets::make();
+    let sandbox = assets.sandbox();
+    let app = change_glb(copresence_sandbox::build_router(sandbox.clone()), |document| {
+        document["images"] = json!(vec![document["images"][0].clone(); 257]);
+    });
+    let serving = serve_router(app).await;
+    let target = vendor_target(&serving.url, sandbox_credentials(&sandbox));
+    let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&serving.url).await).await;
+    let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == "files.content").expect("a check");
+    assert_eq!(result.verdict(), Verdict::Inconclusive);
+    let reason = "the glb file could not be examined: it has 257 images, and at most 256 are examined";
+    assert_eq!(result.result_messages(), [reason]);
+}
