@@ -157,8 +157,6 @@ impl VisitStepFailureKind {
 
     /// Whether a redeem with this failure may hide a delivery: the token may be spent, and its URLs are lost.
     ///
-    /// Whether a redeem with this failure may have spent the token.
-    ///
     /// Spec: "Once the Copresence backend provides a response with download URLs, the provided Export Token is
     /// invalidated by the backend" (GET /redeemExportToken), whether or not that response is received.
     ///
