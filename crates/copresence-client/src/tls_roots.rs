@@ -16,10 +16,20 @@ pub fn install_crypto_provider() {
 }
 
 /// The TLS configuration of every call, or why there are no root certificates. Loaded once per process, because it is
-/// slow.
+/// slow. A failure is not remembered: too many open files, for example, may be over at the next call.
 pub(crate) fn shared_tls_config() -> Result<ClientConfig, String> {
-    static CONFIG: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
-    CONFIG.get_or_init(load_tls_config).clone()
+    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
+    get_or_try_load(&CONFIG, load_tls_config)
+}
+
+/// The remembered value, or the result of `load`, which is remembered if it succeeded.
+fn get_or_try_load<T: Clone>(loaded: &OnceLock<T>, load: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    if let Some(value) = loaded.get() {
+        return Ok(value.clone());
+    }
+    // Two threads may both load it at first; the first result is kept.
+    let value = load()?;
+    Ok(loaded.get_or_init(|| value).clone())
 }
 
 /// A TLS configuration without root certificates. Every handshake fails.
@@ -65,4 +75,18 @@ fn extra_roots_from_environment() -> Result<Vec<CertificateDer<'static>>, String
     CertificateDer::pem_file_iter(&path)
         .and_then(Iterator::collect)
         .map_err(|error| format!("SSL_CERT_FILE, {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_to_load_is_tried_again_and_a_success_is_remembered() {
+        let loaded = OnceLock::new();
+        let failed = get_or_try_load(&loaded, || Err::<u8, _>("too many open files".to_owned()));
+        assert_eq!(failed, Err("too many open files".to_owned()));
+        assert_eq!(get_or_try_load(&loaded, || Ok(1)), Ok(1));
+        assert_eq!(get_or_try_load(&loaded, || Err("not asked".to_owned())), Ok(1));
+    }
 }

@@ -15,6 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 const BASE_URL: &str = "CLIENT_TEST_BASE_URL";
 const DOWNLOAD_URL: &str = "CLIENT_TEST_DOWNLOAD_URL";
+const LATE_ROOTS: &str = "CLIENT_TEST_LATE_ROOTS";
 /// A host name that does not resolve, so that only a proxy can respond.
 const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
 
@@ -47,6 +48,21 @@ async fn child_process_with_download() {
         Err(error) => format!("{error}"),
     };
     println!("outcome: {outcome}");
+}
+
+/// Not a test: the part of a test that runs in a child process. Builds a client for https before and after the root
+/// certificates are there.
+#[test]
+fn child_process_with_late_roots() {
+    let Ok(roots) = std::env::var(LATE_ROOTS) else { return };
+    let build = || {
+        let backend = BackendRouteConfig::copresence_backend_from_url("https://localhost/".parse().expect("a URL"));
+        let built = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder));
+        built.map_or_else(|error| error.to_string(), |_| "built".to_owned())
+    };
+    let first = build();
+    std::fs::write(roots, new_issuer().pem()).expect("written");
+    println!("outcome: {first}, then {}", build());
 }
 
 /// The outcome of one redeem in a process with this environment.
@@ -184,6 +200,17 @@ async fn without_root_certificates_only_http_works() {
     assert_eq!(plain, "status 200");
     let secure = redeem_in_child_process(&format!("https://localhost:{}/", server.port), &none).await;
     assert!(secure.starts_with("no client: no trusted root certificates"), "{secure}");
+}
+
+#[tokio::test]
+#[cfg_attr(any(windows, target_os = "macos"), ignore = "the system's own store decides there")]
+async fn root_certificates_that_could_not_be_read_are_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let roots = folder.path().join("roots.pem");
+    let environment = [("SSL_CERT_FILE", path_str(&roots)), ("SSL_CERT_DIR", path_str(folder.path()))];
+    let function = "environment::child_process_with_late_roots";
+    let outcome = run_in_child_process(function, (LATE_ROOTS, path_str(&roots)), &environment).await;
+    assert!(outcome.starts_with("no trusted root certificates") && outcome.ends_with(", then built"), "{outcome}");
 }
 
 #[tokio::test]
