@@ -182,7 +182,7 @@ fn print_credential_status(
         };
         if common.json {
             let line = serde_json::json!({"credential": slot.as_str(), "set": place.is_some(), "used": wanted.contains(&slot)});
-            output::print_stdout_line(format_args!("{line}"));
+            output::print_json_line(&line);
         } else if let Some(place) = place {
             output::print_stdout_line(format_args!("{:<14} {place}", slot.as_str()));
         } else if wanted.contains(&slot) {
@@ -190,7 +190,8 @@ fn print_credential_status(
         }
     }
     if let Some(note) = &found.keychain_error {
-        output::eprint_sanitized_line(format_args!("note: {note}\n  what to do: {}", note.remedy()));
+        output::eprint_sanitized_line(format_args!("note: {note}"));
+        output::eprint_sanitized_line(format_args!("  what to do: {}", note.remedy()));
     }
     Ok(0)
 }

@@ -5,7 +5,6 @@ use copresence_engine::StoreError;
 use copresence_engine::credentials::{CredentialKind, KeychainError, usable_credential_kinds};
 use copresence_engine::profile::{Profile, ProfileError};
 use copresence_engine::setup::BackendTargetError;
-use std::fmt;
 
 /// Message for people, exit code, and stable error code for `--json`.
 #[derive(Debug)]
@@ -53,6 +52,13 @@ impl CommandFailure {
         &self.message
     }
 
+    /// The message and the remedies as lines for people.
+    pub(crate) fn message_and_remedy_lines(&self) -> Vec<String> {
+        let words = std::iter::once("what to do").chain(std::iter::repeat("or"));
+        let remedies = self.remedies.iter().zip(words).map(|(remedy, word)| format!("  {word}: {remedy}"));
+        std::iter::once(format!("error: {}", self.message)).chain(remedies).collect()
+    }
+
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         self.exit_code
@@ -61,14 +67,6 @@ impl CommandFailure {
     /// Stable error code for `--json`.
     pub(crate) fn error_code(&self) -> &'static str {
         self.error_code
-    }
-}
-
-impl fmt::Display for CommandFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        let words = std::iter::once("what to do").chain(std::iter::repeat("or"));
-        self.remedies.iter().zip(words).try_for_each(|(remedy, word)| write!(f, "\n  {word}: {remedy}"))
     }
 }
 

@@ -41,7 +41,7 @@ async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Res
     let visits = data_store.journal.load_all_visits().await?;
     if common.json {
         for visit in &visits {
-            output::print_stdout_line(format_args!("{}", visit_json(visit)));
+            output::print_json_line(&visit_json(visit));
         }
         return Ok(());
     }
@@ -55,14 +55,15 @@ async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Res
     ));
     for visit in &visits {
         let ended = visit.ending.as_ref().map_or("-", |ending| ending.code.as_str());
-        output::print_stdout_line(format_args!(
+        let row = format!(
             "{:<36}  {:<20}  {:<12}  {:<18}  {}",
             visit.start.id,
             visit.start.started_at.strftime("%F %T"),
             visit.start.profile,
             ended,
             display_saved_directory(visit)
-        ));
+        );
+        output::print_stdout_line(format_args!("{}", output::sanitize_for_terminal(&row)));
     }
     Ok(())
 }
@@ -77,7 +78,7 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
         let mut whole = visit_json(&detail.visit);
         whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
         whole["files"] = files_json(&detail);
-        output::print_stdout_line(format_args!("{whole}"));
+        output::print_json_line(&whole);
         return Ok(());
     }
     let visit = &detail.visit;
@@ -124,11 +125,8 @@ async fn find_visit_id(data_store: &DataStore, text: &str) -> Result<VisitId, Co
 fn print_forget_result(common: &CommonOptions, forgotten: &ForgetResult) {
     if common.json {
         let ids = |ids: &[VisitId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-        output::print_stdout_line(format_args!(
-            "{}",
-            json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked),
-                "unfinished": ids(&forgotten.unfinished)})
-        ));
+        output::print_json_line(&json!({"forgotten": ids(&forgotten.visits), "held": ids(&forgotten.locked),
+            "unfinished": ids(&forgotten.unfinished)}));
     }
     match forgotten.visits.len() {
         0 => output::eprint_sanitized_line(format_args!("No visit was forgotten.")),

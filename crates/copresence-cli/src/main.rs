@@ -87,6 +87,8 @@ async fn run_command(args: Args) -> Result<u8, CommandFailure> {
 
 /// Prints the error to stderr, and returns its exit code.
 fn print_error_and_exit_code(failure: &CommandFailure) -> ExitCode {
-    output::eprint_sanitized_line(format_args!("error: {failure}"));
+    for line in failure.message_and_remedy_lines() {
+        output::eprint_sanitized_line(format_args!("{line}"));
+    }
     ExitCode::from(failure.exit_code())
 }

@@ -14,7 +14,7 @@ pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileComma
         ProfileCommand::List => {
             for name in context::load_profiles(common)?.profile_names() {
                 if common.json {
-                    output::print_stdout_line(format_args!("{}", serde_json::json!({ "profile": name })));
+                    output::print_json_line(&serde_json::json!({ "profile": name }));
                 } else {
                     output::print_stdout_line(format_args!("{name}"));
                 }
@@ -26,7 +26,7 @@ pub(crate) fn run_profile_command(common: &CommonOptions, command: &ProfileComma
             if common.json {
                 let object: serde_json::Map<String, Value> =
                     rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-                output::print_stdout_line(format_args!("{}", Value::Object(object)));
+                output::print_json_line(&object);
             } else {
                 for (key, value) in rows {
                     output::print_stdout_line(format_args!(

@@ -39,7 +39,10 @@ pub(crate) async fn run_recover_command(common: &CommonOptions) -> Result<u8, Co
 /// because the JSON Lines of `visit --json` belong to the new visit. Ends early when `stopping` is cancelled.
 pub(crate) async fn recover_before_visit(common: &CommonOptions, data_store: &DataStore, stopping: &CancellationToken) {
     if let Err(failure) = recover_and_print_due_visits(common, data_store, stopping).await {
-        output::eprint_sanitized_line(format_args!("warning: earlier visits could not be looked at: {failure}"));
+        output::eprint_sanitized_line(format_args!(
+            "warning: earlier visits could not be looked at: {}",
+            failure.message()
+        ));
     }
 }
 
@@ -69,8 +72,8 @@ async fn recover_and_print_all_visits(
     let profiles = context::load_profiles(common)?;
     let json = common.json;
     let event_sink: EventSink = Arc::new(move |event: VisitEvent| {
-        if json && let Ok(text) = serde_json::to_string(&event) {
-            output::print_stdout_line(format_args!("{text}"));
+        if json {
+            output::print_json_line(&event);
         }
     });
     let find_context_for =

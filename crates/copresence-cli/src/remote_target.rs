@@ -20,7 +20,8 @@ pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<Ba
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
-                output::eprint_sanitized_line(format_args!("{error}\n  what to do: {}", error.remedy()));
+                output::eprint_sanitized_line(format_args!("{error}"));
+                output::eprint_sanitized_line(format_args!("  what to do: {}", error.remedy()));
                 credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
                 Ok::<_, CommandFailure>(BackendTarget::find_credentials_and_build_target(
                     &profile,

@@ -15,7 +15,9 @@ pub(crate) fn token_cancelled_by_signal(asked: &'static str) -> CancellationToke
     tokio::spawn(async move {
         signals.wait_for_first_signal().await;
         cancelled.cancel();
-        output::eprint_sanitized_line(format_args!("\n{asked}"));
+        // After the `^C` that the terminal shows.
+        output::eprint_sanitized_line(format_args!(""));
+        output::eprint_sanitized_line(format_args!("{asked}"));
         signals.wait_for_second_signal().await;
         std::process::exit(130);
     });

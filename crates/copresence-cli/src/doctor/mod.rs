@@ -123,10 +123,7 @@ async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
 /// Prints the health of one part, as JSON with `--json`.
 fn print_health_check(view: &PartHealth, json: bool) {
     if json {
-        if let Ok(line) = serde_json::to_string(view) {
-            output::print_stdout_line(format_args!("{line}"));
-        }
-        return;
+        return output::print_json_line(view);
     }
     let stand = match view.stand {
         HealthState::Good => "good",

@@ -9,7 +9,7 @@ use serde_json::json;
 pub(super) fn print_scenario_catalogue(common: &CommonOptions) {
     for entry in copresence_sandbox::scenario::CATALOGUE {
         if common.json {
-            output::print_stdout_line(format_args!("{}", json!({"scenario": entry.name, "does": entry.does})));
+            output::print_json_line(&json!({"scenario": entry.name, "does": entry.does}));
         } else {
             output::print_stdout_line(format_args!("{:<18} {}", entry.name, entry.does));
         }
@@ -36,11 +36,10 @@ pub(super) fn print_fault_catalogue(common: &CommonOptions) {
                 .map(|parameter| json!({"name": parameter.name, "means": parameter.meaning}))
                 .collect();
             let example: serde_json::Value = serde_json::from_str(entry.example).unwrap_or_default();
-            output::print_stdout_line(format_args!(
-                "{}",
-                json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
-                       "with": with, "example": example})
-            ));
+            output::print_json_line(
+                &json!({"fault": entry.name, "does": entry.does, "happens": describe_fault_timing(entry.timing), "on": on,
+                       "with": with, "example": example}),
+            );
             continue;
         }
         output::print_stdout_line(format_args!(

@@ -101,7 +101,7 @@ fn print_listening_json(server: &Server) {
     if let Some(fingerprint) = server.certificate_fingerprint() {
         line["certificate_sha256"] = fingerprint.into();
     }
-    output::print_stdout_line(format_args!("{line}"));
+    output::print_json_line(&line);
 }
 
 /// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
@@ -153,8 +153,7 @@ fn print_request(common: &CommonOptions, line: &RequestLine) {
         if let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(line) {
             object.extend(fields);
         }
-        output::print_stdout_line(format_args!("{}", serde_json::Value::Object(object)));
-        return;
+        return output::print_json_line(&object);
     }
     let status = if line.status == 0 { "no answer".to_owned() } else { line.status.to_string() };
     let faults = if line.faults.is_empty() { String::new() } else { format!(", faults: {}", line.faults.join(", ")) };

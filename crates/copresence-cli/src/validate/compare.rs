@@ -23,7 +23,7 @@ pub(super) async fn compare_two_backends(
     let other = load_report_or_run_checks(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        renderer.print_human_readable_line(&report.summary());
+        renderer.print_human_readable_line(&output::sanitize_for_terminal(&report.summary()));
         return Ok(report.exit);
     }
     let (found, alone) = compare_response_shapes(&one, &other);
@@ -33,8 +33,13 @@ pub(super) async fn compare_two_backends(
         } else {
             let copresence_validate::report::shape::ShapeDifference { asked, what, first: at_one, second: at_other } =
                 difference;
-            let words = format!("{asked}: {what}\n    {first:<12} {at_one}\n    {second:<12} {at_other}");
-            renderer.print_human_readable_line(&output::sanitize_for_terminal(&words));
+            for line in [
+                format!("{asked}: {what}"),
+                format!("    {first:<12} {at_one}"),
+                format!("    {second:<12} {at_other}"),
+            ] {
+                renderer.print_human_readable_line(&output::sanitize_for_terminal(&line));
+            }
         }
     }
     for words in &alone {
@@ -50,10 +55,11 @@ pub(super) async fn compare_two_backends(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
+        renderer.print_human_readable_line("");
         renderer.print_human_readable_line(&match found.len() {
-            0 => format!("\nNo difference of form between {first} and {second}."),
-            1 => format!("\n1 difference of form between {first} and {second}."),
-            many => format!("\n{many} differences of form between {first} and {second}."),
+            0 => format!("No difference of form between {first} and {second}."),
+            1 => format!("1 difference of form between {first} and {second}."),
+            many => format!("{many} differences of form between {first} and {second}."),
         });
     }
     Ok(exit)
@@ -74,7 +80,9 @@ async fn load_report_or_run_checks(
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
     let (report, _) = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
-        renderer.print_human_readable_line(&format!("{which}: {}\n", report.summary()));
+        let summary = output::sanitize_for_terminal(&report.summary());
+        renderer.print_human_readable_line(&format!("{which}: {summary}"));
+        renderer.print_human_readable_line("");
     }
     Ok(report)
 }

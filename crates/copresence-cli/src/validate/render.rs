@@ -194,7 +194,7 @@ impl ValidateRenderer {
 
 /// Prints a value as one line of JSON to stdout.
 pub(super) fn print_json_line(value: &Value) {
-    output::print_stdout_line(format_args!("{value}"));
+    output::print_json_line(value);
 }
 
 /// What was observed; for a failed check its first finding, and otherwise the reason.

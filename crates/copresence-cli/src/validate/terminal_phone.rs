@@ -38,11 +38,13 @@ impl InvitationDisplay for TerminalInvitationDisplay {
     /// Prints the QR code and the link of an invitation, and what its scan is for.
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
+        output::eprint_sanitized_line(format_args!(""));
         output::eprint_sanitized_line(format_args!(
-            "\nA phone is needed for {}. Scan this, or open the link:\n",
+            "A phone is needed for {}. Scan this, or open the link:",
             invitation.purpose
         ));
-        let link_line = format!("  {}", invitation.link);
+        output::eprint_sanitized_line(format_args!(""));
+        let link_line = output::sanitize_for_terminal(&format!("  {}", invitation.link));
         for line in qr_terminal::qr_code_lines(&invitation.link, link_line, self.lively, ROWS_BELOW) {
             output::eprint_unsanitized(&line);
         }

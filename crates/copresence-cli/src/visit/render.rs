@@ -40,10 +40,8 @@ impl VisitRenderer {
 
     /// Prints an event as JSON only (with `--json`); people get its message elsewhere.
     pub(super) fn print_event_if_json_output(&self, line: &VisitEvent) {
-        if self.json
-            && let Ok(text) = serde_json::to_string(line)
-        {
-            output::print_stdout_line(format_args!("{text}"));
+        if self.json {
+            output::print_json_line(line);
         }
     }
 
@@ -58,19 +56,16 @@ impl VisitRenderer {
             }
             EventKind::Status { completion_status, completion_progress, queue_position, .. } => {
                 let words = describe_avatar_status(completion_status, *completion_progress, *queue_position);
-                self.show_status_line(&output::sanitize_for_terminal(&words));
+                self.show_status_line(&words);
             }
             EventKind::Retrying { message, attempt, next_poll_ms, .. } => {
                 let again = humantime::format_duration(round_delay_for_display(*next_poll_ms));
                 let words = format!("{message}; trying again in {again} (failure {attempt} in a row)");
-                self.show_status_line(&output::sanitize_for_terminal(&words));
+                self.show_status_line(&words);
             }
             EventKind::Redeemed { exports } => {
                 self.clear_status_line();
-                self.print_line_above_bars(&output::sanitize_for_terminal(&format!(
-                    "Ready. Downloading {}",
-                    exports.join(", ")
-                )));
+                self.print_line_above_bars(&format!("Ready. Downloading {}", exports.join(", ")));
             }
             EventKind::Progress { file, bytes, total } => self.show_download_progress(file, *bytes, *total),
             EventKind::Saved { directory, files } => self.show_saved_files(directory, files),
@@ -78,9 +73,7 @@ impl VisitRenderer {
                 self.clear_status_line();
                 self.lock_live_lines().files.drain().for_each(|(_, bar)| bar.finish_and_clear());
                 if *exit != 0 {
-                    self.print_line_above_bars(&output::sanitize_for_terminal(&format!(
-                        "Ended (exit {exit}): {message}"
-                    )));
+                    self.print_line_above_bars(&format!("Ended (exit {exit}): {message}"));
                 }
             }
         }
@@ -91,9 +84,14 @@ impl VisitRenderer {
         self.print_line_above_bars("Scan this with a phone, or open the link:");
         self.print_line_above_bars("");
         let expiry = expires_at.map_or_else(String::new, |at| format!("  (until {at})"));
-        let link_line = format!("  {link}{expiry}");
+        let link_line = output::sanitize_for_terminal(&format!("  {link}{expiry}"));
         for line in qr_terminal::qr_code_lines(link, link_line, self.lively, ROWS_BELOW) {
-            self.print_line_above_bars(&line);
+            // The lines of the code contain colours of our own.
+            if self.lively {
+                _ = self.bars.println(line);
+            } else {
+                output::eprint_unsanitized(&line);
+            }
         }
     }
 
@@ -109,7 +107,7 @@ impl VisitRenderer {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        bar.set_message(words.to_owned());
+        bar.set_message(output::sanitize_for_terminal(words));
     }
 
     fn clear_status_line(&self) {
@@ -166,11 +164,11 @@ impl VisitRenderer {
         }
     }
 
-    /// Prints a line above the progress bars, or plainly to stderr if nothing is animated.
+    /// Prints a line, sanitized, above the progress bars, or plainly to stderr if nothing is animated.
     fn print_line_above_bars(&self, words: &str) {
         if self.lively {
             // Prints above the progress bars. A closed terminal does not end the visit.
-            _ = self.bars.println(words);
+            _ = self.bars.println(output::sanitize_for_terminal(words));
         } else {
             output::eprint_sanitized_line(format_args!("{words}"));
         }

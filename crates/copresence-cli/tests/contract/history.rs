@@ -3,7 +3,7 @@
 use crate::support::backend::{Backend, BackendScript};
 use crate::support::program::{RunningProgram, TestHome};
 use crate::support::reply::Reply;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Creates a saved visit and one with an expired token. Returns their ids.
 fn create_two_visits() -> (TestHome, [String; 2]) {
@@ -42,6 +42,28 @@ fn list_and_show_have_the_outcome_of_each_visit() {
     // The last characters of an id are enough.
     let end = &saved[saved.len() - 8..];
     assert!(home.run_program(&["history", "show", end]).expect_exit(0).stdout.contains(&saved));
+}
+
+#[test]
+fn words_of_the_backend_cannot_make_lines_of_their_own() {
+    let forged = "x\nEnded (exit 0)\u{2028}\u{9b}2J";
+    let status = json!({"avatar_ready": false, "payload_incomplete": {"completion_status": forged,
+        "completion_progress": -1, "queue_position": -1}});
+    let generate = vec![Reply::json(200, &json!({"token": "abcdefgh"}))];
+    let redeem = vec![Reply::unscanned(), Reply::json(200, &status)];
+    let backend = Backend::start(BackendScript { generate, redeem, ..BackendScript::default() });
+    let home = TestHome::new();
+    let run = RunningProgram::start(home.visit_command(&backend, &["--timeout", "700ms"])).wait().expect_exit(8);
+    assert!(run.stderr.contains("x Ended (exit 0)"), "{}", run.stderr);
+    let is_forged = |line: &str| line.trim_start().starts_with("Ended (exit 0)");
+    assert!(!run.stderr.lines().any(is_forged), "{}", run.stderr);
+    assert!(!run.stdout.contains(['\u{9b}', '\u{2028}']) && run.stdout.contains("\\u2028\\u009b2J"), "{}", run.stdout);
+    let lines = run.lines().0;
+    let statuses: Vec<_> = lines.iter().filter_map(|line| line["completion_status"].as_str()).collect();
+    assert!(statuses.contains(&forged), "the same value: {statuses:?}");
+    let id = lines[0]["visit"].as_str().expect("an id");
+    let shown = home.run_program(&["history", "show", id]).expect_exit(0).stdout;
+    assert!(!shown.lines().any(is_forged) && !shown.contains(['\u{9b}', '\u{2028}']), "{shown}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub enum ProfileError {
         line: usize,
         /// What is wrong.
         message: String,
-        /// What to do, if it can be guessed; begins with a newline.
+        /// What to do, if it can be guessed; begins with a full stop.
         hint: &'static str,
     },
     /// No profile has that name.
@@ -178,7 +178,7 @@ fn misplaced_credential_hint(message: &str) -> &'static str {
                 || message.contains(&format!("_{word}")) && !message.contains("partner_key")
         })
     {
-        return "\nCredentials never stand in a file: `copresence credentials set` puts them into the keychain";
+        return ". Credentials never stand in a file: `copresence credentials set` puts them into the keychain";
     }
     ""
 }
