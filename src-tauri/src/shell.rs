@@ -11,6 +11,7 @@ use copresence_booth::panel::{OpenedBackend, Panel, PinLock, ProfileAndCredentia
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::setup::{DataStore, VisitOverrides};
+use copresence_engine::{ExistingContent, open_private_file};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
@@ -168,7 +169,7 @@ pub(crate) fn build_app<R: Runtime>(builder: Builder<R>, kiosk: Kiosk, panel: Pa
 fn lock_data_folder(data_store: &DataStore) -> Result<File, StartError> {
     let path = data_store.data.path().join("window.lock");
     let refused = |error: std::io::Error| StartError::usage(format!("{}: {error}", path.display()));
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
+    let file = open_private_file(&path, ExistingContent::Keep).map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::usage(format!(

@@ -17,8 +17,9 @@ use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::journal::Journal;
 use crate::partial_folder::{parse_partial_name, remove_partial_folder};
+use crate::private_file::{ExistingContent, open_private_file};
 use crate::visit_id::VisitId;
-use crate::visit_lock::{VisitLock, lock_file_options};
+use crate::visit_lock::VisitLock;
 use cap_std::fs::Dir;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
@@ -82,7 +83,7 @@ impl DataDir {
     /// disk or the database.
     pub fn create_or_open_journal(&self) -> Result<Journal, StoreError> {
         let path = self.path.join("journal.lock");
-        let lock = lock_file_options().open(&path).io_context("open", &path)?;
+        let lock = open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
         Journal::open_or_create_journal(&self.journal_path())
     }
@@ -127,7 +128,7 @@ impl DataDir {
     /// Opens the file that is locked while visit locks are taken (shared) or cleaned up (exclusive).
     fn open_locks_guard_file(&self) -> Result<(File, PathBuf), StoreError> {
         let path = self.path.join("live.lock");
-        Ok((lock_file_options().open(&path).io_context("open", &path)?, path))
+        Ok((open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?, path))
     }
 
     /// Checks that files can be written here, by writing one.

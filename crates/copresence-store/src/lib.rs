@@ -29,6 +29,7 @@ mod manifest;
 mod operator_file;
 mod partial_file;
 mod partial_folder;
+mod private_file;
 mod saved_avatars;
 mod visit_id;
 mod visit_lock;
@@ -55,6 +56,7 @@ pub use journal::{
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
+pub use private_file::{ExistingContent, open_private_file};
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
 pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

@@ -1,8 +1,9 @@
 //! The lock of a visit: a locked file.
 
 use crate::error::{IoContext, StoreError};
+use crate::private_file::{ExistingContent, open_private_file};
 use crate::visit_id::VisitId;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ impl VisitLock {
     pub(crate) fn take_visit_lock(lock_folder: &Path, visit: &VisitId) -> Result<Self, StoreError> {
         let path = lock_folder.join(format!("{visit}.lock"));
         loop {
-            let file = lock_file_options().open(&path).io_context("open", &path)?;
+            let file = open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(StoreError::VisitLocked { visit: *visit }),
@@ -54,15 +55,6 @@ impl Drop for VisitLock {
     }
 }
 
-/// Options that open or create a lock file (mode 0600 on Unix).
-pub(crate) fn lock_file_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 /// Whether the path still names the open file (same device and inode).
 #[cfg(unix)]
 fn is_open_file_at_path(file: &File, path: &Path) -> bool {
@@ -87,11 +79,11 @@ mod tests {
     fn a_removed_lock_file_is_not_the_same_file() {
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("a.lock");
-        let file = lock_file_options().open(&path).expect("made");
+        let file = open_private_file(&path, ExistingContent::Keep).expect("made");
         assert!(is_open_file_at_path(&file, &path));
         std::fs::remove_file(&path).expect("removed");
         assert!(!is_open_file_at_path(&file, &path));
-        let _another = lock_file_options().open(&path).expect("made anew");
+        let _another = open_private_file(&path, ExistingContent::Keep).expect("made anew");
         assert!(!is_open_file_at_path(&file, &path));
     }
 }

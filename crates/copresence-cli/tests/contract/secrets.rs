@@ -106,6 +106,21 @@ fn the_archive_the_qr_code_and_the_log_are_readable_by_their_owner_only() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_symlink_in_place_of_an_output_file_is_not_followed() {
+    let backend = Backend::start(BackendScript::default());
+    let home = TestHome::new();
+    let (link, target) = (home.root().join("link.har"), home.root().join("of-another-program"));
+    std::fs::write(&target, "mine").expect("written");
+    std::os::unix::fs::symlink(&target, &link).expect("a link");
+    let har = link.to_str().expect("UTF-8");
+    let run = RunningProgram::start(home.visit_command(&backend, &["--har", har])).wait().expect_exit(2);
+    assert!(run.stderr.contains("symbolic link"), "{}", run.stderr);
+    assert_eq!(std::fs::read_to_string(&target).expect("reads"), "mine");
+    assert!(backend.requests_to("/generateExportToken").is_empty(), "no token was paid for");
+}
+
 fn echo_replies(status: u16, text: &str) -> Vec<Reply> {
     vec![
         Reply::json(status, &json!({"code": 1, "error": text})),

@@ -39,9 +39,9 @@ pub struct LogFileGuard(#[expect(dead_code, reason = "kept for its drop")] Optio
 /// Starts logging. Without a log file if it cannot be created: opening the data folder reports what is wrong with it.
 pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
     let folder = config.data_dir.join("logs");
-    let file = create_private_folder(&folder)
-        .and_then(|()| RotatingLog::new(&folder, config.program, LOG_SIZE, LOGS_KEPT))
-        .ok();
+    let file =
+        create_private_folder(&folder).and_then(|()| RotatingLog::new(&folder, config.program, LOG_SIZE, LOGS_KEPT));
+    let (file, error) = file.map_or_else(|error| (None, Some(error)), |file| (Some(file), None));
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer.map(|writer| {
         fmt::layer().with_ansi(false).with_writer(writer).with_filter(log_filter_from_level(LevelFilter::INFO))
@@ -54,6 +54,9 @@ pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
         to_stderr.without_time().with_filter(filter).boxed()
     };
     tracing_subscriber::registry().with(to_file).with(to_stderr).init();
+    if let Some(error) = error {
+        tracing::warn!(%error, folder = %folder.display(), "messages go to stderr only: the log file cannot be opened");
+    }
     LogFileGuard(guard)
 }
 

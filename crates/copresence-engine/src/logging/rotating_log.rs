@@ -3,7 +3,8 @@
 //! Own code, because the crates for rotation name the files differently (`NAME.log.1`) and do not let several programs
 //! write to one log.
 
-use std::fs::{File, OpenOptions};
+use copresence_store::{ExistingContent, open_private_file};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,16 +37,7 @@ impl RotatingLog {
 
     /// Opens the current log file to append to it, and makes it private (mode 0600 on Unix).
     fn open_current_file(&self) -> io::Result<File> {
-        let path = self.numbered_log_path(0);
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
-        // Also for a file that existed before.
-        #[cfg(unix)]
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-        Ok(file)
+        open_private_file(&self.numbered_log_path(0), ExistingContent::AppendTo)
     }
 
     /// The current file, after a rotation if `bytes` more would exceed the maximum size.
@@ -78,7 +70,7 @@ impl RotatingLog {
             _ = std::fs::rename(self.numbered_log_path(number), self.numbered_log_path(number + 1));
         }
         if self.kept == 0 || self.numbered_log_path(0).exists() {
-            _ = OpenOptions::new().write(true).truncate(true).open(self.numbered_log_path(0));
+            _ = open_private_file(&self.numbered_log_path(0), ExistingContent::Truncate);
         }
     }
 }
@@ -162,6 +154,26 @@ mod tests {
         assert_eq!(names(folder.path()).len(), 4);
         let latest = std::fs::read_to_string(folder.path().join("x.log")).expect("readable");
         assert!(latest.ends_with("line 0999\nline 0999\n"), "{latest}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symlink_in_place_of_the_log_is_not_followed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, target) = (folder.path().join("x.log"), folder.path().join("of-another-program"));
+        std::fs::write(&target, [b'x'; 30]).expect("written");
+        std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o644)).expect("set");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        assert!(RotatingLog::new(folder.path(), "x", 20, 2).is_err());
+        std::fs::remove_file(&link).expect("removed");
+        let mut log = RotatingLog::new(folder.path(), "x", 20, 2).expect("made");
+        log.write_all(b"0123456789abcdef\n").expect("written");
+        std::fs::remove_file(&link).expect("removed");
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        log.write_all(b"0123456789abcdef\n").expect("written to a new file");
+        let found = std::fs::metadata(&target).expect("there");
+        assert_eq!((found.permissions().mode() & 0o777, found.len()), (0o644, 30));
     }
 
     #[cfg(unix)]

@@ -75,6 +75,7 @@ pub use record::{
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
+use crate::private_file::{ExistingContent, open_private_file};
 use crate::visit_id::VisitId;
 use copresence_protocol::ExportToken;
 use jiff::Timestamp;
@@ -485,13 +486,11 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
     Ok(JournalDatabase::new(connection, path, flush))
 }
 
-/// Creates the journal file before `SQLite` does, so that it (and the WAL, which takes its mode) is private.
+/// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private. `SQLite` would follow
+/// a symlink; here it is an error.
 fn create_journal_file(path: &Path) -> Result<(), StoreError> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    // An existing file is not opened: its close would release the locks of `SQLite` in this process.
+    match open_private_file(path, ExistingContent::Refuse) {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error).io_context("make", path),
