@@ -1,46 +1,16 @@
 //! Output streams: JSON Lines and results go to stdout, messages for people to stderr. A closed stream (`| head`) does
 //! not end the program, so that the visit can finish.
 
+use copresence_engine::terminal_text::escape_json_for_terminal;
+pub(crate) use copresence_engine::terminal_text::sanitize_for_terminal;
 use serde::Serialize;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{IsTerminal, Write};
 
 /// Prints one line for people to stderr, sanitized. Line ends in it become spaces.
 pub(crate) fn eprint_sanitized_line(line: fmt::Arguments<'_>) {
     // There is no other stream to report a closed stderr to.
     _ = writeln!(std::io::stderr(), "{}", sanitize_for_terminal(&line.to_string()));
-}
-
-/// Maximum characters of one printed line: text from a backend may be a megabyte long.
-const LONGEST: usize = 4_000;
-
-/// Makes text from a backend safe for one line of a terminal: a line end becomes a space, so that the text cannot make
-/// a line of its own; control, bidirectional and invisible characters become U+FFFD; long text is cut.
-pub(crate) fn sanitize_for_terminal(words: &str) -> String {
-    let mut chars = words.trim_end_matches(['\r', '\n']).chars();
-    let clean = |c: char| match c {
-        '\n' => ' ',
-        c if c.is_control() || is_bidirectional_or_invisible(c) => '\u{fffd}',
-        c => c,
-    };
-    let mut line: String = chars.by_ref().take(LONGEST).map(clean).collect();
-    if chars.next().is_some() {
-        line.push('…');
-    }
-    line
-}
-
-/// Whether a character changes the direction of the text around it, ends a line (U+2028, U+2029), or cannot be seen.
-fn is_bidirectional_or_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 /// Prints a value as one line of JSON to stdout. Characters that a terminal may act on are escaped, which keeps the
@@ -50,21 +20,6 @@ pub(crate) fn print_json_line(value: &impl Serialize) {
     if let Ok(json) = serde_json::to_string(value) {
         print_stdout_line(format_args!("{}", escape_json_for_terminal(&json)));
     }
-}
-
-/// Replaces characters that a terminal may act on by their JSON escapes. In JSON they occur in strings only.
-fn escape_json_for_terminal(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c.is_control() || is_bidirectional_or_invisible(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                _ = write!(escaped, "\\u{unit:04x}");
-            }
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
 }
 
 /// Prints text to stderr as it is, escape sequences included. Only for text that this program made itself.
@@ -81,28 +36,4 @@ pub(crate) fn print_stdout_line(line: fmt::Arguments<'_>) {
 /// Whether stderr is a terminal that may show colours and animated lines.
 pub(crate) fn can_animate_stderr(no_color: bool) -> bool {
     std::io::stderr().is_terminal() && !no_color && std::env::var_os("NO_COLOR").is_none()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_a_backend_cannot_control_or_flood_a_terminal() {
-        assert_eq!(sanitize_for_terminal("a\u{1b}]0;x\u{7}b\u{9b}\u{202e}c █"), "a�]0;x�b��c █");
-        assert_eq!(sanitize_for_terminal("x\nEnded (exit 0)\r\n"), "x Ended (exit 0)");
-        for c in ['\r', '\u{61c}', '\u{200b}', '\u{200d}', '\u{2028}', '\u{2029}', '\u{2066}', '\u{feff}', '\u{e0041}']
-        {
-            assert_eq!(sanitize_for_terminal(&format!("a{c}b")), "a�b", "{c:?}");
-        }
-        assert_eq!(sanitize_for_terminal(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);
-    }
-
-    #[test]
-    fn json_for_a_terminal_is_the_same_value_without_characters_that_it_may_act_on() {
-        let value = serde_json::json!({"a\u{9b}": "x\u{7f}\u{202e}\u{e0041}\n\u{1b}é 🙂"});
-        let line = escape_json_for_terminal(&value.to_string());
-        assert_eq!(line, r#"{"a\u009b":"x\u007f\u202e\udb40\udc41\n\u001bé 🙂"}"#);
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).expect("JSON"), value);
-    }
 }

@@ -18,6 +18,7 @@ pub mod recovery;
 pub mod runner;
 pub mod settings_toml;
 pub mod setup;
+pub mod terminal_text;
 
 /// Crash points of a test build: name and description.
 #[cfg(feature = "crash-points")]

@@ -2,8 +2,10 @@
 //! print masked, and exchanges are redacted before they are recorded.
 
 mod rotating_log;
+mod single_line;
 
 use rotating_log::RotatingLog;
+use single_line::SingleLineWriter;
 use std::path::Path;
 use tracing_appender::non_blocking::WorkerGuard;
 pub use tracing_subscriber::filter::LevelFilter;
@@ -44,9 +46,10 @@ pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
     let (file, error) = file.map_or_else(|error| (None, Some(error)), |file| (Some(file), None));
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer.map(|writer| {
-        fmt::layer().with_ansi(false).with_writer(writer).with_filter(log_filter_from_level(LevelFilter::INFO))
+        let to_line = move || SingleLineWriter(writer.clone());
+        fmt::layer().with_ansi(false).with_writer(to_line).with_filter(log_filter_from_level(LevelFilter::INFO))
     });
-    let to_stderr = fmt::layer().with_ansi(config.has_color).with_writer(std::io::stderr);
+    let to_stderr = fmt::layer().with_ansi(config.has_color).with_writer(|| SingleLineWriter(std::io::stderr()));
     let filter = log_filter_from_level(config.stderr_level);
     let to_stderr = if config.has_time {
         to_stderr.with_filter(filter).boxed()
