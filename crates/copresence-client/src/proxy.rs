@@ -2,7 +2,7 @@
 
 use hyper_util::client::proxy::matcher::Matcher;
 use std::fmt;
-use url::Url;
+use url::{Host, Url};
 
 /// The proxy of calls to one URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl fmt::Display for ProxyInUse {
 /// Read from the environment (`HTTPS_PROXY` or `HTTP_PROXY`, else `ALL_PROXY`; `NO_PROXY` excepts hosts), and on
 /// Windows and macOS also from the system.
 pub fn find_proxy_for_url(url: &Url) -> Option<ProxyInUse> {
-    if crate::transport::is_loopback_url(url) {
+    if is_loopback_url(url) {
         return None;
     }
     let proxy = Matcher::from_system().intercept(&url.as_str().parse().ok()?)?;
@@ -43,4 +43,33 @@ fn proxy_source_name(scheme: &str) -> &'static str {
     };
     let is_set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
     variables.into_iter().find(is_set).unwrap_or("the system's settings")
+}
+
+/// Whether a URL has a loopback host.
+pub(crate) fn is_loopback_url(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_addresses_bypass_the_proxy() {
+        for (url, inward) in [
+            ("http://localhost:1/", true),
+            ("http://127.8.0.1/", true),
+            ("http://[::1]/", true),
+            ("http://api.localhost/", true),
+            ("http://localhost.test/", false),
+            ("http://192.168.0.2/", false),
+        ] {
+            assert_eq!(is_loopback_url(&Url::parse(url).expect("a URL")), inward, "{url}");
+        }
+    }
 }

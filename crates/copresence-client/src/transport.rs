@@ -7,7 +7,7 @@ use crate::download_target::{ApiHostResolver, DownloadHostResolver, DownloadTarg
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::limits::MAX_BODY;
-use crate::proxy::find_proxy_for_url;
+use crate::proxy::{find_proxy_for_url, is_loopback_url};
 use crate::redact::Redactor;
 use crate::request_plan::CallRoute;
 use crate::response::ApiResponse;
@@ -23,7 +23,7 @@ use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
+use url::Url;
 
 /// Maximum `Retry-After`. Longer values are reduced to it.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
@@ -452,16 +452,6 @@ fn build_client(
         .map_err(|error| SetupError::HttpClient(describe_error_chain(&error)))
 }
 
-/// Whether a URL has a loopback host.
-pub(crate) fn is_loopback_url(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -483,19 +473,5 @@ mod tests {
         assert_eq!(pause(&[("retry-after", "99999999999999")]), Some(MAX_RETRY_AFTER));
         assert_eq!(pause(&[("retry-after", "soon")]), None);
         assert_eq!(pause(&[]), None);
-    }
-
-    #[test]
-    fn only_loopback_addresses_bypass_the_proxy() {
-        for (url, inward) in [
-            ("http://localhost:1/", true),
-            ("http://127.8.0.1/", true),
-            ("http://[::1]/", true),
-            ("http://api.localhost/", true),
-            ("http://localhost.test/", false),
-            ("http://192.168.0.2/", false),
-        ] {
-            assert_eq!(is_loopback_url(&Url::parse(url).expect("a URL")), inward, "{url}");
-        }
     }
 }
