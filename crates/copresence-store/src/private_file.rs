@@ -24,7 +24,8 @@ pub enum ExistingContent {
 /// or pipe keeps its mode.
 ///
 /// A symlink in place of the file is not followed, so that somebody who can write to the folder cannot redirect what is
-/// written. Exceptions are `/dev` and `/proc`, whose links (`/dev/stdout`) only the system can make.
+/// written. Exceptions are `/dev`, `/dev/fd` and `/proc`, whose links (`/dev/stdout`) only the system can
+/// make.
 ///
 /// # Errors
 /// The file is a symlink, or cannot be opened or made private.
@@ -45,9 +46,11 @@ pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<F
     Ok(file)
 }
 
-/// Whether a path is a symlink below `/dev` or `/proc`.
+/// Whether a path is a symlink in `/dev`, `/dev/fd` or below `/proc`. Everybody can write to other folders below `/dev`.
 fn is_link_of_system(path: &Path) -> bool {
-    (path.starts_with("/dev") || path.starts_with("/proc")) && path.is_symlink()
+    let Some(folder) = path.parent() else { return false };
+    let is_of_system = folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc");
+    is_of_system && path.is_symlink()
 }
 
 /// Opens or creates a file that is no symlink.

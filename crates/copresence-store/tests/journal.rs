@@ -745,3 +745,17 @@ async fn every_allowed_token_is_stored_unchanged() {
     assert_eq!(left.token, Some(odd));
     assert_eq!(left.visit.token_expires_at, Some(expires));
 }
+
+#[cfg(unix)]
+#[test]
+fn symlinks_in_place_of_the_journal_and_its_lock_are_not_followed() {
+    for name in ["journal.sqlite", "journal.lock"] {
+        let (root, data) = temp_data_dir();
+        let target = root.path().join("of-another-program");
+        std::fs::write(&target, "mine").expect("written");
+        std::os::unix::fs::symlink(&target, data.path().join(name)).expect("a link");
+        let error = data.create_or_open_journal().expect_err(name).to_string();
+        assert!(error.contains("symbolic link") && error.contains(name), "{error}");
+        assert_eq!(std::fs::read_to_string(&target).expect("reads"), "mine");
+    }
+}
