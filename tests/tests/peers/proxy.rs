@@ -29,7 +29,9 @@ impl RemoteBackend {
     /// A console that reaches the API by `http` or `https` through a proxy.
     fn console(&self, scheme: &str, proxy_url: &str, profile: &str) -> Result<Console, HarnessError> {
         let port = if scheme == "https" { self.nginx.tls_port() } else { self.backend.port() };
-        let mut console = Console::new(&format!("api_url = \"{scheme}://{TLS_HOST}:{port}/1\"\n{profile}"))?;
+        // The files are served over http only.
+        let allowed = format!("downloads.allow_http = {}", scheme == "https");
+        let mut console = Console::new(&format!("api_url = \"{scheme}://{TLS_HOST}:{port}/1\"\n{allowed}\n{profile}"))?;
         console.set_env("COPRESENCE_API_KEY", "peer-api-key");
         console.set_env("COPRESENCE_SESSION_TOKEN", "peer-session-token");
         console.set_env("HTTP_PROXY", proxy_url);
