@@ -5,7 +5,7 @@ use crate::support::backend::{API_KEY, Backend, BackendScript, SESSION_TOKEN};
 use crate::support::program::{FinishedRun, RunningProgram, TestHome};
 use crate::support::reply::{Asset, Reply, UrlBehavior, glb, zip};
 use crate::support::wire::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Checks the exit code and the only `ended` line of `recover`, and returns that line.
 #[track_caller]
@@ -289,4 +289,26 @@ pub(crate) fn visible_folders(home: &TestHome) -> Vec<std::path::PathBuf> {
     let hidden =
         |path: &std::path::PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     home.saved_folders().into_iter().filter(|path| !hidden(path)).collect()
+}
+
+#[test]
+fn a_file_url_that_may_not_be_requested_is_downloaded_once_the_profile_allows_it() {
+    let files = Backend::with_redeems(vec![Reply::Urls]);
+    let entry = json!({"download_URL": format!("{}/dl/0", files.url()), "export_type": "glb"});
+    let delivery = Reply::json(200, &json!({"avatar_ready": true, "payload_complete": [entry]}));
+    // Stands for a backend elsewhere: it answers as the proxy of a host that has no address here.
+    let proxy = Backend::with_redeems(vec![Reply::unscanned(), delivery]);
+    let home = TestHome::new();
+    let mut visit = home.visit_command_at("http://api.invalid", &[]);
+    visit.env("HTTP_PROXY", proxy.url());
+    let message = RunningProgram::start(visit).wait().expect_end(6, "download_interrupted", "saving");
+    assert!(message.contains("127.0.0.1:") && message.contains("downloads.allow_private_hosts = true"), "{message}");
+    expect_recovered(&home.run_recover(), 6, "download_interrupted");
+    assert!(files.requests_to("/dl/").is_empty());
+    let profiles = home.root().join("profiles.toml");
+    std::fs::write(&profiles, "[profiles.sandbox]\ndownloads.allow_private_hosts = true\n").expect("written");
+    let mut recover = home.recover_command();
+    recover.arg("--config").arg(&profiles);
+    expect_recovered(&RunningProgram::start(recover).wait(), 0, "saved");
+    assert_eq!((files.requests_to("/dl/").len(), home.saved_folders().len()), (1, 1));
 }

@@ -32,7 +32,12 @@ pub(crate) fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
     let mut parts = line.split_whitespace();
-    let (method, path) = (parts.next()?.to_owned(), parts.next()?.to_owned());
+    let (method, target) = (parts.next()?.to_owned(), parts.next()?);
+    // A proxy is asked for a whole URL.
+    let path = match target.strip_prefix("http://") {
+        Some(rest) => rest[rest.find('/')?..].to_owned(),
+        None => target.to_owned(),
+    };
     let mut headers = BTreeMap::new();
     loop {
         line.clear();
