@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         has_color: std::io::stderr().is_terminal(),
         has_time: true,
     });
+    copresence_sandbox::raise_open_file_limit();
     let done = if args.forget_pin {
         shell::forget_pin(&args)
     } else if args.set_pin {

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     copresence_engine::install_crypto_provider();
     let _log_file = start_logging(&args.common);
+    copresence_sandbox::raise_open_file_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -5,6 +5,8 @@
 //! carries a [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An
 //! orderly end waits until everything before it has been sent.
 
+use crate::connection_places::{ConnectionOrigin, ConnectionPlace, ConnectionPlaces};
+use crate::sandbox::Sandbox;
 use axum::Extension;
 use axum::middleware::AddExtension;
 use axum_server::accept::Accept;
@@ -18,7 +20,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Layer;
@@ -94,29 +96,36 @@ impl ResettableSocket for Box<dyn ResettableSocket + Send> {
     }
 }
 
-/// A connection that obeys a [`ConnectionControl`].
+/// A connection that obeys a [`ConnectionControl`], and fails if the client accepts nothing for too long.
 pub(crate) struct FaultyConnection<S> {
     socket: S,
     control: ConnectionControl,
-    _permit: OwnedSemaphorePermit,
+    write_timeout: Duration,
+    /// Ends when the client has accepted nothing for `write_timeout`; `None` while it accepts.
+    stalled_write: Option<Pin<Box<Sleep>>>,
+    _place: ConnectionPlace,
 }
-
-/// Maximum number of connections. Beyond it, a new one is closed at once.
-const MAX_CONNECTIONS: usize = 4_000;
 
 /// Time allowed for the TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Accepts at most [`MAX_CONNECTIONS`] connections, and attaches a [`ConnectionControl`] to their requests.
+/// Accepts connections while there are places for them, closes others at once, and attaches a [`ConnectionControl`] to their requests.
 #[derive(Clone)]
 pub(crate) struct ConnectionAcceptor {
-    permits: Arc<Semaphore>,
+    places: Arc<ConnectionPlaces>,
+    is_behind_proxy: bool,
+    write_timeout: Duration,
     tls: Option<TlsAcceptor>,
 }
 
 impl ConnectionAcceptor {
-    pub(crate) fn new(tls: Option<Arc<ServerConfig>>) -> Self {
-        Self { permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)), tls: tls.map(TlsAcceptor::from) }
+    pub(crate) fn new(sandbox: &Sandbox, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self {
+            places: sandbox.connection_places().clone(),
+            is_behind_proxy: sandbox.is_behind_proxy(),
+            write_timeout: sandbox.resource_limits().write_timeout,
+            tls: tls.map(TlsAcceptor::from),
+        }
     }
 }
 
@@ -126,10 +135,13 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionAcceptor {
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
-        let permit = self.permits.clone().try_acquire_owned();
-        let tls = self.tls.clone();
+        let place = tcp.peer_addr().and_then(|peer| {
+            let origin = ConnectionOrigin::origin_of_peer(peer.ip(), self.is_behind_proxy);
+            self.places.take_place(origin).ok_or_else(|| io::Error::other("there are too many connections"))
+        });
+        let (tls, write_timeout) = (self.tls.clone(), self.write_timeout);
         Box::pin(async move {
-            let permit = permit.map_err(io::Error::other)?;
+            let place = place?;
             // Sends small responses at once, and in the chunks in which they were written.
             tcp.set_nodelay(true)?;
             let socket: Box<dyn ResettableSocket + Send> = match tls {
@@ -138,7 +150,13 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionAcceptor {
             };
             let control = ConnectionControl::default();
             Ok((
-                FaultyConnection { socket, control: control.clone(), _permit: permit },
+                FaultyConnection {
+                    socket,
+                    control: control.clone(),
+                    write_timeout,
+                    stalled_write: None,
+                    _place: place,
+                },
                 Extension(control).layer(service),
             ))
         })
@@ -155,12 +173,29 @@ impl<S: ResettableSocket> FaultyConnection<S> {
         }
     }
 
-    /// Makes the socket send RST when it is dropped, which the returned error causes.
     fn prepare_reset_returning_error(&self) -> io::Error {
-        if let Err(error) = self.socket.tcp_stream().set_zero_linger() {
-            tracing::warn!(%error, "a fault cannot reset a connection, and closes it instead");
-        }
+        self.prepare_reset();
         io::Error::new(io::ErrorKind::ConnectionReset, "a fault of the sandbox resets this connection")
+    }
+
+    /// Makes the socket send RST when it is dropped, which the next error causes.
+    fn prepare_reset(&self) {
+        if let Err(error) = self.socket.tcp_stream().set_zero_linger() {
+            tracing::warn!(%error, "a connection cannot be reset, and is closed instead");
+        }
+    }
+
+    /// Fails a write that has been pending for too long, and resets the connection then.
+    fn limit_pending_write<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if write.is_ready() {
+            self.stalled_write = None;
+            return write;
+        }
+        let limit = self.write_timeout;
+        ready!(self.stalled_write.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx));
+        // A close would keep what was written in the kernel's memory until the client reads it.
+        self.prepare_reset();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read the response")))
     }
 }
 
@@ -174,7 +209,8 @@ impl<S: ResettableSocket> AsyncRead for FaultyConnection<S> {
 impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.fail_if_reset_requested()?;
-        Pin::new(&mut self.socket).poll_write(cx, buf)
+        let write = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.limit_pending_write(cx, write)
     }
 
     fn poll_write_vectored(
@@ -183,7 +219,8 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.fail_if_reset_requested()?;
-        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+        let write = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.limit_pending_write(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -194,13 +231,15 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.fail_if_reset_requested()?;
-        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
+        let flush = Pin::new(&mut this.socket).poll_flush(cx);
+        ready!(this.limit_pending_write(cx, flush))?;
         let (end, mut tail) = {
             let requested = this.control.lock_requested_termination();
             (requested.end, requested.tail.clone())
         };
         while end == Some(ConnectionTermination::CloseAfterFlush) && !tail.is_empty() {
-            let sent = ready!(Pin::new(&mut this.socket).poll_write(cx, &tail))?;
+            let write = Pin::new(&mut this.socket).poll_write(cx, &tail);
+            let sent = ready!(this.limit_pending_write(cx, write))?;
             tail.advance(sent);
             this.control.lock_requested_termination().tail = tail.clone();
         }
@@ -210,7 +249,8 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
                 Poll::Ready(Err(this.prepare_reset_returning_error()))
             }
             Some(ConnectionTermination::CloseAfterFlush) => {
-                ready!(Pin::new(&mut this.socket).poll_shutdown(cx))?;
+                let shutdown = Pin::new(&mut this.socket).poll_shutdown(cx);
+                ready!(this.limit_pending_write(cx, shutdown))?;
                 let error = "a fault of the sandbox closes this connection";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)))
             }
@@ -219,6 +259,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.fail_if_reset_requested()?;
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let shutdown = Pin::new(&mut self.socket).poll_shutdown(cx);
+        self.limit_pending_write(cx, shutdown)
     }
 }

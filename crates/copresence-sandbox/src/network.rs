@@ -2,7 +2,7 @@
 
 use if_addrs::{IfAddr, Interface};
 use std::net::{IpAddr, SocketAddr};
-use url::Url;
+use url::{Host, Url};
 
 /// Name prefixes of interfaces of containers, virtual machines and tunnels, which phones cannot reach.
 const VIRTUAL_INTERFACE_PREFIXES: [&str; 15] = [
@@ -22,6 +22,16 @@ const VIRTUAL_INTERFACE_PREFIXES: [&str; 15] = [
     "cni",
     "flannel",
 ];
+
+/// Whether the host of a URL is `localhost` or a loopback address.
+pub(crate) fn is_loopback_url(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
 
 /// The URL for clients on this machine.
 pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {

@@ -62,7 +62,7 @@ impl<C: Clock + Clone> ClientRateLimiter<C> {
 }
 
 /// The addresses that count as one client: an IPv4 address, or an IPv6 network of 64 bits.
-fn address_range_of_client(address: IpAddr) -> IpAddr {
+pub(crate) fn address_range_of_client(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),

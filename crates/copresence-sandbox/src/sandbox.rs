@@ -2,8 +2,11 @@
 
 use crate::avatar_store::{AssetsError, AvatarStore};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
+use crate::connection_places::ConnectionPlaces;
 use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
 use crate::limits::{ResourceLimits, UploadLimiter};
+use crate::network::is_loopback_url;
+use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::Scenario;
@@ -45,6 +48,7 @@ struct SharedState {
     rate_limit: ClientRateLimiter,
     limits: ResourceLimits,
     upload_limiter: UploadLimiter,
+    connection_places: Arc<ConnectionPlaces>,
     tls: Option<CertificateSource>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
@@ -121,6 +125,7 @@ impl Sandbox {
             faults: Mutex::new(faults),
             rate_limit: ClientRateLimiter::new(settings.rate_limit),
             upload_limiter: UploadLimiter::new(&settings.limits),
+            connection_places: Arc::new(ConnectionPlaces::new(&settings.limits, open_file_limit())),
             limits: settings.limits,
             tls: settings.tls,
             public_url: settings.public_url,
@@ -343,6 +348,11 @@ impl Sandbox {
         &self.0.limits
     }
 
+    /// The places for connections, which all servers of this sandbox share.
+    pub(crate) fn connection_places(&self) -> &Arc<ConnectionPlaces> {
+        &self.0.connection_places
+    }
+
     /// The limiter of bodies and uploaded pictures.
     pub(crate) fn upload_limiter(&self) -> &UploadLimiter {
         &self.0.upload_limiter
@@ -361,6 +371,12 @@ impl Sandbox {
     /// The public URL from the settings, for a sandbox behind a reverse proxy; `None` if not set.
     pub(crate) fn configured_public_url(&self) -> Option<&Url> {
         self.0.public_url.as_ref()
+    }
+
+    /// Whether a proxy on this machine may forward requests of other machines, because the public URL names another
+    /// host than this machine's loopback address.
+    pub(crate) fn is_behind_proxy(&self) -> bool {
+        self.configured_public_url().is_some_and(|url| !is_loopback_url(url))
     }
 
     /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host`

@@ -21,6 +21,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 /// Time allowed for a connection to send its first request, so that idle connections do not accumulate.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Maximum size of what is buffered of a connection in each direction, in bytes. A request head must fit into it.
+const MAX_BUFFERED_BYTES: usize = 64 * 1024;
+
 /// Interval at which unneeded pictures and avatars are dropped.
 const CLEANUP_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -103,9 +106,9 @@ impl Server {
         let handle = Handle::new();
         let server = axum_server::from_tcp(listener).map_err(refused)?;
         // HTTP/1.1 only: a fault that breaks the connection must affect one request, not several multiplexed ones.
-        let server = server.acceptor(ConnectionAcceptor::new(config));
+        let server = server.acceptor(ConnectionAcceptor::new(&sandbox, config));
         let mut server = server.http1_only();
-        server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT);
+        server.http_builder().http1().header_read_timeout(FIRST_REQUEST_TIMEOUT).max_buf_size(MAX_BUFFERED_BYTES);
         let server = server.handle(handle.clone()).first_request_timeout(FIRST_REQUEST_TIMEOUT);
         let service = build_router(sandbox.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = Some(tokio::spawn(server.serve(service)));

@@ -103,7 +103,7 @@ fn a_signal_awaits_the_redeem_in_flight_and_keeps_its_delivery() {
 }
 
 /// A command that is started by another program, with the same environment.
-fn command_through(program: &str, args: &[&str], command: &Command, home: &TestHome) -> Command {
+pub(crate) fn command_through(program: &str, args: &[&str], command: &Command, home: &TestHome) -> Command {
     let mut through = Command::new(program);
     through.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     through.current_dir(home.root()).args(args).arg(command.get_program()).args(command.get_args());

@@ -16,6 +16,8 @@ mod protocol_violations;
 mod recovery;
 #[cfg(unix)]
 mod sandbox_guide;
+#[cfg(target_os = "linux")]
+mod sandbox_limits;
 mod saving;
 mod secret_search;
 mod secrets;

@@ -5,13 +5,14 @@
 
 use super::error::{ErrorResponse, OPERATION_FORBIDDEN};
 use super::request_logging::client_address;
+use crate::network::is_loopback_url;
 use crate::sandbox::Sandbox;
 use crate::settings::OPERATOR_KEY_HEADER;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use url::{Host, Url};
+use url::Url;
 
 /// Middleware: refuses requests without a valid operator key, unless a loopback client sent them to this machine's
 /// own name.
@@ -48,14 +49,4 @@ fn has_local_host_and_origin(headers: &HeaderMap, scheme: &str) -> bool {
         .is_none_or(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}"))));
     let same_site = text("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"));
     named && same_origin && same_site
-}
-
-/// Whether the host of a URL is `localhost` or a loopback address.
-fn is_loopback_url(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }

@@ -2,10 +2,10 @@
 
 use crate::raw::{RawServer, read_until_end};
 use crate::support::{API_KEY, SESSION};
-use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, Scenario, Settings};
+use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, Scenario, Server, Settings, faults};
 use image::{DynamicImage, ImageFormat};
-use std::io::{Cursor, Write};
-use std::net::TcpStream;
+use std::io::{Cursor, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// A time limit that a test can wait for.
@@ -128,4 +128,81 @@ async fn body_that_arrives_byte_by_byte_ends_too() {
         (0..1_000).any(|_| socket.write_all(b" ").is_err() || has_response(&mut socket))
     });
     assert!(answered.await.expect("ended"));
+}
+
+#[tokio::test]
+async fn response_that_is_never_read_ends() {
+    let faults = faults::parse_and_check_faults(br#"[{"on":"redeem","do":"huge"}]"#).expect("a list");
+    let limits = ResourceLimits { write_timeout: SHORT, ..ResourceLimits::default() };
+    let raw = RawServer::start_with_settings(Settings { faults, limits, ..Settings::default() }).await;
+    let socket = raw.send_redeem(&raw.generate().await);
+    let ended = tokio::task::spawn_blocking(move || {
+        (0..1_000).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            socket.take_error().expect("a state")
+        })
+    });
+    let error = ended.await.expect("ended").expect("the connection ends");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+/// Sends a request that keeps the connection open. Whether it is answered.
+fn is_served(socket: &mut TcpStream) -> bool {
+    let request = b"HEAD /static/icon.svg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    let mut answer = [0; 12];
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    socket.write_all(request).is_ok() && socket.read_exact(&mut answer).is_ok() && &answer == b"HTTP/1.1 200"
+}
+
+/// Opens `count` connections and counts those that are served. They stay open.
+fn open_served_connections(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let sockets = (0..count).map(|_| TcpStream::connect(address).expect("a connection"));
+    sockets.filter_map(|mut socket| is_served(&mut socket).then_some(socket)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_are_bounded_and_free_their_places() {
+    let limits = ResourceLimits { max_local_connections: 8, ..ResourceLimits::default() };
+    let raw = RawServer::start_with_settings(Settings { limits, ..Settings::default() }).await;
+    let address = raw.server.listen_address();
+    let first = open_served_connections(address, 20);
+    assert_eq!(first.len(), 8);
+    drop(first);
+    let is_free = || (0..1_000).any(|_| open_served_connections(address, 1).len() == 1);
+    assert!(is_free(), "a place is free again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_connections_of_this_machine_are_served() {
+    copresence_sandbox::raise_open_file_limit();
+    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    assert_eq!(open_served_connections(raw.server.listen_address(), 1_000).len(), 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_machine_has_32_connections_and_leaves_room_for_others() {
+    let interfaces = if_addrs::get_if_addrs().expect("addresses");
+    let network = |interface: &if_addrs::Interface| !interface.is_loopback() && !interface.is_link_local();
+    let Some(own) = interfaces.iter().find(|interface| network(interface)) else {
+        eprintln!("not tested: this machine has no address on a network");
+        return;
+    };
+    let listen = SocketAddr::new(if own.ip().is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0);
+    let server = Server::start(Settings::default(), listen).await.expect("a free port");
+    let port = server.listen_address().port();
+    // A connection to this machine's own address on the network comes from that address, as from another machine.
+    let stranger = open_served_connections(SocketAddr::new(own.ip(), port), 60);
+    assert_eq!(stranger.len(), 32);
+    let local = server.local_url().socket_addrs(|| None).expect("an address")[0];
+    assert_eq!(open_served_connections(local, 40).len(), 40, "the kiosk itself");
+    server.shut_down_server().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_a_proxy_share_the_connections_of_other_machines() {
+    let limits =
+        ResourceLimits { max_remote_connections: 8, max_connections_per_address: 4, ..ResourceLimits::default() };
+    let public_url = Some("https://booth.test/".parse().expect("a URL"));
+    let raw = RawServer::start_with_settings(Settings { limits, public_url, ..Settings::default() }).await;
+    assert_eq!(open_served_connections(raw.server.listen_address(), 20).len(), 8);
 }
