@@ -121,7 +121,7 @@ pub(crate) struct SandboxOptions {
     /// Address to listen on; `0.0.0.0:8787` lets phones on this network connect, `127.0.0.1:0` takes a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", value_parser = parse_listen_address)]
     pub(crate) listen: SocketAddr,
-    /// Public URL of the sandbox when it runs behind a proxy
+    /// Public URL of the sandbox when it runs behind a proxy; /sandbox/ then needs the operator key
     #[arg(long, value_name = "URL", value_parser = parse_http_url)]
     pub(crate) public_url: Option<Url>,
     /// REST API key to accept (simulated; random by default)

@@ -1,6 +1,6 @@
 //! Limits the requests of each client address, because the sandbox may be open to a network with strangers.
 //!
-//! Loopback is never limited. The addresses of one IPv6 network count as one client.
+//! The addresses of one IPv6 network count as one client.
 
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
@@ -46,7 +46,7 @@ impl<C: Clock + Clone> ClientRateLimiter<C> {
     /// # Errors
     /// The limit is reached; the value is the time until the next request is allowed.
     pub(crate) fn count_request_against_limit(&self, address: IpAddr) -> Result<(), Duration> {
-        let Some(quota) = self.quota.filter(|_| !address.is_loopback()) else { return Ok(()) };
+        let Some(quota) = self.quota else { return Ok(()) };
         let new_limiter = || RateLimiter::hashmap_with_clock(quota, self.clock.clone());
         let mut slot = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
         let limiter = slot.get_or_insert_with(new_limiter);
@@ -92,9 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_never_limited_and_none_sets_no_limit() {
-        let (limited, _) = rate_limit(1);
-        assert!((0..100).all(|_| limited.count_request_against_limit(IpAddr::from([127, 0, 0, 1])).is_ok()));
+    fn zero_sets_no_limit() {
         let (unlimited, _) = rate_limit(0);
         assert!((0..100).all(|_| unlimited.count_request_against_limit(IpAddr::from([10, 0, 0, 1])).is_ok()));
     }

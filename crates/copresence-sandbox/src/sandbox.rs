@@ -380,13 +380,9 @@ impl Sandbox {
     }
 
     /// The URL under which a client reaches this sandbox, without a trailing `/`: the public URL if set, else `host`
-    /// (the client's `Host` header), else the listening address.
+    /// (the client's `Host` header, which was checked), else the listening address.
     pub(crate) fn base_url_for_client(&self, host: Option<&str>) -> String {
-        let from_host = || {
-            let url = Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok()?;
-            // No user and no path: nothing but a host and a port.
-            (url.path() == "/" && url.username().is_empty() && url.password().is_none()).then_some(url)
-        };
+        let from_host = || Url::parse(&format!("{}://{}/", self.url_scheme(), host?)).ok();
         let local = || self.0.local_url.read().unwrap_or_else(PoisonError::into_inner).clone();
         let url = self.0.public_url.clone().or_else(from_host).or_else(local);
         url.map_or_else(|| "http://localhost".to_owned(), |url| url.as_str().trim_end_matches('/').to_owned())

@@ -31,15 +31,17 @@ pub struct Settings {
     pub username: String,
     /// The password that `/login` accepts.
     pub password: String,
-    /// The URL that clients use, if it differs from the listening address (a reverse proxy).
+    /// The URL that clients use, if it differs from the listening address (a reverse proxy). If it names another host
+    /// than a loopback one, requests of this machine count as a proxy's: `/sandbox/…` needs the operator key, and the
+    /// rate limit applies.
     pub public_url: Option<Url>,
     /// A folder with one sub-folder of files per avatar. These are served instead of generated avatars.
     pub assets: Option<PathBuf>,
     /// The initial faults. See [`crate::faults`].
     pub faults: Vec<Fault>,
     /// Requests per second that one client address may send, with bursts of four seconds' worth. Beyond it, the
-    /// response is
-    /// 429. `None` sets no limit. Loopback is never limited.
+    /// response is 429. `None` sets no limit. Programs on this machine are not limited; a proxy on this machine is, as
+    /// one client.
     pub rate_limit: Option<NonZeroU32>,
     /// Serves HTTPS instead of HTTP.
     pub tls: Option<CertificateSource>,

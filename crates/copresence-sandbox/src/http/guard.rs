@@ -1,21 +1,23 @@
-//! Restricts `/sandbox/…` to loopback clients and holders of the operator key.
+//! Restricts `/sandbox/…` to programs on this machine and holders of the operator key.
 //!
-//! A browser on this machine is a loopback client, whatever page it shows. So a loopback request without the key must
+//! A browser on this machine is such a program, whatever page it shows. So a request of this machine without the key must
 //! name this machine in its `Host` header (against DNS rebinding), and must not come from another site.
 
+use super::client_origin::is_from_this_machine;
 use super::error::{ErrorResponse, OPERATION_FORBIDDEN};
-use super::request_logging::client_address;
+use super::host::requested_host;
 use crate::network::is_loopback_url;
 use crate::sandbox::Sandbox;
 use crate::settings::OPERATOR_KEY_HEADER;
 use axum::extract::{Request, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use url::Url;
 
-/// Middleware: refuses requests without a valid operator key, unless a loopback client sent them to this machine's
-/// own name.
+/// Middleware: refuses requests without a valid operator key, unless a program on this machine sent them to this
+/// machine's own name.
 pub(super) async fn require_local_or_operator(
     State(sandbox): State<Sandbox>,
     request: Request,
@@ -26,24 +28,24 @@ pub(super) async fn require_local_or_operator(
         // Pages of other sites cannot send this header: it needs a CORS preflight, which is never granted.
         Some(key) => key.to_str().is_ok_and(|key| sandbox.is_valid_operator_key(key)),
         None => {
-            client_address(&request).is_none_or(|peer| peer.is_loopback())
-                && has_local_host_and_origin(headers, sandbox.url_scheme())
+            is_from_this_machine(&sandbox, &request)
+                && requested_host(&request)
+                    .is_ok_and(|host| has_local_host_and_origin(host.as_ref(), headers, sandbox.url_scheme()))
         }
     };
     if !allowed {
         let error = format!(
-            "/sandbox/… accepts requests from its own machine (under a loopback name), or with the operator key that was \
-             printed at the start in the header {OPERATOR_KEY_HEADER}"
+            "/sandbox/… accepts requests from its own machine (under a loopback name and not through a proxy), or with the \
+             operator key that was printed at the start in the header {OPERATOR_KEY_HEADER}"
         );
         return Err(ErrorResponse::new(StatusCode::FORBIDDEN, OPERATION_FORBIDDEN, error));
     }
     Ok(next.run(request).await)
 }
 
-/// Whether the `Host` header names this machine, and no other site's page sent the request.
-fn has_local_host_and_origin(headers: &HeaderMap, scheme: &str) -> bool {
+/// Whether the request names this machine as its host, and no other site's page sent it.
+fn has_local_host_and_origin(host: Option<&Authority>, headers: &HeaderMap, scheme: &str) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = text(header::HOST.as_str());
     let named = host.is_none_or(|host| Url::parse(&format!("http://{host}/")).is_ok_and(|u| is_loopback_url(&u)));
     let same_origin = text(header::ORIGIN.as_str())
         .is_none_or(|origin| host.is_some_and(|host| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}"))));

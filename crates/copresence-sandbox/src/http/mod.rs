@@ -1,10 +1,12 @@
 //! The HTTP API of a [`Sandbox`]: thin handlers.
 
+mod client_origin;
 mod error;
 mod fault_layer;
 mod files;
 mod glb_padding;
 mod guard;
+mod host;
 mod index;
 mod pages;
 mod phone;
@@ -29,8 +31,8 @@ const MAX_BODY_BYTES: u32 = 64 * 1024;
 
 /// The router of the whole sandbox: served by [`crate::Server`], mounted in another router, or called by `oneshot`.
 ///
-/// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as loopback. Serve the
-/// router with connection information wherever other machines can reach it.
+/// The client's address comes from [`axum::extract::ConnectInfo`]. Without it, the client counts as a program on
+/// this machine. Serve the router with connection information wherever other machines can reach it.
 pub fn build_router(sandbox: Sandbox) -> Router {
     let (documented, api) = documented_routes(&sandbox).split_for_parts();
     documented
@@ -46,6 +48,7 @@ pub fn build_router(sandbox: Sandbox) -> Router {
             ErrorResponse::internal_error("the sandbox failed to handle this request; see its log").into_response()
         }))
         .layer(middleware::from_fn_with_state(sandbox.clone(), fault_layer::apply_faults))
+        .layer(middleware::from_fn(host::refuse_ambiguous_host))
         .layer(middleware::from_fn_with_state(sandbox.clone(), rate_limit::enforce_rate_limit))
         .layer(middleware::from_fn_with_state(sandbox.clone(), request_logging::log_request))
         .with_state(sandbox)

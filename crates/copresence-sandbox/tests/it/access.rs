@@ -1,10 +1,11 @@
 //! Access to `/sandbox/…`.
 
+use crate::raw::RawServer;
 use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
-use copresence_sandbox::{OPERATOR_KEY_HEADER, Scenario};
+use copresence_sandbox::{OPERATOR_KEY_HEADER, Scenario, Settings};
 use std::net::SocketAddr;
 
 async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) -> u16 {
@@ -40,6 +41,69 @@ async fn programs_on_this_machine_need_no_key() {
         assert_eq!(clock_status(&test, peer, &[("Host", host), ("Origin", &origin)]).await, 200, "its own page");
     }
     assert_eq!(test.get("/sandbox/state", &[]).await.status, 200, "within the process");
+}
+
+/// A header that proxies add.
+const FORWARDED: [(&str, &str); 7] = [
+    ("Forwarded", "for=203.0.113.9"),
+    ("X-Forwarded-For", "203.0.113.9"),
+    ("X-Forwarded-For", "127.0.0.1"),
+    ("X-Forwarded-Host", "localhost"),
+    ("X-Forwarded-Proto", "https"),
+    ("X-Real-IP", "203.0.113.9"),
+    ("Via", "1.1 proxy"),
+];
+
+#[tokio::test]
+async fn clients_of_a_proxy_on_this_machine_need_the_operator_key() {
+    let test = TestSandbox::new(Scenario::Happy);
+    let key = test.sandbox.credentials().operator_key.expose().to_owned();
+    let (peer, host) = ("127.0.0.1:5000", ("Host", "127.0.0.1:8787"));
+    for header in FORWARDED {
+        assert_eq!(clock_status(&test, peer, &[host, header]).await, 403, "{header:?}");
+        assert_eq!(clock_status(&test, peer, &[host, header, (OPERATOR_KEY_HEADER, &key)]).await, 200, "{header:?}");
+    }
+    for (public_url, status) in
+        [("https://booth.test/", 403), ("http://192.168.1.5/", 403), ("http://localhost:8080/sandbox", 200)]
+    {
+        let public_url = Some(public_url.parse().expect("a URL"));
+        let test = TestSandbox::with_settings(Settings { public_url, ..Settings::default() });
+        assert_eq!(clock_status(&test, peer, &[host]).await, status);
+        let key = test.sandbox.credentials().operator_key.expose().to_owned();
+        assert_eq!(clock_status(&test, peer, &[host, (OPERATOR_KEY_HEADER, &key)]).await, 200);
+    }
+}
+
+#[tokio::test]
+async fn request_that_does_not_name_one_host_is_refused() {
+    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let address = raw.server.listen_address();
+    let get = async |target: &str, hosts: &[&str]| {
+        let mut request = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n");
+        for host in hosts {
+            request.extend(["Host: ", host, "\r\n"]);
+        }
+        raw.send_bytes(&(request + "\r\n")).await.status()
+    };
+    let local = address.to_string();
+    for hosts in [&["127.0.0.1", "evil.test"][..], &["evil.test", "127.0.0.1"], &[&local, &local], &[""]] {
+        assert_eq!(get("/sandbox/state", hosts).await, 400, "{hosts:?}");
+    }
+    for host in [
+        "evil.test@127.0.0.1",
+        "127.0.0.1/evil.test",
+        "127.0.0.1#.evil.test",
+        "127.0.0.1?evil.test",
+        "127.0.0.1\\evil.test",
+    ] {
+        assert_eq!(get("/sandbox/state", &[host]).await, 400, "{host}");
+    }
+    assert_eq!(get("http://evil.test/sandbox/state", &[&local]).await, 400);
+    assert_eq!(get("http://evil.test/sandbox/state", &["evil.test"]).await, 403);
+    assert_eq!(get(&format!("http://x@{local}/sandbox/state"), &[&local]).await, 400);
+    assert_eq!(get(&format!("http://{local}/sandbox/state"), &[&local]).await, 200, "a proxy's form of the target");
+    assert_eq!(get("/sandbox/state", &[&local]).await, 200);
+    assert_eq!(get("/static/icon.svg", &["booth.test:80"]).await, 200, "phones use any name");
 }
 
 #[tokio::test]
@@ -80,15 +144,13 @@ async fn every_tester_endpoint_is_guarded() {
 #[tokio::test]
 async fn rate_limited_address_gets_429_with_retry_after() {
     let rate_limit = std::num::NonZeroU32::new(2);
-    let test = TestSandbox::with_settings(copresence_sandbox::Settings {
-        rate_limit,
-        ..copresence_sandbox::Settings::default()
-    });
-    let ask = async |peer: &str| {
-        let mut asked = request(Method::GET, "/", &[], Body::empty());
+    let test = TestSandbox::with_settings(Settings { rate_limit, ..Settings::default() });
+    let ask_with = async |peer: &str, headers: &[(&str, &str)]| {
+        let mut asked = request(Method::GET, "/", headers, Body::empty());
         asked.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().expect("an address")));
         test.send(asked).await
     };
+    let ask = async |peer: &str| ask_with(peer, &[]).await;
     let mut last = ask("192.168.1.9:5000").await;
     // Even a slow machine sends far more than two requests per second.
     for _ in 0..200 {
@@ -98,4 +160,11 @@ async fn rate_limited_address_gets_429_with_retry_after() {
     for _ in 0..50 {
         assert_eq!(ask("127.0.0.1:5000").await.status, 200, "this machine itself");
     }
+    let forwarded = [("X-Forwarded-For", "203.0.113.9")];
+    let mut last = ask_with("127.0.0.1:5000", &forwarded).await;
+    for _ in 0..200 {
+        last = ask_with("127.0.0.1:5000", &forwarded).await;
+    }
+    assert_eq!(last.status_and_code(), (429, 108), "another machine through a proxy");
+    assert_eq!(ask("127.0.0.1:5000").await.status, 200, "this machine itself");
 }

@@ -89,6 +89,13 @@ impl RawServer {
         self.send("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)])
     }
 
+    /// Sends bytes and reads until the connection ends.
+    pub(crate) async fn send_bytes(&self, bytes: &str) -> RawResponse {
+        let mut socket = self.connect();
+        socket.write_all(bytes.as_bytes()).expect("sent");
+        tokio::task::spawn_blocking(move || read_until_end(&mut socket, usize::MAX)).await.expect("received")
+    }
+
     /// Sends a request whose body never arrives completely, and reads until the connection ends.
     pub(crate) async fn send_without_body(&self, line: &str, headers: &[(&str, &str)], length: usize) -> RawResponse {
         let mut socket = self.begin_body(line, headers, length);
@@ -111,9 +118,14 @@ impl RawServer {
             request.extend([*name, ": ", *value, "\r\n"]);
         }
         request.push_str("\r\n");
-        let mut socket = TcpStream::connect(self.server.listen_address()).expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        let mut socket = self.connect();
         socket.write_all(request.as_bytes()).expect("sent");
+        socket
+    }
+
+    fn connect(&self) -> TcpStream {
+        let socket = TcpStream::connect(self.server.listen_address()).expect("a connection");
+        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
         socket
     }
 

@@ -137,7 +137,6 @@ async fn download_urls_use_the_host_header_or_the_public_url() {
         body["payload_complete"][0]["download_URL"].as_str().expect("a URL").to_owned()
     };
     assert!(first_url(&test, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
-    assert!(first_url(&test, "evil/..\\@x").await.starts_with("http://localhost/files/"));
     let public = TestSandbox::with_settings(copresence_sandbox::Settings {
         scenario: Scenario::ExistingAvatar,
         public_url: Some("https://booth.test/sandbox/".parse().expect("a URL")),

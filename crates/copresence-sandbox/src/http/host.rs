@@ -1,0 +1,48 @@
+//! The host that a request names, in its target or its `Host` header.
+
+use super::error::ErrorResponse;
+use axum::extract::Request;
+use axum::http::header;
+use axum::http::uri::Authority;
+use axum::middleware::Next;
+use axum::response::Response;
+
+/// Why a request does not name one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HostError {
+    #[error("it has more than one Host header")]
+    SeveralHeaders,
+    #[error("its Host header is not a host name or address with an optional port")]
+    NoAuthority,
+    #[error("its target names another host than its Host header")]
+    OtherTarget,
+}
+
+/// Middleware: refuses requests that do not name one host, with 400. Different programs would take them for requests
+/// to different hosts.
+pub(super) async fn refuse_ambiguous_host(request: Request, next: Next) -> Result<Response, ErrorResponse> {
+    requested_host(&request).map_err(ErrorResponse::invalid_request_error)?;
+    Ok(next.run(request).await)
+}
+
+/// The host and port that a request names; `None` if it names none, as requests in HTTP/1.0 may.
+///
+/// # Errors
+/// It names several hosts, or something else than a host.
+pub(super) fn requested_host(request: &Request) -> Result<Option<Authority>, HostError> {
+    let mut headers = request.headers().get_all(header::HOST).iter();
+    let (first, second) = (headers.next(), headers.next());
+    if second.is_some() {
+        return Err(HostError::SeveralHeaders);
+    }
+    let named = first.map(|host| Authority::try_from(host.as_bytes())).transpose();
+    let named = named.map_err(|_| HostError::NoAuthority)?;
+    let target = request.uri().authority().cloned();
+    if [&named, &target].into_iter().flatten().any(|host| host.as_str().contains('@')) {
+        return Err(HostError::NoAuthority);
+    }
+    match (target, named) {
+        (Some(target), Some(named)) if target != named => Err(HostError::OtherTarget),
+        (target, named) => Ok(target.or(named)),
+    }
+}
