@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Pictures that are decoded at the same time. Each needs up to 100 MB until it is scaled down.
+/// Pictures that are decoded at the same time. Each needs up to 64 MB until it is scaled down.
 const CONCURRENT_DECODINGS: usize = 2;
 
 /// Bounds on bodies, responses and connections of all servers of one sandbox.

@@ -54,6 +54,10 @@ pub fn decode_and_shrink_picture(bytes: &[u8]) -> Result<RgbImage, PictureError>
     check_decoding_cost(bytes, &decoder)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
+    if picture.width().max(picture.height()) > 2 * MAX_KEPT_SIDE {
+        // Needs no memory beside the result. `resize` alone would need half as much again as the picture.
+        picture = picture.thumbnail(2 * MAX_KEPT_SIDE, 2 * MAX_KEPT_SIDE);
+    }
     if picture.width().max(picture.height()) > MAX_KEPT_SIDE {
         picture = picture.resize(MAX_KEPT_SIDE, MAX_KEPT_SIDE, FilterType::Triangle);
     }

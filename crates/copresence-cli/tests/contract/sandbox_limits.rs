@@ -7,7 +7,7 @@ use crate::support::program::{RunningProgram, TestHome};
 fn the_limit_of_open_files_is_raised_at_the_start() {
     let home = TestHome::new();
     let sandbox = home.command(&["sandbox", "--json", "--listen", "127.0.0.1:0"]);
-    let script = "ulimit -Hn 2000; ulimit -Sn 200; exec \"$@\"";
+    let script = "ulimit -Sn 200 && ulimit -Hn 2000 && exec \"$@\"";
     let mut program = RunningProgram::start(command_through("bash", &["-c", script, "bash"], &sandbox, &home));
     program.wait_for_event("listening");
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.process_id())).expect("limits");
