@@ -4,7 +4,6 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use copresence_engine::profile::{Profile, Profiles};
 use copresence_engine::setup::DataStore;
-use copresence_engine::{ExistingContent, open_private_file};
 use std::path::{Path, PathBuf};
 use url::Url;
 
