@@ -14,6 +14,9 @@ pub const MAX_LOG_LINES: usize = 1_000;
 /// Maximum length of a logged path, in characters.
 const MAX_PATH_CHARS: usize = 300;
 
+/// Maximum length of a logged method, in characters. A client may invent one.
+const MAX_METHOD_CHARS: usize = 20;
+
 /// A request and its response, without bodies. Credentials, Export Tokens and download URLs are masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RequestLine {
@@ -52,7 +55,7 @@ pub struct RequestLine {
 pub(crate) struct LoggedRequestBeforeHandling {
     pub(crate) at: jiff::Timestamp,
     pub(crate) at_ms: u64,
-    method: Method,
+    method: String,
     path: String,
     peer: Option<IpAddr>,
     export_token: Option<String>,
@@ -112,7 +115,7 @@ impl LoggedRequestBeforeHandling {
         Self {
             at: jiff::Timestamp::now(),
             at_ms,
-            method: method.clone(),
+            method: method.as_str().chars().take(MAX_METHOD_CHARS).collect(),
             path: mask_secrets_in_uri(uri),
             peer,
             export_token: secret(headers::EXPORT_TOKEN),
@@ -128,7 +131,7 @@ impl LoggedRequestBeforeHandling {
         RequestLine {
             at: self.at.to_string(),
             at_ms: self.at_ms,
-            method: self.method.to_string(),
+            method: self.method,
             path: self.path,
             status,
             duration_ms,
@@ -188,6 +191,19 @@ mod tests {
         );
         let json = serde_json::to_string(&line).expect("plain data");
         assert!(!json.contains("abcdef") && json.contains("…op"), "{json}");
+    }
+
+    #[test]
+    fn log_line_is_short_whatever_the_client_sends() {
+        let long = "X".repeat(20_000);
+        let method = Method::from_bytes(long.as_bytes()).expect("a method");
+        let uri: Uri = format!("/{long}?{long}={long}").parse().expect("a target");
+        let names = ["range", headers::API_KEY, headers::SESSION_TOKEN, headers::EXPORT_TOKEN];
+        let sent = names.map(|name| (name.parse().expect("a name"), long.parse().expect("a value")));
+        let sent = HeaderMap::from_iter(sent);
+        let line = LoggedRequestBeforeHandling::mask_request_for_log(&method, &uri, &sent, None, 0);
+        let json = serde_json::to_string(&line.into_log_line(200, 0, Vec::new())).expect("plain data");
+        assert!(json.len() < 1_000, "{} bytes", json.len());
     }
 
     #[test]
