@@ -1,6 +1,7 @@
 //! Files that the program writes on request: reports, HTTP Archives, QR codes. A file is replaced by a complete one or
 //! not at all.
 
+use copresence_engine::{ExistingContent, open_private_file, refuse_symlink};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,28 +21,27 @@ pub(crate) struct OutputFile {
     /// As on the command line.
     path: PathBuf,
     readers: OutputFileReaders,
-    /// Where a complete file is renamed to; `None` if the file is written in place.
-    replaced: Option<PathBuf>,
+    /// Whether a complete file is renamed to the path. Otherwise the file is written in place.
+    replaces: bool,
 }
 
 impl OutputFile {
-    /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file.
+    /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file. A symlink is
+    /// refused: somebody else who can write to its folder may have made it.
     pub(crate) fn check_output_file(path: &Path, readers: OutputFileReaders) -> io::Result<Self> {
-        let in_place = Self { path: path.to_owned(), readers, replaced: None };
+        refuse_symlink(path)?;
+        let in_place = Self { path: path.to_owned(), readers, replaces: false };
         // A device, a pipe, or an inherited file that other writers share.
         let is_special = |about: &std::fs::Metadata| !about.is_file() && !about.is_dir();
         let existing = std::fs::metadata(path).ok();
         if existing.as_ref().is_some_and(is_special) || path.starts_with("/dev") || path.starts_with("/proc") {
             return Ok(in_place);
         }
-        let target = if existing.is_some() {
+        if existing.is_some() {
             OpenOptions::new().write(true).open(path)?;
-            path.canonicalize()?
-        } else {
-            path.to_owned()
-        };
-        match tempfile::tempfile_in(folder_of_file(&target)) {
-            Ok(_) => Ok(Self { replaced: Some(target), ..in_place }),
+        }
+        match tempfile::tempfile_in(folder_of_file(path)) {
+            Ok(_) => Ok(Self { replaces: true, ..in_place }),
             // Such as a single file that is mounted into a container.
             Err(_) if existing.is_some() => Ok(in_place),
             Err(error) => Err(error),
@@ -56,9 +56,10 @@ impl OutputFile {
     /// Writes a temporary file beside the output file, and renames it. After an error the output file is unchanged, unless
     /// it is written in place.
     pub(crate) fn write_output_file(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let Some(target) = &self.replaced else {
+        if !self.replaces {
             return write(&mut self.truncate_file()?);
-        };
+        }
+        let target = &self.path;
         let mut builder = tempfile::Builder::new();
         builder.prefix(".copresence-").suffix(".part");
         #[cfg(unix)]
@@ -90,12 +91,10 @@ impl OutputFile {
 
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
     fn truncate_file(&self) -> io::Result<File> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&self.path)?;
-        #[cfg(unix)]
-        if self.readers == OutputFileReaders::OwnerOnly && file.metadata()?.is_file() {
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        match self.readers {
+            OutputFileReaders::OwnerOnly => open_private_file(&self.path, ExistingContent::Truncate),
+            OutputFileReaders::Default => File::create(&self.path),
         }
-        Ok(file)
     }
 }
 
@@ -165,15 +164,16 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn target_of_a_symlink_is_replaced_and_a_device_is_written_in_place() {
+    fn symlink_is_refused_and_a_device_is_written_in_place() {
         let folder = tempfile::tempdir().expect("a folder");
         let (link, target) = (folder.path().join("latest.json"), folder.path().join("report.json"));
         std::fs::write(&target, "earlier").expect("written");
         std::os::unix::fs::symlink(&target, &link).expect("linked");
-        let file = OutputFile::check_output_file(&link, OutputFileReaders::OwnerOnly).expect("writable");
-        file.write_output_bytes(b"later").expect("written");
-        assert!(std::fs::symlink_metadata(&link).expect("there").is_symlink());
-        assert_eq!(std::fs::read(&target).expect("there"), b"later");
+        for readers in [OutputFileReaders::OwnerOnly, OutputFileReaders::Default] {
+            let refused = OutputFile::check_output_file(&link, readers).expect_err("a symlink");
+            assert!(refused.to_string().contains("symbolic link"), "{refused}");
+        }
+        assert_eq!(std::fs::read(&target).expect("there"), b"earlier");
         let device = OutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
         device.expect("writable").write_output_bytes(b"later").expect("written");
         assert!(!std::fs::metadata("/dev/null").expect("there").is_file());

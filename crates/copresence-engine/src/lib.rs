@@ -38,6 +38,6 @@ pub use copresence_client::har::HarRecorder;
 pub use copresence_client::{Credentials, ExchangeRecorder, NoRecorder, SetupError, install_crypto_provider};
 pub use copresence_protocol::headers;
 pub use copresence_protocol::{ExportType, LinkTemplate, LinkTemplateError};
-pub use copresence_store::{ExistingContent, StoreError, free_disk_bytes, open_private_file};
+pub use copresence_store::{ExistingContent, StoreError, free_disk_bytes, open_private_file, refuse_symlink};
 pub use copresence_visit::Outcome;
 pub use secrecy::SecretString;

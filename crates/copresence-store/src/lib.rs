@@ -56,7 +56,7 @@ pub use journal::{
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
 pub use operator_file::OperatorFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
-pub use private_file::{ExistingContent, open_private_file};
+pub use private_file::{ExistingContent, open_private_file, refuse_symlink};
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};
 pub use visit_id::{ParseVisitIdError, VisitId};
 pub use visit_lock::VisitLock;

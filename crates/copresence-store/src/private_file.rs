@@ -46,6 +46,18 @@ pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<F
     Ok(file)
 }
 
+/// Refuses a path that is a symlink, except those of the system in `/dev`, `/dev/fd` and `/proc`.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`]: it is a symlink.
+pub fn refuse_symlink(path: &Path) -> io::Result<()> {
+    if path.is_symlink() && !is_link_of_system(path) {
+        let why = "it is a symbolic link, which is not followed; name the file itself, or remove the link";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    Ok(())
+}
+
 /// Whether a path is a symlink in `/dev`, `/dev/fd` or below `/proc`. Everybody can write to other folders below `/dev`.
 fn is_link_of_system(path: &Path) -> bool {
     let Some(folder) = path.parent() else { return false };
@@ -60,10 +72,7 @@ fn open_without_following(path: &Path, existing: ExistingContent) -> io::Result<
     };
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
-    if folder.symlink_metadata(name).is_ok_and(|found| found.is_symlink()) {
-        let why = "it is a symbolic link, which is not followed; name the file itself, or remove the link";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    }
+    refuse_symlink(path)?;
     // Refuses a symlink that was made in the meantime, too.
     let mut options = disk::private_file_options();
     // A pipe that is open for reading, too, never waits for its reader.
