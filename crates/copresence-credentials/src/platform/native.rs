@@ -1,6 +1,6 @@
 //! The keychain of macOS and the Credential Manager of Windows, with `keyring`.
 
-use crate::timeout::CommitGuard;
+use crate::timeout::KeychainChangePermit;
 use crate::{CredentialKind, KEYCHAIN_SERVICE, KeychainError};
 use keyring::{Entry, Error};
 use secrecy::SecretString;
@@ -45,10 +45,10 @@ pub(crate) fn write_credential(
     profile: &str,
     slot: CredentialKind,
     value: &str,
-    guard: &CommitGuard,
+    permit: &KeychainChangePermit,
 ) -> Result<(), KeychainError> {
     let entry = open_keychain_entry(profile, slot)?;
-    guard.commit()?;
+    permit.begin_change_unless_abandoned()?;
     // `set_password` would store UTF-16 on Windows, which halves the maximum length.
     entry.set_secret(value.as_bytes()).map_err(keychain_error_from_keyring)
 }
@@ -57,10 +57,10 @@ pub(crate) fn write_credential(
 pub(crate) fn remove_credential(
     profile: &str,
     slot: CredentialKind,
-    guard: &CommitGuard,
+    permit: &KeychainChangePermit,
 ) -> Result<bool, KeychainError> {
     let entry = open_keychain_entry(profile, slot)?;
-    guard.commit()?;
+    permit.begin_change_unless_abandoned()?;
     match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),

@@ -107,6 +107,13 @@ fn should_request_whole_file(failure: &DownloadError) -> bool {
     }
 }
 
+/// The pause after this many failures in a row: `shortest` doubled with each, up to the end of the patience. Never less
+/// than `shortest`, because a server that sends a few bytes per request restores patience with each.
+fn pause_before_retry(shortest: Duration, fruitless: u32, patience_left: Duration) -> Duration {
+    let doubled = shortest * (1 << (fruitless - 1).min(16));
+    doubled.min(patience_left.max(shortest))
+}
+
 /// `Retry-After` of the response.
 fn requested_retry_delay(failure: &DownloadError) -> Option<Duration> {
     match failure.kind {
@@ -223,11 +230,13 @@ impl FileDownload<'_> {
                     )));
                 }
             };
-            let doubled = self.file.pause * (1 << (fruitless - 1).min(16));
-            let pause = failure.requested_pause.unwrap_or(doubled.min(patience_left)).min(failure.longest_pause);
+            let pause = failure
+                .requested_pause
+                .unwrap_or_else(|| pause_before_retry(self.file.pause, fruitless, patience_left))
+                .min(failure.longest_pause);
             tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
-            coordinator.wait_before_retry(pause, !failure.has_response).await;
+            coordinator.wait_before_retry(pause, (!failure.has_response).then_some(self.file.pause)).await;
             permit = coordinator.acquire_request_permit().await;
         }
     }
@@ -302,5 +311,19 @@ impl FileDownload<'_> {
             attempt,
             next_poll_ms: super::duration_as_millis(pause),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_end_of_the_patience_and_are_never_shorter_than_the_first() {
+        let [tenth, second] = [Duration::from_millis(100), Duration::from_secs(1)];
+        assert_eq!(pause_before_retry(tenth, 1, second), tenth);
+        assert_eq!(pause_before_retry(tenth, 3, second), 4 * tenth);
+        assert_eq!(pause_before_retry(tenth, 40, second), second);
+        assert_eq!(pause_before_retry(tenth, 1, tenth / 5), tenth);
     }
 }

@@ -183,13 +183,18 @@ impl DownloadCoordinator {
         }
     }
 
-    /// Waits for `pause`; with `wakes_on_response` only until any server responds.
-    pub(crate) async fn wait_before_retry(&self, pause: Duration, wakes_on_response: bool) {
+    /// Waits for `pause`; with `wakes_after` only until any server has responded, but at least for that time: files whose
+    /// responses all break off would otherwise wake one another without a pause.
+    pub(crate) async fn wait_before_retry(&self, pause: Duration, wakes_after: Option<Duration>) {
         let mut responses = self.responses.subscribe();
+        let any_response = async {
+            tokio::time::sleep(wakes_after.unwrap_or(pause)).await;
+            // The sender lives as long as this value.
+            responses.changed().await
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            // The sender lives as long as this value.
-            _ = responses.changed(), if wakes_on_response => {}
+            _ = any_response => {}
         }
     }
 
@@ -299,8 +304,8 @@ mod tests {
         let downloads = coordinator(Duration::from_hours(24), true);
         let hour = Duration::from_hours(1);
         let began = Instant::now();
-        let wait = downloads.wait_before_retry(hour, true);
-        let other = downloads.wait_before_retry(hour, false);
+        let wait = downloads.wait_before_retry(hour, Some(Duration::from_secs(3)));
+        let other = downloads.wait_before_retry(hour, None);
         let respond = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             downloads.record_response_and_wake_retries();
@@ -310,7 +315,7 @@ mod tests {
             began.elapsed()
         };
         let (waited, (), ()) = tokio::join!(waited, respond, other);
-        assert_eq!(waited, Duration::from_secs(1));
+        assert_eq!(waited, Duration::from_secs(3), "not before the shortest pause");
         assert_eq!(began.elapsed(), hour, "a pause that the server asked for is kept");
     }
 }
