@@ -4,7 +4,7 @@ import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
-import { LANGUAGES, PHONES, SimulatedPhone, type SimulatedPhoneOptions } from './phone';
+import { LANGUAGES, PHONES, SimulatedPhone, type PhoneBrowserOptions } from './phone';
 import { fourColorJpeg, withExifOrientation } from './picture';
 import { SandboxProcess } from './sandbox';
 
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 async function openScannedPhone(
-  setting: SimulatedPhoneOptions = {},
+  setting: PhoneBrowserOptions = {},
   lang?: string,
 ): Promise<{ phone: SimulatedPhone; token: string }> {
   const token = await sandbox.generate();

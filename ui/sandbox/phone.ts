@@ -7,11 +7,13 @@ export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320,
 /** The languages of the page, as tags. */
 export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
-/** Options of a simulated phone. */
-export interface SimulatedPhoneOptions {
+/** Options of the test browser that stands for a phone. */
+export interface PhoneBrowserOptions {
   size?: { width: number; height: number };
   locale?: string;
+  /** Whether animations run. Without it, the page is asked for reduced motion. */
   motion?: boolean;
+  /** Device pixels per CSS pixel. */
   scale?: number;
 }
 
@@ -32,7 +34,7 @@ export class SimulatedPhone {
     });
   }
 
-  static async open(browser: Browser, setting: SimulatedPhoneOptions = {}): Promise<SimulatedPhone> {
+  static async open(browser: Browser, setting: PhoneBrowserOptions = {}): Promise<SimulatedPhone> {
     const context = await browser.newContext({
       viewport: setting.size ?? PHONES.usual,
       locale: setting.locale ?? 'en',

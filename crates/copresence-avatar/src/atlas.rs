@@ -42,7 +42,7 @@ impl TexturePatch {
     }
 
     /// The patch's pixels, each with its position in the patch (0..=1 on each axis).
-    pub(super) fn patch_pixels(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
+    pub(super) fn pixels_with_patch_position(self) -> impl Iterator<Item = (u32, u32, Vec2)> {
         let scale = vec2(self.width as f32 - 1.0, self.height as f32 - 1.0);
         (0..self.height)
             .flat_map(move |y| (0..self.width).map(move |x| (self.x + x, self.y + y, vec2(x as f32, y as f32) / scale)))

@@ -134,7 +134,7 @@ fn each_morph_target_has_a_blendshape_name() {
 }
 
 #[test]
-fn avatar_has_expected_size_and_vertex_count() {
+fn meshes_have_plausible_vertices_normals_and_uvs() {
     let parts = [&AVATAR.head.mesh, &AVATAR.eyes[0], &AVATAR.eyes[1], &AVATAR.hair];
     let vertices: usize = parts.iter().map(|mesh| mesh.positions.len()).sum();
     assert!((5_000..=26_000).contains(&vertices), "{vertices} vertices");

@@ -141,7 +141,7 @@ fn paint_skin(
             (upper - 1, ((v - low) / (high - low)).clamp(0.0, 1.0))
         })
         .collect();
-    for (x, y, place) in atlas::HEAD_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::HEAD_PATCH.pixels_with_patch_position() {
         let (row, up) = lines[(y - atlas::HEAD_PATCH.y) as usize];
         let across = place.x * (width - 1) as f32;
         let column = (across as usize).min(width - 2);
@@ -215,7 +215,7 @@ fn tone_with_lips_and_freckles(
 
 /// Paints the patch that both eyeballs share: white, iris, pupil and highlights.
 fn paint_eye(image: &mut RgbImage, iris: Color) {
-    for (x, y, place) in atlas::EYE_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::EYE_PATCH.pixels_with_patch_position() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
@@ -240,7 +240,7 @@ fn paint_eye(image: &mut RgbImage, iris: Color) {
 /// Paints the patch of the hair as strands of the hair's colour. Its left and right edge match.
 fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
     let who = &sculpt.character;
-    for (x, y, place) in atlas::HAIR_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::HAIR_PATCH.pixels_with_patch_position() {
         // Periodic in x, so that the back of the head has no seam.
         let turn = place.x * std::f32::consts::TAU;
         let ring = vec3(turn.cos(), turn.sin(), 0.0);
@@ -255,7 +255,7 @@ fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
 /// Paints ears, mouth, teeth, tongue, eyebrows, lashes and the rims of the lids.
 fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinPalette) {
     let who = &sculpt.character;
-    for (x, y, place) in atlas::EAR_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::EAR_PATCH.pixels_with_patch_position() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let bowl = gaussian((d - vec2(-0.05, 0.12)).length() / 0.36);
@@ -264,30 +264,30 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         tone = tone.lerp(palette.shade, (0.75 * bowl + 0.35 * groove).min(0.8));
         image.put_pixel(x, y, color_to_rgb8(tone));
     }
-    for (x, y, place) in atlas::MOUTH_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::MOUTH_PATCH.pixels_with_patch_position() {
         let tone = (palette.lips * 0.86).lerp(color_from_hex(0x0042_1518), smoothstep(0.12, 0.5, place.y));
         image.put_pixel(x, y, color_to_rgb8(tone.lerp(color_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
     }
-    for (x, y, place) in atlas::TEETH_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::TEETH_PATCH.pixels_with_patch_position() {
         let enamel = color_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
         image.put_pixel(x, y, color_to_rgb8(color_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
-    for (x, y, place) in atlas::TONGUE_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::TONGUE_PATCH.pixels_with_patch_position() {
         let furrow = gaussian((place.x - 0.5) / 0.06) * smoothstep(0.05, 0.3, place.y);
         let buds = value_noise(vec3(place.x * 40.0, place.y * 28.0, who.noise_offset)) - 0.5;
         let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
     let dark = who.hair_tone.lerp(color_from_hex(0x0030_211b), 0.42) * 0.86;
-    for (x, y, place) in atlas::BROW_PATCH.patch_pixels() {
+    for (x, y, place) in atlas::BROW_PATCH.pixels_with_patch_position() {
         let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
         image.put_pixel(x, y, color_to_rgb8(dark * lerp(0.8, 1.2, hairs)));
     }
     let lash = color_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
-    for (x, y, _) in atlas::LASH_PATCH.patch_pixels() {
+    for (x, y, _) in atlas::LASH_PATCH.pixels_with_patch_position() {
         image.put_pixel(x, y, color_to_rgb8(lash));
     }
-    for (x, y, _) in atlas::LID_RIM_PATCH.patch_pixels() {
+    for (x, y, _) in atlas::LID_RIM_PATCH.pixels_with_patch_position() {
         image.put_pixel(x, y, color_to_rgb8(palette.skin.lerp(palette.lips, 0.5) * 0.9));
     }
 }

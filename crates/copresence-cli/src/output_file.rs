@@ -53,9 +53,9 @@ impl OutputFile {
         &self.path
     }
 
-    /// Writes a temporary file beside the output file, and renames it. After an error the output file is unchanged, unless
-    /// it is written in place.
-    pub(crate) fn write_output_file(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    /// Replaces the output file by a complete one: writes a temporary file beside it, and renames that. After an error the
+    /// output file is unchanged, unless it is written in place, or is mounted by itself so that it cannot be renamed to.
+    pub(crate) fn replace_output_file(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         if !self.replaces {
             return write(&mut self.truncate_file()?);
         }
@@ -84,9 +84,9 @@ impl OutputFile {
         }
     }
 
-    /// As [`OutputFile::write_output_file`], for a text or bytes.
-    pub(crate) fn write_output_bytes(&self, content: &[u8]) -> io::Result<()> {
-        self.write_output_file(|file| file.write_all(content))
+    /// As [`OutputFile::replace_output_file`], for a text or bytes.
+    pub(crate) fn replace_output_bytes(&self, content: &[u8]) -> io::Result<()> {
+        self.replace_output_file(|file| file.write_all(content))
     }
 
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
@@ -118,13 +118,13 @@ mod tests {
         let path = folder.path().join("report.json");
         std::fs::write(&path, "earlier").expect("written");
         let file = OutputFile::check_output_file(&path, OutputFileReaders::OwnerOnly).expect("writable");
-        let failed = file.write_output_file(|to| {
+        let failed = file.replace_output_file(|to| {
             to.write_all(b"half of a")?;
             Err(io::Error::other("the disk is full"))
         });
         assert_eq!(failed.expect_err("failed").to_string(), "the disk is full");
         assert_eq!(std::fs::read(&path).expect("there"), b"earlier");
-        file.write_output_bytes(b"later").expect("written");
+        file.replace_output_bytes(b"later").expect("written");
         assert_eq!(std::fs::read(&path).expect("there"), b"later");
         assert_eq!(file_names(folder.path()), ["report.json"]);
     }
@@ -135,7 +135,7 @@ mod tests {
         let path = folder.path().join("report.json");
         let file = OutputFile::check_output_file(&path, OutputFileReaders::Default).expect("writable");
         assert_eq!(file_names(folder.path()), Vec::<String>::new());
-        file.write_output_bytes(b"whole").expect("written");
+        file.replace_output_bytes(b"whole").expect("written");
         assert_eq!(file_names(folder.path()), ["report.json"]);
     }
 
@@ -157,7 +157,7 @@ mod tests {
             std::fs::write(&path, "earlier").expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
             let file = OutputFile::check_output_file(&path, readers).expect("writable");
-            file.write_output_bytes(b"later").expect("written");
+            file.replace_output_bytes(b"later").expect("written");
             assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, expected);
         }
     }
@@ -175,7 +175,7 @@ mod tests {
         }
         assert_eq!(std::fs::read(&target).expect("there"), b"earlier");
         let device = OutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
-        device.expect("writable").write_output_bytes(b"later").expect("written");
+        device.expect("writable").replace_output_bytes(b"later").expect("written");
         assert!(!std::fs::metadata("/dev/null").expect("there").is_file());
     }
 }

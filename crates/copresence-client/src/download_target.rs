@@ -164,10 +164,10 @@ fn host_that_is_not_public(url: &Url) -> Option<RefusedTarget> {
     (reach_of_ip(address) != HostReach::Public).then_some(RefusedTarget::PrivateAddress(address))
 }
 
-/// Resolves the hosts of API calls, and remembers whether the backend's host is public.
-pub(crate) struct ApiHostResolver(pub(crate) Arc<DownloadTargetRules>);
+/// Resolves the hosts of API calls without restriction, and records whether the backend's host is public.
+pub(crate) struct BackendReachRecordingResolver(pub(crate) Arc<DownloadTargetRules>);
 
-impl Resolve for ApiHostResolver {
+impl Resolve for BackendReachRecordingResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let rules = Arc::clone(&self.0);
         async move {
@@ -309,7 +309,7 @@ mod tests {
         let backend = Url::parse("http://api.test/").expect("a URL");
         let rules = Arc::new(DownloadTargetRules::new(backend, DownloadExceptions::default(), lookup));
         let name = "api.test".parse().expect("a name");
-        assert_eq!(ApiHostResolver(Arc::clone(&rules)).resolve(name).await.expect("resolved").count(), 1);
+        assert_eq!(BackendReachRecordingResolver(Arc::clone(&rules)).resolve(name).await.expect("resolved").count(), 1);
         is_rebound.store(true, Ordering::Relaxed);
         assert!(resolve(&rules, "api.test").await.is_err(), "the name of the backend itself");
         assert!(check(&rules, "http://127.0.0.1/").await.is_err());

@@ -3,7 +3,7 @@
 use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
-use crate::download_target::{ApiHostResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
+use crate::download_target::{BackendReachRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::limits::MAX_BODY;
@@ -107,7 +107,7 @@ impl HttpTransport {
         let inward = build_client(&time_outs, &tls, reqwest::ClientBuilder::no_proxy)?;
         let rules = rules.map(Arc::new);
         let outward = build_client(&time_outs, &tls, |builder| match &rules {
-            Some(rules) => builder.dns_resolver(ApiHostResolver(Arc::clone(rules))),
+            Some(rules) => builder.dns_resolver(BackendReachRecordingResolver(Arc::clone(rules))),
             None => builder,
         })?;
         let download = rules.map(|rules| {

@@ -18,7 +18,7 @@ pub(crate) struct LoginRequest {
 /// The body of a `/login` response.
 #[derive(ToSchema)]
 #[schema(as = Login)]
-pub(crate) struct LoginSchema {
+pub(crate) struct LoginResponseSchema {
     /// "A temporary string to be used as header in further API requests".
     #[schema(rename = "sessionToken", example = "r:0123456789abcdef")]
     session_token: String,
@@ -27,7 +27,7 @@ pub(crate) struct LoginSchema {
 /// The body of a `/generateExportToken` response.
 #[derive(ToSchema)]
 #[schema(as = ExportToken)]
-pub(crate) struct GenerateSchema {
+pub(crate) struct GenerateResponseSchema {
     /// "Unique string identifier for an Export Token in the Copresence backend."
     token: String,
 }
@@ -35,12 +35,12 @@ pub(crate) struct GenerateSchema {
 /// The body of a `/redeemExportToken` response: `payload_complete` if ready, else `payload_incomplete`.
 #[derive(ToSchema)]
 #[schema(as = Redeemed)]
-pub(crate) struct RedeemSchema {
+pub(crate) struct RedeemResponseSchema {
     /// "A boolean flag inside the response indicates the status of the avatar."
     avatar_ready: bool,
     /// "Contains download URLs."
     #[schema(nullable = false)]
-    payload_complete: Option<Vec<ExportSchema>>,
+    payload_complete: Option<Vec<ExportedFileSchema>>,
     /// "Contains information about the completion progress of the avatar."
     #[schema(nullable = false)]
     payload_incomplete: Option<AvatarProgressSchema>,
@@ -49,7 +49,7 @@ pub(crate) struct RedeemSchema {
 /// One exported file.
 #[derive(ToSchema)]
 #[schema(as = Export)]
-pub(crate) struct ExportSchema {
+pub(crate) struct ExportedFileSchema {
     /// "One-time download URL of avatar asset."
     #[schema(rename = "download_URL")]
     download_url: String,
@@ -76,7 +76,7 @@ pub(crate) struct AvatarProgressSchema {
 /// The body of every error response.
 #[derive(ToSchema)]
 #[schema(as = Error)]
-pub(crate) struct ErrorSchema {
+pub(crate) struct ErrorResponseSchema {
     /// The error code.
     code: i64,
     /// A message for people.

@@ -226,7 +226,7 @@ pub enum MachineEffect {
     End(Outcome),
 }
 
-/// Progress of a visit, for hosts.
+/// What the visit's state machine tells the program that runs it: a changed status, a retry, or the delivery of URLs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum VisitNotice {
     /// The status changed.

@@ -60,7 +60,7 @@ impl ReportFiles {
 /// Writes the report, and prints its path, or a warning if that failed.
 fn write_report(file: &OutputFile, text: Result<String, String>) {
     let path = file.path().display();
-    let written = text.and_then(|text| file.write_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
+    let written = text.and_then(|text| file.replace_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
     match written {
         Ok(()) => output::eprint_sanitized_line(format_args!("Wrote {path}")),
         Err(error) => output::eprint_sanitized_line(format_args!("warning: {path} could not be written: {error}")),

@@ -152,11 +152,11 @@ impl ValidateRenderer {
                 row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
             ));
         }
-        self.print_verdict_changes(changes);
+        self.print_changes_since_baseline(changes);
     }
 
     /// Prints the verdicts that changed since the report of `--baseline`.
-    fn print_verdict_changes(&self, changes: Option<&[VerdictChange]>) {
+    fn print_changes_since_baseline(&self, changes: Option<&[VerdictChange]>) {
         match changes {
             None => {}
             Some([]) => self.print_human_readable_line("Since the baseline: no verdict changed."),

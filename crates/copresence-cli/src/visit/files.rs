@@ -64,7 +64,7 @@ impl QrFile {
         } else {
             code.to_png(MODULE).map_err(|error| error.to_string())?
         };
-        self.file.write_output_bytes(&bytes).map_err(|error| error.to_string())
+        self.file.replace_output_bytes(&bytes).map_err(|error| error.to_string())
     }
 }
 
@@ -89,7 +89,7 @@ impl HarFile {
 
     /// Writes the recorded exchanges as HAR; only warns if that fails.
     pub(super) fn write_har_archive(self) {
-        let written = self.file.write_output_file(|file| {
+        let written = self.file.replace_output_file(|file| {
             let mut buffered = std::io::BufWriter::new(file);
             self.shared_har_recorder.write_har(&mut buffered).and_then(|()| buffered.flush())
         });

@@ -6,7 +6,7 @@
 use super::error::{ErrorResponse, NO_STORE, OBJECT_NOT_FOUND};
 use super::glb_padding;
 use crate::avatar_store::FileContent;
-use crate::openapi::ErrorSchema;
+use crate::openapi::ErrorResponseSchema;
 use crate::sandbox::Sandbox;
 use crate::scenario::LARGE_FILE_PADDING;
 use crate::world::downloads::{DeliveryId, DownloadRefusal};
@@ -66,9 +66,9 @@ enum FileSource {
     responses(
         (status = 200, description = "The file", content_type = "application/octet-stream"),
         (status = 206, description = "The rest of the file", content_type = "application/octet-stream"),
-        (status = 404, description = "No such URL", body = ErrorSchema),
-        (status = 410, description = "The URL has been used or has expired", body = ErrorSchema),
-        (status = 416, description = "The range is outside the file", body = ErrorSchema),
+        (status = 404, description = "No such URL", body = ErrorResponseSchema),
+        (status = 410, description = "The URL has been used or has expired", body = ErrorResponseSchema),
+        (status = 416, description = "The range is outside the file", body = ErrorResponseSchema),
     )
 )]
 async fn download_file(

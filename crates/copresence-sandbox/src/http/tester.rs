@@ -5,7 +5,7 @@ use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson};
 use super::request_body::receive_body;
 use crate::clock::{ClockChange, ClockState};
 use crate::faults::{self, Fault, FaultListError, FaultWithCounts};
-use crate::openapi::ErrorSchema;
+use crate::openapi::ErrorResponseSchema;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxStateView};
 use crate::scenario::{CATALOGUE, ProcessingTimes, Scenario};
@@ -76,9 +76,9 @@ async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxStateVi
     request_body = AssociateRequest,
     responses(
         (status = 200, description = "Associated", body = TokenView),
-        (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorSchema),
-        (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorSchema),
+        (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorResponseSchema),
+        (status = 404, description = "No such token", body = ErrorResponseSchema),
+        (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorResponseSchema),
     )
 )]
 async fn associate_avatar(
@@ -98,8 +98,8 @@ async fn associate_avatar(
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Expired", body = TokenView),
-        (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token is no longer active", body = ErrorSchema),
+        (status = 404, description = "No such token", body = ErrorResponseSchema),
+        (status = 409, description = "The token is no longer active", body = ErrorResponseSchema),
     )
 )]
 async fn expire_token(
@@ -116,8 +116,8 @@ async fn expire_token(
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Failed", body = TokenView),
-        (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
+        (status = 404, description = "No such token", body = ErrorResponseSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorResponseSchema),
     )
 )]
 async fn fail_avatar(
@@ -134,8 +134,8 @@ async fn fail_avatar(
     params(("token" = String, Path, description = "The Export Token")),
     responses(
         (status = 200, description = "Ready", body = TokenView),
-        (status = 404, description = "No such token", body = ErrorSchema),
-        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorSchema),
+        (status = 404, description = "No such token", body = ErrorResponseSchema),
+        (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorResponseSchema),
     )
 )]
 async fn complete_avatar(
@@ -152,7 +152,7 @@ async fn complete_avatar(
     request_body = ClockChange,
     responses(
         (status = 200, description = "The new state of the clock", body = ClockState),
-        (status = 400, description = "The change is invalid", body = ErrorSchema),
+        (status = 400, description = "The change is invalid", body = ErrorResponseSchema),
     )
 )]
 async fn move_clock(State(sandbox): State<Sandbox>, body: Body) -> Result<NoStoreJson<ClockState>, ErrorResponse> {
@@ -191,8 +191,8 @@ async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultWit
     request_body = Vec<Fault>,
     responses(
         (status = 200, description = "The new list", body = Vec<FaultWithCounts>),
-        (status = 400, description = "The list is invalid; the error says where", body = ErrorSchema),
-        (status = 413, description = "The list is too large", body = ErrorSchema),
+        (status = 400, description = "The list is invalid; the error says where", body = ErrorResponseSchema),
+        (status = 413, description = "The list is too large", body = ErrorResponseSchema),
     )
 )]
 async fn set_faults(

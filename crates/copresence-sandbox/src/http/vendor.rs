@@ -3,7 +3,9 @@
 use super::MAX_BODY_BYTES;
 use super::error::{ErrorResponse, INVALID_JSON, NoStoreJson, OBJECT_NOT_FOUND};
 use super::request_body::receive_body;
-use crate::openapi::{ErrorSchema, GenerateSchema, LoginRequest, LoginSchema, RedeemSchema};
+use crate::openapi::{
+    ErrorResponseSchema, GenerateResponseSchema, LoginRequest, LoginResponseSchema, RedeemResponseSchema,
+};
 use crate::sandbox::Sandbox;
 use crate::world::RedeemResult;
 use axum::body::Body;
@@ -31,11 +33,11 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
     params(("X-Copresence-REST-API-Key" = String, Header, description = "REST API key for the Copresence API")),
     request_body = LoginRequest,
     responses(
-        (status = 200, description = "Logged in", body = LoginSchema),
-        (status = 400, description = "The body is not a valid login", body = ErrorSchema),
-        (status = 401, description = "Wrong user name or password", body = ErrorSchema),
-        (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
-        (status = 413, description = "The body is too large", body = ErrorSchema),
+        (status = 200, description = "Logged in", body = LoginResponseSchema),
+        (status = 400, description = "The body is not a valid login", body = ErrorResponseSchema),
+        (status = 401, description = "Wrong user name or password", body = ErrorResponseSchema),
+        (status = 403, description = "The REST API key is missing or wrong", body = ErrorResponseSchema),
+        (status = 413, description = "The body is too large", body = ErrorResponseSchema),
     )
 )]
 async fn log_in(
@@ -69,10 +71,10 @@ async fn log_in(
          description = "Session token received by authenticating as a business account"),
     ),
     responses(
-        (status = 200, description = "Generated", body = GenerateSchema),
-        (status = 401, description = "The session token is missing or wrong (code 209)", body = ErrorSchema),
-        (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
-        (status = 503, description = "The maximum number of active tokens is reached", body = ErrorSchema),
+        (status = 200, description = "Generated", body = GenerateResponseSchema),
+        (status = 401, description = "The session token is missing or wrong (code 209)", body = ErrorResponseSchema),
+        (status = 403, description = "The REST API key is missing or wrong", body = ErrorResponseSchema),
+        (status = 503, description = "The maximum number of active tokens is reached", body = ErrorResponseSchema),
     )
 )]
 async fn generate_export_token(
@@ -103,10 +105,10 @@ async fn generate_export_token(
     ),
     responses(
         (status = 200, description = "Export token is still active, and its associated avatar exports are either \
-         still being processed or ready to download", body = RedeemSchema),
+         still being processed or ready to download", body = RedeemResponseSchema),
         (status = 400, description = "Provided Export Token string does not match an active Export Token in the \
-         Copresence backend", body = ErrorSchema),
-        (status = 403, description = "The REST API key is missing or wrong", body = ErrorSchema),
+         Copresence backend", body = ErrorResponseSchema),
+        (status = 403, description = "The REST API key is missing or wrong", body = ErrorResponseSchema),
     )
 )]
 async fn redeem_export_token(

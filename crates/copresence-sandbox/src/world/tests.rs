@@ -102,7 +102,7 @@ proptest! {
 
     /// Checks that the same seed gives the same progress, whatever other tokens exist.
     #[test]
-    fn same_seed_gives_the_same_progress(scenario in any_scenario(), seed: u64) {
+    fn other_tokens_do_not_change_progress(scenario in any_scenario(), seed: u64) {
         let course = |noise: bool| {
             let mut world = new_world(scenario, seed);
             let token = world.generate_token(Duration::ZERO).expect("room");

@@ -59,7 +59,7 @@ impl ProcessingEstimate {
     /// Takes the progress reported at `now`.
     pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
-            self.step = greatest_common_divisor(self.step, percent);
+            self.step = common_progress_step(self.step, percent);
             let share = fraction_from_percent(percent);
             if share > self.share {
                 self.record_progress_rise(now, share);
@@ -132,9 +132,10 @@ fn fraction_from_percent(percent: u8) -> f64 {
     f64::from(percent) / 100.0
 }
 
-/// Greatest common divisor of two percentages. It shows in which steps a backend reports progress.
-fn greatest_common_divisor(a: u8, b: u8) -> u8 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+/// The largest step of which both percentages are multiples: their greatest common divisor. It shows in which steps a
+/// backend reports progress.
+fn common_progress_step(a: u8, b: u8) -> u8 {
+    if b == 0 { a } else { common_progress_step(b, a % b) }
 }
 
 #[cfg(test)]
