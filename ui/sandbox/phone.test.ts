@@ -4,7 +4,7 @@ import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
-import { LANGUAGES, PHONES, SimulatedPhone, type PhoneBrowserOptions } from './phone';
+import { LANGUAGES, PHONES, type PhoneBrowserOptions, SimulatedPhone } from './phone';
 import { fourColorJpeg, withExifOrientation } from './picture';
 import { SandboxProcess } from './sandbox';
 
