@@ -107,27 +107,31 @@ pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
     }
     if is_pin_unknown {
         flaws.push(
-            "so it is unknown whether a PIN is set, and the panel stays closed: repair the file, or stop the kiosk and \
-             run `copresence-kiosk --forget-pin`"
+            "it is unknown whether a PIN is set, so the panel stays closed: repair the file, or stop the kiosk and run \
+             `copresence-kiosk --forget-pin`"
                 .to_owned(),
         );
     }
     if is_kiosk_mode_unknown {
         flaws.push("kiosk mode is on until the panel turns it off".to_owned());
     }
-    let load_error = (!flaws.is_empty()).then(|| back_up_unusable_settings(data, &bytes, &flaws.join("; ")));
+    let load_error = (!flaws.is_empty()).then(|| {
+        // A file that does not tell its PIN is not overwritten, so what is wrong in it cannot be set again in the panel.
+        let remedy = if is_pin_unknown { "" } else { "Set it again. " };
+        back_up_unusable_settings(data, &bytes, &flaws.join("; "), remedy)
+    });
     LoadedSettingsFile { file, values, load_error, is_pin_unknown, is_kiosk_mode_unknown }
 }
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
-fn back_up_unusable_settings(data: &DataDir, bytes: &[u8], what: &str) -> String {
+fn back_up_unusable_settings(data: &DataDir, bytes: &[u8], what: &str, remedy: &str) -> String {
     let mark = copresence_store::Sha256::sha256_of_bytes(bytes).to_string();
     let path = data.operator_file_path(OperatorFile::Settings);
     let load_error = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
-            format!("{}: {what}. Set it again; the original file is {}", path.display(), kept.display())
+            format!("{}: {what}. {remedy}A copy of the file is {}", path.display(), kept.display())
         }
-        Err(error) => format!("{}: {what}. Set it again ({error})", path.display()),
+        Err(error) => format!("{}: {what}. {remedy}It could not be copied ({error})", path.display()),
     };
     tracing::error!(%load_error, "some settings cannot be used");
     load_error
