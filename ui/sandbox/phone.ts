@@ -7,7 +7,7 @@ export const PHONES = { usual: { width: 390, height: 844 }, small: { width: 320,
 /** The languages of the page, as tags. */
 export const LANGUAGES = ['en', 'de', 'es', 'fr', 'ja', 'zh-Hans'] as const;
 
-/** Options of the test browser that stands for a phone. */
+/** Options of the test browser that acts as a phone. */
 export interface PhoneBrowserOptions {
   size?: { width: number; height: number };
   locale?: string;

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Idle time after which the panel locks itself.
 const AUTO_LOCK_AFTER: Duration = Duration::from_mins(10);
-/// Time after the start of the program in which the first PIN can be set at the screen in kiosk mode. Later, whoever is
-/// at the screen is a visitor.
+/// Time after the start of the program in which the first PIN can be set at the screen in kiosk mode. After that,
+/// people at the screen are visitors.
 const FIRST_PIN_PERIOD: Duration = Duration::from_mins(10);
 
 /// The PIN lock. Clones share it. Times are those of one [`copresence_engine::clock::Clock`].
@@ -57,12 +57,12 @@ impl PinLock {
     pub fn new(file: SettingsFile, now: MillisSinceOrigin) -> Self {
         let wrong = file.current_settings().failed_pin_attempts;
         let blocked_until = now + delay_after_failed_attempts(wrong);
-        let door =
+        let state =
             PinLockState { unlocked: None, failed_attempts: wrong, blocked_until, latest_time: now, lock_count: 0 };
         Self(Arc::new(PinLockInner {
             settings_file: file,
             started_at: now,
-            state: Mutex::new(door),
+            state: Mutex::new(state),
             attempt_lock: tokio::sync::Mutex::default(),
         }))
     }
@@ -78,10 +78,10 @@ impl PinLock {
     /// The settings cannot be read, so the PIN is unknown.
     pub async fn try_unlock(&self, pin: SecretString, now: MillisSinceOrigin) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
-        let closings = self.acquire_pin_lock_mutex().lock_count;
+        let lock_count_before = self.acquire_pin_lock_mutex().lock_count;
         let tried = self.check_pin_and_count_failures(pin, now).await?;
         if tried == PinCheckResult::Correct {
-            self.unlock_unless_relocked(closings, now);
+            self.unlock_unless_relocked(lock_count_before, now);
         }
         Ok(self.lock_status_after_attempt(now, tried == PinCheckResult::Wrong))
     }
@@ -98,7 +98,7 @@ impl PinLock {
         now: MillisSinceOrigin,
     ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
-        let closings = self.acquire_pin_lock_mutex().lock_count;
+        let lock_count_before = self.acquire_pin_lock_mutex().lock_count;
         if self.require_settings_with_known_pin()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
@@ -106,7 +106,7 @@ impl PinLock {
             return Err(problem_for_code("first_pin_late", None));
         }
         self.hash_and_save_pin(pin).await?;
-        self.unlock_unless_relocked(closings, now);
+        self.unlock_unless_relocked(lock_count_before, now);
         Ok(self.lock_status_after_attempt(now, false))
     }
 
@@ -146,9 +146,9 @@ impl PinLock {
     /// # Errors
     /// `panel_locked`.
     pub fn require_unlocked_and_reset_idle(&self, now: MillisSinceOrigin) -> Result<(), Problem> {
-        let mut door = self.acquire_pin_lock_mutex();
-        let now = door.advance_time_and_autolock(now);
-        match &mut door.unlocked {
+        let mut state = self.acquire_pin_lock_mutex();
+        let now = state.advance_time_and_autolock(now);
+        match &mut state.unlocked {
             Some((used, _)) => {
                 *used = now;
                 Ok(())
@@ -159,9 +159,9 @@ impl PinLock {
 
     /// Whether the panel is unlocked. Does not restart the idle time.
     pub fn is_unlocked(&self, now: MillisSinceOrigin) -> bool {
-        let mut door = self.acquire_pin_lock_mutex();
-        door.advance_time_and_autolock(now);
-        door.unlocked.is_some()
+        let mut state = self.acquire_pin_lock_mutex();
+        state.advance_time_and_autolock(now);
+        state.unlocked.is_some()
     }
 
     /// A token that is cancelled when the panel locks, for streams that outlive a command. Already cancelled if the
@@ -210,18 +210,18 @@ impl PinLock {
     ) -> Result<PinCheckResult, Problem> {
         let Some(hash) = self.require_settings_with_known_pin()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
-            let mut door = self.acquire_pin_lock_mutex();
-            let now = door.advance_time_and_autolock(now);
-            if now < door.blocked_until {
+            let mut state = self.acquire_pin_lock_mutex();
+            let now = state.advance_time_and_autolock(now);
+            if now < state.blocked_until {
                 return Ok(PinCheckResult::NotChecked);
             }
             if !is_valid_pin_length(&pin) {
                 // A PIN of this length cannot exist, so the attempt reveals nothing and is not counted.
                 return Ok(PinCheckResult::Wrong);
             }
-            door.failed_attempts = door.failed_attempts.saturating_add(1);
-            door.blocked_until = now + delay_after_failed_attempts(door.failed_attempts);
-            door.failed_attempts
+            state.failed_attempts = state.failed_attempts.saturating_add(1);
+            state.blocked_until = now + delay_after_failed_attempts(state.failed_attempts);
+            state.failed_attempts
         };
         let file = self.0.settings_file.clone();
         let tried = tokio::task::spawn_blocking(move || {
@@ -235,8 +235,8 @@ impl PinLock {
         if !tried.await.unwrap_or(false) {
             return Ok(PinCheckResult::Wrong);
         }
-        let mut door = self.acquire_pin_lock_mutex();
-        (door.failed_attempts, door.blocked_until) = (0, door.latest_time);
+        let mut state = self.acquire_pin_lock_mutex();
+        (state.failed_attempts, state.blocked_until) = (0, state.latest_time);
         Ok(PinCheckResult::Correct)
     }
 
@@ -263,23 +263,23 @@ impl PinLock {
     }
 
     /// Unlocks the panel, unless it was locked again while the PIN was being checked.
-    fn unlock_unless_relocked(&self, closings: u64, now: MillisSinceOrigin) {
-        let mut door = self.acquire_pin_lock_mutex();
-        let now = door.advance_time_and_autolock(now);
+    fn unlock_unless_relocked(&self, lock_count_before: u64, now: MillisSinceOrigin) {
+        let mut state = self.acquire_pin_lock_mutex();
+        let now = state.advance_time_and_autolock(now);
         // If the panel was locked in the meantime, the page that tried has been reloaded.
-        if door.lock_count == closings && door.unlocked.is_none() {
-            door.unlocked = Some((now, CancellationToken::new()));
+        if state.lock_count == lock_count_before && state.unlocked.is_none() {
+            state.unlocked = Some((now, CancellationToken::new()));
         }
     }
 
     /// State of the lock after an attempt; `wrong` says whether its PIN was wrong.
     fn lock_status_after_attempt(&self, now: MillisSinceOrigin, wrong: bool) -> PinLockView {
-        let mut door = self.acquire_pin_lock_mutex();
-        let now = door.advance_time_and_autolock(now);
-        let wait = door.blocked_until.duration_since(now);
+        let mut state = self.acquire_pin_lock_mutex();
+        let now = state.advance_time_and_autolock(now);
+        let wait = state.blocked_until.duration_since(now);
         PinLockView {
             pin_set: self.0.settings_file.is_pin_unknown() || self.0.settings_file.current_settings().pin.is_some(),
-            open: door.unlocked.is_some(),
+            open: state.unlocked.is_some(),
             wrong,
             wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),
         }

@@ -145,10 +145,10 @@ async fn locking_during_an_attempt_prevents_unlocking() {
     let booth = Booth::with_pin();
     let first = booth.pin_lock.0.attempt_lock.lock().await;
     let pin_lock = booth.pin_lock.clone();
-    let closings = pin_lock.acquire_pin_lock_mutex().lock_count;
+    let lock_count_before = pin_lock.acquire_pin_lock_mutex().lock_count;
     drop(first);
     pin_lock.lock_panel();
-    pin_lock.unlock_unless_relocked(closings, START);
+    pin_lock.unlock_unless_relocked(lock_count_before, START);
     assert!(!pin_lock.is_unlocked(START));
 }
 

@@ -1,7 +1,7 @@
 //! Completes a file whose bytes were all received: removes its content encoding, and checks its content.
 
+use super::error_page_detector::is_unencoded_content_start;
 use super::file_request::DownloadRequest;
-use super::response_start::is_unencoded_content_start;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{

@@ -3,13 +3,13 @@
 mod config;
 mod download;
 mod download_coordinator;
+mod error_page_detector;
 mod failure;
 mod file_request;
 mod finish_file;
 mod issue;
 mod receive_file;
 mod redeem;
-mod response_start;
 mod save;
 mod space;
 mod visit_runner;

@@ -1,7 +1,7 @@
 //! Requests a file once, and writes what arrives to its partial file.
 
+use super::error_page_detector::ErrorPageDetector;
 use super::file_request::DownloadRequest;
-use super::response_start::ErrorPageDetector;
 use super::{VisitContext, block_in_place};
 use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
