@@ -17,6 +17,10 @@ const WINDOW_TESTS: [&str; 6] = [
     "window_lockdown",
 ];
 
+/// How often `cargo xtask soak` runs all properties, each time with new random cases: 5,000 of each property, or as
+/// many as a property sets itself because its cases are slow.
+const PROPERTY_ROUNDS: u32 = 10;
+
 /// Runs all checks and tests, cheap ones first, and prints what each step cost.
 ///
 /// # Errors
@@ -160,6 +164,12 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         hostile.args(["--test", "hostile"]);
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
         plan.add_program_step("a hostile backend, in the long form", hostile, "fix the tests named above");
+        for round in 1..=PROPERTY_ROUNDS {
+            let mut properties = workspace_test_command(&["--no-fail-fast"]);
+            properties.env("PROPTEST_CASES", "5000");
+            let title = format!("properties with new random cases, round {round} of {PROPERTY_ROUNDS}");
+            plan.add_program_step(title, properties, "the smallest failing case is above: make it a test");
+        }
     }
     plan.run_steps_with_summary()
 }

@@ -106,3 +106,78 @@ fn ready_without_url_violation(object: &Map<String, Value>, unusable: Vec<SpecVi
         (None, other) => field_violation("", "payload_complete", expected, other),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// An entry of `payload_complete`, and its URL if that can be downloaded.
+    fn entry() -> impl Strategy<Value = (Value, Option<String>)> {
+        let kind =
+            prop_oneof![Just(json!("glb")), Just(Value::Null), Just(json!(7)), any::<String>().prop_map(Value::from)];
+        let usable = ("[a-z]{1,8}", kind.clone(), any::<bool>()).prop_map(|(path, kind, has_more)| {
+            let url = format!("https://files.test/{path}");
+            let more = if has_more { json!({"download_URL": "https://files.test/nested"}) } else { Value::Null };
+            (json!({"download_URL": url, "export_type": kind, "more": more}), Some(url))
+        });
+        let unusable = prop_oneof![
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            kind.prop_map(|kind| json!({"export_type": kind})),
+            Just(json!({"download_URL": null})),
+            Just(json!({"download_URL": "ftp://files.test/a"})),
+            Just(json!({"download_URL": "/relative"})),
+            Just(json!([{"download_URL": "https://files.test/in-a-list"}])),
+        ];
+        prop_oneof![2 => usable, 1 => unusable.prop_map(|value| (value, None))]
+    }
+
+    /// What a field may hold instead of what the specification says; `None` means that it is absent.
+    fn odd_value() -> impl Strategy<Value = Option<Value>> {
+        proptest::option::of(prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            Just(Value::Null),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            Just(json!({"avatar_completion_status": "queue", "queue_position": 1})),
+            Just(json!([])),
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn every_usable_url_is_kept_in_order_whatever_surrounds_it(
+            entries in vec(entry(), 0..6),
+            avatar_ready in odd_value(),
+            payload_incomplete in odd_value(),
+        ) {
+            let (list, urls): (Vec<Value>, Vec<Option<String>>) = entries.into_iter().unzip();
+            let urls: Vec<String> = urls.into_iter().flatten().collect();
+            let unusable = list.len() - urls.len();
+            let mut body = json!({"payload_complete": list});
+            for (name, value) in [("avatar_ready", avatar_ready), ("payload_incomplete", payload_incomplete)] {
+                if let Some(value) = value {
+                    body[name] = value;
+                }
+            }
+            match RedeemResponse::parse(body.to_string().as_bytes()) {
+                Ok(RedeemResponse::Ready(delivered)) => {
+                    let kept: Vec<_> = delivered.exports.iter().map(|export| export.download_url.expose_url()).collect();
+                    prop_assert_eq!(kept, urls);
+                    prop_assert_eq!(delivered.unusable_entries.len(), unusable);
+                }
+                other => prop_assert!(urls.is_empty(), "{other:?} has lost {urls:?}"),
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_parsed_without_a_panic(body: Vec<u8>, text in "[\\[\\]{}\":,\\\\a-z0-9 ]{0,200}") {
+            _ = RedeemResponse::parse(&body);
+            _ = RedeemResponse::parse(text.as_bytes());
+        }
+    }
+}

@@ -124,6 +124,9 @@ fn jpeg_coefficient_bytes(bytes: &[u8], width: u32, height: u32) -> u64 {
 mod tests {
     use super::*;
     use image::{ImageFormat, Rgb};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     fn encode_black(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -243,5 +246,31 @@ mod tests {
     fn invalid_exif_orientation_is_ignored() {
         assert_eq!(decode_and_shrink_picture(&jpeg_with_orientation(0)).expect("a picture").dimensions(), (200, 100));
         assert_eq!(decode_and_shrink_picture(&jpeg_with_orientation(77)).expect("a picture").dimensions(), (200, 100));
+    }
+
+    proptest! {
+        // Few, because each picture is decoded.
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn damaged_picture_is_decoded_or_refused_without_a_panic(
+            is_png: bool,
+            orientation: u8,
+            changes in vec((any::<Index>(), any::<u8>()), 0..12),
+            cut in proptest::option::weighted(0.2, any::<Index>()),
+        ) {
+            let mut bytes =
+                if is_png { encode_black(200, 100, ImageFormat::Png) } else { jpeg_with_orientation(orientation) };
+            for (place, byte) in changes {
+                *place.get_mut(&mut bytes) = byte;
+            }
+            if let Some(cut) = cut {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            if let Ok(picture) = decode_and_shrink_picture(&bytes) {
+                let (width, height) = picture.dimensions();
+                prop_assert!(width.max(height) <= MAX_KEPT_SIDE, "{width} x {height}");
+            }
+        }
     }
 }

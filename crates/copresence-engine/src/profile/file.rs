@@ -343,6 +343,7 @@ fn json_pointer_or_default(written: Option<String>, default: String, key: &str) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(text: &str) -> Result<Profiles, ProfileError> {
         Profiles::parse_profiles(PathBuf::from("profiles.toml"), text)
@@ -431,5 +432,73 @@ mod tests {
         assert!(matches!(profile.redeem_route, RedeemRoute::Partner { .. }));
         assert_eq!(profile.limits.max_file_size, 10 << 20);
         assert_eq!(profile.polling.fixed, Some(Duration::from_secs(2)));
+    }
+
+    /// A line of a profiles file: a table, a key with a value of any kind, or noise.
+    fn profile_line() -> impl Strategy<Value = String> {
+        let table = prop_oneof![
+            Just("profiles.live"),
+            Just("profiles.live.login"),
+            Just("profiles.live.partner"),
+            Just("profiles.live.polling"),
+            Just("profiles.live.downloads"),
+            Just("profiles.live.network"),
+            Just("profiles"),
+        ];
+        let key = prop_oneof![
+            Just("api_url"),
+            Just("url"),
+            Just("link"),
+            Just("timeout"),
+            Just("patience"),
+            Just("fastest"),
+            Just("slowest"),
+            Just("fixed"),
+            Just("path"),
+            Just("method"),
+            Just("token"),
+            Just("redeem_url"),
+            Just("headers"),
+            Just("parallel"),
+            Just("max_file_size"),
+            Just("keep_trying"),
+            Just("connect"),
+            Just("call"),
+        ];
+        let value = prop_oneof![
+            any::<i64>().prop_map(|number| number.to_string()),
+            any::<f64>().prop_map(|number| format!("{number:?}")),
+            any::<bool>().prop_map(|truth| truth.to_string()),
+            "[0-9]{1,20} ?(ms|s|m|h|d|w|y)?".prop_map(|duration| format!("{duration:?}")),
+            "https?://[a-z0-9:@/.%{}-]{0,20}".prop_map(|url| format!("{url:?}")),
+            any::<String>().prop_map(|text| toml::Value::from(text).to_string()),
+            Just("{ Authorization = \"x\" }".to_owned()),
+            Just("[1, \"a\"]".to_owned()),
+        ];
+        prop_oneof![
+            2 => table.prop_map(|table| format!("[{table}]")),
+            6 => (key, value).prop_map(|(key, value)| format!("{key} = {value}")),
+            1 => any::<String>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_profiles_file_is_used_or_refused_with_its_name(lines in proptest::collection::vec(profile_line(), 0..12)) {
+            let text = lines.join("\n");
+            let refusal = match read(&text) {
+                Ok(profiles) => match profiles.build_profile_by_name("live") {
+                    Ok(profile) => return Ok(prop_assert!(profile.timeout > Duration::ZERO)),
+                    Err(refusal) => refusal,
+                },
+                Err(refusal) => {
+                    if let ProfileError::Invalid { line, .. } = &refusal {
+                        prop_assert!((1..=text.matches('\n').count() + 1).contains(line), "line {line}");
+                    }
+                    refusal
+                }
+            };
+            prop_assert!(refusal.to_string().contains("profiles.toml"), "{refusal}");
+        }
     }
 }
