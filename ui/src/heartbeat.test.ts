@@ -6,21 +6,34 @@ import { startHeartbeat, withHeartbeatAfterFirstSnapshot } from './heartbeat';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('sends a heartbeat at once and then periodically', () => {
+it('sends a heartbeat with the next frame and then periodically', () => {
   const say = vi.fn(() => Promise.resolve());
   const stop = startHeartbeat(say);
+  vi.advanceTimersToNextFrame();
   expect(say).toHaveBeenCalledTimes(1);
-  vi.advanceTimersByTime(15_000);
+  vi.advanceTimersByTime(15_100);
   expect(say).toHaveBeenCalledTimes(4);
   stop();
   vi.advanceTimersByTime(60_000);
   expect(say).toHaveBeenCalledTimes(4);
 });
 
+it('sends no heartbeat while no frame is drawn', () => {
+  const say = vi.fn(() => Promise.resolve());
+  const drawn = vi.spyOn(window, 'requestAnimationFrame').mockReturnValue(1);
+  const stop = startHeartbeat(say);
+  vi.advanceTimersByTime(60_000);
+  expect(say).not.toHaveBeenCalled();
+  expect(drawn).toHaveBeenCalledTimes(1);
+  drawn.mockRestore();
+  stop();
+});
+
 it('reports when the page is hidden', () => {
   const said: boolean[] = [];
   const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(false);
   const stop = startHeartbeat(async (is) => void said.push(is));
+  vi.advanceTimersToNextFrame();
   hidden.mockReturnValue(true);
   document.dispatchEvent(new Event('visibilitychange'));
   expect(said).toEqual([false, true]);
@@ -30,7 +43,7 @@ it('reports when the page is hidden', () => {
 it('continues when the program does not answer', async () => {
   const say = vi.fn(() => Promise.reject(new Error('gone')));
   const stop = startHeartbeat(say);
-  await vi.advanceTimersByTimeAsync(5000);
+  await vi.advanceTimersByTimeAsync(5100);
   expect(say).toHaveBeenCalledTimes(2);
   stop();
 });
@@ -43,7 +56,7 @@ it('starts with the first snapshot, once', async () => {
   expect(said).toEqual([]);
   const close = await host.subscribe(() => said.push('shown'));
   fake.showScreen(screens.preparing);
-  vi.advanceTimersByTime(1);
+  vi.advanceTimersByTime(20);
   expect(said).toEqual(['shown', 'shown', 'alive']);
   close();
 });

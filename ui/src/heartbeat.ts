@@ -4,18 +4,28 @@ import type { Host } from './host/host';
 const HEARTBEAT_MS = 5000;
 
 /**
- * Sends a heartbeat from the page's main thread, at once and periodically, until the returned function is called.
- * Whatever blocks the page stops the heartbeats. A hidden page says so, because its timers are throttled.
+ * Sends a heartbeat at once and periodically, until the returned function is called. It is sent when a frame is drawn,
+ * so a blocked page and a picture that stands still both stop the heartbeats. A hidden page draws nothing: it says so
+ * at once.
  */
 export function startHeartbeat(say: (hidden: boolean) => Promise<void>): () => void {
-  // A program that does not answer has ended, and its page with it.
-  const once = () => void say(document.hidden).catch(() => {});
-  once();
-  const timer = setInterval(once, HEARTBEAT_MS);
-  document.addEventListener('visibilitychange', once);
+  let frame = 0;
+  const sayNow = () => {
+    frame = 0;
+    // A program that does not answer has ended, and its page with it.
+    void say(document.hidden).catch(() => {});
+  };
+  const sayWithNextFrame = () => {
+    if (document.hidden) sayNow();
+    else if (frame === 0) frame = requestAnimationFrame(sayNow);
+  };
+  sayWithNextFrame();
+  const timer = setInterval(sayWithNextFrame, HEARTBEAT_MS);
+  document.addEventListener('visibilitychange', sayWithNextFrame);
   return () => {
     clearInterval(timer);
-    document.removeEventListener('visibilitychange', once);
+    cancelAnimationFrame(frame);
+    document.removeEventListener('visibilitychange', sayWithNextFrame);
   };
 }
 
