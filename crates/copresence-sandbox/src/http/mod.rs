@@ -16,6 +16,7 @@ mod request_logging;
 mod tester;
 mod vendor;
 
+use crate::openapi::ErrorResponseSchema;
 use crate::sandbox::Sandbox;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
@@ -23,7 +24,8 @@ use axum::routing::get;
 use axum::{Json, Router, middleware};
 use error::ErrorResponse;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa::ToSchema;
+use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 
 /// Maximum size of a request body, in bytes, except for the phone's picture.
@@ -67,7 +69,31 @@ pub fn openapi_document() -> OpenApi {
     let mut api = vendor::routes().merge(files::routes_for_openapi_document()).merge(tester::routes()).into_openapi();
     api.merge(OpenApiBuilder::new().info(info.clone()).build());
     api.info = info;
+    document_limits(&mut api);
     api
+}
+
+/// Adds the responses of the limits on requests to every operation: 429, and for one with a body 408, 413 and 503.
+/// An operation that documents one of these statuses itself keeps its own description.
+fn document_limits(api: &mut OpenApi) {
+    let rate = [("429", "Too many requests from this address; the header `Retry-After` says how long to wait")];
+    let body = [
+        ("408", "The body did not arrive in time"),
+        ("413", "The body is too large"),
+        ("503", "Too many other bodies are received at the moment"),
+    ];
+    let operations = api.paths.paths.values_mut().flat_map(|path| {
+        [&mut path.get, &mut path.put, &mut path.post, &mut path.delete].into_iter().filter_map(Option::as_mut)
+    });
+    for operation in operations {
+        let limits = rate.into_iter().chain(body.into_iter().filter(|_| operation.request_body.is_some()));
+        for (status, description) in limits {
+            let schema = Ref::from_schema_name(ErrorResponseSchema::name());
+            let content = ContentBuilder::new().schema(Some(schema)).build();
+            let response = ResponseBuilder::new().description(description).content("application/json", content).build();
+            operation.responses.responses.entry(status.to_owned()).or_insert(response.into());
+        }
+    }
 }
 
 /// The vendor's and the testers' routes, which the OpenAPI document describes.
