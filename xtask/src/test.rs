@@ -8,18 +8,18 @@ use crate::{Options, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 6] = [
+const WINDOW_TESTS: [&str; 7] = [
     "window_complete_visit",
     "window_input_and_failures",
     "window_recovery",
     "window_operator_setup",
     "window_kiosk_mode",
     "window_lockdown",
+    "window_hostile_network",
 ];
 
-/// How often `cargo xtask soak` runs all properties, each time with new random cases: 5,000 of each property, or as
-/// many as a property sets itself because its cases are slow.
-const PROPERTY_ROUNDS: u32 = 10;
+/// How often `cargo xtask soak` runs the tests of all crates. Each property generates new random cases every time.
+const PROPERTY_ROUNDS: u32 = 20;
 
 /// Runs all checks and tests, cheap ones first, and prints what each step cost.
 ///
@@ -165,8 +165,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         hostile.env("HOSTILE_EXPORTS", "10000").env("HOSTILE_CASES", "300");
         plan.add_program_step("a hostile backend, in the long form", hostile, "fix the tests named above");
         for round in 1..=PROPERTY_ROUNDS {
-            let mut properties = workspace_test_command(&["--no-fail-fast"]);
-            properties.env("PROPTEST_CASES", "5000");
+            let properties = workspace_test_command(&["--no-fail-fast"]);
             let title = format!("properties with new random cases, round {round} of {PROPERTY_ROUNDS}");
             plan.add_program_step(title, properties, "the smallest failing case is above: make it a test");
         }
