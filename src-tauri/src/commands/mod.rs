@@ -217,6 +217,8 @@ mod tests {
         let config = read(include_str!("../../tauri.conf.json"));
         let policy = config["app"]["security"]["csp"].as_str().expect("a policy");
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        // The decoders of compressed avatars are WebAssembly, which comes with the program. No script is made from text.
+        let policy = policy.replacen("script-src 'self' 'wasm-unsafe-eval';", "script-src 'self';", 1);
         for loose in ["unsafe-", "*", "https:", " http: "] {
             assert!(!policy.contains(loose), "{loose} in {policy}");
         }

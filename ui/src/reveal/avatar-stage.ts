@@ -1,14 +1,13 @@
 // Shows the avatar in 3D. With the other files of this folder the only user of three.js; loaded for the reveal.
 import {
   ACESFilmicToneMapping,
-  Box3,
   Group,
   type Mesh,
+  MeshBasicMaterial,
   type Object3D,
   PerspectiveCamera,
   Scene,
   type Texture,
-  Vector3,
   type WebGLRenderer,
 } from 'three';
 import type { AvatarStatistics } from './avatar-statistics';
@@ -21,8 +20,10 @@ import {
   type RequestedFace,
   supportedFaces,
 } from './expression';
+import { frameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
+import { loadedBlendshapeNames } from './prepare-gltf';
 import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
@@ -37,6 +38,8 @@ export interface ShownAvatar {
   faces: Face[];
   /** What the file contains. */
   statistics: AvatarStatistics;
+  /** Whether the figure continues below the picture. */
+  isCropped: boolean;
   /** Plays a face. */
   makeFace(face: Face): void;
   /** Stops, and releases its resources on the graphics card. */
@@ -77,9 +80,9 @@ export async function loadAndShowAvatar(
   let light: Texture | null = null;
   try {
     light = await loadStudioEnvironment(ended);
-    loaded = await loadAvatar(url, ended);
+    loaded = await loadAvatar(url, ended, renderer);
     ended.throwIfAborted();
-    const shown = await startAvatarScene(canvas, renderer, loaded.model, light, {
+    const shown = await startAvatarScene(canvas, renderer, loaded, light, {
       reducedMotion,
       signal: ended,
       onContextLost: onLost,
@@ -105,11 +108,12 @@ export async function loadAndShowAvatar(
 async function startAvatarScene(
   canvas: HTMLCanvasElement,
   renderer: WebGLRenderer,
-  model: Object3D,
+  { model, facesBack }: LoadedAvatar,
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatar, 'statistics'>> {
-  const size = centerAndScaleModel(model);
+  const { size, isCropped } = await frameFigure(model, facesBack, signal);
+  adaptToStage(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
@@ -117,6 +121,8 @@ async function startAvatarScene(
   const turntable = new Group();
   turntable.add(model);
   const shadow = createContactShadow();
+  // Of a figure that continues below the picture, the floor is not seen.
+  shadow.visible = !isCropped;
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
   scene.environment = light;
@@ -147,7 +153,8 @@ async function startAvatarScene(
   const draw = () => {
     turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
     const face = blendshapeWeightsAt(clock, asked, reducedMotion);
-    for (const { weights, index, of } of morphs) weights[index] = face.get(of) ?? 0;
+    for (const { weights, index, shapes } of morphs)
+      weights[index] = Math.max(...shapes.map((shape) => face.get(shape) ?? 0));
     renderer.render(scene, camera);
   };
 
@@ -233,7 +240,8 @@ async function startAvatarScene(
 
   return {
     turn,
-    faces: supportedFaces(new Set(morphs.map(({ of }) => of))),
+    isCropped,
+    faces: supportedFaces(new Set(morphs.flatMap(({ shapes }) => shapes))),
     makeFace(face) {
       asked = { face, since: 0 };
       if (reducedMotion) draw();
@@ -251,28 +259,35 @@ async function startAvatarScene(
   };
 }
 
-/** Centres the model and scales its largest side to two units. Returns its size after that. */
-function centerAndScaleModel(model: Object3D): Vector3 {
-  const box = new Box3().setFromObject(model);
-  const size = box.getSize(new Vector3());
-  const largest = Math.max(size.x, size.y, size.z);
-  if (box.isEmpty() || !Number.isFinite(largest) || largest <= 0)
-    throw new Error('the avatar’s file holds nothing to see');
-  const scale = 2 / largest;
-  const centre = box.getCenter(new Vector3());
-  model.scale.multiplyScalar(scale);
-  model.position.sub(centre).multiplyScalar(scale);
-  return size.multiplyScalar(scale);
+/** Prepares the materials and meshes of a model for the stage. */
+function adaptToStage(model: Object3D): void {
+  model.traverse((object) => {
+    // The figure is always in view. Culling would compute the bounds of its skin anew.
+    object.frustumCulled = false;
+    const { material } = object as Partial<Mesh>;
+    // Unlit colours are final.
+    for (const one of Array.isArray(material) ? material : material ? [material] : [])
+      if (one instanceof MeshBasicMaterial) one.toneMapped = false;
+  });
 }
 
-/** Every animated blendshape of the model: its name, its mesh's array of weights, and its index in that array. */
-function findAnimatedBlendshapes(model: Object3D): { weights: number[]; index: number; of: string }[] {
-  const found: { weights: number[]; index: number; of: string }[] = [];
+/** An animated blendshape: its mesh's array of weights, its index in that array, and ARKit's names of what it moves. */
+interface LoadedBlendshape {
+  weights: number[];
+  index: number;
+  shapes: string[];
+}
+
+/** Every animated blendshape of the model. */
+function findAnimatedBlendshapes(model: Object3D): LoadedBlendshape[] {
+  const found: LoadedBlendshape[] = [];
   model.traverse((object) => {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
     if (!known || !weights) return;
-    for (const [of, index] of Object.entries(known))
-      if (ANIMATED_BLENDSHAPES.has(of)) found.push({ weights, index, of });
+    for (const [name, index] of Object.entries(known)) {
+      const shapes = loadedBlendshapeNames(name).filter((shape) => ANIMATED_BLENDSHAPES.has(shape));
+      if (shapes.length > 0) found.push({ weights, index, shapes });
+    }
   });
   return found;
 }

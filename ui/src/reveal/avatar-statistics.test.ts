@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { ARKIT_BLENDSHAPES, countGlbContents } from './avatar-statistics';
-import type { Gltf, ParsedGlb } from './glb-file';
+import { assembleAvatarFile } from './avatar-file';
+import { countGlbContents } from './avatar-statistics';
+import { ARKIT_BLENDSHAPES } from './blendshape-names';
+import type { Gltf } from './gltf';
 import { readImageSize } from './image-size';
 
-const glb = (gltf: Gltf, binary = new Uint8Array()): ParsedGlb => ({ gltf, binary });
+const glb = (gltf: Gltf, binary = new Uint8Array()) => assembleAvatarFile(gltf, binary);
 
 /** The header of a PNG. */
 function png(width: number, height: number): Uint8Array {

@@ -1,5 +1,7 @@
 // Statistics of an avatar for the operator. Counted in the file as it was delivered, not in what was loaded of it.
-import { bufferViewBytes, type Gltf, type ParsedGlb } from './glb-file';
+import { type AvatarFile, imageBytes } from './avatar-file';
+import { readBlendshapeNames, recognizeArkitName } from './blendshape-names';
+import type { Gltf, GltfMesh } from './gltf';
 import { type ImageSize, readImageSize } from './image-size';
 
 /** What a GLB contains. */
@@ -13,7 +15,7 @@ export interface GlbStatistics {
   pictures: ImageSize[];
   /** Distinct blendshape names. */
   blendshapes: number;
-  /** How many of them are among the 52 names of ARKit. */
+  /** How many of ARKit's 52 blendshapes there are, in any spelling. */
   arkit: number;
   joints: number;
 }
@@ -26,31 +28,17 @@ export interface AvatarStatistics extends GlbStatistics {
   milliseconds: number;
 }
 
-const leftAndRightNames = (name: string) => [`${name}Left`, `${name}Right`];
-
-/** The blendshape names of ARKit. */
-export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
-  ...['eyeBlink', 'eyeLookDown', 'eyeLookIn', 'eyeLookOut', 'eyeLookUp', 'eyeSquint', 'eyeWide'].flatMap(
-    leftAndRightNames,
-  ),
-  ...['jawForward', 'jawLeft', 'jawRight', 'jawOpen'],
-  ...['mouthClose', 'mouthFunnel', 'mouthPucker', 'mouthLeft', 'mouthRight'],
-  ...['mouthSmile', 'mouthFrown', 'mouthDimple', 'mouthStretch'].flatMap(leftAndRightNames),
-  ...['mouthRollLower', 'mouthRollUpper', 'mouthShrugLower', 'mouthShrugUpper'],
-  ...['mouthPress', 'mouthLowerDown', 'mouthUpperUp'].flatMap(leftAndRightNames),
-  ...['browDownLeft', 'browDownRight', 'browInnerUp', 'browOuterUpLeft', 'browOuterUpRight'],
-  ...['cheekPuff', 'cheekSquintLeft', 'cheekSquintRight', 'noseSneerLeft', 'noseSneerRight', 'tongueOut'],
-]);
-
 /** Counts what a GLB contains. */
-export function countGlbContents(glb: ParsedGlb): GlbStatistics {
-  const { gltf } = glb;
+export function countGlbContents(file: AvatarFile): GlbStatistics {
+  const { gltf } = file;
   const primitives = (gltf.meshes ?? []).flatMap((mesh) => mesh.primitives);
   const countOf = (accessor: number | undefined) =>
     accessor === undefined ? 0 : (gltf.accessors?.[accessor]?.count ?? 0);
   // Several primitives may share their vertices.
   const positions = new Set(primitives.map(({ attributes }) => attributes?.POSITION));
-  const shapes = new Set((gltf.meshes ?? []).flatMap(blendshapeNamesOf));
+  const meshes = gltf.meshes ?? [];
+  const shapes = new Set(meshes.flatMap((mesh) => blendshapeNamesOf(gltf, mesh)));
+  const arkit = new Set([...shapes].map(recognizeArkitName).filter((name) => name !== null));
   return {
     vertices: [...positions].reduce((sum: number, accessor) => sum + countOf(accessor), 0),
     triangles: primitives.reduce(
@@ -61,18 +49,16 @@ export function countGlbContents(glb: ParsedGlb): GlbStatistics {
     meshes: gltf.meshes?.length ?? 0,
     materials: gltf.materials?.length ?? 0,
     textures: gltf.textures?.length ?? 0,
-    pictures: imageSizesOf(glb),
+    pictures: imageSizesOf(file),
     blendshapes: shapes.size,
-    arkit: [...shapes].filter((name) => ARKIT_BLENDSHAPES.has(name)).length,
+    arkit: arkit.size,
     joints: new Set((gltf.skins ?? []).flatMap(({ joints }) => joints ?? [])).size,
   };
 }
 
 /** The names of a mesh's blendshapes; unnamed ones are identified by their index. */
-function blendshapeNamesOf({ primitives, extras }: NonNullable<Gltf['meshes']>[number]): string[] {
-  const most = Math.max(0, ...primitives.map(({ targets }) => targets?.length ?? 0));
-  const names = Array.isArray(extras?.targetNames) ? extras.targetNames : [];
-  return Array.from({ length: most }, (_, i) => String(names[i] ?? `#${i}`));
+function blendshapeNamesOf(gltf: Gltf, mesh: GltfMesh): string[] {
+  return readBlendshapeNames(gltf, mesh).map((name, i) => name ?? `#${i}`);
 }
 
 /** The number of triangles of a list, strip or fan (`mode`) with so many corners; points and lines have none. */
@@ -82,9 +68,9 @@ function triangleCount(mode: number, corners: number): number {
 }
 
 /** The sizes of the embedded images. Images that cannot be read are left out. */
-function imageSizesOf(glb: ParsedGlb): ImageSize[] {
-  return (glb.gltf.images ?? []).flatMap(({ bufferView }) => {
-    const bytes = bufferView === undefined ? null : bufferViewBytes(glb, bufferView);
+function imageSizesOf(file: AvatarFile): ImageSize[] {
+  return (file.gltf.images ?? []).flatMap((_, i) => {
+    const bytes = imageBytes(file, i);
     const size = bytes && readImageSize(bytes);
     return size ? [size] : [];
   });

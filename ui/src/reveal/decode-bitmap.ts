@@ -1,13 +1,14 @@
 // Decodes a texture for the graphics card.
 import { readImageSize } from './image-size';
+import { removeExif } from './remove-exif';
 
 /** Maximum side of a texture in pixels. More is never visible and only fills the card's memory. */
 export const MAX_TEXTURE_SIZE = 2048;
 
 /** Fetches and decodes an image, scaled down to the maximum size. */
 export async function fetchAndDecodeBitmap(url: string): Promise<ImageBitmap> {
-  const bytes = await (await fetch(url)).arrayBuffer();
-  const size = readImageSize(new Uint8Array(bytes));
+  const bytes = removeExif(new Uint8Array(await (await fetch(url)).arrayBuffer()));
+  const size = readImageSize(bytes);
   const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;
   return createImageBitmap(new Blob([bytes]), {
     // Required by glTF: the raw values of the image.

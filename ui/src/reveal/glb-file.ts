@@ -1,36 +1,12 @@
-// Parses a GLB into its JSON and its binary part. Nothing is copied.
-
-/** The parts of a glTF document that are read. All may be missing: the file comes from elsewhere. */
-export interface Gltf {
-  asset?: { version?: string };
-  meshes?: GltfMesh[];
-  nodes?: { mesh?: number; skin?: number; weights?: number[] }[];
-  skins?: { joints?: number[] }[];
-  materials?: unknown[];
-  textures?: unknown[];
-  images?: { bufferView?: number; uri?: string }[];
-  accessors?: { count?: number }[];
-  bufferViews?: { buffer?: number; byteOffset?: number; byteLength?: number; extensions?: unknown }[];
-  animations?: unknown;
-}
-
-/** A mesh of a glTF document. */
-export interface GltfMesh {
-  primitives: {
-    attributes?: Record<string, number>;
-    indices?: number;
-    mode?: number;
-    targets?: unknown[];
-  }[];
-  weights?: number[];
-  extras?: { targetNames?: unknown };
-}
+// Parses a GLB into its JSON and its binary part. Nothing is copied. Accepts what viewers accept: a JSON chunk padded
+// with zeros, bytes after the end, a wrong length in the header, chunks that are not aligned.
+import type { Gltf } from './gltf';
 
 /** The two parts of a GLB. */
 export interface ParsedGlb {
   gltf: Gltf;
   /** The content of the first buffer. */
-  binary: Uint8Array;
+  binary: Uint8Array<ArrayBuffer>;
 }
 
 const MAGIC = 0x46546c67;
@@ -39,32 +15,53 @@ const BINARY_CHUNK = 0x004e4942;
 const HEADER = 12;
 const CHUNK_HEADER = 8;
 
-/** Parses a GLB. Throws when the file is none. */
+/** Whether the bytes begin like a GLB. */
+export function isGlb(file: ArrayBuffer): boolean {
+  return file.byteLength >= HEADER + CHUNK_HEADER && new DataView(file).getUint32(0, true) === MAGIC;
+}
+
+/** The length in bytes of the JSON chunk as the GLB states it. */
+export function glbJsonLength(file: ArrayBuffer): number {
+  return new DataView(file).getUint32(HEADER, true);
+}
+
+/** Parses a GLB. Throws an error with the reason when it cannot be parsed. */
 export function parseGlb(file: ArrayBuffer): ParsedGlb {
+  if (!isGlb(file)) throw new Error('the file is no GLB');
   const view = new DataView(file);
-  if (file.byteLength < HEADER + CHUNK_HEADER || view.getUint32(0, true) !== MAGIC)
-    throw new Error('the avatar’s file is no GLB');
-  const length = view.getUint32(HEADER, true);
+  const version = view.getUint32(4, true);
+  if (version < 2) throw new Error(`the file is glTF ${version}.0, and this screen shows glTF 2.0`);
+  const length = glbJsonLength(file);
   const end = HEADER + CHUNK_HEADER + length;
   if (view.getUint32(HEADER + 4, true) !== JSON_CHUNK || end > file.byteLength)
-    throw new Error('the avatar’s GLB does not begin with its description');
-  const json = new TextDecoder().decode(new Uint8Array(file, HEADER + CHUNK_HEADER, length));
-  return { gltf: JSON.parse(json) as Gltf, binary: readBinaryChunk(file, view, end) };
+    throw new Error('the GLB does not begin with its description (JSON)');
+  return {
+    gltf: parseGltfJson(new Uint8Array(file, HEADER + CHUNK_HEADER, length)),
+    binary: readBinaryChunk(file, view, end),
+  };
 }
 
-/** The bytes of a buffer view; null when they are not in the file. */
-export function bufferViewBytes({ gltf, binary }: ParsedGlb, bufferView: number): Uint8Array | null {
-  const of = gltf.bufferViews?.[bufferView];
-  if (!of || (of.buffer ?? 0) !== 0) return null;
-  const from = of.byteOffset ?? 0;
-  const to = from + (of.byteLength ?? 0);
-  return to > binary.length ? null : binary.subarray(from, to);
+/** Parses the JSON of a glTF document. Bytes after it that mean nothing (zeros, blanks) are ignored. */
+export function parseGltfJson(bytes: Uint8Array): Gltf {
+  let end = bytes.length;
+  while (end > 0 && (bytes[end - 1] ?? 0) <= 0x20) end -= 1;
+  let gltf: unknown;
+  try {
+    gltf = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+  } catch (error) {
+    throw new Error(`the description in the file is no valid JSON: ${(error as Error).message}`);
+  }
+  if (typeof gltf !== 'object' || gltf === null || Array.isArray(gltf))
+    throw new Error('the description in the file is no glTF document');
+  return gltf as Gltf;
 }
 
-/** The binary chunk at an offset; empty when there is none. */
-function readBinaryChunk(file: ArrayBuffer, view: DataView, at: number): Uint8Array {
-  if (at + CHUNK_HEADER > file.byteLength || view.getUint32(at + 4, true) !== BINARY_CHUNK)
-    return new Uint8Array();
+/** The binary chunk at an offset, or at the next multiple of four; empty when there is none. */
+function readBinaryChunk(file: ArrayBuffer, view: DataView, after: number): Uint8Array<ArrayBuffer> {
+  const at = [after, Math.ceil(after / 4) * 4].find(
+    (offset) => offset + CHUNK_HEADER <= file.byteLength && view.getUint32(offset + 4, true) === BINARY_CHUNK,
+  );
+  if (at === undefined) return new Uint8Array();
   const length = Math.min(view.getUint32(at, true), file.byteLength - at - CHUNK_HEADER);
   return new Uint8Array(file, at + CHUNK_HEADER, length);
 }

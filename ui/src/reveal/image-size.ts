@@ -1,4 +1,5 @@
-// Reads the size of an image from its first bytes: PNG, JPEG and WebP, the formats that glTF allows.
+// Reads the size of an image from its first bytes: PNG, JPEG, WebP, AVIF and KTX2, the formats of glTF
+// and its extensions.
 
 /** In pixels. */
 export interface ImageSize {
@@ -13,6 +14,9 @@ export function readImageSize(bytes: Uint8Array): ImageSize | null {
     if (view.getUint32(0) === 0x89504e47) return { width: view.getUint32(16), height: view.getUint32(20) };
     if (view.getUint16(0) === 0xffd8) return readJpegSize(view);
     if (view.getUint32(0) === 0x52494646 && view.getUint32(8) === 0x57454250) return readWebpSize(view);
+    if (view.getUint32(0) === 0xab4b5458 && view.getUint32(4) === 0x203230bb)
+      return { width: view.getUint32(20, true), height: view.getUint32(24, true) };
+    if (view.getUint32(4) === 0x66747970) return readAvifSize(view);
     return null;
   } catch (error) {
     if (error instanceof RangeError) return null;
@@ -47,4 +51,17 @@ function readWebpSize(view: DataView): ImageSize | null {
     default:
       return null;
   }
+}
+
+/** The largest size that a property of an AVIF states (`ispe`): that of the whole image. */
+function readAvifSize(view: DataView): ImageSize | null {
+  let largest: ImageSize | null = null;
+  // The properties are in the boxes at the beginning.
+  const end = Math.min(view.byteLength - 16, 4096);
+  for (let at = 8; at < end; at += 1) {
+    if (view.getUint32(at) !== 0x69737065) continue;
+    const size = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) };
+    if (size.width * size.height > (largest ? largest.width * largest.height : 0)) largest = size;
+  }
+  return largest;
 }

@@ -10,3 +10,17 @@ export function waitForNextFrame(): Promise<void> {
     });
   });
 }
+
+/** Milliseconds of work between two frames. */
+const SLICE_MS = 8;
+
+/** Lets a frame be drawn whenever `SLICE_MS` have been spent since the last one. */
+export class FrameYieldTimer {
+  #since = performance.now();
+
+  async waitIfUsedUp(): Promise<void> {
+    if (performance.now() - this.#since < SLICE_MS) return;
+    await waitForNextFrame();
+    this.#since = performance.now();
+  }
+}

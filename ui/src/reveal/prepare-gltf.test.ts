@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { bufferViewBytes, type Gltf, parseGlb } from './glb-file';
-import { removeUnusedBlendshapes } from './prepare-gltf';
+import { assembleAvatarFile, bufferViewBytes } from './avatar-file';
+import { parseGlb } from './glb-file';
+import type { Gltf } from './gltf';
+import { loadedBlendshapeNames, prepareGltf } from './prepare-gltf';
 
 const names = ['jawOpen', 'noseSneerLeft', 'mouthSmileLeft'];
 const binary = Uint8Array.from({ length: 40 }, (_, i) => i);
@@ -43,7 +45,8 @@ describe('a GLB', () => {
     const views = {
       bufferViews: [{ byteOffset: 8, byteLength: 4 }, { byteOffset: 38, byteLength: 4 }, { buffer: 1 }],
     };
-    const opened = parseGlb(glb(views));
+    const parsed = parseGlb(glb(views));
+    const opened = assembleAvatarFile(parsed.gltf, parsed.binary);
     expect(bufferViewBytes(opened, 0)).toEqual(binary.subarray(8, 12));
     for (const elsewhere of [1, 2, 3]) expect(bufferViewBytes(opened, elsewhere)).toBeNull();
   });
@@ -62,10 +65,12 @@ describe('a GLB', () => {
   ])('that is %s is refused', (_, file) => expect(() => parseGlb(file as ArrayBuffer)).toThrow(/GLB/));
 });
 
-describe('an avatar', () => {
-  it('loses the blendshapes that are never animated, and nothing else', () => {
+describe('a document', () => {
+  const prepared = (gltf: Gltf, kept: Iterable<string> = []) => prepareGltf(gltf, new Set(kept)).gltf;
+
+  it('loses the blendshapes that are never animated, and nothing else of its meshes', () => {
     const before = structuredClone(face);
-    const [mesh] = removeUnusedBlendshapes(face, new Set(['jawOpen', 'mouthSmileLeft'])).meshes ?? [];
+    const [mesh] = prepared(face, ['jawOpen', 'mouthSmileLeft']).meshes ?? [];
     expect(mesh?.extras).toEqual({ targetNames: ['jawOpen', 'mouthSmileLeft'], made: 'by hand' });
     expect(mesh?.weights).toEqual([0, 1]);
     expect(mesh?.primitives[0]?.targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
@@ -74,27 +79,97 @@ describe('an avatar', () => {
     expect(face).toEqual(before);
   });
 
-  it('has none when none is animated', () => {
-    const lighter = removeUnusedBlendshapes(
-      { ...face, nodes: [{ mesh: 0, weights: [1, 0, 0] }], animations: [{}] },
-      new Set(),
-    );
-    expect(lighter.meshes?.[0]?.primitives[0]).toEqual({ attributes: { POSITION: 0 } });
-    // What referred to them by index is removed too.
-    expect(lighter.nodes).toEqual([{ mesh: 0 }]);
-    expect(lighter.animations).toBeUndefined();
+  it('has no blendshapes when none is animated, and nothing that refers to them', () => {
+    const gltf = prepared({ ...face, nodes: [{ mesh: 0, weights: [1, 0, 0], camera: 0 }], animations: [{}] });
+    expect(gltf.meshes?.[0]?.primitives[0]).toEqual({ attributes: { POSITION: 0 } });
+    expect(gltf.nodes).toEqual([{ mesh: 0 }]);
+    expect(gltf.animations).toBeUndefined();
   });
 
-  it.each<[string, Gltf, Set<string>]>([
-    ['all are moved', face, new Set(names)],
-    ['they bear no names', { meshes: [{ primitives: [{ targets: [{}] }] }] }, new Set()],
-    [
-      'the names are not theirs',
-      { meshes: [{ primitives: [{ targets: [{}, {}] }], extras: { targetNames: ['one'] } }] },
-      new Set(),
-    ],
-    ['it has no meshes', {}, new Set()],
-  ])('stays as it is where %s', (_, gltf, kept) => {
-    expect(removeUnusedBlendshapes(gltf, kept)).toBe(gltf);
+  it('has ARKit’s names whatever the spelling, and wherever the names are', () => {
+    const targets = [{ POSITION: 1 }, { POSITION: 2 }, { POSITION: 3 }];
+    const targetNames = ['head.mouthSmile_L', 'Frown', 'JawOpen'];
+    const mesh = { primitives: [{ targets, extras: { targetNames } }] };
+    const gltf = prepared({ meshes: [mesh] }, ['jawOpen', 'mouthSmileLeft']);
+    expect(gltf.meshes?.[0]?.extras?.targetNames).toEqual(['mouthSmileLeft', 'jawOpen']);
+    expect(gltf.meshes?.[0]?.primitives[0]?.targets).toEqual([{ POSITION: 1 }, { POSITION: 3 }]);
+  });
+
+  it('keeps a name for each blendshape when several have the same', () => {
+    const mesh = {
+      primitives: [{ targets: [{}, {}] }],
+      extras: { targetNames: ['a.jawOpen', 'b.jawOpen'] },
+    };
+    const names = prepared({ meshes: [mesh] }, ['jawOpen']).meshes?.[0]?.extras?.targetNames as string[];
+    expect(new Set(names).size).toBe(2);
+    expect(names.map(loadedBlendshapeNames)).toEqual([['jawOpen'], ['jawOpen']]);
+  });
+
+  it('has zeros for the normals that only some blendshapes have', () => {
+    const targets = [{ POSITION: 1 }, { POSITION: 2, NORMAL: 3 }];
+    const mesh = {
+      primitives: [{ attributes: { POSITION: 0 }, targets }],
+      extras: { targetNames: ['jawOpen', 'mouthSmileLeft'] },
+    };
+    const accessors = Array.from({ length: 4 }, () => ({ count: 7 }));
+    const gltf = prepared({ meshes: [mesh], accessors }, ['jawOpen', 'mouthSmileLeft']);
+    expect(gltf.meshes?.[0]?.primitives[0]?.targets).toEqual([
+      { POSITION: 1, NORMAL: 4 },
+      { POSITION: 2, NORMAL: 3 },
+    ]);
+    expect(gltf.accessors?.[4]).toEqual({ componentType: 5126, type: 'VEC3', count: 7 });
+  });
+
+  it('has one scene, also when it names none', () => {
+    const nodes = [{ children: [1] }, {}, { mesh: 0 }];
+    const { meshes } = face;
+    const roots = { scene: 0, scenes: [{ nodes: [0, 2] }] };
+    expect(prepared({ meshes, nodes })).toMatchObject(roots);
+    expect(prepared({ meshes, nodes, scene: 4, scenes: [{}] })).toMatchObject(roots);
+    expect(prepared({ meshes, nodes, scene: 1, scenes: [{ nodes: [0] }, { nodes: [2] }] })).toMatchObject({
+      scene: 0,
+      scenes: [{ nodes: [2] }],
+    });
+  });
+
+  it('lists the extensions that it uses, also those that it does not name', () => {
+    const primitive = { extensions: { KHR_draco_mesh_compression: {} } };
+    const { gltf, extensions } = prepareGltf({ meshes: [{ primitives: [primitive] }] }, new Set());
+    expect(extensions.has('KHR_draco_mesh_compression')).toBe(true);
+    expect(gltf.extensionsUsed).toEqual(['KHR_draco_mesh_compression']);
+  });
+
+  it('has the role of each joint as extra data', () => {
+    const nodes = [
+      { name: 'mixamorig:Head', extras: { joint: 'theirs' } },
+      { name: 'Tail', extras: [] },
+    ];
+    expect(prepared({ meshes: face.meshes, nodes, skins: [{ joints: [0, 1] }] }).nodes).toEqual([
+      { name: 'mixamorig:Head', extras: { joint: 'head' } },
+      { name: 'Tail' },
+    ]);
+  });
+
+  it('that describes gloss is described by roughness', () => {
+    const old = { diffuseFactor: [1, 0, 0, 1], glossinessFactor: 0.2 };
+    const materials = [{ extensions: { KHR_materials_pbrSpecularGlossiness: old } }];
+    expect(prepared({ meshes: face.meshes, materials }).materials?.[0]?.pbrMetallicRoughness).toEqual({
+      baseColorFactor: [1, 0, 0, 1],
+      metallicFactor: 0,
+      roughnessFactor: 0.8,
+    });
+  });
+
+  it.each<[reason: RegExp, gltf: Gltf]>([
+    [/needs KHR_one and EXT_other, which this screen/, { extensionsRequired: ['KHR_one', 'EXT_other'] }],
+    [/glTF 1\.0/, { asset: { version: '1.0' } }],
+    [/no mesh/, { meshes: [] }],
+  ])('is refused with the reason %s', (reason, gltf) => {
+    expect(() => prepared({ meshes: face.meshes, ...gltf })).toThrow(reason);
+  });
+
+  it('may require what only refines the figure', () => {
+    const extensionsRequired = ['KHR_materials_sheen', 'VRMC_vrm', 'KHR_texture_basisu'];
+    expect(() => prepared({ meshes: face.meshes, extensionsRequired })).not.toThrow();
   });
 });

@@ -1,34 +1,164 @@
-// Removes unused blendshapes from a glTF document before it is loaded: an avatar has about fifty, of which a few are
-// animated. What is no longer referenced is neither read nor uploaded.
-import type { Gltf } from './glb-file';
+// Prepares a glTF document for three.js before it is loaded: completes what files in the wild lack, and removes what the
+// stage does not use. What is no longer referenced is neither read nor uploaded.
+import { recognizeBlendshapes } from './blendshape-names';
+import type { Gltf, GltfMaterial, GltfMesh, GltfNode, GltfPrimitive } from './gltf';
+import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
+import { type JointRole, recognizeJoints } from './joint-names';
 
-/** The same document with no blendshapes but those in `kept`. */
-export function removeUnusedBlendshapes(gltf: Gltf, kept: ReadonlySet<string>): Gltf {
-  let spared = false;
-  const meshes = gltf.meshes?.map((mesh) => {
-    const names = mesh.extras?.targetNames;
-    if (!Array.isArray(names) || mesh.primitives.some(({ targets }) => targets?.length !== names.length))
-      return mesh;
-    const stays = names.map((name) => kept.has(String(name)));
-    if (stays.every(Boolean)) return mesh;
-    const those = <T>(all: T[]) => all.filter((_, i) => stays[i]);
-    spared = true;
-    return {
-      ...mesh,
-      primitives: mesh.primitives.map(({ targets, ...rest }) => {
-        const left = those(targets ?? []);
-        return left.length > 0 ? { ...rest, targets: left } : rest;
-      }),
-      ...(mesh.weights ? { weights: those(mesh.weights) } : {}),
-      extras: { ...mesh.extras, targetNames: those(names) },
-    };
-  });
-  if (!spared || !meshes) return gltf;
-  // These refer to blendshapes by their old index. The stage plays its own animations anyway.
-  const { animations: _, ...rest } = gltf;
+/** A document that three.js can load. */
+export interface PreparedGltf {
+  gltf: Gltf;
+  /** Names of the extensions that occur in it. */
+  extensions: ReadonlySet<string>;
+}
+
+/**
+ * The document with one scene, and with no blendshapes but those with ARKit names in `kept`. Throws an error with the
+ * reason when the figure cannot be shown.
+ */
+export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf {
+  const version = String(gltf.asset?.version ?? '2.0');
+  if (Number.parseFloat(version) < 2)
+    throw new Error(`the file is glTF ${version}, and this screen shows glTF 2.0`);
+  const unsupported = findUnsupportedExtensions(gltf);
+  if (unsupported.length > 0)
+    throw new Error(`the file needs ${unsupported.join(' and ')}, which this screen cannot show`);
+  if (!gltf.meshes?.length) throw new Error('the file contains no mesh');
+  const extensions = findUsedExtensions(gltf);
+  const joints = recognizeJoints(gltf);
+  // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
+  const { animations: _, cameras: __, ...rest } = gltf;
+  return {
+    gltf: {
+      ...rest,
+      asset: { version: '2.0' },
+      extensionsUsed: [...extensions],
+      scene: 0,
+      scenes: [pickScene(gltf)],
+      nodes: (gltf.nodes ?? []).map((node, i) => prepareNode(node, joints.get(i))),
+      meshes: gltf.meshes.map((mesh, i) => completeMorphTargets(gltf, keepBlendshapes(gltf, mesh, i, kept))),
+      accessors: [...(gltf.accessors ?? []), ...zeroAccessors(gltf)],
+      ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
+      // The decoder of the compressed ranges is ours; see `SavedBufferLoader`.
+      ...(gltf.bufferViews
+        ? { bufferViews: gltf.bufferViews.map(({ extensions: ___, ...view }) => view) }
+        : {}),
+    },
+    extensions,
+  };
+}
+
+/** The scene to show; without one, all nodes that are no children. */
+function pickScene({ scenes, scene, nodes }: Gltf): { nodes: number[] } {
+  const chosen = scenes?.[scene ?? 0] ?? scenes?.find((one) => one.nodes?.length);
+  if (chosen?.nodes?.length) return { nodes: chosen.nodes };
+  const children = new Set((nodes ?? []).flatMap((node) => node.children ?? []));
+  return { nodes: (nodes ?? []).map((_, i) => i).filter((i) => !children.has(i)) };
+}
+
+/**
+ * The node with its role in the skeleton as extra data, and without camera, light, and weights of blendshapes by their
+ * old index.
+ */
+function prepareNode(
+  { camera: _, weights: __, extensions, extras, ...node }: GltfNode,
+  joint: JointRole | undefined,
+): GltfNode {
+  const { KHR_lights_punctual: ___, ...left } = extensions ?? {};
+  return {
+    ...node,
+    ...(Object.keys(left).length > 0 ? { extensions: left } : {}),
+    // Nothing of the file itself: three.js copies it to where the stage keeps its own data.
+    ...(joint === undefined ? {} : { extras: { joint } }),
+  };
+}
+
+/**
+ * The mesh with no blendshapes but those that are animated, under ARKit's names: several are separated by a space, and
+ * equal ones are numbered, because three.js keeps one blendshape a name.
+ */
+function keepBlendshapes(gltf: Gltf, mesh: GltfMesh, index: number, kept: ReadonlySet<string>): GltfMesh {
+  const names = recognizeBlendshapes(gltf, index);
+  if (names.length === 0) return mesh;
+  const stays = names.map((shapes) => shapes.some((shape) => kept.has(shape)));
+  const those = <T>(all: T[]) => all.filter((_, i) => stays[i]);
+  const { weights, ...rest } = mesh;
   return {
     ...rest,
-    meshes,
-    ...(gltf.nodes ? { nodes: gltf.nodes.map(({ weights: __, ...node }) => node) } : {}),
+    primitives: mesh.primitives.map(({ targets, ...primitive }) => {
+      const left = those(targets ?? []);
+      return left.length > 0 ? { ...primitive, targets: left } : primitive;
+    }),
+    ...(weights ? { weights: those(weights) } : {}),
+    extras: { ...mesh.extras, targetNames: toUniqueNames(those(names).map((shapes) => shapes.join(' '))) },
+  };
+}
+
+/** The names, with a number after each that occurred before. */
+function toUniqueNames(names: string[]): string[] {
+  return names.map((name, i) => (names.indexOf(name) === i ? name : `${name}#${i}`));
+}
+
+/** ARKit's names of a loaded blendshape, from the name that `prepareGltf` gave it. */
+export function loadedBlendshapeNames(name: string): string[] {
+  return name.replace(/#\d+$/, '').split(' ');
+}
+
+/**
+ * The mesh with zeros for what a blendshape lacks and others of its mesh have. Three.js would take the base mesh itself
+ * in its place.
+ */
+function completeMorphTargets(gltf: Gltf, mesh: GltfMesh): GltfMesh {
+  return {
+    ...mesh,
+    primitives: mesh.primitives.map((primitive) => {
+      const { targets } = primitive;
+      const zeros = zeroAccessorOf(gltf, primitive);
+      if (!targets || zeros === null) return primitive;
+      const moved = ['POSITION', 'NORMAL'].filter((attribute) => targets.some((one) => attribute in one));
+      const missing = Object.fromEntries(moved.map((attribute) => [attribute, zeros]));
+      return { ...primitive, targets: targets.map((target) => ({ ...missing, ...target })) };
+    }),
+  };
+}
+
+/** One accessor of zeros for each count of vertices of a mesh with blendshapes. */
+function zeroAccessors(gltf: Gltf) {
+  return blendshapeVertexCounts(gltf).map((count) => ({ componentType: FLOAT, type: 'VEC3', count }));
+}
+
+/** The accessor of zeros for a primitive, after those of the file; null when its count of vertices is unknown. */
+function zeroAccessorOf(gltf: Gltf, { attributes }: GltfPrimitive): number | null {
+  const count = gltf.accessors?.[attributes?.POSITION ?? -1]?.count;
+  const at = count === undefined ? -1 : blendshapeVertexCounts(gltf).indexOf(count);
+  return at < 0 ? null : (gltf.accessors?.length ?? 0) + at;
+}
+
+/** The distinct counts of vertices of the primitives with blendshapes. */
+function blendshapeVertexCounts({ meshes, accessors }: Gltf): number[] {
+  const counts = (meshes ?? [])
+    .flatMap(({ primitives }) => primitives)
+    .filter(({ targets }) => targets?.length)
+    .map(({ attributes }) => accessors?.[attributes?.POSITION ?? -1]?.count);
+  return [...new Set(counts)].filter((count) => count !== undefined);
+}
+
+const FLOAT = 5126;
+
+/** The material in metal and roughness, if it is described by specular colour and gloss, which three.js no longer knows. */
+function convertSpecularGlossiness(material: GltfMaterial): GltfMaterial {
+  const old = material.extensions?.KHR_materials_pbrSpecularGlossiness as
+    | { diffuseFactor?: number[]; diffuseTexture?: unknown; glossinessFactor?: number }
+    | undefined;
+  if (!old || material.pbrMetallicRoughness) return material;
+  return {
+    ...material,
+    pbrMetallicRoughness: {
+      ...(old.diffuseFactor ? { baseColorFactor: old.diffuseFactor } : {}),
+      ...(old.diffuseTexture ? { baseColorTexture: old.diffuseTexture } : {}),
+      metallicFactor: 0,
+      // Gloss is usually in a texture, and skin is not a mirror.
+      roughnessFactor: Math.max(0.4, 1 - (old.glossinessFactor ?? 0.5)),
+    },
   };
 }

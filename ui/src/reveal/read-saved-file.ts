@@ -1,8 +1,6 @@
 // Reads a large saved file without blocking the screen.
-import { waitForNextFrame } from './next-frame';
+import { FrameYieldTimer } from './next-frame';
 
-/** Milliseconds of reading between two frames. */
-const SLICE_MS = 8;
 /** The largest file that is read, in bytes: a larger one would use up the page's memory. */
 export const MAX_READ_BYTES = 200_000_000;
 /** Response header with the size of the whole file in bytes; see `avatar_protocol.rs`. */
@@ -47,16 +45,5 @@ async function* readChunks(body: ReadableStream<Uint8Array>): AsyncGenerator<Uin
     const { done, value } = await reader.read();
     if (done) return;
     yield value;
-  }
-}
-
-/** Lets a frame be drawn whenever `SLICE_MS` have been spent since the last one. */
-class FrameYieldTimer {
-  #since = performance.now();
-
-  async waitIfUsedUp(): Promise<void> {
-    if (performance.now() - this.#since < SLICE_MS) return;
-    await waitForNextFrame();
-    this.#since = performance.now();
   }
 }

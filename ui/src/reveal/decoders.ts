@@ -1,0 +1,88 @@
+// Decoders of compressed meshes and textures. They come with the program, run in workers, and are loaded only for a file
+// that needs them. Written against three 0.187.0.
+import { LoadingManager, type WebGLRenderer } from 'three';
+import type { MeshoptDecoder } from 'three/addons/libs/meshopt_decoder.module.js';
+import type { DRACOLoader } from 'three/addons/loaders/DRACOLoader.js';
+import type { KTX2Loader } from 'three/addons/loaders/KTX2Loader.js';
+
+/** The decoders that a file needs; null for others. */
+export interface Decoders {
+  draco: DRACOLoader | null;
+  ktx2: KTX2Loader | null;
+  meshopt: typeof MeshoptDecoder | null;
+  /** Ends their workers. */
+  close(): void;
+}
+
+/** Workers of each decoder. The screen needs a processor too. */
+const WORKER_COUNT = 2;
+
+/** A WebAssembly module with nothing in it. */
+const EMPTY_MODULE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
+/** Loads the decoders for files that use these extensions. Rejects with the reason when they cannot run. */
+export async function loadDecoders(
+  extensions: ReadonlySet<string>,
+  renderer: WebGLRenderer,
+): Promise<Decoders> {
+  const uses = (name: string) => extensions.has(name);
+  const isMeshopt = uses('EXT_meshopt_compression') || uses('KHR_meshopt_compression');
+  const needed = [...extensions].filter((name) => /draco|meshopt_compression|basisu/.test(name));
+  if (needed.length > 0) await checkWebAssembly(needed);
+  const [draco, ktx2, meshopt] = await Promise.all([
+    uses('KHR_draco_mesh_compression') ? createDracoDecoder() : null,
+    uses('KHR_texture_basisu') ? createKtx2Decoder(renderer) : null,
+    isMeshopt ? createMeshoptDecoder() : null,
+  ]);
+  return {
+    draco,
+    ktx2: ktx2?.loader ?? null,
+    meshopt,
+    close() {
+      draco?.dispose();
+      ktx2?.close();
+      meshopt?.useWorkers(0);
+    },
+  };
+}
+
+/** Rejects if the view refuses WebAssembly. The decoders' workers would never answer. */
+async function checkWebAssembly(needed: string[]): Promise<void> {
+  try {
+    await WebAssembly.instantiate(EMPTY_MODULE);
+  } catch (error) {
+    throw new Error(`the file needs ${needed.join(' and ')}, and this view refuses WebAssembly: ${error}`);
+  }
+}
+
+async function createDracoDecoder(): Promise<DRACOLoader> {
+  const { DRACOLoader, DRACO_GLTF_CONFIG } = await import('three/addons/loaders/DRACOLoader.js');
+  return new DRACOLoader().setDecoderPath(DRACO_GLTF_CONFIG).setWorkerLimit(WORKER_COUNT);
+}
+
+async function createMeshoptDecoder(): Promise<typeof MeshoptDecoder> {
+  const { MeshoptDecoder: decoder } = await import('three/addons/libs/meshopt_decoder.module.js');
+  await decoder.ready;
+  decoder.useWorkers(WORKER_COUNT);
+  return decoder;
+}
+
+async function createKtx2Decoder(renderer: WebGLRenderer): Promise<{ loader: KTX2Loader; close(): void }> {
+  const [{ KTX2Loader }, { default: transcoderUrl }, { removeEvalFromTranscoder }] = await Promise.all([
+    import('three/addons/loaders/KTX2Loader.js'),
+    import('three/examples/jsm/libs/basis/basis_transcoder.js?url'),
+    import('./basis-without-eval'),
+  ]);
+  const source = removeEvalFromTranscoder(await (await fetch(transcoderUrl)).text());
+  const replaced = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const manager = new LoadingManager();
+  manager.setURLModifier((url) => (/basis_transcoder[^/]*\.js$/.test(url) ? replaced : url));
+  const loader = new KTX2Loader(manager).detectSupport(renderer).setWorkerLimit(WORKER_COUNT);
+  return {
+    loader,
+    close() {
+      loader.dispose();
+      URL.revokeObjectURL(replaced);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// Opens an avatar's file without blocking the screen.
+import { type AvatarFile, assembleAvatarFile } from './avatar-file';
+import type { UnpackResponse } from './avatar-file.worker';
+import { glbJsonLength, isGlb, parseGlb } from './glb-file';
+
+/** JSON of at most so many bytes is parsed on the main thread: it takes a few milliseconds. */
+const MAX_JSON_BYTES_HERE = 1_000_000;
+
+/**
+ * Opens a GLB, a glTF document, or a zip archive with one of them. The bytes may be moved to another thread. Rejects
+ * with the reason when they are none.
+ */
+export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+  if (isGlb(bytes) && glbJsonLength(bytes) <= MAX_JSON_BYTES_HERE) {
+    const { gltf, binary } = parseGlb(bytes);
+    return assembleAvatarFile(gltf, binary);
+  }
+  let worker: Worker;
+  try {
+    worker = new Worker(new URL('./avatar-file.worker.ts', import.meta.url), { type: 'module' });
+  } catch {
+    return unpackHere(bytes);
+  }
+  try {
+    return await unpackInWorker(worker, bytes, signal);
+  } finally {
+    worker.terminate();
+  }
+}
+
+/** Opens the file in a worker, or here if the worker does not start. */
+function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal): Promise<AvatarFile> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    worker.onmessage = ({ data }: MessageEvent<UnpackResponse>) => {
+      if ('file' in data) resolve(data.file);
+      else reject(new Error(data.problem));
+    };
+    // Copied, not moved: they are still needed if the worker does not start.
+    worker.onerror = () => unpackHere(bytes).then(resolve, reject);
+    worker.postMessage(bytes);
+  });
+}
+
+/** Opens the file on this thread. */
+async function unpackHere(bytes: ArrayBuffer): Promise<AvatarFile> {
+  const { unpackAvatar } = await import('./unpack-avatar');
+  return unpackAvatar(bytes);
+}

@@ -1,0 +1,114 @@
+// Samples the vertices of an avatar: where they are, what carries them, and where the blendshapes of its face act.
+import { type BufferAttribute, Mesh, type Object3D, SkinnedMesh, Vector3 } from 'three';
+import type { JointRole } from './joint-names';
+import { FrameYieldTimer } from './next-frame';
+import { loadedBlendshapeNames } from './prepare-gltf';
+
+/** Maximum number of vertices that are looked at. */
+const MAX_SAMPLES = 16_000;
+
+/** A part of the face, by the blendshape that moves it. */
+export type FacePart = 'eyeBlinkLeft' | 'eyeBlinkRight' | 'mouthSmileLeft' | 'mouthSmileRight' | 'jawOpen';
+const FACE_PARTS: readonly FacePart[] = [
+  'eyeBlinkLeft',
+  'eyeBlinkRight',
+  'mouthSmileLeft',
+  'mouthSmileRight',
+  'jawOpen',
+];
+
+/** What is known of a figure in world coordinates. */
+export interface SampledFigure {
+  /** The sampled vertices. */
+  points: Vector3[];
+  /** For each of them, whether a joint of the head carries it, or its mesh is called head or face. */
+  isOfHead: boolean[];
+  joints: Map<JointRole, Object3D>;
+  /** The middle of each part of the face. */
+  face: Map<FacePart, Vector3>;
+}
+
+/** Samples a model between frames. Rejects when the signal aborts. */
+export async function sampleFigure(model: Object3D, signal: AbortSignal): Promise<SampledFigure> {
+  model.updateMatrixWorld(true);
+  const joints = new Map<JointRole, Object3D>();
+  const meshes: Mesh[] = [];
+  model.traverse((object) => {
+    const { joint } = object.userData as { joint?: JointRole };
+    if (joint !== undefined) joints.set(joint, object);
+    if (object instanceof Mesh && object.geometry.attributes.position) meshes.push(object);
+  });
+  const total = meshes.reduce((sum, mesh) => sum + (mesh.geometry.attributes.position?.count ?? 0), 0);
+  const step = Math.max(1, Math.ceil(total / MAX_SAMPLES));
+  const head = joints.get('head') ?? null;
+  const sums = new Map<FacePart, { weight: number; at: Vector3 }>();
+  const sampled: SampledFigure = { points: [], isOfHead: [], joints, face: new Map() };
+  const frameBudget = new FrameYieldTimer();
+  const delta = new Vector3();
+  for (const mesh of meshes) {
+    const parts = findFaceParts(mesh);
+    const isHeadMesh = head === null && isCalledHead(mesh);
+    const ofHead = head === null ? null : bonesBelow(mesh, head);
+    const isBelowHead = head !== null && isDescendant(mesh, head);
+    const { count } = mesh.geometry.attributes.position as BufferAttribute;
+    for (let vertex = 0; vertex < count; vertex += step) {
+      const point = mesh.getVertexPosition(vertex, new Vector3()).applyMatrix4(mesh.matrixWorld);
+      if (!Number.isFinite(point.x + point.y + point.z)) continue;
+      sampled.points.push(point);
+      sampled.isOfHead.push(isHeadMesh || (ofHead ? isCarriedBy(mesh, vertex, ofHead) : isBelowHead));
+      for (const [part, moved] of parts) {
+        // Squared, because many files move every vertex a little.
+        const weight = delta.fromBufferAttribute(moved, vertex).lengthSq();
+        if (weight === 0) continue;
+        const sum = sums.get(part) ?? { weight: 0, at: new Vector3() };
+        sum.weight += weight;
+        sum.at.addScaledVector(point, weight);
+        sums.set(part, sum);
+      }
+      if (vertex % 64 === 0) await frameBudget.waitIfUsedUp();
+    }
+    signal.throwIfAborted();
+  }
+  for (const [part, { weight, at }] of sums) if (weight > 0) sampled.face.set(part, at.divideScalar(weight));
+  return sampled;
+}
+
+/** The blendshapes of a mesh that act on a part of the face. */
+function findFaceParts({
+  morphTargetDictionary: known,
+  geometry,
+}: Mesh): [part: FacePart, moved: BufferAttribute][] {
+  const found: [FacePart, BufferAttribute][] = [];
+  for (const [name, index] of Object.entries(known ?? {})) {
+    const moved = geometry.morphAttributes.position?.[index] as BufferAttribute | undefined;
+    for (const part of loadedBlendshapeNames(name))
+      if (moved && (FACE_PARTS as readonly string[]).includes(part)) found.push([part as FacePart, moved]);
+  }
+  return found;
+}
+
+/** Whether a mesh or its node is called head or face. */
+function isCalledHead(mesh: Mesh): boolean {
+  return [mesh.name, mesh.parent?.name ?? ''].some((name) => /(head|face)([_\s\d]|mesh|geo|$)/i.test(name));
+}
+
+/** For each joint of a skinned mesh, whether it is `head` or below it; null for other meshes. */
+function bonesBelow(mesh: Mesh, head: Object3D): boolean[] | null {
+  if (!(mesh instanceof SkinnedMesh)) return null;
+  return mesh.skeleton.bones.map((bone) => isDescendant(bone, head));
+}
+
+function isDescendant(object: Object3D, ancestor: Object3D): boolean {
+  for (let at: Object3D | null = object; at; at = at.parent) if (at === ancestor) return true;
+  return false;
+}
+
+/** Whether the joint with the largest weight at a vertex is one of those. */
+function isCarriedBy(mesh: Mesh, vertex: number, joints: readonly boolean[]): boolean {
+  const { skinIndex, skinWeight } = mesh.geometry.attributes;
+  if (!skinIndex || !skinWeight) return false;
+  let best = 0;
+  for (let i = 1; i < 4; i += 1)
+    if (skinWeight.getComponent(vertex, i) > skinWeight.getComponent(vertex, best)) best = i;
+  return joints[skinIndex.getComponent(vertex, best)] ?? false;
+}

@@ -1,0 +1,119 @@
+// Opens avatars that take time to open: zip archives, and documents of many megabytes. Runs in a worker.
+import { unzipSync } from 'fflate';
+import { type AvatarFile, assembleAvatarFile, type FileFinder } from './avatar-file';
+import { isGlb, parseGlb, parseGltfJson } from './glb-file';
+import { MAX_READ_BYTES } from './read-saved-file';
+
+/** Opens a GLB, a glTF document, or a zip archive with one of them. Throws an error with the reason otherwise. */
+export function unpackAvatar(file: ArrayBuffer): AvatarFile {
+  if (isGlb(file)) {
+    const { gltf, binary } = parseGlb(file);
+    return assembleAvatarFile(gltf, binary);
+  }
+  const bytes = new Uint8Array(file);
+  if (startsWith(bytes, 'PK\x03\x04')) return unpackZip(bytes);
+  if (firstCharacter(bytes) === '{') return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array());
+  throw new Error(`the file is ${describeContent(bytes)}, which this screen cannot show`);
+}
+
+/** Opens the avatar in a zip archive: a GLB or VRM, else a glTF document with the files beside it. */
+function unpackZip(archive: Uint8Array): AvatarFile {
+  let size = 0;
+  let entries: Record<string, Uint8Array>;
+  try {
+    entries = unzipSync(archive, {
+      filter: ({ name, originalSize }) => {
+        if (!isPartOfGltf(name)) return false;
+        size += originalSize;
+        if (size > MAX_READ_BYTES) throw new Error(`it unpacks to more than ${MAX_READ_BYTES} bytes`);
+        return true;
+      },
+    });
+  } catch (error) {
+    throw new Error(`the zip archive cannot be unpacked: ${(error as Error).message}`);
+  }
+  const names = Object.keys(entries).sort((a, b) => a.length - b.length);
+  const name = names.find((one) => /\.(glb|vrm)$/i.test(one)) ?? names.find((one) => /\.gltf$/i.test(one));
+  const found = name === undefined ? undefined : entries[name];
+  if (name === undefined || !found)
+    throw new Error('the zip archive contains no glTF file (.glb, .gltf, .vrm)');
+  const bytes = ownedBytes(found);
+  if (isGlb(bytes.buffer)) {
+    const { gltf, binary } = parseGlb(bytes.buffer);
+    return assembleAvatarFile(gltf, binary, finderInZip(entries, name));
+  }
+  return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array(), finderInZip(entries, name));
+}
+
+/** Whether a file of an archive may belong to a glTF document. */
+function isPartOfGltf(name: string): boolean {
+  return (
+    !/(^|\/)(__MACOSX\/|\._)/.test(name) && /\.(glb|vrm|gltf|bin|png|jpe?g|webp|avif|ktx2|basis)$/i.test(name)
+  );
+}
+
+/** Finds files beside a document in an archive, also by another spelling of their path: packers change it. */
+function finderInZip(entries: Record<string, Uint8Array>, document: string): FileFinder {
+  const all = new Map(Object.entries(entries).map(([path, bytes]) => [normalizePath(path), bytes]));
+  const folder = normalizePath(document).replace(/[^/]*$/, '');
+  return (uri) => {
+    const named = [uri, decodePercents(uri)].map((name) => all.get(normalizePath(folder + name)));
+    const last = baseName(normalizePath(decodePercents(uri)));
+    const elsewhere = [...all].filter(([path]) => baseName(path) === last).map(([, bytes]) => bytes);
+    const found = named.find(Boolean) ?? (elsewhere.length === 1 ? elsewhere[0] : undefined);
+    return found ? ownedBytes(found) : null;
+  };
+}
+
+/** The path in lower case, with slashes, and without `.` and `..`. */
+function normalizePath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.replaceAll('\\', '/').toLowerCase().split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '.' && part !== '') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** Decodes `%20` and the like; the same text if it is not encoded. */
+function decodePercents(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** The same bytes, alone in their buffer, so that they can be moved to another thread. */
+function ownedBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.byteLength === bytes.buffer.byteLength ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
+}
+
+/** What a file is by its first bytes, with its article. */
+function describeContent(bytes: Uint8Array): string {
+  const known: [start: string, name: string][] = [
+    ['Kaydara FBX', 'an FBX file'],
+    ['BLENDER', 'a Blender file'],
+    ['\x89PNG', 'a PNG picture'],
+    ['\xff\xd8\xff', 'a JPEG picture'],
+    ['PXR-USDC', 'a USD file'],
+    ['\x1f\x8b', 'compressed with gzip'],
+    ['ply', 'a PLY file'],
+  ];
+  const found = known.find(([start]) => startsWith(bytes, start))?.[1];
+  if (found) return found;
+  return firstCharacter(bytes) === '<' ? 'a web page or XML' : 'of an unknown kind';
+}
+
+function startsWith(bytes: Uint8Array, start: string): boolean {
+  return [...start].every((sign, i) => bytes[i] === sign.charCodeAt(0));
+}
+
+/** The first character that is no blank, after a byte order mark. */
+function firstCharacter(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes.subarray(0, 256)).trimStart().charAt(0);
+}
