@@ -205,10 +205,21 @@ impl VisitScreenState {
             visit: self.visit.clone(),
             directory: abbreviate_home(directory, host.home.as_deref()),
             files: views.collect(),
-            glb: asset(".glb"),
+            glb: find_shown_avatar(files).map(|file| format!("{}/{}/{}", host.asset_base, self.visit, file.path)),
             portrait: asset(".png"),
         }
     }
+}
+
+/// The file that the screen shows in 3D: the first of the formats of glTF. A zip archive may contain one, unless its type
+/// says that it contains another format.
+fn find_shown_avatar(files: &[SavedFile]) -> Option<&SavedFile> {
+    [".glb", ".vrm", ".gltf", ".zip"].iter().find_map(|extension| {
+        files.iter().find(|file| {
+            file.path.ends_with(extension)
+                && !["fbx", "obj", "blend", "usd", "texture"].iter().any(|other| file.path.contains(other))
+        })
+    })
 }
 
 #[cfg(test)]
@@ -368,5 +379,25 @@ mod tests {
         };
         assert_eq!(glb.as_deref(), Some("avatar://localhost/v/avatar.glb"));
         assert_eq!(portrait.as_deref(), Some("avatar://localhost/v/avatar.png"));
+    }
+
+    #[test]
+    fn the_shown_avatar_is_the_file_in_a_format_of_gltf() {
+        let shown = |paths: &[&str]| {
+            let file = |path: &&str| SavedFile {
+                path: (*path).into(),
+                export_type: "x".into(),
+                bytes: 1,
+                sha256: "00".into(),
+                notes: Vec::new(),
+            };
+            let files: Vec<SavedFile> = paths.iter().map(file).collect();
+            find_shown_avatar(&files).map(|file| file.path.clone())
+        };
+        assert_eq!(shown(&["avatar_fbx.zip", "avatar.vrm", "avatar.glb"]).as_deref(), Some("avatar.glb"));
+        assert_eq!(shown(&["avatar.zip", "avatar.vrm"]).as_deref(), Some("avatar.vrm"));
+        assert_eq!(shown(&["avatar_fbx.zip", "avatar_gltf.gltf"]).as_deref(), Some("avatar_gltf.gltf"));
+        assert_eq!(shown(&["avatar_fbx.zip", "avatar_gltf_zip.zip"]).as_deref(), Some("avatar_gltf_zip.zip"));
+        assert_eq!(shown(&["avatar_fbx.zip", "avatar_obj.zip", "avatar.png"]), None);
     }
 }

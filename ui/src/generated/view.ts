@@ -180,7 +180,7 @@ directory: string,
  */
 files: Array<SavedFileView>, 
 /**
- * URL of the GLB for the web view, if there is one.
+ * URL of the avatar for the web view, if there is one: a GLB, or another file with glTF in it.
  */
 glb: string | null, 
 /**

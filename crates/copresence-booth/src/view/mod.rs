@@ -122,7 +122,7 @@ pub enum Screen {
         directory: String,
         /// The saved files.
         files: Vec<SavedFileView>,
-        /// URL of the GLB for the web view, if there is one.
+        /// URL of the avatar for the web view, if there is one: a GLB, or another file with glTF in it.
         glb: Option<String>,
         /// URL of the portrait for the web view, if there is one.
         portrait: Option<String>,
