@@ -105,7 +105,7 @@ const BLENDSHAPES: readonly (readonly [name: string, centre: Vec3, reach: number
 const TEXTURES = join(fileURLToPath(import.meta.url), '../textures');
 
 function texture(file: string): Uint8Array {
-  return new Uint8Array(readFileSync(join(TEXTURES, file)));
+  return file === 'no-picture.txt' ? new Uint8Array(40) : new Uint8Array(readFileSync(join(TEXTURES, file)));
 }
 
 /** The head: an ellipsoid whose front is at the middle of the texture. */
@@ -284,6 +284,15 @@ async function createIo(): Promise<NodeIO> {
     'meshopt.encoder': MeshoptEncoder,
     'meshopt.decoder': MeshoptDecoder,
   });
+}
+
+/** The GLB with compressed meshes. */
+export async function compressGlb(glb: Uint8Array, by: 'draco' | 'meshopt'): Promise<Buffer> {
+  const io = await createIo();
+  const document = await io.readBinary(new Uint8Array(glb));
+  if (by === 'draco') document.createExtension(KHRDracoMeshCompression).setRequired(true);
+  else document.createExtension(EXTMeshoptCompression).setRequired(true);
+  return Buffer.from(await io.writeBinary(document));
 }
 
 /** Changes the JSON of a GLB. */
@@ -537,6 +546,11 @@ export async function createFeatureAvatars(): Promise<Map<string, FeatureAvatar>
     /needs KHR_gaussian_splatting, which this screen cannot show/,
   );
   add('missing-buffer.gltf', Buffer.from(JSON.stringify(json)), /needs “.*\.bin”, which was not delivered/);
+  add(
+    'no-picture.glb',
+    await io.writeBinary(createMannequin({ texture: { file: 'no-picture.txt', mimeType: 'image/png' } })),
+    /no picture of its surface can be decoded/,
+  );
   add('only-fbx.zip', zipSync({ 'avatar.fbx': new Uint8Array(9) }), /contains no glTF file/);
   add('fbx.glb', Buffer.from('Kaydara FBX Binary  \0'), /is an FBX file/);
   add('cut.glb', Buffer.from(plain.subarray(0, plain.length / 2)), /shorter than its description/);

@@ -1,7 +1,10 @@
 // Measures how long the screen is blocked while an avatar of 60 MB loads: `npm run measure` in Chromium, `xvfb-run -a
-// npm run measure -- webkit` in the engine of the window. Prints numbers without a verdict: they depend on the
+// npm run measure -- webkit` in the engine of the window. `draco`, `meshopt`, or the path of a file after it measure a
+// compressed avatar or that file. Prints numbers without a verdict: they depend on the
 // machine and its graphics card.
+import { readFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
+import { compressGlb } from './feature-avatars';
 import { generateGlb, SIXTY_MEGABYTE_GLB } from './generated-glb';
 import { openPage, type Site, serveScreens } from './pages';
 import { startBrowser } from './start-browser';
@@ -9,6 +12,21 @@ import { openInWebKit } from './webkit-driver';
 
 const RUNS = 5;
 const SIZE = [1280, 720] as const;
+
+/** The file of a kind: `plain`, `draco`, `meshopt`, or a path. */
+async function createMeasuredFile(kind: string): Promise<Buffer> {
+  switch (kind) {
+    case 'plain':
+      return generateGlb(SIXTY_MEGABYTE_GLB);
+    case 'draco':
+      // The blendshapes are not compressed by Draco.
+      return compressGlb(generateGlb({ ...SIXTY_MEGABYTE_GLB, rows: 250, columns: 250 }), 'draco');
+    case 'meshopt':
+      return compressGlb(generateGlb({ ...SIXTY_MEGABYTE_GLB, rows: 250, columns: 250 }), 'meshopt');
+    default:
+      return readFile(kind);
+  }
+}
 
 /** All in milliseconds. */
 interface FrameGaps {
@@ -63,9 +81,10 @@ async function measureInWebKit(site: Site): Promise<FrameGaps> {
   return measured;
 }
 
-const glb = generateGlb(SIXTY_MEGABYTE_GLB);
+const [kind = 'plain'] = process.argv.slice(3).filter((argument) => argument !== 'webkit');
+const glb = await createMeasuredFile(kind);
 const site = await serveScreens(new Map([['big.glb', glb]]));
-console.log(`A GLB of ${(glb.length / 1e6).toFixed(1)} MB, ${SIZE.join(' × ')}; all times in milliseconds.`);
+console.log(`${kind}: ${(glb.length / 1e6).toFixed(1)} MB, ${SIZE.join(' × ')}; all times in milliseconds.`);
 console.log('load | on the stage after | longest gaps between frames: until then | and in the 4 s after');
 for (let run = 0; run < RUNS; run += 1) {
   const load = loadavg()[0]?.toFixed(1);

@@ -32,6 +32,7 @@ export interface GltfNode {
   skin?: number;
   camera?: number;
   weights?: number[];
+  rotation?: number[];
   extensions?: GltfExtensions;
   extras?: unknown;
 }

@@ -49,7 +49,11 @@ export async function loadAvatar(
     });
     for (const name of TEXTURE_EXTENSIONS) loader.register((parser) => new TextureFallback(parser, name));
     // `parse` also accepts the document as an object, although its types do not say so.
-    const { scene } = await loader.parseAsync(images.replaceIn(gltf) as unknown as string, '');
+    const { scene } = await loader
+      .parseAsync(images.replaceIn(gltf) as unknown as string, '')
+      .catch((error: unknown) => Promise.reject(describeParseError(error)));
+    if (hasLostItsColours(gltf, scene))
+      throw new Error('no picture of its surface can be decoded, and the figure would be white');
     return {
       model: scene,
       facesBack: file.gltf.extensions?.VRM !== undefined,
@@ -61,6 +65,24 @@ export async function loadAvatar(
     textureDecoder.close();
     images.revoke();
   }
+}
+
+/** Whether the document has colour textures and the loaded figure has none of them. */
+function hasLostItsColours({ materials }: Gltf, model: Object3D): boolean {
+  if (!materials?.some((material) => material.pbrMetallicRoughness?.baseColorTexture)) return false;
+  let colours = 0;
+  model.traverse((object) => {
+    const { material } = object as { material?: { map?: unknown } };
+    if (material?.map) colours += 1;
+  });
+  return colours === 0;
+}
+
+/** The reason why three.js could not load a document. Its decoders reject with objects that are no errors. */
+function describeParseError(error: unknown): Error {
+  if (error instanceof Error && error.name === 'Error') return error;
+  const { message, error: inner } = error as { message?: string; error?: unknown };
+  return new Error(`the file is no valid glTF: ${message ?? inner ?? error}`);
 }
 
 /**

@@ -150,6 +150,15 @@ describe('a document', () => {
     ]);
   });
 
+  it('has rotations of the length of one', () => {
+    const nodes = [{ rotation: [0, 0, 0, 2] }, { rotation: [0, 0, 0, 0] }, {}];
+    expect(prepared({ meshes: face.meshes, nodes }).nodes).toEqual([
+      { rotation: [0, 0, 0, 1] },
+      { rotation: [0, 0, 0, 1] },
+      {},
+    ]);
+  });
+
   it('that describes gloss is described by roughness', () => {
     const old = { diffuseFactor: [1, 0, 0, 1], glossinessFactor: 0.2 };
     const materials = [{ extensions: { KHR_materials_pbrSpecularGlossiness: old } }];

@@ -61,16 +61,23 @@ function pickScene({ scenes, scene, nodes }: Gltf): { nodes: number[] } {
  * old index.
  */
 function prepareNode(
-  { camera: _, weights: __, extensions, extras, ...node }: GltfNode,
+  { camera: _, weights: __, extensions, extras, rotation, ...node }: GltfNode,
   joint: JointRole | undefined,
 ): GltfNode {
   const { KHR_lights_punctual: ___, ...left } = extensions ?? {};
   return {
     ...node,
+    ...(rotation ? { rotation: normalizeQuaternion(rotation) } : {}),
     ...(Object.keys(left).length > 0 ? { extensions: left } : {}),
     // Nothing of the file itself: three.js copies it to where the stage keeps its own data.
     ...(joint === undefined ? {} : { extras: { joint } }),
   };
+}
+
+/** The quaternion with the length of one: three.js takes a longer one as it is, and the figure would be distorted. */
+function normalizeQuaternion(rotation: number[]): number[] {
+  const length = Math.hypot(...rotation);
+  return length > 0 ? rotation.map((part) => part / length) : [0, 0, 0, 1];
 }
 
 /**

@@ -10,6 +10,7 @@ export function unpackAvatar(file: ArrayBuffer): AvatarFile {
     const { gltf, binary } = parseGlb(file);
     return assembleAvatarFile(gltf, binary);
   }
+  if (file.byteLength === 0) throw new Error('the file is empty');
   const bytes = new Uint8Array(file);
   if (startsWith(bytes, 'PK\x03\x04')) return unpackZip(bytes);
   if (firstCharacter(bytes) === '{') return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array());

@@ -168,7 +168,7 @@ describe('Reveal', () => {
     expect(screen.queryByTestId('turntable')).toBeNull();
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title-portrait'));
     await fireEvent.keyDown(document.body, { key: 'F9' });
-    expect(byTestId('operator-detail').textContent).toContain('no WebGL');
+    expect(byTestId('operator-detail').textContent).toContain('No WebGL. The file is saved whole.');
   });
 
   it('falls back when the WebGL context is lost', async () => {
