@@ -58,7 +58,8 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     if args.kiosk {
         panel.force_kiosk_mode_on();
     }
-    if panel.kiosk_mode_view().on && !panel.pin_lock().pin_lock_view(clock.millis_since_clock_creation()).pin_set {
+    if panel.kiosk_mode_view().on && !panel.pin_lock().pin_lock_view(true, clock.millis_since_clock_creation()).pin_set
+    {
         tracing::warn!(
             "kiosk mode without a PIN: for ten minutes, whoever opens the panel first (F10) chooses it; \
              `copresence-kiosk --set-pin` sets it from a shell"

@@ -12,8 +12,12 @@ use tauri::{AppHandle, Runtime, State};
 
 /// The gate of the panel: the state of its PIN lock.
 #[tauri::command]
-pub(crate) async fn panel_gate(pin_lock: State<'_, PinLock>, clock: State<'_, Clock>) -> Result<PinLockView, Problem> {
-    Ok(pin_lock.pin_lock_view(clock.millis_since_clock_creation()))
+pub(crate) async fn panel_gate(
+    panel: State<'_, Panel>,
+    pin_lock: State<'_, PinLock>,
+    clock: State<'_, Clock>,
+) -> Result<PinLockView, Problem> {
+    Ok(pin_lock.pin_lock_view(panel.kiosk_mode_view().on, clock.millis_since_clock_creation()))
 }
 
 /// Tries a PIN.

@@ -292,6 +292,11 @@ export type PinLockView = {
  */
 pin_set: boolean, 
 /**
+ * Whether no PIN is set, and it is too late to set one at the screen: in kiosk mode, ten minutes after the start.
+ * `copresence-kiosk --set-pin` sets one from a shell.
+ */
+first_pin_late: boolean, 
+/**
  * Whether the lock is open for this page.
  */
 open: boolean, 
@@ -500,7 +505,7 @@ idle_seconds: number,
  */
 attract_text: LocalizedTextView, 
 /**
- * Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
+ * Consent text shown before the code, at most 10,000 characters in each language. If it is empty, there is no consent
  * screen.
  */
 consent: LocalizedTextView, 

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Maximum number of visits in the history.
 const MAX_PAST_VISITS: u32 = 500;
 const MAX_ATTRACT_CHARS: usize = 120;
-const MAX_CONSENT_CHARS: usize = 600;
+const MAX_CONSENT_CHARS: usize = 10_000;
 
 /// Every profile with its problem, if it has one, and the path of the file.
 pub(super) fn load_profile_choices_and_path(

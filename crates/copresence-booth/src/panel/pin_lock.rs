@@ -67,9 +67,10 @@ impl PinLock {
         }))
     }
 
-    /// The current state.
-    pub fn pin_lock_view(&self, now: MillisSinceOrigin) -> PinLockView {
-        self.lock_status_after_attempt(now, false)
+    /// The current state. In `kiosk_mode` the first PIN can be set at the screen only soon after the start.
+    pub fn pin_lock_view(&self, kiosk_mode: bool, now: MillisSinceOrigin) -> PinLockView {
+        let view = self.lock_status_after_attempt(now, false);
+        PinLockView { first_pin_late: !view.pin_set && self.is_too_late_for_first_pin(kiosk_mode, now), ..view }
     }
 
     /// Tries a PIN, and unlocks if it is correct. The PIN is not checked while a delay is in force.
@@ -102,7 +103,7 @@ impl PinLock {
         if self.require_settings_with_known_pin()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
-        if kiosk_mode && now.duration_since(self.0.started_at) > FIRST_PIN_PERIOD {
+        if self.is_too_late_for_first_pin(kiosk_mode, now) {
             return Err(problem_for_code("first_pin_late", None));
         }
         self.hash_and_save_pin(pin).await?;
@@ -272,6 +273,11 @@ impl PinLock {
         }
     }
 
+    /// Whether the time for setting the first PIN at the screen is over.
+    fn is_too_late_for_first_pin(&self, kiosk_mode: bool, now: MillisSinceOrigin) -> bool {
+        kiosk_mode && now.duration_since(self.0.started_at) > FIRST_PIN_PERIOD
+    }
+
     /// State of the lock after an attempt; `wrong` says whether its PIN was wrong.
     fn lock_status_after_attempt(&self, now: MillisSinceOrigin, wrong: bool) -> PinLockView {
         let mut state = self.acquire_pin_lock_mutex();
@@ -279,6 +285,7 @@ impl PinLock {
         let wait = state.blocked_until.duration_since(now);
         PinLockView {
             pin_set: self.0.settings_file.is_pin_unknown() || self.0.settings_file.current_settings().pin.is_some(),
+            first_pin_late: false,
             open: state.unlocked.is_some(),
             wrong,
             wait_seconds: u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX),

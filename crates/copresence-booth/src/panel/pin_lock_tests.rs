@@ -42,7 +42,7 @@ fn after(seconds: u64) -> MillisSinceOrigin {
 #[tokio::test]
 async fn the_first_pin_unlocks_and_can_be_set_once() {
     let booth = Booth::new();
-    let closed = booth.pin_lock.pin_lock_view(START);
+    let closed = booth.pin_lock.pin_lock_view(false, START);
     assert!(!closed.pin_set && !closed.open);
     let nothing = booth.enter("0000", START).await;
     assert!(!nothing.open && !nothing.wrong, "there is nothing to try");
@@ -88,7 +88,7 @@ async fn wrong_pins_delay_attempts_until_a_correct_one() {
         let view = booth.enter(wrong, START).await;
         assert!(view.wrong && !view.open);
     }
-    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 5);
+    assert_eq!(booth.pin_lock.pin_lock_view(false, START).wait_seconds, 5);
     let early = booth.enter(RIGHT, after(4)).await;
     assert!(!early.open && !early.wrong, "not even the right one is tried");
     assert_eq!(early.wait_seconds, 1);
@@ -106,11 +106,11 @@ async fn a_restart_gives_no_additional_attempts() {
         booth.enter("0000", START).await;
     }
     booth.restart(START);
-    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 5, "three were tried, the fourth was not");
+    assert_eq!(booth.pin_lock.pin_lock_view(false, START).wait_seconds, 5, "three were tried, the fourth was not");
     assert!(!booth.enter(RIGHT, START).await.open);
     assert!(booth.enter(RIGHT, after(5)).await.open);
     booth.restart(START);
-    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.pin_lock_view(false, START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn pins_of_invalid_length_are_not_counted() {
     for pin in ["", "1", &"1".repeat(33)] {
         assert!(booth.enter(pin, START).await.wrong);
     }
-    assert_eq!(booth.pin_lock.pin_lock_view(START).wait_seconds, 0);
+    assert_eq!(booth.pin_lock.pin_lock_view(false, START).wait_seconds, 0);
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_forgotten_pin_can_be_removed() {
     }
     PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
-    let view = booth.pin_lock.pin_lock_view(START);
+    let view = booth.pin_lock.pin_lock_view(false, START);
     assert!(!view.pin_set && view.wait_seconds == 0);
     assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
 }
@@ -191,7 +191,7 @@ async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_for
     let text = format!("idle_seconds = 90 typo\n{}", std::fs::read_to_string(&path).expect("there"));
     std::fs::write(&path, text).expect("written");
     booth.restart(START);
-    assert!(booth.pin_lock.pin_lock_view(START).pin_set, "whether there is one is unknown");
+    assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
@@ -203,12 +203,17 @@ async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_for
 async fn in_kiosk_mode_the_first_pin_can_only_be_set_soon_after_the_start() {
     let mut booth = Booth::new();
     let later = after(10 * 60 + 1);
+    assert!(!booth.pin_lock.pin_lock_view(true, after(10 * 60)).first_pin_late);
     let refused = booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect_err("refused");
     assert_eq!(refused.code, "first_pin_late");
-    assert!(!booth.pin_lock.pin_lock_view(later).pin_set);
+    let late = booth.pin_lock.pin_lock_view(true, later);
+    assert!(!late.pin_set && late.first_pin_late, "said before a PIN is chosen");
+    assert!(!booth.pin_lock.pin_lock_view(false, later).first_pin_late);
     // After a restart, and on a machine that is no kiosk at any time.
     booth.restart(later);
+    assert!(!booth.pin_lock.pin_lock_view(true, later).first_pin_late);
     assert!(booth.pin_lock.set_first_pin(RIGHT.into(), true, later).await.expect("set").open);
+    assert!(!booth.pin_lock.pin_lock_view(true, after(30 * 60)).first_pin_late, "there is a PIN");
     let desktop = Booth::new();
     assert!(desktop.pin_lock.set_first_pin(RIGHT.into(), false, later).await.expect("set").open);
 }
@@ -234,7 +239,7 @@ async fn unreadable_settings_keep_the_panel_locked() {
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);
-    assert!(booth.pin_lock.pin_lock_view(START).pin_set, "whether there is one is unknown");
+    assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
     assert_eq!(booth.pin_lock.try_unlock(RIGHT.into(), START).await.expect_err("refused").code, "settings_failed");

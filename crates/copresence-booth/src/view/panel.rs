@@ -10,6 +10,9 @@ use ts_rs::TS;
 pub struct PinLockView {
     /// Whether a PIN is set. If not, the first opening sets one.
     pub pin_set: bool,
+    /// Whether no PIN is set, and it is too late to set one at the screen: in kiosk mode, ten minutes after the start.
+    /// `copresence-kiosk --set-pin` sets one from a shell.
+    pub first_pin_late: bool,
     /// Whether the lock is open for this page.
     pub open: bool,
     /// Whether the PIN that was just entered is wrong.
@@ -148,7 +151,7 @@ pub struct DisplaySettings {
     pub idle_seconds: u32,
     /// Text of the attract screen, at most 120 characters in each language; empty for the built-in text.
     pub attract_text: LocalizedTextView,
-    /// Consent text shown before the code, at most 600 characters in each language. If it is empty, there is no consent
+    /// Consent text shown before the code, at most 10,000 characters in each language. If it is empty, there is no consent
     /// screen.
     pub consent: LocalizedTextView,
     /// Whether screens are read aloud.
