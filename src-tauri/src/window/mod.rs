@@ -13,6 +13,7 @@ pub(crate) use page_watchdog::PageWatchdog;
 pub(crate) use phone::{PHONE_WINDOW, open_phone_window};
 
 use tauri::webview::{DownloadEvent, NewWindowResponse, PermissionResponse};
+use tauri::window::Color;
 use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindowBuilder};
 
 /// Label of the visitor's window, the only one that may call the commands.
@@ -21,6 +22,9 @@ pub(crate) const KIOSK_WINDOW: &str = "kiosk";
 const WINDOW_TITLE: &str = "Copresence Kiosk";
 /// Minimum size, in logical pixels.
 const MIN_WINDOW_SIZE: LogicalSize<f64> = LogicalSize::new(960.0, 540.0);
+/// Colour of the window and of its web view until the page is drawn: `--ink-0` of `ui/src/tokens.css`. White would
+/// blind visitors of a dark booth at every start and after every crash of the page.
+const STAGE_BACKGROUND: Color = Color(0x05, 0x07, 0x0f, 0xff);
 
 /// Opens the window. [`apply_window_mode`] places it.
 ///
@@ -34,6 +38,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
         .title(WINDOW_TITLE)
         .inner_size(1280.0, 720.0)
         .min_inner_size(MIN_WINDOW_SIZE.width, MIN_WINDOW_SIZE.height)
+        .background_color(STAGE_BACKGROUND)
         .center();
     let window = refuse_leaving_page(window, move |to| {
         let own = matches!(to.scheme(), "tauri") || to.host_str() == Some("tauri.localhost");
@@ -75,4 +80,17 @@ fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
 fn log_refusal_and_return_false(what: &str, to: &url::Url) -> bool {
     tracing::info!(scheme = to.scheme(), host = to.host_str(), "refused: the page wanted to {what} an address");
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STAGE_BACKGROUND;
+
+    #[test]
+    fn the_window_has_the_colour_of_the_stage_before_the_page_is_drawn() {
+        let tauri::window::Color(red, green, blue, alpha) = STAGE_BACKGROUND;
+        let token = format!("--ink-0: #{red:02x}{green:02x}{blue:02x};");
+        assert!(include_str!("../../../ui/src/tokens.css").contains(&token), "{token} is not in tokens.css");
+        assert_eq!(alpha, 0xff);
+    }
 }
