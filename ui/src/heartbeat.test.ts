@@ -51,7 +51,7 @@ it('continues when the program does not answer', async () => {
 it('starts with the first snapshot, once', async () => {
   const said: string[] = [];
   const fake = new FakeHost(screens.attract);
-  const host = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('alive'));
+  const { host } = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('alive'));
   vi.advanceTimersByTime(60_000);
   expect(said).toEqual([]);
   const close = await host.subscribe(() => said.push('shown'));
@@ -59,4 +59,22 @@ it('starts with the first snapshot, once', async () => {
   vi.advanceTimersByTime(20);
   expect(said).toEqual(['shown', 'shown', 'alive']);
   close();
+});
+
+it('stops for good when the page has failed, whether or not it has begun', async () => {
+  const said: string[] = [];
+  const fake = new FakeHost(screens.attract);
+  const page = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('alive'));
+  await page.host.subscribe(() => {});
+  vi.advanceTimersByTime(1);
+  expect(said).toEqual(['alive']);
+  page.stopHeartbeat();
+  fake.showScreen(screens.preparing);
+  vi.advanceTimersByTime(60_000);
+  expect(said).toEqual(['alive']);
+  const early = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('too late'));
+  early.stopHeartbeat();
+  await early.host.subscribe(() => {});
+  vi.advanceTimersByTime(60_000);
+  expect(said).toEqual(['alive']);
 });

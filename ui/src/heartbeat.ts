@@ -31,15 +31,27 @@ export function startHeartbeat(say: (hidden: boolean) => Promise<void>): () => v
 
 /**
  * The same host, with heartbeats that start after the first snapshot was shown: a page without a snapshot is as good
- * as blank.
+ * as blank. `stopHeartbeat` ends them for good when the page has failed, so that the program reloads it.
  */
-export function withHeartbeatAfterFirstSnapshot(host: Host, say: (hidden: boolean) => Promise<void>): Host {
-  let lives = false;
+export function withHeartbeatAfterFirstSnapshot(
+  host: Host,
+  say: (hidden: boolean) => Promise<void>,
+): { host: Host; stopHeartbeat: () => void } {
+  let hasBegun = false;
+  let isStopped = false;
+  let stop = () => {};
+  const begin = () => {
+    if (!isStopped) stop = startHeartbeat(say);
+  };
   const subscribe: Host['subscribe'] = (onSnapshot) =>
     host.subscribe((snapshot) => {
       onSnapshot(snapshot);
-      if (!lives) setTimeout(() => startHeartbeat(say));
-      lives = true;
+      if (!hasBegun) setTimeout(begin);
+      hasBegun = true;
     });
-  return { ...host, subscribe };
+  const stopHeartbeat = () => {
+    isStopped = true;
+    stop();
+  };
+  return { host: { ...host, subscribe }, stopHeartbeat };
 }
