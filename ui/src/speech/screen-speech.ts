@@ -32,7 +32,8 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
 function speechPartsOfElements(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
   const parts: SpeechPart[] = [];
   for (const element of elements) {
-    const text = element.textContent?.trim() ?? '';
+    // Without the places for a line break.
+    const text = element.textContent?.replaceAll('\u200b', '').trim() ?? '';
     if (text === '') continue;
     const tag = element.closest<HTMLElement>('[lang]')?.lang || language.locale;
     const before = parts.at(-1);

@@ -93,7 +93,8 @@ export class LanguageStore {
     const bundle = this.#bundleFor(this.#locale);
     const title = formatMessage(bundle, key) ?? formatMessage(this.#english, key);
     if (title === null) return { title: problem.visitor, action: '' };
-    return { title, action: formatMessage(bundle, `${key}.do`) ?? '' };
+    const action = formatMessage(bundle, `${key}.do`) ?? formatMessage(this.#english, `${key}.do`) ?? '';
+    return { title, action };
   }
 
   /** Formats numbers, sizes and times for the language of the screens. */

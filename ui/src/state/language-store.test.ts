@@ -41,6 +41,20 @@ describe('the catalogues', () => {
     },
   );
 
+  it('let Japanese titles break between phrases, which not every web view finds by itself', () => {
+    languageStore.setLocale('ja');
+    const titles = [...english.messages]
+      .filter(([key, names]) => /-title|^problem-[^.]*$|^reveal-lighting$/.test(key) && names.length === 0)
+      .map(([key]) => languageStore.translate(key as 'demo'));
+    expect(titles.length).toBeGreaterThan(40);
+    for (const title of titles) {
+      const phrases = title.split('\u200b');
+      expect(Math.max(...phrases.map((one) => one.length)), title).toBeLessThanOrEqual(11);
+      if (title.length > 10) expect(phrases.length, title).toBeGreaterThan(1);
+    }
+    languageStore.setLocale('en');
+  });
+
   it('match the committed types', () =>
     expect(readCommittedMessageTypes()).toBe(generateMessageTypesSource()));
 
@@ -87,6 +101,13 @@ describe('a problem', () => {
     hint: 'for staff',
     retry_helps: true,
   };
+  it('says in English what to do where the language has no words for it', () => {
+    languageStore.useCatalogue('eo', 'attract-start = Komencu');
+    const { action } = languageStore.problemText({ ...problem, code: 'token_expired' });
+    languageStore.setLocale('en');
+    expect(action).toBe(languageStore.problemText({ ...problem, code: 'token_expired' }).action);
+    expect(action).not.toBe('');
+  });
   it('with an unknown code uses the program’s sentence', () => {
     expect(languageStore.problemText(problem)).toEqual({ title: 'Said by the program.', action: '' });
   });

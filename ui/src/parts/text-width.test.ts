@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { longestUnbreakableRun, textWidthInLetters } from './text-width';
+
+it('counts ideographs nearly twice, and places for a line break not at all', () => {
+  expect(textWidthInLetters('Hello you')).toBe(9);
+  expect(textWidthInLetters('自分に')).toBeCloseTo(5.7);
+  expect(textWidthInLetters('自分に\u200b会おう')).toBe(textWidthInLetters('自分に会おう'));
+});
+
+it('finds the longest part that cannot be broken', () => {
+  expect(longestUnbreakableRun('Ihr Zeichentrickfilm')).toBe('Zeichentrickfilm');
+  expect(longestUnbreakableRun('スマホで\u200b読み取ってください')).toBe('読み取ってください');
+});
