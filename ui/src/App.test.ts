@@ -122,6 +122,34 @@ describe('snapshots', () => {
   });
 });
 
+it('closes the operator’s detail when the visit ends, and opens it on any screen', async () => {
+  const host = await renderScreen(screens['invite-trouble']);
+  await fireEvent.keyDown(document.body, { key: 'F9' });
+  expect(byTestId('operator-detail')).toBeTruthy();
+  host.showScreen(screens['making-trouble']);
+  await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('making'));
+  expect(byTestId('operator-detail')).toBeTruthy();
+  host.showScreen(screens.attract);
+  await waitFor(() => expect(byTestId('screen').dataset.screen).toBe('attract'));
+  expect(document.querySelector('[data-testid=operator-detail]')).toBeNull();
+});
+
+describe('a live region', () => {
+  // Screen readers announce changes within a region, not a region that is new.
+  it.each<[ScreenName, ScreenName, string]>([
+    ['making-queue', 'making', '[data-testid=said]'],
+    ['forgotten', 'forget-failed', '[data-testid=said]'],
+  ])('is the same on %s and %s', async (before, after, region) => {
+    const host = await renderScreen(screens[before]);
+    const said = document.querySelector(region);
+    expect(said?.getAttribute('aria-live') ?? said?.getAttribute('role')).toBeTruthy();
+    const title = byTestId('status-title').textContent;
+    host.showScreen(screens[after]);
+    await waitFor(() => expect(byTestId('status-title').textContent).not.toBe(title));
+    expect(document.querySelector(region)).toBe(said);
+  });
+});
+
 describe('a gamepad', () => {
   it('starts by any button, confirms by A, and goes back by B', async () => {
     let pressed: number[] = [];

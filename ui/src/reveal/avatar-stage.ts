@@ -34,6 +34,8 @@ import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
 export interface ShownAvatar {
   /** Turns it by radians. */
   turn(x: number, y: number): void;
+  /** Stops all movement while it is covered, and continues afterwards. */
+  setPaused(paused: boolean): void;
   /** The faces that it can make. */
   faces: Face[];
   /** What the file contains. */
@@ -167,6 +169,7 @@ async function startAvatarScene(
 
   let last = 0;
   let drawn = 0;
+  let isPaused = false;
   let coarser = false;
 
   const loop = (now: number) => {
@@ -194,7 +197,7 @@ async function startAvatarScene(
     cancelAnimationFrame(frame);
     last = 0;
     drawn = 0;
-    if (document.hidden) return;
+    if (document.hidden || isPaused) return;
     if (reducedMotion) draw();
     else frame = requestAnimationFrame(loop);
   };
@@ -241,6 +244,11 @@ async function startAvatarScene(
   return {
     turn,
     isCropped,
+    setPaused(paused) {
+      if (paused === isPaused) return;
+      isPaused = paused;
+      run();
+    },
     faces: supportedFaces(new Set(morphs.flatMap(({ shapes }) => shapes))),
     makeFace(face) {
       asked = { face, since: 0 };

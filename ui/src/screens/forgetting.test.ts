@@ -25,7 +25,14 @@ describe('forget me', () => {
 
   it('hides the avatar before the program has answered', async () => {
     const close = vi.fn();
-    opened.stage.mockResolvedValue({ turn: vi.fn(), close, makeFace: vi.fn(), faces: [], statistics: null });
+    opened.stage.mockResolvedValue({
+      turn: vi.fn(),
+      setPaused: vi.fn(),
+      close,
+      makeFace: vi.fn(),
+      faces: [],
+      statistics: null,
+    });
     const host = await renderScreen(withModel);
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
     host.forgetVisit = () => new Promise(() => {});

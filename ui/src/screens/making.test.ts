@@ -57,6 +57,30 @@ describe('Making', () => {
     expect(byTestId('play-phone').classList).not.toContain('primary');
   });
 
+  it('does not say that it is connected while there is trouble', async () => {
+    const host = await renderScreen(screens.making);
+    expect(byTestId('connected').hasAttribute('data-away')).toBe(false);
+    host.showScreen({ ...screens.making, trouble: backendUnreachable });
+    await waitFor(() => expect(byTestId('trouble').textContent?.trim()).not.toBe(''));
+    expect(byTestId('connected').hasAttribute('data-away')).toBe(true);
+  });
+
+  it('announces the end of the greeting in the same live region', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const host = new FakeHost(screens.invite);
+    render(App, { host });
+    await vi.waitFor(() => expect(byTestId('screen').dataset.screen).toBe('invite'));
+    host.showScreen(screens.making);
+    await vi.waitFor(() => expect(focusedTestId()).toBe('said'));
+    const said = byTestId('said');
+    vi.advanceTimersByTime(3000);
+    await vi.waitFor(() =>
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('making-processing-title')),
+    );
+    expect(byTestId('said')).toBe(said);
+    await vi.waitFor(() => expect(focusedTestId()).toBe('back'));
+  });
+
   it('shows an unknown status', async () => {
     await renderScreen(screens['making-unknown']);
     expect(byTestId('screen').textContent).toContain('in quality review');

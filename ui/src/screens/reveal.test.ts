@@ -14,7 +14,13 @@ beforeEach(() => {
 });
 
 describe('Reveal', () => {
-  const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: ['smile', 'wink'] });
+  const stage = () => ({
+    turn: vi.fn(),
+    setPaused: vi.fn(),
+    close: vi.fn(),
+    makeFace: vi.fn(),
+    faces: ['smile', 'wink'],
+  });
   const withModel: Screen = {
     ...screens.reveal,
     glb: 'avatar://a/avatar.glb',
@@ -41,6 +47,46 @@ describe('Reveal', () => {
     host.showScreen(screens.attract);
     await waitFor(() => expect(shown.close).toHaveBeenCalledTimes(1));
     expect(opened.stage).toHaveBeenCalledTimes(1);
+  });
+
+  it('claims nothing before the avatar is drawn', async () => {
+    let draw = (_: unknown) => {};
+    opened.stage.mockReturnValue(new Promise((resolve) => (draw = resolve)));
+    await renderScreen(withModel);
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-lighting'));
+    expect(screen.queryByTestId('this-is-me')).toBeNull();
+    expect(screen.queryByTestId('once-more')).toBeNull();
+    // A habitual press does nothing, and going back still asks whether to leave.
+    expect(focusedTestId()).toBe('said');
+    const said = byTestId('said');
+    await pressEscape();
+    await waitFor(() => expect(focusedTestId()).toBe('stay'));
+    await pressEscape();
+    draw(stage());
+    await waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
+    expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title'));
+    expect(byTestId('said')).toBe(said);
+  });
+
+  it('welcomes in the same live region', async () => {
+    await renderScreen(portrayed);
+    const said = byTestId('said');
+    await fireEvent.click(byTestId('this-is-me'));
+    expect(byTestId('said')).toBe(said);
+  });
+
+  it('stands still below the desk', async () => {
+    const shown = stage();
+    opened.stage.mockResolvedValue(shown);
+    const host = new FakeHost(withModel);
+    host.desk.isOpen = true;
+    await renderScreen(withModel, host);
+    await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('section');
+    await waitFor(() => expect(shown.setPaused).toHaveBeenLastCalledWith(true));
+    await fireEvent.keyDown(byTestId('section'), { key: 'F10' });
+    await waitFor(() => expect(shown.setPaused).toHaveBeenLastCalledWith(false));
   });
 
   it('plays the supported faces', async () => {

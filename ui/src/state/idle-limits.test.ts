@@ -39,3 +39,10 @@ it('counts down the warning', () => {
   expect(warningSecondsLeft(limit, 200)).toBe(0);
   expect(warningSecondsLeft(null, 9999)).toBeNull();
 });
+
+it('leaves the time to read a long consent text', () => {
+  const withText = (length: number) => ({ ...screens.consent, texts: { en: 'x'.repeat(length) } });
+  expect(idleLimitForScreen(withText(400))?.after).toBe(90);
+  expect(idleLimitForScreen(withText(3000))?.after).toBe(300);
+  expect(idleLimitForScreen(withText(10_000))?.after).toBe(600);
+});

@@ -10,6 +10,9 @@ export interface IdleLimitSeconds {
 /** Default seconds for the reveal screen. The other limits are proportional to it. */
 const DEFAULT_IDLE_SECONDS = 90;
 
+/** Characters of a consent text that a slow reader reads in a second. */
+const CHARACTERS_READ_PER_SECOND = 10;
+
 /**
  * Seconds without a sign of a person after which the reveal asks before it shows the avatar. Not configurable:
  * another person may be there as soon as the visitor has left.
@@ -31,9 +34,13 @@ export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECON
 /** The limit of a screen before it is scaled by the operator's setting. */
 function unscaledIdleSeconds(screen: Screen): IdleLimitSeconds | null {
   switch (screen.kind) {
-    // Up to 600 characters to read.
-    case 'consent':
-      return { after: 90, warning: 20 };
+    case 'consent': {
+      const longest = Math.max(0, ...Object.values(screen.texts).map((text) => text?.length ?? 0));
+      return {
+        after: Math.max(90, Math.min(600, Math.round(longest / CHARACTERS_READ_PER_SECOND))),
+        warning: 20,
+      };
+    }
     case 'preparing':
       return { after: 120, warning: 30 };
     case 'invite':

@@ -8,24 +8,31 @@ export class IdleTimer {
   #lastActivity = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
   #situation = '';
+  #limit: IdleLimitSeconds | null = null;
+  #giveUp = () => {};
 
   /**
    * Applies a limit from now on. After the limit `giveUp` is called, again after each further period in which the
-   * screen stays. A new screen restarts the count.
+   * screen stays. The count restarts with a new screen, and with a limit after a time without one, in which nothing
+   * was counted: the operator has closed the desk.
    */
   watchScreen(screen: string, limit: IdleLimitSeconds | null, giveUp: () => void): void {
-    clearInterval(this.#timer);
-    if (screen !== this.#situation) this.resetTimer();
+    if (screen !== this.#situation || (limit && !this.#limit)) this.resetTimer();
     this.#situation = screen;
-    const look = () => {
-      this.warningSeconds = warningSecondsLeft(limit, (performance.now() - this.#lastActivity) / 1000);
-      if (this.warningSeconds === 0) {
-        this.resetTimer();
-        giveUp();
-      }
-    };
-    if (limit) this.#timer = setInterval(look, 500);
-    else this.warningSeconds = null;
+    this.#limit = limit;
+    this.#giveUp = giveUp;
+    if (limit) this.#timer ??= setInterval(() => this.#checkLimit(), 500);
+    else {
+      this.stopTimer();
+      this.warningSeconds = null;
+    }
+  }
+
+  #checkLimit(): void {
+    this.warningSeconds = warningSecondsLeft(this.#limit, (performance.now() - this.#lastActivity) / 1000);
+    if (this.warningSeconds !== 0) return;
+    this.resetTimer();
+    this.#giveUp();
   }
 
   /** Restarts the count, but does not dismiss a warning: that needs an answer. */
@@ -42,5 +49,6 @@ export class IdleTimer {
   /** Stops counting. */
   stopTimer(): void {
     clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }

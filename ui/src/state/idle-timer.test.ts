@@ -57,6 +57,41 @@ describe('an absent visitor', () => {
     expect(host.calledActions).toEqual([]);
   });
 
+  it('is counted anew when the operator leaves the desk', async () => {
+    const host = await renderScreen(screens.reveal);
+    await wait(60);
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('pad');
+    await wait(59);
+    await fireEvent.keyDown(byTestId('pad'), { key: 'F10' });
+    await waitFor(() => expect(screen.queryByTestId('desk')).toBeNull());
+    await wait(85);
+    expect(host.calledActions).toEqual([]);
+    expect(screen.queryByTestId('idle')).toBeNull();
+    await wait(6);
+    expect(byTestId('idle')).toBeTruthy();
+  });
+
+  it('is noticed however often the program sends snapshots', async () => {
+    const host = await renderScreen(screens.reveal);
+    for (let i = 0; i < 230; i += 1) {
+      host.setBooth({ voice: i % 2 === 0 });
+      await tick();
+      await wait(0.4);
+    }
+    expect(byTestId('idle')).toBeTruthy();
+  });
+
+  it('leaves neither the focus nor the operator’s detail to the next one', async () => {
+    await renderScreen(screens.attract);
+    byTestId('tongue-ja').focus();
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(byTestId('operator-detail')).toBeTruthy();
+    await wait(46);
+    expect(focusedTestId()).toBe('start');
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+  });
+
   it('is not waited for after the answer', async () => {
     const host = await renderScreen(screens.ended);
     await wait(61);

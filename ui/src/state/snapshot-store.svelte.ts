@@ -114,6 +114,8 @@ export class SnapshotStore {
       this.actionProblem = null;
       this.openQuestion = null;
       this.#forgettingScreen = null;
+      // The detail of one visit is not shown to the next visitor.
+      if (snapshot.screen.kind === 'attract') this.isDetailOpen = false;
       this.previousScreenKind = this.snapshot?.screen.kind ?? null;
       this.needsRevealConsent = snapshot.screen.kind === 'reveal' && visitorPresenceTimer.hasLapsed;
     }
