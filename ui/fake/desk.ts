@@ -54,6 +54,8 @@ export class FakeDesk implements DeskHost {
   readonly refusals = new Map<DeskCall | PanelAction['kind'], unknown>();
   /** The PIN; null when none was ever set. */
   pin: string | null = '1234';
+  /** Whether it is too late to set the first PIN: kiosk mode, ten minutes after the start. */
+  isFirstPinLate = false;
   /** Whether the lock is open. */
   isOpen = false;
   /** The panel data. */
@@ -120,7 +122,7 @@ export class FakeDesk implements DeskHost {
 
   async setFirstPin(pin: string): Promise<PinLockView> {
     this.#recordCall('setFirstPin', false);
-    if (this.pin !== null) throw lockedProblem;
+    if (this.pin !== null || this.isFirstPinLate) throw lockedProblem;
     this.#checkPin(pin);
     this.pin = pin;
     this.isOpen = true;
@@ -322,7 +324,14 @@ export class FakeDesk implements DeskHost {
 
   #currentLock(wrong: boolean): PinLockView {
     const wait_seconds = Math.max(0, Math.ceil((this.#waitUntil - Date.now()) / 1000));
-    return { pin_set: this.pin !== null, open: this.isOpen, wrong, wait_seconds };
+    const pin_set = this.pin !== null;
+    return {
+      pin_set,
+      first_pin_late: !pin_set && this.isFirstPinLate,
+      open: this.isOpen,
+      wrong,
+      wait_seconds,
+    };
   }
 
   #checkPin(pin: string): void {

@@ -43,6 +43,7 @@ export const messages = {
   again: 'Try again',
   leave: 'Lock and leave',
   cancel: 'Cancel',
+  working: 'Working…',
   theme: { light: 'Light colours', dark: 'Dark colours' },
   live: (count: number) => `${count === 0 ? 'No visit' : plural(count, 'visit')} in progress`,
   sandboxTag: 'sandbox',
@@ -54,6 +55,8 @@ export const messages = {
     repeat: 'Repeat the PIN',
     chooseAbout:
       'Opens this panel from now on. At least four digits, so that it can be entered by touch and gamepad.',
+    noPin: 'No PIN is set',
+    late: 'In kiosk mode, the first PIN can be chosen here only within ten minutes of the start. Stop the program and run `copresence-kiosk --set-pin` on this machine, or restart the program.',
     about: 'Staff only. A visit in progress continues.',
     field: (count: number) => `PIN, ${plural(count, 'digit')} entered`,
     wrong: 'Wrong PIN.',
@@ -225,6 +228,10 @@ export const messages = {
     count: (now: number, most: number) => `${now} / ${most}`,
     long: (language: string, most: number) => `The ${language} text is longer than ${most} characters`,
     longHint: 'Shorten it',
+    leaveTitle: 'Leave without saving?',
+    leaveText: (languages: string[]) =>
+      `The texts in ${joinWithAnd(languages)} were changed and not saved. Visitors do not see the changes.`,
+    discard: 'Discard and leave',
   },
 
   retention: {
@@ -262,6 +269,7 @@ export const messages = {
   history: {
     count: (count: number) => plural(count, 'visit'),
     none: 'No visits yet.',
+    loading: 'Reading the history…',
     columns: ['', 'Started', 'Profile', 'Outcome', 'Size', ''],
     forget: 'Forget',
     showFaces: 'Show faces',

@@ -101,6 +101,24 @@ describe('the PIN pad', () => {
     expect(opened.desk.pin).toBe('2580');
   });
 
+  it('says before the first digit that it is too late for a first PIN, and how to set one', async () => {
+    const { desk, deskOverlay } = await renderDesk((of) => {
+      of.isOpen = false;
+      of.pin = null;
+      of.isFirstPinLate = true;
+    });
+    expect(byTestId('pad').textContent).toContain(messages.pad.late.replaceAll('`', ''));
+    expect(byTestId('pad').textContent).toContain('copresence-kiosk --set-pin');
+    expect(screen.queryByTestId('pin')).toBeNull();
+    expect(screen.queryByTestId('key-1')).toBeNull();
+    await waitFor(() => expect(focusedTestId()).toBe('pad-leave'));
+    pressKey('1');
+    pressKey('Enter', byTestId('pad'));
+    expect(desk.calls).not.toContain('setFirstPin');
+    await fireEvent.click(byTestId('pad-leave'));
+    expect(deskOverlay.isOpen).toBe(false);
+  });
+
   it('accepts only digits for a first PIN, so that a gamepad can enter it', async () => {
     await renderDesk((desk) => {
       desk.isOpen = false;

@@ -1,6 +1,10 @@
 // The ways to open the desk: F10, Start and Select held together, or five touches in the upper left corner. Every
 // page loads this; the desk itself is loaded when it is opened.
+import type { LocalizedTextView } from '../generated/view';
 import type { GamepadIntent } from '../input/gamepad';
+
+/** The operator's texts, by setting and language. */
+export type TextDrafts = Record<'attract_text' | 'consent', LocalizedTextView>;
 
 /** Touches in the corner that open the desk, and the milliseconds within which they must happen. */
 const CORNER_TOUCHES = 5;
@@ -15,6 +19,13 @@ const CORNER = { x: 0.07, y: 0.1 };
 export class DeskOverlay {
   /** Whether the PIN pad or the desk covers the stage. */
   isOpen = $state(false);
+  /** Whether the unlocked desk hides the stage completely. The PIN pad does not. */
+  isCovering = $state(false);
+  /**
+   * Texts of the operator that are not saved, by setting and language. Kept when the desk locks itself, until they are
+   * saved or discarded.
+   */
+  textDrafts = $state<TextDrafts>({ attract_text: {}, consent: {} });
   /** Receives gamepad input while the desk is open. */
   gamepadHandler: ((intent: GamepadIntent) => void) | null = null;
 
@@ -33,8 +44,15 @@ export class DeskOverlay {
   /** Returns to the stage. */
   closeDesk(): void {
     this.isOpen = false;
+    this.isCovering = false;
     this.gamepadHandler = null;
     this.keyHandler = null;
+  }
+
+  /** Forgets the unsaved texts. */
+  discardTextDrafts(): void {
+    this.textDrafts.attract_text = {};
+    this.textDrafts.consent = {};
   }
 
   /** Decides whether an event belongs to the desk, before any other listener sees it. */
@@ -72,6 +90,11 @@ export class DeskOverlay {
     this.#touches = [...this.#touches.filter((at) => now - at <= CORNER_TOUCH_MS), now];
     if (this.#touches.length >= CORNER_TOUCHES) this.openDesk();
   }
+}
+
+/** Whether a draft differs from the saved text, apart from space around it. */
+export function isTextUnsaved(draft: string | undefined, saved: string | undefined): boolean {
+  return draft !== undefined && draft.trim() !== (saved ?? '');
 }
 
 /** Whether a press is in the corner that opens the desk, and not on a button. */

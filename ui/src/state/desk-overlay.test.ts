@@ -72,6 +72,19 @@ describe('opening the desk', () => {
     expect(host.calledActions).toEqual([]);
   });
 
+  it('stops the stage while the unlocked desk hides it, and not below the PIN pad', async () => {
+    await stage();
+    const isCovered = () => document.querySelector('.stage')?.classList.contains('covered');
+    await fireEvent.keyDown(document.body, { key: 'F10' });
+    await screen.findByTestId('pad');
+    expect(isCovered()).toBe(false);
+    for (const key of ['1', '2', '3', '4', 'Enter']) await fireEvent.keyDown(at('pin'), { key });
+    await screen.findByTestId('section');
+    await waitFor(() => expect(isCovered()).toBe(true));
+    await fireEvent.keyDown(at('section'), { key: 'F10' });
+    await waitFor(() => expect(isCovered()).toBe(false));
+  });
+
   it('pauses the idle timer of the visit below', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const host = new FakeHost(screens.reveal);

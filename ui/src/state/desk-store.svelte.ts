@@ -1,9 +1,11 @@
 // The state of the open desk: lock, panel data, and the last result.
 
+import { englishLanguageName } from '../desk/format';
+import { messages } from '../desk/messages';
 import type { Section } from '../desk/sections';
 import type { PanelAction, PanelView, PartHealthView, PinLockView, Problem } from '../generated/view';
 import type { DeskHost, Unsubscribe } from '../host/desk';
-import type { DeskOverlay } from './desk-overlay.svelte';
+import { type DeskOverlay, isTextUnsaved } from './desk-overlay.svelte';
 import { problemFromRejectedCall } from './snapshot-store.svelte';
 
 /** Milliseconds without input after which the desk and the PIN pad close. */
@@ -53,8 +55,8 @@ export class DeskStore {
   lastResult = $state.raw<{ field: string; words: string } | null>(null);
   /** Why an action was refused, and the field that it belongs to. */
   lastRefusal = $state.raw<{ field: string; problem: Problem } | null>(null);
-  /** The field whose action is running. */
-  busyField = $state<string | null>(null);
+  /** The fields whose actions run or wait, in their order. */
+  #pendingFields = $state.raw<readonly string[]>([]);
   /** The action that waits for a confirmation. */
   confirmation = $state.raw<PendingConfirmation | null>(null);
 
@@ -65,6 +67,10 @@ export class DeskStore {
   readonly #deskOverlay: DeskOverlay;
   #lastActivity = performance.now();
   #lastActivityReport = performance.now();
+  readonly #lastRequests = new Map<string, string>();
+  #lastCall: Promise<unknown> | null = null;
+  /** Counts the times that the desk was locked. */
+  #session = 0;
   #panelRequest = 0;
   #healthRequest = 0;
 
@@ -123,27 +129,72 @@ export class DeskStore {
     }
   }
 
-  /** Runs an action for a field, and shows the result or the refusal there. */
-  async runPanelAction(field: string, act: PanelAction, words: string): Promise<boolean> {
-    const answer = await this.runForField(field, () => this.desk.runPanelAction(act), words);
-    this.#panelRequest += 1;
-    if (answer) this.panel = answer;
-    if (answer && ACTIONS_AFFECTING_HEALTH.includes(act.kind)) void this.#refreshHealth();
-    return answer !== null;
+  /** Whether an action runs or waits: of a field, or of any. */
+  isPending(field?: string): boolean {
+    return field === undefined ? this.#pendingFields.length > 0 : this.#pendingFields.includes(field);
   }
 
-  /** The same for a call that is no panel action. Only one runs at a time; others are dropped meanwhile. */
+  /**
+   * Runs an action for a field, and shows the result or the refusal there. An action that is made from the panel data
+   * is made when its turn comes, so that it contains what the actions before it have changed.
+   */
+  async runPanelAction(
+    field: string,
+    act: PanelAction | (() => PanelAction),
+    words: string,
+    request: unknown = act,
+  ): Promise<boolean> {
+    const session = this.#session;
+    const run = async () => {
+      const action = typeof act === 'function' ? act() : act;
+      const view = await this.desk.runPanelAction(action);
+      if (session === this.#session) {
+        // A panel that is being read is older than this one.
+        this.#panelRequest += 1;
+        this.panel = view;
+        if (ACTIONS_AFFECTING_HEALTH.includes(action.kind)) void this.#refreshHealth();
+      }
+      return true;
+    };
+    return (await this.runForField(field, run, words, request)) ?? false;
+  }
+
+  /**
+   * The same for a call that is no panel action. Calls run one at a time, in the order of the presses. A call is left
+   * out when the field waits for the same `request` already. When the desk locks, what waits is dropped.
+   */
   async runForField<T>(
     field: string,
     call: () => Promise<T>,
     words: string | ((value: T) => string),
+    request: unknown = field,
   ): Promise<T | null> {
-    if (this.busyField !== null) return null;
-    this.busyField = field;
+    const key = JSON.stringify(request);
+    if (this.isPending(field) && this.#lastRequests.get(field) === key) return null;
+    this.#lastRequests.set(field, key);
+    this.#pendingFields = [...this.#pendingFields, field];
+    const session = this.#session;
+    const before = this.#lastCall;
+    const turn = (async () => {
+      if (before) await before;
+      return session === this.#session ? await this.#runAndShowResult(field, call, words) : null;
+    })();
+    this.#lastCall = turn;
+    const value = await turn;
+    if (this.#lastCall === turn) this.#lastCall = null;
+    if (session === this.#session)
+      this.#pendingFields = this.#pendingFields.toSpliced(this.#pendingFields.indexOf(field), 1);
+    return value;
+  }
+
+  async #runAndShowResult<T>(
+    field: string,
+    call: () => Promise<T>,
+    words: string | ((value: T) => string),
+  ): Promise<T | null> {
     this.lastRefusal = null;
     this.lastResult = null;
     const answer = await this.callProgram(call);
-    this.busyField = null;
     if (answer.ok) {
       this.lastResult = { field, words: typeof words === 'string' ? words : words(answer.value) };
       return answer.value;
@@ -197,8 +248,38 @@ export class DeskStore {
     this.lastRefusal = null;
   }
 
-  /** Locks the desk and returns to the stage. */
+  /** Locks the desk and returns to the stage. With unsaved texts, asks before. */
+  leave(): void {
+    const languages = this.#languagesWithUnsavedTexts();
+    if (languages.length === 0) {
+      this.lockAndLeave();
+      return;
+    }
+    this.confirmation = {
+      title: messages.texts.leaveTitle,
+      text: messages.texts.leaveText(languages.map(englishLanguageName)),
+      confirmLabel: messages.texts.discard,
+      onConfirm: () => {
+        this.#deskOverlay.discardTextDrafts();
+        this.lockAndLeave();
+      },
+    };
+  }
+
+  #languagesWithUnsavedTexts(): string[] {
+    const { panel } = this;
+    if (!panel) return [];
+    const { textDrafts } = this.#deskOverlay;
+    return panel.languages.filter((tag) =>
+      (['attract_text', 'consent'] as const).some((key) =>
+        isTextUnsaved(textDrafts[key][tag], panel.display[key][tag]),
+      ),
+    );
+  }
+
+  /** Locks the desk and returns to the stage. Unsaved texts are kept. */
   lockAndLeave(): void {
+    this.#dropWaitingCalls();
     if (this.isUnlocked) void this.desk.runPanelAction({ kind: 'lock' }).catch(() => {});
     this.panel = null;
     this.health = null;
@@ -227,13 +308,19 @@ export class DeskStore {
     if (answer.ok && turn === this.#healthRequest && this.isUnlocked) this.setHealth(answer.value);
   }
 
+  #dropWaitingCalls(): void {
+    this.#session += 1;
+    this.#pendingFields = [];
+  }
+
   #handleLockedOut(): void {
+    this.#dropWaitingCalls();
     this.panel = null;
     this.health = null;
     this.confirmation = null;
     this.lastResult = null;
     this.lastRefusal = null;
-    this.lockView = { pin_set: true, open: false, wrong: false, wait_seconds: 0 };
+    this.lockView = { pin_set: true, first_pin_late: false, open: false, wrong: false, wait_seconds: 0 };
     void this.desk
       .readLock()
       .then((gate) => {

@@ -173,7 +173,7 @@ describe('the checks', () => {
     await fireEvent.click(byTestId('restart'));
     await fireEvent.click(byTestId('start-checks'));
     await waitFor(() => expect(byTestId('checks-stand').dataset.stand).toBe('running'));
-    expect(counted('waiting')).toBe(ALL);
+    await waitFor(() => expect(counted('waiting')).toBe(ALL));
   });
 
   it('show why a run cannot start', async () => {

@@ -80,6 +80,19 @@ describe('the inspector', () => {
     expect(focusedTestId()).toBe('lines');
   });
 
+  it('keeps the arrow keys on the list after a click on a line, also when that line is scrolled away', async () => {
+    await inspector();
+    await waitFor(() => expect(lines()).toBeGreaterThan(3));
+    const line = byTestId('exchange-1');
+    line.focus();
+    await fireEvent.click(line);
+    expect(focusedTestId()).toBe('lines');
+    pressKey('ArrowDown');
+    await tick();
+    expect(focusedTestId()).toBe('lines');
+    expect(chosen()).not.toBe('exchange-1');
+  });
+
   it('is navigated by gamepad', async () => {
     const { deskOverlay } = await inspector();
     byTestId('lines').focus();

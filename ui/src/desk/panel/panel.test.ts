@@ -1,8 +1,9 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, keychainLockedProblem } from '../../../fake/desk-fixtures';
-import { byTestId, focusedTestId, renderDesk } from '../../../fake/render-desk';
+import { byTestId, focusedTestId, pressKey, renderDesk } from '../../../fake/render-desk';
 import type { LocalizedTextView } from '../../generated/view';
 import { messages } from '../messages';
 
@@ -282,7 +283,7 @@ describe('Display', () => {
     await submit('text-attract');
     await waitFor(() => expect(resultText('attract-en')).toBe(messages.texts.saved([])));
     expect(desk.panelView.display.attract_text).toEqual({ en: 'Come closer.' });
-    expect(value('text-attract')).toBe('Come closer.');
+    await waitFor(() => expect(value('text-attract')).toBe('Come closer.'));
     await write('text-attract', '');
     await submit('text-attract');
     await waitFor(() => expect(resultText('attract-en')).toBe(messages.texts.removed([])));
@@ -584,11 +585,11 @@ describe('Texts by language', () => {
   it('are shown when they are too long, and nothing is saved', async () => {
     const { desk } = await texts({ en: 'We film.' });
     await look('de');
-    await write('text-consent', 'ä'.repeat(601));
+    await write('text-consent', 'ä'.repeat(10_001));
     await look('fr');
     await write('text-consent', 'Nous filmons.');
     await submit('text-consent');
-    await waitFor(() => expect(resultText('consent-de')).toContain(messages.texts.long('German', 600)));
+    await waitFor(() => expect(resultText('consent-de')).toContain(messages.texts.long('German', 10_000)));
     expect(byTestId('texts-in-de').getAttribute('aria-checked')).toBe('true');
     expect(focusedTestId()).toBe('text-consent');
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBe('true');
@@ -599,8 +600,8 @@ describe('Texts by language', () => {
     expect(byTestId('text-consent').getAttribute('aria-invalid')).toBeNull();
     expect(value('text-consent')).toBe('Nous filmons.');
     await look('de');
-    expect(value('text-consent')).toHaveLength(601);
-    await write('text-consent', 'ä'.repeat(600));
+    expect(value('text-consent')).toHaveLength(10_001);
+    await write('text-consent', 'ä'.repeat(10_000));
     await submit('text-consent');
     await waitFor(() => expect(resultText('consent-de')).toBe(messages.texts.saved(['German', 'French'])));
   });
@@ -623,5 +624,116 @@ describe('Texts by language', () => {
     await submit('text-consent');
     await waitFor(() => expect(desk.panelView.display.consent).toEqual({ en: 'We film.' }));
     expect(desk.panelView.display.voice).toBe(true);
+  });
+
+  it('survive another section and the lock, and are asked about before the desk is left', async () => {
+    const { desk, deskOverlay } = await texts({ en: 'We film.' });
+    await write('text-consent', 'We film you.');
+    byTestId('section-health').click();
+    await waitFor(() => expect(byTestId('section').dataset.section).toBe('health'));
+    byTestId('section-display').click();
+    await waitFor(() => expect(value('text-consent')).toBe('We film you.'));
+    for (const leave of [
+      () => pressKey('F10', byTestId('desk')),
+      () => byTestId('leave').click(),
+      () => {
+        byTestId('section-display').focus();
+        pressKey('Escape');
+      },
+    ]) {
+      leave();
+      await waitFor(() => expect(focusedTestId()).toBe('question-no'));
+      expect(byTestId('question').textContent).toContain(messages.texts.leaveText(['English']));
+      await fireEvent.click(byTestId('question-no'));
+      expect(deskOverlay.isOpen).toBe(true);
+      expect(value('text-consent')).toBe('We film you.');
+    }
+    expect(desk.panelActions).toEqual([]);
+    // Leaving is allowed; the text is gone then, and nothing is asked again.
+    byTestId('leave').click();
+    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
+    await fireEvent.click(byTestId('question-yes'));
+    expect(deskOverlay.isOpen).toBe(false);
+    expect(deskOverlay.textDrafts).toEqual({ attract_text: {}, consent: {} });
+  });
+
+  it('are not asked about when they are as they were', async () => {
+    const { deskOverlay } = await texts({ en: 'We film.' });
+    await write('text-consent', 'We film you.');
+    await write('text-consent', 'We film.');
+    byTestId('leave').click();
+    await waitFor(() => expect(deskOverlay.isOpen).toBe(false));
+  });
+});
+
+describe('while the program works on something', () => {
+  /** A call that waits until it is released. */
+  const hold = (desk: FakeDesk, call: 'checkHealth' | 'runPanelAction') => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const real = desk[call].bind(desk) as (...args: unknown[]) => Promise<unknown>;
+    vi.spyOn(desk, call).mockImplementation((async (...args: unknown[]) => {
+      await held;
+      return real(...args);
+    }) as never);
+    return () => release();
+  };
+
+  it('the history is read all the same', async () => {
+    const { desk } = await renderDesk(() => {}, 'health');
+    await waitFor(() => expect(byTestId('health-summary')).toBeTruthy());
+    const release = hold(desk, 'checkHealth');
+    await fireEvent.click(byTestId('health-check'));
+    byTestId('section-history').click();
+    await waitFor(() => expect(byTestId('history')).toBeTruthy());
+    release();
+  });
+
+  it('another action waits, and starts from the result of the first', async () => {
+    const { desk } = await renderDesk(() => {}, 'display');
+    const release = hold(desk, 'runPanelAction');
+    await fireEvent.click(byTestId('idle-seconds-30'));
+    await fireEvent.click(byTestId('idle-seconds-60'));
+    await fireEvent.click(byTestId('voice-on'));
+    await waitFor(() => expect(byTestId('told-voice').textContent).toContain(messages.working));
+    release();
+    await waitFor(() => expect(desk.panelView.display.voice).toBe(true));
+    expect(desk.panelView.display.idle_seconds).toBe(60);
+    await waitFor(() => expect(resultText('voice')).toBe(messages.display.voiceOn));
+  });
+
+  it('a repeated press of the same button does nothing more', async () => {
+    const { desk } = await renderDesk(() => {}, 'display');
+    const release = hold(desk, 'runPanelAction');
+    for (let i = 0; i < 3; i += 1) await fireEvent.click(byTestId('kiosk-on'));
+    release();
+    await waitFor(() => expect(byTestId('kiosk-on').getAttribute('aria-checked')).toBe('true'));
+    expect(desk.panelActions).toEqual([{ kind: 'set_kiosk_mode', on: true }]);
+  });
+
+  it('nothing that waits is done after the desk was left', async () => {
+    const { desk } = await renderDesk(() => {}, 'display');
+    const release = hold(desk, 'runPanelAction');
+    await fireEvent.click(byTestId('idle-seconds-30'));
+    await fireEvent.click(byTestId('voice-on'));
+    byTestId('leave').click();
+    release();
+    await waitFor(() => expect(desk.panelActions).toContainEqual({ kind: 'lock' }));
+    await tick();
+    expect(desk.panelView.display.voice).toBe(false);
+  });
+});
+
+describe('after an entry of the history is deleted', () => {
+  it('the focus is on the next one', async () => {
+    const { desk } = await renderDesk(() => {}, 'history');
+    await waitFor(() => expect(byTestId('history')).toBeTruthy());
+    const past = desk.pastVisits.filter(({ live }) => !live);
+    byTestId(`forget-${past[1]?.visit}`).focus();
+    await fireEvent.click(byTestId(`forget-${past[1]?.visit}`));
+    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
+    await fireEvent.click(byTestId('question-yes'));
+    await waitFor(() => expect(screen.queryByTestId(`forget-${past[1]?.visit}`)).toBeNull());
+    await waitFor(() => expect(focusedTestId()).toBe(`forget-${past[2]?.visit}`));
   });
 });
