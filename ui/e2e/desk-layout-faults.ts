@@ -33,6 +33,11 @@ export function deskFaults(): string[] {
     if (!cut && el.scrollWidth > el.clientWidth + 1 && el.tagName !== 'TEXTAREA')
       faults.push(`${name(el)} is clipped`);
     if (el.tagName === 'BUTTON' && el.scrollWidth > el.clientWidth + 2) faults.push(`${name(el)} is clipped`);
+    const tall = Math.round(box.height);
+    if (/^(BUTTON|INPUT|TEXTAREA)$/.test(el.tagName) && tall < 44)
+      faults.push(`${name(el)} is ${tall} px high`);
+    if (el.matches('.lead-act') && (box.top < 0 || box.bottom > innerHeight))
+      faults.push(`${name(el)} is below the fold`);
     const own = [...el.childNodes].some(
       (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
     );

@@ -100,7 +100,7 @@ export const DESK_STATES: readonly DeskState[] = [
       await writeConsentText(
         page,
         'de',
-        'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar. '.repeat(9),
+        'Wir filmen dein Gesicht mit deinem Telefon und machen daraus einen Avatar. '.repeat(140),
       );
       await chooseTextLocale(page, 'ja');
       await page.getByTestId('save-consent').click();

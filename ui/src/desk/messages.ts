@@ -1,5 +1,6 @@
 // Every text of the desk, in English only: its readers also read the specification.
 import type { ChecksPlan } from '../generated/view';
+import type { KeyboardPage } from './keyboard/keyboard-layout';
 import type { Section } from './sections';
 
 const joinWithAnd = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
@@ -48,6 +49,17 @@ export const messages = {
   live: (count: number) => `${count === 0 ? 'No visit' : plural(count, 'visit')} in progress`,
   sandboxTag: 'sandbox',
   sections: 'Sections',
+
+  keyboard: {
+    name: 'On-screen keyboard',
+    page: { letters: 'abc', accents: 'äéñ', symbols: '@#?' } as Record<KeyboardPage, string>,
+    shift: 'Shift',
+    space: 'Space',
+    delete: 'Delete',
+    enter: 'Enter',
+    newLine: 'New line',
+    hide: 'Hide',
+  },
 
   pad: {
     enter: 'Enter the PIN',
