@@ -17,6 +17,14 @@ export function formatDuration(ms: number): string {
     : `${Math.floor(ms / 60_000)} m ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+/** The shortest and the longest of several durations in milliseconds, as in `3–9 ms`. */
+export function formatDurationRange(shortest: number, longest: number): string {
+  const [from, to] = [formatDuration(shortest), formatDuration(longest)];
+  if (from === to) return from;
+  const [number, unit] = from.split(' ');
+  return to.endsWith(` ${unit}`) ? `${number}–${to}` : `${from}–${to}`;
+}
+
 /** Milliseconds since the start, as in `+1:02.310`. */
 export function formatTimeSinceStart(ms: number): string {
   const whole = Math.max(0, Math.round(ms));

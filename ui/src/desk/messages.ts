@@ -382,6 +382,7 @@ export const messages = {
       when: 'When',
     },
     noAnswer: 'none',
+    repeats: (count: number) => `, ${count} times in a row; x shows each`,
     copy: 'Copy as curl',
     copied: 'Copied, with variable names in place of secrets.',
     copyNot: 'This window is not allowed to write to the clipboard',

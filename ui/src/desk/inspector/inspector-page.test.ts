@@ -5,12 +5,19 @@ import type { FakeDesk } from '../../../fake/desk';
 import { createTimeline } from '../../../fake/desk-timeline';
 import { byTestId, focusedTestId, pressKey, type RenderedDesk, renderDesk } from '../../../fake/render-desk';
 import { messages } from '../messages';
+import { collapseRepeats, toKeyedTimelineEntries } from './timeline';
 
 const words = messages.inspector;
 const lines = () => byTestId('lines').querySelectorAll('[role=option]').length;
 const chosen = () => byTestId('lines').querySelector('[aria-selected=true]')?.getAttribute('data-testid');
 const resultText = () => byTestId('told-inspector').textContent?.trim();
 const newest = (desk: FakeDesk) => desk.timelines[0]?.entries.length ?? 0;
+
+/** The keys of the first row of at least two repeats. */
+function repeatedPolls(desk: FakeDesk): string[] {
+  const rows = collapseRepeats(toKeyedTimelineEntries(desk.timelines[0]?.entries ?? []));
+  return rows.find(({ entries }) => entries.length > 2)?.entries.map(({ key }) => key) ?? [];
+}
 
 async function inspector(prepare: Parameters<typeof renderDesk>[0] = () => {}): Promise<RenderedDesk> {
   const opened = await renderDesk(prepare, 'inspector');
@@ -91,6 +98,31 @@ describe('the inspector', () => {
     await tick();
     expect(focusedTestId()).toBe('lines');
     expect(chosen()).not.toBe('exchange-1');
+  });
+
+  it('collapses repeats, and shows each of them on request', async () => {
+    const { desk } = await inspector();
+    await waitFor(() => expect(focusedTestId()).toBe('lines'));
+    const [first, ...others] = repeatedPolls(desk);
+    expect(others.length).toBeGreaterThan(1);
+    const count = others.length + 1;
+    expect(byTestId(`repeats-${first}`).textContent).toContain(`×${count}`);
+    expect(screen.queryByTestId(`${others[0]}`)).toBeNull();
+    const collapsed = byTestId('lines').querySelector('[role=option]')?.getAttribute('aria-setsize');
+    // The count of lines is that of the entries.
+    expect(byTestId('line-count').textContent).toBe(words.shown(newest(desk), newest(desk)));
+    await fireEvent.click(byTestId(`repeats-${first}`));
+    await waitFor(() => expect(screen.queryByTestId(`${others[0]}`)).not.toBeNull());
+    expect(chosen()).toBe(first);
+    pressKey('j');
+    await tick();
+    expect(chosen()).toBe(others[0]);
+    pressKey('x');
+    await waitFor(() => expect(screen.queryByTestId(`${others[0]}`)).toBeNull());
+    expect(chosen()).toBe(first);
+    expect(byTestId('lines').querySelector('[role=option]')?.getAttribute('aria-setsize')).toBe(collapsed);
+    pressKey('x');
+    await waitFor(() => expect(screen.queryByTestId(`${others[0]}`)).not.toBeNull());
   });
 
   it('is navigated by gamepad', async () => {

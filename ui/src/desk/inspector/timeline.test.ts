@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createExchange, createTimeline } from '../../../fake/desk-timeline';
-import type { RequirementView, TimelineEntry } from '../../generated/view';
+import type { ExchangeView, RequirementView, TimelineEntry } from '../../generated/view';
+import { formatDurationRange } from '../format';
 import {
   formatJsonLines,
   groupRequirementsByPlace,
@@ -8,15 +9,19 @@ import {
   placeRequirementsOnLines,
 } from './json-lines';
 import {
+  collapseRepeats,
   downloadedFileNameOrType,
+  durationRange,
   entryStartMillis,
   exchangeRating,
   fileNamesBySize,
   hasUnmetRequirement,
+  type KeyedTimelineEntry,
   matchesTimelineFilter,
   perMilleInSpan,
   summarizeStep,
   type TimelineFilter,
+  type TimelineRow,
   timeSpanOfVisit,
   toKeyedTimelineEntries,
   urlPathAndQuery,
@@ -227,5 +232,55 @@ describe('a body', () => {
       ['status', [status, again]],
       ['age', [age]],
     ]);
+  });
+});
+
+describe('repeated exchanges', () => {
+  const poll = (id: number, more: Partial<ExchangeView> = {}): KeyedTimelineEntry => ({
+    key: `exchange-${id}`,
+    entry: {
+      kind: 'exchange',
+      exchange: createExchange({
+        id,
+        at_ms: 1000 * id,
+        call: 'redeem',
+        rules: [],
+        response_body: '{}',
+        ...more,
+      }),
+    },
+  });
+  const sizes = (rows: TimelineRow[]) => rows.map(({ entries }) => entries.length);
+  const broken = { requirement: 'RED-1', level: 'must', kept: false } as ExchangeView['rules'][number];
+
+  it('are collapsed while nothing about them differs', () => {
+    const rows = collapseRepeats([1, 2, 3].map((id) => poll(id, { duration_ms: id * 3 })));
+    expect(sizes(rows)).toEqual([3]);
+    expect(rows[0]?.key).toBe('exchange-1');
+    expect(rows[0] && durationRange(rows[0])).toEqual([3, 9]);
+  });
+
+  it.each<[string, Partial<ExchangeView>]>([
+    ['a status', { status: 503 }],
+    ['a body', { response_body: '{"a":1}' }],
+    ['an error', { error: 'reset', status: null }],
+    ['an unmet requirement', { rules: [broken] }],
+    ['a request', { url: 'http://127.0.0.1/other' }],
+  ])('end at another one: %s', (_, change) => {
+    expect(sizes(collapseRepeats([poll(1), poll(2), poll(3, change), poll(4), poll(5)]))).toEqual([2, 1, 2]);
+  });
+
+  it('are shown alone where their row is expanded', () => {
+    const rows = collapseRepeats(
+      [poll(1), poll(2), poll(3, { status: 503 }), poll(4), poll(5)],
+      new Set(['exchange-1']),
+    );
+    expect(sizes(rows)).toEqual([1, 1, 1, 2]);
+  });
+
+  it('say how long they took', () => {
+    expect(formatDurationRange(3, 9)).toBe('3–9 ms');
+    expect(formatDurationRange(3, 3.2)).toBe('3 ms');
+    expect(formatDurationRange(900, 2600)).toBe('900 ms–2.60 s');
   });
 });

@@ -60,6 +60,62 @@ export function toKeyedTimelineEntries(entries: readonly TimelineEntry[]): Keyed
   }));
 }
 
+/** A row of the list: one entry, or several exchanges in a row that are the same except for their times. */
+export interface TimelineRow {
+  /** The key of its first entry. */
+  key: string;
+  /** Its entries, in order. At least one. */
+  entries: readonly [KeyedTimelineEntry, ...KeyedTimelineEntry[]];
+  /** The key of the row that it belongs to when collapsed, if that row is expanded. */
+  expandedFrom: string | null;
+}
+
+/**
+ * Collapses exchanges that follow each other and are the same: request, status and body. Those with an unmet
+ * requirement or an error stay alone, and so do those of a row that is `expanded`, named by its key.
+ */
+export function collapseRepeats(
+  entries: readonly KeyedTimelineEntry[],
+  expanded: ReadonlySet<string> = new Set(),
+): TimelineRow[] {
+  const rows: (TimelineRow & { entries: [KeyedTimelineEntry, ...KeyedTimelineEntry[]] })[] = [];
+  for (const keyed of entries) {
+    const last = rows.at(-1);
+    const isSame = last !== undefined && isRepeat(last.entries[0].entry, keyed.entry);
+    if (isSame && last.expandedFrom === null) last.entries.push(keyed);
+    else {
+      const first = isSame ? last.expandedFrom : keyed.key;
+      const expandedFrom = first !== null && expanded.has(first) ? first : null;
+      rows.push({ key: keyed.key, entries: [keyed], expandedFrom });
+    }
+  }
+  return rows;
+}
+
+/** Whether an exchange repeats another one, and nothing about either is remarkable. */
+function isRepeat(one: TimelineEntry, other: TimelineEntry): boolean {
+  if (one.kind !== 'exchange' || other.kind !== 'exchange') return false;
+  const [a, b] = [one.exchange, other.exchange];
+  const isPlain = ({ error, rules }: ExchangeView) => error === null && rules.every(({ kept }) => kept);
+  return (
+    isPlain(a) &&
+    isPlain(b) &&
+    a.call === b.call &&
+    a.method === b.method &&
+    a.url === b.url &&
+    a.status === b.status &&
+    a.request_body === b.request_body &&
+    a.body_size === b.body_size &&
+    a.response_body === b.response_body
+  );
+}
+
+/** The shortest and the longest duration of the exchanges of a row, in milliseconds. */
+export function durationRange({ entries }: TimelineRow): [number, number] {
+  const times = entries.map(({ entry }) => (entry.kind === 'exchange' ? entry.exchange.duration_ms : 0));
+  return [Math.min(...times), Math.max(...times)];
+}
+
 /**
  * Rates an exchange: `bad` after an error, without an answer or with status 5xx; `doubt` with 3xx or 4xx;
  * otherwise `good`.
