@@ -166,7 +166,14 @@ describe('by gamepad alone', () => {
   /** A gamepad controlled by the test. */
   function holdGamepad(): void {
     const buttons = Array.from({ length: 17 }, () => ({ pressed: false }));
-    const pad = { id: 'Xbox 360 Controller', index: 0, connected: true, axes: [0, 0, 0, 0], buttons };
+    const pad = {
+      id: 'Xbox 360 Controller',
+      index: 0,
+      connected: true,
+      mapping: 'standard',
+      axes: [0, 0, 0, 0],
+      buttons,
+    };
     Object.assign(window, { pad });
     navigator.getGamepads = () => [pad as unknown as Gamepad];
   }
@@ -240,4 +247,49 @@ it('two thousand exchanges render only the visible rows', async () => {
   const chosen = await page.locator('[role=option][aria-selected=true]').boundingBox();
   expect(chosen?.y).toBeGreaterThan(100);
   expect((chosen?.y ?? 0) + (chosen?.height ?? 0)).toBeLessThanOrEqual(1081);
+});
+
+describe.each(['light', 'dark'] as const)('with the %s colours of a high-contrast theme', (colours) => {
+  /** Whether a theme does not replace the background of an element, and of the mark before its text. */
+  const keepsBackground = (testid: string) =>
+    page.getByTestId(testid).evaluate((el) => getComputedStyle(el).forcedColorAdjust === 'none');
+
+  it('the desk shows what is chosen, what has the focus, and each state', async () => {
+    const opened = await open({ size: [1280, 720], desk: 'open', colours, forcedColours: true });
+    page = opened.page;
+    await page.keyboard.press('F10');
+    await page.getByTestId('section').waitFor();
+    expect(await keepsBackground('section-backend')).toBe(true);
+    expect(await keepsBackground('section-display')).toBe(false);
+    expect(await keepsBackground('phones-out')).toBe(true);
+    expect(await keepsBackground('phones-in')).toBe(false);
+    const focus = await page.getByTestId('section-backend').evaluate((el) => {
+      const { outlineStyle, outlineWidth, backgroundColor, color } = getComputedStyle(el);
+      return { outlineStyle, outlineWidth, isReadable: backgroundColor !== color };
+    });
+    expect(focus).toEqual({ outlineStyle: 'solid', outlineWidth: '2px', isReadable: true });
+    await page.keyboard.press('7');
+    const bad = page.locator('[data-testid=health] [data-stand=bad]');
+    await bad.waitFor();
+    // Filled for what is known, hollow for what is doubtful.
+    expect(await bad.evaluate((el) => getComputedStyle(el, '::before').forcedColorAdjust)).toBe('none');
+    expect(await page.evaluate(deskFaults)).toEqual([]);
+    expect(opened.faults).toEqual([]);
+  });
+
+  it('the code stays dark on light, and the stage draws nothing behind the words', async () => {
+    const opened = await open({ screen: 'invite-real', colours, forcedColours: true });
+    page = opened.page;
+    const panel = page.getByTestId('code');
+    await panel.waitFor();
+    expect(await keepsBackground('code')).toBe(true);
+    expect(await panel.evaluate((el) => getComputedStyle(el).backgroundColor)).toMatch(
+      /rgb\(2[45]\d, 2[45]\d, 2[345]\d\)/,
+    );
+    expect(await page.locator('.backdrop').evaluate((el) => getComputedStyle(el).visibility)).toBe('hidden');
+    const primary = page.getByTestId('back');
+    await primary.focus();
+    expect(await primary.evaluate((el) => getComputedStyle(el).outlineStyle)).toBe('solid');
+    expect(opened.faults).toEqual([]);
+  });
 });

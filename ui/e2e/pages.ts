@@ -117,6 +117,8 @@ export interface PageOptions {
   desk?: 'open' | 'first';
   /** The preferred colour scheme of the system. */
   colours?: 'light' | 'dark';
+  /** A theme of high contrast, whose colours replace those of the page. */
+  forcedColours?: boolean;
   /** Runs in the page before its own scripts. */
   before?: (() => void) | string;
 }
@@ -138,12 +140,14 @@ export async function openPage(
     hold,
     desk,
     colours = 'light',
+    forcedColours = false,
     before,
   }: PageOptions = {},
 ): Promise<{ page: Page; faults: string[] }> {
   const page = await browser.newPage({
     viewport: { width: size[0], height: size[1] },
     colorScheme: colours,
+    forcedColors: forcedColours ? 'active' : 'none',
     reducedMotion: motion ? 'no-preference' : 'reduce',
     locale: 'en-GB',
   });

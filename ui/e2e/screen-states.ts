@@ -73,6 +73,7 @@ const OVERLAYS = {
           id: 'Xbox 360 Controller (XInput STANDARD GAMEPAD)',
           index: 0,
           connected: true,
+          mapping: 'standard',
           axes: [0, 0, 0, 0],
           buttons: Array.from({ length: 17 }, (_, i) => ({ pressed: i === 6 })),
         };

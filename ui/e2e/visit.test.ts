@@ -31,6 +31,7 @@ function holdGamepad(): void {
     id: 'Xbox 360 Controller (XInput STANDARD GAMEPAD)',
     index: 0,
     connected: true,
+    mapping: 'standard',
     axes: [0, 0, 0, 0],
     buttons: Array.from({ length: 17 }, () => ({ pressed: false })),
   };

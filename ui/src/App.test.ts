@@ -155,6 +155,7 @@ describe('a gamepad', () => {
     let pressed: number[] = [];
     const pad = () => ({
       connected: true,
+      mapping: 'standard',
       index: 0,
       axes: [0, 0, 0, 0],
       buttons: Array.from({ length: 16 }, (_, i) => ({ pressed: pressed.includes(i) })),

@@ -19,16 +19,27 @@ const BUTTON_INTENTS: Record<number, GamepadIntent> = {
   1: 'back',
   3: 'language',
   9: 'confirm',
-  12: 'up',
-  13: 'down',
-  14: 'left',
-  15: 'right',
 };
+const DIRECTION_BUTTONS: readonly (readonly [button: number, direction: Direction])[] = [
+  [12, 'up'],
+  [13, 'down'],
+  [14, 'left'],
+  [15, 'right'],
+];
 const SELECT_BUTTON = 8;
 const START_BUTTON = 9;
 /** Milliseconds that Start and Select are held together to open the desk. */
 const CHORD_HOLD_MS = 1000;
-const TILT_THRESHOLD = 0.6;
+/** Tilt of the left stick, 0 to 1, from which it counts, and below which it no longer does: a stick trembles. */
+const TILT_ON = 0.6;
+const TILT_OFF = 0.4;
+/** How much further another axis must be tilted to take over: a stick that is rolled is no new press. */
+const TILT_MARGIN = 0.2;
+/** Milliseconds that a direction is held before it repeats, and between repeats. */
+const REPEAT_DELAY_MS = 450;
+const REPEAT_MS = 110;
+/** Milliseconds after which a held direction no longer repeats: something lies on the gamepad. */
+const REPEAT_LIMIT_MS = 10_000;
 const DEAD_ZONE = 0.18;
 /** Change of a stick's axis that counts as movement. A worn stick, or one that something lies on, rests anywhere. */
 const STICK_MOVE_THRESHOLD = 0.15;
@@ -41,19 +52,50 @@ export function gamepadKindFromId(id: string): GamepadKind {
 }
 
 /**
- * The intents of the buttons pressed, and of the left stick's direction if it changed, since `before`. A held
- * button counts once. Start and Select are left to `StartSelectChord`.
+ * The intents of the buttons pressed since `before`. A held button counts once. Start and Select are left to
+ * `StartSelectChord`, directions to `DirectionReader`.
  */
 export function newGamepadIntents(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
   now.buttons.forEach((button, index) => {
     if (index === SELECT_BUTTON || index === START_BUTTON) return;
+    if (DIRECTION_BUTTONS.some(([one]) => one === index)) return;
     if (button.pressed && !before?.buttons[index]?.pressed) intents.push(intentOfButton(index, now.id));
   });
-  const was = before ? leftStickDirection(before) : null;
-  const is = leftStickDirection(now);
-  if (is && is !== was) intents.push(is);
   return intents;
+}
+
+/** Reads the directions of one gamepad, from its D-pad and its left stick. A held direction repeats. */
+export class DirectionReader {
+  #held: readonly Direction[] = [];
+  #stick: Direction | null = null;
+  #repeating: Direction | null = null;
+  #since = 0;
+  #lastAt = 0;
+
+  /** The directions that count at a time in milliseconds: new ones, and the newest one while it is held. */
+  readDirections(pad: GamepadState, at: number): Direction[] {
+    this.#stick = leftStickDirection(pad, this.#stick);
+    const pressed = DIRECTION_BUTTONS.filter(([button]) => pad.buttons[button]?.pressed).map(([, to]) => to);
+    const held = [...new Set(this.#stick ? [...pressed, this.#stick] : pressed)];
+    const added = held.filter((one) => !this.#held.includes(one));
+    this.#held = held;
+    const newest = added.at(-1);
+    if (newest) {
+      this.#repeating = newest;
+      this.#since = at;
+      this.#lastAt = at + REPEAT_DELAY_MS - REPEAT_MS;
+      return added;
+    }
+    const to = this.#repeating;
+    if (to === null || !held.includes(to)) {
+      this.#repeating = null;
+      return [];
+    }
+    if (at - this.#lastAt < REPEAT_MS || at - this.#since > REPEAT_LIMIT_MS) return [];
+    this.#lastAt = at;
+    return [to];
+  }
 }
 
 /** Start and Select act when one of them is released alone. Held together they open the desk and do nothing else. */
@@ -108,7 +150,8 @@ export class StickMovementDetector {
 
 /**
  * Follows the gamepads until the returned function is called: presses, the right stick in every frame, and stick
- * movement. Polls slowly while none is connected.
+ * movement. Polls slowly while none is connected. A gamepad without the standard mapping is ignored: on which of its
+ * buttons and axes something is is unknown, and a trigger that rests at -1 would turn the avatar for ever.
  */
 export function watchGamepads(
   onIntent: (intent: GamepadIntent, kind: GamepadKind) => void,
@@ -118,6 +161,7 @@ export function watchGamepads(
   const last = new Map<number, GamepadState>();
   const chords = new Map<number, StartSelectChord>();
   const hands = new Map<number, StickMovementDetector>();
+  const directions = new Map<number, DirectionReader>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -126,7 +170,7 @@ export function watchGamepads(
     if (over) return;
     let seen = false;
     for (const pad of navigator.getGamepads?.() ?? []) {
-      if (!pad?.connected) continue;
+      if (!pad?.connected || pad.mapping !== 'standard') continue;
       seen = true;
       const { id = '' } = pad;
       const now: GamepadState = {
@@ -139,7 +183,11 @@ export function watchGamepads(
         onIntent(intent, gamepadKindFromId(id));
       const chord = chords.get(pad.index) ?? new StartSelectChord();
       chords.set(pad.index, chord);
-      for (const intent of chord.readChord(now, performance.now())) onIntent(intent, gamepadKindFromId(id));
+      const reader = directions.get(pad.index) ?? new DirectionReader();
+      directions.set(pad.index, reader);
+      const at = performance.now();
+      for (const intent of [...chord.readChord(now, at), ...reader.readDirections(now, at)])
+        onIntent(intent, gamepadKindFromId(id));
       last.set(pad.index, now);
       const hand = hands.get(pad.index) ?? new StickMovementDetector();
       hands.set(pad.index, hand);
@@ -151,6 +199,7 @@ export function watchGamepads(
       last.clear();
       chords.clear();
       hands.clear();
+      directions.clear();
     }
     if (seen && !document.hidden) frame = requestAnimationFrame(look);
     else timer = setTimeout(look, 300);
@@ -169,10 +218,12 @@ function intentOfButton(button: number, id = ''): GamepadIntent {
   return BUTTON_INTENTS[swapped] ?? 'other';
 }
 
-/** The direction in which the left stick is tilted far enough; null at rest. */
-function leftStickDirection(pad: GamepadState): Direction | null {
+/** The direction in which the left stick is tilted, given the one before; null at rest. */
+function leftStickDirection(pad: GamepadState, before: Direction | null): Direction | null {
   const [x, y] = [pad.axes[0] ?? 0, pad.axes[1] ?? 0];
-  if (Math.max(Math.abs(x), Math.abs(y)) < TILT_THRESHOLD) return null;
-  if (Math.abs(x) > Math.abs(y)) return x > 0 ? 'right' : 'left';
-  return y > 0 ? 'down' : 'up';
+  const tilts: Record<Direction, number> = { left: -x, right: x, up: -y, down: y };
+  const furthest = (['left', 'right', 'up', 'down'] as const).reduce((a, b) => (tilts[b] > tilts[a] ? b : a));
+  const isHeld = before !== null && tilts[before] >= TILT_OFF;
+  if (isHeld && tilts[furthest] < tilts[before] + TILT_MARGIN) return before;
+  return tilts[furthest] >= TILT_ON ? furthest : null;
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
+  DirectionReader,
   type GamepadState,
   gamepadKindFromId,
   newGamepadIntents,
@@ -133,10 +134,71 @@ describe('a gamepad', () => {
     expect(newGamepadIntents(pad([0]), pad([0, 1]))).toEqual(['back']);
   });
   it('reads directions from the D-pad and the stick', () => {
-    expect(newGamepadIntents(pad([]), pad([12, 13, 14, 15]))).toEqual(['up', 'down', 'left', 'right']);
-    expect(newGamepadIntents(pad([]), pad([], [0.9, 0.1]))).toEqual(['right']);
-    expect(newGamepadIntents(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([]);
-    expect(newGamepadIntents(pad([]), pad([], [0.1, -0.8]))).toEqual(['up']);
+    const read = (...states: GamepadState[]) => {
+      const reader = new DirectionReader();
+      return states.map((state, i) => reader.readDirections(state, i * 10));
+    };
+    expect(read(pad([]), pad([12, 13, 14, 15]))).toEqual([[], ['up', 'down', 'left', 'right']]);
+    expect(read(pad([]), pad([], [0.9, 0.1]))).toEqual([[], ['right']]);
+    expect(read(pad([], [0.9, 0]), pad([], [0.95, 0]))).toEqual([['right'], []]);
+    expect(read(pad([]), pad([], [0.1, -0.8]))).toEqual([[], ['up']]);
+    expect(newGamepadIntents(pad([]), pad([12, 13, 14, 15]))).toEqual([]);
+  });
+  it('counts a trembling stick once, and a rolled one only when it clearly points elsewhere', () => {
+    const reader = new DirectionReader();
+    let at = 0;
+    const tilt = (x: number, y: number) => {
+      at += 10;
+      return reader.readDirections(pad([], [x, y]), at);
+    };
+    expect(tilt(0.62, 0)).toEqual(['right']);
+    for (const x of [0.58, 0.61, 0.5, 0.65, 0.45]) expect(tilt(x, 0)).toEqual([]);
+    expect(tilt(0.3, 0)).toEqual([]);
+    expect(tilt(0.65, 0)).toEqual(['right']);
+    // Rolled down through the diagonal.
+    for (const [x, y] of [
+      [0.7, 0.5],
+      [0.68, 0.72],
+      [0.6, 0.75],
+    ] as const)
+      expect(tilt(x, y)).toEqual([]);
+    expect(tilt(0.4, 0.9)).toEqual(['down']);
+  });
+  it('repeats a held direction after a moment, and not for ever', () => {
+    const reader = new DirectionReader();
+    const down = pad([13]);
+    expect(reader.readDirections(down, 0)).toEqual(['down']);
+    expect(reader.readDirections(down, 400)).toEqual([]);
+    expect(reader.readDirections(down, 460)).toEqual(['down']);
+    expect(reader.readDirections(down, 500)).toEqual([]);
+    expect(reader.readDirections(down, 580)).toEqual(['down']);
+    // Let go, and pressed again.
+    expect(reader.readDirections(pad([]), 590)).toEqual([]);
+    expect(reader.readDirections(down, 600)).toEqual(['down']);
+    expect(reader.readDirections(down, 700)).toEqual([]);
+    let repeats = 0;
+    for (let at = 700; at < 60_000; at += 16) repeats += reader.readDirections(down, at).length;
+    expect(repeats).toBeGreaterThan(50);
+    expect(repeats).toBeLessThan(100);
+  });
+  it('that is not mapped to the standard is ignored', () => {
+    vi.useFakeTimers();
+    const real = navigator.getGamepads;
+    const [intents, pushes]: [string[], number[]] = [[], []];
+    // A trigger rests at -1 where the right stick should be.
+    const unknown = { connected: true, index: 0, mapping: '', ...pad([0, 13], [0.9, 0, -1, 0]) };
+    navigator.getGamepads = () => [unknown] as unknown as Gamepad[];
+    const stop = watchGamepads(
+      (intent) => intents.push(intent),
+      (x) => pushes.push(x),
+      () => {},
+    );
+    vi.advanceTimersByTime(1000);
+    stop();
+    navigator.getGamepads = real;
+    vi.useRealTimers();
+    expect(intents).toEqual([]);
+    expect(pushes).toEqual([]);
   });
   it('has buttons without a meaning of their own', () =>
     expect(newGamepadIntents(null, pad([6]))).toEqual(['other']));
@@ -171,11 +233,11 @@ describe('a gamepad', () => {
       () => {},
       () => {},
     );
-    pads = [null, { connected: true, index: 1, ...pad([0]) }];
+    pads = [null, { connected: true, index: 1, mapping: 'standard', ...pad([0]) }];
     vi.advanceTimersByTime(400);
     expect(intents).toEqual(['confirm']);
     stop();
-    pads = [null, { connected: true, index: 1, ...pad([1]) }];
+    pads = [null, { connected: true, index: 1, mapping: 'standard', ...pad([1]) }];
     vi.advanceTimersByTime(1000);
     expect(intents).toEqual(['confirm']);
     navigator.getGamepads = real;

@@ -1,5 +1,5 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
@@ -9,6 +9,8 @@ import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
+// The first import is slow.
+beforeAll(() => import('../desk/Desk.svelte'));
 beforeEach(() => {
   opened.stage.mockReset();
 });
@@ -193,7 +195,7 @@ describe('Reveal', () => {
   it('turns by the right stick, and not behind a dialog', async () => {
     const shown = stage();
     opened.stage.mockResolvedValue(shown);
-    const pad = () => ({ connected: true, index: 0, axes: [0, 0, 0.7, 0], buttons: [] });
+    const pad = () => ({ connected: true, mapping: 'standard', index: 0, axes: [0, 0, 0.7, 0], buttons: [] });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [pad()] }));
     await renderScreen(withModel);
     await waitFor(() => expect(shown.turn).toHaveBeenCalledWith(0.7 * 0.035, 0));

@@ -112,7 +112,7 @@ describe('an absent visitor', () => {
 
   it('is not simulated by a gamepad with a resting stick', async () => {
     const axes = [0, 0.3, 0.3, 0];
-    const lying = () => ({ connected: true, index: 0, axes, buttons: [] });
+    const lying = () => ({ connected: true, mapping: 'standard', index: 0, axes, buttons: [] });
     vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { getGamepads: () => [lying()] }));
     const frames = () => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
     const host = await renderScreen(screens.reveal);
