@@ -73,6 +73,19 @@ export const DESK_STATES: readonly DeskState[] = [
     }),
   },
   {
+    name: 'display-keyboard',
+    desk: 'open',
+    reach: atSection('display', async (page) => {
+      // A finger, and no keyboard.
+      await page.getByTestId('text-consent').evaluate((field) => {
+        field.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, pointerType: 'touch' }));
+        field.focus();
+      });
+      await page.getByTestId('keyboard').waitFor();
+      for (const key of ['w', 'e', 'space', 'f', 'i', 'l', 'm']) await clickTestId(page, `type-${key}`);
+    }),
+  },
+  {
     name: 'display-texts',
     desk: 'open',
     reach: atSection('display', async (page) => {

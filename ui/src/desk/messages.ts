@@ -5,6 +5,7 @@ import type { Section } from './sections';
 
 const joinWithAnd = (words: string[]) => new Intl.ListFormat('en-GB').format(words);
 const joinWithOr = (words: string[]) => new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(words);
+const grouped = (count: number) => count.toLocaleString('en-GB');
 const plural = (count: number, one: string, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
 export const SECTION_NAMES: Record<Section, string> = {
@@ -237,8 +238,9 @@ export const messages = {
         : `Saved in ${joinWithAnd(languages)}; on the screen now.`,
     removed: (languages: string[]) =>
       languages.length === 0 ? 'Removed.' : `Removed in ${joinWithAnd(languages)}.`,
-    count: (now: number, most: number) => `${now} / ${most}`,
-    long: (language: string, most: number) => `The ${language} text is longer than ${most} characters`,
+    count: (now: number, most: number) => `${grouped(now)} / ${grouped(most)}`,
+    long: (language: string, most: number) =>
+      `The ${language} text is longer than ${grouped(most)} characters`,
     longHint: 'Shorten it',
     leaveTitle: 'Leave without saving?',
     leaveText: (languages: string[]) =>
