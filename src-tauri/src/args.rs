@@ -3,7 +3,7 @@
 use clap::Parser;
 use copresence_engine::logging::LevelFilter;
 use copresence_engine::setup::DataStore;
-use copresence_sandbox::Scenario;
+use copresence_sandbox::TokenScenario;
 use std::path::PathBuf;
 
 /// The Copresence kiosk in a window. Without options it starts its own simulated backend.
@@ -43,8 +43,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) let_phones_in: bool,
     /// Sandbox: how it treats tokens
-    #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
-    pub(crate) scenario: Scenario,
+    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy)]
+    pub(crate) scenario: TokenScenario,
     /// Sandbox: simulated seconds per real second
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub(crate) speed: f64,

@@ -42,10 +42,10 @@ pub(crate) fn handle_avatar_request<R: Runtime>(
     let app = context.app_handle().clone();
     let of_kiosk = context.webview_label() == crate::window::KIOSK_WINDOW;
     let asked = parse_request_path(request.uri().path()).filter(|_| of_kiosk);
-    let part = parse_requested_part(request.uri().query());
+    let part = parse_file_part_from_query(request.uri().query());
     tauri::async_runtime::spawn(async move {
         let found = match (asked, part) {
-            (Some(asked), Some(part)) => read_requested_file(&app, &asked, part).await,
+            (Some(asked), Some(part)) => read_permitted_byte_range(&app, &asked, part).await,
             _ => None,
         };
         responder.respond(build_file_response(found));
@@ -78,7 +78,7 @@ pub(crate) struct FileContent {
 }
 
 /// The part that a query asks for; `None` if the query has another form.
-fn parse_requested_part(query: Option<&str>) -> Option<RequestedPart> {
+fn parse_file_part_from_query(query: Option<&str>) -> Option<RequestedPart> {
     match query {
         None | Some("") => Some(RequestedPart::WholeFile),
         Some(query) => query.strip_prefix("from=")?.parse().ok().map(RequestedPart::PieceFrom),
@@ -100,7 +100,7 @@ fn parse_request_path(path: &str) -> Option<RequestedFile> {
 }
 
 /// The requested part of a file, if it may be read now.
-pub(crate) async fn read_requested_file<R: Runtime>(
+pub(crate) async fn read_permitted_byte_range<R: Runtime>(
     app: &AppHandle<R>,
     asked: &RequestedFile,
     part: RequestedPart,
@@ -220,10 +220,10 @@ mod tests {
 
     #[test]
     fn queries_are_parsed_into_parts() {
-        assert_eq!(parse_requested_part(None), Some(RequestedPart::WholeFile));
-        assert_eq!(parse_requested_part(Some("from=4194304")), Some(RequestedPart::PieceFrom(4 << 20)));
+        assert_eq!(parse_file_part_from_query(None), Some(RequestedPart::WholeFile));
+        assert_eq!(parse_file_part_from_query(Some("from=4194304")), Some(RequestedPart::PieceFrom(4 << 20)));
         for other in ["from=", "from=-1", "from=1&to=2", "to=1"] {
-            assert_eq!(parse_requested_part(Some(other)), None, "{other}");
+            assert_eq!(parse_file_part_from_query(Some(other)), None, "{other}");
         }
     }
 

@@ -10,10 +10,10 @@ use copresence_engine::problem::{problem_for_code, problem_for_setup_error};
 use copresence_engine::qr::QrCode;
 use copresence_engine::setup::DataStore;
 use copresence_engine::{NoRecorder, SetupError};
-use copresence_validate::act::{ACTS, ActOutcome, ActSpec};
+use copresence_validate::act::{ACTS, ActNeedsAndCosts, ActOutcome};
 use copresence_validate::run_controller::{PhoneMode, RunController, RunSnapshot, RunState};
 use copresence_validate::{
-    ActPlanWithCosts, BackendRouteConfig, CheckTarget, Exchange, RunError, RunOptions, SandboxControl,
+    BackendWithRoutes, CheckTarget, Exchange, RunError, RunOptions, RunPlanWithCosts, SandboxControl,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Judges which requirements an exchange meets or violates, for the inspector.
-pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> Vec<RequirementView> {
+pub(crate) fn judge_inspected_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<RequirementView> {
     let rules = copresence_validate::exchange_requirements::judge_exchange(exchange, backend).into_iter();
     let view = |rule: copresence_validate::exchange_requirements::JudgedRequirement| RequirementView {
         level: rule.requirement_level_word().to_owned(),
@@ -183,8 +183,8 @@ async fn resolve_run_target_and_options(
 }
 
 /// The plan as the desk shows it; `visits` is the number of visits in progress.
-fn to_plan_view(plan: &ActPlanWithCosts, visits: usize) -> ChecksPlan {
-    let act = |cost: &ActSpec| PlannedStep {
+fn to_plan_view(plan: &RunPlanWithCosts, visits: usize) -> ChecksPlan {
+    let act = |cost: &ActNeedsAndCosts| PlannedStep {
         does: cost.description.to_owned(),
         requests: cost.min_requests,
         left_out: plan.omitted.get(&cost.act).map(|state| match state {

@@ -58,7 +58,8 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     if args.kiosk {
         panel.force_kiosk_mode_on();
     }
-    if panel.kiosk_mode_view().on && !panel.pin_lock().pin_lock_view(true, clock.millis_since_clock_creation()).pin_set
+    if panel.active_kiosk_mode_view().on
+        && !panel.pin_lock().pin_lock_view(true, clock.millis_since_clock_creation()).pin_set
     {
         tracing::warn!(
             "kiosk mode without a PIN: for ten minutes, whoever opens the panel first (F10) chooses it; \
@@ -75,7 +76,7 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
     if let Err(error) = window::apply_window_mode(app.handle(), &panel) {
         tracing::error!(%error, "the window is not as the operator set it");
     }
-    tauri::async_runtime::spawn(async move { panel.run_retention_and_reopening().await });
+    tauri::async_runtime::spawn(async move { panel.run_retention_and_booth_reopening().await });
     exit_on_signal(app.handle().clone());
     app.run(move |app, event| match event {
         // The program ends with the visitor's window, also while the phone's window is open.
@@ -103,7 +104,8 @@ pub(crate) fn run_window(args: &Args) -> Result<u8, StartError> {
 pub(crate) fn forget_pin(args: &Args) -> Result<u8, StartError> {
     let data_store = open_data_store(args)?;
     let _only_one = lock_data_folder(&data_store)?;
-    PinLock::forget_pin(&SettingsFile::open_settings_file(data_store.data.clone())).map_err(StartError::usage)?;
+    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(data_store.data.clone()))
+        .map_err(StartError::usage)?;
     eprintln!("The PIN is forgotten; the next opening of the panel asks for a new one.");
     Ok(0)
 }

@@ -2,11 +2,11 @@
 //! never changes, so that visits in progress are not affected.
 
 use crate::args::Args;
-use copresence_booth::panel::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
-use copresence_booth::view::panel::{FaultView, OptionView, SandboxView};
-use copresence_engine::setup::BackendTarget;
+use copresence_booth::panel::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
+use copresence_booth::view::panel::{FaultView, OptionView, SandboxControlsView};
+use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_sandbox::faults::{self, Endpoint, FaultWithCounts, NthRequests};
-use copresence_sandbox::scenario::{self, Scenario};
+use copresence_sandbox::scenario::{self, TokenScenario};
 use copresence_sandbox::{ClockChange, Sandbox, Server, Settings};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -70,7 +70,7 @@ impl EmbeddedSandbox {
 }
 
 impl EmbeddedSandboxControl for EmbeddedSandbox {
-    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String> {
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxBackend, String> {
         let mut running = self.lock_running();
         if running.is_none() {
             let sandbox = Sandbox::new(self.settings.clone()).map_err(|error| error.to_string())?;
@@ -80,7 +80,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         running.as_ref().map_or_else(|| Err("it did not start".to_owned()), RunningSandbox::to_backend)
     }
 
-    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxTarget, String> {
+    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String> {
         self.start_sandbox_if_needed()?;
         let mut running = self.lock_running();
         let running = running.as_mut().ok_or("the sandbox was not started")?;
@@ -97,11 +97,11 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
         running.to_backend()
     }
 
-    fn sandbox_view(&self) -> Option<SandboxView> {
+    fn sandbox_view(&self) -> Option<SandboxControlsView> {
         let running = self.lock_running();
         let RunningSandbox { local_server: own, phone_server: open } = running.as_ref()?;
         let sandbox = own.sandbox();
-        Some(SandboxView {
+        Some(SandboxControlsView {
             scenario: sandbox.sandbox_state().scenario.to_string(),
             scenarios: scenario::CATALOGUE
                 .iter()
@@ -123,7 +123,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
     }
 
     fn set_scenario(&self, name: &str) -> Result<(), String> {
-        let scenario: Scenario =
+        let scenario: TokenScenario =
             name.parse().map_err(|error: copresence_sandbox::UnknownScenario| error.to_string())?;
         self.with_sandbox(|sandbox| {
             sandbox.set_new_token_scenario(scenario);
@@ -155,17 +155,17 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
 
 impl RunningSandbox {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
-    fn to_backend(&self) -> Result<EmbeddedSandboxTarget, String> {
+    fn to_backend(&self) -> Result<EmbeddedSandboxBackend, String> {
         let known = self.local_server.sandbox().credentials();
         let link = self.phone_server.as_ref().unwrap_or(&self.local_server).qr_link_template();
         let login = (known.username.clone(), known.password.clone());
-        let target = BackendTarget::target_of_embedded_sandbox(
+        let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
             self.local_server.local_url(),
             &link,
             known.api_key.clone(),
             login,
         );
-        Ok(EmbeddedSandboxTarget {
+        Ok(EmbeddedSandboxBackend {
             target: target.map_err(|error| error.to_string())?,
             phone_url: self.phone_server.as_ref().map(|open| open.phone_url().to_string()),
         })

@@ -4,7 +4,7 @@
 
 mod paths;
 
-use copresence_sandbox::{ForcedState, Scenario};
+use copresence_sandbox::{ForcedState, TokenScenario};
 use paths::{kiosk_path, log_folder};
 use product_tests::window::{DrivenKiosk, HarnessError, KioskSetup, RENDER_TIMEOUT};
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn visit_by_keyboard(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.await_element("[data-testid=languages]", RENDER_TIMEOUT).await?;
     kiosk.app.type_keys(Key::Escape).await?;
     kiosk.app.await_element("[data-testid=new-code]", RENDER_TIMEOUT).await?;
-    kiosk.scan_code(Scenario::ExistingAvatar)?;
+    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     // *This is me*, back to the avatar, and leave, which needs a confirmation.
     kiosk.app.type_keys(Key::Enter).await?;
@@ -60,7 +60,7 @@ async fn visit_by_pointer(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.click_element("[data-testid=new-code]", RENDER_TIMEOUT).await?;
     kiosk.wait_until("another token is issued", || Ok(kiosk.last_token()? != first)).await?;
     kiosk.await_screen("invite").await?;
-    kiosk.scan_code(Scenario::ExistingAvatar)?;
+    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("attract").await
@@ -77,7 +77,7 @@ async fn visit_by_gamepad(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     assert_ne!(kiosk.app.focused_element().await?, "code", "the directional pad moves the focus");
     kiosk.app.press_gamepad(&[RIGHT]).await?;
     assert_eq!(kiosk.token_count(), token_count);
-    kiosk.scan_code(Scenario::ExistingAvatar)?;
+    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     kiosk.app.press_gamepad(&[CONFIRM]).await?;
     kiosk.app.await_element("[data-testid=back]", RENDER_TIMEOUT).await?;
@@ -99,14 +99,14 @@ async fn reload_every_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.clear_faults();
     kiosk.reload_and_compare("invite", "[data-testid=link]").await?;
     kiosk.set_paused(true)?;
-    kiosk.scan_code(Scenario::LongQueue)?;
+    kiosk.scan_code(TokenScenario::LongQueue)?;
     kiosk.reload_and_compare("making", "[data-testid=queue-position]").await?;
     kiosk.force_state(ForcedState::Fail)?;
     kiosk.app.await_element("[data-screen=making] [data-testid=qr]", RENDER_TIMEOUT).await?;
     kiosk.reload_and_compare("making", "[data-testid=status-title]").await?;
     kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     kiosk.set_paused(false)?;
-    kiosk.scan_code(Scenario::ExistingAvatar)?;
+    kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.reload_and_compare("saving", "[data-testid=file-row]").await?;
     kiosk.clear_faults();
     // After a reload without input, the visitor has to request the avatar each time.
@@ -149,7 +149,7 @@ async fn each_failure_has_a_screen_with_one_action() -> Result<(), HarnessError>
         kiosk.app.type_keys(Key::Enter).await?;
         if !fault.contains("generate") {
             kiosk.await_screen("invite").await?;
-            kiosk.scan_code(Scenario::ExistingAvatar)?;
+            kiosk.scan_code(TokenScenario::ExistingAvatar)?;
         }
         let problem = kiosk.app.await_element("[data-screen=ended] [data-testid=problem]", VISIT_TIMEOUT).await?;
         assert_eq!(problem.attr("data-code").await?.as_deref(), Some(*code), "{fault}");

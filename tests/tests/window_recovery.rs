@@ -6,7 +6,7 @@
 
 mod paths;
 
-use copresence_sandbox::{ForcedState, Scenario};
+use copresence_sandbox::{ForcedState, TokenScenario};
 use paths::{kiosk_path, log_folder};
 use product_tests::window::processes::{freeze_process, is_process_running, kill_process};
 use product_tests::window::{
@@ -52,7 +52,7 @@ async fn a_killed_page_returns_to_its_screen_and_repeated_kills_delay_the_reload
     assert_eq!(recovery.qr_code_text().await?, code, "the same code is back");
     assert_eq!(recovery.kiosk.token_count(), 1, "no reloaded page started another visit");
     recovery.kiosk.set_paused(true)?;
-    recovery.kiosk.scan_code(Scenario::LongQueue)?;
+    recovery.kiosk.scan_code(TokenScenario::LongQueue)?;
     recovery.await_other_screen("invite").await?;
     recovery.await_end_of_greeting().await?;
     recovery.kill_page_on("making").await?;
@@ -88,7 +88,7 @@ async fn a_page_that_is_killed_late_or_freezes_returns_to_its_screen() -> Result
     recovery.stable_screenshot("attract").await?;
     recovery.kiosk.press_keys("Return")?;
     recovery.qr_code_text().await?;
-    recovery.kiosk.scan_code(Scenario::ExistingAvatar)?;
+    recovery.kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     recovery.await_other_screen("invite").await?;
     recovery.kill_page_on("saving").await?;
     recovery.kiosk.clear_faults();

@@ -7,17 +7,17 @@ const ASK = { most_tokens: 4, wrong_requests: true, with_phone: true, despite_vi
 it('has the acts of the table', () => {
   const rows = /const ACTS[^=]*= \[([\s\S]*?)\n\];/.exec(table)?.[1] ?? '';
   const row =
-    /((?:\w+\(\s*(?:\d+,\s*)?)*)default_act_spec\(\s*Act::(\w+),\s*"([^"]+)",\s*(\d+),\s*(\d+),\s*&\[(?:Act::(\w+))?\]/g;
+    /((?:\w+\(\s*(?:\d+,\s*)?)*)single_request_act_spec\(\s*Act::(\w+),\s*"([^"]+)",\s*(\d+),\s*(\d+),\s*&\[(?:Act::(\w+))?\]/g;
   const known = [...rows.matchAll(row)].map(([, around = '', act, does, tokens, avatars, after]) => ({
     act,
     does,
     requests: Number(/with_min_requests\(\s*(\d+)/.exec(around)?.[1] ?? 1),
     tokens: Number(tokens),
     avatars: Number(avatars),
-    waits: around.includes('mark_needs_time('),
+    waits: around.includes('mark_act_waits_for_time('),
     after: after ?? null,
   }));
-  expect(known).toHaveLength(Number(/ACTS: \[ActSpec; (\d+)\]/.exec(table)?.[1]));
+  expect(known).toHaveLength(Number(/ACTS: \[ActNeedsAndCosts; (\d+)\]/.exec(table)?.[1]));
   expect(ACTS).toEqual(known);
 });
 

@@ -1,12 +1,12 @@
 // Made-up data behind the PIN, for tests and for a plain browser.
 import type {
+  AppearanceAndLanguageSettings,
   CheckView,
-  DisplaySettings,
   PanelView,
   PartHealthView,
   PastVisit,
   Problem,
-  SandboxView,
+  SandboxControlsView,
 } from '../src/generated/view';
 import CHECKS from './desk-checks.json';
 import { AVATAR_BYTES } from './desk-timeline';
@@ -25,7 +25,7 @@ export function createProblem(code: string, operator: string, hint: string): Pro
   return { code, visitor: '', operator, hint, retry_helps: false };
 }
 
-export const displaySettings: DisplaySettings = {
+export const displaySettings: AppearanceAndLanguageSettings = {
   monitor: null,
   language: null,
   idle_seconds: 90,
@@ -38,7 +38,7 @@ export const displaySettings: DisplaySettings = {
 const ENDPOINTS = ['redeem', 'generate', 'login', 'file'];
 const createWordView = (name: string, about: string, only_on: string[] = []) => ({ name, about, only_on });
 
-export const sandboxView: SandboxView = {
+export const sandboxView: SandboxControlsView = {
   scenario: 'happy',
   scenarios: [
     createWordView(

@@ -1,6 +1,6 @@
 // A visit's timeline as the program records it with its sandbox (headers, bodies, times, `curl`), generated for tests
 // and for a plain browser.
-import type { ExchangeView, InspectedVisit, Timeline, TimelineEntry } from '../src/generated/view';
+import type { ExchangeView, InspectorVisitListEntry, Timeline, TimelineEntry } from '../src/generated/view';
 import { judgeExchange } from './exchange-requirements';
 import { sandboxBackend } from './fixtures';
 
@@ -274,6 +274,6 @@ function visitFolder(visit: string, at: number): string {
 export const AVATAR_BYTES = DELIVERED_FILES.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** The visit's entry in the list. */
-export function inspectedVisitOf({ visit }: Timeline): InspectedVisit {
+export function inspectedVisitOf({ visit }: Timeline): InspectorVisitListEntry {
   return visit;
 }

@@ -1,11 +1,11 @@
 // Snapshots of every screen and state, for tests and for a plain browser.
 import type {
+  AvatarStatusChange,
   BackendView,
-  BoothSettingsView,
   Problem,
   Screen,
   Snapshot,
-  StatusSample,
+  VisitorScreenSettingsView,
 } from '../src/generated/view';
 
 const visitId = '019365d2-7c1a-7b60-9d0e-5a0f4c1b2e3d';
@@ -35,7 +35,7 @@ export const realBackend: BackendView = {
 export const lanBackend: BackendView = { ...sandboxBackend, phones_at: 'http://192.168.1.20:8787' };
 
 /** A booth with default settings. */
-export const defaultBooth: BoothSettingsView = {
+export const defaultBooth: VisitorScreenSettingsView = {
   language: null,
   attract_text: {},
   logo: null,
@@ -226,7 +226,7 @@ export const screens = {
 export type ScreenName = keyof typeof screens;
 
 /** The booth settings of a state. */
-export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothSettingsView>>> = {
+export const boothsByScreen: Partial<Record<ScreenName, Partial<VisitorScreenSettingsView>>> = {
   'attract-own': {
     attract_text: {
       en: 'Step into the picture: your own avatar in two minutes, and on the big wall of the fair by tonight. Free for all guests!',
@@ -249,7 +249,7 @@ export const boothsByScreen: Partial<Record<ScreenName, Partial<BoothSettingsVie
 };
 
 /** The samples that the program has kept for screens with an estimate, relative to `now`. */
-export function progressHistory(name: ScreenName, now: number): StatusSample[] {
+export function progressHistory(name: ScreenName, now: number): AvatarStatusChange[] {
   const ago = (seconds: number) => now - seconds * 1000;
   switch (name) {
     case 'making':
@@ -280,7 +280,7 @@ export function createSnapshot(
   screen: Screen,
   revision = 1,
   of: BackendView = sandboxBackend,
-  around: BoothSettingsView = defaultBooth,
+  around: VisitorScreenSettingsView = defaultBooth,
 ): Snapshot {
   return { revision, backend: of, booth: around, screen };
 }

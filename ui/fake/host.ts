@@ -1,6 +1,12 @@
 // A scripted program behind the window, for tests and for a plain browser during development.
 import { flushSync } from 'svelte';
-import type { BackendView, BoothSettingsView, Screen, Snapshot, StatusSample } from '../src/generated/view';
+import type {
+  AvatarStatusChange,
+  BackendView,
+  Screen,
+  Snapshot,
+  VisitorScreenSettingsView,
+} from '../src/generated/view';
 import type { ExpectedScreen, Host, HostAction } from '../src/host/host';
 import type { Locale } from '../src/language/locales';
 import { languageStore } from '../src/state/language-store.svelte';
@@ -43,7 +49,7 @@ export class FakeHost implements Host {
     first: Screen,
     next: Partial<Record<HostAction, () => Screen>> = {},
     of: BackendView = sandboxBackend,
-    around: Partial<BoothSettingsView> = {},
+    around: Partial<VisitorScreenSettingsView> = {},
   ) {
     this.#snapshot = createSnapshot(first, this.#revision, of, { ...defaultBooth, ...around });
     this.#screenAfter = next;
@@ -61,7 +67,7 @@ export class FakeHost implements Host {
   }
 
   /** Changes booth settings on the same screen. */
-  setBooth(around: Partial<BoothSettingsView>): void {
+  setBooth(around: Partial<VisitorScreenSettingsView>): void {
     this.#revision += 1;
     this.#publish({ ...this.#snapshot, revision: this.#revision, booth: { ...defaultBooth, ...around } });
   }
@@ -115,7 +121,7 @@ export interface FakeControls {
   /** Shows any screen. */
   putScreen(screen: Screen): void;
   /** Changes booth settings until another screen is shown by name. */
-  setBooth(around: Partial<BoothSettingsView>): void;
+  setBooth(around: Partial<VisitorScreenSettingsView>): void;
   /** With `&hold`: ends the recording that is being played. */
   finishRecording(): void;
   /** Changes the language, also to a pseudo-locale. */
@@ -238,7 +244,7 @@ function backendForScreen(name: string): BackendView {
   return real.includes(name) ? realBackend : sandboxBackend;
 }
 
-function boothForScreen(name: ScreenName, logo: () => string): Partial<BoothSettingsView> {
+function boothForScreen(name: ScreenName, logo: () => string): Partial<VisitorScreenSettingsView> {
   return { ...boothsByScreen[name], ...(name === 'attract-own' ? { logo: logo() } : {}) };
 }
 
@@ -285,7 +291,7 @@ interface PlaybackOptions {
 
 async function playVisit(host: FakeHost, reveal: Screen, { pace, made }: PlaybackOptions): Promise<void> {
   const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms * pace));
-  const seen: StatusSample[] = [];
+  const seen: AvatarStatusChange[] = [];
   const saw = (progress: number | null, queue_position: number | null) => {
     seen.push({ at_ms: Date.now(), progress, queue_position });
     return [...seen];

@@ -49,7 +49,7 @@ export function readCommittedStudioLight(): Uint16Array {
 }
 
 /** The finest level: the room as a mirror reflects it, softened. */
-interface MirrorLevel {
+interface FinestReflectionLevel {
   /** The direction of each texel, three numbers each, flat because there are very many. */
   towards: Float64Array;
   /** The radiance of each texel, likewise. */
@@ -59,7 +59,7 @@ interface MirrorLevel {
 }
 
 /** Renders the mirror level, which is the finest: the direction, softened radiance and solid angle of each texel. */
-function renderMirrorLevel(): MirrorLevel {
+function renderMirrorLevel(): FinestReflectionLevel {
   const side = LEVEL_SIZES[0] ?? 1;
   const all = [...texelDirections(side)];
   return {
@@ -148,7 +148,7 @@ function gaussianBlurredRadiance(direction: Vector): Vector {
 
 /** What a surface reflects: the radiance around its direction, weighted by the facet distribution (GGX). */
 function reflectionAtRoughness(
-  { towards, seen, shares }: MirrorLevel,
+  { towards, seen, shares }: FinestReflectionLevel,
   [x, y, z]: Vector,
   roughness: number,
 ): Vector {

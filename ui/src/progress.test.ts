@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { receivedFileShare, ringDashOffset, secondsUntil, totalDownloadProgress } from './progress';
+import { receivedFractionOfFile, ringDashOffset, secondsUntil, totalDownloadProgress } from './progress';
 
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
 
 describe('a file', () => {
-  it('shows the received share', () => expect(receivedFileShare(file(25, 100))).toBe(0.25));
-  it('is unknown without a total', () => expect(receivedFileShare(file(25, null))).toBeNull());
+  it('shows the received share', () => expect(receivedFractionOfFile(file(25, 100))).toBe(0.25));
+  it('is unknown without a total', () => expect(receivedFractionOfFile(file(25, null))).toBeNull());
   it('is full when it is on disk, whatever size was announced', () => {
-    expect(receivedFileShare(file(25, null, true))).toBe(1);
-    expect(receivedFileShare(file(0, 0, true))).toBe(1);
+    expect(receivedFractionOfFile(file(25, null, true))).toBe(1);
+    expect(receivedFractionOfFile(file(0, 0, true))).toBe(1);
   });
-  it('never overflows', () => expect(receivedFileShare(file(300, 100))).toBe(1));
-  it('of zero bytes is empty until it is on disk', () => expect(receivedFileShare(file(0, 0))).toBe(0));
+  it('never overflows', () => expect(receivedFractionOfFile(file(300, 100))).toBe(1));
+  it('of zero bytes is empty until it is on disk', () => expect(receivedFractionOfFile(file(0, 0))).toBe(0));
 });
 
 describe('all files', () => {

@@ -5,7 +5,7 @@ import type { FileDownloadView } from './generated/view';
 export type ProgressShare = number | null;
 
 /** The fraction of one file that has arrived. */
-export function receivedFileShare(file: FileDownloadView): ProgressShare {
+export function receivedFractionOfFile(file: FileDownloadView): ProgressShare {
   if (file.whole) return 1;
   if (file.total === null) return null;
   if (file.total <= 0) return 0;

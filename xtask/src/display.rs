@@ -7,11 +7,11 @@ pub(crate) fn missing_display_reason() -> Option<String> {
     if cfg!(any(windows, target_os = "macos")) {
         return None;
     }
-    diagnose_display(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &|file| file.exists())
+    explain_missing_display(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()), &|file| file.exists())
 }
 
 /// Why no window can be opened; `None` when a display is found. Environment and files are passed in for tests.
-fn diagnose_display(env: &dyn Fn(&str) -> Option<String>, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
+fn explain_missing_display(env: &dyn Fn(&str) -> Option<String>, exists: &dyn Fn(&Path) -> bool) -> Option<String> {
     let wayland = env("WAYLAND_DISPLAY")
         .is_some_and(|name| exists(&PathBuf::from(env("XDG_RUNTIME_DIR").unwrap_or_default()).join(name)));
     if wayland {
@@ -32,9 +32,10 @@ mod tests {
     use super::*;
 
     fn find_with(set: &[(&str, &str)], files: &[&str]) -> Option<String> {
-        diagnose_display(&|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()), &|file| {
-            files.iter().any(|existing| Path::new(existing) == file)
-        })
+        explain_missing_display(
+            &|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned()),
+            &|file| files.iter().any(|existing| Path::new(existing) == file),
+        )
     }
 
     #[test]

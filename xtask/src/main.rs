@@ -61,6 +61,7 @@ enum Task {
     Bench,
 }
 
+/// The arguments that a task passes on to the program that it starts.
 #[derive(Debug, PartialEq, Args)]
 struct ProgramArgs {
     /// Arguments of the started program: the app, or the matrices
@@ -83,7 +84,7 @@ fn main() -> ExitCode {
     }
     let outcome = match &options.task {
         Task::Demo(app) => demo::run_demo(&options, &app.args),
-        Task::Test if options.peers => test::run_peer_tests(&options),
+        Task::Test if options.peers => test::run_tests_with_foreign_servers(&options),
         Task::Test => test::run_all_tests(&options),
         Task::Dev(app) => dev::run_dev_app(&options, &app.args),
         Task::Setup => setup::install_all_prerequisites(&options),

@@ -113,7 +113,7 @@ impl Drop for ProcessGroup {
 pub(crate) fn end_all_groups() {
     signal_all_groups(Signal::Term);
     let deadline = Instant::now() + TERMINATION_GRACE;
-    while Instant::now() < deadline && running_groups().into_iter().any(is_group_alive) {
+    while Instant::now() < deadline && started_group_ids().into_iter().any(is_group_alive) {
         std::thread::sleep(Duration::from_millis(20));
     }
     signal_all_groups(Signal::Kill);
@@ -127,13 +127,13 @@ enum Signal {
 }
 
 /// The ids of the started groups.
-fn running_groups() -> Vec<u32> {
+fn started_group_ids() -> Vec<u32> {
     RUNNING_GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Sends a signal to every started group.
 fn signal_all_groups(which: Signal) {
-    for id in running_groups() {
+    for id in started_group_ids() {
         signal_group(id, which);
     }
 }

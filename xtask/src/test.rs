@@ -97,7 +97,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
 ///
 /// # Errors
 /// If this is not Linux, or a step fails.
-pub(crate) fn run_peer_tests(options: &Options) -> Result<(), StepFailure> {
+pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), StepFailure> {
     if !cfg!(target_os = "linux") {
         let remedy = "run them there, or in a container";
         return Err(StepFailure::new("the visits with servers that are not ours run on Linux only", remedy));

@@ -19,7 +19,7 @@ pub(crate) fn add_ui_build_if_stale(plan: &mut StepPlan<'_>) {
         if built.is_some() && built > newest_change_time(&ui_sources()) {
             return Ok(StepSuccess::Skipped("it is newer than its sources".to_owned()));
         }
-        run_program(&mut npm_command(&["run", "build"]), "fix what svelte-check or vite reports above")
+        run_program(&mut npm_command_in_ui_folder(&["run", "build"]), "fix what svelte-check or vite reports above")
     });
 }
 
@@ -27,21 +27,25 @@ pub(crate) fn add_ui_build_if_stale(plan: &mut StepPlan<'_>) {
 pub(crate) fn add_ui_checks(plan: &mut StepPlan<'_>) {
     plan.add_program_step(
         "UI: lints",
-        npm_command(&["run", "lint"]),
+        npm_command_in_ui_folder(&["run", "lint"]),
         "`cd ui && npx biome check --write .` fixes most of it",
     );
     plan.add_program_step(
         "UI: types and build",
-        npm_command(&["run", "build"]),
+        npm_command_in_ui_folder(&["run", "build"]),
         "fix what svelte-check or vite reports above",
     );
-    plan.add_program_step("UI: unit tests", npm_command(&["test"]), "fix the tests named above (`cd ui && npm test`)");
+    plan.add_program_step(
+        "UI: unit tests",
+        npm_command_in_ui_folder(&["test"]),
+        "fix the tests named above (`cd ui && npm test`)",
+    );
 }
 
 /// Adds tests of the built UI in Chromium: every screen, size and language, and whole visits.
 pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
     let remedy = "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
-    plan.add_program_step("UI: every screen in Chromium", npm_command(&["run", "test:browser"]), remedy);
+    plan.add_program_step("UI: every screen in Chromium", npm_command_in_ui_folder(&["run", "test:browser"]), remedy);
 }
 
 /// `cargo xtask screenshots`: photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
@@ -59,15 +63,15 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
     avatar.arg(&avatars).args(["3", "5", "8", "14"]);
     plan.add_program_step("avatars for the reveal and the history", avatar, "fix the build");
-    let mut pictures = npm_command(&["run", "screens", "--", "--out"]);
+    let mut pictures = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
     pictures.arg(&folder).env("AVATAR", avatars.join("3.glb"));
     plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");
-    let mut desk = npm_command(&["run", "screens:desk", "--", "--out"]);
+    let mut desk = npm_command_in_ui_folder(&["run", "screens:desk", "--", "--out"]);
     desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", avatars.join("3.glb"));
     plan.add_program_step("the desk, photographed", desk, "fix what the program reports above");
     let program = cargo_command(&["build", "--package", "copresence-cli"]);
     plan.add_program_step("the program for the terminal", program, "fix the build");
-    let mut sandbox = npm_command(&["run", "screens:sandbox"]);
+    let mut sandbox = npm_command_in_ui_folder(&["run", "screens:sandbox"]);
     sandbox.env("COPRESENCE_CLI", debug_program_path("copresence"));
     plan.add_program_step(
         "the sandbox's phone page and avatars, photographed",
@@ -81,7 +85,7 @@ pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
 
 /// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
 pub(crate) fn add_sandbox_tests(plan: &mut StepPlan<'_>) {
-    let mut tests = npm_command(&["run", "test:sandbox"]);
+    let mut tests = npm_command_in_ui_folder(&["run", "test:sandbox"]);
     tests.env("COPRESENCE_CLI", debug_program_path("copresence"));
     let remedy = "fix the tests named above (`cd ui && npm run test:sandbox`)";
     plan.add_program_step(
@@ -122,6 +126,6 @@ fn ui_sources() -> Vec<PathBuf> {
 }
 
 /// An `npm …` command in the UI's folder.
-fn npm_command(args: &[&str]) -> Command {
+fn npm_command_in_ui_folder(args: &[&str]) -> Command {
     npm::npm_command(&ui_dir(), args)
 }

@@ -59,7 +59,7 @@ pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let spine = |t: f32| {
         let theta = lerp(0.15, 0.68, t);
         let arch = who.brow_arch * gaussian((t - 0.62) / 0.42);
-        sculpt.skin_surface_point(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
+        sculpt.skin_point_at_angle_row(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
     };
     let mut mesh = Mesh::default();
     for i in 0..=along {
@@ -152,7 +152,7 @@ pub(super) fn tongue_displacement_per_centimeter(sculpt: &HeadDistanceField, res
 pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let (rings, segments) = (20_u32, 40_u32);
     let who = &sculpt.character;
-    let root = sculpt.skin_surface_point(1.62, -0.9);
+    let root = sculpt.skin_point_at_angle_row(1.62, -0.9);
     // Height of the shell above its base plate, from the middle (0) to the rim (1).
     let relief =
         [(0.0, 0.0), (0.3, 0.03), (0.46, 0.34), (0.58, 0.5), (0.7, 0.36), (0.8, 0.34), (0.92, 0.66), (1.0, 0.52)];

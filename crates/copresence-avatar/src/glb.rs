@@ -19,7 +19,7 @@ use super::shapes::Blendshape;
 const CM_TO_METRES: f32 = 0.01;
 
 /// The GLB file of an avatar, as bytes. `texture` is a PNG.
-pub(super) fn encode_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
+pub(super) fn build_avatar_glb(avatar: &Avatar, texture: &[u8]) -> Vec<u8> {
     let mut out = GlbDocument::default();
     let materials = out.add_materials(texture);
     let skin = out.add_skeleton(avatar);

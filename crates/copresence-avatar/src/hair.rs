@@ -27,7 +27,7 @@ const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0]
 pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
     let cut = HairTraits::hair_traits_from_sculpt(sculpt);
     let mut mesh = Mesh::default();
-    let skull = ScalpDistances::measure_scalp_distances(sculpt, &cut);
+    let skull = ScalpDistancesFromCentre::measure_scalp_distances(sculpt, &cut);
     for row in 0..HAIR_ROWS {
         for column in 0..=HAIR_COLUMNS {
             let around = column as f32 / HAIR_COLUMNS as f32;
@@ -53,12 +53,12 @@ pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
 }
 
 /// Distances from [`HAIR_CENTRE`] to the skin, by column and elevation.
-struct ScalpDistances {
+struct ScalpDistancesFromCentre {
     /// One half of the columns with [`RAYS_PER_COLUMN`] distances each, highest first. The other half mirrors it.
     half_columns: Vec<f32>,
 }
 
-impl ScalpDistances {
+impl ScalpDistancesFromCentre {
     /// Measures the distance from the centre of the hair to the scalp in each direction that the hair covers. Casts
     /// a ray in each direction and keeps where it leaves the head.
     fn measure_scalp_distances(sculpt: &HeadDistanceField, cut: &HairTraits) -> Self {
@@ -260,7 +260,7 @@ impl HairTraits {
 /// Builds the knot of a bun: a grooved ball behind the crown.
 fn build_bun_knot(sculpt: &HeadDistanceField) -> Mesh {
     let (rings, segments) = (16_u32, 32_u32);
-    let centre = sculpt.skin_surface_point(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
+    let centre = sculpt.skin_point_at_angle_row(std::f32::consts::PI, 11.6) + vec3(0.0, 2.3, -0.9);
     let mut mesh = Mesh::default();
     for ring in 0..=rings {
         let polar = std::f32::consts::PI * ring as f32 / rings as f32;
@@ -286,7 +286,7 @@ mod tests {
         for seed in 0..6 {
             let sculpt = HeadDistanceField::new(HeadTraits::from_seed(seed));
             let mesh = build_hair(&sculpt);
-            let crown = sculpt.skin_surface_point(0.0, 13.5).y;
+            let crown = sculpt.skin_point_at_angle_row(0.0, 13.5).y;
             assert!(mesh.positions.iter().any(|p| p.y > crown + 0.2), "seed {seed} has a bare crown");
             let before_the_nose = mesh.positions.iter().filter(|p| p.z > 6.5 && p.y < 0.0).count();
             assert_eq!(before_the_nose, 0, "seed {seed} ({:?}) has hair over the face", sculpt.character.hair_style);

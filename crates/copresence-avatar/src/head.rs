@@ -193,7 +193,7 @@ pub(super) fn vertex_position_with_lids(
     source: &VertexGridPosition,
     lids: LidDistancesFromEyeRow,
 ) -> Vec3 {
-    let edge = sculpt.skin_surface_point(source.theta, vertex_height_with_lids(sculpt, source, lids));
+    let edge = sculpt.skin_point_at_angle_row(source.theta, vertex_height_with_lids(sculpt, source, lids));
     let eye = vec3(sculpt.eye_centre.x.copysign(source.theta), sculpt.eye_centre.y, sculpt.eye_centre.z);
     let out = (edge - eye).normalize_or_zero();
     match source.layer {

@@ -64,7 +64,7 @@ pub fn build_avatar(seed: u64, face: Option<&RgbImage>) -> AvatarFiles {
     let avatar = Avatar::new(seed, face);
     let texture = encode_png(&avatar.texture);
     AvatarFiles {
-        glb: Bytes::from(glb::encode_glb(&avatar, &texture)),
+        glb: Bytes::from(glb::build_avatar_glb(&avatar, &texture)),
         png: Bytes::from(encode_png(&avatar.render_portrait())),
         obj_zip: Bytes::from(obj::encode_obj_zip(&avatar, &texture)),
     }

@@ -74,8 +74,8 @@ impl HeadDistanceField {
             mouth_corner: Vec3::ZERO,
             character: who,
         };
-        it.mouth_centre = it.skin_surface_point(0.0, MOUTH_ROW);
-        it.mouth_corner = it.skin_surface_point(it.mouth_half_angle(), MOUTH_ROW);
+        it.mouth_centre = it.skin_point_at_angle_row(0.0, MOUTH_ROW);
+        it.mouth_corner = it.skin_point_at_angle_row(it.mouth_half_angle(), MOUTH_ROW);
         it
     }
 
@@ -91,12 +91,12 @@ impl HeadDistanceField {
     }
 
     /// The point of the skin at an angle around the spine (0 is the face, positive is the character's left) and a row.
-    pub(super) fn skin_surface_point(&self, theta: f32, row: f32) -> Vec3 {
+    pub(super) fn skin_point_at_angle_row(&self, theta: f32, row: f32) -> Vec3 {
         let from = vec3(0.0, interpolate_spline(&SPINE_HEIGHT, row), interpolate_spline(&SPINE_DEPTH, row));
         let elevation = interpolate_spline(&RAY_ELEVATION, row).min(90.0).to_radians();
         let along = vec3(theta.sin() * elevation.cos(), elevation.sin(), theta.cos() * elevation.cos());
         let mut p = from + along * self.ray_exit_distance(from, along, 4.0);
-        p.y = map_to_shortened_neck(p.y);
+        p.y = height_on_shortened_neck(p.y);
         p
     }
 
@@ -130,7 +130,7 @@ impl HeadDistanceField {
 
     /// Signed distance to the skin; negative inside.
     pub(super) fn signed_distance(&self, p: Vec3) -> f32 {
-        self.distance_before_neck_shortening(p.with_y(map_from_shortened_neck(p.y)))
+        self.distance_before_neck_shortening(p.with_y(height_on_unshortened_neck(p.y)))
     }
 
     /// Signed distance to the skin of the head before its neck is shortened.
@@ -262,19 +262,19 @@ const NECK_TOP: f32 = -10.3;
 const NECK_BOTTOM: f32 = -18.0;
 
 /// The height after shortening of a height on the long neck.
-fn map_to_shortened_neck(y: f32) -> f32 {
+fn height_on_shortened_neck(y: f32) -> f32 {
     y + NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM, y)
 }
 
-/// The inverse of [`map_to_shortened_neck`].
-fn map_from_shortened_neck(y: f32) -> f32 {
+/// The inverse of [`height_on_shortened_neck`].
+fn height_on_unshortened_neck(y: f32) -> f32 {
     if y >= NECK_TOP {
         return y;
     }
     let mut long = y - NECK_SHORTENING * smoothstep(NECK_TOP, NECK_BOTTOM + NECK_SHORTENING, y);
     for _ in 0..3 {
-        let slope = (map_to_shortened_neck(long + 0.05) - map_to_shortened_neck(long - 0.05)) * 10.0;
-        long -= (map_to_shortened_neck(long) - y) / slope;
+        let slope = (height_on_shortened_neck(long + 0.05) - height_on_shortened_neck(long - 0.05)) * 10.0;
+        long -= (height_on_shortened_neck(long) - y) / slope;
     }
     long
 }
@@ -287,7 +287,7 @@ mod tests {
     fn unshortening_inverts_shortening() {
         for step in 0..240 {
             let y = 2.0 - step as f32 * 0.1;
-            assert!((map_from_shortened_neck(map_to_shortened_neck(y)) - y).abs() < 0.02, "{y}");
+            assert!((height_on_unshortened_neck(height_on_shortened_neck(y)) - y).abs() < 0.02, "{y}");
         }
     }
 
@@ -296,9 +296,9 @@ mod tests {
         for seed in 0..4 {
             let it = HeadDistanceField::new(HeadTraits::from_seed(seed));
             for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)] {
-                let p = it.skin_surface_point(theta, row);
+                let p = it.skin_point_at_angle_row(theta, row);
                 assert!(it.signed_distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
-                let q = it.skin_surface_point(-theta, row);
+                let q = it.skin_point_at_angle_row(-theta, row);
                 assert!((p - vec3(-q.x, q.y, q.z)).length() < 1e-3);
             }
         }
@@ -307,8 +307,8 @@ mod tests {
     #[test]
     fn nose_is_in_front_and_head_has_a_human_size() {
         let it = HeadDistanceField::new(HeadTraits::from_seed(3));
-        let height = it.skin_surface_point(0.0, HIGHEST_ROW).y - it.skin_surface_point(0.0, -10.5).y;
+        let height = it.skin_point_at_angle_row(0.0, HIGHEST_ROW).y - it.skin_point_at_angle_row(0.0, -10.5).y;
         assert!((20.0..26.0).contains(&height), "{height} cm");
-        assert!(it.skin_surface_point(0.0, -3.3).z > it.skin_surface_point(0.0, 6.0).z + 1.0);
+        assert!(it.skin_point_at_angle_row(0.0, -3.3).z > it.skin_point_at_angle_row(0.0, 6.0).z + 1.0);
     }
 }

@@ -50,7 +50,7 @@ pub(super) struct BlendshapeMotion {
 }
 
 /// A push of the same radius on all axes.
-const fn spherical_push(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush {
+const fn push_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush {
     LandmarkPush {
         landmark: at,
         offset: Vec3::ZERO,
@@ -92,7 +92,7 @@ const fn left_right_motion(name: &'static str, pushes: &'static [LandmarkPush]) 
 }
 
 /// The motion of a single blendshape, which has no left and right side.
-const fn single_shape_motion(name: &'static str, pushes: &'static [LandmarkPush]) -> BlendshapeMotion {
+const fn unpaired_shape_motion(name: &'static str, pushes: &'static [LandmarkPush]) -> BlendshapeMotion {
     BlendshapeMotion { has_sides: false, ..left_right_motion(name, pushes) }
 }
 
@@ -107,11 +107,11 @@ const fn left_right_motion_with_lids(
 }
 
 /// One blendshape that only moves the jaw.
-const fn jaw_motion(name: &'static str, turn: f32, shift: [f32; 3]) -> BlendshapeMotion {
+const fn jaw_only_blendshape(name: &'static str, turn: f32, shift: [f32; 3]) -> BlendshapeMotion {
     BlendshapeMotion {
         jaw_degrees: turn,
         jaw_shift: vec3(shift[0], shift[1], shift[2]),
-        ..single_shape_motion(name, &[])
+        ..unpaired_shape_motion(name, &[])
     }
 }
 
@@ -120,83 +120,89 @@ use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[spherical_push(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[spherical_push(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[spherical_push(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[push_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
+    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[push_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
     left_right_motion_with_lids("eyeLookDown", 0.42, 0.62, &[]),
     left_right_motion_with_lids("eyeLookUp", 1.04, 0.46, &[]),
-    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[spherical_push(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[spherical_push(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
-    jaw_motion("jawOpen", 15.0, [0.0, 0.0, 0.0]),
-    jaw_motion("jawForward", 0.0, [0.0, 0.0, 0.7]),
-    jaw_motion("jawLeft", 0.0, [0.8, 0.0, 0.0]),
-    jaw_motion("jawRight", 0.0, [-0.8, 0.0, 0.0]),
+    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    jaw_only_blendshape("jawOpen", 15.0, [0.0, 0.0, 0.0]),
+    jaw_only_blendshape("jawForward", 0.0, [0.0, 0.0, 0.7]),
+    jaw_only_blendshape("jawLeft", 0.0, [0.8, 0.0, 0.0]),
+    jaw_only_blendshape("jawRight", 0.0, [-0.8, 0.0, 0.0]),
     left_right_motion(
         "mouthSmile",
         &[
-            spherical_push(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
-            spherical_push(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
-            spherical_push(UnderEye, 1.5, [0.0, 0.16, 0.08]),
+            push_with_equal_radii(MouthCorner, 1.6, [0.72, 0.72, -0.42]),
+            push_with_equal_radii(CheekMiddle, 1.9, [0.1, 0.4, 0.3]),
+            push_with_equal_radii(UnderEye, 1.5, [0.0, 0.16, 0.08]),
         ],
     ),
     left_right_motion(
         "mouthFrown",
-        &[spherical_push(MouthCorner, 1.8, [0.12, -0.75, -0.1]), spherical_push(ChinTip, 1.6, [0.0, 0.12, 0.08])],
+        &[
+            push_with_equal_radii(MouthCorner, 1.8, [0.12, -0.75, -0.1]),
+            push_with_equal_radii(ChinTip, 1.6, [0.0, 0.12, 0.08]),
+        ],
     ),
-    left_right_motion("mouthDimple", &[spherical_push(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
-    left_right_motion("mouthStretch", &[spherical_push(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
-    left_right_motion("mouthPress", &[spherical_push(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
+    left_right_motion("mouthDimple", &[push_with_equal_radii(MouthCorner, 1.5, [0.45, 0.12, -0.4])]),
+    left_right_motion("mouthStretch", &[push_with_equal_radii(MouthCorner, 1.9, [0.85, -0.28, -0.35])]),
+    left_right_motion("mouthPress", &[push_with_equal_radii(MouthCorner, 1.7, [0.12, 0.16, -0.22])]),
     left_right_motion(
         "mouthUpperUp",
         &[
             elliptical_push_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
-            spherical_push(NoseWing, 1.3, [0.08, 0.16, 0.0]),
+            push_with_equal_radii(NoseWing, 1.3, [0.08, 0.16, 0.0]),
         ],
     ),
     left_right_motion(
         "mouthLowerDown",
         &[elliptical_push_in_region(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthFunnel",
         &[
-            spherical_push(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
+            push_with_equal_radii(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
             elliptical_push_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
             elliptical_push_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
         ],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthPucker",
-        &[spherical_push(MouthCorner, 1.8, [-1.15, 0.0, 0.45]), spherical_push(MouthMiddle, 1.8, [0.0, 0.0, 0.62])],
+        &[
+            push_with_equal_radii(MouthCorner, 1.8, [-1.15, 0.0, 0.45]),
+            push_with_equal_radii(MouthMiddle, 1.8, [0.0, 0.0, 0.62]),
+        ],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthLeft",
         &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthRight",
         &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthRollUpper",
         &[elliptical_push_in_region(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthRollLower",
         &[elliptical_push_in_region(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthShrugUpper",
         &[elliptical_push_in_region(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthShrugLower",
         &[
             elliptical_push_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
-            spherical_push(ChinTip, 1.7, [0.0, 0.35, 0.12]),
+            push_with_equal_radii(ChinTip, 1.7, [0.0, 0.35, 0.12]),
         ],
     ),
-    single_shape_motion(
+    unpaired_shape_motion(
         "mouthClose",
         &[
             elliptical_push_in_region(MouthMiddle, 2.3, 1.2, [0.0, -0.22, 0.0], AboveMouth),
@@ -205,20 +211,26 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     ),
     left_right_motion(
         "browDown",
-        &[spherical_push(BrowInner, 1.5, [-0.12, -0.45, 0.1]), spherical_push(BrowOuter, 1.7, [-0.05, -0.34, 0.05])],
+        &[
+            push_with_equal_radii(BrowInner, 1.5, [-0.12, -0.45, 0.1]),
+            push_with_equal_radii(BrowOuter, 1.7, [-0.05, -0.34, 0.05]),
+        ],
     ),
-    single_shape_motion("browInnerUp", &[spherical_push(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
-    left_right_motion("browOuterUp", &[spherical_push(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
-    single_shape_motion("cheekPuff", &[spherical_push(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
+    unpaired_shape_motion("browInnerUp", &[push_with_equal_radii(BrowInner, 1.7, [0.0, 0.8, 0.05])]),
+    left_right_motion("browOuterUp", &[push_with_equal_radii(BrowOuter, 1.9, [0.05, 0.75, 0.0])]),
+    unpaired_shape_motion("cheekPuff", &[push_with_equal_radii(CheekMiddle, 2.6, [0.75, -0.25, 0.55])]),
     left_right_motion(
         "cheekSquint",
-        &[spherical_push(CheekMiddle, 2.0, [0.05, 0.4, 0.28]), spherical_push(UnderEye, 1.5, [0.0, 0.22, 0.08])],
+        &[
+            push_with_equal_radii(CheekMiddle, 2.0, [0.05, 0.4, 0.28]),
+            push_with_equal_radii(UnderEye, 1.5, [0.0, 0.22, 0.08]),
+        ],
     ),
-    BlendshapeMotion { jaw_degrees: 7.0, tongue_reach: 2.9, ..single_shape_motion("tongueOut", &[]) },
+    BlendshapeMotion { jaw_degrees: 7.0, tongue_reach: 2.9, ..unpaired_shape_motion("tongueOut", &[]) },
     left_right_motion(
         "noseSneer",
         &[
-            spherical_push(NoseWing, 1.3, [0.12, 0.36, -0.04]),
+            push_with_equal_radii(NoseWing, 1.3, [0.12, 0.36, -0.04]),
             elliptical_push_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
         ],
     ),

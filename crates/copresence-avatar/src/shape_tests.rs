@@ -13,11 +13,11 @@ fn face_part(name: &str) -> (Vec3, f32) {
     let s = &AVATAR.sculpt;
     match name {
         "eye" => (s.eye_centre + vec3(0.0, 0.0, 1.4), 2.6),
-        "under the eye" => (s.skin_surface_point(0.45, -2.0), 2.6),
-        "brow" => (s.skin_surface_point(0.36, 2.2), 3.2),
-        "inner brow" => (s.skin_surface_point(0.17, 2.0), 1.9),
-        "cheek" => (s.skin_surface_point(0.56, -3.4), 3.0),
-        "nose" => (s.skin_surface_point(0.13, -3.8), 2.2),
+        "under the eye" => (s.skin_point_at_angle_row(0.45, -2.0), 2.6),
+        "brow" => (s.skin_point_at_angle_row(0.36, 2.2), 3.2),
+        "inner brow" => (s.skin_point_at_angle_row(0.17, 2.0), 1.9),
+        "cheek" => (s.skin_point_at_angle_row(0.56, -3.4), 3.0),
+        "nose" => (s.skin_point_at_angle_row(0.13, -3.8), 2.2),
         "corner" => (s.mouth_corner, 2.3),
         "mouth" => (s.mouth_centre, 3.4),
         "upper lip" => (s.mouth_centre + vec3(0.0, 0.4, 0.0), 2.4),

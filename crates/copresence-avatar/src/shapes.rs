@@ -263,11 +263,11 @@ fn left_side_landmark_position(sculpt: &HeadDistanceField, at: FaceLandmark) -> 
     match at {
         FaceLandmark::MouthMiddle => sculpt.mouth_centre,
         FaceLandmark::MouthCorner => sculpt.mouth_corner,
-        FaceLandmark::CheekMiddle => sculpt.skin_surface_point(0.56, -3.4),
-        FaceLandmark::BrowInner => sculpt.skin_surface_point(0.17, 2.0),
-        FaceLandmark::BrowOuter => sculpt.skin_surface_point(0.52, 2.3),
-        FaceLandmark::UnderEye => sculpt.skin_surface_point(0.45, -2.0),
-        FaceLandmark::ChinTip => sculpt.skin_surface_point(0.0, -9.4),
-        FaceLandmark::NoseWing => sculpt.skin_surface_point(0.13, -3.8),
+        FaceLandmark::CheekMiddle => sculpt.skin_point_at_angle_row(0.56, -3.4),
+        FaceLandmark::BrowInner => sculpt.skin_point_at_angle_row(0.17, 2.0),
+        FaceLandmark::BrowOuter => sculpt.skin_point_at_angle_row(0.52, 2.3),
+        FaceLandmark::UnderEye => sculpt.skin_point_at_angle_row(0.45, -2.0),
+        FaceLandmark::ChinTip => sculpt.skin_point_at_angle_row(0.0, -9.4),
+        FaceLandmark::NoseWing => sculpt.skin_point_at_angle_row(0.13, -3.8),
     }
 }

@@ -309,9 +309,9 @@ fn picture_is_visible_on_the_cheek_but_not_on_the_shirt() {
         let pixel = rest.uvs[nearest] * atlas::TEXTURE_SIZE as f32;
         (pixel.x as u32, pixel.y as u32)
     };
-    let cheek = at(AVATAR.sculpt.skin_surface_point(0.2, -5.0));
+    let cheek = at(AVATAR.sculpt.skin_point_at_angle_row(0.2, -5.0));
     let Rgb([r, g, _]) = *with.get_pixel(cheek.0, cheek.1);
     assert!(g > r, "the cheek is not the picture's");
-    let shirt = at(AVATAR.sculpt.skin_surface_point(0.0, -20.5));
+    let shirt = at(AVATAR.sculpt.skin_point_at_angle_row(0.0, -20.5));
     assert_eq!(with.get_pixel(shirt.0, shirt.1), without.get_pixel(shirt.0, shirt.1));
 }

@@ -18,23 +18,23 @@ pub(super) fn paint_texture(sculpt: &HeadDistanceField, head: &HeadMesh, face: O
     let skin_tone = photo
         .as_ref()
         .map_or(sculpt.character.skin_tone, |photo| photo.mean_skin_tone_or_default(sculpt.character.skin_tone));
-    let palette = SkinPalette::palette_from_skin_tone(skin_tone, sculpt);
+    let palette = SkinDerivedColors::palette_from_skin_tone(skin_tone, sculpt);
     paint_skin(&mut image, sculpt, head, &palette, photo.as_ref());
-    paint_eye(&mut image, sculpt.character.iris_tone);
+    paint_shared_eyeball_patch(&mut image, sculpt.character.iris_tone);
     paint_hair(&mut image, sculpt);
     paint_ears_mouth_and_lashes(&mut image, sculpt, &palette);
     image
 }
 
 /// Colours that are derived from the skin's colour.
-struct SkinPalette {
+struct SkinDerivedColors {
     skin: Color,
     blush: Color,
     lips: Color,
     shade: Color,
 }
 
-impl SkinPalette {
+impl SkinDerivedColors {
     /// Derives the colours of cheeks, lips and shadows from the colour of the skin.
     fn palette_from_skin_tone(skin_tone: Color, sculpt: &HeadDistanceField) -> Self {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
@@ -66,10 +66,10 @@ struct VertexPaintValues {
 fn compute_vertex_paint_values(
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
-    palette: &SkinPalette,
+    palette: &SkinDerivedColors,
 ) -> Vec<VertexPaintValues> {
     let who = &sculpt.character;
-    let nose_tip = sculpt.skin_surface_point(0.0, -3.3);
+    let nose_tip = sculpt.skin_point_at_angle_row(0.0, -3.3);
     head.vertex_origins[..head.column_angles.len() * head.grid_rows.len()]
         .iter()
         .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
@@ -125,7 +125,7 @@ fn paint_skin(
     image: &mut RgbImage,
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
-    palette: &SkinPalette,
+    palette: &SkinDerivedColors,
     photo: Option<&ProjectedPhoto>,
 ) {
     let skin_samples = compute_vertex_paint_values(sculpt, head, palette);
@@ -179,7 +179,7 @@ fn paint_skin(
 /// Adds lips and freckles to the colour of a pixel.
 fn tone_with_lips_and_freckles(
     sculpt: &HeadDistanceField,
-    palette: &SkinPalette,
+    palette: &SkinDerivedColors,
     p: Vec3,
     place: Vec2,
     mut tone: Color,
@@ -214,7 +214,7 @@ fn tone_with_lips_and_freckles(
 }
 
 /// Paints the patch that both eyeballs share: white, iris, pupil and highlights.
-fn paint_eye(image: &mut RgbImage, iris: Color) {
+fn paint_shared_eyeball_patch(image: &mut RgbImage, iris: Color) {
     for (x, y, place) in atlas::EYE_PATCH.pixels_with_patch_position() {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
@@ -253,7 +253,7 @@ fn paint_hair(image: &mut RgbImage, sculpt: &HeadDistanceField) {
 }
 
 /// Paints ears, mouth, teeth, tongue, eyebrows, lashes and the rims of the lids.
-fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinPalette) {
+fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField, palette: &SkinDerivedColors) {
     let who = &sculpt.character;
     for (x, y, place) in atlas::EAR_PATCH.pixels_with_patch_position() {
         let d = (place - 0.5) * 2.0;

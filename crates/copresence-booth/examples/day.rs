@@ -14,7 +14,7 @@ use copresence_booth::view::Screen;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::history::{self, VisitRecord};
 use copresence_engine::profile::Profiles;
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
 use serde_json::json;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ async fn main() -> Result<(), BoxError> {
         return Err("day PROFILES.toml PROFILE DATA_DIR OUT_DIR VISITS".into());
     };
     let profile = Profiles::load_profiles(Some(Path::new(profiles)))?.build_profile_by_name(name)?;
-    let (target, _) = BackendTarget::find_credentials_and_build_target(
+    let (target, _) = ProfileOrSandboxBackend::find_credentials_and_build_target(
         &profile,
         &CredentialStore::keychain_backed_store(),
         &|name| std::env::var(name).ok(),

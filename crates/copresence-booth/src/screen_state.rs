@@ -1,6 +1,6 @@
 //! Screen state of one visit, built from its events. The window and the command line therefore show the same story.
 
-use crate::view::{FileDownloadView, Problem, SavedFileView, Screen, StatusSample};
+use crate::view::{AvatarStatusChange, FileDownloadView, Problem, SavedFileView, Screen};
 use copresence_engine::events::{EventKind, SavedFile, VisitEvent, format_rfc3339};
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// What the host contributes to screens.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct HostScreenOptions {
+pub(crate) struct ScreenDataFromHost {
     /// Base URL of saved files for the web view; `/<visit>/<path>` is appended.
     pub(crate) asset_base: String,
     /// Whether the phone page of the sandbox can be opened from the screen.
@@ -47,7 +47,7 @@ struct StatusWithSamples {
     progress: Option<u8>,
     queue_position: Option<u32>,
     /// Responses since the status word last changed, oldest first, at most [`MAX_STATUS_SAMPLES`].
-    samples: Vec<StatusSample>,
+    samples: Vec<AvatarStatusChange>,
 }
 
 impl StatusWithSamples {
@@ -120,7 +120,7 @@ impl VisitScreenState {
         if seen.len() == MAX_STATUS_SAMPLES {
             seen.remove(0);
         }
-        seen.push(StatusSample { at_ms: at.as_millisecond(), progress, queue_position });
+        seen.push(AvatarStatusChange { at_ms: at.as_millisecond(), progress, queue_position });
         self.last_status =
             Some(StatusWithSamples { status_word: word.to_owned(), progress, queue_position, samples: seen });
     }
@@ -136,7 +136,7 @@ impl VisitScreenState {
     }
 
     /// The screen of this visit as its state is now.
-    pub(crate) fn to_screen(&self, host: &HostScreenOptions, now: Timestamp) -> Screen {
+    pub(crate) fn to_screen(&self, host: &ScreenDataFromHost, now: Timestamp) -> Screen {
         let visit = self.visit.clone();
         if let Some((directory, files)) = &self.saved {
             return self.build_reveal_screen(directory, files, host);
@@ -190,7 +190,7 @@ impl VisitScreenState {
     }
 
     /// The screen with the finished avatar and its saved files.
-    fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &HostScreenOptions) -> Screen {
+    fn build_reveal_screen(&self, directory: &str, files: &[SavedFile], host: &ScreenDataFromHost) -> Screen {
         let asset = |extension: &str| {
             let file = files.iter().find(|file| file.path.ends_with(extension))?;
             Some(format!("{}/{}/{}", host.asset_base, self.visit, file.path))
@@ -227,8 +227,8 @@ mod tests {
     use super::*;
     use copresence_store::VisitId;
 
-    fn facts() -> HostScreenOptions {
-        HostScreenOptions {
+    fn facts() -> ScreenDataFromHost {
+        ScreenDataFromHost {
             asset_base: "avatar://localhost".into(),
             can_play_phone: true,
             home: Some("/home/me".into()),

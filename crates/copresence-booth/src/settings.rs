@@ -4,11 +4,11 @@
 use crate::language;
 use crate::pin::PinHash;
 use crate::view::LocalizedTextView;
-use crate::view::panel::DisplaySettings;
+use crate::view::panel::AppearanceAndLanguageSettings;
 use copresence_engine::settings_toml::{
     self, LANGUAGES, LoadedSettingsFile, LocalizedText, SettingsToml, UsableSettings,
 };
-use copresence_store::{DataDir, OperatorFile, StoreError};
+use copresence_store::{DataDir, SettingsOrLogoFile, StoreError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The operator's settings.
@@ -30,7 +30,7 @@ pub struct Settings {
     /// Whether the program starts in kiosk mode. `--kiosk` also does that.
     pub kiosk_mode: bool,
     /// Appearance and language of the window. `logo` is always false here: the logo is a file of its own.
-    pub display: DisplaySettings,
+    pub display: AppearanceAndLanguageSettings,
 }
 
 impl Default for Settings {
@@ -42,7 +42,7 @@ impl Default for Settings {
             phone_access: false,
             keep_hours: None,
             kiosk_mode: false,
-            display: DisplaySettings {
+            display: AppearanceAndLanguageSettings {
                 monitor: None,
                 language: None,
                 idle_seconds: 90,
@@ -106,7 +106,7 @@ impl SettingsFile {
     /// # Errors
     /// The file cannot be written, or it did not tell at the start whether it has a PIN and still does not. The settings
     /// are unchanged then.
-    pub fn update_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+    pub fn update_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
         let mut state = self.lock_settings_state();
         self.reread_if_pin_is_unknown(&mut state)?;
         if state.is_pin_unknown {
@@ -114,13 +114,13 @@ impl SettingsFile {
                 std::io::ErrorKind::InvalidData,
                 state.load_error.clone().unwrap_or_else(|| "it is unknown whether it has a PIN".to_owned()),
             );
-            let path = self.0.data.operator_file_path(OperatorFile::Settings);
+            let path = self.0.data.operator_file_path(SettingsOrLogoFile::Settings);
             return Err(StoreError::Io { doing: "change", path, source });
         }
         self.change_and_write(&mut state, change)
     }
 
-    /// Sets or removes the PIN. Unlike [`update_settings`](Self::update_settings), replaces a file that does not tell
+    /// Sets or removes the PIN. Unlike [`update_and_save_settings`](Self::update_and_save_settings), replaces a file that does not tell
     /// whether it has a PIN. Blocks on the disk.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl SettingsFile {
     /// Reads a file again that did not tell whether it has a PIN: it may be repaired.
     fn reread_if_pin_is_unknown(&self, state: &mut SettingsFileState) -> Result<(), StoreError> {
         if state.is_pin_unknown {
-            self.0.data.read_operator_file(OperatorFile::Settings)?;
+            self.0.data.read_operator_file(SettingsOrLogoFile::Settings)?;
             *state = read_settings_state(&self.0.data);
         }
         Ok(())
@@ -155,7 +155,7 @@ impl SettingsFile {
         change(&mut settings);
         let mut file = state.file.clone();
         file.set_known_keys(settings_to_values(&settings));
-        self.0.data.write_operator_file(OperatorFile::Settings, file.to_toml().as_bytes())?;
+        self.0.data.write_operator_file(SettingsOrLogoFile::Settings, file.to_toml().as_bytes())?;
         state.settings = settings.clone();
         state.file = file;
         Ok(settings)
@@ -189,7 +189,7 @@ fn settings_from_values(values: UsableSettings) -> Settings {
         phone_access: values.phone_access.unwrap_or(defaults.phone_access),
         keep_hours: values.keep_hours,
         kiosk_mode: values.kiosk_mode.unwrap_or(defaults.kiosk_mode),
-        display: DisplaySettings {
+        display: AppearanceAndLanguageSettings {
             monitor: values.monitor,
             idle_seconds: values.idle_seconds.unwrap_or(defaults.display.idle_seconds),
             attract_text: texts(values.attract_text),
@@ -214,8 +214,8 @@ fn settings_to_values(settings: &Settings) -> UsableSettings {
         monitor: display.monitor.clone(),
         language: display.language.clone(),
         idle_seconds: Some(display.idle_seconds),
-        attract_text: texts_to_values(&display.attract_text),
-        consent: texts_to_values(&display.consent),
+        attract_text: texts_by_language_to_toml(&display.attract_text),
+        consent: texts_by_language_to_toml(&display.consent),
         voice: Some(display.voice),
     }
 }
@@ -227,7 +227,7 @@ fn texts_from_values(values: LocalizedText, language: Option<&str>) -> Localized
 }
 
 /// The texts as the settings file has them, by language.
-fn texts_to_values(texts: &LocalizedTextView) -> LocalizedText {
+fn texts_by_language_to_toml(texts: &LocalizedTextView) -> LocalizedText {
     let text = |language| Some((language, texts.text_in_exact_language(language)?.to_owned()));
     LocalizedText { without_language: None, by_language: LANGUAGES.into_iter().filter_map(text).collect() }
 }
@@ -242,13 +242,13 @@ mod tests {
 
     fn open_data_dir() -> (tempfile::TempDir, Arc<DataDir>) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open_or_create_data_dir(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder"));
         (root, data)
     }
 
     fn open_settings(text: &str) -> (tempfile::TempDir, SettingsFile) {
         let (root, data) = open_data_dir();
-        data.write_operator_file(OperatorFile::Settings, text.as_bytes()).expect("written");
+        data.write_operator_file(SettingsOrLogoFile::Settings, text.as_bytes()).expect("written");
         (root, SettingsFile::open_settings_file(data))
     }
 
@@ -274,7 +274,7 @@ mod tests {
                     days = [2026-11-22]\n[fleet]\nname = 'a'\n[[lamps]]\nat = 10:00:00\n";
         let (root, file) = open_settings(text);
         assert!(file.current_settings().display.voice && file.load_error().is_none());
-        file.update_settings(|settings| settings.keep_hours = Some(24)).expect("written");
+        file.update_and_save_settings(|settings| settings.keep_hours = Some(24)).expect("written");
         let written = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         let written: Table = written.parse().expect("TOML");
         assert_eq!(written["keep_hours"].as_integer(), Some(24));
@@ -329,12 +329,12 @@ mod tests {
             let (root, file) = open_settings(&text);
             assert!(file.is_pin_unknown() && file.current_settings().pin.is_none(), "{text}");
             assert_eq!(file.current_settings().kiosk_mode, kiosk_mode, "{text}");
-            let refused = file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
+            let refused = file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
             assert!(refused.to_string().contains("--forget-pin"), "{refused}");
             assert_eq!(std::fs::read_to_string(root.path().join("settings.toml")).expect("there"), text);
             // Repaired by hand.
             std::fs::write(root.path().join("settings.toml"), format!("[pin]\n{hash}\n")).expect("written");
-            let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
+            let settings = file.update_and_save_settings(|settings| settings.phone_access = true).expect("written");
             assert!(settings.pin.is_some() && !file.is_pin_unknown(), "{text}");
         }
     }
@@ -344,7 +344,7 @@ mod tests {
         for text in ["[display]\nkiosk_mode = 'yes'\n", "display = 'bright'\n"] {
             let (_root, file) = open_settings(text);
             assert!(file.current_settings().kiosk_mode && !file.is_pin_unknown(), "{text}");
-            file.update_settings(|settings| settings.kiosk_mode = false).expect("written");
+            file.update_and_save_settings(|settings| settings.kiosk_mode = false).expect("written");
             assert!(!SettingsFile::open_settings_file(file.0.data.clone()).current_settings().kiosk_mode, "{text}");
         }
     }
@@ -359,10 +359,10 @@ mod tests {
         let file = SettingsFile::open_settings_file(data);
         assert!(file.is_pin_unknown() && file.load_error().is_some());
         assert!(file.current_settings().kiosk_mode, "it may have been on");
-        file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
+        file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
         std::fs::remove_file(root.path().join("settings.toml")).expect("removed");
         std::fs::rename(&elsewhere, root.path().join("settings.toml")).expect("renamed");
-        let settings = file.update_settings(|settings| settings.phone_access = true).expect("written");
+        let settings = file.update_and_save_settings(|settings| settings.phone_access = true).expect("written");
         assert_eq!((settings.keep_hours, file.is_pin_unknown()), (Some(5), false), "what it held is there again");
     }
 
@@ -372,7 +372,7 @@ mod tests {
         let file = SettingsFile::open_settings_file(data);
         // A rename cannot replace a folder.
         std::fs::create_dir(root.path().join("settings.toml")).expect("made");
-        file.update_settings(|settings| settings.phone_access = true).expect_err("refused");
+        file.update_and_save_settings(|settings| settings.phone_access = true).expect_err("refused");
         assert!(!file.current_settings().phone_access);
     }
 
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(display.attract_text, LocalizedTextView::from_iter([("fr", "Entrez")]));
         assert_eq!(display.consent, LocalizedTextView::from_iter([("fr", "Nous filmons.")]));
         assert_eq!(file.load_error(), None);
-        file.update_settings(|settings| settings.display.language = Some("de".into())).expect("written");
+        file.update_and_save_settings(|settings| settings.display.language = Some("de".into())).expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("[display.consent]\nfr = \"Nous filmons.\""), "{text}");
         let again = SettingsFile::open_settings_file(file.0.data.clone()).current_settings().display;
@@ -404,7 +404,8 @@ mod tests {
         assert_eq!(file.current_settings().display.consent, LocalizedTextView::from_iter([("de", "Wir filmen.")]));
         let load_error = file.load_error().expect("one");
         assert!(load_error.contains("[display] [consent] `fr`") && !load_error.contains("`ja`"), "{load_error}");
-        file.update_settings(|settings| settings.display.consent = LocalizedTextView::default()).expect("written");
+        file.update_and_save_settings(|settings| settings.display.consent = LocalizedTextView::default())
+            .expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(text.contains("it = \"Filmiamo.\"") && !text.contains("Wir filmen"), "{text}");
     }
@@ -412,7 +413,8 @@ mod tests {
     #[test]
     fn empty_texts_are_not_written() {
         let (root, file) = open_settings("[display]\nconsent = 'We film.'\n");
-        file.update_settings(|settings| settings.display.consent = LocalizedTextView::default()).expect("written");
+        file.update_and_save_settings(|settings| settings.display.consent = LocalizedTextView::default())
+            .expect("written");
         let text = std::fs::read_to_string(root.path().join("settings.toml")).expect("there");
         assert!(!text.contains("consent") && !text.contains("attract_text"), "{text}");
     }
@@ -426,7 +428,7 @@ mod tests {
     fn some_settings() -> impl Strategy<Value = Settings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
         let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>()).prop_map(
-            |(monitor, language, idle_seconds, attract_text, consent, voice)| DisplaySettings {
+            |(monitor, language, idle_seconds, attract_text, consent, voice)| AppearanceAndLanguageSettings {
                 monitor,
                 language,
                 idle_seconds,

@@ -6,15 +6,15 @@ use copresence_booth::view::checks::{
     CheckRunOptions, CheckView, ChecksInvitation, ChecksPlan, ChecksState, ChecksView, PlannedStep,
 };
 use copresence_booth::view::inspector::{
-    ExchangeView, InspectedVisit, InspectorView, RequirementView, Timeline, TimelineEntry,
+    ExchangeView, InspectorView, InspectorVisitListEntry, RequirementView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    CredentialView, DisplaySettings, FaultView, HealthState, KioskModeView, MonitorView, OptionView, PanelAction,
-    PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxView,
+    AppearanceAndLanguageSettings, CredentialView, FaultView, HealthState, KioskModeView, MonitorView, OptionView,
+    PanelAction, PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView,
 };
 use copresence_booth::view::{
-    BackendView, BoothSettingsView, FileDownloadView, ForgettingState, LocalizedTextView, ProblemDeclaration,
-    SavedFileView, Screen, Snapshot, StatusSample,
+    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LocalizedTextView, ProblemDeclaration,
+    SavedFileView, Screen, Snapshot, VisitorScreenSettingsView,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -24,11 +24,11 @@ fn declarations() -> String {
     let declarations = [
         Snapshot::decl(&config),
         BackendView::decl(&config),
-        BoothSettingsView::decl(&config),
+        VisitorScreenSettingsView::decl(&config),
         LocalizedTextView::decl(&config),
         Screen::decl(&config),
         ForgettingState::decl(&config),
-        StatusSample::decl(&config),
+        AvatarStatusChange::decl(&config),
         FileDownloadView::decl(&config),
         SavedFileView::decl(&config),
         ProblemDeclaration::decl(&config),
@@ -36,18 +36,18 @@ fn declarations() -> String {
         PanelView::decl(&config),
         ProfileChoice::decl(&config),
         CredentialView::decl(&config),
-        SandboxView::decl(&config),
+        SandboxControlsView::decl(&config),
         OptionView::decl(&config),
         FaultView::decl(&config),
         KioskModeView::decl(&config),
-        DisplaySettings::decl(&config),
+        AppearanceAndLanguageSettings::decl(&config),
         MonitorView::decl(&config),
         PanelAction::decl(&config),
         PastVisit::decl(&config),
         PartHealthView::decl(&config),
         HealthState::decl(&config),
         InspectorView::decl(&config),
-        InspectedVisit::decl(&config),
+        InspectorVisitListEntry::decl(&config),
         Timeline::decl(&config),
         TimelineEntry::decl(&config),
         ExchangeView::decl(&config),

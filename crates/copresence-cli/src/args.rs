@@ -2,7 +2,7 @@
 
 use crate::common_options::{CommonOptions, parse_http_url};
 use clap::{Parser, Subcommand};
-use copresence_sandbox::Scenario;
+use copresence_sandbox::TokenScenario;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -100,8 +100,8 @@ pub(crate) struct VisitOptions {
 #[command(next_help_heading = "Sandbox")]
 pub(crate) struct SimulationOptions {
     /// Scenario to simulate (`copresence sandbox --list-scenarios`)
-    #[arg(long, value_name = "NAME", default_value_t = Scenario::Happy)]
-    pub(crate) scenario: Scenario,
+    #[arg(long, value_name = "NAME", default_value_t = TokenScenario::Happy)]
+    pub(crate) scenario: TokenScenario,
     /// Simulated seconds per real second; tokens live at least two minutes and URLs one minute of real time
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = parse_speed_factor)]
     pub(crate) speed: f64,

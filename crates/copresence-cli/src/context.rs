@@ -54,7 +54,7 @@ pub(crate) fn prepare_output_folder(
     let out = absolute_path(&out)?;
     data_store
         .data
-        .check_output_folder(&out)
+        .check_output_outside_incomplete_folder(&out)
         .map_err(|error| CommandFailure::usage_error(format!("{error} with --out")))?;
     create_and_check_folder_writable(&out).map_err(|error| {
         CommandFailure::usage_error(format!(

@@ -6,7 +6,7 @@ use crate::no_echo::NoEcho;
 use crate::{context, output};
 use clap::Subcommand;
 use copresence_engine::credentials::{
-    CredentialKind, CredentialOrigin, CredentialStore, find_credentials, usable_credential_kinds,
+    CredentialKind, CredentialOrigin, CredentialStore, credential_kinds_usable_by_profile, find_credentials,
 };
 use copresence_engine::profile::Profile;
 use secrecy::{ExposeSecret, SecretString};
@@ -53,7 +53,7 @@ fn set_credentials(
 ) -> Result<u8, CommandFailure> {
     // Report a locked keychain before the user types anything.
     credential_store.check_keychain()?;
-    let slots = if which.is_empty() { usable_credential_kinds(profile) } else { which.to_vec() };
+    let slots = if which.is_empty() { credential_kinds_usable_by_profile(profile) } else { which.to_vec() };
     if slots.is_empty() {
         return Err(CommandFailure::usage_error(format!("the profile `{}` needs no credentials", profile.name)));
     }
@@ -78,7 +78,7 @@ pub(crate) fn prompt_credentials_for_this_run(
     credential_store: &CredentialStore,
 ) -> Result<(), CommandFailure> {
     output::eprint_sanitized_line(format_args!("You can type them now for this run only; they are not stored."));
-    for (slot, value) in prompt_for_credentials(profile, &usable_credential_kinds(profile))? {
+    for (slot, value) in prompt_for_credentials(profile, &credential_kinds_usable_by_profile(profile))? {
         credential_store.remember_credential_for_run(&profile.name, slot, &value);
     }
     Ok(())
@@ -157,7 +157,7 @@ fn print_credential_status(
              --profile NAME chooses another profile.",
             profile.name
         ));
-    } else if usable_credential_kinds(profile).is_empty() {
+    } else if credential_kinds_usable_by_profile(profile).is_empty() {
         output::eprint_sanitized_line(format_args!(
             "`{}` needs none: the partner's backend asks for no key.",
             profile.name
@@ -172,7 +172,7 @@ fn print_credential_status(
         }
         found => found?,
     };
-    let wanted = usable_credential_kinds(profile);
+    let wanted = credential_kinds_usable_by_profile(profile);
     for slot in CredentialKind::ALL {
         let place = match found.origin_of_credential(slot) {
             Some(CredentialOrigin::Environment) => Some(format!("set, in the environment ({})", slot.env_var())),

@@ -2,7 +2,7 @@
 
 use copresence_engine::SetupError;
 use copresence_engine::StoreError;
-use copresence_engine::credentials::{CredentialKind, KeychainError, usable_credential_kinds};
+use copresence_engine::credentials::{CredentialKind, KeychainError, credential_kinds_usable_by_profile};
 use copresence_engine::profile::{Profile, ProfileError};
 use copresence_engine::setup::BackendTargetError;
 
@@ -36,7 +36,8 @@ impl CommandFailure {
     /// For missing credentials (exit 3): adds which credentials this profile can use, and how to set them.
     pub(crate) fn with_remedy_if_credentials_missing(mut self, profile: &Profile) -> Self {
         if self.exit_code == 3 {
-            let names: Vec<_> = usable_credential_kinds(profile).into_iter().map(CredentialKind::env_var).collect();
+            let names: Vec<_> =
+                credential_kinds_usable_by_profile(profile).into_iter().map(CredentialKind::env_var).collect();
             let name = &profile.name;
             self.remedies.push(format!(
                 "the profile `{name}` can use {} from the environment, or the keychain's: \

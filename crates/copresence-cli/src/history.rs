@@ -194,7 +194,7 @@ fn files_json(detail: &DetailedVisitRecord) -> serde_json::Value {
 }
 
 /// The notes about a complete file.
-fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::FileNote] {
+fn notes_of_complete_file(state: &FileState) -> &[copresence_engine::history::SavedFileNote] {
     if let FileState::Complete { notes, .. } = state { notes } else { &[] }
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum OutputFileReaders {
 
 /// An output file that is written later.
 #[derive(Debug, Clone)]
-pub(crate) struct OutputFile {
+pub(crate) struct DeferredOutputFile {
     /// As on the command line.
     path: PathBuf,
     readers: OutputFileReaders,
@@ -25,7 +25,7 @@ pub(crate) struct OutputFile {
     replaces: bool,
 }
 
-impl OutputFile {
+impl DeferredOutputFile {
     /// Checks that the file can be written, so that a wrong path is reported early. Does not change the file. A symlink is
     /// refused: somebody else who can write to its folder may have made it.
     pub(crate) fn check_output_file(path: &Path, readers: OutputFileReaders) -> io::Result<Self> {
@@ -57,7 +57,7 @@ impl OutputFile {
     /// output file is unchanged, unless it is written in place, or is mounted by itself so that it cannot be renamed to.
     pub(crate) fn replace_output_file(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         if !self.replaces {
-            return write(&mut self.truncate_file()?);
+            return write(&mut self.open_file_to_overwrite()?);
         }
         let target = &self.path;
         let mut builder = tempfile::Builder::new();
@@ -84,13 +84,13 @@ impl OutputFile {
         }
     }
 
-    /// As [`OutputFile::replace_output_file`], for a text or bytes.
+    /// As [`DeferredOutputFile::replace_output_file`], for a text or bytes.
     pub(crate) fn replace_output_bytes(&self, content: &[u8]) -> io::Result<()> {
         self.replace_output_file(|file| file.write_all(content))
     }
 
     /// Opens the file to write in place. A regular file becomes private; a device or pipe keeps its mode.
-    fn truncate_file(&self) -> io::Result<File> {
+    fn open_file_to_overwrite(&self) -> io::Result<File> {
         match self.readers {
             OutputFileReaders::OwnerOnly => open_private_file(&self.path, ExistingContent::Truncate),
             OutputFileReaders::Default => File::create(&self.path),
@@ -117,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
         std::fs::write(&path, "earlier").expect("written");
-        let file = OutputFile::check_output_file(&path, OutputFileReaders::OwnerOnly).expect("writable");
+        let file = DeferredOutputFile::check_output_file(&path, OutputFileReaders::OwnerOnly).expect("writable");
         let failed = file.replace_output_file(|to| {
             to.write_all(b"half of a")?;
             Err(io::Error::other("the disk is full"))
@@ -133,7 +133,7 @@ mod tests {
     fn new_file_does_not_exist_before_it_is_complete() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("report.json");
-        let file = OutputFile::check_output_file(&path, OutputFileReaders::Default).expect("writable");
+        let file = DeferredOutputFile::check_output_file(&path, OutputFileReaders::Default).expect("writable");
         assert_eq!(file_names(folder.path()), Vec::<String>::new());
         file.replace_output_bytes(b"whole").expect("written");
         assert_eq!(file_names(folder.path()), ["report.json"]);
@@ -143,7 +143,11 @@ mod tests {
     fn path_that_cannot_be_written_is_refused_by_the_check() {
         let folder = tempfile::tempdir().expect("a folder");
         for path in [folder.path().join("no/such/folder/report.json"), folder.path().to_owned()] {
-            assert!(OutputFile::check_output_file(&path, OutputFileReaders::Default).is_err(), "{}", path.display());
+            assert!(
+                DeferredOutputFile::check_output_file(&path, OutputFileReaders::Default).is_err(),
+                "{}",
+                path.display()
+            );
         }
     }
 
@@ -156,7 +160,7 @@ mod tests {
             let path = folder.path().join("report.json");
             std::fs::write(&path, "earlier").expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("set");
-            let file = OutputFile::check_output_file(&path, readers).expect("writable");
+            let file = DeferredOutputFile::check_output_file(&path, readers).expect("writable");
             file.replace_output_bytes(b"later").expect("written");
             assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, expected);
         }
@@ -170,11 +174,11 @@ mod tests {
         std::fs::write(&target, "earlier").expect("written");
         std::os::unix::fs::symlink(&target, &link).expect("linked");
         for readers in [OutputFileReaders::OwnerOnly, OutputFileReaders::Default] {
-            let refused = OutputFile::check_output_file(&link, readers).expect_err("a symlink");
+            let refused = DeferredOutputFile::check_output_file(&link, readers).expect_err("a symlink");
             assert!(refused.to_string().contains("symbolic link"), "{refused}");
         }
         assert_eq!(std::fs::read(&target).expect("there"), b"earlier");
-        let device = OutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
+        let device = DeferredOutputFile::check_output_file(Path::new("/dev/null"), OutputFileReaders::OwnerOnly);
         device.expect("writable").replace_output_bytes(b"later").expect("written");
         assert!(!std::fs::metadata("/dev/null").expect("there").is_file());
     }

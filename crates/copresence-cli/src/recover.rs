@@ -9,10 +9,10 @@ use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::recovery::{
     RecoveryOutcome, UnfinishedVisit, VisitRecoveryResult, recover_all_visits_until_stopped,
-    recover_visits_capping_redeem_count,
+    recover_visits_capping_total_redeems,
 };
 use copresence_engine::runner::{EventSink, VisitContext};
-use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_engine::{NoRecorder, Outcome};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ async fn recover_and_print_due_visits(
     let event_sink: EventSink = Arc::new(|_| {});
     let find_context_for =
         |unfinished: &UnfinishedVisit| context_for_recovery(data_store, &profiles, unfinished, event_sink.clone());
-    recover_visits_capping_redeem_count(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
+    recover_visits_capping_total_redeems(data_store, Clock::default(), &find_context_for, &|_| false, stopping)
         .await?
         .iter()
         .for_each(print_recovered_visit);
@@ -95,7 +95,7 @@ fn context_for_recovery(
     let api_url: url::Url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
     let profile = profiles.build_profile_by_name(&start.profile);
     let link = "x:{token}".parse().map_err(|error: copresence_engine::LinkTemplateError| error.to_string())?;
-    let mut target = BackendTarget {
+    let mut target = ProfileOrSandboxBackend {
         api_url: api_url.clone(),
         link,
         credentials: copresence_engine::Credentials::default(),

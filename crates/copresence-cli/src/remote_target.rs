@@ -5,25 +5,28 @@ use crate::failure::CommandFailure;
 use crate::{credentials, output};
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::{BackendTarget, BackendTargetError};
+use copresence_engine::setup::{BackendTargetError, ProfileOrSandboxBackend};
 use std::io::IsTerminal;
 
 /// The profile's backend with its credentials. If the keychain fails and stdin is a terminal, prompts for the
 /// credentials and keeps them in memory for this run.
-pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<BackendTarget, CommandFailure> {
+pub(crate) async fn load_target_with_credentials(profile: &Profile) -> Result<ProfileOrSandboxBackend, CommandFailure> {
     let profile = profile.clone();
     // The keychain may wait for a person, so it must not run on an async worker.
     let found = tokio::task::spawn_blocking(move || {
         let credential_store = CredentialStore::keychain_backed_store();
-        match BackendTarget::find_credentials_and_build_target(&profile, &credential_store, &read_environment_variable)
-        {
+        match ProfileOrSandboxBackend::find_credentials_and_build_target(
+            &profile,
+            &credential_store,
+            &read_environment_variable,
+        ) {
             Err(BackendTargetError::Keychain(error))
                 if error.can_use_memory_instead() && std::io::stdin().is_terminal() =>
             {
                 output::eprint_sanitized_line(format_args!("{error}"));
                 output::eprint_sanitized_line(format_args!("  what to do: {}", error.remedy()));
                 credentials::prompt_credentials_for_this_run(&profile, &credential_store)?;
-                Ok::<_, CommandFailure>(BackendTarget::find_credentials_and_build_target(
+                Ok::<_, CommandFailure>(ProfileOrSandboxBackend::find_credentials_and_build_target(
                     &profile,
                     &credential_store,
                     &read_environment_variable,

@@ -1,17 +1,17 @@
 //! The API client: generate and redeem Export Tokens, open downloads.
 
-use crate::backend::{BackendRouteConfig, Credentials, Timeouts};
+use crate::backend::{BackendWithRoutes, Credentials, Timeouts};
 use crate::download::{self, OpenedDownload, ResumePoint};
 use crate::download_error::DownloadError;
 use crate::download_target::{DownloadTargetRules, system_host_lookup};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeRecorder};
 use crate::redact::Redactor;
-use crate::request_plan::{CallRoute, LoginPlan, RequestPlan, TokenRoute, secret_header_value};
+use crate::request_plan::{CallRoute, LoginPlan, PreparedBackendRoutes, TokenRoute, secret_header_value};
 use crate::response::{ApiResponse, ErrorClass, ErrorResponse};
 use crate::setup_error::SetupError;
 use crate::transport::{ApiRequest, HttpTransport};
-use crate::transport_error::{ConnectError, ConnectErrorKind};
+use crate::transport_error::{ConnectErrorKind, RequestNotSentError};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, ExportToken, GenerateResponse, LoginResponse, SessionToken, SpecViolation};
 use http::HeaderName;
@@ -32,7 +32,7 @@ pub struct ApiClient {
 
 /// State that all clones share.
 struct SharedClientState {
-    plan: RequestPlan,
+    plan: PreparedBackendRoutes,
     /// The lock is held during a login, so that concurrent visits log in once.
     session: Mutex<SessionState>,
     /// The configured secrets and every session token of a login, because any later response may repeat them.
@@ -77,14 +77,14 @@ impl ApiClient {
     /// # Errors
     /// A credential is missing or invalid, or the routes, timeouts or root certificates are not usable.
     pub fn new(
-        backend: BackendRouteConfig,
+        backend: BackendWithRoutes,
         credentials: Credentials,
         time_outs: Timeouts,
         recorder: Arc<dyn ExchangeRecorder>,
     ) -> Result<Self, SetupError> {
         let remedy_if_refused = credentials.remedy_if_refused.clone();
         let exceptions = backend.download_exceptions;
-        let mut plan = RequestPlan::new(backend, credentials, &time_outs)?;
+        let mut plan = PreparedBackendRoutes::new(backend, credentials, &time_outs)?;
         let rules = DownloadTargetRules::new(plan.redeem_route.url.clone(), exceptions, system_host_lookup());
         let transport = HttpTransport::new(time_outs, recorder, plan.has_https_call(), Some(rules))?;
         let session = match &mut plan.token_route {
@@ -108,7 +108,7 @@ impl ApiClient {
     /// It gives each of several concurrent visits its own exchanges. A login that several of them wait for is recorded
     /// by the client that sends it.
     #[must_use]
-    pub fn with_recorder(&self, recorder: Arc<dyn ExchangeRecorder>) -> Self {
+    pub fn clone_with_recorder(&self, recorder: Arc<dyn ExchangeRecorder>) -> Self {
         Self { shared: self.shared.clone(), transport: self.transport.with_recorder(recorder) }
     }
 
@@ -148,13 +148,13 @@ impl ApiClient {
             }
             TokenRoute::Direct { generate, login, .. } => {
                 let (session, fresh) = self.acquire_session(login.as_deref(), None).await?;
-                match self.generate_token_with_session(generate, &session).await {
+                match self.send_generate_with_session_token(generate, &session).await {
                     Err(CallError::ErrorResponse(refusal))
                         if refusal.should_retry_with_new_session() && !fresh && login.is_some() =>
                     {
                         tracing::info!(status = refusal.status, "the session token was rejected; logging in again");
                         let (session, _) = self.acquire_session(login.as_deref(), Some(&session)).await?;
-                        self.generate_token_with_session(generate, &session).await
+                        self.send_generate_with_session_token(generate, &session).await
                     }
                     other => other,
                 }
@@ -217,7 +217,7 @@ impl ApiClient {
     }
 
     /// Sends one generate request with a session token.
-    async fn generate_token_with_session(
+    async fn send_generate_with_session_token(
         &self,
         route: &CallRoute,
         session: &SessionToken,
@@ -362,7 +362,7 @@ fn invalid_response_error(answered: &ApiResponse, mismatch: SpecViolation) -> Ca
 
 /// The error for a request that could not be built.
 fn unsendable_request_error(error: &SetupError) -> CallError {
-    CallError::NeverSent(ConnectError { kind: ConnectErrorKind::Other, detail: error.to_string() })
+    CallError::NeverSent(RequestNotSentError { kind: ConnectErrorKind::Other, detail: error.to_string() })
 }
 
 #[cfg(test)]

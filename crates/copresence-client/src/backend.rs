@@ -46,7 +46,7 @@ impl Default for Timeouts {
 
 /// A backend and its routes.
 #[derive(Debug, Clone)]
-pub struct BackendRouteConfig {
+pub struct BackendWithRoutes {
     /// http or https URL. Its path is prepended to the paths of the endpoints. No user name or password.
     pub base_url: Url,
     /// The login of a business account.
@@ -71,7 +71,7 @@ pub struct DownloadExceptions {
     pub allow_private_hosts: bool,
 }
 
-impl BackendRouteConfig {
+impl BackendWithRoutes {
     /// The backend of Copresence itself at a base URL: direct token requests, the vendor's redeem endpoint, and the
     /// assumed login.
     pub fn copresence_backend_from_url(base_url: Url) -> Self {

@@ -3,7 +3,7 @@
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
 use crate::raw_exchange::UnredactedExchange;
 use crate::redact::Redactor;
-use crate::transport_error::{ConnectError, LostResponse};
+use crate::transport_error::{LostResponse, RequestNotSentError};
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -78,7 +78,7 @@ impl ExchangeCapture {
     }
 
     /// Ends the exchange without a sent request.
-    pub(crate) fn finish_never_sent(self, cause: &ConnectError) {
+    pub(crate) fn finish_never_sent(self, cause: &RequestNotSentError) {
         self.finish_with_error(ExchangeOutcome::NeverSent, format!("never sent: {cause}"));
     }
 

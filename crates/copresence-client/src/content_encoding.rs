@@ -37,8 +37,10 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
     if stated.is_empty() || has_json_object_start(&body) {
         return DecodedBody { body, error: None };
     }
-    let invalid =
-        |body, found| DecodedBody { body, error: Some(DecodeError::InvalidEncoding(encoded_body_violation(found))) };
+    let invalid = |body, found| DecodedBody {
+        body,
+        error: Some(DecodeError::InvalidEncoding(unrequested_encoding_violation(found))),
+    };
     let does_not_conform = "a body that does not conform to its content encoding";
     let Ok(content) = open_decoding_reader(&stated, Cursor::new(body.clone()), &has_json_object_start) else {
         return invalid(body, does_not_conform);
@@ -74,7 +76,7 @@ fn has_json_object_start(body: &[u8]) -> bool {
 
 /// Builds the violation for a body with a content encoding, although none was requested. `found` says what was
 /// received.
-fn encoded_body_violation(found: &str) -> SpecViolation {
+fn unrequested_encoding_violation(found: &str) -> SpecViolation {
     SpecViolation::new("Content-Encoding", "a body without content encoding (`Accept-Encoding: identity`)", found)
 }
 

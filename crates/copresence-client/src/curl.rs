@@ -1,6 +1,6 @@
 //! Requests as `curl` commands for a POSIX shell. Secrets are replaced by shell variables.
 
-use crate::backend::{BackendRouteConfig, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
+use crate::backend::{BackendWithRoutes, PARTNER_KEY_PLACEHOLDER, RedeemRoute, TokenSource};
 use crate::exchange::{CallKind, Exchange};
 use crate::redact::MASK;
 use copresence_protocol::headers;
@@ -210,7 +210,7 @@ impl CurlCommand {
 }
 
 /// The command for the request of a recorded exchange. `backend` provides the templates of a partner's headers.
-pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> CurlCommand {
+pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> CurlCommand {
     let url = match exchange.call {
         CallKind::Download => ShellWord::word_from_variable(DOWNLOAD_URL_VAR),
         _ => recorded_url_word(&exchange.url),
@@ -231,7 +231,7 @@ pub fn curl_for_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> C
 }
 
 /// The value of a header, with variables in place of masked parts.
-fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &BackendRouteConfig) -> ShellWord {
+fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: &BackendWithRoutes) -> ShellWord {
     if !value.contains(MASK) {
         return ShellWord::word_from_text(value);
     }
@@ -253,7 +253,7 @@ fn header_value_to_shell_word(call: CallKind, name: &str, value: &str, backend: 
 }
 
 /// The template of a partner's header in the profile.
-fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a BackendRouteConfig) -> Option<&'a str> {
+fn find_partner_header_template<'a>(call: CallKind, name: &str, backend: &'a BackendWithRoutes) -> Option<&'a str> {
     let headers = match (call, &backend.token_source, &backend.redeem_route) {
         (CallKind::Generate, TokenSource::Partner(partner), _) => &partner.headers,
         (CallKind::Redeem, _, RedeemRoute::Partner { headers, .. }) => headers,
@@ -285,12 +285,12 @@ fn text_or_masked_variable(text: &str, variable: &str) -> ShellWord {
 /// Converts a body to a shell word. Each masked string becomes a variable, which is named after the JSON member.
 fn body_to_shell_word(text: &str) -> ShellWord {
     let Ok(value) = serde_json::from_str::<Value>(text) else { return text_or_masked_variable(text, "BODY") };
-    json_to_shell_word(&value, "BODY")
+    json_to_shell_with_variables(&value, "BODY")
 }
 
 /// Converts a JSON value to a shell word. Each masked string becomes a variable. `name` is the member that holds
 /// the value, and names the variable.
-fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
+fn json_to_shell_with_variables(value: &Value, name: &str) -> ShellWord {
     match value {
         Value::String(text) if text.contains(MASK) => {
             let variable = match name {
@@ -301,7 +301,7 @@ fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
             ShellWord::word_from_text("\"").append_variable_expansion(variable).append_text("\"")
         }
         Value::Array(items) => {
-            let items = items.iter().map(|item| json_to_shell_word(item, name)).enumerate();
+            let items = items.iter().map(|item| json_to_shell_with_variables(item, name)).enumerate();
             items
                 .fold(ShellWord::word_from_text("["), |all, (index, item)| {
                     all.append_text(comma_before_item(index)).append_word(item)
@@ -312,7 +312,7 @@ fn json_to_shell_word(value: &Value, name: &str) -> ShellWord {
             let members = members.iter().enumerate().map(|(index, (key, value))| {
                 let key_text = Value::from(key.as_str()).to_string();
                 ShellWord::word_from_text(format!("{}{key_text}:", comma_before_item(index)))
-                    .append_word(json_to_shell_word(value, key))
+                    .append_word(json_to_shell_with_variables(value, key))
             });
             members.fold(ShellWord::word_from_text("{"), ShellWord::append_word).append_text("}")
         }

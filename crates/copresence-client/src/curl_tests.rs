@@ -90,8 +90,8 @@ fn exchange(call: CallKind, method: &str, url: &str, headers: &[(&str, &str)], b
     }
 }
 
-fn vendor() -> BackendRouteConfig {
-    BackendRouteConfig::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
+fn vendor() -> BackendWithRoutes {
+    BackendWithRoutes::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_secrets_of_a_login_become_variables() {
 fn a_partner_header_keeps_its_template_and_a_query_its_names() {
     let mut partner = PartnerTokenSource::new("https://relay.test/t?v=1".parse().expect("a URL"));
     partner.headers.push(("Authorization".into(), "Bearer {partner_key}".into()));
-    let backend = BackendRouteConfig { token_source: TokenSource::Partner(partner), ..vendor() };
+    let backend = BackendWithRoutes { token_source: TokenSource::Partner(partner), ..vendor() };
     let headers = [("authorization", "…xy"), ("x-tenant", "…")];
     let generate = exchange(CallKind::Generate, "POST", "https://relay.test/t?v=…&to-ken=…", &headers, None);
     let command = curl_for_exchange(&generate, &backend).to_multiline_shell_command();

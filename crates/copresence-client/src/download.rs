@@ -13,7 +13,7 @@ use crate::request_plan::CallRoute;
 use crate::transport::{
     HttpTransport, NoResponseReason, build_request, lost_response_from_error, parse_retry_after, redirect_target,
 };
-use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind};
+use crate::transport_error::{LostResponse, RequestNotSentError, ResponseLossKind};
 use bytes::Bytes;
 use copresence_protocol::{DownloadUrl, SpecViolation};
 use futures_util::stream::{self, BoxStream, StreamExt};
@@ -381,7 +381,7 @@ fn ascii_header_value(headers: &HeaderMap, name: &HeaderName) -> Option<String> 
 /// The error for a URL or header value that cannot be sent.
 fn unsendable_request_error(error: &dyn fmt::Display) -> DownloadErrorKind {
     let kind = crate::transport_error::ConnectErrorKind::Other;
-    DownloadErrorKind::NeverSent(ConnectError { kind, detail: error.to_string() })
+    DownloadErrorKind::NeverSent(RequestNotSentError { kind, detail: error.to_string() })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::error::InvalidResponse;
 use crate::file_server_error::FileServerError;
-use crate::transport_error::{ConnectError, LostResponse, ResponseLossKind};
+use crate::transport_error::{LostResponse, RequestNotSentError, ResponseLossKind};
 use std::fmt;
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl std::error::Error for DownloadError {}
 #[derive(Debug, Clone)]
 pub enum DownloadErrorKind {
     /// No byte of the request was sent, so the URL is unused.
-    NeverSent(ConnectError),
+    NeverSent(RequestNotSentError),
     /// The request was sent, and no response headers were received. The URL may be spent.
     ResponseLost(LostResponse),
     /// The server responded with a status other than 200 and 206.

@@ -123,7 +123,7 @@ impl DownloadTargetRules {
         }
         if !self.was_backend_public.load(Ordering::Relaxed) {
             match tokio::time::timeout(BACKEND_LOOKUP_TIMEOUT, (self.lookup)(name.to_owned())).await {
-                Ok(Ok(addresses)) => self.record_backend_addresses(&addresses),
+                Ok(Ok(addresses)) => self.record_whether_backend_is_public(&addresses),
                 Ok(Err(_)) | Err(_) => return host_reach(&host) == HostReach::Public,
             }
         }
@@ -131,7 +131,7 @@ impl DownloadTargetRules {
     }
 
     /// Remembers whether the backend's host has a public address.
-    fn record_backend_addresses(&self, addresses: &[SocketAddr]) {
+    fn record_whether_backend_is_public(&self, addresses: &[SocketAddr]) {
         if addresses.iter().any(|address| reach_of_ip(address.ip()) == HostReach::Public) {
             self.was_backend_public.store(true, Ordering::Relaxed);
         }
@@ -174,7 +174,7 @@ impl Resolve for BackendReachRecordingResolver {
             let name = name.as_str();
             let addresses = (rules.lookup)(name.to_owned()).await?;
             if rules.backend.host_str() == Some(name) {
-                rules.record_backend_addresses(&addresses);
+                rules.record_whether_backend_is_public(&addresses);
             }
             Ok(Box::new(addresses.into_iter()) as Addrs)
         }

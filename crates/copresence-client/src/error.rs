@@ -1,7 +1,7 @@
 //! Errors of API calls, by what the backend may have done.
 
 use crate::response::ErrorResponse;
-use crate::transport_error::{ConnectError, LostResponse};
+use crate::transport_error::{LostResponse, RequestNotSentError};
 use bytes::Bytes;
 use copresence_protocol::SpecViolation;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::fmt;
 pub enum CallError {
     /// No byte of the request was sent. The backend did nothing, so the call can be repeated.
     #[error("the request was never sent: {0}")]
-    NeverSent(ConnectError),
+    NeverSent(RequestNotSentError),
     /// The request may have arrived, and no complete response was received. The backend may have processed it, so a
     /// token may be spent.
     #[error("the request was sent, but the response was lost: {0}")]

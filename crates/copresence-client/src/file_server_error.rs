@@ -12,7 +12,7 @@ const MAX_REASON: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileServerError {
     /// What the reason means.
-    pub cause: FileServerErrorCause,
+    pub cause: UrlFateAfterServerError,
     /// The server's own code, as in `AccessDenied`.
     pub code: Option<String>,
     /// The server's own sentence, as in `Request has expired`.
@@ -21,7 +21,7 @@ pub struct FileServerError {
 
 /// What the reason of a file server means for the URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileServerErrorCause {
+pub enum UrlFateAfterServerError {
     /// The URL has expired.
     Expired,
     /// The clock of the signer and the clock of the file server differ too much.
@@ -36,7 +36,7 @@ pub enum FileServerErrorCause {
     Other,
 }
 
-impl FileServerErrorCause {
+impl UrlFateAfterServerError {
     /// What happened and what to do, for an operator. `None` if the reason speaks for itself.
     pub fn remedy(self) -> Option<&'static str> {
         match self {
@@ -171,22 +171,22 @@ fn is_azure_time_frame_in_future(message: &str) -> bool {
 }
 
 /// Classifies the codes and sentences of S3, Google Cloud Storage, Azure, Supabase and Parse Server.
-fn classify_code_and_message(code: &str, message: &str) -> FileServerErrorCause {
+fn classify_code_and_message(code: &str, message: &str) -> UrlFateAfterServerError {
     let lower = message.to_ascii_lowercase();
     let is_code = |codes: &[&str]| codes.iter().any(|known| known.eq_ignore_ascii_case(code));
     if is_code(&["RequestTimeTooSkewed", "RequestNotYetValid"])
         || ["not yet valid", "not valid yet", "\"nbf\" claim"].iter().any(|words| lower.contains(words))
         || is_azure_time_frame_in_future(message)
     {
-        FileServerErrorCause::Clock
+        UrlFateAfterServerError::Clock
     } else if is_code(&TRY_AGAIN_CODES) {
-        FileServerErrorCause::TryAgain
+        UrlFateAfterServerError::TryAgain
     } else if is_code(&["ExpiredToken", "TokenExpired", "RequestExpired", "ExpiredSignature"])
         || lower.contains("expired")
         || lower.contains("specified time frame")
         || lower.contains("\"exp\" claim")
     {
-        FileServerErrorCause::Expired
+        UrlFateAfterServerError::Expired
     } else if is_code(&[
         "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
@@ -197,15 +197,15 @@ fn classify_code_and_message(code: &str, message: &str) -> FileServerErrorCause 
         "InvalidJWT",
     ]) || lower.contains("signature")
     {
-        FileServerErrorCause::Signature
+        UrlFateAfterServerError::Signature
     } else if is_code(&["NoSuchKey", "NoSuchBucket", "BlobNotFound", "ResourceNotFound"])
         || (code == "101" && lower.contains("not found"))
     {
-        FileServerErrorCause::NotFound
+        UrlFateAfterServerError::NotFound
     } else if lower.contains("try again") {
-        FileServerErrorCause::TryAgain
+        UrlFateAfterServerError::TryAgain
     } else {
-        FileServerErrorCause::Other
+        UrlFateAfterServerError::Other
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_reasons_of_file_servers_are_told_apart() {
-        use FileServerErrorCause::{Clock, Expired, NotFound, Other, Signature, TryAgain};
+        use UrlFateAfterServerError::{Clock, Expired, NotFound, Other, Signature, TryAgain};
         for (body, cause, text) in [
             (
                 "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message>\

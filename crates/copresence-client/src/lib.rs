@@ -48,7 +48,7 @@ mod transport_error;
 
 pub use api_client::ApiClient;
 pub use backend::{
-    BackendRouteConfig, Credentials, DownloadExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
+    BackendWithRoutes, Credentials, DownloadExceptions, LoginRoute, PARTNER_KEY_PLACEHOLDER, PartnerTokenSource,
     RedeemRoute, Timeouts, TokenSource,
 };
 pub use content_decoding::{DecodingReader, open_decoding_reader, split_content_encodings};
@@ -58,7 +58,7 @@ pub use download_target::explain_refused_download_url;
 pub use error::{CallError, InvalidResponse};
 pub use exchange::{CallKind, Exchange, ExchangeOutcome, ExchangeRecorder, NoRecorder};
 pub use file_host::{explain_misconfigured_public_url, has_html_escaped_query};
-pub use file_server_error::{FileServerError, FileServerErrorCause};
+pub use file_server_error::{FileServerError, UrlFateAfterServerError};
 pub use gate::{NetworkGate, NetworkGateKind};
 pub use limits::MAX_BODY;
 pub use proxy::{ProxyInUse, find_proxy_for_url};
@@ -66,4 +66,4 @@ pub use redact::Redactor;
 pub use response::{ApiResponse, ErrorClass, ErrorResponse};
 pub use setup_error::SetupError;
 pub use tls_roots::install_crypto_provider;
-pub use transport_error::{ConnectError, ConnectErrorKind, LostResponse, ResponseLossKind};
+pub use transport_error::{ConnectErrorKind, LostResponse, RequestNotSentError, ResponseLossKind};

@@ -139,14 +139,14 @@ impl Redactor {
             if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_url_string_literal(piece.0)) {
                 clean.extend_from_slice(piece.0);
             } else {
-                clean.extend(self.redact_json_piece(piece.0));
+                clean.extend(self.mask_secrets_in_json_piece(piece.0));
             }
         }
         clean.into()
     }
 
     /// Masks every known secret in a piece of JSON: a string, or the bytes between two strings.
-    fn redact_json_piece(&self, piece: &[u8]) -> Vec<u8> {
+    fn mask_secrets_in_json_piece(&self, piece: &[u8]) -> Vec<u8> {
         if let Ok(text) = serde_json::from_slice::<String>(piece) {
             let masked = self.redact_text(&text);
             return if masked == text { piece.to_vec() } else { Value::from(masked).to_string().into_bytes() };

@@ -1,7 +1,7 @@
 //! The requests for a backend and its credentials, checked and prepared.
 
 use crate::backend::{
-    BackendRouteConfig, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
+    BackendWithRoutes, Credentials, LoginRoute, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource,
 };
 use crate::endpoint_url::{check_and_clean_http_url, join_endpoint};
 use crate::exchange::CallKind;
@@ -16,7 +16,7 @@ use url::Url;
 const MAX_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The plan of all requests to a backend: prepared routes, and the redactor of their credentials.
-pub(crate) struct RequestPlan {
+pub(crate) struct PreparedBackendRoutes {
     pub(crate) token_route: TokenRoute,
     pub(crate) redeem_route: CallRoute,
     /// Redacts every credential.
@@ -47,10 +47,10 @@ pub(crate) struct LoginPlan {
     pub(crate) logout: Option<CallRoute>,
 }
 
-impl RequestPlan {
+impl PreparedBackendRoutes {
     /// Checks the backend, credentials and timeouts, and prepares the requests.
     pub(crate) fn new(
-        backend: BackendRouteConfig,
+        backend: BackendWithRoutes,
         credentials: Credentials,
         time_outs: &Timeouts,
     ) -> Result<Self, SetupError> {
@@ -60,7 +60,7 @@ impl RequestPlan {
         if shortest.is_zero() || connect >= total || longest > MAX_TIMEOUT {
             return Err(SetupError::InvalidTimeouts);
         }
-        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
+        let BackendWithRoutes { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
             backend;
         let redactor = credentials_redactor(&credentials);
         let api_key = credentials.api_key.as_ref().filter(|key| !key.is_empty());

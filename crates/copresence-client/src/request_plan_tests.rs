@@ -6,8 +6,8 @@ fn url(text: &str) -> Url {
     Url::parse(text).expect("a URL")
 }
 
-fn vendor() -> BackendRouteConfig {
-    BackendRouteConfig::copresence_backend_from_url(url("https://api.test/parse/"))
+fn vendor() -> BackendWithRoutes {
+    BackendWithRoutes::copresence_backend_from_url(url("https://api.test/parse/"))
 }
 
 fn keyed() -> Credentials {
@@ -18,11 +18,11 @@ fn keyed() -> Credentials {
     }
 }
 
-fn plan(backend: &BackendRouteConfig, credentials: Credentials) -> Result<RequestPlan, SetupError> {
-    RequestPlan::new(backend.clone(), credentials, &Timeouts::default())
+fn plan(backend: &BackendWithRoutes, credentials: Credentials) -> Result<PreparedBackendRoutes, SetupError> {
+    PreparedBackendRoutes::new(backend.clone(), credentials, &Timeouts::default())
 }
 
-fn problem(backend: &BackendRouteConfig, credentials: Credentials) -> SetupError {
+fn problem(backend: &BackendWithRoutes, credentials: Credentials) -> SetupError {
     plan(backend, credentials).err().expect("a problem")
 }
 
@@ -55,7 +55,7 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     let mut partner = PartnerTokenSource::new(url("https://partner.test/token"));
     partner.headers = vec![("Authorization".to_owned(), "Bearer {partner_key}".to_owned())];
     let redeem = RedeemRoute::Partner { url: url("https://partner.test/redeem"), headers: Vec::new() };
-    let backend = BackendRouteConfig { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
+    let backend = BackendWithRoutes { token_source: TokenSource::Partner(partner), redeem_route: redeem, ..vendor() };
     let missing = SetupError::MissingPartnerKey { header: "Authorization".to_owned() };
     assert_eq!(problem(&backend, Credentials::default()), missing);
     let credentials = Credentials { partner_key: Some(PartnerKey::new("pk")), ..Credentials::default() };
@@ -64,7 +64,7 @@ fn no_copresence_credential_is_needed_if_a_partner_generates_and_redeems() {
     assert_eq!(generate.headers["authorization"], "Bearer pk");
     assert!(generate.headers["authorization"].is_sensitive());
     // The vendor's API key is needed if only the token comes from the partner.
-    let backend = BackendRouteConfig { redeem_route: RedeemRoute::Vendor, ..backend };
+    let backend = BackendWithRoutes { redeem_route: RedeemRoute::Vendor, ..backend };
     assert_eq!(problem(&backend, credentials), SetupError::MissingApiKey { call: CallKind::Redeem });
 }
 
@@ -83,7 +83,7 @@ fn invalid_routes_are_rejected() {
     for base in ["ftp://api.test/", "https://jane:secret@api.test/", "mailto:x@api.test"] {
         assert!(
             matches!(
-                problem(&BackendRouteConfig::copresence_backend_from_url(url(base)), keyed()),
+                problem(&BackendWithRoutes::copresence_backend_from_url(url(base)), keyed()),
                 SetupError::InvalidUrl { .. }
             ),
             "{base}"
@@ -93,12 +93,12 @@ fn invalid_routes_are_rejected() {
     let credentials = Credentials { login, ..keyed() };
     let route = LoginRoute { method: Method::GET, ..LoginRoute::default() };
     assert_eq!(
-        problem(&BackendRouteConfig { login_route: route, ..vendor() }, credentials.clone()),
+        problem(&BackendWithRoutes { login_route: route, ..vendor() }, credentials.clone()),
         SetupError::LoginMethodWithoutBody(Method::GET)
     );
     let route = LoginRoute { token_pointer: "sessionToken".to_owned(), ..LoginRoute::default() };
     assert!(matches!(
-        problem(&BackendRouteConfig { login_route: route, ..vendor() }, credentials),
+        problem(&BackendWithRoutes { login_route: route, ..vendor() }, credentials),
         SetupError::InvalidPointer { .. }
     ));
 }
@@ -113,7 +113,7 @@ fn timeouts_that_are_out_of_range_are_rejected() {
         Timeouts { read: Duration::MAX, ..usual },
         Timeouts { total: Duration::MAX, ..usual },
     ] {
-        let refused = RequestPlan::new(vendor(), keyed(), &time_outs);
+        let refused = PreparedBackendRoutes::new(vendor(), keyed(), &time_outs);
         assert!(matches!(refused, Err(SetupError::InvalidTimeouts)), "{time_outs:?}");
     }
 }

@@ -14,7 +14,7 @@ use crate::response::ApiResponse;
 use crate::setup_error::SetupError;
 use crate::tls_roots;
 use crate::transport_error::{
-    ConnectError, ConnectErrorKind, LostResponse, ResponseLossKind, describe_error_chain, find_error_in_chain,
+    ConnectErrorKind, LostResponse, RequestNotSentError, ResponseLossKind, describe_error_chain, find_error_in_chain,
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -70,7 +70,7 @@ pub(crate) struct ApiRequest {
 
 /// Why no response headers were received.
 pub(crate) enum NoResponseReason {
-    NeverSent(ConnectError),
+    NeverSent(RequestNotSentError),
     /// The URL of a download is not allowed. It was not requested.
     TargetRefused(RefusedTarget),
     ResponseLost(LostResponse),
@@ -221,13 +221,13 @@ impl HttpTransport {
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.send_and_await_headers(self.client_for_call(request.url()), request, until, redactor).await {
+        match self.send_and_await_headers(self.http_client_for_api_url(request.url()), request, until, redactor).await {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
             }
             Err(NoResponseReason::TargetRefused(refused)) => {
-                let cause = ConnectError { kind: ConnectErrorKind::Other, detail: refused.to_string() };
+                let cause = RequestNotSentError { kind: ConnectErrorKind::Other, detail: refused.to_string() };
                 capture.finish_never_sent(&cause);
                 Err(CallError::NeverSent(cause))
             }
@@ -255,7 +255,7 @@ impl HttpTransport {
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
         let url = request.url();
-        let mut client = self.client_for_call(url);
+        let mut client = self.http_client_for_api_url(url);
         if let Some((download_client, rules)) = &self.download_client {
             rules.check_download_url(url).await.map_err(NoResponseReason::TargetRefused)?;
             if !is_loopback_url(url) && find_proxy_for_url(url).is_none() {
@@ -266,7 +266,7 @@ impl HttpTransport {
     }
 
     /// The HTTP client for an API call to this URL.
-    fn client_for_call(&self, url: &Url) -> &reqwest::Client {
+    fn http_client_for_api_url(&self, url: &Url) -> &reqwest::Client {
         if is_loopback_url(url) { &self.loopback_client } else { &self.proxied_client }
     }
 
@@ -302,7 +302,7 @@ impl HttpTransport {
             // The connector failed (name resolution, TCP, proxy tunnel, TLS), or the request could not be built, so
             // no byte was sent. Every other error may have occurred after the first byte.
             if error.is_connect() || error.is_builder() {
-                NoResponseReason::NeverSent(ConnectError::connect_error_from_reqwest(&error, redactor))
+                NoResponseReason::NeverSent(RequestNotSentError::connect_error_from_reqwest(&error, redactor))
             } else {
                 NoResponseReason::ResponseLost(lost_response_from_error(&error, None, Bytes::new(), redactor))
             }
@@ -380,7 +380,7 @@ fn convert_simulated_failure(failure: crate::simulation::SimulatedFailure) -> No
     let detail = "simulated network".to_owned();
     match failure {
         crate::simulation::SimulatedFailure::NeverSent(kind) => {
-            NoResponseReason::NeverSent(ConnectError { kind, detail })
+            NoResponseReason::NeverSent(RequestNotSentError { kind, detail })
         }
         crate::simulation::SimulatedFailure::ConnectionLost => {
             let loss = ResponseLossKind::ConnectionLost;

@@ -9,14 +9,14 @@ use std::io;
 
 /// The error of a request that was never sent, mostly because no connection could be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectError {
+pub struct RequestNotSentError {
     /// The kind of failure, from which hosts make their own message.
     pub kind: ConnectErrorKind,
     /// The network error, for an operator. Contains no secret.
     pub detail: String,
 }
 
-/// The kinds of [`ConnectError`].
+/// The kinds of [`RequestNotSentError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectErrorKind {
     /// The host name has no address, or the resolver did not respond.
@@ -45,7 +45,7 @@ pub enum ConnectErrorKind {
     Other,
 }
 
-impl fmt::Display for ConnectError {
+impl fmt::Display for RequestNotSentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = match self.kind {
             ConnectErrorKind::NameNotFound => "the host name could not be resolved",
@@ -69,7 +69,7 @@ impl fmt::Display for ConnectError {
     }
 }
 
-impl ConnectError {
+impl RequestNotSentError {
     /// Converts an error that occurred before the request was sent.
     pub(crate) fn connect_error_from_reqwest(error: &reqwest::Error, redactor: &Redactor) -> Self {
         let detail = redactor.redact_secrets_and_urls(&describe_error_chain(error));

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Default timeout of one keychain call, see [`CredentialStore::with_keychain_timeout`].
+/// Default timeout of one keychain call, see [`CredentialStore::store_with_keychain_timeout`].
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The credentials of all profiles. A credential in memory has priority over the one in the OS keychain. Clones share
@@ -44,7 +44,7 @@ impl CredentialStore {
     /// The same store with another timeout for each keychain call. A change that was already started may take twice
     /// as long.
     #[must_use]
-    pub fn with_keychain_timeout(self, timeout: Duration) -> Self {
+    pub fn store_with_keychain_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn empty_and_too_large_values_are_rejected_without_the_keychain() {
-        let vault = CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO);
+        let vault = CredentialStore::keychain_backed_store().store_with_keychain_timeout(Duration::ZERO);
         assert_eq!(vault.set_credential("a", CredentialKind::ApiKey, &secret(" \n")), Err(KeychainError::EmptyValue));
         let long = secret(&"x".repeat(platform::MAX_ITEM_BYTES + 1));
         let limit = platform::MAX_ITEM_BYTES;

@@ -90,7 +90,7 @@ pub fn load_credentials(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
     let given = EnvCredentials::credentials_from_env(env);
-    let enough = given.has_credential(CredentialKind::ApiKey) && given.has_token_or_login();
+    let enough = given.environment_has_credential(CredentialKind::ApiKey) && given.has_token_or_login();
     gather_credentials(vault, profile, &given, if enough { &[] } else { &CredentialKind::ALL })
 }
 
@@ -156,25 +156,28 @@ impl EnvCredentials {
     }
 
     /// Whether the environment has this credential.
-    fn has_credential(&self, slot: CredentialKind) -> bool {
+    fn environment_has_credential(&self, slot: CredentialKind) -> bool {
         self.0.contains_key(&slot)
     }
 
     /// Whether the environment has a complete login: both a user name and a password.
     fn has_complete_login(&self) -> bool {
-        self.has_credential(CredentialKind::Username) && self.has_credential(CredentialKind::Password)
+        self.environment_has_credential(CredentialKind::Username)
+            && self.environment_has_credential(CredentialKind::Password)
     }
 
     /// Whether there is a session token or a complete login.
     fn has_token_or_login(&self) -> bool {
-        self.has_credential(CredentialKind::SessionToken) || self.has_complete_login()
+        self.environment_has_credential(CredentialKind::SessionToken) || self.has_complete_login()
     }
 
     /// Whether a stored credential should be ignored, because the environment has another session token or login.
     fn should_ignore_stored_credential(&self, slot: CredentialKind) -> bool {
         match slot {
             CredentialKind::SessionToken => self.has_complete_login(),
-            CredentialKind::Username | CredentialKind::Password => self.has_credential(CredentialKind::SessionToken),
+            CredentialKind::Username | CredentialKind::Password => {
+                self.environment_has_credential(CredentialKind::SessionToken)
+            }
             CredentialKind::ApiKey | CredentialKind::PartnerKey => false,
         }
     }
@@ -187,7 +190,7 @@ mod tests {
 
     /// A store whose keychain always times out.
     fn unanswering() -> CredentialStore {
-        CredentialStore::keychain_backed_store().with_keychain_timeout(Duration::ZERO)
+        CredentialStore::keychain_backed_store().store_with_keychain_timeout(Duration::ZERO)
     }
 
     fn env<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<String> + 'a {

@@ -5,7 +5,7 @@ use copresence_client::{Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Token
 pub use copresence_credentials::{CredentialKind, CredentialOrigin, CredentialStore, FoundCredentials, KeychainError};
 
 /// The credentials that a profile's token source and redeem route can use.
-pub fn usable_credential_kinds(profile: &Profile) -> Vec<CredentialKind> {
+pub fn credential_kinds_usable_by_profile(profile: &Profile) -> Vec<CredentialKind> {
     let mut slots = Vec::new();
     let vendor_redeem = matches!(profile.redeem_route, RedeemRoute::Vendor);
     let mut headers = Vec::new();
@@ -44,7 +44,7 @@ pub fn find_credentials(
     credential_store: &CredentialStore,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<FoundCredentials, KeychainError> {
-    let wanted = usable_credential_kinds(profile);
+    let wanted = credential_kinds_usable_by_profile(profile);
     if matches!(profile.token_source, TokenSource::Direct) {
         return copresence_credentials::load_credentials(credential_store, &profile.name, env);
     }
@@ -69,7 +69,7 @@ pub fn to_client_credentials(profile: &Profile, found: &FoundCredentials) -> Cre
 /// What to do when the backend refuses a profile's credentials: names each source and the whole command for it.
 fn remedy_for_refused_credentials(profile: &Profile, found: &FoundCredentials) -> String {
     let from = |origin: CredentialOrigin| {
-        let kinds = usable_credential_kinds(profile).into_iter();
+        let kinds = credential_kinds_usable_by_profile(profile).into_iter();
         kinds.filter(move |kind| found.origin_of_credential(*kind) == Some(origin))
     };
     let names = |origin: CredentialOrigin| from(origin).map(CredentialKind::as_str).collect::<Vec<_>>().join(", ");

@@ -1,6 +1,6 @@
 //! Events of a visit: the lines of `visit --json` (a stable contract), and the source of the window's screens.
 
-use copresence_store::{FileNote, VisitId};
+use copresence_store::{SavedFileNote, VisitId};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -102,7 +102,7 @@ pub struct SavedFile {
     /// Digest, in lower-case hexadecimal.
     pub sha256: String,
     /// What is unusual about it; a note is not a failure.
-    pub notes: Vec<FileNote>,
+    pub notes: Vec<SavedFileNote>,
 }
 
 impl EventKind {

@@ -2,7 +2,9 @@
 
 use crate::setup::DataStore;
 use copresence_store::{DataDir, PartialAvatarFolder, SavedAvatarOperations, StoreError, VisitStart};
-pub use copresence_store::{DetailedVisitRecord, FileNote, FileRecord, FileState, RedeemState, VisitId, VisitRecord};
+pub use copresence_store::{
+    DetailedVisitRecord, FileRecord, FileState, RedeemState, SavedFileNote, VisitId, VisitRecord,
+};
 use jiff::Timestamp;
 use std::path::PathBuf;
 

@@ -32,7 +32,7 @@ struct MessageRow {
 }
 
 /// Builds a row of the table of messages.
-const fn message_row(
+const fn build_message_row(
     code: &'static str,
     visitor: &'static str,
     operator: &'static str,
@@ -43,246 +43,264 @@ const fn message_row(
 }
 
 const MESSAGES: &[MessageRow] = &[
-    message_row("saved", "Your avatar is here.", "The avatar is saved, whole.", "", false),
-    message_row(
+    build_message_row("saved", "Your avatar is here.", "The avatar is saved, whole.", "", false),
+    build_message_row(
         "saved_in_part",
         "Your avatar arrived, but a part of it is missing.",
         "The token was redeemed, but a file is missing, or the response could not be read to its end.",
         "Every file that came is kept, marked as incomplete; what is named here cannot be requested again. If a file is missing, the visitor needs a new code for a whole avatar",
         true,
     ),
-    message_row(
+    build_message_row(
         "credentials_refused",
         "This console is not set up yet. Please tell the staff.",
         "The backend refused the credentials.",
         "Check them with `copresence credentials status --profile NAME`, and set them again with `copresence credentials set --profile NAME`",
         false,
     ),
-    message_row(
+    build_message_row(
         "credentials_missing",
         "This console is not set up yet. Please tell the staff.",
         "Credentials are missing.",
         "Set them with `copresence credentials set --profile NAME`, or in the environment for CI",
         false,
     ),
-    message_row(
+    build_message_row(
         "token_refused",
         "This code did not work. Let's try a new one.",
         "The backend refused the Export Token, and no answer before had shown that it was active.",
         "If it happens again, the API URL and the source of the tokens may belong to different backends",
         true,
     ),
-    message_row(
+    build_message_row(
         "token_expired",
         "This code ran out of time. Let's try a new one.",
         "The Export Token expired before an avatar arrived.",
         "Start again for a new code",
         true,
     ),
-    message_row(
+    build_message_row(
         "avatar_failed",
         "Your avatar could not be made this time. Better light often helps.",
         "The backend reported that making the avatar failed.",
         "Record again with even light and the face in the frame",
         true,
     ),
-    message_row(
+    build_message_row(
         "backend_unreachable",
         "We cannot reach the avatar service right now.",
         "The backend cannot be reached.",
         "Check the network, the proxy and the profile's `api_url`",
         true,
     ),
-    message_row(
+    build_message_row(
         "answer_lost",
         "The connection dropped. Trying again.",
         "A request was sent, but its answer never arrived complete.",
         "The next answer tells whether the token was spent; check the network",
         true,
     ),
-    message_row(
+    build_message_row(
         "download_interrupted",
         "The download paused. Your avatar is kept, and comes as soon as the connection is back.",
         "A download is interrupted.",
         "Everything is kept and tried again by itself, at the next start and by `copresence recover`; check the network and the file server",
         true,
     ),
-    message_row(
+    build_message_row(
         "backend_busy",
         "The avatar service is busy. Just a moment.",
         "The backend asks for fewer requests (429).",
         "Wait; if it persists, raise `polling.fastest` in the profile",
         true,
     ),
-    message_row(
+    build_message_row(
         "backend_failing",
         "The avatar service has a problem right now.",
         "The backend keeps failing.",
         "Wait and try again; if it persists, tell the backend's operators",
         true,
     ),
-    message_row(
+    build_message_row(
         "gate",
         "This network does not let us through to the avatar service. Please tell the staff.",
         "Something between this machine and the backend answers in its place.",
         "Open the profile's `api_url` in a browser on this machine: log in if the network or proxy asks for it, or have the host allowed in the proxy or firewall",
         true,
     ),
-    message_row(
+    build_message_row(
         "no_api",
         "This console is not set up yet. Please tell the staff.",
         "There is no API at this address.",
         "Check the path of the profile's `api_url` (or the partner's URLs); `copresence doctor` tries them",
         true,
     ),
-    message_row(
+    build_message_row(
         "protocol_broken",
         "The avatar service gave an answer that we do not understand.",
         "The backend broke the protocol.",
         "Report it to the backend's makers; `--har FILE` records the exchange",
         false,
     ),
-    message_row(
+    build_message_row(
         "possibly_consumed",
         "The connection dropped at the wrong moment. Please start again.",
         "A redeem was sent, no response showed whether it succeeded, and the token is now refused or given up: the avatar may have been consumed.",
         "The evidence is in `copresence history show`; the visitor needs a new code",
         true,
     ),
-    message_row(
+    build_message_row(
         "timed_out",
         "Nobody finished in time. You can start again.",
         "No avatar arrived in the time allowed.",
         "Start again, or raise `timeout`",
         true,
     ),
-    message_row(
+    build_message_row(
         "storage_failed",
         "This console cannot save anything right now. Please tell the staff.",
         "A folder cannot be used.",
         "Check that the disk of the named folder is mounted, and that the folder exists and may be written; what was received is kept, and `copresence recover` then finishes it",
         true,
     ),
-    message_row(
+    build_message_row(
         "disk_full",
         "This console has no room left. Please tell the staff.",
         "The disk is full.",
         "Free some space; `copresence recover` then finishes what was begun",
         true,
     ),
-    message_row(
+    build_message_row(
         "token_abandoned",
         "This code is too old. Let's try a new one.",
         "The Export Token was kept for a week and has been given up.",
         "Start again for a new code",
         true,
     ),
-    message_row(
+    build_message_row(
         "forget_incomplete",
         "Not everything could be removed. Please tell the staff.",
         "Not everything of the visit could be removed.",
         "Fix what is named, then `copresence history forget` or *Wipe now* removes the rest",
         true,
     ),
-    message_row("interrupted", "See you!", "Interrupted.", "`copresence recover` finishes what was redeemed", true),
-    message_row(
+    build_message_row(
+        "interrupted",
+        "See you!",
+        "Interrupted.",
+        "`copresence recover` finishes what was redeemed",
+        true,
+    ),
+    build_message_row(
         "checks_running",
         TELL_STAFF,
         "A run of checks is already in progress.",
         "Wait for it to end, or stop it",
         true,
     ),
-    message_row(
+    build_message_row(
         "checks_disturb",
         TELL_STAFF,
         "A visit is in progress at this sandbox, and the checks move its clock forward.",
         "Wait for it to end, or start the checks anyway: its code may expire",
         true,
     ),
-    message_row(
+    build_message_row(
         "checks_stopped",
         TELL_STAFF,
         "The run was stopped early.",
         "What was judged by then is kept; start again for the rest",
         true,
     ),
-    message_row("checks_none", TELL_STAFF, "No run of checks has ended since the program started.", "Start one", false),
-    message_row(
+    build_message_row(
+        "checks_none",
+        TELL_STAFF,
+        "No run of checks has ended since the program started.",
+        "Start one",
+        false,
+    ),
+    build_message_row(
         "not_recorded",
         TELL_STAFF,
         "The exchanges of this visit are no longer in memory.",
         "Only the latest visits since the program started are; begin another one and look again",
         false,
     ),
-    message_row(
+    build_message_row(
         "configuration",
         "This console is not set up yet. Please tell the staff.",
         "The configuration is wrong.",
         "Fix what is named and start again",
         false,
     ),
-    message_row(
+    build_message_row(
         "panel_locked",
         TELL_STAFF,
         "The panel is locked.",
         "Enter the PIN; `copresence-kiosk --forget-pin` removes one that nobody remembers",
         false,
     ),
-    message_row("pin_set", TELL_STAFF, "A PIN is already set.", "Enter it", false),
-    message_row(
+    build_message_row("pin_set", TELL_STAFF, "A PIN is already set.", "Enter it", false),
+    build_message_row(
         "first_pin_late",
         TELL_STAFF,
         "In kiosk mode, the first PIN can be chosen at the screen only within ten minutes of the start.",
         "Restart the program, or stop it and run `copresence-kiosk --set-pin`",
         false,
     ),
-    message_row(
+    build_message_row(
         "pin_wrong",
         TELL_STAFF,
         "That is not the current PIN.",
         "Enter the current PIN, then the new one",
         true,
     ),
-    message_row("pin_wait", TELL_STAFF, "Too many wrong PINs: the next try has to wait.", "Wait, then try again", true),
-    message_row("pin_length", TELL_STAFF, "A PIN must have 4 to 32 digits.", "Choose another one", true),
-    message_row(
+    build_message_row(
+        "pin_wait",
+        TELL_STAFF,
+        "Too many wrong PINs: the next try has to wait.",
+        "Wait, then try again",
+        true,
+    ),
+    build_message_row("pin_length", TELL_STAFF, "A PIN must have 4 to 32 digits.", "Choose another one", true),
+    build_message_row(
         "settings_failed",
         TELL_STAFF,
         "The settings cannot be read or saved.",
         "Check the data folder's disk and access rights",
         true,
     ),
-    message_row("setting_unfit", TELL_STAFF, "That cannot be set.", "Choose a value that fits", false),
-    message_row(
+    build_message_row("setting_unfit", TELL_STAFF, "That cannot be set.", "Choose a value that fits", false),
+    build_message_row(
         "logo_unfit",
         TELL_STAFF,
         "That file cannot be the logo.",
         "Choose a PNG of at most 2 MiB and 4096 pixels a side",
         false,
     ),
-    message_row(
+    build_message_row(
         "not_the_sandbox",
         TELL_STAFF,
         "The backend in use is not the sandbox.",
         "Choose its profile first",
         false,
     ),
-    message_row(
+    build_message_row(
         "sandbox_failed",
         TELL_STAFF,
         "The embedded sandbox cannot do that.",
         "Fix what is named, then try again",
         true,
     ),
-    message_row(
+    build_message_row(
         "display_failed",
         TELL_STAFF,
         "The window could not be changed.",
         "Check the monitor and its cable",
         true,
     ),
-    message_row("visit_unknown", TELL_STAFF, "There is no such visit.", "Refresh the history", false),
-    message_row(
+    build_message_row("visit_unknown", TELL_STAFF, "There is no such visit.", "Refresh the history", false),
+    build_message_row(
         "visit_goes_on",
         TELL_STAFF,
         "That visit is still in progress.",
@@ -323,7 +341,7 @@ pub fn problem_with_credentials_remedy(outcome: &Outcome, api: &ApiClient) -> Pr
 }
 
 /// The error code of a client that cannot be made.
-pub fn code_for_setup_error(error: &SetupError) -> &'static str {
+pub fn code_for_client_setup_error(error: &SetupError) -> &'static str {
     match error {
         SetupError::MissingApiKey { .. }
         | SetupError::MissingSession
@@ -335,7 +353,7 @@ pub fn code_for_setup_error(error: &SetupError) -> &'static str {
 
 /// The problem for a setup error: the client cannot be made.
 pub fn problem_for_setup_error(error: &SetupError) -> Problem {
-    problem_for_code(code_for_setup_error(error), Some(&error.to_string()))
+    problem_for_code(code_for_client_setup_error(error), Some(&error.to_string()))
 }
 
 /// The problem of a keychain error, with the keychain's own message.

@@ -3,7 +3,7 @@
 //! The file can come from an older or a newer version. Unknown keys are kept when it is written. An unusable value is
 //! reported and left out, and the original file is copied aside. No content of the file prevents a start.
 
-use copresence_store::{DataDir, OperatorFile};
+use copresence_store::{DataDir, SettingsOrLogoFile};
 use phc::PasswordHash;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -75,7 +75,7 @@ pub struct LoadedSettingsFile {
 
 /// Reads the settings file. Copies a partly unusable one aside, and logs what is wrong with it. Blocks on the disk.
 pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
-    let bytes = match data.read_operator_file(OperatorFile::Settings) {
+    let bytes = match data.read_operator_file(SettingsOrLogoFile::Settings) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return LoadedSettingsFile::default(),
         Err(error) => {
@@ -126,8 +126,8 @@ pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
 fn back_up_unusable_settings(data: &DataDir, bytes: &[u8], what: &str, remedy: &str) -> String {
     let mark = copresence_store::Sha256::sha256_of_bytes(bytes).to_string();
-    let path = data.operator_file_path(OperatorFile::Settings);
-    let load_error = match data.keep_invalid_copy(OperatorFile::Settings, bytes, &mark[..8]) {
+    let path = data.operator_file_path(SettingsOrLogoFile::Settings);
+    let load_error = match data.keep_invalid_copy(SettingsOrLogoFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {
             format!("{}: {what}. {remedy}A copy of the file is {}", path.display(), kept.display())
         }

@@ -5,11 +5,11 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::profile::Profile;
 use crate::runner::{DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext};
 use copresence_client::{
-    ApiClient, BackendRouteConfig, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
+    ApiClient, BackendWithRoutes, Credentials, ExchangeRecorder, NoRecorder, PartnerTokenSource, RedeemRoute,
     SetupError, TokenSource,
 };
 use copresence_protocol::{ApiKey, ExportType, LinkTemplate, LinkTemplateError, Password, Username};
-use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
+use copresence_store::{DataDir, StoreError, VisitDownloadLimits, VisitId};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use url::Url;
 
 /// The target of the visits: a profile's own backend, or the embedded sandbox that a host started.
 #[derive(Debug, Clone)]
-pub struct BackendTarget {
+pub struct ProfileOrSandboxBackend {
     /// Base URL of the API.
     pub api_url: Url,
     /// Template of the link in the QR code.
@@ -43,7 +43,7 @@ pub enum BackendTargetError {
     Keychain(#[from] KeychainError),
 }
 
-impl BackendTarget {
+impl ProfileOrSandboxBackend {
     /// The backend of a profile that is not the embedded sandbox, with the credentials that were found; and the error
     /// of the keychain, if the environment had credentials all the same. Blocks on the keychain.
     ///
@@ -111,8 +111,8 @@ impl BackendTarget {
     }
 
     /// The profile's routes to it.
-    pub fn api_routes(&self, profile: &Profile) -> BackendRouteConfig {
-        BackendRouteConfig {
+    pub fn api_routes(&self, profile: &Profile) -> BackendWithRoutes {
+        BackendWithRoutes {
             base_url: self.api_url.clone(),
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),
@@ -134,11 +134,11 @@ impl BackendTarget {
         };
         let timeouts = profile.map(|profile| profile.timeouts).unwrap_or_default();
         let download_exceptions = profile.map(|profile| profile.download_exceptions).unwrap_or_default();
-        let backend = BackendRouteConfig {
+        let backend = BackendWithRoutes {
             token_source: TokenSource::Partner(PartnerTokenSource::new(url.clone())),
             redeem_route: RedeemRoute::Partner { url: url.clone(), headers: Vec::new() },
             download_exceptions,
-            ..BackendRouteConfig::copresence_backend_from_url(url)
+            ..BackendWithRoutes::copresence_backend_from_url(url)
         };
         ApiClient::new(backend, Credentials::default(), timeouts, Arc::new(NoRecorder))
     }
@@ -159,7 +159,7 @@ impl DataStore {
     /// # Errors
     /// When the folder or the journal in it cannot be created or opened.
     pub fn open_or_create_data_store(path: &Path) -> Result<Self, StoreError> {
-        let data = DataDir::open_or_create_data_dir(path)?;
+        let data = DataDir::open_data_dir_removing_leftovers(path)?;
         let journal = data.create_or_open_journal()?;
         Ok(Self { data: Arc::new(data), journal })
     }
@@ -180,7 +180,7 @@ impl DataStore {
     /// # Errors
     /// When the folder or a file cannot be written.
     pub fn write_report_folder(&self, name: &str, files: &[(&str, &[u8])]) -> Result<PathBuf, StoreError> {
-        self.data.create_diagnostics_folder_with_files(copresence_store::DiagnosticsFolder::Reports, name, files)
+        self.data.create_diagnostics_folder_with_files(copresence_store::DiagnosticsFolderKind::Reports, name, files)
     }
 
     /// What a visit needs to run, with default limits for recovery ([`VisitContext::with_profile_recovery_limits`] sets
@@ -191,7 +191,7 @@ impl DataStore {
         clock: Clock,
         event_sink: EventSink,
     ) -> VisitContext {
-        let limits = VisitLimits::default();
+        let limits = VisitDownloadLimits::default();
         VisitContext { api, data: self.data.clone(), journal: self.journal.clone(), clock, event_sink, limits }
     }
 }
@@ -235,7 +235,7 @@ struct UsualVisitDurations {
 async fn load_usual_visit_durations(
     data_store: &DataStore,
     profile: &Profile,
-    target: &BackendTarget,
+    target: &ProfileOrSandboxBackend,
 ) -> UsualVisitDurations {
     // Without them the defaults apply; a journal that cannot be read is reported where it is needed.
     let latest = data_store.journal.load_latest_visits(LEARN_FROM_VISITS).await.unwrap_or_default();
@@ -264,7 +264,7 @@ fn median(mut times: Vec<Duration>) -> Option<Duration> {
 /// processing time from earlier visits in the journal if the profile states none.
 pub async fn build_config_using_visit_history(
     profile: &Profile,
-    target: &BackendTarget,
+    target: &ProfileOrSandboxBackend,
     data_store: &DataStore,
     overrides: &VisitOverrides,
 ) -> VisitConfig {

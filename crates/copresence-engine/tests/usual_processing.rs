@@ -1,13 +1,13 @@
 //! The usual times of a backend are learnt from its latest visits. A profile can state the processing time instead.
 
 use copresence_engine::profile::Profiles;
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_store::{VisitId, VisitPhase, VisitStart};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-fn target(host: &str) -> BackendTarget {
-    BackendTarget {
+fn target(host: &str) -> ProfileOrSandboxBackend {
+    ProfileOrSandboxBackend {
         api_url: format!("https://{host}/").parse().expect("a URL"),
         link: "https://app.test/?t={token}".parse().expect("a template"),
         credentials: copresence_engine::Credentials::default(),

@@ -42,7 +42,7 @@ impl LinkTemplate {
     }
 
     /// The template as a string, as given.
-    pub fn as_str(&self) -> &str {
+    pub fn template_text(&self) -> &str {
         &self.0
     }
 }

@@ -28,7 +28,7 @@ pub struct RedeemBody {
     pub avatar_ready: bool,
     /// Present if the avatar is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload_complete: Option<Vec<ExportBody>>,
+    pub payload_complete: Option<Vec<CompletePayloadEntry>>,
     /// Present if the avatar is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload_incomplete: Option<IncompletePayload>,
@@ -36,7 +36,7 @@ pub struct RedeemBody {
 
 impl RedeemBody {
     /// The body of an avatar that is ready. Spec: "Contains download URLs."
-    pub fn ready_redeem_body(exports: Vec<ExportBody>) -> Self {
+    pub fn ready_redeem_body(exports: Vec<CompletePayloadEntry>) -> Self {
         Self { avatar_ready: true, payload_complete: Some(exports), payload_incomplete: None }
     }
 
@@ -54,7 +54,7 @@ impl RedeemBody {
 
 /// One entry of `payload_complete`.
 #[derive(Debug, Clone, Serialize)]
-pub struct ExportBody {
+pub struct CompletePayloadEntry {
     /// Spec: "One-time download URL of avatar asset."
     #[serde(rename = "download_URL")]
     pub download_url: String,

@@ -1,6 +1,8 @@
 //! Golden JSON, written by hand from the text of the specification. Tests parsing and serializing.
 
-use copresence_protocol::response_body::{ErrorResponseBody, ExportBody, GenerateBody, LoginBody, RedeemBody};
+use copresence_protocol::response_body::{
+    CompletePayloadEntry, ErrorResponseBody, GenerateBody, LoginBody, RedeemBody,
+};
 use copresence_protocol::{
     CompletionStatus, ErrorBody, ExportType, GenerateResponse, LoginResponse, Percent, Progress, QueuePosition,
     RedeemResponse,
@@ -56,7 +58,7 @@ fn golden_bodies_are_serialized() {
     for (golden, progress) in states() {
         assert_eq!(written(&RedeemBody::not_ready_redeem_body(&progress)), golden);
     }
-    let export = |url: &str, kind: &str| ExportBody { download_url: url.into(), export_type: kind.into() };
+    let export = |url: &str, kind: &str| CompletePayloadEntry { download_url: url.into(), export_type: kind.into() };
     let ready = RedeemBody::ready_redeem_body(vec![
         export("https://files.copresence.test/1", "glb"),
         export("https://files.copresence.test/2", "blend"),

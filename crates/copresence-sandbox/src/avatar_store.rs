@@ -22,7 +22,7 @@ const MAX_ASSET_AVATARS: usize = 500;
 
 /// Why an assets folder cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub enum AssetsError {
+pub enum AssetsFolderError {
     /// A folder cannot be read.
     #[error("the assets folder {path} cannot be read: {source}")]
     Unreadable {
@@ -75,7 +75,7 @@ impl AvatarStore {
     /// generated avatars.
     /// # Errors
     /// The assets folder cannot be read, or contains no files.
-    pub(crate) fn open_store_and_catalog(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsError> {
+    pub(crate) fn open_store_and_catalog(assets: Option<&Path>) -> Result<(Self, AvatarCatalog), AssetsFolderError> {
         let (assets, catalog) = match assets {
             None => (None, AvatarCatalog::built_in_catalog()),
             Some(folder) => {
@@ -189,7 +189,7 @@ fn seed_from_id(id: &str) -> u64 {
     digest.iter().take(8).fold(0, |seed, byte| (seed << 8) | u64::from(*byte))
 }
 
-fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<ExistingAvatar>), AssetsError> {
+fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<ExistingAvatar>), AssetsFolderError> {
     let mut folders = HashMap::new();
     let mut existing = Vec::new();
     for path in sorted_entries(folder)?.into_iter().filter(|path| path.is_dir()).take(MAX_ASSET_AVATARS) {
@@ -208,13 +208,13 @@ fn read_assets_folder(folder: &Path) -> Result<(HashMap<String, PathBuf>, Vec<Ex
         existing.push(ExistingAvatar { id, name, exports });
     }
     if existing.is_empty() {
-        return Err(AssetsError::Empty { path: folder.to_owned() });
+        return Err(AssetsFolderError::Empty { path: folder.to_owned() });
     }
     Ok((folders, existing))
 }
 
-fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsError> {
-    let unreadable = |source| AssetsError::Unreadable { path: folder.to_owned(), source };
+fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, AssetsFolderError> {
+    let unreadable = |source| AssetsFolderError::Unreadable { path: folder.to_owned(), source };
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
     let mut paths = entries.map(|entry| entry.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
     paths.sort();
@@ -313,6 +313,6 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let error = read_assets_folder(dir.path()).expect_err("nothing there").to_string();
         assert!(error.contains("no sub-folder") && error.contains(&dir.path().display().to_string()), "{error}");
-        assert!(matches!(read_assets_folder(&dir.path().join("gone")), Err(AssetsError::Unreadable { .. })));
+        assert!(matches!(read_assets_folder(&dir.path().join("gone")), Err(AssetsFolderError::Unreadable { .. })));
     }
 }

@@ -88,6 +88,7 @@ impl RequestLog {
         lines.push_back(line);
     }
 
+    /// The lines of the request log, the oldest first.
     pub(crate) fn logged_lines(&self) -> Vec<RequestLine> {
         self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }

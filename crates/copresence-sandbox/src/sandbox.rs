@@ -1,6 +1,6 @@
 //! A running sandbox: the [`World`] behind a lock, with its clock, credentials, faults and request log.
 
-use crate::avatar_store::{AssetsError, AvatarStore};
+use crate::avatar_store::{AssetsFolderError, AvatarStore};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
 use crate::connection_places::ConnectionPlaces;
 use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
@@ -9,11 +9,11 @@ use crate::network::is_loopback_url;
 use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
-use crate::scenario::Scenario;
+use crate::scenario::TokenScenario;
 use crate::settings::{Credentials, Settings, random_session_token};
 use crate::tls::CertificateSource;
 use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
-use crate::world::state::{PhoneView, TokenView};
+use crate::world::state::{PhoneView, TesterTokenView};
 use crate::world::{AssociateError, ForceError, ForcedState, World};
 use copresence_protocol::ApiKey;
 use image::RgbImage;
@@ -67,7 +67,7 @@ struct MutexProtectedState {
 pub enum SandboxSetupError {
     /// The assets folder cannot be served.
     #[error(transparent)]
-    Assets(#[from] AssetsError),
+    Assets(#[from] AssetsFolderError),
     /// The speed of the clock is out of range.
     #[error(transparent)]
     Speed(#[from] ClockError),
@@ -84,13 +84,13 @@ pub enum SandboxSetupError {
 #[schema(as = SandboxState)]
 pub struct SandboxStateView {
     /// The scenario of new tokens.
-    pub scenario: Scenario,
+    pub scenario: TokenScenario,
     /// The seed of timings and avatars.
     pub seed: u64,
     /// The virtual clock.
     pub clock: ClockState,
     /// All tokens, oldest first.
-    pub tokens: Vec<TokenView>,
+    pub tokens: Vec<TesterTokenView>,
 }
 
 impl Sandbox {
@@ -146,7 +146,7 @@ impl Sandbox {
         &self,
         token: &str,
         choice: &AvatarChoice,
-        scenario: Option<Scenario>,
+        scenario: Option<TokenScenario>,
     ) -> Result<(), AssociateError> {
         self.associate_avatar_with_picture(token, choice, scenario, None)
     }
@@ -159,7 +159,7 @@ impl Sandbox {
         &self,
         token: &str,
         choice: &AvatarChoice,
-        scenario: Option<Scenario>,
+        scenario: Option<TokenScenario>,
         picture: Option<RgbImage>,
     ) -> Result<(), AssociateError> {
         self.with_locked_world(|world, now| {
@@ -200,7 +200,7 @@ impl Sandbox {
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&self, scenario: Scenario) {
+    pub fn set_new_token_scenario(&self, scenario: TokenScenario) {
         self.with_locked_world(|world, _| world.set_new_token_scenario(scenario));
     }
 
@@ -299,7 +299,7 @@ impl Sandbox {
     }
 
     /// The state of a token for testers; `None` if the token is unknown.
-    pub(crate) fn token_view(&self, token: &str) -> Option<TokenView> {
+    pub(crate) fn token_view(&self, token: &str) -> Option<TesterTokenView> {
         self.with_locked_world(|world, now| world.token_view(token, now))
     }
 
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
-        let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+        let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {
             let token = sandbox.with_locked_world(World::generate_token).expect("room");

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// What happens to a token. The names are those of the command line and of JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Scenario {
+#[schema(as = Scenario)]
+pub enum TokenScenario {
     /// A short queue, processing, then the files.
     Happy,
     /// Ready as soon as an avatar is associated.
@@ -94,7 +95,7 @@ pub const LARGE_FILE_PADDING: u64 = 60_000_000;
 #[derive(Debug, Clone, Copy)]
 pub struct ScenarioEntry {
     /// The scenario.
-    pub scenario: Scenario,
+    pub scenario: TokenScenario,
     /// Its name on the command line and in JSON.
     pub name: &'static str,
     /// What happens, in one sentence.
@@ -166,7 +167,7 @@ const DEFAULT_TOKEN_LIFETIME: Duration = duration_from_millis(15 * 60 * 1_000);
 pub(crate) const RERECORD_DELAY: Duration = duration_from_millis(30_000);
 
 const HAPPY_ENTRY: ScenarioEntry = ScenarioEntry {
-    scenario: Scenario::Happy,
+    scenario: TokenScenario::Happy,
     name: "happy",
     does: "A new avatar waits in a short queue, is processed and delivered; an existing one is exported in a few \
            seconds.",
@@ -184,7 +185,7 @@ const HAPPY_ENTRY: ScenarioEntry = ScenarioEntry {
 pub const CATALOGUE: [ScenarioEntry; 14] = [
     HAPPY_ENTRY,
     ScenarioEntry {
-        scenario: Scenario::ExistingAvatar,
+        scenario: TokenScenario::ExistingAvatar,
         name: "existing-avatar",
         does: "The avatar is ready immediately after the association, without queue or processing.",
         new_avatar: READY_AT_ONCE,
@@ -192,7 +193,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::LongQueue,
+        scenario: TokenScenario::LongQueue,
         name: "long-queue",
         does: "The avatar starts at position 12 of the queue, and each position takes several seconds.",
         new_avatar: LONG_QUEUE,
@@ -200,7 +201,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::SlowProcessing,
+        scenario: TokenScenario::SlowProcessing,
         name: "slow-processing",
         does: "Processing takes four to six minutes.",
         token_lifetime: duration_from_millis(30 * 60 * 1_000),
@@ -209,7 +210,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::Stalls,
+        scenario: TokenScenario::Stalls,
         name: "stalls",
         does: "The progress stands still for about half a minute in the middle of processing, then continues.",
         new_avatar: STALLED_PROCESSING,
@@ -218,7 +219,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::Fails,
+        scenario: TokenScenario::Fails,
         name: "fails",
         does: "Processing ends with `failed`, every time; the token stays active, so the visitor may record again \
                under it.",
@@ -227,7 +228,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::FailsThenSucceeds,
+        scenario: TokenScenario::FailsThenSucceeds,
         name: "fails-then-succeeds",
         does: "Processing ends with `failed`; half a minute later (or sooner, on the phone) the visitor records again \
                under the same token, and that avatar is delivered.",
@@ -236,7 +237,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::TokenExpires,
+        scenario: TokenScenario::TokenExpires,
         name: "token-expires",
         does: "The token expires 20 seconds after its generation, before an avatar can be ready.",
         token_lifetime: duration_from_millis(20_000),
@@ -246,7 +247,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::NeverScanned,
+        scenario: TokenScenario::NeverScanned,
         name: "never-scanned",
         does: "Nobody scans the code: auto-play ignores the token. An avatar associated by hand is delivered as in \
                `happy`.",
@@ -254,7 +255,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::NoFiles,
+        scenario: TokenScenario::NoFiles,
         name: "no-files",
         does: "The avatar is ready, the token is spent, and the list of files is empty.",
         new_avatar: EXPORT_ONLY,
@@ -262,7 +263,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::ManyFiles,
+        scenario: TokenScenario::ManyFiles,
         name: "many-files",
         does: "The avatar comes as 36 files, many of the same type.",
         new_avatar: EXPORT_ONLY,
@@ -270,7 +271,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::LargeFile,
+        scenario: TokenScenario::LargeFile,
         name: "large-file",
         does: "The GLB is larger than 60 MB (valid, streamed, with ranges); a partner's own files stay unchanged.",
         new_avatar: EXPORT_ONLY,
@@ -278,7 +279,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::UrlsExpire,
+        scenario: TokenScenario::UrlsExpire,
         name: "urls-expire",
         does: "All download URLs except the first have expired when the response with them arrives.",
         new_avatar: EXPORT_ONLY,
@@ -286,7 +287,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
         ..HAPPY_ENTRY
     },
     ScenarioEntry {
-        scenario: Scenario::GoesBackwards,
+        scenario: TokenScenario::GoesBackwards,
         name: "goes-backwards",
         does: "The progress falls, queue positions rise, and the avatar returns to the queue once; in the end it is \
                delivered.",
@@ -297,7 +298,7 @@ pub const CATALOGUE: [ScenarioEntry; 14] = [
     },
 ];
 
-impl Scenario {
+impl TokenScenario {
     /// Its row of the catalogue.
     pub fn catalogue_entry(self) -> &'static ScenarioEntry {
         let at = CATALOGUE.iter().position(|entry| entry.scenario == self);
@@ -316,7 +317,7 @@ impl Scenario {
     }
 }
 
-impl fmt::Display for Scenario {
+impl fmt::Display for TokenScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.scenario_name())
     }
@@ -335,7 +336,7 @@ fn scenario_names() -> String {
     CATALOGUE.map(|entry| entry.name).join(", ")
 }
 
-impl FromStr for Scenario {
+impl FromStr for TokenScenario {
     type Err = UnknownScenario;
 
     fn from_str(name: &str) -> Result<Self, UnknownScenario> {
@@ -366,18 +367,18 @@ mod tests {
             let json = serde_json::to_string(&entry.scenario).expect("a word");
             assert_eq!(json, format!("{:?}", entry.name));
         }
-        let error = "sunny".parse::<Scenario>().expect_err("no such scenario").to_string();
+        let error = "sunny".parse::<TokenScenario>().expect_err("no such scenario").to_string();
         assert!(error.contains("sunny") && error.contains("happy, existing-avatar"), "{error}");
     }
 
     #[test]
     fn only_token_expires_has_a_lifetime_below_its_processing_time() {
-        let entry = Scenario::TokenExpires.catalogue_entry();
+        let entry = TokenScenario::TokenExpires.catalogue_entry();
         assert!(
             entry.new_avatar.total_duration_range().0 > entry.token_lifetime
                 && entry.existing_avatar.total_duration_range().0 > entry.token_lifetime
         );
-        let others = CATALOGUE.iter().filter(|entry| entry.scenario != Scenario::TokenExpires);
+        let others = CATALOGUE.iter().filter(|entry| entry.scenario != TokenScenario::TokenExpires);
         for entry in others {
             // Twice the time: the return to the queue, and a second recording.
             let longest = entry.new_avatar.total_duration_range().1 * 2 + RERECORD_DELAY;

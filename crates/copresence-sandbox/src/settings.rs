@@ -2,7 +2,7 @@
 
 use crate::faults::Fault;
 use crate::limits::ResourceLimits;
-use crate::scenario::Scenario;
+use crate::scenario::TokenScenario;
 use crate::tls::CertificateSource;
 use copresence_protocol::{ApiKey, Password, SessionToken, Username};
 use rand::RngExt;
@@ -20,7 +20,7 @@ use url::Url;
 #[derive(Clone)]
 pub struct Settings {
     /// The scenario of new tokens.
-    pub scenario: Scenario,
+    pub scenario: TokenScenario,
     /// Virtual seconds per real second, above 0.
     pub speed: f64,
     /// The seed of timings and avatars: the same seed gives the same run.
@@ -55,7 +55,7 @@ pub const DEFAULT_RATE_LIMIT: u32 = 100;
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            scenario: Scenario::Happy,
+            scenario: TokenScenario::Happy,
             speed: 1.0,
             seed: rand::rng().random(),
             api_key: random_alphanumeric(32),

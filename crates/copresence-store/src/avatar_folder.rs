@@ -96,7 +96,7 @@ impl PartialAvatarFolder {
     /// names.
     pub fn assign_file_name(&mut self, index: usize, export_type: &ExportType) -> String {
         let names = &mut self.names;
-        self.assigned_names.entry(index).or_insert_with(|| names.assign_free_file_name(export_type)).clone()
+        self.assigned_names.entry(index).or_insert_with(|| names.assign_free_name_for_type(export_type)).clone()
     }
 
     /// Opens a partial file for appending. All bytes of an existing partial file are kept and hashed again.
@@ -182,7 +182,7 @@ impl PartialAvatarFolder {
         self.check_and_write_manifest(manifest)?;
         let from = partial_folder_name_and_path(&self.out_path, &self.visit).0;
         let out_path = self.out_path.clone();
-        let out = self.close_and_return_out_dir();
+        let out = self.close_partial_folder_and_return_out_dir();
         out.rename(&from, &out, &name).io_context("rename", &target)?;
         crash_point::reach_crash_point(CrashPoint::Published);
         disk::sync_folder(&out, &out_path)?;
@@ -205,7 +205,7 @@ impl PartialAvatarFolder {
         self.check_and_write_manifest(manifest)?;
         let (from, from_path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
-        let out = self.close_and_return_out_dir();
+        let out = self.close_partial_folder_and_return_out_dir();
         match out.rename(&from, &kept, &name) {
             Ok(()) => crash_point::reach_crash_point(CrashPoint::IncompleteRenamed),
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -215,7 +215,7 @@ impl PartialAvatarFolder {
                 kept.rename(&from, &kept, &name).io_context("rename", &target)?;
                 crash_point::reach_crash_point(CrashPoint::IncompleteRenamed);
                 disk::sync_folder(&kept, &kept_path)?;
-                remove_partial_folder(&folder.close_and_return_out_dir(), &from, &from_path)?;
+                remove_partial_folder(&folder.close_partial_folder_and_return_out_dir(), &from, &from_path)?;
             }
             Err(error) => return Err(StoreError::from_io("move", &target, error)),
         }
@@ -234,7 +234,7 @@ impl PartialAvatarFolder {
     pub fn remove_folder_and_own_files(self) -> Result<(), StoreError> {
         let (name, path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let out_path = self.out_path.clone();
-        remove_partial_folder(&self.close_and_return_out_dir(), &name, &path)?;
+        remove_partial_folder(&self.close_partial_folder_and_return_out_dir(), &name, &path)?;
         disk::sync_folder_path(&out_path)
     }
 
@@ -247,7 +247,7 @@ impl PartialAvatarFolder {
     }
 
     /// Closes the partial folder and returns `OUT`. Windows cannot move or remove an open folder.
-    fn close_and_return_out_dir(self) -> Dir {
+    fn close_partial_folder_and_return_out_dir(self) -> Dir {
         self.out
     }
 

@@ -2,7 +2,7 @@
 //! own structure shows to be truncated; anything else is kept.
 
 use crate::file_names::first_known_type_word;
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
 use crate::partial_file::CompleteFile;
 use copresence_protocol::ExportType;
@@ -74,7 +74,8 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
             FileFormat::Unknown => "its content has no known signature".to_owned(),
             format => format!("its content is {format}"),
         };
-        file.notes.push(FileNote::note_of_unexpected_format(format!("{what}, although its type is {export_type}")));
+        file.notes
+            .push(SavedFileNote::note_of_unexpected_format(format!("{what}, although its type is {export_type}")));
     }
     Ok(file)
 }

@@ -8,7 +8,7 @@
 //! DATA/incomplete/<date>-<visit id>/ avatars of which files are missing
 //! DATA/inspector/                    exchanges that an integrator saved
 //! DATA/reports/                      reports of checks that an integrator saved
-//! DATA/settings.toml, logo.png       the operator's settings ([`crate::OperatorFile`])
+//! DATA/settings.toml, logo.png       the operator's settings ([`crate::SettingsOrLogoFile`])
 //! ```
 //! Everything created here is private: folders 0700, files 0600. A data folder that existed before keeps its mode.
 
@@ -41,7 +41,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::Permission`], [`StoreError::DiskFull`] and the like, naming the folder.
-    pub fn open_or_create_data_dir(path: &Path) -> Result<Self, StoreError> {
+    pub fn open_data_dir_removing_leftovers(path: &Path) -> Result<Self, StoreError> {
         let path = std::path::absolute(path).io_context("find", path)?;
         for folder in [path.clone(), path.join(LOCK_FOLDER), path.join(INCOMPLETE_FOLDER)] {
             disk::create_durable_private_folder(&folder)?;
@@ -66,7 +66,7 @@ impl DataDir {
     ///
     /// # Errors
     /// [`StoreError::OutputInIncompleteFolder`] if it is the folder of incomplete avatars or in it, also through links.
-    pub fn check_output_folder(&self, out: &Path) -> Result<(), StoreError> {
+    pub fn check_output_outside_incomplete_folder(&self, out: &Path) -> Result<(), StoreError> {
         let out = std::path::absolute(out).io_context("find", out)?;
         let incomplete = self.incomplete_avatars_path();
         // The nearest folder that exists tells where links lead to.
@@ -96,7 +96,7 @@ impl DataDir {
     #[cfg(feature = "simulation")]
     pub fn open_journal_for_simulation(
         &self,
-        end: crate::journal::simulation::SimulatedProcessEnd,
+        end: crate::journal::simulation::SimulatedProcessEndSignal,
     ) -> Result<Journal, StoreError> {
         Journal::open_journal_for_simulation(&self.journal_path(), end)
     }
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn dropping_a_lock_releases_the_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(&root.path().join("data")).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(&root.path().join("data")).expect("a data folder");
         let visit = VisitId::new();
         let visit_lock = data.lock_visit(&visit).expect("free");
         assert_eq!(data.lock_visit(&visit).expect_err("held").error_code(), "visit_held");
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn concurrent_locks_never_share_a_visit() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         let visit = VisitId::new();
         let holders = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {
@@ -233,9 +233,11 @@ mod tests {
     #[test]
     fn opening_the_folder_never_makes_a_free_visit_look_locked() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         std::thread::scope(|scope| {
-            scope.spawn(|| (0..100).for_each(|_| drop(DataDir::open_or_create_data_dir(root.path()).expect("opened"))));
+            scope.spawn(|| {
+                (0..100).for_each(|_| drop(DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened")))
+            });
             for _ in 0..400 {
                 data.lock_visit(&VisitId::new()).expect("nobody else knows of this visit");
             }
@@ -245,13 +247,13 @@ mod tests {
     #[test]
     fn locking_and_cleaning_up_wait_for_each_other() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         let stale = root.path().join(format!("live/{}.lock", VisitId::new()));
         std::fs::write(&stale, "").expect("a stale lock");
 
         let (locks_file, _) = data.open_locks_guard_file().expect("opens");
         locks_file.lock_shared().expect("as for locking a visit");
-        DataDir::open_or_create_data_dir(root.path()).expect("opened all the same");
+        DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened all the same");
         assert!(stale.exists(), "cleaned next time");
         locks_file.unlock().expect("released");
 
@@ -269,7 +271,7 @@ mod tests {
     #[test]
     fn opening_removes_only_what_a_crash_left() {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         let (dead, alive) = (VisitId::new(), VisitId::new());
         let lock = |visit: &VisitId| root.path().join(format!("live/{visit}.lock"));
         std::fs::write(lock(&dead), "").expect("a stale lock");
@@ -277,7 +279,7 @@ mod tests {
         std::fs::write(root.path().join(format!("{PROBE_PREFIX}old")), "").expect("a stale probe");
         let _visit_lock = data.lock_visit(&alive).expect("free");
 
-        DataDir::open_or_create_data_dir(root.path()).expect("opened again");
+        DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened again");
         assert!(!lock(&dead).exists());
         assert!(lock(&alive).exists());
         assert!(root.path().join("live/notes.txt").exists());

@@ -9,16 +9,16 @@ use std::path::{Path, PathBuf};
 
 /// A folder of diagnostics that integrators save: exchanges or reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiagnosticsFolder {
+pub enum DiagnosticsFolderKind {
     /// Exchanges of visits, with one file per visit: `<date>-<visit id>.har`.
     Inspector,
     /// Reports of checks, with one folder per run.
     Reports,
 }
 
-impl DiagnosticsFolder {
+impl DiagnosticsFolderKind {
     /// The folder name in the data folder.
-    pub const fn folder_name(self) -> &'static str {
+    pub const fn name_in_data_folder(self) -> &'static str {
         match self {
             Self::Inspector => "inspector",
             Self::Reports => "reports",
@@ -37,11 +37,11 @@ impl DataDir {
     /// an I/O failure.
     pub fn write_diagnostics_file(
         &self,
-        folder: DiagnosticsFolder,
+        folder: DiagnosticsFolderKind,
         name: &str,
         bytes: &[u8],
     ) -> Result<PathBuf, StoreError> {
-        let at = self.path().join(folder.folder_name());
+        let at = self.path().join(folder.name_in_data_folder());
         disk::create_durable_private_folder(&at)?;
         write_durable_file(&at, name, bytes)
     }
@@ -53,11 +53,11 @@ impl DataDir {
     /// As [`Self::write_diagnostics_file`]. Files that were written before the error are kept.
     pub fn create_diagnostics_folder_with_files(
         &self,
-        folder: DiagnosticsFolder,
+        folder: DiagnosticsFolderKind,
         name: &str,
         files: &[(&str, &[u8])],
     ) -> Result<PathBuf, StoreError> {
-        let parent = self.path().join(folder.folder_name());
+        let parent = self.path().join(folder.name_in_data_folder());
         ensure_plain_file_name(name, &parent)?;
         disk::create_durable_private_folder(&parent)?;
         let dir = disk::open_folder_following_symlinks(&parent)?;
@@ -81,7 +81,7 @@ impl DataDir {
     /// # Errors
     /// An I/O failure.
     pub fn remove_visit_exchange_files(&self, visit: &VisitId) -> Result<bool, StoreError> {
-        let at = self.path().join(DiagnosticsFolder::Inspector.folder_name());
+        let at = self.path().join(DiagnosticsFolderKind::Inspector.name_in_data_folder());
         if !at.exists() {
             return Ok(false);
         }
@@ -125,7 +125,7 @@ mod tests {
 
     fn data() -> (tempfile::TempDir, DataDir) {
         let root = tempfile::tempdir().expect("a folder");
-        let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+        let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         (root, data)
     }
 
@@ -136,7 +136,7 @@ mod tests {
         for (visit, text) in [(&visit, "one"), (&visit, "two"), (&other, "other")] {
             let name = format!("2026-11-22-{visit}.har");
             let path =
-                data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes()).expect("written");
+                data.write_diagnostics_file(DiagnosticsFolderKind::Inspector, &name, text.as_bytes()).expect("written");
             assert_eq!(path, root.path().join("inspector").join(name));
             assert_eq!(std::fs::read_to_string(&path).expect("reads"), text);
             #[cfg(unix)]
@@ -158,7 +158,7 @@ mod tests {
         let files: [(&str, &[u8]); 2] = [("report.json", b"{}"), ("report.html", b"<p>")];
         for wanted in ["2026-11-22-api.test", "2026-11-22-api.test-2", "2026-11-22-api.test-3"] {
             let path = data
-                .create_diagnostics_folder_with_files(DiagnosticsFolder::Reports, "2026-11-22-api.test", &files)
+                .create_diagnostics_folder_with_files(DiagnosticsFolderKind::Reports, "2026-11-22-api.test", &files)
                 .expect("written");
             assert_eq!(path, root.path().join("reports").join(wanted));
             assert_eq!(std::fs::read(path.join("report.html")).expect("reads"), b"<p>");
@@ -169,10 +169,11 @@ mod tests {
     fn names_that_are_paths_are_rejected() {
         let (_root, data) = data();
         for name in ["../x", "a/b", "", ".", "..", "a\\b", "a:b"] {
-            let refused = data.write_diagnostics_file(DiagnosticsFolder::Inspector, name, b"").expect_err("refused");
+            let refused =
+                data.write_diagnostics_file(DiagnosticsFolderKind::Inspector, name, b"").expect_err("refused");
             assert_eq!(refused.error_code(), "not_ours", "{name}");
             assert!(
-                data.create_diagnostics_folder_with_files(DiagnosticsFolder::Reports, name, &[]).is_err(),
+                data.create_diagnostics_folder_with_files(DiagnosticsFolderKind::Reports, name, &[]).is_err(),
                 "{name}"
             );
         }

@@ -29,7 +29,7 @@ pub struct AssignedFileNames {
 
 impl AssignedFileNames {
     /// Assigns a free name for a type.
-    pub fn assign_free_file_name(&mut self, export_type: &ExportType) -> String {
+    pub fn assign_free_name_for_type(&mut self, export_type: &ExportType) -> String {
         let (stem, extension) = stem_and_extension_for_type(export_type);
         let mut name = format!("{stem}.{extension}");
         let mut count = 1_u32;
@@ -126,7 +126,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn name(raw: &str) -> String {
-        AssignedFileNames::default().assign_free_file_name(&ExportType::new(raw))
+        AssignedFileNames::default().assign_free_name_for_type(&ExportType::new(raw))
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let mut names = AssignedFileNames::default();
         let given: Vec<_> = ["glb", "GLB", "fbx", "glb", "fbx"]
             .iter()
-            .map(|raw| names.assign_free_file_name(&ExportType::new(*raw)))
+            .map(|raw| names.assign_free_name_for_type(&ExportType::new(*raw)))
             .collect();
         assert_eq!(given, ["avatar.glb", "avatar-2.glb", "avatar_fbx.zip", "avatar-3.glb", "avatar_fbx-2.zip"]);
     }
@@ -168,7 +168,7 @@ mod tests {
             let mut names = AssignedFileNames::default();
             let mut seen = HashSet::new();
             for raw in raws {
-                let name = names.assign_free_file_name(&ExportType::new(&raw));
+                let name = names.assign_free_name_for_type(&ExportType::new(&raw));
                 prop_assert!(is_avatar_file_name(&name), "{name:?} of {raw:?}");
                 prop_assert!(seen.insert(name.to_lowercase()), "{name:?} twice");
             }

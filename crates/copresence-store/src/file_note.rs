@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A note for people about a saved file, such as a removed content encoding. A note is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileNote {
+pub struct SavedFileNote {
     /// A stable code: `content_encoding_removed`, `content_encoding_ignored`, `trailing_bytes`, `unknown_content`,
     /// `length_unknown`, `joined_unverified`. Later versions may add codes.
     pub code: String,
@@ -12,7 +12,7 @@ pub struct FileNote {
     pub message: String,
 }
 
-impl FileNote {
+impl SavedFileNote {
     /// The server sent the file with a content encoding, which was removed. `encodings` are its words, as in `gzip`.
     pub fn note_of_removed_encoding(encodings: &str) -> Self {
         Self::new("content_encoding_removed", format!("the server sent it encoded ({encodings}); it is saved decoded"))

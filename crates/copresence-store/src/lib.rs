@@ -37,24 +37,24 @@ mod visit_lock;
 pub use avatar_folder::PartialAvatarFolder;
 pub use content_check::{check_and_annotate_content, detect_error_page};
 pub use data_dir::DataDir;
-pub use diagnostics_folder::DiagnosticsFolder;
+pub use diagnostics_folder::DiagnosticsFolderKind;
 pub use digest::{ParseSha256Error, Sha256};
 pub use disk::free_disk_bytes;
 pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;
 pub use file_names::{AssignedFileNames, MAX_FILE_NAME, is_avatar_file_name};
-pub use file_note::FileNote;
+pub use file_note::SavedFileNote;
 pub use format::{FileFormat, HEAD_BYTES, glb_stated_length};
 #[cfg(feature = "simulation")]
 pub use journal::simulation;
 pub use journal::{
-    AnswerKind, AnswerWithoutUrls, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
-    Journal, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
-    UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
-    VisitRecord, VisitStart,
+    AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, DetailedVisitRecord, FileProgress, FileRecord,
+    FileRecordWithUrl, FileState, Journal, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState,
+    UnfinishedVisit, UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState, UnfinishedVisitSummary,
+    VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
 };
-pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
-pub use operator_file::OperatorFile;
+pub use manifest::{MANIFEST_NAME, Manifest, ManifestCompleteFile, MissingFile, PhaseTimes, SCHEMA_VERSION};
+pub use operator_file::SettingsOrLogoFile;
 pub use partial_file::{CompleteFile, DecodeContentError, PartialFile};
 pub use private_file::{ExistingContent, open_private_file, refuse_symlink};
 pub use saved_avatars::{AvatarRemovalResult, SavedAvatarOperations};

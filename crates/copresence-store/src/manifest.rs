@@ -1,7 +1,7 @@
 //! `manifest.json`: the files of an avatar and their origin.
 
 use crate::digest::Sha256;
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub struct Manifest {
     /// Whether all files are saved.
     pub complete: bool,
     /// The complete files.
-    pub files: Vec<ManifestFile>,
+    pub files: Vec<ManifestCompleteFile>,
     /// The files that are missing. Empty unless the avatar is incomplete.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingFile>,
@@ -65,7 +65,7 @@ pub struct PhaseTimes {
 
 /// A complete file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManifestFile {
+pub struct ManifestCompleteFile {
     /// The file name in the folder.
     pub path: String,
     /// `export_type` as sent.
@@ -78,7 +78,7 @@ pub struct ManifestFile {
     pub format: FileFormat,
     /// What is unusual about the file. Always written; absent in manifests of earlier versions.
     #[serde(default)]
-    pub notes: Vec<FileNote>,
+    pub notes: Vec<SavedFileNote>,
 }
 
 /// A missing file.
@@ -130,13 +130,13 @@ mod tests {
                 ..PhaseTimes::default()
             },
             complete: true,
-            files: vec![ManifestFile {
+            files: vec![ManifestCompleteFile {
                 path: "avatar.glb".into(),
                 export_type: "GLB \"as\u{0} sent\"".into(),
                 bytes: 3,
                 sha256: Sha256::sha256_of_bytes(b"glb"),
                 format: FileFormat::Glb,
-                notes: vec![FileNote::note_of_trailing_bytes(4)],
+                notes: vec![SavedFileNote::note_of_trailing_bytes(4)],
             }],
             missing: Vec::new(),
         }

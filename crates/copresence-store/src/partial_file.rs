@@ -5,7 +5,7 @@ use crate::digest::Sha256;
 use crate::disk;
 use crate::disk_space::ensure_free_space;
 use crate::error::{IoContext, StoreError};
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
 use crate::integrity::inspect_structure;
 use cap_std::fs::{Dir, File};
@@ -53,7 +53,7 @@ pub struct CompleteFile {
     /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
     pub integrity_defect: Option<String>,
     /// What is unusual about the file.
-    pub notes: Vec<FileNote>,
+    pub notes: Vec<SavedFileNote>,
     /// The first [`HEAD_BYTES`] bytes.
     pub head: Vec<u8>,
 }
@@ -172,7 +172,7 @@ impl PartialFile {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn remove_written_bytes(&mut self) -> Result<(), StoreError> {
+    pub fn remove_bytes_to_restart_download(&mut self) -> Result<(), StoreError> {
         self.truncate_and_rehash(0)
     }
 
@@ -280,7 +280,7 @@ impl PartialFile {
             .io_context("read", &part)?;
         // Windows cannot rename an open file.
         drop(file);
-        let written_name = format!("{}{}", self.final_name, partial_file_suffix(self.is_decoded));
+        let written_name = format!("{}{}", self.final_name, part_or_decoded_suffix(self.is_decoded));
         self.dir.rename(written_name, &self.dir, &self.final_name).io_context("rename", &part)?;
         crash_point::reach_crash_point(CrashPoint::FileRenamed);
         disk::sync_folder(&self.dir, &self.folder)?;
@@ -304,7 +304,7 @@ impl PartialFile {
 
     /// The path of the partial file.
     fn partial_file_path(&self) -> PathBuf {
-        self.folder.join(format!("{}{}", self.final_name, partial_file_suffix(self.is_decoded)))
+        self.folder.join(format!("{}{}", self.final_name, part_or_decoded_suffix(self.is_decoded)))
     }
 
     /// Hashes and counts written bytes, and keeps the head for format detection.
@@ -338,7 +338,7 @@ impl PartialFile {
 }
 
 /// The file name suffix of the content: `.decoded` after decoding, otherwise `.part`.
-fn partial_file_suffix(is_decoded: bool) -> &'static str {
+fn part_or_decoded_suffix(is_decoded: bool) -> &'static str {
     if is_decoded { DECODED_SUFFIX } else { PART_SUFFIX }
 }
 
@@ -364,7 +364,7 @@ fn describe_complete_file(
         format: FileFormat::detect_file_format(&head),
         integrity_defect: structure.defect,
         notes: (structure.trailing_bytes > 0)
-            .then(|| FileNote::note_of_trailing_bytes(structure.trailing_bytes))
+            .then(|| SavedFileNote::note_of_trailing_bytes(structure.trailing_bytes))
             .into_iter()
             .collect(),
         head,

@@ -30,7 +30,7 @@ pub enum ExistingContent {
 /// # Errors
 /// The file is a symlink, or cannot be opened or made private.
 pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<File> {
-    let file = if is_link_of_system(path) {
+    let file = if is_device_or_proc_symlink(path) {
         File::options().write(true).open(path)?
     } else {
         open_without_following(path, existing)?
@@ -51,7 +51,7 @@ pub fn open_private_file(path: &Path, existing: ExistingContent) -> io::Result<F
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`]: it is a symlink.
 pub fn refuse_symlink(path: &Path) -> io::Result<()> {
-    if path.is_symlink() && !is_link_of_system(path) {
+    if path.is_symlink() && !is_device_or_proc_symlink(path) {
         let why = "it is a symbolic link, which is not followed; name the file itself, or remove the link";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
@@ -59,7 +59,7 @@ pub fn refuse_symlink(path: &Path) -> io::Result<()> {
 }
 
 /// Whether a path is a symlink in `/dev`, `/dev/fd` or below `/proc`. Everybody can write to other folders below `/dev`.
-fn is_link_of_system(path: &Path) -> bool {
+fn is_device_or_proc_symlink(path: &Path) -> bool {
     let Some(folder) = path.parent() else { return false };
     let is_of_system = folder == Path::new("/dev") || folder == Path::new("/dev/fd") || folder.starts_with("/proc");
     is_of_system && path.is_symlink()

@@ -5,8 +5,8 @@ mod common;
 use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, Manifest, ManifestFile, MissingFile, PartialAvatarFolder, PhaseTimes,
-    SCHEMA_VERSION, SavedAvatarOperations, Sha256, StoreError, VisitId,
+    CompleteFile, DecodeContentError, FileFormat, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
+    PhaseTimes, SCHEMA_VERSION, SavedAvatarOperations, Sha256, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn manifest(visit: VisitId, files: &[(&CompleteFile, &str)]) -> Manifest {
         complete: true,
         files: files
             .iter()
-            .map(|(whole, export_type)| ManifestFile {
+            .map(|(whole, export_type)| ManifestCompleteFile {
                 path: whole.name.clone(),
                 export_type: (*export_type).to_owned(),
                 bytes: whole.bytes,
@@ -101,7 +101,8 @@ async fn everything_is_private() {
         }
     }
     let root = temp_folder();
-    let data = copresence_store::DataDir::open_or_create_data_dir(&root.path().join("data")).expect("a data folder");
+    let data =
+        copresence_store::DataDir::open_data_dir_removing_leftovers(&root.path().join("data")).expect("a data folder");
     let journal = data.create_or_open_journal().expect("a journal");
     let visit = VisitId::new();
     let _lock = data.lock_visit(&visit).expect("free");
@@ -159,7 +160,7 @@ fn bytes_over_the_size_limit_are_not_written() {
     let error = file.append_bytes(b"x").expect_err("over");
     assert!(matches!(error, StoreError::TooLarge { max: 10, .. }));
     assert_eq!(file.resume_offset(), 10);
-    file.remove_written_bytes().expect("emptied");
+    file.remove_bytes_to_restart_download().expect("emptied");
     file.append_bytes(b"again").expect("written");
     assert_eq!(file.finish_partial_file().expect("whole").sha256, Sha256::sha256_of_bytes(b"again"));
 }
@@ -313,7 +314,7 @@ fn an_edited_manifest_does_not_remove_other_files() {
     let saved = folder.publish_complete_avatar(&edited).expect("published");
     for (path, content) in [("notes.txt", "mine"), ("../precious", "precious"), ("avatar.png", "later")] {
         std::fs::write(saved.join(path), content).expect("written");
-        edited.files.push(ManifestFile { path: path.into(), ..edited.files[0].clone() });
+        edited.files.push(ManifestCompleteFile { path: path.into(), ..edited.files[0].clone() });
     }
     std::fs::write(saved.join(copresence_store::MANIFEST_NAME), edited.to_json()).expect("edited");
     let removed = SavedAvatarOperations::remove_avatar(&saved).expect("removed");
@@ -404,7 +405,7 @@ fn a_partial_copy_is_removed_unless_its_visit_is_locked() {
         std::fs::create_dir(&copy).expect("made");
         std::fs::write(copy.join("avatar.glb"), "half").expect("written");
     }
-    copresence_store::DataDir::open_or_create_data_dir(data.path()).expect("opened again");
+    copresence_store::DataDir::open_data_dir_removing_leftovers(data.path()).expect("opened again");
     assert_eq!(entry_names(&data.incomplete_avatars_path()), [format!(".{alive}.partial")]);
 }
 
@@ -476,7 +477,8 @@ fn full_other_and_read_only_disks_are_handled() {
 #[ignore = "run by the test above in a private namespace"]
 async fn special_disks() {
     let Some(disks) = std::env::var_os("STORE_TEST_DISKS").map(PathBuf::from) else { return };
-    let data = copresence_store::DataDir::open_or_create_data_dir(&disks.join("other/data")).expect("a data folder");
+    let data =
+        copresence_store::DataDir::open_data_dir_removing_leftovers(&disks.join("other/data")).expect("a data folder");
 
     // A full disk is reported, received bytes are kept, and the download resumes when there is space.
     let (small, visit) = (disks.join("small/out"), VisitId::new());
@@ -512,7 +514,8 @@ async fn special_disks() {
     assert_eq!(entry_names(&data.incomplete_avatars_path()).len(), 1);
 
     // A full disk of the journal is reported, and the journal is consistent afterwards.
-    let cramped = copresence_store::DataDir::open_or_create_data_dir(&disks.join("small/data")).expect("a data folder");
+    let cramped =
+        copresence_store::DataDir::open_data_dir_removing_leftovers(&disks.join("small/data")).expect("a data folder");
     let journal = cramped.create_or_open_journal().expect("a journal");
     let id = VisitId::new();
     journal.record_visit_start(&common::visit_start(id, false)).await.expect("begun");
@@ -524,13 +527,13 @@ async fn special_disks() {
     let error = journal.record_raw_answer(&id, no, 200, &vec![b' '; 512 * 1024], time_at(3)).await.expect_err("full");
     assert_eq!(error.error_code(), "disk_full", "{error}");
     journal.record_lost_answer(&id, no, "the disk was full", b"", time_at(4)).await.expect("a small note still fits");
-    assert_eq!(journal.load_unfinished_visits().await.expect("readable").len(), 1);
+    assert_eq!(journal.load_recoverable_visits().await.expect("readable").len(), 1);
 
     // Read-only.
     for error in [
         PartialAvatarFolder::create_or_reopen_folder(&disks.join("fixed/out"), &VisitId::new(), DAY)
             .expect_err("refused"),
-        copresence_store::DataDir::open_or_create_data_dir(&disks.join("fixed")).expect_err("refused"),
+        copresence_store::DataDir::open_data_dir_removing_leftovers(&disks.join("fixed")).expect_err("refused"),
     ] {
         assert_eq!(error.error_code(), "disk_permission", "{error}");
     }

@@ -5,8 +5,9 @@ mod common;
 use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
-    AnswerKind, AnswerWithoutUrls, DataDir, FileFormat, FileNote, FileProgress, FileState, Journal, PlannedFile,
-    RedeemNumber, RedeemState, RetainedData, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId, VisitPhase,
+    AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, FileFormat, FileProgress, FileState, Journal,
+    PlannedFile, RedeemNumber, RedeemState, SavedFileNote, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId,
+    VisitPhase,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", time_at(3)).await.expect("on disk");
     journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
-    let left = journal.load_unfinished_visits().await.expect("read").pop().and_then(|left| left.redeem);
+    let left = journal.load_recoverable_visits().await.expect("read").pop().and_then(|left| left.redeem);
     let state = UnfinishedVisitRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
     journal.record_visit_phase(&id, VisitPhase::Associated, time_at(3)).await.expect("noted");
@@ -66,17 +67,17 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
-    let notes = vec![FileNote::note_of_ignored_encoding("none", "it is none")];
+    let notes = vec![SavedFileNote::note_of_ignored_encoding("none", "it is none")];
     journal
         .record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
         .await
         .expect("whole");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await.expect("ended"),
-        RetainedData::Nothing
+        DataRetainedForRecovery::Nothing
     );
 
-    assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
+    assert!(journal.load_recoverable_visits().await.expect("read").is_empty());
     let detail = journal.load_detailed_visit_record(&id).await.expect("read").expect("a record");
     assert_eq!(detail.visit.start, visit_start(id, false));
     assert_eq!(detail.visit.ending, Some(visit_ending(0)));
@@ -154,7 +155,7 @@ async fn a_raw_response_survives_a_crash() {
         id
     };
     let journal = data.create_or_open_journal().expect("opened again");
-    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.visit.start.id, id);
     assert_eq!(left.token, Some(export_token(TOKEN)), "the unparsed response may have left the token active");
     let redeem = left.redeem.expect("a redeem");
@@ -181,8 +182,14 @@ async fn a_raw_response_survives_a_crash() {
     journal.record_file_failure(&id, 1, "410 Gone", true).await.expect("noted");
     drop(journal);
 
-    let left =
-        data.create_or_open_journal().expect("again").load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = data
+        .create_or_open_journal()
+        .expect("again")
+        .load_recoverable_visits()
+        .await
+        .expect("read")
+        .pop()
+        .expect("one");
     assert_eq!(left.token, None, "spent");
     assert_eq!(left.visit.reopened_count, 1);
     assert_eq!(left.files[0].url.as_ref().map(DownloadUrl::expose_url), Some("https://files.test/SECRET-URL/0"));
@@ -201,7 +208,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     let is_from_this_boot = async || {
-        let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+        let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
         left.files[0].record.is_from_this_boot
     };
     assert!(!is_from_this_boot().await, "never requested");
@@ -213,12 +220,12 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
         total: Some(20),
         validator: Some("\"v1\"".into()),
         content_encoding: Some("gzip".into()),
-        notes: vec![FileNote::note_of_removed_encoding("gzip")],
+        notes: vec![SavedFileNote::note_of_removed_encoding("gzip")],
     };
     journal.record_file_progress(&id, 0, &progress).await.expect("noted");
     journal.record_file_failure(&id, 0, "connection refused", false).await.expect("noted");
     assert_eq!(is_from_this_boot().await, cfg!(target_os = "linux"));
-    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert!(
         matches!(&left.files[0].record.state, FileState::Failed { spent: false, progress: kept, .. } if *kept == progress)
     );
@@ -233,7 +240,7 @@ async fn an_intent_survives_a_crash() {
     let journal = data.create_or_open_journal().expect("a journal");
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
-    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.redeem.map(|redeem| redeem.state), Some(UnfinishedVisitRedeemState::InFlight));
     journal
         .record_lost_answer(&id, no, "the program ended while it was in flight", b"", time_at(3))
@@ -250,30 +257,30 @@ async fn the_ending_decides_what_is_retained() {
         let id = visit_with_token(&journal).await;
         assert_eq!(
             journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended"),
-            RetainedData::Nothing,
+            DataRetainedForRecovery::Nothing,
             "exit {exit}"
         );
     }
-    assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
+    assert!(journal.load_recoverable_visits().await.expect("read").is_empty());
     for exit in [2, 3, 5, 6, 7, 8, 9, 130] {
         let id = visit_with_token(&journal).await;
         // With 7, the token is retained only if there is no folder.
         let unfiled = copresence_store::VisitEnding { directory: None, ..visit_ending(exit) };
         assert_eq!(
             journal.record_end_and_erase_secrets(&id, &unfiled).await.expect("ended"),
-            RetainedData::Token,
+            DataRetainedForRecovery::Token,
             "exit {exit}"
         );
-        let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+        let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
         assert_eq!((left.visit.start.id, left.token.is_some()), (id, true));
         assert!(is_refused(journal.record_redeem_intent(&id, time_at(9)).await), "only after it is reopened");
         journal.reopen_visit(&id).await.expect("taken up");
         journal.record_redeem_intent(&id, time_at(9)).await.expect("a redeem after reopening");
         journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended for good");
-        assert!(journal.load_unfinished_visits().await.expect("read").is_empty());
+        assert!(journal.load_recoverable_visits().await.expect("read").is_empty());
     }
     for exit in [5, 9] {
-        for (refusals, retained) in [(1, RetainedData::Token), (2, RetainedData::Nothing)] {
+        for (refusals, retained) in [(1, DataRetainedForRecovery::Token), (2, DataRetainedForRecovery::Nothing)] {
             let id = visit_with_token(&journal).await;
             for _ in 0..refusals {
                 let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
@@ -287,20 +294,20 @@ async fn the_ending_decides_what_is_retained() {
     let id = delivered_visit(&journal).await;
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(9)).await.expect("ended"),
-        RetainedData::Nothing,
+        DataRetainedForRecovery::Nothing,
         "saved despite a protocol violation"
     );
     let id = delivered_visit(&journal).await;
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Answer
+        DataRetainedForRecovery::Answer
     );
     let id = delivered_visit(&journal).await;
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_failure(&id, 0, "spent", true).await.expect("noted");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Nothing,
+        DataRetainedForRecovery::Nothing,
         "nothing is left to download"
     );
 
@@ -309,14 +316,14 @@ async fn the_ending_decides_what_is_retained() {
     journal.record_issued_token(&id, &export_token(TOKEN), "link", None, time_at(1)).await.expect("issued");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Nothing,
+        DataRetainedForRecovery::Nothing,
         "its backend does not exist any more"
     );
     let id = VisitId::new();
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(6)).await.expect("ended"),
-        RetainedData::Nothing,
+        DataRetainedForRecovery::Nothing,
         "no token was issued"
     );
 }
@@ -329,7 +336,7 @@ async fn a_response_that_is_received_after_an_interruption_is_recorded() {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("taken");
-    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert!(matches!(
         left.redeem.map(|redeem| redeem.state),
         Some(UnfinishedVisitRedeemState::Answered { body: Some(_), .. })
@@ -422,7 +429,7 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
     let before = shown(journal.load_detailed_visit_record(&id).await.expect("read"));
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Token
+        DataRetainedForRecovery::Token
     );
     let rows = || -> i64 {
         let database = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
@@ -432,7 +439,7 @@ async fn the_polls_of_a_finished_visit_are_folded_and_shown_unchanged() {
     journal.reopen_visit(&id).await.expect("taken up");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(10)).await.expect("ended"),
-        RetainedData::Nothing
+        DataRetainedForRecovery::Nothing
     );
     assert_eq!(rows(), 2, "the lost response with its evidence, and the unreadable one");
     assert_eq!(shown(journal.load_detailed_visit_record(&id).await.expect("read")), before);
@@ -457,7 +464,7 @@ async fn a_cancelled_redeem_is_recorded_without_waiting() {
         });
         assert_eq!(
             journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-            RetainedData::Token
+            DataRetainedForRecovery::Token
         );
         let left = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished");
         assert_eq!(left.redeem.map(|redeem| (redeem.no, redeem.state)), Some((no, expected)));
@@ -532,11 +539,11 @@ async fn child_process_with_the_journal() {
         return;
     };
     let id: VisitId = id.parse().expect("an id");
-    let data = DataDir::open_or_create_data_dir(std::path::Path::new(&path)).expect("opened while in use");
+    let data = DataDir::open_data_dir_removing_leftovers(std::path::Path::new(&path)).expect("opened while in use");
     assert!(matches!(data.lock_visit(&id), Err(StoreError::VisitLocked { .. })));
     let journal = data.create_or_open_journal().expect("readable while in use");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(3)).await), "the guard holds across processes");
-    assert_eq!(journal.load_unfinished_visits().await.expect("read").len(), 1);
+    assert_eq!(journal.load_recoverable_visits().await.expect("read").len(), 1);
     visit_with_token(&journal).await;
     println!("the child process has finished");
 }
@@ -568,7 +575,7 @@ fn child_process_with_a_lock() {
     let (Ok(path), Ok(id)) = (std::env::var("STORE_TEST_DATA"), std::env::var("STORE_TEST_VISIT")) else {
         return;
     };
-    let data = DataDir::open_or_create_data_dir(std::path::Path::new(&path)).expect("opened");
+    let data = DataDir::open_data_dir_removing_leftovers(std::path::Path::new(&path)).expect("opened");
     let _lock = data.lock_visit(&id.parse().expect("an id")).expect("free");
     println!("held");
     let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
@@ -702,7 +709,7 @@ proptest! {
                         let done = journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await;
                         prop_assert_eq!(done.is_ok(), !expected.ended);
                         if let Ok(kept) = done {
-                            (expected.ended, expected.kept) = (true, kept != RetainedData::Nothing);
+                            (expected.ended, expected.kept) = (true, kept != DataRetainedForRecovery::Nothing);
                             prop_assert_eq!(expected.kept, matches!(exit, 8 | 130) && expected.issued);
                         }
                     }
@@ -718,7 +725,7 @@ proptest! {
                         journal = data.create_or_open_journal().expect("opened again");
                     }
                 }
-                let left = journal.load_unfinished_visits().await.expect("read");
+                let left = journal.load_recoverable_visits().await.expect("read");
                 prop_assert_eq!(left.len(), usize::from(!expected.ended || expected.kept));
                 let expects_body = expected.unread.is_some() || expected.delivered;
                 if let Some(left) = left.first() && expects_body {
@@ -741,7 +748,7 @@ async fn every_allowed_token_is_stored_unchanged() {
     journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
     let expires: Timestamp = time_at(100);
     journal.record_issued_token(&id, &odd, "link", Some(expires), time_at(1)).await.expect("issued");
-    let left = journal.load_unfinished_visits().await.expect("read").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
     assert_eq!(left.token, Some(odd));
     assert_eq!(left.visit.token_expires_at, Some(expires));
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::{block_on, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, AnswerWithoutUrls, DataDir, RedeemState, RetainedData, UnfinishedVisitRedeemState, VisitId,
-    VisitLimits, VisitStart,
+    AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, RedeemState, UnfinishedVisitRedeemState,
+    VisitDownloadLimits, VisitId, VisitStart,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -35,10 +35,10 @@ fn create_schema_1(root: &Path) -> rusqlite::Connection {
 async fn a_journal_with_schema_1_is_migrated_completely() {
     let root = common::temp_folder();
     drop(create_schema_1(root.path()));
-    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     for _ in 0..2 {
         let journal = data.create_or_open_journal().expect("opens twice");
-        let left = journal.load_unfinished_visits().await.expect("reads");
+        let left = journal.load_recoverable_visits().await.expect("reads");
         assert_eq!(left.len(), 2);
         assert_eq!(left[0].token.as_ref().map(copresence_protocol::ExportToken::expose), Some("old-token-0123"));
         assert_eq!((left[0].visit.start.limits, left[0].truncated_bodies.len()), (None, 0));
@@ -76,7 +76,7 @@ fn create_schema_2(root: &Path) {
 async fn a_journal_with_schema_2_is_migrated_and_used() {
     let root = common::temp_folder();
     create_schema_2(root.path());
-    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     drop(data.create_or_open_journal().expect("opens"));
     let journal = data.create_or_open_journal().expect("opens again");
     let history = journal.load_all_visits().await.expect("reads");
@@ -102,7 +102,7 @@ async fn a_journal_with_schema_2_is_migrated_and_used() {
     journal.record_answer_without_urls(&id, no, &response, time_at(2)).await.expect("written");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(4)).await.expect("ended"),
-        RetainedData::Nothing
+        DataRetainedForRecovery::Nothing
     );
     let ended = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record");
     assert_eq!((ended.visit.redeems, ended.redeems.len()), (2, 2), "the row of the old poll, and the new poll folded");
@@ -127,15 +127,15 @@ async fn a_journal_with_schema_3_is_migrated_and_used() {
     )
     .expect("written");
     drop(old);
-    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     let journal = data.create_or_open_journal().expect("opens");
-    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one visit");
+    let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
     let limits = left.visit.start.limits.expect("its limits");
-    assert_eq!(limits.keep_trying, VisitLimits::default().keep_trying);
+    assert_eq!(limits.keep_trying, VisitDownloadLimits::default().keep_trying);
     assert_eq!(limits.patience, Duration::from_secs(2));
     assert!(!left.files[0].record.is_from_this_boot, "the boot in which it was written is unknown");
     journal.record_file_request(&left.visit.start.id, 0).await.expect("requested");
-    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one visit");
+    let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one visit");
     assert_eq!(left.files[0].record.is_from_this_boot, cfg!(target_os = "linux"));
 }
 
@@ -146,7 +146,7 @@ fn concurrent_processes_migrate_once() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+                let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
                 let journal = data.create_or_open_journal().expect("opens");
                 assert_eq!(block_on(journal.load_all_visits()).expect("reads").len(), 2);
             });
@@ -161,7 +161,7 @@ fn a_failed_migration_changes_nothing() {
     // An existing column with a new name makes the last step fail.
     old.execute_batch("ALTER TABLE visits ADD COLUMN min_free_space INTEGER").expect("made");
     drop(old);
-    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_failed");
     let old = rusqlite::Connection::open(root.path().join("journal.sqlite")).expect("opens");
     let version: i64 = old.pragma_query_value(None, "user_version", |row| row.get(0)).expect("reads");
@@ -172,7 +172,7 @@ fn a_failed_migration_changes_nothing() {
 #[tokio::test]
 async fn the_limits_of_a_visit_are_stored() {
     let (_root, data) = temp_data_dir();
-    let limits = VisitLimits {
+    let limits = VisitDownloadLimits {
         parallel_downloads: 3,
         max_file_size: 1 << 40,
         patience: Duration::from_millis(1500),
@@ -181,6 +181,6 @@ async fn the_limits_of_a_visit_are_stored() {
     };
     let record = VisitStart { limits: Some(limits), started_at: time_at(0), ..visit_start(VisitId::new(), false) };
     data.create_or_open_journal().expect("a journal").record_visit_start(&record).await.expect("begun");
-    let left = data.create_or_open_journal().expect("again").load_unfinished_visits().await.expect("reads");
+    let left = data.create_or_open_journal().expect("again").load_recoverable_visits().await.expect("reads");
     assert_eq!(left[0].visit.start, record);
 }

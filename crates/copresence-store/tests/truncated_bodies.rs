@@ -4,7 +4,7 @@ mod common;
 
 use common::{export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
 use copresence_store::{
-    AnswerKind, Journal, PartialResponseBody, RedeemNumber, RedeemState, RetainedData, StoreError, VisitId,
+    AnswerKind, DataRetainedForRecovery, Journal, PartialResponseBody, RedeemNumber, RedeemState, StoreError, VisitId,
 };
 
 const BEGINNING: &[u8] =
@@ -28,7 +28,7 @@ async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNumb
 }
 
 async fn truncated_bodies(journal: &Journal) -> Vec<PartialResponseBody> {
-    journal.load_unfinished_visits().await.expect("reads").into_iter().flat_map(|left| left.truncated_bodies).collect()
+    journal.load_recoverable_visits().await.expect("reads").into_iter().flat_map(|left| left.truncated_bodies).collect()
 }
 
 fn journal_contains_url(root: &std::path::Path) -> bool {
@@ -66,7 +66,7 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
     assert!(truncated_bodies(&journal).await[0].is_read, "it is needed after a refusal");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Token
+        DataRetainedForRecovery::Token
     );
     assert_eq!(truncated_bodies(&journal).await.len(), 1);
     journal.reopen_visit(&id).await.expect("taken up");
@@ -141,14 +141,14 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "used twice");
     assert!(is_refused(&journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
     journal.record_planned_files(&id, &planned_files(1)).await.expect("planned");
-    let left = journal.load_unfinished_visits().await.expect("reads").pop().expect("one");
+    let left = journal.load_recoverable_visits().await.expect("reads").pop().expect("one");
     assert!(left.token.is_none() && left.link.is_none() && left.visit.times.redeemed.is_some());
     assert!(left.truncated_bodies[0].is_used_as_delivery);
     let redeems = journal.load_detailed_visit_record(&id).await.expect("reads").expect("a record").redeems;
     assert!(matches!(&redeems[0].outcome, RedeemState::Unanswered { salvaged: true, .. }), "{redeems:?}");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
-        RetainedData::Answer
+        DataRetainedForRecovery::Answer
     );
 }
 

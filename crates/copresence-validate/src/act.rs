@@ -42,7 +42,7 @@ pub enum Act {
 
 /// What an act needs and costs.
 #[derive(Debug, Clone, Copy)]
-pub struct ActSpec {
+pub struct ActNeedsAndCosts {
     /// The act.
     pub act: Act,
     /// What the act does, as shown to people.
@@ -64,29 +64,35 @@ pub struct ActSpec {
 }
 
 /// Every act, in the order of a run.
-pub const ACTS: [ActSpec; 16] = [
-    with_min_requests(4, default_act_spec(Act::Login, "log in", 0, 0, &[])),
-    default_act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
-    default_act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
-    with_min_requests(2, default_act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[])),
+pub const ACTS: [ActNeedsAndCosts; 16] = [
+    with_min_requests(4, single_request_act_spec(Act::Login, "log in", 0, 0, &[])),
+    single_request_act_spec(Act::Generate, "make an Export Token", 1, 0, &[]),
+    single_request_act_spec(Act::GenerateAgain, "make a second Export Token", 1, 0, &[Act::Generate]),
     with_min_requests(
         2,
-        default_act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate]),
+        single_request_act_spec(Act::Strangers, "ask for tokens without the right to them", 0, 0, &[]),
     ),
-    with_min_requests(9, default_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate])),
-    with_min_requests(3, default_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
-    default_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
-    mark_needs_time(mark_needs_phone(default_act_spec(
+    with_min_requests(
+        2,
+        single_request_act_spec(Act::Fresh, "redeem a token that nobody has scanned", 0, 0, &[Act::Generate]),
+    ),
+    with_min_requests(
+        9,
+        single_request_act_spec(Act::Refused, "redeem what is no active token", 0, 0, &[Act::Generate]),
+    ),
+    with_min_requests(3, single_request_act_spec(Act::Page, "ask as a page of another site", 0, 0, &[Act::Generate])),
+    single_request_act_spec(Act::Plain, "ask over plain HTTP, without credentials", 0, 0, &[]),
+    mark_act_waits_for_time(mark_needs_phone(single_request_act_spec(
         Act::Visit,
         "watch an avatar from the scan to its files",
         0,
         1,
         &[Act::Generate],
     ))),
-    with_min_requests(2, default_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
+    with_min_requests(2, single_request_act_spec(Act::Files, "fetch each file, twice", 0, 0, &[Act::Visit])),
     with_min_requests(
         4,
-        mark_needs_time(mark_may_lose_avatar(mark_needs_phone(default_act_spec(
+        mark_act_waits_for_time(mark_may_lose_avatar(mark_needs_phone(single_request_act_spec(
             Act::Race,
             "redeem one avatar several times at once",
             0,
@@ -94,30 +100,54 @@ pub const ACTS: [ActSpec; 16] = [
             &[Act::GenerateAgain],
         )))),
     ),
-    mark_needs_time(mark_may_lose_avatar(default_act_spec(
+    mark_act_waits_for_time(mark_may_lose_avatar(single_request_act_spec(
         Act::UrlsEnd,
         "leave download URLs until they have ended",
         0,
         0,
         &[Act::Race],
     ))),
-    mark_needs_time(default_act_spec(Act::Failure, "watch an avatar that fails", 1, 0, &[Act::Generate])),
-    mark_needs_time(default_act_spec(Act::Expiry, "redeem a token whose time is over", 1, 0, &[Act::Generate])),
-    mark_needs_time(default_act_spec(
+    mark_act_waits_for_time(single_request_act_spec(
+        Act::Failure,
+        "watch an avatar that fails",
+        1,
+        0,
+        &[Act::Generate],
+    )),
+    mark_act_waits_for_time(single_request_act_spec(
+        Act::Expiry,
+        "redeem a token whose time is over",
+        1,
+        0,
+        &[Act::Generate],
+    )),
+    mark_act_waits_for_time(single_request_act_spec(
         Act::LostAnswer,
         "redeem while the upstream loses its answer",
         1,
         1,
         &[Act::Generate],
     )),
-    mark_needs_time(default_act_spec(Act::Witness, "compare what the upstream was asked", 1, 0, &[Act::Generate])),
+    mark_act_waits_for_time(single_request_act_spec(
+        Act::Witness,
+        "compare what the upstream was asked",
+        1,
+        0,
+        &[Act::Generate],
+    )),
 ];
 
 /// Creates the specification of an act that sends one request, needs neither a phone nor waiting time, and cannot
 /// lose an avatar. Other functions change these defaults.
-const fn default_act_spec(act: Act, does: &'static str, tokens: u32, avatars: u32, after: &'static [Act]) -> ActSpec {
+const fn single_request_act_spec(
+    act: Act,
+    does: &'static str,
+    tokens: u32,
+    avatars: u32,
+    after: &'static [Act],
+) -> ActNeedsAndCosts {
     let (requests, waits) = (1, false);
-    ActSpec {
+    ActNeedsAndCosts {
         act,
         description: does,
         min_requests: requests,
@@ -131,28 +161,28 @@ const fn default_act_spec(act: Act, does: &'static str, tokens: u32, avatars: u3
 }
 
 /// Sets the minimum number of requests of an act.
-const fn with_min_requests(requests: u32, cost: ActSpec) -> ActSpec {
-    ActSpec { min_requests: requests, ..cost }
+const fn with_min_requests(requests: u32, cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
+    ActNeedsAndCosts { min_requests: requests, ..cost }
 }
 
 /// Marks an act that waits for time to pass at the backend.
-const fn mark_needs_time(cost: ActSpec) -> ActSpec {
-    ActSpec { needs_time: true, ..cost }
+const fn mark_act_waits_for_time(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
+    ActNeedsAndCosts { needs_time: true, ..cost }
 }
 
 /// Marks an act that needs a phone, a person's or a simulated one.
-const fn mark_needs_phone(cost: ActSpec) -> ActSpec {
-    ActSpec { needs_phone: true, ..cost }
+const fn mark_needs_phone(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
+    ActNeedsAndCosts { needs_phone: true, ..cost }
 }
 
 /// Marks an act that may lose an avatar.
-const fn mark_may_lose_avatar(cost: ActSpec) -> ActSpec {
-    ActSpec { may_lose_avatar: true, ..cost }
+const fn mark_may_lose_avatar(cost: ActNeedsAndCosts) -> ActNeedsAndCosts {
+    ActNeedsAndCosts { may_lose_avatar: true, ..cost }
 }
 
 impl Act {
     /// What this act needs and costs.
-    pub fn act_needs_and_costs(self) -> &'static ActSpec {
+    pub fn act_needs_and_costs(self) -> &'static ActNeedsAndCosts {
         // `ACTS` is in the order of the enum; a test enforces it.
         &ACTS[self as usize]
     }

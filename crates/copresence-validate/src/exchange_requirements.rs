@@ -6,9 +6,9 @@
 
 use crate::requirement::{Requirement, all_requirements};
 use crate::response_fields::{self, FieldResult, STATUS_LOCATION};
-use crate::target::{TargetTraits, is_loopback_url};
+use crate::target::{KnownBackendFacts, is_loopback_url};
 use copresence_client::redact::{MASK, MASKED_NUMBER, is_truncated_body};
-use copresence_client::{BackendRouteConfig, CallKind, Exchange, ExchangeOutcome};
+use copresence_client::{BackendWithRoutes, CallKind, Exchange, ExchangeOutcome};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -67,7 +67,7 @@ const SINGLE_EXCHANGE_CHECKS: [(&str, &str); 29] = [
 
 /// Judges an exchange with this backend. The result is empty where one exchange decides nothing: for a refusal that
 /// may be right, and for a request that was cancelled or never sent.
-pub fn judge_exchange(exchange: &Exchange, backend: &BackendRouteConfig) -> Vec<JudgedRequirement> {
+pub fn judge_exchange(exchange: &Exchange, backend: &BackendWithRoutes) -> Vec<JudgedRequirement> {
     let mut collector = RequirementCollector::default();
     if matches!(exchange.outcome, ExchangeOutcome::NeverSent | ExchangeOutcome::Cancelled) {
         return collector.0;
@@ -116,7 +116,7 @@ impl RequirementCollector {
 struct ResponseToJudge<'a> {
     exchange: &'a Exchange,
     status: u16,
-    target_info: TargetTraits,
+    target_info: KnownBackendFacts,
     /// The body with a harmless value in place of each mask; `None` if it is not JSON.
     body: Option<Value>,
     /// Whether the whole body was recorded.
@@ -124,13 +124,13 @@ struct ResponseToJudge<'a> {
 }
 
 impl<'a> ResponseToJudge<'a> {
-    fn new(exchange: &'a Exchange, status: u16, backend: &BackendRouteConfig) -> Self {
+    fn new(exchange: &'a Exchange, status: u16, backend: &BackendWithRoutes) -> Self {
         let text = exchange.body.as_deref().unwrap_or_default();
         let body = serde_json::from_str(text).ok().map(replace_masks_with_valid_values);
         Self {
             exchange,
             status,
-            target_info: TargetTraits::traits_from_backend(backend),
+            target_info: KnownBackendFacts::traits_from_backend(backend),
             body,
             has_whole_body: !is_truncated_body(text),
         }
@@ -237,7 +237,7 @@ impl<'a> ResponseToJudge<'a> {
         let sent: Value = serde_json::from_str(sent).unwrap_or_default();
         let sent = sent.pointer("/payload_incomplete/completion_status").and_then(Value::as_str);
         if sent.is_none_or(|word| !word.contains(MASK)) {
-            collector.add_field_result("progress.status", response_fields::judge_completion_status(progress));
+            collector.add_field_result("progress.status", response_fields::judge_completion_status_word(progress));
         }
         match progress.get("completion_status").and_then(Value::as_str) {
             Some("no_associated_avatar") => {

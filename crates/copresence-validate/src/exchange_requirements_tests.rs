@@ -4,8 +4,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn vendor_backend() -> BackendRouteConfig {
-    BackendRouteConfig::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
+fn vendor_backend() -> BackendWithRoutes {
+    BackendWithRoutes::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))
 }
 
 fn build_exchange(call: CallKind, status: u16, body: &Value) -> Exchange {
@@ -228,7 +228,7 @@ fn the_token_is_read_from_the_pointer_of_the_profile() {
         ..copresence_client::PartnerTokenSource::new("https://relay.test/".parse().expect("a URL"))
     };
     let relay =
-        BackendRouteConfig { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
+        BackendWithRoutes { token_source: copresence_client::TokenSource::Partner(partner), ..vendor_backend() };
     let good = build_exchange(CallKind::Generate, 200, &json!({ "data": { "t": "…" } }));
     assert!(judge_exchange(&good, &relay).iter().all(|rule| rule.is_kept));
     assert_eq!(violations(&good), [("GEN-3".to_owned(), "/token".to_owned())]);

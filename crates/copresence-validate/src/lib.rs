@@ -30,12 +30,10 @@ pub use phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, Sca
 pub use report::Report;
 pub use requirement::Level;
 pub use run::{CheckRun, RunError, RunEvent};
-pub use run_plan::ActPlanWithCosts;
+pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};
 
-pub use copresence_client::{
-    BackendRouteConfig, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource,
-};
+pub use copresence_client::{BackendWithRoutes, Credentials, Exchange, LoginRoute, RedeemRoute, Timeouts, TokenSource};
 /// Re-exported so that hosts can name a backend's credentials.
 pub use copresence_protocol::{ApiKey, SessionToken};

@@ -3,7 +3,7 @@
 use crate::act::{Act, ActOutcome};
 use crate::file_content::{FileContent, InspectionError};
 use crate::response_fields;
-use crate::target::TargetTraits;
+use crate::target::KnownBackendFacts;
 use copresence_client::Exchange;
 use copresence_client::probe::ProbeResponse;
 use secrecy::{ExposeSecret, SecretString};
@@ -196,7 +196,7 @@ impl RecordedStep {
     }
 
     /// `completion_status`, if it is a string.
-    pub fn completion_status(&self) -> Option<String> {
+    pub fn read_completion_status_field(&self) -> Option<String> {
         self.status_report()?.get("completion_status")?.as_str().map(str::to_owned)
     }
 }
@@ -245,7 +245,7 @@ pub struct RelayAndUpstreamRedeemCounts {
 #[derive(Default)]
 pub struct Observations {
     /// Facts about the backend.
-    pub target_info: TargetTraits,
+    pub target_info: KnownBackendFacts,
     /// Every step, in order.
     pub steps: Vec<RecordedStep>,
     /// Outcome of each act.

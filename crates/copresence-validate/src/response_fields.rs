@@ -181,7 +181,7 @@ pub(crate) fn judge_status_report_absent(body: &Value) -> FieldResult {
 }
 
 /// Judges a number in `payload_incomplete`.
-fn judge_numeric_report_field(
+fn judge_payload_incomplete_number(
     progress: &Map<String, Value>,
     field: &str,
     good: impl Fn(Option<i64>) -> bool,
@@ -193,7 +193,7 @@ fn judge_numeric_report_field(
 }
 
 /// Judges `completion_status`: one of the four words of the specification.
-pub(crate) fn judge_completion_status(progress: &Map<String, Value>) -> FieldResult {
+pub(crate) fn judge_completion_status_word(progress: &Map<String, Value>) -> FieldResult {
     let status = progress.get("completion_status");
     let known = status
         .and_then(Value::as_str)
@@ -206,18 +206,18 @@ pub(crate) fn judge_completion_status(progress: &Map<String, Value>) -> FieldRes
 pub(crate) fn judge_progress_percent(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`completion_progress`: an integer from 0 to 100".to_owned();
     let good = |number: Option<i64>| number.is_some_and(|n| (0..=100).contains(&n));
-    judge_numeric_report_field(progress, "completion_progress", good, expected)
+    judge_payload_incomplete_number(progress, "completion_progress", good, expected)
 }
 
 /// Judges a field that has to be -1. `because` continues the sentence of what was expected.
 pub(crate) fn judge_field_minus_one(progress: &Map<String, Value>, field: &str, because: &str) -> FieldResult {
-    judge_numeric_report_field(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
+    judge_payload_incomplete_number(progress, field, |number| number == Some(-1), format!("`{field}`: -1{because}"))
 }
 
 /// Judges `queue_position` of a queued avatar: an integer from 0.
 pub(crate) fn judge_queue_position(progress: &Map<String, Value>) -> FieldResult {
     let expected = "`queue_position`: an integer from 0, because the status is in_queue".to_owned();
-    judge_numeric_report_field(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
+    judge_payload_incomplete_number(progress, "queue_position", |number| number.is_some_and(|n| n >= 0), expected)
 }
 
 /// Why `queue_position` has to be -1.

@@ -7,7 +7,7 @@ use crate::phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, 
 use crate::report::{Report, html, junit};
 use crate::requirement::{Level, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::{CheckRun, RunError, RunEvent};
-use crate::run_plan::ActPlanWithCosts;
+use crate::run_plan::RunPlanWithCosts;
 use crate::sandbox_control::SandboxControl;
 use crate::target::{CheckTarget, RunOptions};
 use futures_util::future::BoxFuture;
@@ -176,8 +176,8 @@ impl RunController {
     }
 
     /// Plans a run. Sends no request.
-    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> ActPlanWithCosts {
-        ActPlanWithCosts::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
+    pub fn plan_run(&self, target: &CheckTarget, options: &RunOptions, player: PhoneMode) -> RunPlanWithCosts {
+        RunPlanWithCosts::new(target, options, &self.phone_driver_from_mode(player, Arc::default()))
     }
 
     /// Marks a run as active at once and discards the last report. The returned future executes the run.
@@ -246,8 +246,8 @@ impl RunController {
         phone: &PhoneDriver,
         running: &RunSignals,
     ) {
-        let plan = ActPlanWithCosts::new(target, options, phone);
-        self.update_snapshot(|view| view.notes.extend(plan.describe_plan()));
+        let plan = RunPlanWithCosts::new(target, options, phone);
+        self.update_snapshot(|view| view.notes.extend(plan.describe_costs_and_omitted_acts()));
         let on_event = |event: RunEvent<'_>| self.update_snapshot(|view| view.apply_event(&event));
         let began = Timestamp::now();
         let run = match CheckRun::new(target, options, phone, &plan, &on_event) {

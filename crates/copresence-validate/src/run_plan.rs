@@ -1,14 +1,14 @@
 //! The plan of a run, known before the first request: acts, cost, and what is omitted.
 
-use crate::act::{ACTS, Act, ActOutcome, ActSpec};
+use crate::act::{ACTS, Act, ActNeedsAndCosts, ActOutcome};
 use crate::phone_driver::PhoneDriver;
-use crate::target::{CheckTarget, RunOptions, TargetTraits};
+use crate::target::{CheckTarget, KnownBackendFacts, RunOptions};
 use copresence_client::TokenSource;
 use std::collections::BTreeMap;
 
 /// What a run will do and cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActPlanWithCosts {
+pub struct RunPlanWithCosts {
     /// Number of Export Tokens that the run will generate.
     pub tokens: u32,
     /// Number of avatars that the run will consume.
@@ -23,10 +23,10 @@ pub struct ActPlanWithCosts {
     pub is_free: bool,
 }
 
-impl ActPlanWithCosts {
+impl RunPlanWithCosts {
     /// Plans a run. Sends no request.
     pub fn new(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) -> Self {
-        let info = target.target_traits();
+        let info = target.known_backend_facts();
         let mut plan = Self {
             tokens: 0,
             avatars: 0,
@@ -54,7 +54,7 @@ impl ActPlanWithCosts {
     }
 
     /// Cost and omitted acts, in sentences.
-    pub fn describe_plan(&self) -> Vec<String> {
+    pub fn describe_costs_and_omitted_acts(&self) -> Vec<String> {
         let paid = if self.is_free { "simulated and free of charge" } else { "which the account pays for" };
         let (tokens, avatars) = (count_with_noun(self.tokens, "Export Token"), count_with_noun(self.avatars, "avatar"));
         let mut sentences = vec![format!("This makes {tokens} and consumes {avatars}, {paid}.")];
@@ -99,12 +99,12 @@ impl ActPlanWithCosts {
     }
 
     /// The reason of an omitted prerequisite, which omits this act too.
-    fn omitted_prerequisite_outcome(&self, row: &ActSpec) -> Option<ActOutcome> {
+    fn omitted_prerequisite_outcome(&self, row: &ActNeedsAndCosts) -> Option<ActOutcome> {
         row.prerequisites.iter().find_map(|earlier| self.omitted.get(earlier).cloned())
     }
 
     /// The outcome of an act if it exceeds the token limit; `None` if it does not.
-    fn outcome_if_over_token_limit(&self, row: &ActSpec, options: &RunOptions) -> Option<ActOutcome> {
+    fn outcome_if_over_token_limit(&self, row: &ActNeedsAndCosts, options: &RunOptions) -> Option<ActOutcome> {
         let most = options.max_tokens?;
         let needed = self.tokens + row.tokens;
         (row.tokens > 0 && needed > most)
@@ -123,9 +123,9 @@ pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose
 /// The outcome of an act that the target, the options or the phone rule out, whatever its prerequisites and the
 /// token limit are; `None` if they do not.
 fn outcome_if_act_ruled_out(
-    row: &ActSpec,
+    row: &ActNeedsAndCosts,
     target: &CheckTarget,
-    info: &TargetTraits,
+    info: &KnownBackendFacts,
     options: &RunOptions,
     phone: &PhoneDriver,
 ) -> Option<ActOutcome> {

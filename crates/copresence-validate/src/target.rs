@@ -1,6 +1,6 @@
 //! The backend to check, and the limits of a run.
 
-use copresence_client::{BackendRouteConfig, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
+use copresence_client::{BackendWithRoutes, Credentials, PARTNER_KEY_PLACEHOLDER, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
 use std::time::Duration;
 use url::{Host, Url};
@@ -11,7 +11,7 @@ pub struct CheckTarget {
     /// Name of the profile.
     pub name: String,
     /// URLs and routes of the backend.
-    pub backend: BackendRouteConfig,
+    pub backend: BackendWithRoutes,
     /// Credentials; kept in memory only.
     pub credentials: Credentials,
     /// Link template of the QR code.
@@ -60,7 +60,7 @@ impl Default for RunOptions {
 /// Facts about the backend that are known before the first request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Debug, Clone, Default)]
-pub struct TargetTraits {
+pub struct KnownBackendFacts {
     /// Whether the API's URL is https.
     pub uses_https: bool,
     /// Whether the API's URL is a loopback address.
@@ -81,24 +81,24 @@ pub struct TargetTraits {
 
 impl CheckTarget {
     /// Facts about this backend that are known before the first request.
-    pub(crate) fn target_traits(&self) -> TargetTraits {
-        TargetTraits::traits_from_backend(&self.backend)
+    pub(crate) fn known_backend_facts(&self) -> KnownBackendFacts {
+        KnownBackendFacts::traits_from_backend(&self.backend)
     }
 }
 
-impl TargetTraits {
+impl KnownBackendFacts {
     /// Derives the facts from the configured routes.
-    pub(crate) fn traits_from_backend(backend: &BackendRouteConfig) -> Self {
-        let BackendRouteConfig { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
+    pub(crate) fn traits_from_backend(backend: &BackendWithRoutes) -> Self {
+        let BackendWithRoutes { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
             backend;
         let has_partner_key =
             |headers: &[(String, String)]| headers.iter().any(|(_, value)| value.contains(PARTNER_KEY_PLACEHOLDER));
-        let mut info = TargetTraits {
+        let mut info = KnownBackendFacts {
             uses_https: base_url.scheme() == "https",
             is_loopback: is_loopback_url(base_url),
             session_pointer: login.token_pointer.clone(),
             token_pointer: "/token".to_owned(),
-            ..TargetTraits::default()
+            ..KnownBackendFacts::default()
         };
         if let TokenSource::Partner(partner) = source {
             info.relays_tokens = true;

@@ -54,12 +54,12 @@ pub enum RedeemResult {
     Failed(VisitStepFailure),
     /// As [`RedeemResult::Failed`], but the received part of the body names files and is on disk. The next response
     /// shows whether that redeem spent the token.
-    Truncated(VisitStepFailure, PartialDelivery),
+    Truncated(VisitStepFailure, TruncatedResponseFiles),
 }
 
 /// The files that a truncated or unreadable response names.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PartialDelivery {
+pub struct TruncatedResponseFiles {
     /// Number of the redeem within the visit, from 1.
     pub redeem: u32,
     /// The entries that were received whole.
@@ -68,7 +68,7 @@ pub struct PartialDelivery {
 
 /// What is needed to issue a token and to show it: the link's template and the token's lifetime, if it is known.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TokenRequest {
+pub struct TokenIssueParameters {
     /// Template of the link in the QR code.
     pub link: LinkTemplate,
     /// Lifetime of an Export Token, if the profile states one.
@@ -191,7 +191,7 @@ impl VisitStepFailureKind {
 #[derive(Debug, Clone, PartialEq)]
 pub enum MachineEffect {
     /// Request an Export Token; respond with [`MachineEvent::TokenIssued`] or [`MachineEvent::IssueFailed`].
-    Issue(TokenRequest),
+    Issue(TokenIssueParameters),
     /// Journal the intent, redeem once, and respond with [`MachineEvent::Redeemed`].
     Redeem {
         /// The token to redeem.

@@ -14,11 +14,11 @@ pub mod polling;
 pub mod time;
 
 pub use event::{
-    MachineEffect, MachineEvent, PartialDelivery, RedeemResult, TokenRequest, VisitNotice, VisitStepFailure,
-    VisitStepFailureKind,
+    MachineEffect, MachineEvent, RedeemResult, TokenIssueParameters, TruncatedResponseFiles, VisitNotice,
+    VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeem, JournaledVisit, PollRepetition, StoredDelivery, Visit, VisitState, VisitTimingPlan,
+    EarlierRedeem, JournaledVisit, RedeemRepetition, StoredDelivery, Visit, VisitState, VisitTimeLimits,
     advance_visit_machine,
 };
 pub use outcome::Outcome;

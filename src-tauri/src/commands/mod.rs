@@ -169,7 +169,7 @@ async fn open_sandbox_phone<R: Runtime>(
         window.navigate(link).and_then(|()| window.set_focus()).map_err(|error| error.to_string())?;
         return Ok(());
     }
-    open_phone_window(&app, link, panel.kiosk_mode_view().on).map_err(|error| error.to_string())?;
+    open_phone_window(&app, link, panel.active_kiosk_mode_view().on).map_err(|error| error.to_string())?;
     let mut snapshots = kiosk.subscribe_snapshots();
     tokio::spawn(async move {
         // The sender lives as long as the application, so an error ends the wait too.

@@ -17,7 +17,7 @@ pub(crate) async fn panel_gate(
     pin_lock: State<'_, PinLock>,
     clock: State<'_, Clock>,
 ) -> Result<PinLockView, Problem> {
-    Ok(pin_lock.pin_lock_view(panel.kiosk_mode_view().on, clock.millis_since_clock_creation()))
+    Ok(pin_lock.pin_lock_view(panel.active_kiosk_mode_view().on, clock.millis_since_clock_creation()))
 }
 
 /// Tries a PIN.
@@ -38,7 +38,7 @@ pub(crate) async fn panel_set_first_pin(
     clock: State<'_, Clock>,
     pin: SecretString,
 ) -> Result<PinLockView, Problem> {
-    let kiosk_mode = panel.kiosk_mode_view().on;
+    let kiosk_mode = panel.active_kiosk_mode_view().on;
     pin_lock.set_first_pin(pin, kiosk_mode, clock.millis_since_clock_creation()).await
 }
 

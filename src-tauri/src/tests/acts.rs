@@ -3,7 +3,9 @@
 use super::{Booth, secret};
 use copresence_booth::panel::HostFollowUp;
 use copresence_booth::view::LocalizedTextView;
-use copresence_booth::view::panel::{DisplaySettings, HealthState, KioskModeView, PanelAction, PanelView};
+use copresence_booth::view::panel::{
+    AppearanceAndLanguageSettings, HealthState, KioskModeView, PanelAction, PanelView,
+};
 use std::io::Cursor;
 
 fn use_profile(name: &str) -> PanelAction {
@@ -76,7 +78,7 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
     assert_eq!(booth.closed_code().as_deref(), Some("configuration"));
     assert_eq!(profile_names(&booth.panel_view().await), [("sandbox", true)]);
     std::fs::write(booth.root.path().join("profiles.toml"), super::LIVE).expect("written");
-    booth.panel.reopen_booth_if_possible().await;
+    booth.panel.reopen_booth_if_backend_opens().await;
     assert_eq!(booth.closed_code().as_deref(), Some("credentials_missing"), "they can be set now");
     assert_eq!(booth.panel_view().await.backend.profile, "live");
     booth.act_and_view(use_profile("sandbox")).await;
@@ -87,12 +89,12 @@ async fn a_missing_profile_closes_the_booth_but_not_the_panel() {
 async fn credentials_set_elsewhere_reopen_the_booth() {
     let booth = Booth::new();
     booth.act_and_view(use_profile("live")).await;
-    booth.panel.reopen_booth_if_possible().await;
+    booth.panel.reopen_booth_if_backend_opens().await;
     assert!(booth.closed_code().is_some());
     for (slot, value) in [("api-key", "planted-api-key"), ("session-token", "planted-session")] {
         booth.credential_store.set_credential("live", slot.parse().expect("a slot"), &secret(value)).expect("memory");
     }
-    booth.panel.reopen_booth_if_possible().await;
+    booth.panel.reopen_booth_if_backend_opens().await;
     assert_eq!(booth.closed_code(), None);
 
     booth.act_and_view(remove_credential("session-token")).await;
@@ -164,7 +166,11 @@ async fn phone_access_can_change_during_a_visit() {
     assert_eq!(view.backend.phones_at.as_deref(), Some(at.as_str()));
     let backend_config = booth.kiosk.backend_config();
     assert_eq!(backend_config.target.api_url, own, "the API stays on this machine");
-    assert!(backend_config.target.link.as_str().starts_with(&at), "{}", backend_config.target.link.as_str());
+    assert!(
+        backend_config.target.link.template_text().starts_with(&at),
+        "{}",
+        backend_config.target.link.template_text()
+    );
     assert!(!at.contains("127.0.0.1") && !at.contains("localhost"), "{at}");
     let port = at.parse::<url::Url>().expect("a URL").port().expect("a port");
     let reached = || tokio::net::TcpStream::connect(("127.0.0.1", port));
@@ -180,7 +186,7 @@ async fn phone_access_can_change_during_a_visit() {
     assert!(booth.panel_view().await.backend.phones_at.is_some(), "as it was left");
     let out = booth.act_and_view(PanelAction::LetPhonesIn { on: false }).await;
     assert_eq!(out.backend.phones_at, None);
-    assert!(booth.kiosk.backend_config().target.link.as_str().starts_with("http://127.0.0.1:"));
+    assert!(booth.kiosk.backend_config().target.link.template_text().starts_with("http://127.0.0.1:"));
     assert_eq!(booth.restart().await.panel_view().await.backend.phones_at, None);
 }
 
@@ -197,7 +203,7 @@ async fn phones_are_not_let_in_if_the_setting_cannot_be_saved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_display_is_set_for_every_screen_and_kept() {
     let booth = Booth::new();
-    let display = DisplaySettings {
+    let display = AppearanceAndLanguageSettings {
         monitor: Some("HDMI-1".into()),
         language: Some("ja".into()),
         idle_seconds: 30,
@@ -208,7 +214,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     };
     let act = PanelAction::SetDisplay { display: display.clone() };
     assert_eq!(booth.act(act).await, Ok(HostFollowUp::UpdateWindow), "the host makes the window so");
-    let views = DisplaySettings { logo: false, ..display.clone() };
+    let views = AppearanceAndLanguageSettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.current_snapshot().booth;
     assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
@@ -217,7 +223,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     let consent = copresence_booth::view::Screen::Consent { texts: display.consent.clone() };
     assert_eq!(booth.kiosk.current_snapshot().screen, consent);
     booth.kiosk.leave_visit();
-    let unfit = PanelAction::SetDisplay { display: DisplaySettings { idle_seconds: 1, ..display } };
+    let unfit = PanelAction::SetDisplay { display: AppearanceAndLanguageSettings { idle_seconds: 1, ..display } };
     assert_eq!(booth.act_error_code(unfit).await, "setting_unfit");
     let booth = booth.restart().await;
     assert_eq!(booth.panel_view().await.display, views);
@@ -239,7 +245,7 @@ async fn kiosk_mode_combines_setting_and_flag() {
     let booth = booth.restart().await;
     booth.panel.force_kiosk_mode_on();
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "for this run");
-    let display = DisplaySettings { voice: true, ..booth.panel_view().await.display };
+    let display = AppearanceAndLanguageSettings { voice: true, ..booth.panel_view().await.display };
     booth.act_and_view(PanelAction::SetDisplay { display }).await;
     assert_eq!(booth.check_kiosk_mode().await, mode(true, false, true), "other settings do not change it");
     booth.act_and_view(switch(false)).await;
@@ -286,7 +292,7 @@ async fn a_logo_is_validated_and_can_be_removed() {
 
     let booth = booth.restart().await;
     assert!(booth.kiosk.current_snapshot().booth.logo.is_some(), "what was refused took nothing away");
-    let display = DisplaySettings { logo: false, ..booth.panel_view().await.display };
+    let display = AppearanceAndLanguageSettings { logo: false, ..booth.panel_view().await.display };
     assert!(!booth.act_and_view(PanelAction::SetDisplay { display }).await.display.logo);
     assert_eq!(booth.kiosk.current_snapshot().booth.logo, None);
     assert!(!booth.data().join("logo.png").exists());

@@ -1,7 +1,7 @@
 //! Past visits are shown, deleted and removed by retention.
 
 use super::Booth;
-use crate::avatar_protocol::{RequestedFile, RequestedPart, read_requested_file};
+use crate::avatar_protocol::{RequestedFile, RequestedPart, read_permitted_byte_range};
 use copresence_booth::view::panel::PanelAction;
 use tauri::Manager as _;
 use tauri::test::{mock_builder, mock_context, noop_assets};
@@ -30,7 +30,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
         .expect("an application");
     let asked = async |visit: &str, name: &str| {
         let asked = RequestedFile::PastPortrait { visit: visit.to_owned(), name: name.to_owned() };
-        let file = read_requested_file(app.handle(), &asked, RequestedPart::WholeFile).await?;
+        let file = read_permitted_byte_range(app.handle(), &asked, RequestedPart::WholeFile).await?;
         assert_eq!(file.file_size, file.bytes.len() as u64);
         Some((file.content_type, file.bytes.starts_with(b"\x89PNG")))
     };
@@ -50,7 +50,7 @@ async fn portraits_of_past_visits_need_an_unlocked_panel() {
     booth.panel.pin_lock().lock_panel();
     assert_eq!(asked(&visit, &name).await, None, "closed again");
     let shown = RequestedFile::ShownVisit { visit, name };
-    let not_shown = read_requested_file(app.handle(), &shown, RequestedPart::PieceFrom(0)).await;
+    let not_shown = read_permitted_byte_range(app.handle(), &shown, RequestedPart::PieceFrom(0)).await;
     assert_eq!(not_shown, None, "and no visit is on the screen");
 }
 
@@ -100,7 +100,7 @@ async fn files_are_kept_for_the_retention_time() {
     // Visits of earlier runs have no visitor any more, so the first sweep removes them.
     let watch = tokio::spawn({
         let panel = booth.panel.clone();
-        async move { panel.run_retention_and_reopening().await }
+        async move { panel.run_retention_and_booth_reopening().await }
     });
     let gone = async {
         while booth.panel_view().await.visits_kept > 0 {

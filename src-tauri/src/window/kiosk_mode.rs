@@ -47,7 +47,7 @@ impl KioskWindowState {
     }
 
     /// Sets whether `--full-screen` was given.
-    pub(super) fn record_full_screen_option(&self, full_screen: bool) {
+    pub(super) fn record_full_screen_flag_given(&self, full_screen: bool) {
         self.lock_placement_state().full_screen_flag = full_screen;
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn apply_window_mode<R: Runtime>(app: &AppHandle<R>, panel: &Panel) -
     let Some(window) = app.get_webview_window(KIOSK_WINDOW) else { return Ok(()) };
     let guard = app.state::<KioskWindowState>();
     let mut placement_state = guard.lock_placement_state();
-    let kiosk_mode = panel.kiosk_mode_view().on;
+    let kiosk_mode = panel.active_kiosk_mode_view().on;
     // Also if the window cannot be placed.
     guard.refuses_close.store(kiosk_mode, Ordering::Relaxed);
     let whole = kiosk_mode || placement_state.full_screen_flag;

@@ -48,7 +48,7 @@ pub(crate) fn open_kiosk_window<R: Runtime>(app: &AppHandle<R>, full_screen: boo
     .build()?;
     page::disable_browser_features(&window, developing)?;
     app.state::<PageWatchdog>().watch_page(&window)?;
-    app.state::<KioskWindowState>().record_full_screen_option(full_screen);
+    app.state::<KioskWindowState>().record_full_screen_flag_given(full_screen);
     kiosk_mode::follow_monitor_changes(&window)?;
     Ok(())
 }
@@ -60,13 +60,13 @@ fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
     is_own: impl Fn(&url::Url) -> bool + Send + 'static,
 ) -> WebviewWindowBuilder<'_, R, M> {
     window
-        .on_navigation(move |to| is_own(to) || log_refusal_and_return_false("go to", to))
+        .on_navigation(move |to| is_own(to) || refuse_navigation_with_log_line("go to", to))
         .on_new_window(|to, _| {
-            log_refusal_and_return_false("open a window at", &to);
+            refuse_navigation_with_log_line("open a window at", &to);
             NewWindowResponse::Deny
         })
         .on_download(|_, event| match event {
-            DownloadEvent::Requested { url, .. } => log_refusal_and_return_false("save what is at", &url),
+            DownloadEvent::Requested { url, .. } => refuse_navigation_with_log_line("save what is at", &url),
             _ => false,
         })
         .on_permission_request(|_, what| {
@@ -77,7 +77,7 @@ fn refuse_leaving_page<R: Runtime, M: Manager<R>>(
 
 /// Logs that the page was refused an address, and returns false. Omits the path and the query of the URL, which can
 /// contain a token.
-fn log_refusal_and_return_false(what: &str, to: &url::Url) -> bool {
+fn refuse_navigation_with_log_line(what: &str, to: &url::Url) -> bool {
     tracing::info!(scheme = to.scheme(), host = to.host_str(), "refused: the page wanted to {what} an address");
     false
 }

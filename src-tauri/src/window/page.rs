@@ -6,11 +6,11 @@ use tauri::{Runtime, WebviewWindow};
 
 #[cfg(target_os = "linux")]
 pub(super) use linux::{
-    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_page,
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_or_reload_page,
 };
 #[cfg(not(target_os = "linux"))]
 pub(super) use other::{
-    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_page,
+    disable_browser_features, load_page, notify_on_page_death, set_fallback_visible, terminate_or_reload_page,
 };
 
 /// Text on the window when the page cannot be shown. Visitors read it, so it is short. English only, because the
@@ -82,7 +82,7 @@ mod linux {
     }
 
     /// Ends the page's process, even if it hangs.
-    pub(crate) fn terminate_page<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
+    pub(crate) fn terminate_or_reload_page<R: Runtime>(window: &WebviewWindow<R>, _: &Url) -> tauri::Result<()> {
         window.with_webview(|view| view.inner().terminate_web_process())
     }
 
@@ -108,7 +108,7 @@ mod linux {
         }
         view.set_visible(!visible);
         if visible {
-            let words = new_fallback_label();
+            let words = new_fallback_text_label();
             parent.pack_start(&words, true, true, 0);
             words.show();
         }
@@ -117,7 +117,7 @@ mod linux {
     const FALLBACK_WIDGET_NAME: &str = "last-words";
 
     /// The label with the fallback text.
-    fn new_fallback_label() -> gtk::Label {
+    fn new_fallback_text_label() -> gtk::Label {
         let label = gtk::Label::new(Some(FALLBACK_TEXT));
         label.set_widget_name(FALLBACK_WIDGET_NAME);
         label.set_justify(gtk::Justification::Center);
@@ -153,7 +153,7 @@ mod other {
     }
 
     /// Loads the page again, because its process cannot be ended here.
-    pub(crate) fn terminate_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
+    pub(crate) fn terminate_or_reload_page<R: Runtime>(window: &WebviewWindow<R>, home: &Url) -> tauri::Result<()> {
         window.navigate(home.clone())
     }
 

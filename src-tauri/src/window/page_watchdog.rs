@@ -90,7 +90,7 @@ impl PageWatchdog {
             }
             Some(WatchdogAction::Terminate) => {
                 tracing::error!("the page does not answer; its process is terminated");
-                page::terminate_page(window, home)?;
+                page::terminate_or_reload_page(window, home)?;
             }
         }
         page::set_fallback_visible(window, given_up)

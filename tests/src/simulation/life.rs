@@ -6,7 +6,7 @@ use crate::process::{Crash, Errand, Folder, PlannedVisit, run_process};
 use crate::truth::{Truth, Violation, World};
 use copresence_engine::clock::simulation::{set_simulated_thread_clock, simulated_thread_time};
 use copresence_engine::setup::DataStore;
-use copresence_store::simulation::SimulatedProcessEnd;
+use copresence_store::simulation::SimulatedProcessEndSignal;
 use copresence_store::{FileState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _};
@@ -51,7 +51,7 @@ async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult
     let disturbances = weather.kinds.clone();
     let world = World::new(Truth::new(ChaCha8Rng::seed_from_u64(!seed), weather, with_trace));
     world.lock().note(|| format!("seed {seed}: {disturbances:?}"));
-    let observer = folder.open(SimulatedProcessEnd::ending_only_on_request())?;
+    let observer = folder.open(SimulatedProcessEndSignal::ending_only_on_request())?;
     let mut life =
         Life { world: world.clone(), folder, observer, plan, disturbances, processes: 0, visits: Vec::new() };
     life.run_consoles().await?;
@@ -211,7 +211,7 @@ impl Life {
         }
         if crashed && self.has(Disturbance::PowerCut) {
             self.forget_boot();
-            for unfinished in self.observer.journal.load_unfinished_visits().await? {
+            for unfinished in self.observer.journal.load_recoverable_visits().await? {
                 let id = unfinished.visit.start.id;
                 for file in &unfinished.files {
                     let durable = match &file.record.state {

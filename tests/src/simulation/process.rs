@@ -5,17 +5,17 @@ use crate::disturbance::OutageStart;
 use crate::judge::{AvatarFolders, Ending, judge_ending, judge_retry};
 use crate::network::ProcessNetwork;
 use crate::truth::World;
-use copresence_client::{ApiClient, BackendRouteConfig, Credentials, NoRecorder, Timeouts};
+use copresence_client::{ApiClient, BackendWithRoutes, Credentials, NoRecorder, Timeouts};
 use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
-use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits, recover_visits_capping_redeem_count};
+use copresence_engine::recovery::{UnfinishedVisit, recover_all_visits, recover_visits_capping_total_redeems};
 use copresence_engine::runner::{
     DEFAULT_DOWNLOAD_PAUSE, EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit,
 };
 use copresence_engine::setup::DataStore;
 use copresence_protocol::{ApiKey, Password, Username};
-use copresence_store::simulation::SimulatedProcessEnd;
-use copresence_store::{DataDir, StoreError, VisitId, VisitLimits};
+use copresence_store::simulation::SimulatedProcessEndSignal;
+use copresence_store::{DataDir, StoreError, VisitDownloadLimits, VisitId};
 use copresence_visit::PollingConfig;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -75,8 +75,8 @@ impl Folder {
     }
 
     /// Opens the data folder as a process does.
-    pub(crate) fn open(&self, end: SimulatedProcessEnd) -> Result<DataStore, StoreError> {
-        let data = DataDir::open_or_create_data_dir(&self.data())?;
+    pub(crate) fn open(&self, end: SimulatedProcessEndSignal) -> Result<DataStore, StoreError> {
+        let data = DataDir::open_data_dir_removing_leftovers(&self.data())?;
         let journal = data.open_journal_for_simulation(end)?;
         Ok(DataStore { data: Arc::new(data), journal })
     }
@@ -92,8 +92,8 @@ pub(crate) async fn run_process(
 ) -> Result<bool, StoreError> {
     world.lock().note(|| format!("p{process} starts: {errand:?}, crash {crash:?}"));
     let end = match crash {
-        Some(Crash::AtJournalRequest(number)) => SimulatedProcessEnd::planned_before_journal_request(number),
-        _ => SimulatedProcessEnd::ending_only_on_request(),
+        Some(Crash::AtJournalRequest(number)) => SimulatedProcessEndSignal::process_ending_at_request_number(number),
+        _ => SimulatedProcessEndSignal::ending_only_on_request(),
     };
     let data_store = folder.open(end.clone())?;
     if process > 1 {
@@ -124,7 +124,7 @@ pub(crate) async fn run_process(
 /// Work that may end by a crash at any of its polls.
 struct Mortal<F> {
     work: Option<Pin<Box<F>>>,
-    end: SimulatedProcessEnd,
+    end: SimulatedProcessEndSignal,
     polls_left: u64,
     /// Resolves when the process ends.
     death: Pin<Box<dyn Future<Output = ()>>>,
@@ -141,7 +141,7 @@ impl<F: Future<Output = ()>> Future for Mortal<F> {
             Some(work) if !is_over => work.as_mut().poll(context).is_ready(),
             _ => false,
         };
-        if is_over || this.end.has_ended() {
+        if is_over || this.end.has_simulated_process_ended() {
             this.end.end_simulated_process();
             this.work = None;
             return Poll::Ready(true);
@@ -168,7 +168,8 @@ async fn run_errand(
     let find_context = |_: &UnfinishedVisit| -> Result<VisitContext, String> { Ok(context.clone()) };
     if errand.recovers_due {
         let stop = VisitStopSignals::default().interrupted;
-        let recovered = recover_visits_capping_redeem_count(&data_store, clock, &find_context, &|_| false, &stop).await;
+        let recovered =
+            recover_visits_capping_total_redeems(&data_store, clock, &find_context, &|_| false, &stop).await;
         note_recovered(&world, process, &recovered);
     }
     if errand.recovers_all {
@@ -212,7 +213,7 @@ fn simulated_client() -> ApiClient {
         login: Some((Username::new("user"), Password::new("password"))),
         ..Credentials::default()
     };
-    let backend = BackendRouteConfig::copresence_backend_from_url(url);
+    let backend = BackendWithRoutes::copresence_backend_from_url(url);
     ApiClient::new(backend, credentials, Timeouts::default(), Arc::new(NoRecorder)).expect("complete credentials")
 }
 
@@ -248,7 +249,7 @@ fn visit_config(visit: &PlannedVisit, out_dir: &Path) -> VisitConfig {
         timeout: visit.timeout,
         token_lifetime: None,
         required_exports: Vec::new(),
-        limits: VisitLimits { min_free_space: 0, ..VisitLimits::default() },
+        limits: VisitDownloadLimits { min_free_space: 0, ..VisitDownloadLimits::default() },
         download_pause: DEFAULT_DOWNLOAD_PAUSE,
         ephemeral: false,
     }

@@ -4,7 +4,7 @@
 use super::child_program::ChildProgram;
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
-use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, Scenario, Server, Settings, faults};
+use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, Server, Settings, TokenScenario, faults};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -96,7 +96,7 @@ impl Backend {
     /// Starts the backend.
     pub async fn start() -> Result<Self, HarnessError> {
         let settings = Settings {
-            scenario: Scenario::ExistingAvatar,
+            scenario: TokenScenario::ExistingAvatar,
             seed: 7,
             api_key: API_KEY.to_owned(),
             username: USERNAME.to_owned(),
@@ -128,9 +128,9 @@ impl Backend {
     }
 
     /// Simulates the phone: associates an avatar with the token that was issued last.
-    pub fn scan_code(&self, scenario: Scenario) -> Result<(), HarnessError> {
+    pub fn scan_code(&self, scenario: TokenScenario) -> Result<(), HarnessError> {
         let choice = match scenario {
-            Scenario::ExistingAvatar => {
+            TokenScenario::ExistingAvatar => {
                 let avatars = self.server.sandbox().existing_avatars();
                 AvatarChoice::Existing(avatars.first().ok_or("no avatar")?.id.clone())
             }

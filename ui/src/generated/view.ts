@@ -13,7 +13,7 @@ backend: BackendView,
 /**
  * Operator settings that every screen needs.
  */
-booth: BoothSettingsView, 
+booth: VisitorScreenSettingsView, 
 /**
  * The current screen.
  */
@@ -37,7 +37,7 @@ sandbox: boolean,
  */
 phones_at: string | null, };
 
-export type BoothSettingsView = { 
+export type VisitorScreenSettingsView = { 
 /**
  * Initial language for a new visitor, as in `de`; none follows the system.
  */
@@ -138,7 +138,7 @@ queue_position: number | null,
 /**
  * Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
  */
-seen: Array<StatusSample>, 
+seen: Array<AvatarStatusChange>, 
 /**
  * The link in the code, for recording again after `failed`.
  */
@@ -214,7 +214,7 @@ export type ForgettingState = { "kind": "working" } | { "kind": "done" } | { "ki
  */
 problem: Problem, };
 
-export type StatusSample = { 
+export type AvatarStatusChange = { 
 /**
  * Time of the response, in milliseconds since 1970 (UTC).
  */
@@ -349,7 +349,7 @@ refused_credentials: Problem | null,
 /**
  * Controls of the sandbox, if that is the backend in use.
  */
-sandbox: SandboxView | null, 
+sandbox: SandboxControlsView | null, 
 /**
  * Whether kiosk mode is on, and what turned it on.
  */
@@ -357,7 +357,7 @@ kiosk_mode: KioskModeView,
 /**
  * Appearance and language of the window.
  */
-display: DisplaySettings, 
+display: AppearanceAndLanguageSettings, 
 /**
  * Allowed values of `display.monitor`.
  */
@@ -411,7 +411,7 @@ set: boolean,
  */
 origin: string | null, };
 
-export type SandboxView = { 
+export type SandboxControlsView = { 
 /**
  * Current scenario: how the sandbox treats tokens.
  */
@@ -487,7 +487,7 @@ set: boolean,
  */
 by_flag: boolean, };
 
-export type DisplaySettings = { 
+export type AppearanceAndLanguageSettings = { 
 /**
  * Monitor name; none for the first monitor.
  */
@@ -550,7 +550,7 @@ value: string, } | { "kind": "remove_credential",
  */
 slot: string, } | { "kind": "retry_credentials" } | { "kind": "unlock_keychain" } | { "kind": "set_scenario", 
 /**
- * As in [`SandboxView::scenarios`].
+ * As in [`SandboxControlsView::scenarios`].
  */
 name: string, } | { "kind": "set_speed", 
 /**
@@ -558,11 +558,11 @@ name: string, } | { "kind": "set_speed",
  */
 speed: number, } | { "kind": "add_fault", 
 /**
- * As in [`SandboxView::endpoints`].
+ * As in [`SandboxControlsView::endpoints`].
  */
 on: string, 
 /**
- * As in [`SandboxView::fault_kinds`].
+ * As in [`SandboxControlsView::fault_kinds`].
  */
 fault: string, 
 /**
@@ -580,7 +580,7 @@ on: boolean, } | { "kind": "set_display",
 /**
  * All display settings.
  */
-display: DisplaySettings, } | { "kind": "set_logo", 
+display: AppearanceAndLanguageSettings, } | { "kind": "set_logo", 
 /**
  * The file in base64.
  */
@@ -664,7 +664,7 @@ export type InspectorView = {
 /**
  * Remembered visits since the program started, newest first.
  */
-visits: Array<InspectedVisit>, 
+visits: Array<InspectorVisitListEntry>, 
 /**
  * The requested visit, or the newest one.
  */
@@ -674,7 +674,7 @@ shown: Timeline | null,
  */
 dropped: number, };
 
-export type InspectedVisit = { 
+export type InspectorVisitListEntry = { 
 /**
  * Visit id.
  */
@@ -700,7 +700,7 @@ export type Timeline = {
 /**
  * The visit.
  */
-visit: InspectedVisit, 
+visit: InspectorVisitListEntry, 
 /**
  * Events and exchanges, in the order in which they began.
  */

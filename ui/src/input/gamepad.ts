@@ -53,7 +53,7 @@ export function gamepadKindFromId(id: string): GamepadKind {
 
 /**
  * The intents of the buttons pressed since `before`. A held button counts once. Start and Select are left to
- * `StartSelectChord`, directions to `DirectionReader`.
+ * `StartSelectInterpreter`, directions to `DirectionReader`.
  */
 export function newGamepadIntents(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
@@ -99,7 +99,7 @@ export class DirectionReader {
 }
 
 /** Start and Select act when one of them is released alone. Held together they open the desk and do nothing else. */
-export class StartSelectChord {
+export class StartSelectInterpreter {
   #pressedButtons: readonly number[] = [];
   #wasTogether = false;
   #togetherSince = 0;
@@ -153,13 +153,13 @@ export class StickMovementDetector {
  * movement. Polls slowly while none is connected. A gamepad without the standard mapping is ignored: on which of its
  * buttons and axes something is is unknown, and a trigger that rests at -1 would turn the avatar for ever.
  */
-export function watchGamepads(
+export function watchGamepadInput(
   onIntent: (intent: GamepadIntent, kind: GamepadKind) => void,
   onPush: (x: number, y: number) => void,
   onStir: () => void,
 ): () => void {
   const last = new Map<number, GamepadState>();
-  const chords = new Map<number, StartSelectChord>();
+  const chords = new Map<number, StartSelectInterpreter>();
   const hands = new Map<number, StickMovementDetector>();
   const directions = new Map<number, DirectionReader>();
   let frame = 0;
@@ -181,7 +181,7 @@ export function watchGamepads(
       // A button held when the gamepad appears counts: the press has woken it.
       for (const intent of newGamepadIntents(last.get(pad.index) ?? null, now))
         onIntent(intent, gamepadKindFromId(id));
-      const chord = chords.get(pad.index) ?? new StartSelectChord();
+      const chord = chords.get(pad.index) ?? new StartSelectInterpreter();
       chords.set(pad.index, chord);
       const reader = directions.get(pad.index) ?? new DirectionReader();
       directions.set(pad.index, reader);

@@ -5,9 +5,9 @@ import {
   gamepadKindFromId,
   newGamepadIntents,
   rightStickDeflection,
-  StartSelectChord,
+  StartSelectInterpreter,
   StickMovementDetector,
-  watchGamepads,
+  watchGamepadInput,
 } from './gamepad';
 import { moveFocus, nearestRectIndexInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
 
@@ -188,7 +188,7 @@ describe('a gamepad', () => {
     // A trigger rests at -1 where the right stick should be.
     const unknown = { connected: true, index: 0, mapping: '', ...pad([0, 13], [0.9, 0, -1, 0]) };
     navigator.getGamepads = () => [unknown] as unknown as Gamepad[];
-    const stop = watchGamepads(
+    const stop = watchGamepadInput(
       (intent) => intents.push(intent),
       (x) => pushes.push(x),
       () => {},
@@ -228,7 +228,7 @@ describe('a gamepad', () => {
     let pads: unknown[] = [];
     navigator.getGamepads = () => pads as (Gamepad | null)[];
     const intents: string[] = [];
-    const stop = watchGamepads(
+    const stop = watchGamepadInput(
       (intent) => intents.push(intent),
       () => {},
       () => {},
@@ -248,7 +248,7 @@ describe('a gamepad', () => {
 describe('Start and Select', () => {
   const [SELECT, START] = [8, 9];
   it('act when one is released', () => {
-    const chord = new StartSelectChord();
+    const chord = new StartSelectInterpreter();
     expect(chord.readChord(pad([START]), 0)).toEqual([]);
     expect(chord.readChord(pad([START]), 5000)).toEqual([]);
     expect(chord.readChord(pad([]), 5010)).toEqual(['confirm']);
@@ -257,7 +257,7 @@ describe('Start and Select', () => {
     expect(newGamepadIntents(pad([]), pad([START]))).toEqual([]);
   });
   it('open the desk when both are held for a second, and do nothing else', () => {
-    const chord = new StartSelectChord();
+    const chord = new StartSelectInterpreter();
     expect(chord.readChord(pad([SELECT]), 0)).toEqual([]);
     expect(chord.readChord(pad([SELECT, START]), 100)).toEqual([]);
     expect(chord.readChord(pad([SELECT, START]), 1050)).toEqual([]);
@@ -269,7 +269,7 @@ describe('Start and Select', () => {
     expect(chord.readChord(pad([]), 4010)).toEqual(['confirm']);
   });
   it('do nothing when held too shortly', () => {
-    const chord = new StartSelectChord();
+    const chord = new StartSelectInterpreter();
     chord.readChord(pad([SELECT, START]), 0);
     chord.readChord(pad([START]), 900);
     expect(chord.readChord(pad([SELECT, START]), 1000)).toEqual([]);

@@ -31,7 +31,7 @@ import { createContactShadow, createStudioLights } from './studio-lights';
 import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
 
 /** The avatar that is shown, with its controls. */
-export interface ShownAvatar {
+export interface ShownAvatarControls {
   /** Turns it by radians. */
   turn(x: number, y: number): void;
   /** Stops all movement while it is covered, and continues afterwards. */
@@ -68,7 +68,7 @@ export async function loadAndShowAvatar(
   place: HTMLElement,
   url: string,
   { reducedMotion, softwareRendering: spare, signal, onContextLost: onLost }: ShownAvatarOptions,
-): Promise<ShownAvatar> {
+): Promise<ShownAvatarControls> {
   // First, so that a missing WebGL is known before anything is loaded.
   const renderer = takeIdleOrCreateRenderer(spare, reducedMotion);
   const canvas = renderer.domElement;
@@ -113,7 +113,7 @@ async function startAvatarScene(
   { model, facesBack }: LoadedAvatar,
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
-): Promise<Omit<ShownAvatar, 'statistics'>> {
+): Promise<Omit<ShownAvatarControls, 'statistics'>> {
   const { size, isCropped } = await frameFigure(model, facesBack, signal);
   adaptToStage(model);
   renderer.toneMapping = ACESFilmicToneMapping;

@@ -6,7 +6,7 @@ import { removeExif } from './remove-exif';
 export const MAX_TEXTURE_SIZE = 2048;
 
 /** Fetches and decodes an image, scaled down to the maximum size. */
-export async function fetchAndDecodeBitmap(url: string): Promise<ImageBitmap> {
+export async function fetchAndDecodeScaledBitmap(url: string): Promise<ImageBitmap> {
   const bytes = removeExif(new Uint8Array(await (await fetch(url)).arrayBuffer()));
   const size = readImageSize(bytes);
   const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DecodeRequest } from './decode-bitmap';
 import { TextureDecoder } from './texture-decoder';
 
-vi.mock('./decode-bitmap', () => ({ fetchAndDecodeBitmap: async (url: string) => ({ here: url }) }));
+vi.mock('./decode-bitmap', () => ({ fetchAndDecodeScaledBitmap: async (url: string) => ({ here: url }) }));
 
 /** A worker controlled by the test. */
 class Hand {

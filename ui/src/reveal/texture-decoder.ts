@@ -1,6 +1,6 @@
 // Decodes textures in a worker: WebKit would decode them on the main thread, 125 ms each. Written against the loader
 // interface that `GLTFLoader` of three 0.187.0 uses for images; `load-avatar.test.ts` is the contract test.
-import { type DecodeRequest, type DecodeResponse, fetchAndDecodeBitmap } from './decode-bitmap';
+import { type DecodeRequest, type DecodeResponse, fetchAndDecodeScaledBitmap } from './decode-bitmap';
 
 /** A request that the worker has not answered. */
 interface PendingDecode {
@@ -32,14 +32,14 @@ export class TextureDecoder {
       this.close();
       const left = [...this.#pending.values()];
       this.#pending.clear();
-      for (const one of left) fetchAndDecodeBitmap(one.url).then(one.done, one.failed);
+      for (const one of left) fetchAndDecodeScaledBitmap(one.url).then(one.done, one.failed);
     };
   }
 
   /** Decodes the image at a URL. */
   load(url: string, done: PendingDecode['done'], _: unknown, failed: PendingDecode['failed']): void {
     if (!this.#worker) {
-      fetchAndDecodeBitmap(url).then(done, failed);
+      fetchAndDecodeScaledBitmap(url).then(done, failed);
       return;
     }
     const id = this.#nextId++;

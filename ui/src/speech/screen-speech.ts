@@ -1,6 +1,6 @@
 // Reads the screens aloud where the operator has turned this on.
 import type { LanguageStore } from '../state/language-store.svelte';
-import { type SpeechPart, speakParts, stopSpeaking } from './speech';
+import { speakPartsHavingVoices, stopSpeaking, type TextWithLanguage } from './speech';
 
 const TITLE_SELECTOR = '[data-testid=status-title]';
 
@@ -12,7 +12,7 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
     const words = title?.textContent?.trim() ?? '';
     if (!title || words === '' || words === last) return;
     last = words;
-    speakParts(
+    speakPartsHavingVoices(
       speechPartsOfElements(language, [
         title,
         ...stage.querySelectorAll('main .lead, [data-testid=consent-text] p'),
@@ -29,8 +29,8 @@ export function readScreensAloud(stage: HTMLElement, language: LanguageStore): (
 }
 
 /** The text of the elements, each part in its language: the operator's texts may be in another one. */
-function speechPartsOfElements(language: LanguageStore, elements: readonly Element[]): SpeechPart[] {
-  const parts: SpeechPart[] = [];
+function speechPartsOfElements(language: LanguageStore, elements: readonly Element[]): TextWithLanguage[] {
+  const parts: TextWithLanguage[] = [];
   for (const element of elements) {
     // Without the places for a line break.
     const text = element.textContent?.replaceAll('\u200b', '').trim() ?? '';

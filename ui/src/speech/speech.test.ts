@@ -4,7 +4,7 @@ import { sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { renderScreen } from '../../fake/render-app';
 import { languageStore } from '../state/language-store.svelte';
-import { speakParts } from './speech';
+import { speakPartsHavingVoices } from './speech';
 
 interface Said {
   text: string;
@@ -87,14 +87,14 @@ describe('a screen that is read aloud', () => {
 
   it('stays silent without a voice, and speaks once voices are there', () => {
     voices = [];
-    speakParts([{ text: 'first', tag: 'en' }]);
-    speakParts([{ text: 'second', tag: 'en' }]);
+    speakPartsHavingVoices([{ text: 'first', tag: 'en' }]);
+    speakPartsHavingVoices([{ text: 'second', tag: 'en' }]);
     expect(said).toEqual([]);
     voices = [{ lang: 'en-US' }];
     onVoices();
     expect(spoken()).toEqual(['second']);
     cancelled = 0;
-    speakParts([{ text: 'こんにちは', tag: 'ja' }]);
+    speakPartsHavingVoices([{ text: 'こんにちは', tag: 'ja' }]);
     expect(spoken()).toEqual(['second']);
     // Text that has left the screen is not read on.
     expect(cancelled).toBeGreaterThan(0);
@@ -102,6 +102,6 @@ describe('a screen that is read aloud', () => {
 
   it('stays silent without speech synthesis', () => {
     vi.stubGlobal('speechSynthesis', undefined);
-    expect(() => speakParts([{ text: 'words', tag: 'en' }])).not.toThrow();
+    expect(() => speakPartsHavingVoices([{ text: 'words', tag: 'en' }])).not.toThrow();
   });
 });

@@ -1,7 +1,7 @@
 // Speech output: the idle warning, and the screens where the operator has turned this on.
 
 /** A text and its language. */
-export interface SpeechPart {
+export interface TextWithLanguage {
   text: string;
   /** A BCP 47 tag. */
   tag: string;
@@ -9,18 +9,18 @@ export interface SpeechPart {
 
 /** Speaks a sentence; plays two soft notes when the machine has no voice for the language. */
 export function speakOrChime(text: string, tag: string): void {
-  if (!trySpeakParts([{ text, tag }])) playChime();
+  if (!trySpeakPartsWithVoice([{ text, tag }])) playChime();
 }
 
 /** Speaks the parts in order, each when the machine has a voice for its language. */
-export function speakParts(parts: readonly SpeechPart[]): void {
+export function speakPartsHavingVoices(parts: readonly TextWithLanguage[]): void {
   const voices = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   // The earlier text has left the screen, even if the new one cannot be spoken.
   stopSpeaking();
-  if (trySpeakParts(parts) || !voices || voices.getVoices().length > 0) return;
+  if (trySpeakPartsWithVoice(parts) || !voices || voices.getVoices().length > 0) return;
   // Some systems list their voices only after the first request.
   lastParts = parts;
-  voices.addEventListener?.('voiceschanged', () => lastParts === parts && trySpeakParts(parts), {
+  voices.addEventListener?.('voiceschanged', () => lastParts === parts && trySpeakPartsWithVoice(parts), {
     once: true,
   });
 }
@@ -38,7 +38,7 @@ export function watchVoicedLanguages(tags: readonly string[], tell: (voiced: str
 }
 
 /** What was requested last. */
-let lastParts: readonly SpeechPart[] = [];
+let lastParts: readonly TextWithLanguage[] = [];
 
 /** A voice of the machine for the language of a tag; undefined when there is none. */
 function findVoiceForLanguage(tag: string): SpeechSynthesisVoice | undefined {
@@ -48,7 +48,7 @@ function findVoiceForLanguage(tag: string): SpeechSynthesisVoice | undefined {
 }
 
 /** Tries to speak parts: those whose language has a voice on this machine. Returns whether any part is spoken. */
-function trySpeakParts(parts: readonly SpeechPart[]): boolean {
+function trySpeakPartsWithVoice(parts: readonly TextWithLanguage[]): boolean {
   const speech = globalThis.speechSynthesis as SpeechSynthesis | undefined;
   const utterances = parts.flatMap(({ text, tag }) => {
     const voice = findVoiceForLanguage(tag);

@@ -3,7 +3,7 @@
 use crate::view::{BackendView, Problem};
 use copresence_client::{ApiClient, NoRecorder, SetupError};
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::BackendTarget;
+use copresence_engine::setup::ProfileOrSandboxBackend;
 use std::sync::{Arc, OnceLock};
 
 /// Configuration of the backend of the visits: its profile, its target and its address for phones.
@@ -12,7 +12,7 @@ pub struct BackendConfig {
     /// Limits and routes.
     pub profile: Profile,
     /// The backend, with its credentials.
-    pub target: BackendTarget,
+    pub target: ProfileOrSandboxBackend,
     /// The address at which phones on this network reach the sandbox, once allowed.
     pub phone_address: Option<String>,
 }

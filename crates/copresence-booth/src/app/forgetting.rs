@@ -65,7 +65,7 @@ impl Kiosk {
 
     /// Leaves the shown visit and its screen. A visit that is kept only until then is forgotten as soon as it has
     /// ended.
-    pub(super) fn leave_shown_visit(&self, state: &mut KioskState) {
+    pub(super) fn leave_and_maybe_forget_visit(&self, state: &mut KioskState) {
         let leaves = state.shown_visit().map(|(id, active_visit)| (id, active_visit.task_done.clone()));
         state.signal_leave_and_clear_screen();
         if let Some((id, gone)) = leaves

@@ -9,7 +9,7 @@ pub(crate) use forgetting::incomplete_forget_problem;
 
 use crate::inspector::Inspector;
 use crate::screen_state::VisitScreenState;
-use crate::view::{BoothSettingsView, LocalizedTextView, Problem, Screen, Snapshot};
+use crate::view::{LocalizedTextView, Problem, Screen, Snapshot, VisitorScreenSettingsView};
 use backend_config::ActiveBackend;
 use copresence_client::SetupError;
 use copresence_engine::Outcome;
@@ -17,9 +17,9 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem;
 use copresence_engine::profile::Profile;
-use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_capping_redeem_count};
+use copresence_engine::recovery::{UnfinishedVisit, load_earliest_download_time, recover_visits_capping_total_redeems};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitStopSignals, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_store::VisitId;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -47,7 +47,7 @@ pub struct KioskSetup {
     /// Limits and routes, until another backend is chosen.
     pub profile: Profile,
     /// The backend, until another is chosen.
-    pub target: BackendTarget,
+    pub target: ProfileOrSandboxBackend,
     /// The data folder.
     pub data_store: DataStore,
     /// Overrides of the profile.
@@ -116,7 +116,7 @@ impl Kiosk {
         let first = Snapshot {
             revision: 1,
             backend: backend_config.to_backend_view(),
-            booth: BoothSettingsView::default(),
+            booth: VisitorScreenSettingsView::default(),
             screen: Screen::Attract,
         };
         let clock = Clock::default();
@@ -134,7 +134,7 @@ impl Kiosk {
     }
 
     /// Applies the operator's settings: those of every screen, and the text that each visitor agrees to first, if any.
-    pub fn set_booth_settings(&self, booth: BoothSettingsView, consent: LocalizedTextView) {
+    pub fn set_booth_settings(&self, booth: VisitorScreenSettingsView, consent: LocalizedTextView) {
         let mut state = self.lock_kiosk_state();
         state.booth_settings = booth;
         state.consent = consent;
@@ -244,7 +244,7 @@ impl Kiosk {
             match command {
                 VisitorCommand::Start => self.start_or_ask_consent(&mut state),
                 VisitorCommand::Agree { to } => self.begin_visit_if_agreed(&mut state, to),
-                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_shown_visit(&mut state),
+                VisitorCommand::Cancel | VisitorCommand::Again => self.leave_and_maybe_forget_visit(&mut state),
                 VisitorCommand::NewCode => self.restart_visit_unless_awaiting_code(&mut state),
                 VisitorCommand::Forget => self.start_forgetting_shown_visit(&mut state),
             }
@@ -272,7 +272,7 @@ impl Kiosk {
     /// closed, or while a visit is on the screen.
     fn start_or_ask_consent(&self, state: &mut KioskState) {
         if state.is_screen_free_for_visit() && state.booth_closed_reason().is_none() {
-            self.leave_shown_visit(state);
+            self.leave_and_maybe_forget_visit(state);
             if state.consent.is_empty() {
                 self.show_and_spawn_visit(state);
             } else {
@@ -303,11 +303,11 @@ impl Kiosk {
             |screen_state: &VisitScreenState| screen_state.has_ended() || screen_state.shown_qr_link().is_some();
         if state.shown_visit().is_some_and(|(_, active_visit)| has_its_code(&active_visit.screen_state)) {
             if state.booth_closed_reason().is_none() {
-                self.leave_shown_visit(state);
+                self.leave_and_maybe_forget_visit(state);
                 self.show_and_spawn_visit(state);
             } else if state.is_screen_free_for_visit() {
                 // The first screen says that the booth is closed.
-                self.leave_shown_visit(state);
+                self.leave_and_maybe_forget_visit(state);
             }
         }
     }
@@ -345,7 +345,7 @@ impl Kiosk {
             let skip = |id: &VisitId| running.contains(id) || kiosk.lock_kiosk_state().to_forget.contains(id);
             let data_store = &kiosk.setup.data_store;
             let (clock, stop) = (kiosk.clock, &kiosk.stopping);
-            match recover_visits_capping_redeem_count(data_store, clock, &find_context_for, &skip, stop).await {
+            match recover_visits_capping_total_redeems(data_store, clock, &find_context_for, &skip, stop).await {
                 Ok(all) => {
                     for one in all {
                         tracing::info!(visit = %one.visit, outcome = ?one.outcome, "an earlier visit was resumed");
@@ -383,7 +383,7 @@ impl Kiosk {
             // An avatar that is shown is saved, also if the end of its visit is still being written.
             let is_shown = matches!(self.snapshots.borrow().screen, Screen::Reveal { .. });
             if is_shown || state.is_screen_free_for_visit() {
-                self.leave_shown_visit(&mut state);
+                self.leave_and_maybe_forget_visit(&mut state);
             }
         }
         self.stopping.cancel();
@@ -486,7 +486,7 @@ impl Kiosk {
         let api = if unfinished.token.is_none() {
             // Its own backend decides where its file URLs may lead, and only its own profile may allow more.
             let api_url = start.api_url.parse().map_err(|error| format!("its backend's URL: {error}"))?;
-            let own_target = BackendTarget { api_url, ..target.clone() };
+            let own_target = ProfileOrSandboxBackend { api_url, ..target.clone() };
             let own_profile =
                 (start.profile == profile.name && start.api_url == target.api_url.as_str()).then_some(profile);
             own_target.build_download_only_client(own_profile)
@@ -544,7 +544,8 @@ impl Kiosk {
     fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
         let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
         let backend = state.shown_or_active_backend().config.to_backend_view();
-        let booth = BoothSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
+        let booth =
+            VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
         let screen_since = &mut state.screen_since;
         self.snapshots.send_if_modified(|snapshot| {
             if snapshot.screen == screen && snapshot.backend == backend && snapshot.booth == booth {
@@ -572,7 +573,7 @@ fn has_same_screen_and_visit(before: &Screen, after: &Screen) -> bool {
 
 /// The end of a visit whose backend cannot be set up.
 fn setup_failed_event(error: &SetupError) -> EventKind {
-    let code = problem::code_for_setup_error(error);
+    let code = problem::code_for_client_setup_error(error);
     let exit = if code == "credentials_missing" { 3 } else { 2 };
     ended_event_for_code(code, exit, &error.to_string())
 }

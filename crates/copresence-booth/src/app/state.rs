@@ -1,8 +1,8 @@
 //! The visits of this process, and what the screen shows.
 
 use super::backend_config::ActiveBackend;
-use crate::screen_state::{HostScreenOptions, VisitScreenState};
-use crate::view::{BoothSettingsView, ForgettingState, LocalizedTextView, Problem, Screen};
+use crate::screen_state::{ScreenDataFromHost, VisitScreenState};
+use crate::view::{ForgettingState, LocalizedTextView, Problem, Screen, VisitorScreenSettingsView};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
 use copresence_store::VisitId;
@@ -41,7 +41,7 @@ pub(super) struct KioskState {
     pub(super) shown: ShownScreen,
     /// The backend of new visits.
     pub(super) active_backend: Arc<ActiveBackend>,
-    pub(super) booth_settings: BoothSettingsView,
+    pub(super) booth_settings: VisitorScreenSettingsView,
     /// The text that visitors agree to before their code; empty for none.
     pub(super) consent: LocalizedTextView,
     /// The revision of the first snapshot that showed the present screen.
@@ -58,7 +58,7 @@ impl KioskState {
             visits: HashMap::new(),
             shown: ShownScreen::default(),
             active_backend,
-            booth_settings: BoothSettingsView::default(),
+            booth_settings: VisitorScreenSettingsView::default(),
             consent: LocalizedTextView::default(),
             screen_since: 0,
             to_forget: HashSet::new(),
@@ -166,7 +166,7 @@ impl KioskState {
                 Screen::Forgetting { visit: visit.to_string(), stand: state.clone() }
             }
             ShownScreen::Visit(id) => self.visits.get(id).map_or(Screen::Attract, |active_visit| {
-                let facts = HostScreenOptions {
+                let facts = ScreenDataFromHost {
                     asset_base: asset_base.to_owned(),
                     can_play_phone: active_visit.backend.config.target.is_embedded_sandbox,
                     home,
@@ -187,13 +187,13 @@ mod tests {
     use super::*;
     use crate::app::BackendConfig;
     use copresence_engine::profile::Profiles;
-    use copresence_engine::setup::BackendTarget;
+    use copresence_engine::setup::ProfileOrSandboxBackend;
 
     fn state() -> KioskState {
         let none = std::path::Path::new("/dev/null");
         let profile =
             Profiles::load_profiles(Some(none)).and_then(|all| all.build_profile_by_name("sandbox")).expect("built in");
-        let target = BackendTarget {
+        let target = ProfileOrSandboxBackend {
             api_url: "http://127.0.0.1:1/".parse().expect("a URL"),
             link: "http://127.0.0.1:1/{token}".parse().expect("a link"),
             credentials: copresence_client::Credentials::default(),

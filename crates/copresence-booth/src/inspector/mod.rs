@@ -8,14 +8,14 @@ mod render;
 
 use crate::view::Problem;
 use crate::view::inspector::{InspectorView, RequirementView};
-use copresence_client::{ApiClient, BackendRouteConfig, Exchange, ExchangeRecorder, Redactor, har};
+use copresence_client::{ApiClient, BackendWithRoutes, Exchange, ExchangeRecorder, Redactor, har};
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::profile::Profile;
-use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_protocol::LinkTemplate;
 use copresence_protocol::link::TOKEN_PLACEHOLDER;
-use copresence_store::{DiagnosticsFolder, VisitId};
+use copresence_store::{DiagnosticsFolderKind, VisitId};
 use recordings::{DEFAULT_BOUNDS, RecordedEvent, Recordings};
 use render::RecordingsCopy;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Judges which requirements an exchange with a backend meets or violates.
-pub type RequirementJudge = dyn Fn(&Exchange, &BackendRouteConfig) -> Vec<RequirementView> + Send + Sync;
+pub type RequirementJudge = dyn Fn(&Exchange, &BackendWithRoutes) -> Vec<RequirementView> + Send + Sync;
 
 /// Minimum interval between two views.
 const MIN_VIEW_INTERVAL: Duration = Duration::from_millis(250);
@@ -75,7 +75,7 @@ impl Inspector {
         &self,
         visit: VisitId,
         api: &ApiClient,
-        target: &BackendTarget,
+        target: &ProfileOrSandboxBackend,
         profile: &Profile,
     ) -> ApiClient {
         {
@@ -85,7 +85,7 @@ impl Inspector {
             visit.link = Some(target.link.clone());
         }
         self.notify_recordings_changed();
-        api.with_recorder(Arc::new(VisitExchangeRecorder { inspector: self.clone(), visit }))
+        api.clone_with_recorder(Arc::new(VisitExchangeRecorder { inspector: self.clone(), visit }))
     }
 
     /// Records an event of a visit, with the Export Token in its link masked.
@@ -100,8 +100,9 @@ impl Inspector {
                 if let Some(token) = template.and_then(|link| link.extract_encoded_token(filled)) {
                     visit.redactor = Redactor::new([percent_decode_token(token).as_str(), token]);
                 }
-                let shown =
-                    |link: &LinkTemplate| link.as_str().replace(TOKEN_PLACEHOLDER, copresence_client::redact::MASK);
+                let shown = |link: &LinkTemplate| {
+                    link.template_text().replace(TOKEN_PLACEHOLDER, copresence_client::redact::MASK)
+                };
                 *filled = template.map_or_else(|| copresence_client::redact::MASK.to_owned(), shown);
             }
             EventKind::Ended { code, .. } => visit.end_code = Some(code.clone()),
@@ -174,7 +175,7 @@ impl Inspector {
         let mut text = serde_json::to_string_pretty(&archive).unwrap_or_default();
         text.push('\n');
         let name = format!("{}-{visit}.har", copresence_engine::runner::folder_date(taken.started_at));
-        let path = data_store.data.write_diagnostics_file(DiagnosticsFolder::Inspector, &name, text.as_bytes());
+        let path = data_store.data.write_diagnostics_file(DiagnosticsFolderKind::Inspector, &name, text.as_bytes());
         path.map_err(|error| problem_for_code("storage_failed", Some(&error.to_string())))
     }
 

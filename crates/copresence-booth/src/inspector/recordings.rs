@@ -1,6 +1,6 @@
 //! Recordings of the latest visits, bounded in number and bytes. The oldest are dropped.
 
-use copresence_client::{BackendRouteConfig, Exchange, Redactor};
+use copresence_client::{BackendWithRoutes, Exchange, Redactor};
 use copresence_protocol::LinkTemplate;
 use copresence_store::VisitId;
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ pub(super) struct RecordedVisit {
     pub(super) started_at: Timestamp,
     pub(super) end_code: Option<String>,
     /// The visit's backend, for checks that depend on its routes.
-    pub(super) backend: Option<Arc<BackendRouteConfig>>,
+    pub(super) backend: Option<Arc<BackendWithRoutes>>,
     /// Template of its link, which shows where the Export Token is.
     pub(super) link: Option<LinkTemplate>,
     /// Masks the visit's Export Token, once it is known.

@@ -2,8 +2,8 @@
 
 use super::RequirementJudge;
 use super::recordings::{RecordedExchange, RecordedVisit, Recordings};
-use crate::view::inspector::{ExchangeView, InspectedVisit, InspectorView, Timeline, TimelineEntry};
-use copresence_client::{BackendRouteConfig, curl};
+use crate::view::inspector::{ExchangeView, InspectorView, InspectorVisitListEntry, Timeline, TimelineEntry};
+use copresence_client::{BackendWithRoutes, curl};
 use std::time::Instant;
 
 /// A copy of the recordings for a view, so that building the view does not block recording.
@@ -36,10 +36,10 @@ impl RecordingsCopy {
 }
 
 /// A recorded visit as a row of the list, with the number of violated requirements.
-fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectedVisit {
+fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> InspectorVisitListEntry {
     let broken =
         visit.exchanges.iter().map(|kept| count_exchange_violations(kept, visit.backend.as_deref(), rules)).sum();
-    InspectedVisit {
+    InspectorVisitListEntry {
         visit: visit.id.to_string(),
         started_ms: visit.started_at.as_millisecond(),
         ended: visit.end_code.clone(),
@@ -51,7 +51,7 @@ fn to_inspected_visit(visit: &RecordedVisit, rules: &RequirementJudge) -> Inspec
 /// Number of requirements that this exchange violates. Computed once.
 fn count_exchange_violations(
     kept: &RecordedExchange,
-    backend: Option<&BackendRouteConfig>,
+    backend: Option<&BackendWithRoutes>,
     rules: &RequirementJudge,
 ) -> u32 {
     *kept.violations.get_or_init(|| {
@@ -82,7 +82,7 @@ fn timeline_entries(visit: &RecordedVisit, rules: &RequirementJudge) -> Vec<Time
 /// A recorded exchange with the requirements that it meets and violates.
 fn exchange_view(
     kept: &RecordedExchange,
-    backend: Option<&BackendRouteConfig>,
+    backend: Option<&BackendWithRoutes>,
     rules: &RequirementJudge,
 ) -> ExchangeView {
     let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;

@@ -30,12 +30,12 @@ fn record_new_visit(inspector: &Inspector) -> (VisitId, VisitExchangeRecorder) {
     let mut memory = inspector.lock_recordings();
     let known = memory.get_or_insert_visit(visit, Timestamp::now());
     known.backend =
-        Some(Arc::new(BackendRouteConfig::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
+        Some(Arc::new(BackendWithRoutes::copresence_backend_from_url("https://api.test/".parse().expect("a URL"))));
     known.link = Some("copresence://new?exportToken={token}".parse().expect("a template"));
     (visit, VisitExchangeRecorder { inspector: inspector.clone(), visit })
 }
 
-fn judge_no_requirements(_: &Exchange, _: &BackendRouteConfig) -> Vec<RequirementView> {
+fn judge_no_requirements(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -102,7 +102,7 @@ fn entries_are_sorted_by_start_and_violations_are_counted() {
     let slow = Exchange { duration: Duration::from_mins(1), ..sample_exchange(CallKind::Login) };
     recorder.record_exchange(sample_exchange(CallKind::Generate));
     recorder.record_exchange(slow);
-    let rules = |_: &Exchange, at: &BackendRouteConfig| {
+    let rules = |_: &Exchange, at: &BackendWithRoutes| {
         let rule = |kept| RequirementView {
             at: "status".into(),
             requirement: "RED-7".into(),

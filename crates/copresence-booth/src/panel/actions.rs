@@ -3,13 +3,13 @@
 use super::{Panel, PanelInner, Settings, panel_data, run_blocking};
 use crate::app::incomplete_forget_problem;
 use crate::view::Problem;
-use crate::view::panel::{DisplaySettings, PanelAction};
+use crate::view::panel::{AppearanceAndLanguageSettings, PanelAction};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use copresence_engine::credentials::{self, CredentialKind, KeychainError};
 use copresence_engine::history;
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
-use copresence_store::{OperatorFile, StoreError, VisitId};
+use copresence_store::{SettingsOrLogoFile, StoreError, VisitId};
 use copresence_visit::MillisSinceOrigin;
 use image::{ImageFormat, ImageReader, Limits};
 use secrecy::SecretString;
@@ -70,7 +70,7 @@ impl Panel {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         match act {
             PanelAction::UseProfile { name } => self.switch_to_profile(&name)?,
-            PanelAction::SetCredential { slot, value } => self.set_credential(&slot, &value)?,
+            PanelAction::SetCredential { slot, value } => self.store_credential_and_reopen_backend(&slot, &value)?,
             PanelAction::RemoveCredential { slot } => {
                 let slot = self.find_credential_kind_by_name(&slot)?;
                 let removed = sources.credential_store.remove_credential(&kiosk.backend_config().profile.name, slot);
@@ -134,13 +134,13 @@ impl Panel {
         let opened = self.open_backend_by_name(name)?;
         self.change_and_save_settings(|settings| settings.profile = Some(name.to_owned()))?;
         name.clone_into(&mut self.lock_requested_profile().profile);
-        self.activate_backend(opened);
+        self.use_backend_for_new_visits(opened);
         Ok(())
     }
 
     /// Sets a credential and reopens the backend with it. It is stored in the keychain, or only for this run if
     /// there is no keychain.
-    fn set_credential(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
+    fn store_credential_and_reopen_backend(&self, slot: &str, value: &SecretString) -> Result<(), Problem> {
         let PanelInner { kiosk, sources, .. } = &*self.0;
         let slot = self.find_credential_kind_by_name(slot)?;
         let profile = kiosk.backend_config().profile.name;
@@ -158,7 +158,7 @@ impl Panel {
     /// Finds the credential kind of this name among those that the profile in use can need.
     fn find_credential_kind_by_name(&self, word: &str) -> Result<CredentialKind, Problem> {
         let backend_config = self.0.kiosk.backend_config();
-        let wanted = credentials::usable_credential_kinds(&backend_config.profile);
+        let wanted = credentials::credential_kinds_usable_by_profile(&backend_config.profile);
         let known = wanted.into_iter().filter(|_| !backend_config.profile.uses_embedded_sandbox());
         let slot = known.into_iter().find(|slot| slot.as_str() == word);
         let unfit = || format!("the profile `{}` does not use `{word}`", backend_config.profile.name);
@@ -170,7 +170,7 @@ impl Panel {
     fn reopen_backend_with_credentials(&self) -> Result<(), Problem> {
         let name = self.lock_requested_profile().profile.clone();
         let opened = self.open_backend_by_name(&name)?;
-        self.activate_backend(opened);
+        self.use_backend_for_new_visits(opened);
         Ok(())
     }
 
@@ -210,16 +210,18 @@ impl Panel {
     }
 
     /// Validates and saves the display settings, and removes the logo if it was taken out.
-    fn set_display_settings(&self, display: DisplaySettings) -> Result<(), Problem> {
+    fn set_display_settings(&self, display: AppearanceAndLanguageSettings) -> Result<(), Problem> {
         let display = panel_data::validate_and_trim_display_settings(display)?;
         let without_logo = !display.logo;
-        self.change_and_save_settings(|settings| settings.display = DisplaySettings { logo: false, ..display })?;
+        self.change_and_save_settings(|settings| {
+            settings.display = AppearanceAndLanguageSettings { logo: false, ..display }
+        })?;
         if without_logo {
             self.0
                 .kiosk
                 .data_store()
                 .data
-                .remove_operator_file(OperatorFile::Logo)
+                .remove_operator_file(SettingsOrLogoFile::Logo)
                 .map_err(|error| unwritable_settings_problem(&error))?;
         }
         self.publish_booth_settings();
@@ -229,14 +231,14 @@ impl Panel {
     /// Sets the logo (a PNG in Base64): checks it and saves it in the data folder.
     fn set_logo(&self, png: &str) -> Result<(), Problem> {
         let unfit = |words: &str| problem_for_code("logo_unfit", Some(words));
-        let most = OperatorFile::Logo.max_bytes();
+        let most = SettingsOrLogoFile::Logo.max_bytes();
         // Base64 has four characters for three bytes.
         if u64::try_from(png.len()).map_or(true, |length| length / 4 * 3 > most + 3) {
             return Err(unfit("it has more than 2 MiB"));
         }
         let bytes = BASE64_STANDARD.decode(png).map_err(|_| unfit("it did not arrive intact"))?;
         check_logo_png(&bytes).map_err(|words| unfit(&words))?;
-        let written = self.0.kiosk.data_store().data.write_operator_file(OperatorFile::Logo, &bytes);
+        let written = self.0.kiosk.data_store().data.write_operator_file(SettingsOrLogoFile::Logo, &bytes);
         written.map_err(|error| match error {
             StoreError::TooLarge { .. } => unfit("it has more than 2 MiB"),
             error => unwritable_settings_problem(&error),
@@ -274,7 +276,11 @@ impl Panel {
 
     /// Changes the settings by `change` and saves them. A failure is reported as `settings_failed`.
     fn change_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
-        self.0.settings_file.update_settings(change).map(|_| ()).map_err(|error| unwritable_settings_problem(&error))
+        self.0
+            .settings_file
+            .update_and_save_settings(change)
+            .map(|_| ())
+            .map_err(|error| unwritable_settings_problem(&error))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Opens the backend of a profile, or says why no visit can start there.
 
-use super::simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
+use super::simulator::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
 use crate::app::BackendConfig;
 use crate::view::Problem;
 use copresence_client::NoRecorder;
 use copresence_engine::credentials::{self, CredentialStore, KeychainError};
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error, problem_for_setup_error};
 use copresence_engine::profile::{Profile, Profiles, SANDBOX_PROFILE};
-use copresence_engine::setup::BackendTarget;
+use copresence_engine::setup::ProfileOrSandboxBackend;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -47,11 +47,13 @@ impl ProfileAndCredentialSources {
             return self.open_sandbox_backend(profile, phones);
         }
         let unusable = |error: &dyn std::fmt::Display| problem_for_code("configuration", Some(&error.to_string()));
-        let target = BackendTarget::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
+        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).map_err(|error| unusable(&error))?;
         let (target, closed) = match credentials::find_credentials(&profile, &self.credential_store, &*self.env) {
             Ok(found) => {
-                let target =
-                    BackendTarget { credentials: credentials::to_client_credentials(&profile, &found), ..target };
+                let target = ProfileOrSandboxBackend {
+                    credentials: credentials::to_client_credentials(&profile, &found),
+                    ..target
+                };
                 let missing = target.build_api_client(&profile, Arc::new(NoRecorder)).err();
                 let closed = missing.map(|error| match &found.keychain_error {
                     Some(keychain) => unreadable_credentials_problem(keychain),
@@ -88,11 +90,11 @@ impl ProfileAndCredentialSources {
     /// Starts the embedded sandbox, lets phones in if asked, and returns it as the backend.
     fn open_sandbox_backend(&self, profile: Profile, phones: bool) -> Result<OpenedBackend, Problem> {
         let started = self.simulator.start_sandbox_if_needed();
-        let EmbeddedSandboxTarget { mut target, phone_url: mut phones_at } =
+        let EmbeddedSandboxBackend { mut target, phone_url: mut phones_at } =
             started.map_err(|words| problem_for_code("sandbox_failed", Some(&words)))?;
         if phones {
             match self.simulator.set_phone_access(true) {
-                Ok(open) => EmbeddedSandboxTarget { target, phone_url: phones_at } = open,
+                Ok(open) => EmbeddedSandboxBackend { target, phone_url: phones_at } = open,
                 // Without a network, the phone page still works on this machine.
                 Err(words) => tracing::warn!(%words, "phones on this network cannot reach the sandbox"),
             }

@@ -14,16 +14,18 @@ pub use crate::settings::{Settings, SettingsFile};
 pub use actions::HostFollowUp;
 pub use backend_sources::{EnvLookup, OpenedBackend, ProfileAndCredentialSources};
 pub use pin_lock::PinLock;
-pub use simulator::{EmbeddedSandboxControl, EmbeddedSandboxTarget};
+pub use simulator::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
 
 use crate::app::Kiosk;
-use crate::view::panel::{DisplaySettings, KioskModeView, MonitorView, PanelView, PartHealthView, PastVisit};
-use crate::view::{BoothSettingsView, Problem};
+use crate::view::panel::{
+    AppearanceAndLanguageSettings, KioskModeView, MonitorView, PanelView, PartHealthView, PastVisit,
+};
+use crate::view::{Problem, VisitorScreenSettingsView};
 use copresence_engine::health;
 use copresence_engine::home_path::abbreviate_home;
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::settings_toml::LANGUAGES;
-use copresence_store::OperatorFile;
+use copresence_store::SettingsOrLogoFile;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +47,7 @@ struct PanelInner {
     sources: ProfileAndCredentialSources,
     /// Base URL of files for the web view.
     asset_base: String,
-    requested: Mutex<RequestedProfile>,
+    requested: Mutex<RequestedProfileAndClosure>,
     kiosk_mode_override: KioskFlagOverride,
     /// Held during a change, so that changes run one at a time.
     action_lock: tokio::sync::Mutex<()>,
@@ -60,7 +62,7 @@ struct KioskFlagOverride {
 }
 
 /// The profile that the operator requested, and why the booth is closed, if it is.
-struct RequestedProfile {
+struct RequestedProfileAndClosure {
     profile: String,
     closed_reason: Option<Problem>,
 }
@@ -77,7 +79,7 @@ impl Panel {
         profile: String,
         closed: Option<Problem>,
     ) -> Self {
-        let requested = Mutex::new(RequestedProfile { profile, closed_reason: closed });
+        let requested = Mutex::new(RequestedProfileAndClosure { profile, closed_reason: closed });
         let action_lock = tokio::sync::Mutex::default();
         let panel = Self(Arc::new(PanelInner {
             kiosk,
@@ -126,17 +128,17 @@ impl Panel {
 
     /// The operator's logo. Blocks on the disk.
     pub fn read_operator_logo(&self) -> Option<Vec<u8>> {
-        self.0.kiosk.data_store().data.read_operator_file(OperatorFile::Logo).ok().flatten()
+        self.0.kiosk.data_store().data.read_operator_file(SettingsOrLogoFile::Logo).ok().flatten()
     }
 
     /// The display settings: appearance and language of the window.
-    pub fn display_settings(&self) -> DisplaySettings {
+    pub fn display_settings(&self) -> AppearanceAndLanguageSettings {
         let display = self.0.settings_file.current_settings().display;
-        DisplaySettings { logo: self.read_operator_logo().is_some(), ..display }
+        AppearanceAndLanguageSettings { logo: self.read_operator_logo().is_some(), ..display }
     }
 
     /// Kiosk mode as it is in force.
-    pub fn kiosk_mode_view(&self) -> KioskModeView {
+    pub fn active_kiosk_mode_view(&self) -> KioskModeView {
         let PanelInner { settings_file: file, kiosk_mode_override: flag, .. } = &*self.0;
         let set = file.current_settings().kiosk_mode;
         KioskModeView {
@@ -187,7 +189,7 @@ impl Panel {
     }
 
     /// Applies retention and reopens a closed booth, forever. Run it beside everything else.
-    pub async fn run_retention_and_reopening(&self) {
+    pub async fn run_retention_and_booth_reopening(&self) {
         let mut sweep = tokio::time::interval(RETENTION_INTERVAL);
         let mut look = tokio::time::interval(REOPEN_INTERVAL);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -195,13 +197,13 @@ impl Panel {
         loop {
             tokio::select! {
                 _ = sweep.tick() => self.0.kiosk.spawn_forgetting_of_due_visits(),
-                _ = look.tick() => self.reopen_booth_if_possible().await,
+                _ = look.tick() => self.reopen_booth_if_backend_opens().await,
             }
         }
     }
 
     /// Reopens a closed booth if its backend can be opened now. One whose credentials were refused needs others.
-    pub async fn reopen_booth_if_possible(&self) {
+    pub async fn reopen_booth_if_backend_opens(&self) {
         let are_credentials_refused = self.0.kiosk.credentials_refusal().is_some();
         if self.lock_requested_profile().closed_reason.is_none() && !are_credentials_refused {
             return;
@@ -220,7 +222,7 @@ impl Panel {
         }
         if opened.closed_reason.is_none() || another {
             tracing::info!(profile = opened.backend.profile.name, "the closed booth's backend can be opened now");
-            self.activate_backend(opened);
+            self.use_backend_for_new_visits(opened);
         }
     }
 
@@ -232,7 +234,7 @@ impl Panel {
     }
 
     /// Starts new visits at this backend.
-    fn activate_backend(&self, opened: OpenedBackend) {
+    fn use_backend_for_new_visits(&self, opened: OpenedBackend) {
         self.lock_requested_profile().closed_reason = opened.closed_reason;
         self.0.kiosk.set_backend_for_new_visits(opened.backend);
         self.publish_booth_settings();
@@ -243,16 +245,16 @@ impl Panel {
         let Settings { display, keep_hours, .. } = self.0.settings_file.current_settings();
         let logo = self.read_operator_logo().map(|png| {
             let digest = copresence_store::Sha256::sha256_of_bytes(&png).to_string();
-            format!("{}/booth/{}?v={}", self.0.asset_base, OperatorFile::Logo.file_name(), &digest[..12])
+            format!("{}/booth/{}?v={}", self.0.asset_base, SettingsOrLogoFile::Logo.file_name(), &digest[..12])
         });
-        let booth = BoothSettingsView {
+        let booth = VisitorScreenSettingsView {
             language: display.language,
             attract_text: display.attract_text,
             logo,
             idle_seconds: display.idle_seconds,
             voice: display.voice,
             keep_hours,
-            kiosk_mode: self.kiosk_mode_view().on,
+            kiosk_mode: self.active_kiosk_mode_view().on,
             closed: self.lock_requested_profile().closed_reason.clone(),
         };
         self.0.kiosk.set_booth_settings(booth, display.consent);
@@ -279,7 +281,7 @@ impl Panel {
             keychain,
             refused_credentials: kiosk.credentials_refusal(),
             sandbox,
-            kiosk_mode: self.kiosk_mode_view(),
+            kiosk_mode: self.active_kiosk_mode_view(),
             display: self.display_settings(),
             monitors,
             languages: LANGUAGES.map(str::to_owned).to_vec(),
@@ -290,7 +292,7 @@ impl Panel {
     }
 
     /// Locks the mutex of the requested profile.
-    fn lock_requested_profile(&self) -> MutexGuard<'_, RequestedProfile> {
+    fn lock_requested_profile(&self) -> MutexGuard<'_, RequestedProfileAndClosure> {
         // A panic leaves no partial change.
         self.0.requested.lock().unwrap_or_else(PoisonError::into_inner)
     }

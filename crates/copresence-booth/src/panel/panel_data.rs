@@ -3,14 +3,14 @@
 use super::backend_sources::ProfileAndCredentialSources;
 use crate::app::BackendConfig;
 use crate::view::Problem;
-use crate::view::panel::{CredentialView, DisplaySettings, PastVisit, ProfileChoice};
+use crate::view::panel::{AppearanceAndLanguageSettings, CredentialView, PastVisit, ProfileChoice};
 use copresence_engine::credentials::{self, CredentialKind, CredentialOrigin, FoundCredentials};
 use copresence_engine::history::FileState;
 use copresence_engine::home_path::{abbreviate_home, abbreviate_home_in_text};
 use copresence_engine::problem::{problem_for_code, problem_for_keychain_error};
 use copresence_engine::profile::Profiles;
 use copresence_engine::settings_toml::{IDLE_SECONDS_RANGE, LANGUAGES};
-use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_store::{DetailedVisitRecord, StoreError, VisitId, VisitRecord};
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ fn to_profile_choice(profiles: &Profiles, name: String) -> ProfileChoice {
         if profile.uses_embedded_sandbox() {
             return Ok(None);
         }
-        BackendTarget::target_without_credentials(&profile).map(Some).map_err(|error| error.to_string())
+        ProfileOrSandboxBackend::target_without_credentials(&profile).map(Some).map_err(|error| error.to_string())
     });
     match target {
         Ok(target) => ProfileChoice { name, host: target.map(|target| target.host_and_port()), flaw: None },
@@ -91,14 +91,16 @@ pub(super) fn load_credential_views(
             origin: origin.map(str::to_owned),
         }
     };
-    (credentials::usable_credential_kinds(profile).into_iter().map(view).collect(), trouble)
+    (credentials::credential_kinds_usable_by_profile(profile).into_iter().map(view).collect(), trouble)
 }
 
 /// Validates display settings, and trims their texts.
 ///
 /// # Errors
 /// `setting_unfit` names the setting and its allowed values.
-pub(super) fn validate_and_trim_display_settings(display: DisplaySettings) -> Result<DisplaySettings, Problem> {
+pub(super) fn validate_and_trim_display_settings(
+    display: AppearanceAndLanguageSettings,
+) -> Result<AppearanceAndLanguageSettings, Problem> {
     let unfit = |words: String| Err(problem_for_code("setting_unfit", Some(&words)));
     let tidy = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let one_of = |language: &str| format!("one of {}, not {language}", LANGUAGES.join(", "));
@@ -123,7 +125,7 @@ pub(super) fn validate_and_trim_display_settings(display: DisplaySettings) -> Re
     if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
         return unfit(format!("`language` must be {}", one_of(language)));
     }
-    Ok(DisplaySettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
+    Ok(AppearanceAndLanguageSettings { attract_text, consent, language, monitor: tidy(display.monitor), ..display })
 }
 
 /// The latest visits of the journal, newest first, running ones included.
@@ -153,7 +155,7 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
             _ => None,
         })
     };
-    let portrait = whole().map(|(name, _)| name).find(|name| is_portrait_file_name(name));
+    let portrait = whole().map(|(name, _)| name).find(|name| may_be_portrait_file(name));
     let portrait = portrait.filter(|_| directory.is_some());
     let words = match ending {
         Some(ending) => problem_for_code(&ending.code, None).operator,
@@ -182,7 +184,7 @@ fn to_past_visit(detail: &DetailedVisitRecord, live: bool, asset_base: &str) -> 
 }
 
 /// Whether a file can be a portrait: a PNG by its extension.
-fn is_portrait_file_name(name: &str) -> bool {
+fn may_be_portrait_file(name: &str) -> bool {
     std::path::Path::new(name).extension().is_some_and(|extension| extension == "png")
 }
 
@@ -190,7 +192,7 @@ fn is_portrait_file_name(name: &str) -> bool {
 pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit: &str, name: &str) -> Option<PathBuf> {
     let detail = data_store.journal.load_detailed_visit_record(&visit.parse().ok()?).await.ok()??;
     let is_whole = |file: &copresence_store::FileRecord| matches!(file.state, FileState::Complete { .. });
-    detail.files.iter().find(|file| file.name == name && is_portrait_file_name(name) && is_whole(file))?;
+    detail.files.iter().find(|file| file.name == name && may_be_portrait_file(name) && is_whole(file))?;
     Some(detail.visit.ending?.directory?.join(name))
 }
 
@@ -208,21 +210,31 @@ mod tests {
         let sent = |json: &str| serde_json::from_str::<LocalizedTextView>(json).expect("texts");
         let (attract_text, consent) = (sent(r#"{"en":"  Hello ","ja":""}"#), sent(r#"{"de":" "}"#));
         let fitted =
-            validate_and_trim_display_settings(DisplaySettings { attract_text, consent, ..base() }).expect("it fits");
+            validate_and_trim_display_settings(AppearanceAndLanguageSettings { attract_text, consent, ..base() })
+                .expect("it fits");
         assert_eq!((fitted.attract_text, fitted.consent), (texts("en", "Hello"), LocalizedTextView::default()));
         for (unfit, says) in [
-            (DisplaySettings { idle_seconds: 14, ..base() }, "idle_seconds"),
-            (DisplaySettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
-            (DisplaySettings { language: text("xx"), ..base() }, "zh-Hans"),
-            (DisplaySettings { attract_text: texts("de", &"ä".repeat(121)), ..base() }, "`attract_text` in `de`"),
-            (DisplaySettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() }, "`consent` in `zh-Hans`"),
-            (DisplaySettings { consent: texts("it", "Sì"), ..base() }, "the language of `consent` must be one of de"),
+            (AppearanceAndLanguageSettings { idle_seconds: 14, ..base() }, "idle_seconds"),
+            (AppearanceAndLanguageSettings { idle_seconds: 3601, ..base() }, "idle_seconds"),
+            (AppearanceAndLanguageSettings { language: text("xx"), ..base() }, "zh-Hans"),
+            (
+                AppearanceAndLanguageSettings { attract_text: texts("de", &"ä".repeat(121)), ..base() },
+                "`attract_text` in `de`",
+            ),
+            (
+                AppearanceAndLanguageSettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() },
+                "`consent` in `zh-Hans`",
+            ),
+            (
+                AppearanceAndLanguageSettings { consent: texts("it", "Sì"), ..base() },
+                "the language of `consent` must be one of de",
+            ),
         ] {
             let refused = validate_and_trim_display_settings(unfit).expect_err("refused");
             assert!(refused.code == "setting_unfit" && refused.operator.contains(says), "{refused:?}");
         }
         assert!(
-            validate_and_trim_display_settings(DisplaySettings {
+            validate_and_trim_display_settings(AppearanceAndLanguageSettings {
                 attract_text: texts("de", &"ä".repeat(120)),
                 ..base()
             })

@@ -100,7 +100,7 @@ impl PinLock {
     ) -> Result<PinLockView, Problem> {
         let _one_at_a_time = self.0.attempt_lock.lock().await;
         let lock_count_before = self.acquire_pin_lock_mutex().lock_count;
-        if self.require_settings_with_known_pin()?.pin.is_some() {
+        if self.settings_if_pin_state_known()?.pin.is_some() {
             return Err(problem_for_code("pin_set", None));
         }
         if self.is_too_late_for_first_pin(kiosk_mode, now) {
@@ -183,7 +183,7 @@ impl PinLock {
     ///
     /// # Errors
     /// The settings cannot be read or written; the PIN stays.
-    pub fn forget_pin(file: &SettingsFile) -> Result<(), StoreError> {
+    pub fn remove_pin_from_settings(file: &SettingsFile) -> Result<(), StoreError> {
         file.set_pin_from_shell(None)
     }
 
@@ -209,7 +209,7 @@ impl PinLock {
         pin: SecretString,
         now: MillisSinceOrigin,
     ) -> Result<PinCheckResult, Problem> {
-        let Some(hash) = self.require_settings_with_known_pin()?.pin else { return Ok(PinCheckResult::NotChecked) };
+        let Some(hash) = self.settings_if_pin_state_known()?.pin else { return Ok(PinCheckResult::NotChecked) };
         let wrong = {
             let mut state = self.acquire_pin_lock_mutex();
             let now = state.advance_time_and_autolock(now);
@@ -249,14 +249,14 @@ impl PinLock {
         let file = self.0.settings_file.clone();
         let kept = tokio::task::spawn_blocking(move || {
             let hash = PinHash::from_pin(&pin)?;
-            file.update_settings(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
+            file.update_and_save_settings(|settings| settings.pin = Some(hash)).map_err(|error| error.to_string())
         });
         let kept = kept.await.map_err(|error| error.to_string()).flatten();
         kept.map(|_| ()).map_err(|error| problem_for_code("settings_failed", Some(&error)))
     }
 
     /// The settings. It is an error if the file does not tell whether a PIN is set.
-    fn require_settings_with_known_pin(&self) -> Result<Settings, Problem> {
+    fn settings_if_pin_state_known(&self) -> Result<Settings, Problem> {
         if self.0.settings_file.is_pin_unknown() {
             return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }
@@ -330,7 +330,7 @@ enum PinCheckResult {
 /// count in memory still applies.
 fn save_failed_attempts(file: &SettingsFile, wrong: u32) {
     if file.current_settings().failed_pin_attempts != wrong
-        && let Err(error) = file.update_settings(|settings| settings.failed_pin_attempts = wrong)
+        && let Err(error) = file.update_and_save_settings(|settings| settings.failed_pin_attempts = wrong)
     {
         tracing::error!(%error, wrong, "the number of wrong PINs could not be saved");
     }

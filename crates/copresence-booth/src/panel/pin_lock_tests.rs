@@ -14,7 +14,7 @@ struct Booth {
 impl Booth {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        let data = Arc::new(DataDir::open_or_create_data_dir(root.path()).expect("a data folder"));
+        let data = Arc::new(DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder"));
         let pin_lock = PinLock::new(SettingsFile::open_settings_file(data.clone()), START);
         Self { _root: root, data, pin_lock }
     }
@@ -22,7 +22,7 @@ impl Booth {
     fn with_pin() -> Self {
         let booth = Self::new();
         let pin = PinHash::with_cheap_params(RIGHT);
-        booth.pin_lock.0.settings_file.update_settings(|settings| settings.pin = Some(pin)).expect("written");
+        booth.pin_lock.0.settings_file.update_and_save_settings(|settings| settings.pin = Some(pin)).expect("written");
         booth
     }
 
@@ -177,7 +177,7 @@ async fn a_forgotten_pin_can_be_removed() {
     for _ in 0..3 {
         booth.enter("0000", START).await;
     }
-    PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     let view = booth.pin_lock.pin_lock_view(false, START);
     assert!(!view.pin_set && view.wait_seconds == 0);
@@ -187,14 +187,14 @@ async fn a_forgotten_pin_can_be_removed() {
 #[tokio::test]
 async fn settings_with_a_typing_error_keep_the_panel_locked_until_the_pin_is_forgotten() {
     let mut booth = Booth::with_pin();
-    let path = booth.data.operator_file_path(copresence_store::OperatorFile::Settings);
+    let path = booth.data.operator_file_path(copresence_store::SettingsOrLogoFile::Settings);
     let text = format!("idle_seconds = 90 typo\n{}", std::fs::read_to_string(&path).expect("there"));
     std::fs::write(&path, text).expect("written");
     booth.restart(START);
     assert!(booth.pin_lock.pin_lock_view(false, START).pin_set, "whether there is one is unknown");
     let refused = booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect_err("refused");
     assert_eq!(refused.code, "settings_failed");
-    PinLock::forget_pin(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
+    PinLock::remove_pin_from_settings(&SettingsFile::open_settings_file(booth.data.clone())).expect("dropped");
     booth.restart(START);
     assert!(booth.pin_lock.set_first_pin("0815".into(), false, START).await.expect("set").open);
 }
@@ -235,7 +235,7 @@ async fn a_pin_can_be_replaced_from_a_shell() {
 #[tokio::test]
 async fn unreadable_settings_keep_the_panel_locked() {
     let mut booth = Booth::with_pin();
-    let settings = booth.data.operator_file_path(copresence_store::OperatorFile::Settings);
+    let settings = booth.data.operator_file_path(copresence_store::SettingsOrLogoFile::Settings);
     std::fs::remove_file(&settings).expect("removed");
     std::os::unix::fs::symlink("/dev/null", &settings).expect("linked");
     booth.restart(START);

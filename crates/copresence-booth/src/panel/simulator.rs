@@ -1,8 +1,8 @@
 //! What the panel needs from the embedded sandbox. The host that embeds one implements it, so that this crate does not
 //! depend on the sandbox.
 
-use crate::view::panel::SandboxView;
-use copresence_engine::setup::BackendTarget;
+use crate::view::panel::SandboxControlsView;
+use copresence_engine::setup::ProfileOrSandboxBackend;
 
 /// An embedded sandbox, started on first use. Its methods need a tokio runtime. Errors are messages for the operator.
 pub trait EmbeddedSandboxControl: Send + Sync {
@@ -10,16 +10,16 @@ pub trait EmbeddedSandboxControl: Send + Sync {
     ///
     /// # Errors
     /// It cannot start.
-    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String>;
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxBackend, String>;
 
     /// Allows or forbids phones on this network to reach it. Visits in progress are not affected.
     ///
     /// # Errors
     /// It cannot start or listen, or this machine has no network address.
-    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxTarget, String>;
+    fn set_phone_access(&self, on: bool) -> Result<EmbeddedSandboxBackend, String>;
 
     /// Its controls; `None` before it was started.
-    fn sandbox_view(&self) -> Option<SandboxView>;
+    fn sandbox_view(&self) -> Option<SandboxControlsView>;
 
     /// Sets the scenario for new tokens.
     ///
@@ -45,9 +45,9 @@ pub trait EmbeddedSandboxControl: Send + Sync {
 
 /// The embedded sandbox as a backend.
 #[derive(Debug, Clone)]
-pub struct EmbeddedSandboxTarget {
+pub struct EmbeddedSandboxBackend {
     /// Its URL on this machine, its link template and its credentials.
-    pub target: BackendTarget,
+    pub target: ProfileOrSandboxBackend,
     /// URL under which phones on this network reach it, if they are allowed.
     pub phone_url: Option<String>,
 }

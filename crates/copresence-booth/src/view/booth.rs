@@ -6,7 +6,7 @@ use ts_rs::TS;
 
 /// Operator settings that every visitor screen needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct BoothSettingsView {
+pub struct VisitorScreenSettingsView {
     /// Initial language for a new visitor, as in `de`; none follows the system.
     pub language: Option<String>,
     /// Text of the attract screen, replacing the built-in one in every language. The language is chosen as for
@@ -30,7 +30,7 @@ pub struct BoothSettingsView {
     pub closed: Option<Problem>,
 }
 
-impl Default for BoothSettingsView {
+impl Default for VisitorScreenSettingsView {
     fn default() -> Self {
         Self {
             language: None,

@@ -7,7 +7,7 @@ use ts_rs::TS;
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct InspectorView {
     /// Remembered visits since the program started, newest first.
-    pub visits: Vec<InspectedVisit>,
+    pub visits: Vec<InspectorVisitListEntry>,
     /// The requested visit, or the newest one.
     pub shown: Option<Timeline>,
     /// Exchanges that were dropped to stay within the memory bounds.
@@ -16,7 +16,7 @@ pub struct InspectorView {
 
 /// A visit in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct InspectedVisit {
+pub struct InspectorVisitListEntry {
     /// Visit id.
     pub visit: String,
     /// Start, in milliseconds since 1970 (UTC).
@@ -34,7 +34,7 @@ pub struct InspectedVisit {
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct Timeline {
     /// The visit.
-    pub visit: InspectedVisit,
+    pub visit: InspectorVisitListEntry,
     /// Events and exchanges, in the order in which they began.
     pub entries: Vec<TimelineEntry>,
 }

@@ -10,7 +10,7 @@ pub mod panel;
 mod problem;
 mod texts;
 
-pub use booth::BoothSettingsView;
+pub use booth::VisitorScreenSettingsView;
 pub use problem::{Problem, ProblemDeclaration};
 pub use texts::LocalizedTextView;
 
@@ -26,7 +26,7 @@ pub struct Snapshot {
     /// The backend that visits use.
     pub backend: BackendView,
     /// Operator settings that every screen needs.
-    pub booth: BoothSettingsView,
+    pub booth: VisitorScreenSettingsView,
     /// The current screen.
     pub screen: Screen,
 }
@@ -93,7 +93,7 @@ pub enum Screen {
         /// Position in the queue.
         queue_position: Option<u32>,
         /// Status responses so far, oldest first. The page estimates the time left from them, also after a reload.
-        seen: Vec<StatusSample>,
+        seen: Vec<AvatarStatusChange>,
         /// The link in the code, for recording again after `failed`.
         link: String,
         /// The QR code, for recording again after `failed`.
@@ -180,7 +180,7 @@ pub enum ForgettingState {
 
 /// A sample of the avatar's status: a status response that differed from the one before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct StatusSample {
+pub struct AvatarStatusChange {
     /// Time of the response, in milliseconds since 1970 (UTC).
     #[ts(type = "number")]
     pub at_ms: i64,

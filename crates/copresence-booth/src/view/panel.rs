@@ -45,11 +45,11 @@ pub struct PanelView {
     #[ts(as = "Option<ProblemDeclaration>")]
     pub refused_credentials: Option<Problem>,
     /// Controls of the sandbox, if that is the backend in use.
-    pub sandbox: Option<SandboxView>,
+    pub sandbox: Option<SandboxControlsView>,
     /// Whether kiosk mode is on, and what turned it on.
     pub kiosk_mode: KioskModeView,
     /// Appearance and language of the window.
-    pub display: DisplaySettings,
+    pub display: AppearanceAndLanguageSettings,
     /// Allowed values of `display.monitor`.
     pub monitors: Vec<MonitorView>,
     /// Allowed values of `display.language`.
@@ -88,7 +88,7 @@ pub struct CredentialView {
 
 /// Controls of the embedded sandbox.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
-pub struct SandboxView {
+pub struct SandboxControlsView {
     /// Current scenario: how the sandbox treats tokens.
     pub scenario: String,
     /// Scenarios that can be chosen.
@@ -142,7 +142,7 @@ pub struct KioskModeView {
 
 /// Settings of the display: appearance and language of the window. All fields are read and written together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct DisplaySettings {
+pub struct AppearanceAndLanguageSettings {
     /// Monitor name; none for the first monitor.
     pub monitor: Option<String>,
     /// Initial language for a new visitor; none follows the system.
@@ -199,7 +199,7 @@ pub enum PanelAction {
     UnlockKeychain,
     /// Sets the sandbox's scenario for new tokens.
     SetScenario {
-        /// As in [`SandboxView::scenarios`].
+        /// As in [`SandboxControlsView::scenarios`].
         name: String,
     },
     /// Sets the speed of the sandbox's clock.
@@ -209,9 +209,9 @@ pub enum PanelAction {
     },
     /// Adds a fault to the active ones.
     AddFault {
-        /// As in [`SandboxView::endpoints`].
+        /// As in [`SandboxControlsView::endpoints`].
         on: String,
-        /// As in [`SandboxView::fault_kinds`].
+        /// As in [`SandboxControlsView::fault_kinds`].
         fault: String,
         /// Whether it affects every request, or only the next one.
         every: bool,
@@ -231,7 +231,7 @@ pub enum PanelAction {
     /// Sets appearance and language of the window.
     SetDisplay {
         /// All display settings.
-        display: DisplaySettings,
+        display: AppearanceAndLanguageSettings,
     },
     /// Sets the operator's logo: a PNG of at most 2 MiB.
     SetLogo {

@@ -4,7 +4,7 @@ use super::backend::{Response, glb, png};
 use super::fixture::{Fixture, GENERATE_PATH, REDEEM_PATH, file_names};
 use super::window::{is_invite, kiosk, release_signal, take, until};
 use copresence_booth::app::{BackendConfig, ExpectedScreen, Kiosk, VisitorCommand};
-use copresence_booth::view::{BoothSettingsView, ForgettingState, LocalizedTextView, Screen};
+use copresence_booth::view::{ForgettingState, LocalizedTextView, Screen, VisitorScreenSettingsView};
 use copresence_engine::problem::problem_for_code;
 use copresence_engine::recovery::MAX_REDEEMS_PER_RUN;
 use jiff::{SignedDuration, Timestamp};
@@ -34,8 +34,8 @@ async fn unscanned() -> Fixture {
     .await
 }
 
-fn keeping(hours: Option<u32>) -> BoothSettingsView {
-    BoothSettingsView { keep_hours: hours, ..BoothSettingsView::default() }
+fn keeping(hours: Option<u32>) -> VisitorScreenSettingsView {
+    VisitorScreenSettingsView { keep_hours: hours, ..VisitorScreenSettingsView::default() }
 }
 
 async fn revealed(kiosk: &Kiosk) -> String {
@@ -55,7 +55,7 @@ async fn what_visitors_agree_to_stands_before_the_code() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     let texts = LocalizedTextView::from_iter([("de", DE), ("en", EN)]);
-    kiosk.set_booth_settings(BoothSettingsView::default(), texts.clone());
+    kiosk.set_booth_settings(VisitorScreenSettingsView::default(), texts.clone());
     kiosk.accept_consent_and_start_visit(EN);
     assert_eq!(kiosk.current_snapshot().screen, Screen::Attract, "nothing was asked yet");
     kiosk.start_visit_or_show_consent();
@@ -73,10 +73,13 @@ async fn what_visitors_agree_to_stands_before_the_code() {
 async fn a_consent_in_any_language_has_everybody_asked() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
-    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::from_iter([("ja", "一日保存します。")]));
+    kiosk.set_booth_settings(
+        VisitorScreenSettingsView::default(),
+        LocalizedTextView::from_iter([("ja", "一日保存します。")]),
+    );
     kiosk.start_visit_or_show_consent();
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }));
-    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::default());
+    kiosk.set_booth_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     assert!(matches!(kiosk.current_snapshot().screen, Screen::Consent { .. }), "who stands there is asked still");
     kiosk.leave_visit();
     kiosk.start_visit_or_show_consent();
@@ -89,10 +92,10 @@ async fn nobody_agrees_to_words_that_they_were_not_told() {
     let fixture = unscanned().await;
     let kiosk = kiosk(&fixture);
     let told = |text: &str| LocalizedTextView::from_iter([("en", text)]);
-    kiosk.set_booth_settings(BoothSettingsView::default(), told(EN));
+    kiosk.set_booth_settings(VisitorScreenSettingsView::default(), told(EN));
     kiosk.start_visit_or_show_consent();
     // For whoever comes next.
-    kiosk.set_booth_settings(BoothSettingsView::default(), told("We keep your avatar for a year."));
+    kiosk.set_booth_settings(VisitorScreenSettingsView::default(), told("We keep your avatar for a year."));
     assert_eq!(kiosk.current_snapshot().screen, Screen::Consent { texts: told(EN) });
     kiosk.accept_consent_and_start_visit("We keep your avatar for a year.");
     kiosk.accept_consent_and_start_visit("");
@@ -112,13 +115,13 @@ async fn a_closed_booth_begins_nothing() {
     let kiosk = kiosk(&fixture);
     let closed = Some(problem_for_code("credentials_missing", None));
     kiosk.set_booth_settings(
-        BoothSettingsView { closed: closed.clone(), ..BoothSettingsView::default() },
+        VisitorScreenSettingsView { closed: closed.clone(), ..VisitorScreenSettingsView::default() },
         LocalizedTextView::default(),
     );
     kiosk.start_visit_or_show_consent();
     let snapshot = kiosk.current_snapshot();
     assert_eq!((snapshot.screen, snapshot.booth.closed), (Screen::Attract, closed));
-    kiosk.set_booth_settings(BoothSettingsView::default(), LocalizedTextView::default());
+    kiosk.set_booth_settings(VisitorScreenSettingsView::default(), LocalizedTextView::default());
     revealed(&kiosk).await;
     kiosk.stop_visits().await;
 }
@@ -478,7 +481,7 @@ async fn recovery_behind_the_visitors_is_bounded_and_leaves_no_trace_at_the_boot
         "each once, and a refusal twice: the next attempt waits"
     );
     assert_eq!(kiosk.last_problem(), None);
-    let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendRouteConfig| Vec::new();
+    let rules = |_: &copresence_client::Exchange, _: &copresence_client::BackendWithRoutes| Vec::new();
     assert!(kiosk.inspector().inspector_view(None, &rules).visits.is_empty());
     kiosk.stop_visits().await;
 }

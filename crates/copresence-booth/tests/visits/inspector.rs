@@ -4,10 +4,10 @@ use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::inspector::RequirementJudge;
 use copresence_booth::view::Screen;
 use copresence_booth::view::inspector::{ExchangeView, InspectorView, RequirementView, TimelineEntry};
-use copresence_client::{BackendRouteConfig, Exchange};
+use copresence_client::{BackendWithRoutes, Exchange};
 use copresence_engine::profile::Profiles;
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides};
-use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TokenView};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
+use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TesterTokenView};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn fixture() -> Fixture {
     let server = Server::start(settings, ([127, 0, 0, 1], 0).into()).await.expect("a port");
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target = BackendTarget::target_of_embedded_sandbox(
+    let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),
         &server.qr_link_template(),
         known.api_key.clone(),
@@ -49,7 +49,7 @@ async fn fixture() -> Fixture {
     Fixture { root, server, kiosk }
 }
 
-fn no_rules(_: &Exchange, _: &BackendRouteConfig) -> Vec<RequirementView> {
+fn no_rules(_: &Exchange, _: &BackendWithRoutes) -> Vec<RequirementView> {
     Vec::new()
 }
 
@@ -67,7 +67,7 @@ impl Fixture {
         (visit, token)
     }
 
-    fn token(&self, token: &str) -> TokenView {
+    fn token(&self, token: &str) -> TesterTokenView {
         let tokens = self.server.sandbox().sandbox_state().tokens;
         tokens.into_iter().find(|known| known.token == token).expect("it made it")
     }

@@ -5,11 +5,11 @@ use super::fixture::{API_KEY, Fixture, GENERATE_PATH, REDEEM_PATH};
 use super::window::{is_invite, until};
 use copresence_booth::app::{Kiosk, KioskSetup};
 use copresence_booth::panel::{
-    EmbeddedSandboxControl, EmbeddedSandboxTarget, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources,
+    EmbeddedSandboxBackend, EmbeddedSandboxControl, OpenedBackend, Panel, PinLock, ProfileAndCredentialSources,
     SettingsFile,
 };
 use copresence_booth::view::Screen;
-use copresence_booth::view::panel::{PanelAction, SandboxView};
+use copresence_booth::view::panel::{PanelAction, SandboxControlsView};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::{CredentialKind, CredentialStore};
 use std::sync::Arc;
@@ -21,13 +21,13 @@ const WRONG: &str = "planted-wrong-password";
 struct NoSandbox;
 
 impl EmbeddedSandboxControl for NoSandbox {
-    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxTarget, String> {
+    fn start_sandbox_if_needed(&self) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
-    fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxTarget, String> {
+    fn set_phone_access(&self, _: bool) -> Result<EmbeddedSandboxBackend, String> {
         Err("none".to_owned())
     }
-    fn sandbox_view(&self) -> Option<SandboxView> {
+    fn sandbox_view(&self) -> Option<SandboxControlsView> {
         None
     }
     fn set_scenario(&self, _: &str) -> Result<(), String> {
@@ -122,7 +122,7 @@ async fn a_wrong_password_at_a_booth_closes_it_after_one_login() {
     assert!(!format!("{closed:?}").contains(WRONG));
     for _ in 0..3 {
         booth.kiosk.start_visit_or_show_consent();
-        booth.panel.reopen_booth_if_possible().await;
+        booth.panel.reopen_booth_if_backend_opens().await;
     }
     assert_eq!(booth.kiosk.current_snapshot().screen, Screen::Attract, "no visit begins");
     assert_eq!((booth.logins(), booth.is_closed()), (1, true));
@@ -137,7 +137,7 @@ async fn other_credentials_open_the_booth_wherever_they_were_set() {
         .credential_store
         .set_credential("test", CredentialKind::Password, &"planted-other-password".into())
         .expect("memory");
-    booth.panel.reopen_booth_if_possible().await;
+    booth.panel.reopen_booth_if_backend_opens().await;
     booth.start_refused_visit().await;
     assert_eq!(booth.logins(), 2);
     let act = PanelAction::SetCredential { slot: "password".to_owned(), value: "planted-third-password".into() };

@@ -321,7 +321,7 @@ async fn a_stop_does_not_wait_for_what_is_finished_unseen() {
     fixture.backend.wait_for_requests("/files/one", 1).await;
     kiosk.stop_visits().await;
     assert_eq!(
-        fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(),
+        fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(),
         1,
         "kept for the next start"
     );

@@ -10,7 +10,7 @@ use copresence_engine::credentials::CredentialStore;
 use copresence_engine::health::{self, HealthState, PartHealth, bad_part_health, part};
 use copresence_engine::profile::Profile;
 use copresence_engine::settings_toml::{self, LoadedSettingsFile};
-use copresence_engine::setup::{BackendTarget, DataStore};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_sandbox::{Server, Settings};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -92,7 +92,7 @@ async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
     };
     let target = match &embedded {
         Some((_, target)) => target.clone(),
-        None => match BackendTarget::target_without_credentials(profile) {
+        None => match ProfileOrSandboxBackend::target_without_credentials(profile) {
             Ok(target) => target,
             Err(error) => return vec![bad_part_health(part::BACKEND, error, "Fix the profile")],
         },
@@ -105,12 +105,12 @@ async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
 }
 
 /// Starts the embedded sandbox as a visit does.
-async fn start_embedded_sandbox() -> Result<(Server, BackendTarget), String> {
+async fn start_embedded_sandbox() -> Result<(Server, ProfileOrSandboxBackend), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
     let known = server.sandbox().credentials();
     let login = (known.username.clone(), known.password.clone());
-    let target = BackendTarget::target_of_embedded_sandbox(
+    let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),
         &server.qr_link_template(),
         known.api_key.clone(),

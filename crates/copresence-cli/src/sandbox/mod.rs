@@ -45,7 +45,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
     if common.json {
         print_listening_json(&server);
     } else {
-        print_listening_info(&server);
+        print_url_and_credentials(&server);
     }
     loop {
         tokio::select! {
@@ -105,7 +105,7 @@ fn print_listening_json(server: &Server) {
 }
 
 /// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
-fn print_listening_info(server: &Server) {
+fn print_url_and_credentials(server: &Server) {
     let accepted = server.sandbox().credentials();
     let url = without_trailing_slash(server.local_url().as_str()).to_owned();
     let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// Prints the differences between two reports, each from a file or from a run of the named profile.
-pub(super) async fn compare_two_backends(
+pub(super) async fn print_differences_between_reports(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
@@ -23,7 +23,7 @@ pub(super) async fn compare_two_backends(
     let other = load_report_or_run_checks(common, options, renderer, second).await?;
     let unreached = [&one, &other].into_iter().find(|report| report.error.is_some());
     if let Some(report) = unreached {
-        renderer.print_human_readable_line(&output::sanitize_for_terminal(&report.summary()));
+        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&report.summary()));
         return Ok(report.exit);
     }
     let (found, alone) = compare_response_shapes(&one, &other);
@@ -38,7 +38,7 @@ pub(super) async fn compare_two_backends(
                 format!("    {first:<12} {at_one}"),
                 format!("    {second:<12} {at_other}"),
             ] {
-                renderer.print_human_readable_line(&output::sanitize_for_terminal(&line));
+                renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
             }
         }
     }
@@ -46,7 +46,7 @@ pub(super) async fn compare_two_backends(
         if renderer.is_json_output() {
             print_json_line(&json!({"event": "seen_once", "asked": words}));
         } else {
-            renderer.print_human_readable_line(&output::sanitize_for_terminal(&format!("not compared: {words}")));
+            renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&format!("not compared: {words}")));
         }
     }
     let exit = u8::from(!found.is_empty());
@@ -55,8 +55,8 @@ pub(super) async fn compare_two_backends(
             &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
         );
     } else {
-        renderer.print_human_readable_line("");
-        renderer.print_human_readable_line(&match found.len() {
+        renderer.print_human_line_beside_json("");
+        renderer.print_human_line_beside_json(&match found.len() {
             0 => format!("No difference of form between {first} and {second}."),
             1 => format!("1 difference of form between {first} and {second}."),
             many => format!("{many} differences of form between {first} and {second}."),
@@ -81,8 +81,8 @@ async fn load_report_or_run_checks(
     let (report, _) = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         let summary = output::sanitize_for_terminal(&report.summary());
-        renderer.print_human_readable_line(&format!("{which}: {summary}"));
-        renderer.print_human_readable_line("");
+        renderer.print_human_line_beside_json(&format!("{which}: {summary}"));
+        renderer.print_human_line_beside_json("");
     }
     Ok(report)
 }

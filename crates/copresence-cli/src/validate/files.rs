@@ -3,7 +3,7 @@
 use super::options::ValidateOptions;
 use crate::failure::CommandFailure;
 use crate::output;
-use crate::output_file::{OutputFile, OutputFileReaders};
+use crate::output_file::{DeferredOutputFile, OutputFileReaders};
 use copresence_validate::Report;
 use copresence_validate::report::change::VerdictChange;
 use copresence_validate::report::{html, junit};
@@ -11,10 +11,10 @@ use std::path::Path;
 
 /// The report files named on the command line.
 pub(super) struct ReportFiles {
-    report: Option<OutputFile>,
-    html: Option<OutputFile>,
-    junit: Option<OutputFile>,
-    har: Option<OutputFile>,
+    report: Option<DeferredOutputFile>,
+    html: Option<DeferredOutputFile>,
+    junit: Option<DeferredOutputFile>,
+    har: Option<DeferredOutputFile>,
 }
 
 impl ReportFiles {
@@ -24,7 +24,7 @@ impl ReportFiles {
         let check = |path: Option<&Path>, flag: &str, readers: OutputFileReaders| {
             let refused =
                 |path: &Path, error| CommandFailure::usage_error(format!("{flag} {}: {error}", path.display()));
-            path.map(|path| OutputFile::check_output_file(path, readers).map_err(|error| refused(path, error)))
+            path.map(|path| DeferredOutputFile::check_output_file(path, readers).map_err(|error| refused(path, error)))
                 .transpose()
         };
         Ok(Self {
@@ -58,7 +58,7 @@ impl ReportFiles {
 }
 
 /// Writes the report, and prints its path, or a warning if that failed.
-fn write_report(file: &OutputFile, text: Result<String, String>) {
+fn write_report(file: &DeferredOutputFile, text: Result<String, String>) {
     let path = file.path().display();
     let written = text.and_then(|text| file.replace_output_bytes(text.as_bytes()).map_err(|error| error.to_string()));
     match written {

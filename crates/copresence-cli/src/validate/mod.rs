@@ -13,8 +13,8 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{output, signals};
 use copresence_engine::clock::Clock;
-use copresence_validate::report::change::compare_verdicts;
-use copresence_validate::{ActPlanWithCosts, CheckRun, Report};
+use copresence_validate::report::change::list_changed_verdicts;
+use copresence_validate::{CheckRun, Report, RunPlanWithCosts};
 use files::ReportFiles;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
@@ -30,13 +30,13 @@ pub(crate) async fn run_validate_command(
 ) -> Result<u8, CommandFailure> {
     let renderer = ValidateRenderer::new(common);
     if let [first, second] = options.compare.as_slice() {
-        return compare::compare_two_backends(common, &options, &renderer, first, second).await;
+        return compare::print_differences_between_reports(common, &options, &renderer, first, second).await;
     }
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
     let (report, har) = open_and_check_backend(common, &options, &renderer).await?;
-    let changed = baseline.as_ref().map(|before| compare_verdicts(before, &report));
+    let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());
     Ok(report.exit)
@@ -68,7 +68,7 @@ async fn plan_confirm_and_run_checks(
     stopping: &CancellationToken,
 ) -> Result<(Report, serde_json::Value), CommandFailure> {
     let limits = options.to_run_options(selected.has_sandbox_phone_driver());
-    let plan = ActPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
+    let plan = RunPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.has_sandbox_phone_driver());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
@@ -82,7 +82,7 @@ async fn plan_confirm_and_run_checks(
 }
 
 /// Asks for confirmation on a terminal, because Export Tokens cost money.
-fn confirm_costs(plan: &ActPlanWithCosts, options: &ValidateOptions) -> Result<(), CommandFailure> {
+fn confirm_costs(plan: &RunPlanWithCosts, options: &ValidateOptions) -> Result<(), CommandFailure> {
     let asks = !plan.is_free && !options.yes && plan.tokens > 0 && std::io::stdin().is_terminal();
     if !asks {
         return Ok(());

@@ -10,7 +10,7 @@ use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
 use copresence_validate::requirement::strictest_level_of_check;
 use copresence_validate::run_plan::count_with_noun;
-use copresence_validate::{ActPlanWithCosts, CheckTarget, Level, Report, RunEvent, Verdict};
+use copresence_validate::{CheckTarget, Level, Report, RunEvent, RunPlanWithCosts, Verdict};
 
 /// Width of the verdict column: its longest word.
 const WORD: usize = "inconclusive".len();
@@ -28,7 +28,7 @@ impl ValidateRenderer {
     }
 
     /// Prints the plan of the run and what it will cost, before it starts.
-    pub(super) fn print_plan(&self, target: &CheckTarget, plan: &ActPlanWithCosts, sandbox: bool) {
+    pub(super) fn print_plan(&self, target: &CheckTarget, plan: &RunPlanWithCosts, sandbox: bool) {
         if self.json {
             let left_out: Vec<_> =
                 plan.skipped_acts_with_reasons().map(|(act, why)| json!({"act": act, "why": why})).collect();
@@ -39,12 +39,12 @@ impl ValidateRenderer {
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
-        self.print_human_readable_line(&format!(
+        self.print_human_line_beside_json(&format!(
             "Checking {} (profile {}{kind})",
             target.backend.base_url, target.name
         ));
-        plan.describe_plan().iter().for_each(|words| self.print_human_readable_line(words));
-        self.print_human_readable_line("");
+        plan.describe_costs_and_omitted_acts().iter().for_each(|words| self.print_human_line_beside_json(words));
+        self.print_human_line_beside_json("");
     }
 
     /// Prints an event of a run: verdicts, messages, and without `--json` the starts of acts.
@@ -60,14 +60,14 @@ impl ValidateRenderer {
     /// Prints that an act has started, and what it does.
     fn print_act_started(&self, act: Act) {
         let words = format!("… {}", act.act_needs_and_costs().description);
-        self.print_human_readable_line(&self.wrap_in_ansi_color(&words, "2"));
+        self.print_human_line_beside_json(&self.wrap_in_ansi_color(&words, "2"));
     }
 
     /// Prints the verdict of a check. Checks that do not apply are printed with `--json` only.
     fn print_verdict(&self, check: &Check, judged: &CheckResult) {
         let verdict = judged.verdict();
         let level = strictest_level_of_check(check.id);
-        let detail = output::sanitize_for_terminal(&verdict_detail(judged));
+        let detail = output::sanitize_for_terminal(&observation_finding_or_reason(judged));
         if self.json {
             return print_json_line(&json!({
                 "event": "check", "id": check.id, "title": check.title, "level": level, "verdict": verdict,
@@ -86,25 +86,25 @@ impl ValidateRenderer {
             _ => "36",
         };
         let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
-        self.print_human_readable_line(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
+        self.print_human_line_beside_json(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
         match (judged, verdict) {
             (CheckResult::Fail(findings), _) => {
                 for finding in findings {
-                    self.print_human_readable_line(&format!(
+                    self.print_human_line_beside_json(&format!(
                         "        expected  {}",
                         output::sanitize_for_terminal(&finding.expected)
                     ));
-                    self.print_human_readable_line(&format!(
+                    self.print_human_line_beside_json(&format!(
                         "        received  {}",
                         output::sanitize_for_terminal(&finding.received)
                     ));
                 }
-                self.print_human_readable_line(&format!("        to do     {}", check.remedy));
-                self.print_human_readable_line(
+                self.print_human_line_beside_json(&format!("        to do     {}", check.remedy));
+                self.print_human_line_beside_json(
                     &self.wrap_in_ansi_color(&format!("        check     {}", check.id), "2"),
                 );
             }
-            (_, Verdict::Inconclusive) => self.print_human_readable_line(&format!("        {detail}")),
+            (_, Verdict::Inconclusive) => self.print_human_line_beside_json(&format!("        {detail}")),
             _ => {}
         }
     }
@@ -120,7 +120,7 @@ impl ValidateRenderer {
                 "coverage": report.coverage, "budget": report.budget,
             }));
         }
-        self.print_human_readable_line("");
+        self.print_human_line_beside_json("");
         let colour = if report.exit != 0 {
             "1;31"
         } else if report.score.should.failed > 0 {
@@ -128,26 +128,26 @@ impl ValidateRenderer {
         } else {
             "1;32"
         };
-        self.print_human_readable_line(
+        self.print_human_line_beside_json(
             &self.wrap_in_ansi_color(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
         );
         let coverage = &report.coverage;
-        self.print_human_readable_line(&format!(
+        self.print_human_line_beside_json(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",
             coverage.judged,
-            coverage.applicable(),
-            coverage.judged_percent(),
+            coverage.judgeable_requirement_count(),
+            coverage.judged_requirements_percent(),
             coverage.not_applicable,
             coverage.untestable
         ));
         let budget = &report.budget;
-        self.print_human_readable_line(&format!(
+        self.print_human_line_beside_json(&format!(
             "Used: {}, {}.",
             count_with_noun(budget.tokens_made, "Export Token"),
             count_with_noun(budget.avatars_consumed, "avatar")
         ));
         for row in &report.latency {
-            self.print_human_readable_line(&format!(
+            self.print_human_line_beside_json(&format!(
                 "Time: {:<8} {:>4} answers, median {} ms, 95 % within {} ms, slowest {} ms",
                 row.call, row.answers, row.p50_ms, row.p95_ms, row.max_ms
             ));
@@ -159,12 +159,12 @@ impl ValidateRenderer {
     fn print_changes_since_baseline(&self, changes: Option<&[VerdictChange]>) {
         match changes {
             None => {}
-            Some([]) => self.print_human_readable_line("Since the baseline: no verdict changed."),
+            Some([]) => self.print_human_line_beside_json("Since the baseline: no verdict changed."),
             Some(changes) => {
-                self.print_human_readable_line("Since the baseline:");
+                self.print_human_line_beside_json("Since the baseline:");
                 for change in changes {
                     let words = format!("  {}", change.describe_change());
-                    self.print_human_readable_line(
+                    self.print_human_line_beside_json(
                         &self.wrap_in_ansi_color(&words, if change.is_new_failure() { "31" } else { "0" }),
                     );
                 }
@@ -173,7 +173,7 @@ impl ValidateRenderer {
     }
 
     /// Prints a line for people: to stdout, or to stderr with `--json`, where stdout is JSON only.
-    pub(super) fn print_human_readable_line(&self, words: &str) {
+    pub(super) fn print_human_line_beside_json(&self, words: &str) {
         if self.json {
             output::eprint_sanitized_line(format_args!("{words}"));
         } else {
@@ -198,7 +198,7 @@ pub(super) fn print_json_line(value: &Value) {
 }
 
 /// What was observed; for a failed check its first finding, and otherwise the reason.
-fn verdict_detail(judged: &CheckResult) -> String {
+fn observation_finding_or_reason(judged: &CheckResult) -> String {
     match judged {
         CheckResult::Pass(words, _)
         | CheckResult::Skipped(words)

@@ -10,7 +10,7 @@ use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
 use copresence_sandbox::{Server, Settings};
 use copresence_validate::{
-    ApiKey, BackendRouteConfig, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
+    ApiKey, BackendWithRoutes, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
 };
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,7 +46,7 @@ impl BackendUnderTest {
             .await
             .map_err(|failure| failure.with_remedy_if_credentials_missing(&profile))?;
         let mut target = target_from_profile(&profile, found.api_url, found.link, found.credentials);
-        fill_missing_credentials_from_environment(&mut target.credentials);
+        add_environment_credentials_to_leak_search(&mut target.credentials);
         let phone_driver = detect_phone_driver(&target, options, common).await?;
         Ok(Self { target, phone_driver, embedded_sandbox: None })
     }
@@ -86,7 +86,7 @@ impl BackendUnderTest {
 
 /// Adds credentials of the environment, so that responses are searched for them even if no request sends them: a relay
 /// holds credentials that its console does not have.
-fn fill_missing_credentials_from_environment(credentials: &mut Credentials) {
+fn add_environment_credentials_to_leak_search(credentials: &mut Credentials) {
     let named = |slot: CredentialKind| {
         context::read_environment_variable(slot.env_var()).filter(|value| !value.trim().is_empty())
     };
@@ -108,7 +108,7 @@ fn target_from_profile(
 ) -> CheckTarget {
     CheckTarget {
         name: profile.name.clone(),
-        backend: BackendRouteConfig {
+        backend: BackendWithRoutes {
             base_url,
             login_route: profile.login_route.clone(),
             token_source: profile.token_source.clone(),

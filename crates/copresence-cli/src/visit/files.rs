@@ -2,7 +2,7 @@
 
 use crate::failure::CommandFailure;
 use crate::output;
-use crate::output_file::{OutputFile, OutputFileReaders};
+use crate::output_file::{DeferredOutputFile, OutputFileReaders};
 use copresence_engine::qr::QrCode;
 use copresence_engine::{ExchangeRecorder, HarRecorder};
 use std::io::Write as _;
@@ -17,7 +17,7 @@ const EXCHANGES: usize = 20_000;
 /// Output file of `--qr FILE`.
 #[derive(Debug, Clone)]
 pub(super) struct QrFile {
-    file: OutputFile,
+    file: DeferredOutputFile,
     svg: bool,
 }
 
@@ -35,7 +35,7 @@ impl QrFile {
         match extension.as_str() {
             "svg" | "png" => {
                 // The code holds a live token.
-                let file = OutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
+                let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
                     .map_err(|error| CommandFailure::usage_error(format!("--qr {}: {error}", path.display())))?;
                 Ok(Self { file, svg: extension == "svg" })
             }
@@ -71,13 +71,13 @@ impl QrFile {
 /// Output file of `--har FILE`. Checked at the start, so that a wrong path is reported before a token is spent.
 #[derive(Debug)]
 pub(super) struct HarFile {
-    file: OutputFile,
+    file: DeferredOutputFile,
     shared_har_recorder: Arc<HarRecorder>,
 }
 
 impl HarFile {
     pub(super) fn check_har_file(path: &Path) -> Result<Self, CommandFailure> {
-        let file = OutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
+        let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
         Ok(Self { file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })
     }

@@ -13,7 +13,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::Profile;
 use copresence_engine::runner::{EventSink, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{ExchangeRecorder, ExportType, NoRecorder, problem};
 use copresence_sandbox::Server;
 use files::{HarFile, QrFile};
@@ -63,7 +63,7 @@ async fn prepare_and_run_visit(
     // Some scenarios simulate that the code is never scanned.
     let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned_by_autoplay());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
-    let surroundings = VisitResources { renderer, out, qr, har, phone, stopping };
+    let surroundings = VisitOutputsAndControls { renderer, out, qr, har, phone, stopping };
     let exit = run_prepared_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
     if let Some(server) = embedded {
         server.shut_down_server().await;
@@ -72,7 +72,7 @@ async fn prepare_and_run_visit(
 }
 
 /// What a visit in the terminal uses: renderer, output folder, QR and HAR files, simulated phone, stop signal.
-struct VisitResources {
+struct VisitOutputsAndControls {
     renderer: Arc<VisitRenderer>,
     out: PathBuf,
     qr: Option<QrFile>,
@@ -86,7 +86,7 @@ async fn run_prepared_visit(
     profile: &Profile,
     data_store: &DataStore,
     embedded: Option<&Server>,
-    surroundings: VisitResources,
+    surroundings: VisitOutputsAndControls,
 ) -> Result<u8, CommandFailure> {
     let target = match embedded {
         Some(server) => embedded_sandbox_target(server)?,
@@ -106,7 +106,7 @@ async fn run_prepared_visit(
         max_file_size: options.max_file_size.map(|size| size.as_u64()),
     };
     let config = build_config_using_visit_history(profile, &target, data_store, &overrides).await;
-    let event_sink = create_sink_rendering_and_scanning(&surroundings);
+    let event_sink = create_event_and_invitation_sink(&surroundings);
     let ended = run_visit(
         config,
         data_store.context_with_default_recovery_limits(api, Clock::default(), event_sink),
@@ -121,7 +121,7 @@ async fn run_prepared_visit(
 }
 
 /// Prints each event; on the invitation also writes the QR file and lets the simulated phone scan.
-fn create_sink_rendering_and_scanning(surroundings: &VisitResources) -> EventSink {
+fn create_event_and_invitation_sink(surroundings: &VisitOutputsAndControls) -> EventSink {
     let (renderer, qr, phone) = (surroundings.renderer.clone(), surroundings.qr.clone(), surroundings.phone.clone());
     Arc::new(move |event: VisitEvent| {
         renderer.show_event(&event);
@@ -168,10 +168,10 @@ async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, Comman
 }
 
 /// The embedded sandbox as the backend of a visit.
-fn embedded_sandbox_target(server: &Server) -> Result<BackendTarget, CommandFailure> {
+fn embedded_sandbox_target(server: &Server) -> Result<ProfileOrSandboxBackend, CommandFailure> {
     let accepted = server.sandbox().credentials();
     let login = (accepted.username.clone(), accepted.password.clone());
-    let target = BackendTarget::target_of_embedded_sandbox(
+    let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),
         &server.qr_link_template(),
         accepted.api_key.clone(),

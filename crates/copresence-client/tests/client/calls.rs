@@ -2,7 +2,7 @@
 
 use crate::support::{API_KEY, SESSION, TOKEN, api, recorded_api, token, with_login, with_session};
 use copresence_client::{
-    BackendRouteConfig, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource,
+    BackendWithRoutes, CallError, CallKind, Credentials, ErrorClass, LoginRoute, NoRecorder, PartnerTokenSource,
     RedeemRoute, TokenSource,
 };
 use copresence_protocol::{PartnerKey, RedeemResponse};
@@ -175,7 +175,7 @@ async fn a_run_logs_in_once_and_logs_that_session_out() {
         .and(header("x-copresence-rest-api-key", API_KEY))
         .and(header("x-copresence-session-token", "r:new"));
     mount_response(&server, logout, 500, json!({}), 1).await;
-    let mut backend = BackendRouteConfig::copresence_backend_from_url(server_url(&server, ""));
+    let mut backend = BackendWithRoutes::copresence_backend_from_url(server_url(&server, ""));
     backend.login_route.logout_path = Some("logout".to_owned());
     let api = recorded_api(backend.clone(), with_login(), Arc::new(NoRecorder));
     // Nothing to log out yet.
@@ -226,7 +226,7 @@ async fn the_login_uses_the_configured_route() {
     mount_response(&server, login, 200, json!({ "data": { "session": "r:new" } }), 1).await;
     let generate = Mock::given(path("/api/generateExportToken")).and(header("x-copresence-session-token", "r:new"));
     mount_response(&server, generate, 200, json!({ "token": TOKEN }), 1).await;
-    let mut backend = BackendRouteConfig::copresence_backend_from_url(server_url(&server, "/api"));
+    let mut backend = BackendWithRoutes::copresence_backend_from_url(server_url(&server, "/api"));
     backend.login_route = LoginRoute {
         path: "v2/sessions".to_owned(),
         method: http::Method::PUT,
@@ -317,10 +317,10 @@ async fn a_partner_generates_and_redeems_without_any_copresence_credential() {
         headers: headers.clone(),
         token_pointer: "/data/0/exportToken".to_owned(),
     };
-    let backend = BackendRouteConfig {
+    let backend = BackendWithRoutes {
         token_source: TokenSource::Partner(source),
         redeem_route: RedeemRoute::Partner { url: server_url(&server, "/kiosk/redeem"), headers },
-        ..BackendRouteConfig::copresence_backend_from_url(server_url(&server, ""))
+        ..BackendWithRoutes::copresence_backend_from_url(server_url(&server, ""))
     };
     let credentials =
         Credentials { partner_key: Some(PartnerKey::new("partner-key-0123456789")), ..Credentials::default() };

@@ -2,7 +2,7 @@
 
 use crate::support::{API_KEY, RawServer, SESSION, ServerAction, response_bytes, with_session};
 use copresence_client::{
-    ApiClient, BackendRouteConfig, DownloadError, DownloadErrorKind as Kind, DownloadExceptions, NoRecorder,
+    ApiClient, BackendWithRoutes, DownloadError, DownloadErrorKind as Kind, DownloadExceptions, NoRecorder,
     OpenedDownload, ResponseLossKind, ResumePoint, Timeouts,
 };
 use copresence_protocol::DownloadUrl;
@@ -33,8 +33,8 @@ pub(crate) fn download_client() -> ApiClient {
 }
 
 fn client_of_backend(url: &str, download_exceptions: DownloadExceptions) -> ApiClient {
-    let backend = BackendRouteConfig::copresence_backend_from_url(url.parse().expect("a URL"));
-    let backend = BackendRouteConfig { download_exceptions, ..backend };
+    let backend = BackendWithRoutes::copresence_backend_from_url(url.parse().expect("a URL"));
+    let backend = BackendWithRoutes { download_exceptions, ..backend };
     ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API")
 }
 
@@ -277,7 +277,7 @@ async fn an_encoded_file_is_received_as_it_was_sent_with_its_encoding() {
 }
 
 fn client_with_timeouts(server: &RawServer, time_outs: Timeouts) -> ApiClient {
-    let backend = BackendRouteConfig::copresence_backend_from_url(server.url("/"));
+    let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
     ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API")
 }
 

@@ -1,7 +1,7 @@
 //! Proxies and root certificates from the environment. Each case runs in a child process with its own environment.
 
 use crate::support::{RawServer, ServerAction, response_bytes, token, with_session};
-use copresence_client::{ApiClient, BackendRouteConfig, CallError, NoRecorder, Timeouts, install_crypto_provider};
+use copresence_client::{ApiClient, BackendWithRoutes, CallError, NoRecorder, Timeouts, install_crypto_provider};
 use copresence_protocol::DownloadUrl;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::path::Path;
@@ -23,7 +23,7 @@ const UNRESOLVABLE_URL: &str = "http://copresence.invalid/";
 #[tokio::test]
 async fn child_process() {
     let Ok(base) = std::env::var(BASE_URL) else { return };
-    let backend = BackendRouteConfig::copresence_backend_from_url(base.parse().expect("a URL"));
+    let backend = BackendWithRoutes::copresence_backend_from_url(base.parse().expect("a URL"));
     let time_outs = Timeouts { connect: Duration::from_secs(5), ..Timeouts::default() };
     let outcome = match ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)) {
         Ok(api) => match api.redeem_token(&token()).await {
@@ -40,7 +40,7 @@ async fn child_process() {
 #[tokio::test]
 async fn child_process_with_download() {
     let Ok(url) = std::env::var(DOWNLOAD_URL) else { return };
-    let backend = BackendRouteConfig::copresence_backend_from_url(UNRESOLVABLE_URL.parse().expect("a URL"));
+    let backend = BackendWithRoutes::copresence_backend_from_url(UNRESOLVABLE_URL.parse().expect("a URL"));
     let api = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder)).expect("an API");
     let url = DownloadUrl::new(&url).expect("a URL");
     let outcome = match api.open_download(&url, None).await {
@@ -56,7 +56,7 @@ async fn child_process_with_download() {
 fn child_process_with_late_roots() {
     let Ok(roots) = std::env::var(LATE_ROOTS) else { return };
     let build = || {
-        let backend = BackendRouteConfig::copresence_backend_from_url("https://localhost/".parse().expect("a URL"));
+        let backend = BackendWithRoutes::copresence_backend_from_url("https://localhost/".parse().expect("a URL"));
         let built = ApiClient::new(backend, with_session(), Timeouts::default(), Arc::new(NoRecorder));
         built.map_or_else(|error| error.to_string(), |_| "built".to_owned())
     };

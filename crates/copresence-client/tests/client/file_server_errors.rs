@@ -3,30 +3,30 @@
 use crate::downloads::{download_client, open_download};
 use crate::support::{RawServer, ServerAction, api, recorded_api, response_bytes, with_session};
 use copresence_client::har::HarRecorder;
-use copresence_client::{BackendRouteConfig, DownloadErrorKind, FileServerErrorCause};
+use copresence_client::{BackendWithRoutes, DownloadErrorKind, UrlFateAfterServerError};
 use copresence_protocol::DownloadUrl;
 use std::sync::Arc;
 use test_port::ReservedPort;
 
-const REASONS: [(&str, FileServerErrorCause, &str); 6] = [
+const REASONS: [(&str, UrlFateAfterServerError, &str); 6] = [
     (
         "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
-        FileServerErrorCause::Expired,
+        UrlFateAfterServerError::Expired,
         "the URL expired",
     ),
     (
         "<Error><Code>RequestTimeTooSkewed</Code><Message>The difference is too large.</Message></Error>",
-        FileServerErrorCause::Clock,
+        UrlFateAfterServerError::Clock,
         "set the backend's clock",
     ),
     (
         "<Error><Code>SignatureDoesNotMatch</Code><Message>It does not match.</Message></Error>",
-        FileServerErrorCause::Signature,
+        UrlFateAfterServerError::Signature,
         "signature of the URL is not valid",
     ),
-    (r#"{"code":101,"error":"Object not found."}"#, FileServerErrorCause::NotFound, "101: Object not found."),
-    (r#"{"message":"jwt expired","error":"InvalidJWT"}"#, FileServerErrorCause::Expired, "InvalidJWT: jwt expired"),
-    (r#"{"error":"unauthorized"}"#, FileServerErrorCause::Other, "(unauthorized)"),
+    (r#"{"code":101,"error":"Object not found."}"#, UrlFateAfterServerError::NotFound, "101: Object not found."),
+    (r#"{"message":"jwt expired","error":"InvalidJWT"}"#, UrlFateAfterServerError::Expired, "InvalidJWT: jwt expired"),
+    (r#"{"error":"unauthorized"}"#, UrlFateAfterServerError::Other, "(unauthorized)"),
 ];
 
 /// Case: file host answers 403 with a reason in XML or JSON.
@@ -58,7 +58,7 @@ async fn an_error_body_is_recorded_without_the_signature_of_the_url() {
     );
     let server = RawServer::start(vec![ServerAction::Send(response_bytes("403 Forbidden", &[], &body))]).await;
     let recorder = Arc::new(HarRecorder::new(8));
-    let backend = BackendRouteConfig::copresence_backend_from_url(server.url("/"));
+    let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
     let api = recorded_api(backend, with_session(), recorder.clone());
     let url = DownloadUrl::new(server.url(&path).as_str()).expect("a URL");
     let error = api.open_download(&url, None).await.expect_err("refused").to_string();
@@ -111,8 +111,7 @@ async fn a_file_url_that_only_the_backend_can_reach_is_named_as_its_misconfigura
 #[tokio::test]
 async fn a_backend_on_this_machine_may_have_its_files_on_this_machine() {
     let port = ReservedPort::reserve_port().expect("a port");
-    let backend =
-        BackendRouteConfig::copresence_backend_from_url("http://localhost:1337/parse".parse().expect("a URL"));
+    let backend = BackendWithRoutes::copresence_backend_from_url("http://localhost:1337/parse".parse().expect("a URL"));
     let api = recorded_api(backend, with_session(), Arc::new(copresence_client::NoRecorder));
     let url = DownloadUrl::new(&format!("http://{port}/a.glb")).expect("a URL");
     let error = api.open_download(&url, None).await.expect_err("nothing listens");

@@ -2,8 +2,8 @@
 
 use crate::support::{RawServer, SESSION, ServerAction, TOKEN, api, response_bytes, token, with_login, with_session};
 use copresence_client::{
-    ApiClient, BackendRouteConfig, CallError, ConnectError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY,
-    NetworkGateKind, NoRecorder, ResponseLossKind, Timeouts,
+    ApiClient, BackendWithRoutes, CallError, ConnectErrorKind, ErrorClass, LostResponse, MAX_BODY, NetworkGateKind,
+    NoRecorder, RequestNotSentError, ResponseLossKind, Timeouts,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn truncated_response(body: &str) -> Vec<u8> {
 /// Redeems once against a server with one action, checks that one request was sent, and returns the lost response.
 async fn redeem_and_lose(action: ServerAction, time_outs: Timeouts) -> LostResponse {
     let server = RawServer::start(vec![action.clone()]).await;
-    let backend = BackendRouteConfig::copresence_backend_from_url(server.url("/"));
+    let backend = BackendWithRoutes::copresence_backend_from_url(server.url("/"));
     let api = ApiClient::new(backend, with_session(), time_outs, Arc::new(NoRecorder)).expect("an API");
     let error = api.redeem_token(&token()).await.expect_err("a lost response");
     assert_eq!(server.heads().len(), 1, "{action:?}");
@@ -120,7 +120,7 @@ async fn a_redeem_waits_for_slow_headers_and_a_slow_body() {
         });
         let timeouts =
             Timeouts { connect: Duration::from_millis(200), total: Duration::from_secs(1), ..short_timeouts() };
-        let backend = BackendRouteConfig::copresence_backend_from_url(url);
+        let backend = BackendWithRoutes::copresence_backend_from_url(url);
         let api = ApiClient::new(backend, with_session(), timeouts, Arc::new(NoRecorder)).expect("an API");
         let answer = api.redeem_token(&token()).await;
         server.abort();
@@ -227,10 +227,10 @@ async fn a_server_without_tls_is_reported_as_never_sent() {
     assert_eq!(cause.kind, ConnectErrorKind::Tls, "{cause}");
 }
 
-async fn failed_handshake(port: u16, time_outs: Timeouts) -> ConnectError {
+async fn failed_handshake(port: u16, time_outs: Timeouts) -> RequestNotSentError {
     let base = Url::parse(&format!("https://127.0.0.1:{port}/")).expect("a URL");
     let api = ApiClient::new(
-        BackendRouteConfig::copresence_backend_from_url(base),
+        BackendWithRoutes::copresence_backend_from_url(base),
         with_session(),
         time_outs,
         Arc::new(NoRecorder),

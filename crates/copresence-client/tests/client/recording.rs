@@ -5,7 +5,7 @@ use crate::support::{
     with_session,
 };
 use copresence_client::har::{self, HarRecorder};
-use copresence_client::{BackendRouteConfig, CallKind, Exchange};
+use copresence_client::{BackendWithRoutes, CallKind, Exchange};
 use copresence_protocol::DownloadUrl;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ async fn the_archive_of_a_visit_contains_no_secret() {
     let recorder = recorder();
     let credentials = copresence_client::Credentials { session_token: with_session().session_token, ..with_login() };
     let api =
-        recorded_api(BackendRouteConfig::copresence_backend_from_url(backend.url("/")), credentials, recorder.clone());
+        recorded_api(BackendWithRoutes::copresence_backend_from_url(backend.url("/")), credentials, recorder.clone());
     let made = api.generate_token().await.expect("a token");
     api.redeem_token(&made).await.expect("a response");
     let url = DownloadUrl::new(file.as_str()).expect("a URL");
@@ -82,11 +82,8 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
     let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"download_URL\":\"http://f.test/{SIGNED}");
     let server = RawServer::start(vec![ServerAction::Send(cut.clone().into_bytes())]).await;
     let recorder = recorder();
-    let api = recorded_api(
-        BackendRouteConfig::copresence_backend_from_url(server.url("/")),
-        with_session(),
-        recorder.clone(),
-    );
+    let api =
+        recorded_api(BackendWithRoutes::copresence_backend_from_url(server.url("/")), with_session(), recorder.clone());
     api.redeem_token(&token()).await.expect_err("cut");
     let [exchange] = &recorder.recorded_exchanges()[..] else { panic!("not one exchange") };
     assert_eq!((exchange.call, exchange.status), (CallKind::Redeem, Some(200)));
@@ -98,11 +95,8 @@ async fn a_failed_exchange_is_recorded_with_the_received_part() {
 async fn a_cancelled_call_is_recorded() {
     let server = RawServer::start(vec![ServerAction::SendAndHang(Vec::new())]).await;
     let recorder = recorder();
-    let api = recorded_api(
-        BackendRouteConfig::copresence_backend_from_url(server.url("/")),
-        with_session(),
-        recorder.clone(),
-    );
+    let api =
+        recorded_api(BackendWithRoutes::copresence_backend_from_url(server.url("/")), with_session(), recorder.clone());
     let redeem = tokio::spawn(async move { api.redeem_token(&token()).await.map(drop) });
     while server.heads().is_empty() {
         tokio::task::yield_now().await;
@@ -128,7 +122,7 @@ async fn each_handle_records_its_own_calls_and_shares_the_login() {
     .await;
     let api = api(backend.url("/"), with_login());
     let (first, second) = (recorder(), recorder());
-    let (one, two) = (api.with_recorder(first.clone()), api.with_recorder(second.clone()));
+    let (one, two) = (api.clone_with_recorder(first.clone()), api.clone_with_recorder(second.clone()));
     let (made, more) = tokio::join!(one.generate_token(), two.generate_token());
     assert!(made.is_ok() && more.is_ok());
     let count =

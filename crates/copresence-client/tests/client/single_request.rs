@@ -3,9 +3,7 @@
 //! The response with the URLs invalidates the token, so a hidden second request would lose the avatar.
 
 use crate::support::{api, token, with_session};
-use copresence_client::{
-    ApiClient, ApiResponse, BackendRouteConfig, CallError, ConnectErrorKind, NoRecorder, Timeouts,
-};
+use copresence_client::{ApiClient, ApiResponse, BackendWithRoutes, CallError, ConnectErrorKind, NoRecorder, Timeouts};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -100,7 +98,7 @@ fn impatient_client(url: &Url) -> ApiClient {
 
 fn client_with_timeouts(url: &Url, time_outs: Timeouts) -> ApiClient {
     ApiClient::new(
-        BackendRouteConfig::copresence_backend_from_url(url.clone()),
+        BackendWithRoutes::copresence_backend_from_url(url.clone()),
         with_session(),
         time_outs,
         Arc::new(NoRecorder),

@@ -1,6 +1,6 @@
 //! A server that sends raw bytes and records requests, and clients for it.
 
-use copresence_client::{ApiClient, BackendRouteConfig, Credentials, ExchangeRecorder, NoRecorder, Timeouts};
+use copresence_client::{ApiClient, BackendWithRoutes, Credentials, ExchangeRecorder, NoRecorder, Timeouts};
 use copresence_protocol::{ApiKey, ExportToken, Password, SessionToken, Username};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -144,11 +144,11 @@ pub(crate) fn with_login() -> Credentials {
 }
 
 pub(crate) fn api(base: Url, credentials: Credentials) -> ApiClient {
-    recorded_api(BackendRouteConfig::copresence_backend_from_url(base), credentials, Arc::new(NoRecorder))
+    recorded_api(BackendWithRoutes::copresence_backend_from_url(base), credentials, Arc::new(NoRecorder))
 }
 
 pub(crate) fn recorded_api(
-    backend: BackendRouteConfig,
+    backend: BackendWithRoutes,
     credentials: Credentials,
     recorder: Arc<dyn ExchangeRecorder>,
 ) -> ApiClient {

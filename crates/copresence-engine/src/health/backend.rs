@@ -3,7 +3,7 @@
 
 use super::{PartHealth, bad_part_health, doubtful_part_health, good_part_health, part, unknown_part_health};
 use crate::profile::Profile;
-use crate::setup::BackendTarget;
+use crate::setup::ProfileOrSandboxBackend;
 use copresence_client::probe::{ProbeRequest, ProbeResponse, Prober};
 use copresence_client::{
     CallError, CallKind, ConnectErrorKind, ErrorClass, NetworkGateKind, RedeemRoute, Timeouts, TokenSource,
@@ -30,7 +30,7 @@ const PROXY_LOGIN_REMEDY: &str = "Proxy: put user name and password into its add
 /// credentials and without an Export Token: a `GET` of the redeem endpoint, which the API refuses, or a `HEAD`.
 pub async fn check_backend_and_clock(
     profile: &Profile,
-    target: &BackendTarget,
+    target: &ProfileOrSandboxBackend,
     now: impl Fn() -> Timestamp,
 ) -> Vec<PartHealth> {
     let mut views = Vec::new();
@@ -63,7 +63,7 @@ struct HostProbeRequest {
 }
 
 /// The hosts to probe, each once.
-fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<HostProbeRequest> {
+fn hosts_to_probe(profile: &Profile, target: &ProfileOrSandboxBackend) -> Vec<HostProbeRequest> {
     let routes = target.api_routes(profile);
     let head = |part, url: &Url| HostProbeRequest { part, url: url.clone(), method: Method::HEAD };
     let mut hosts = match &profile.redeem_route {
@@ -93,7 +93,7 @@ fn hosts_to_probe(profile: &Profile, target: &BackendTarget) -> Vec<HostProbeReq
 /// Sends one request without credentials. Any HTTP response is a success; errors are those of the connection.
 async fn send_probe_request(url: &Url, method: Method) -> Result<ProbeResponse, CallError> {
     let never = |words: String| {
-        CallError::NeverSent(copresence_client::ConnectError { kind: ConnectErrorKind::Other, detail: words })
+        CallError::NeverSent(copresence_client::RequestNotSentError { kind: ConnectErrorKind::Other, detail: words })
     };
     let prober = Prober::new(PROBE_TIMEOUTS, url.scheme() == "https").map_err(|error| never(error.to_string()))?;
     let probe = ProbeRequest {
@@ -284,7 +284,7 @@ mod tests {
         (address, asked)
     }
 
-    fn profile_at(url: &str) -> (Profile, BackendTarget) {
+    fn profile_at(url: &str) -> (Profile, ProfileOrSandboxBackend) {
         crate::install_crypto_provider();
         let root = tempfile::tempdir().expect("a folder");
         let path = root.path().join("profiles.toml");
@@ -292,7 +292,7 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let profile =
             Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("live")).expect("usable");
-        let target = BackendTarget::target_without_credentials(&profile).expect("a target");
+        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).expect("a target");
         (profile, target)
     }
 
@@ -392,7 +392,7 @@ mod tests {
         std::fs::write(&path, text).expect("written");
         let profile =
             Profiles::load_profiles(Some(&path)).and_then(|all| all.build_profile_by_name("game")).expect("usable");
-        let target = BackendTarget::target_without_credentials(&profile).expect("a target");
+        let target = ProfileOrSandboxBackend::target_without_credentials(&profile).expect("a target");
         let hosts: Vec<_> =
             hosts_to_probe(&profile, &target).iter().map(|host| (host.part, host.url.to_string())).collect();
         assert_eq!(hosts, [("backend", "https://a.test/".into()), ("partner", "https://game.test/redeem".into())]);

@@ -8,7 +8,7 @@ use crate::credentials::{self, CredentialStore, KeychainError};
 use crate::home_path::abbreviate_home_in_text;
 use crate::problem::Problem;
 use crate::profile::{Profile, ProfileError, Profiles};
-use crate::setup::{BackendTarget, DataStore};
+use crate::setup::{DataStore, ProfileOrSandboxBackend};
 use copresence_client::NoRecorder;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -198,11 +198,13 @@ pub fn check_credentials(
             return bad_part_health(part::CREDENTIALS, unusable_keychain_message(&error), error.remedy());
         }
     };
-    let target = match BackendTarget::target_without_credentials(profile) {
-        Ok(target) => BackendTarget { credentials: credentials::to_client_credentials(profile, &found), ..target },
+    let target = match ProfileOrSandboxBackend::target_without_credentials(profile) {
+        Ok(target) => {
+            ProfileOrSandboxBackend { credentials: credentials::to_client_credentials(profile, &found), ..target }
+        }
         Err(error) => return bad_part_health(part::CREDENTIALS, error, "Fix the profile"),
     };
-    let set: Vec<&str> = credentials::usable_credential_kinds(profile)
+    let set: Vec<&str> = credentials::credential_kinds_usable_by_profile(profile)
         .into_iter()
         .filter(|slot| found.origin_of_credential(*slot).is_some())
         .map(credentials::CredentialKind::as_str)
@@ -225,7 +227,7 @@ fn unusable_keychain_message(error: &KeychainError) -> String {
 
 /// Whether the profile needs no credentials: it uses the embedded sandbox, or routes that take none.
 fn needs_no_credentials(profile: &Profile) -> bool {
-    profile.uses_embedded_sandbox() || credentials::usable_credential_kinds(profile).is_empty()
+    profile.uses_embedded_sandbox() || credentials::credential_kinds_usable_by_profile(profile).is_empty()
 }
 
 /// Reports the last problem since the program started.

@@ -47,10 +47,10 @@ pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
     let (writer, guard) = file.map(tracing_appender::non_blocking).unzip();
     let to_file = writer.map(|writer| {
         let to_line = move || SingleLineWriter(writer.clone());
-        fmt::layer().with_ansi(false).with_writer(to_line).with_filter(log_filter_from_level(LevelFilter::INFO))
+        fmt::layer().with_ansi(false).with_writer(to_line).with_filter(log_filter_quieting_libraries(LevelFilter::INFO))
     });
     let to_stderr = fmt::layer().with_ansi(config.has_color).with_writer(|| SingleLineWriter(std::io::stderr()));
-    let filter = log_filter_from_level(config.stderr_level);
+    let filter = log_filter_quieting_libraries(config.stderr_level);
     let to_stderr = if config.has_time {
         to_stderr.with_filter(filter).boxed()
     } else {
@@ -64,7 +64,7 @@ pub fn start_logging(config: &LogConfig<'_>) -> LogFileGuard {
 }
 
 /// Logs this workspace's crates at `level` and libraries at warnings only, because libraries would print headers.
-fn log_filter_from_level(level: LevelFilter) -> Targets {
+fn log_filter_quieting_libraries(level: LevelFilter) -> Targets {
     Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("copresence", level)
 }
 

@@ -4,7 +4,7 @@ use super::written::{DownloadsToml, LoginToml, NetworkToml, PartnerToml, Polling
 use super::{Profile, SANDBOX_PROFILE};
 use copresence_client::{DownloadExceptions, LoginRoute, PartnerTokenSource, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::headers;
-use copresence_store::VisitLimits;
+use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -231,9 +231,9 @@ fn profile_from_toml(name: &str, written: ProfileToml) -> Result<Profile, String
 }
 
 /// The limits of a visit, with defaults. An error if the number of parallel downloads is out of range.
-fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitLimits, String> {
-    let defaults = VisitLimits::default();
-    let limits = VisitLimits {
+fn visit_limits_from_toml(patience: Option<Duration>, written: &DownloadsToml) -> Result<VisitDownloadLimits, String> {
+    let defaults = VisitDownloadLimits::default();
+    let limits = VisitDownloadLimits {
         parallel_downloads: written.parallel.unwrap_or(defaults.parallel_downloads),
         max_file_size: written.max_file_size.unwrap_or(defaults.max_file_size),
         patience: patience.unwrap_or(defaults.patience),

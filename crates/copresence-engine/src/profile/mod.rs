@@ -9,7 +9,7 @@ pub use written::ProfileToml;
 
 use copresence_client::{DownloadExceptions, LoginRoute, RedeemRoute, Timeouts, TokenSource};
 use copresence_protocol::LinkTemplate;
-use copresence_store::VisitLimits;
+use copresence_store::VisitDownloadLimits;
 use copresence_visit::PollingConfig;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct Profile {
     /// End a visit after this time if no avatar was delivered.
     pub timeout: Duration,
     /// Limits of the downloads, and how long failures are tolerated.
-    pub limits: VisitLimits,
+    pub limits: VisitDownloadLimits,
     /// Lifetime of an Export Token, if it is stated: for the countdown, and for the pauses of recovery.
     pub token_lifetime: Option<Duration>,
     /// Where avatars are saved; `None` is `avatars` in the data folder.

@@ -14,7 +14,7 @@ impl Profile {
         let mut rows = vec![
             ("profile", self.name.as_str().into()),
             ("api_url", url(self.api_url.as_ref())),
-            ("link", self.link.as_ref().map_or(Value::Null, |link| link.as_str().into())),
+            ("link", self.link.as_ref().map_or(Value::Null, |link| link.template_text().into())),
             ("timeout", duration_to_json(self.timeout)),
             ("patience", duration_to_json(self.limits.patience)),
             ("export_token_life", time(self.token_lifetime)),

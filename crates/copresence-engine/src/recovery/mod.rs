@@ -12,7 +12,7 @@
 //! The visit is then kept for a later recovery, until its files are certainly lost or `downloads.keep_trying` is over.
 //!
 //! [`recover_all_visits`] takes every unfinished visit, because a person asks for it.
-//! [`recover_visits_capping_redeem_count`] runs by itself, so it is bounded: a token that did not decide waits before
+//! [`recover_visits_capping_total_redeems`] runs by itself, so it is bounded: a token that did not decide waits before
 //! it is redeemed again (`schedule.rs`), and at most [`MAX_REDEEMS_PER_RUN`] tokens are redeemed in one run, the newest
 //! first.
 //!
@@ -31,7 +31,7 @@ use crate::setup::DataStore;
 pub use copresence_store::UnfinishedVisit;
 use copresence_store::{StoreError, VisitId, VisitLock};
 use copresence_visit::{
-    MachineEvent, Outcome, RedeemResult, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimingPlan,
+    MachineEvent, Outcome, RedeemResult, Visit, VisitStepFailure, VisitStepFailureKind, VisitTimeLimits,
 };
 use jiff::Timestamp;
 use past::JournaledRedeems;
@@ -155,7 +155,7 @@ pub async fn recover_visit(
 ///
 /// # Errors
 /// When the journal cannot be read.
-pub async fn recover_visits_capping_redeem_count(
+pub async fn recover_visits_capping_total_redeems(
     data_store: &DataStore,
     clock: Clock,
     find_context_for: &FindContext<'_>,
@@ -182,7 +182,7 @@ pub async fn recover_visits_capping_redeem_count(
 }
 
 /// When the files of an unfinished visit are due to be downloaded again; `None` if no visit waits for its files. For
-/// programs that run for long: call [`recover_visits_capping_redeem_count`] then.
+/// programs that run for long: call [`recover_visits_capping_total_redeems`] then.
 ///
 /// # Errors
 /// When the journal cannot be read.
@@ -247,7 +247,7 @@ impl<'a> RecoveryRun<'a> {
     /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
     /// active, and saves what was delivered.
     async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
-        let journalled = JournaledRedeems::from_unfinished_visit(&unfinished);
+        let journalled = JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished);
         if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
@@ -276,7 +276,7 @@ impl<'a> RecoveryRun<'a> {
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
-        let (visit, effects) = Visit::restore_visit(VisitTimingPlan::plan_for_recovery(is_too_old), past);
+        let (visit, effects) = Visit::restore_visit(VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old), past);
         let patience = if self.was_download_interrupted { DOWNLOAD_PATIENCE_AFTER_FAILURE } else { DOWNLOAD_PATIENCE };
         let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock, patience);
         let first = match unavailable {

@@ -4,10 +4,10 @@ use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_
 use copresence_client::ApiResponse;
 use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
 use copresence_store::{
-    AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeem,
+    AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
     UnfinishedVisitRedeemState,
 };
-use copresence_visit::{EarlierRedeem, JournaledVisit, PartialDelivery, RedeemResult, StoredDelivery};
+use copresence_visit::{EarlierRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles};
 
 /// Evidence of a redeem that a crash cut short.
 const CRASHED: &str = "the program ended between the request and its response";
@@ -24,12 +24,12 @@ pub(super) struct JournaledRedeems {
 
 impl JournaledRedeems {
     /// Collects the journaled redeems of an unfinished visit, and parses answers that were never read.
-    pub(super) fn from_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
+    pub(super) fn collect_redeems_of_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };
         let mut active_at = None;
-        if let Some(UnfinishedVisitRedeem { no, state, .. }) = &unfinished.redeem
+        if let Some(UnfinishedVisitRedeemAndResponse { no, state, .. }) = &unfinished.redeem
             && let UnfinishedVisitRedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
@@ -62,7 +62,10 @@ impl JournaledRedeems {
                 found.response = Some(if fragment.is_used_as_delivery {
                     StoredDelivery::UsedPartial(delivery)
                 } else {
-                    StoredDelivery::Partial(PartialDelivery { redeem: fragment.no.redeem_number_as_u32(), delivery })
+                    StoredDelivery::Partial(TruncatedResponseFiles {
+                        redeem: fragment.no.redeem_number_as_u32(),
+                        delivery,
+                    })
                 });
             }
         }
@@ -104,7 +107,7 @@ impl JournaledRedeems {
         if let Some(
             StoredDelivery::Delivery(delivery)
             | StoredDelivery::UsedPartial(delivery)
-            | StoredDelivery::Partial(PartialDelivery { delivery, .. }),
+            | StoredDelivery::Partial(TruncatedResponseFiles { delivery, .. }),
         ) = &mut self.response
         {
             mask_secrets_in_export_types(delivery, &context.api);

@@ -5,8 +5,8 @@ use crate::events::VisitEvent;
 use crate::profile::Profile;
 use copresence_client::ApiClient;
 use copresence_protocol::{ExportType, LinkTemplate};
-use copresence_store::{DataDir, Journal, VisitId, VisitLimits, VisitStart};
-use copresence_visit::{Outcome, PollingConfig, TokenRequest};
+use copresence_store::{DataDir, Journal, VisitDownloadLimits, VisitId, VisitStart};
+use copresence_visit::{Outcome, PollingConfig, TokenIssueParameters};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct VisitConfig {
     /// The visit is complete only if these exports were delivered.
     pub required_exports: Vec<ExportType>,
     /// Limits of the downloads, and how long failures are tolerated.
-    pub limits: VisitLimits,
+    pub limits: VisitDownloadLimits,
     /// First pause before a failed download is retried; doubled after each attempt without progress.
     pub download_pause: Duration,
     /// Whether the backend ends with this process (the embedded sandbox).
@@ -63,8 +63,8 @@ impl VisitConfig {
     }
 
     /// The request for an Export Token.
-    pub(crate) fn to_token_request(&self) -> TokenRequest {
-        TokenRequest { link: self.link.clone(), token_lifetime: self.token_lifetime }
+    pub(crate) fn to_token_request(&self) -> TokenIssueParameters {
+        TokenIssueParameters { link: self.link.clone(), token_lifetime: self.token_lifetime }
     }
 }
 
@@ -83,7 +83,7 @@ pub struct VisitContext {
     pub event_sink: EventSink,
     /// Limits for a recovered visit whose own limits are not in the journal. A live visit has its own in
     /// [`VisitConfig`].
-    pub limits: VisitLimits,
+    pub limits: VisitDownloadLimits,
 }
 
 impl VisitContext {

@@ -2,7 +2,7 @@
 //! file is complete, certainly lost, or the visit's patience is over.
 //!
 //! A file is lost for certain if the server refuses its URL, or if
-//! [`keep_trying`](copresence_store::VisitLimits::keep_trying) is over. Every other response and failure proves
+//! [`keep_trying`](copresence_store::VisitDownloadLimits::keep_trying) is over. Every other response and failure proves
 //! nothing, however often it comes: something in between may have sent it. Received bytes are discarded only when a
 //! response arrives that can be the file. A URL that may not be requested
 //! ([`DownloadErrorKind::TargetNotAllowed`]) is left to a later run, because the profile can allow it.
@@ -109,7 +109,7 @@ fn should_request_whole_file(failure: &DownloadError) -> bool {
 
 /// The pause after this many failures in a row: `shortest` doubled with each, up to the end of the patience. Never less
 /// than `shortest`, because a server that sends a few bytes per request restores patience with each.
-fn pause_before_retry(shortest: Duration, fruitless: u32, patience_left: Duration) -> Duration {
+fn pause_length_after_failures(shortest: Duration, fruitless: u32, patience_left: Duration) -> Duration {
     let doubled = shortest * (1 << (fruitless - 1).min(16));
     doubled.min(patience_left.max(shortest))
 }
@@ -135,7 +135,7 @@ struct RetryableFailure {
 impl RetryableFailure {
     /// Builds the failure of a request that a server responded to, so that it is retried only after the whole
     /// pause.
-    fn failure_after_response(why: String) -> Self {
+    fn failure_retried_after_full_pause(why: String) -> Self {
         Self { why, requested_pause: None, longest_pause: MAX_PAUSE, has_response: true }
     }
 }
@@ -156,8 +156,8 @@ impl From<&AttemptError> for RetryableFailure {
     fn from(failure: &AttemptError) -> Self {
         match failure {
             AttemptError::Download(failure) => Self::from(failure),
-            AttemptError::Disk(error) => Self::failure_after_response(error.to_string()),
-            AttemptError::Unusable { why, .. } => Self::failure_after_response(why.clone()),
+            AttemptError::Disk(error) => Self::failure_retried_after_full_pause(error.to_string()),
+            AttemptError::Unusable { why, .. } => Self::failure_retried_after_full_pause(why.clone()),
         }
     }
 }
@@ -210,13 +210,13 @@ impl FileDownload<'_> {
                 }
                 AttemptError::Unusable { skips_range, .. } => self.skips_range = *skips_range,
             }
-            let is_unchanged_in_this_run = failure.is_unchanged_in_this_run();
+            let is_unchanged_in_this_run = failure.would_fail_until_settings_change();
             let failure = RetryableFailure::from(&failure);
             fruitless = if self.furthest > furthest { 1 } else { fruitless + 1 };
             let why = failure.why;
             let (index, has_response) = (self.file.index, failure.has_response);
             let decision = if is_unchanged_in_this_run {
-                coordinator.decide_after_last_attempt(index, has_response)
+                coordinator.decide_if_later_run_retries(index, has_response)
             } else {
                 let what = format!("{}: {why}", self.file.name);
                 coordinator.record_failure_and_decide_retry(index, &what, has_response)
@@ -232,7 +232,7 @@ impl FileDownload<'_> {
             };
             let pause = failure
                 .requested_pause
-                .unwrap_or_else(|| pause_before_retry(self.file.pause, fruitless, patience_left))
+                .unwrap_or_else(|| pause_length_after_failures(self.file.pause, fruitless, patience_left))
                 .min(failure.longest_pause);
             tracing::info!(file = self.file.name, %why, "retrying the download");
             self.emit_retry(&why, fruitless, pause);
@@ -321,9 +321,9 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_end_of_the_patience_and_are_never_shorter_than_the_first() {
         let [tenth, second] = [Duration::from_millis(100), Duration::from_secs(1)];
-        assert_eq!(pause_before_retry(tenth, 1, second), tenth);
-        assert_eq!(pause_before_retry(tenth, 3, second), 4 * tenth);
-        assert_eq!(pause_before_retry(tenth, 40, second), second);
-        assert_eq!(pause_before_retry(tenth, 1, tenth / 5), tenth);
+        assert_eq!(pause_length_after_failures(tenth, 1, second), tenth);
+        assert_eq!(pause_length_after_failures(tenth, 3, second), 4 * tenth);
+        assert_eq!(pause_length_after_failures(tenth, 40, second), second);
+        assert_eq!(pause_length_after_failures(tenth, 1, tenth / 5), tenth);
     }
 }

@@ -83,13 +83,13 @@ impl TransferPatience {
     /// Restores patience for received bytes. Returns whether patience is left.
     pub(crate) fn restore_patience_and_check_left(&mut self, bytes: u64) -> bool {
         let now = Instant::now();
-        self.ends = restored_end_of_patience(self.ends, self.whole, bytes, now);
+        self.ends = patience_end_after_bytes_received(self.ends, self.whole, bytes, now);
         now < self.ends
     }
 }
 
 /// When patience ends after bytes were received.
-fn restored_end_of_patience(ends: Instant, whole: Duration, bytes: u64, now: Instant) -> Instant {
+fn patience_end_after_bytes_received(ends: Instant, whole: Duration, bytes: u64, now: Instant) -> Instant {
     (ends + Duration::from_millis(bytes.saturating_mul(1000) / MIN_RATE)).min(now + whole)
 }
 
@@ -153,7 +153,7 @@ impl DownloadCoordinator {
     pub(crate) fn restore_patience(&self, bytes: u64) {
         let mut state = self.lock_downloads_state();
         state.patience_ends =
-            restored_end_of_patience(state.patience_ends, self.limits.patience, bytes, Instant::now());
+            patience_end_after_bytes_received(state.patience_ends, self.limits.patience, bytes, Instant::now());
     }
 
     /// Records the failure of a file, and decides whether its download is retried now, by a later run, or never.
@@ -164,7 +164,7 @@ impl DownloadCoordinator {
         let patience_left = state.patience_ends.saturating_duration_since(Instant::now());
         if patience_left.is_zero() {
             drop(state);
-            return self.decide_after_last_attempt(index, has_response);
+            return self.decide_if_later_run_retries(index, has_response);
         }
         state.failures.insert(index, why.to_owned());
         RetryDecision::Retry { patience_left }
@@ -172,7 +172,7 @@ impl DownloadCoordinator {
 
     /// Decides whether a file that is not requested again in this run is downloaded by a later run, or never. See
     /// [`Self::record_failure_and_decide_retry`].
-    pub(crate) fn decide_after_last_attempt(&self, index: usize, has_response: bool) -> RetryDecision {
+    pub(crate) fn decide_if_later_run_retries(&self, index: usize, has_response: bool) -> RetryDecision {
         self.lock_downloads_state().failures.remove(&index);
         if !self.limits.can_continue_later {
             RetryDecision::GiveUp { why: "its server ends with this program" }

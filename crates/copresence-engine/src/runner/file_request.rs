@@ -2,7 +2,7 @@
 
 use super::download_coordinator::DownloadCoordinator;
 use copresence_protocol::{DownloadUrl, ExportType};
-use copresence_store::{DownloadSpaceReservations, FileRecord, StoreError, VisitId, VisitLimits};
+use copresence_store::{DownloadSpaceReservations, FileRecord, StoreError, VisitDownloadLimits, VisitId};
 use std::time::Duration;
 
 /// Why a file was not saved.
@@ -47,7 +47,7 @@ pub(crate) struct DownloadRequest<'a> {
     pub(crate) name: &'a str,
     pub(crate) export_type: &'a ExportType,
     pub(crate) url: &'a DownloadUrl,
-    pub(crate) limits: VisitLimits,
+    pub(crate) limits: VisitDownloadLimits,
     /// Space that all files in flight still need.
     pub(crate) room: &'a DownloadSpaceReservations,
     /// Shared by all files of the visit.

@@ -5,7 +5,7 @@ use super::file_request::DownloadRequest;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileNote, FileProgress, PartialFile, Sha256, StoreError,
+    CompleteFile, DecodeContentError, FileFormat, FileProgress, PartialFile, SavedFileNote, Sha256, StoreError,
     check_and_annotate_content,
 };
 
@@ -78,7 +78,7 @@ pub(super) async fn finish_received_file(
 /// The content is not the whole file: it is an error page or truncated.
 pub(super) fn add_notes_and_check(
     file: &DownloadRequest<'_>,
-    notes: &[FileNote],
+    notes: &[SavedFileNote],
     mut complete: CompleteFile,
 ) -> Result<CompleteFile, FinishError> {
     complete.notes.splice(0..0, notes.iter().cloned());
@@ -93,26 +93,26 @@ fn remove_or_note_content_encoding(
     stated: &str,
     partial: &mut PartialFile,
     keeps_undecodable: bool,
-) -> Result<Vec<FileNote>, FinishError> {
+) -> Result<Vec<SavedFileNote>, FinishError> {
     let words = split_content_encodings(stated);
     let mut content =
         match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_unencoded_content_start) {
             Ok(content) => content,
             Err(error) => {
-                return Ok(vec![FileNote::note_of_ignored_encoding(
+                return Ok(vec![SavedFileNote::note_of_ignored_encoding(
                     stated,
                     &format!("it cannot be decoded ({error})"),
                 )]);
             }
         };
     let ignored = (!content.ignored.is_empty())
-        .then(|| FileNote::note_of_ignored_encoding(&content.ignored.join(", "), "the file does not have it"));
+        .then(|| SavedFileNote::note_of_ignored_encoding(&content.ignored.join(", "), "the file does not have it"));
     if content.removed.is_empty() {
         return Ok(ignored.into_iter().collect());
     }
     match partial.replace_with_decoded_content(&mut content) {
         Ok(()) => {
-            let removed = FileNote::note_of_removed_encoding(&content.removed.join(", "));
+            let removed = SavedFileNote::note_of_removed_encoding(&content.removed.join(", "));
             Ok(std::iter::once(removed).chain(ignored).collect())
         }
         Err(DecodeContentError::Store(error)) => Err(error.into()),
@@ -128,7 +128,7 @@ fn remove_or_note_content_encoding(
                 let defect = ContentDefect::Undecodable(partial.describe_written_content()?.sha256);
                 return Err(FinishError::Content { why, defect });
             }
-            Ok(vec![FileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))])
+            Ok(vec![SavedFileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))])
         }
     }
 }

@@ -6,7 +6,7 @@ use copresence_client::CallError;
 use copresence_protocol::ExportToken;
 use copresence_store::VisitId;
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_visit::{TokenRequest, VisitStepFailure, VisitStepFailureKind};
+use copresence_visit::{TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
 /// A token that was issued and journalled, with its link and its expiry.
@@ -41,7 +41,7 @@ impl From<VisitStepFailure> for IssueError {
 pub(crate) async fn issue_and_journal_token(
     context: &VisitContext,
     id: VisitId,
-    request: &TokenRequest,
+    request: &TokenIssueParameters,
     space: RequiredDiskSpace<'_>,
 ) -> Result<IssuedToken, IssueError> {
     space.check_free_space(context)?;

@@ -7,7 +7,7 @@ use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{FileNote, FileProgress, PartialAvatarFolder, PartialFile, Sha256, StoreError};
+use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256, StoreError};
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,7 +37,7 @@ pub(super) enum AttemptError {
 impl AttemptError {
     /// Whether the next request would fail in the same way, until the operator changes a setting: the file is too
     /// large, or its URL is not allowed.
-    pub(super) fn is_unchanged_in_this_run(&self) -> bool {
+    pub(super) fn would_fail_until_settings_change(&self) -> bool {
         match self {
             Self::Disk(_) => true,
             Self::Download(failure) => matches!(failure.kind, DownloadErrorKind::TargetNotAllowed { .. }),
@@ -124,7 +124,7 @@ impl FileDownload<'_> {
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
-        self.refuse_unusable_response(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        self.refuse_response_of_wrong_content(&mut download, partial.resume_offset() > 0, is_same_version).await?;
         if self.lacks_journalled_bytes {
             // The journal must not describe earlier bytes when new ones are written.
             self.flush_and_journal(partial).await?;
@@ -138,7 +138,7 @@ impl FileDownload<'_> {
             self.known.content_encoding.clone_from(&download.content_encoding);
             self.known.notes.clear();
         } else if !is_same_version {
-            self.add_note(FileNote::note_of_unverified_join());
+            self.add_note_once(SavedFileNote::note_of_unverified_join());
         }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
@@ -153,12 +153,12 @@ impl FileDownload<'_> {
             let max = self.file.limits.max_file_size;
             if total > max {
                 // Without downloading up to the limit first.
-                self.save_first_bytes_for_resume(&mut download, partial).await;
+                self.save_start_despite_full_disk(&mut download, partial).await;
                 return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.resume_offset());
             if let Err(full) = self.file.room.set_file_space_reservation(self.file.index, remaining) {
-                self.save_first_bytes_for_resume(&mut download, partial).await;
+                self.save_start_despite_full_disk(&mut download, partial).await;
                 return Err(full.into());
             }
         }
@@ -234,7 +234,7 @@ impl FileDownload<'_> {
             && self.known.content_encoding.is_none()
             && !partial.detected_format().is_truncation_detectable()
         {
-            self.add_note(FileNote::note_of_unknown_length());
+            self.add_note_once(SavedFileNote::note_of_unknown_length());
         }
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
@@ -243,7 +243,7 @@ impl FileDownload<'_> {
 
     /// Refuses a response that is the rest of another version of the file, or that begins as an error page.
     /// `keeps_bytes` says that earlier bytes would be discarded for the whole file.
-    async fn refuse_unusable_response(
+    async fn refuse_response_of_wrong_content(
         &self,
         download: &mut OpenedDownload,
         keeps_bytes: bool,
@@ -326,7 +326,7 @@ impl FileDownload<'_> {
     }
 
     /// Adds a note about the bytes on disk once.
-    fn add_note(&mut self, note: FileNote) {
+    fn add_note_once(&mut self, note: SavedFileNote) {
         if !self.known.notes.contains(&note) {
             self.known.notes.push(note);
         }
@@ -334,7 +334,7 @@ impl FileDownload<'_> {
 
     /// Saves the first bytes of a file, so that it can be resumed, although the disk has too little space for it. A
     /// one-time URL that was requested can be continued by range, and never be started again.
-    async fn save_first_bytes_for_resume(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+    async fn save_start_despite_full_disk(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
         let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
@@ -364,7 +364,7 @@ impl FileDownload<'_> {
 
     /// Discards the received bytes, in the journal too.
     pub(super) async fn discard_received_bytes(&mut self, partial: &mut PartialFile) -> Result<(), StoreError> {
-        partial.remove_written_bytes()?;
+        partial.remove_bytes_to_restart_download()?;
         self.flush_and_journal(partial).await
     }
 

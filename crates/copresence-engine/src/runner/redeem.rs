@@ -9,7 +9,7 @@ use copresence_client::{ApiClient, ApiResponse, CallError, ErrorClass};
 use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, ExportType, RedeemResponse};
 use copresence_store::crash_point::{self, CrashPoint};
 use copresence_store::{AnswerKind, AnswerWithoutUrls, Journal, RedeemNumber, StoreError, VisitId};
-use copresence_visit::{PartialDelivery, RedeemResult, VisitStepFailure, VisitStepFailureKind};
+use copresence_visit::{RedeemResult, TruncatedResponseFiles, VisitStepFailure, VisitStepFailureKind};
 use jiff::Timestamp;
 
 /// The result of a redeem, and the write to the journal that is still pending, if there is one.
@@ -221,7 +221,7 @@ pub(crate) fn parse_redeem_response(response: &ApiResponse, no: RedeemNumber) ->
 fn failure_with_partial_delivery(failure: VisitStepFailure, no: RedeemNumber, received: &[u8]) -> RedeemResult {
     match DeliveredExports::delivery_from_truncated_body(received) {
         Some(delivery) => {
-            RedeemResult::Truncated(failure, PartialDelivery { redeem: no.redeem_number_as_u32(), delivery })
+            RedeemResult::Truncated(failure, TruncatedResponseFiles { redeem: no.redeem_number_as_u32(), delivery })
         }
         None => RedeemResult::Failed(failure),
     }

@@ -7,8 +7,8 @@ use super::{VisitContext, block_in_place, folder_date};
 use crate::events::SavedFile;
 use copresence_protocol::{DeliveredExports, DownloadableExport};
 use copresence_store::{
-    CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestFile, MissingFile,
-    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitLimits, VisitPhase,
+    CompleteFile, DownloadSpaceReservations, FileRecord, FileState, Manifest, ManifestCompleteFile, MissingFile,
+    PartialAvatarFolder, PhaseTimes, PlannedFile, SavedAvatarOperations, StoreError, VisitDownloadLimits, VisitPhase,
     VisitStart,
 };
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use std::time::Duration;
 pub(crate) struct SaveJob {
     /// The visit.
     pub(crate) start: Arc<VisitStart>,
-    pub(crate) limits: VisitLimits,
+    pub(crate) limits: VisitDownloadLimits,
     pub(crate) coordinator: Arc<DownloadCoordinator>,
     /// As [`super::VisitConfig::download_pause`].
     pub(crate) pause: Duration,
@@ -41,12 +41,12 @@ pub(crate) struct SaveResult {
     pub(crate) missing: Vec<String>,
     /// Why saving stopped although files may still be saved. Received bytes stay in the partial folder, so that a later
     /// run can continue.
-    pub(crate) stop: Option<SavingStopReason>,
+    pub(crate) stop: Option<EarlySavingStopReason>,
 }
 
 /// Why saving stopped although files may still be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SavingStopReason {
+pub(crate) enum EarlySavingStopReason {
     /// The disk is too full.
     DiskFull,
     /// Our own disk failed in another way.
@@ -55,7 +55,7 @@ pub(crate) enum SavingStopReason {
     Interrupted,
 }
 
-impl SavingStopReason {
+impl EarlySavingStopReason {
     /// Each reason with the kind of failure that leads to it. If files failed in several ways, the first reason
     /// applies: a disk needs an operator.
     const BY_KIND: [(Self, FileFailureKind); 3] = [
@@ -65,7 +65,7 @@ impl SavingStopReason {
     ];
 }
 
-impl From<&StoreError> for SavingStopReason {
+impl From<&StoreError> for EarlySavingStopReason {
     fn from(error: &StoreError) -> Self {
         if error.is_disk_full() { Self::DiskFull } else { Self::StorageFailed }
     }
@@ -73,17 +73,21 @@ impl From<&StoreError> for SavingStopReason {
 
 /// Saves a delivery: downloads its files and publishes them. If the future is dropped, the partial files stay for
 /// recovery.
-pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery: DeliveredExports) -> SaveResult {
+pub(crate) async fn download_and_publish_delivery(
+    context: &VisitContext,
+    job: SaveJob,
+    delivery: DeliveredExports,
+) -> SaveResult {
     if job.is_resumed
         && let Some(saved) = block_in_place(|| find_saved_avatar(context, &job.start))
     {
         return saved;
     }
-    match try_save_delivery(context, &job, delivery).await {
+    match try_download_and_publish_delivery(context, &job, delivery).await {
         Ok(saved) => saved,
         Err(error) => SaveResult {
             missing: vec![error.to_string()],
-            stop: Some(SavingStopReason::from(&error)),
+            stop: Some(EarlySavingStopReason::from(&error)),
             ..SaveResult::default()
         },
     }
@@ -91,7 +95,7 @@ pub(crate) async fn save_delivery(context: &VisitContext, job: SaveJob, delivery
 
 /// Tries to save a delivery: downloads its files into the partial folder and publishes it. An error means that the
 /// folder or the journal could not be used.
-async fn try_save_delivery(
+async fn try_download_and_publish_delivery(
     context: &VisitContext,
     job: &SaveJob,
     delivery: DeliveredExports,
@@ -124,7 +128,7 @@ async fn try_save_delivery(
     let mut results = download_all_files(context, job, &folder, &delivery.exports, &names).await;
     copy_files_of_repeated_urls(context, job, &folder, &delivery.exports, &names, &mut results).await;
     let failures = || names.iter().zip(&results).filter_map(|(name, result)| Some((name, result.as_ref().err()?)));
-    for (stop, kind) in SavingStopReason::BY_KIND {
+    for (stop, kind) in EarlySavingStopReason::BY_KIND {
         let missing: Vec<String> = failures()
             .filter(|(_, failure)| failure.kind == kind)
             .map(|(name, failure)| format!("{name}: {}", failure.why))
@@ -144,7 +148,7 @@ async fn try_save_delivery(
     for ((export, name), result) in delivery.exports.iter().zip(&names).zip(results) {
         let export_type = export.export_type.as_str().to_owned();
         match result {
-            Ok(whole) => files.push(ManifestFile {
+            Ok(whole) => files.push(ManifestCompleteFile {
                 path: whole.name,
                 export_type,
                 bytes: whole.bytes,
@@ -201,10 +205,9 @@ async fn download_all_files(
     names: &[String],
 ) -> Vec<Result<CompleteFile, FileFailure>> {
     let room = DownloadSpaceReservations::new_reservations_for_folder(&job.start.out_dir);
-    let downloads =
-        exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
-            download_and_journal_file(context, job, (folder, &room), index, export, name)
-        });
+    let downloads = exports.iter().zip(names).enumerate().map(|(index, (export, name))| {
+        download_or_verify_journaled_file(context, job, (folder, &room), index, export, name)
+    });
     futures_util::future::join_all(downloads).await
 }
 
@@ -245,7 +248,7 @@ async fn copy_files_of_repeated_urls(
 
 /// Downloads one file and journals whether it is complete or failed. A file that an earlier run completed is only
 /// verified, and requested again if it is missing.
-async fn download_and_journal_file(
+async fn download_or_verify_journaled_file(
     context: &VisitContext,
     job: &SaveJob,
     (folder, room): (&PartialAvatarFolder, &DownloadSpaceReservations),
@@ -324,7 +327,7 @@ async fn publish_or_set_aside_avatar(
     context: &VisitContext,
     job: &SaveJob,
     folder: PartialAvatarFolder,
-    files: Vec<ManifestFile>,
+    files: Vec<ManifestCompleteFile>,
     missing: Vec<MissingFile>,
 ) -> Result<SaveResult, StoreError> {
     let now = context.clock.now();

@@ -4,20 +4,20 @@ use super::config::{DEFAULT_DOWNLOAD_PAUSE, VisitConfig, VisitContext};
 use super::download_coordinator::{CoordinatorLimits, DownloadCoordinator};
 use super::issue::{IssueError, IssuedToken, issue_and_journal_token};
 use super::redeem::{PendingJournalWrite, RedeemResultAndPendingWrite, redeem_and_journal};
-use super::save::{SaveJob, SaveResult, SavingStopReason, discard_partial_folder, save_delivery};
+use super::save::{EarlySavingStopReason, SaveJob, SaveResult, discard_partial_folder, download_and_publish_delivery};
 use super::{RequiredDiskSpace, VisitStopSignals, block_in_place, duration_as_millis, ended_event_and_message};
 use crate::clock::Clock;
 use crate::events::{EventKind, VisitEvent};
 use crate::problem::problem_with_credentials_remedy;
 use copresence_protocol::{CompletionStatus, DeliveredExports, Progress};
 use copresence_store::{
-    FileRecord, Journal, PhaseTimes, RedeemNumber, RetainedData, StoreError, UnfinishedVisit, VisitEnding, VisitId,
-    VisitLimits, VisitLock, VisitPhase, VisitStart,
+    DataRetainedForRecovery, FileRecord, Journal, PhaseTimes, RedeemNumber, StoreError, UnfinishedVisit,
+    VisitDownloadLimits, VisitEnding, VisitId, VisitLock, VisitPhase, VisitStart,
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollRepetition, RedeemResult, Visit, VisitNotice,
-    VisitTimingPlan, advance_visit_machine,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemRepetition, RedeemResult, Visit, VisitNotice,
+    VisitTimeLimits, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use std::time::Duration;
 /// Runs a visit to its end. The machine owns the token and the delivery; the runner owns the journal entry.
 pub(crate) struct VisitRunner {
     start: Arc<VisitStart>,
-    limits: VisitLimits,
+    limits: VisitDownloadLimits,
     download_pause: Duration,
     /// As [`CoordinatorLimits::patience`].
     download_patience: Duration,
@@ -74,17 +74,17 @@ impl VisitRunner {
         config: VisitConfig,
         context: VisitContext,
     ) -> Result<Self, StoreError> {
-        context.data.check_output_folder(&config.out_dir)?;
+        context.data.check_output_outside_incomplete_folder(&config.out_dir)?;
         let visit_lock = context.data.lock_visit(&config.id)?;
         let now = context.clock.now();
         let start = config.to_start_record(now);
         context.journal.record_visit_start(&start).await?;
-        let plan = VisitTimingPlan {
+        let plan = VisitTimeLimits {
             polling: config.polling.clone(),
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
             seed: jitter_seed(config.id),
-            mode: PollRepetition::UntilReady,
+            mode: RedeemRepetition::UntilReady,
         };
         Ok(Self {
             start: Arc::new(start),
@@ -263,7 +263,10 @@ impl VisitRunner {
             is_resumed: self.is_resumed,
         };
         let context = self.context.clone();
-        self.in_flight = Some(Box::pin(async move { TaskOutput::Saved(save_delivery(&context, job, delivery).await) }));
+        self.in_flight =
+            Some(Box::pin(
+                async move { TaskOutput::Saved(download_and_publish_delivery(&context, job, delivery).await) },
+            ));
     }
 
     /// Journals that a truncated response is used as the delivery.
@@ -279,11 +282,11 @@ impl VisitRunner {
             // The URLs are in memory and will not be sent again, so the downloads start all the same.
             tracing::error!(%error, visit = %self.start.id, "cannot journal the partial delivery");
         }
-        self.record_delivery_time().await;
+        self.record_when_delivery_spent_token().await;
     }
 
     /// Records the time of the delivery, at which the token was spent.
-    async fn record_delivery_time(&mut self) {
+    async fn record_when_delivery_spent_token(&mut self) {
         let now = self.context.clock.now();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
         journal_phase(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
@@ -305,7 +308,7 @@ impl VisitRunner {
                 self.pending_write = pending_write;
                 match &result {
                     RedeemResult::NotReady(progress) => self.record_status_time(&progress.status).await,
-                    RedeemResult::Delivered(_) => self.record_delivery_time().await,
+                    RedeemResult::Delivered(_) => self.record_when_delivery_spent_token().await,
                     _ => {}
                 }
                 MachineEvent::Redeemed(result)
@@ -316,9 +319,9 @@ impl VisitRunner {
                 if let Some(stop) = stop {
                     let why = missing.join("; ");
                     match stop {
-                        SavingStopReason::DiskFull => MachineEvent::DiskFull(why),
-                        SavingStopReason::StorageFailed => MachineEvent::StorageFailed(why),
-                        SavingStopReason::Interrupted => MachineEvent::DownloadsInterrupted(why),
+                        EarlySavingStopReason::DiskFull => MachineEvent::DiskFull(why),
+                        EarlySavingStopReason::StorageFailed => MachineEvent::StorageFailed(why),
+                        EarlySavingStopReason::Interrupted => MachineEvent::DownloadsInterrupted(why),
                     }
                 } else if missing.is_empty() {
                     let directory = self.directory.as_deref().unwrap_or(&self.start.out_dir);
@@ -391,7 +394,7 @@ impl VisitRunner {
         {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
-        let end = self.visit.end_state();
+        let end = self.visit.end_state_if_ended();
         let state = end.map_or(EndPhase::Issuing, |end| end.ended_in).as_str();
         let progress = end.and_then(|end| end.progress.clone());
         let problem = problem_with_credentials_remedy(&outcome, &self.context.api);
@@ -405,7 +408,7 @@ impl VisitRunner {
             at: self.context.clock.now(),
         };
         match self.context.journal.record_end_and_erase_secrets(&id, &ending).await {
-            Ok(RetainedData::Nothing) if self.directory.is_none() => {
+            Ok(DataRetainedForRecovery::Nothing) if self.directory.is_none() => {
                 // Without a known delivery there should be no folder. If there is one, the journal lost its delivery (a
                 // damaged disk), and the folder has the only copy of its files.
                 if self.is_delivery_known {

@@ -10,7 +10,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::VisitEvent;
 use copresence_engine::profile::Profiles;
 use copresence_engine::runner::{VisitConfig, VisitResult, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
 use copresence_store::Manifest;
@@ -70,7 +70,7 @@ impl Fixture {
     async fn visit(&self, number: usize, case: Case) -> CaseResult {
         self.peer.set_case(number, case);
         let profile = self.profiles.build_profile_by_name("test").expect("usable");
-        let target = BackendTarget {
+        let target = ProfileOrSandboxBackend {
             api_url: self.peer.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials: Credentials {

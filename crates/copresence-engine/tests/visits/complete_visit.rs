@@ -44,7 +44,7 @@ async fn a_complete_visit_saves_every_file_under_our_own_names() {
     let detail = fixture.only_visit().await;
     assert_eq!(detail.visit.ending.as_ref().map(|ending| ending.exit), Some(0));
     assert!(detail.visit.times.ready.is_some() && detail.visit.times.saved.is_some());
-    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(), "no secret is left");
+    assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty(), "no secret is left");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4);
 
     let words = fixture.event_names();

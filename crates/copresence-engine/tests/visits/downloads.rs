@@ -159,7 +159,7 @@ async fn a_spent_url_is_not_retried_and_received_bytes_are_kept() {
     let (directory, _) = incomplete(&fixture, &ended);
     assert_eq!(std::fs::read(directory.join("avatar.glb.part")).expect("kept"), glb(1000)[..400]);
     assert_eq!(asked(&fixture).len(), 2);
-    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
 }
 
 /// Cases L6 and L9: content that is not the whole file proves nothing about the next response.
@@ -480,7 +480,7 @@ async fn files_of_a_dead_server_do_not_block_those_of_another() {
         _ => Response::default(),
     })
     .await;
-    let change = |limits: &mut copresence_store::VisitLimits| {
+    let change = |limits: &mut copresence_store::VisitDownloadLimits| {
         (limits.patience, limits.parallel_downloads) = (SHORT_PATIENCE, 1);
     };
     let ended = fixture.run_visit_with_limits(change).await;
@@ -499,13 +499,13 @@ async fn the_time_to_keep_trying_makes_a_file_lost() {
         _ => Response::default(),
     })
     .await;
-    let change = |limits: &mut copresence_store::VisitLimits| {
+    let change = |limits: &mut copresence_store::VisitDownloadLimits| {
         (limits.keep_trying, limits.patience) = (SHORT_PATIENCE, SHORT_PATIENCE);
     };
     let ended = fixture.run_visit_with_limits(change).await;
     let (_, why) = incomplete(&fixture, &ended);
     assert!(why.contains("503") && why.contains("`downloads.keep_trying`"), "{why}");
-    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
 }
 
 #[tokio::test]

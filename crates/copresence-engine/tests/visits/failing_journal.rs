@@ -79,7 +79,7 @@ async fn without_an_intent_on_disk_no_redeem_is_sent() {
     assert_eq!(ended.outcome.exit_code(), 2, "{ended:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
     assert!(
-        fixture.data_store.journal.load_unfinished_visits().await.expect("reads")[0].token.is_some(),
+        fixture.data_store.journal.load_recoverable_visits().await.expect("reads")[0].token.is_some(),
         "for `recover`"
     );
 }

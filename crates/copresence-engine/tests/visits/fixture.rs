@@ -5,7 +5,7 @@ use copresence_engine::clock::Clock;
 use copresence_engine::events::{EventKind, VisitEvent};
 use copresence_engine::profile::{Profile, Profiles};
 use copresence_engine::runner::{EventSink, VisitConfig, VisitContext, VisitResult, run_visit};
-use copresence_engine::setup::{BackendTarget, DataStore, VisitOverrides, build_config_using_visit_history};
+use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides, build_config_using_visit_history};
 use copresence_engine::{Credentials, NoRecorder, install_crypto_provider};
 use copresence_protocol::{ApiKey, SessionToken};
 use copresence_store::{DetailedVisitRecord, Manifest};
@@ -25,7 +25,7 @@ pub(crate) struct Fixture {
     pub(crate) data_store: DataStore,
     pub(crate) backend: Backend,
     pub(crate) profile: Profile,
-    pub(crate) target: BackendTarget,
+    pub(crate) target: ProfileOrSandboxBackend,
     events: Arc<Mutex<Vec<VisitEvent>>>,
     event_names: watch::Sender<Vec<&'static str>>,
 }
@@ -53,7 +53,7 @@ impl Fixture {
             session_token: Some(SessionToken::new(SESSION_TOKEN)),
             ..Credentials::default()
         };
-        let target = BackendTarget {
+        let target = ProfileOrSandboxBackend {
             api_url: backend.url.clone(),
             link: profile.link.clone().expect("a link"),
             credentials,
@@ -107,7 +107,7 @@ impl Fixture {
     /// One visit with other limits, to its end.
     pub(crate) async fn run_visit_with_limits(
         &self,
-        change: impl FnOnce(&mut copresence_store::VisitLimits),
+        change: impl FnOnce(&mut copresence_store::VisitDownloadLimits),
     ) -> VisitResult {
         let mut config = self.visit_config().await;
         change(&mut config.limits);

@@ -27,7 +27,7 @@ fn serve_file(ask: &Request) -> Response {
 
 /// No URL and no token stands in the journal or beside it any more.
 async fn assert_no_secret_is_left(fixture: &Fixture) {
-    assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
+    assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
     let data = fixture.root.path().join("data");
     for name in ["journal.sqlite", "journal.sqlite-wal"] {
         let bytes = std::fs::read(data.join(name)).unwrap_or_default();
@@ -208,7 +208,7 @@ async fn recovery_drops_a_partial_delivery_of_an_active_token() {
     let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
     journal_truncated_visit(&fixture, None).await;
     assert!(matches!(recover_fixture_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
-    let unfinished = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
+    let unfinished = fixture.data_store.journal.load_recoverable_visits().await.expect("reads");
     assert!(unfinished[0].token.is_some() && unfinished[0].truncated_bodies.is_empty(), "{unfinished:?}");
 }
 

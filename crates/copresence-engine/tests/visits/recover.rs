@@ -8,13 +8,14 @@ use copresence_engine::clock::Clock;
 use copresence_engine::profile::Profile;
 use copresence_engine::recovery::{
     RecoveryOutcome, UnfinishedVisit, load_earliest_download_time, recover_all_visits,
-    recover_visits_capping_redeem_count,
+    recover_visits_capping_total_redeems,
 };
 use copresence_engine::runner::VisitContext;
-use copresence_engine::setup::BackendTarget;
+use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_protocol::{DownloadUrl, ExportType};
 use copresence_store::{
-    AnswerKind, FileFormat, Manifest, ManifestFile, PartialAvatarFolder, PhaseTimes, PlannedFile, VisitId, VisitLimits,
+    AnswerKind, FileFormat, Manifest, ManifestCompleteFile, PartialAvatarFolder, PhaseTimes, PlannedFile,
+    VisitDownloadLimits, VisitId,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,7 +58,7 @@ fn manifest_for_folder(id: VisitId, folder: &PartialAvatarFolder, complete: bool
         let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
         part.append_bytes(&glb(500)).expect("written");
         let whole = part.finish_partial_file().expect("whole");
-        files.push(ManifestFile {
+        files.push(ManifestCompleteFile {
             path: whole.name,
             export_type: "glb".into(),
             bytes: whole.bytes,
@@ -174,7 +175,7 @@ async fn a_backend_that_does_not_decide_keeps_the_token() {
             panic!("not now")
         };
         assert_eq!(said, exit);
-        let left = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
+        let left = fixture.data_store.journal.load_recoverable_visits().await.expect("reads");
         assert!(left[0].token.is_some(), "kept for the next time");
     }
 }
@@ -190,7 +191,7 @@ async fn an_unreachable_backend_is_tried_for_one_visit_only() {
     let all = recover_fixture_visits(&fixture).await;
     assert_eq!(all.iter().map(|one| one.outcome.exit_code()).collect::<Vec<_>>(), [6, 6, 0], "{all:?}");
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1, "each would have to wait for its time-out");
-    assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(), 2);
+    assert_eq!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(), 2);
 }
 
 #[tokio::test]
@@ -347,7 +348,7 @@ async fn recovery_before_the_network_is_up_keeps_everything() {
     let skip_none = |_: &VisitId| false;
     let context = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let stop = CancellationToken::new();
-    let due = recover_visits_capping_redeem_count(&fixture.data_store, Clock::default(), &context, &skip_none, &stop)
+    let due = recover_visits_capping_total_redeems(&fixture.data_store, Clock::default(), &context, &skip_none, &stop)
         .await
         .expect("reads");
     assert!(due.is_empty(), "automatic recovery waits: {due:?}");
@@ -573,9 +574,10 @@ async fn a_file_whose_url_may_not_be_requested_is_downloaded_once_the_profile_al
     // A file URL that was once requested is still not lost.
     fixture.data_store.journal.record_file_request(&id, 0).await.expect("noted");
     // The files of the fixture are on this machine.
-    let public = BackendTarget { api_url: "http://203.0.113.1/".parse().expect("a URL"), ..fixture.target.clone() };
+    let public =
+        ProfileOrSandboxBackend { api_url: "http://203.0.113.1/".parse().expect("a URL"), ..fixture.target.clone() };
     let recover = async |profile: &Profile, keep_trying: Duration| {
-        let limits = VisitLimits { keep_trying, ..profile.limits };
+        let limits = VisitDownloadLimits { keep_trying, ..profile.limits };
         let context = |_: &UnfinishedVisit| {
             let api = public.build_download_only_client(Some(profile)).expect("a client");
             let context = fixture.visit_context();

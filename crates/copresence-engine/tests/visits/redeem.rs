@@ -43,7 +43,7 @@ async fn a_lost_answer_and_then_400_is_possibly_consumed() {
         let ended = fixture.run_visit().await;
         assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 4, "the 400 is confirmed");
-        assert!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty());
+        assert!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty());
         let message = fixture.only_visit().await.visit.ending.expect("ended").message;
         assert!(message.contains(ended.outcome.detail_for_operator().expect("evidence")), "{message}");
     }
@@ -278,7 +278,7 @@ async fn a_stopped_recovery_awaits_the_redeem_in_flight_and_keeps_its_delivery()
         "no further visit begins: {recovered:?}"
     );
     assert_eq!((fixture.backend.count_requests(REDEEM_PATH), fixture.backend.count_requests("/files/one")), (1, 0));
-    let unfinished = fixture.data_store.journal.load_unfinished_visits().await.expect("reads");
+    let unfinished = fixture.data_store.journal.load_recoverable_visits().await.expect("reads");
     let answered: Vec<_> = unfinished.iter().filter(|visit| visit.token.is_none()).collect();
     assert_eq!((unfinished.len(), answered.len()), (2, 1), "the delivery is in the journal");
 }

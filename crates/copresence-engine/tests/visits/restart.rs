@@ -5,7 +5,7 @@ use super::earlier_visits::{journal_issued_visit, now, recover_fixture_visits};
 use super::fixture::{Fixture, REDEEM_PATH};
 use copresence_engine::clock::Clock;
 use copresence_engine::recovery::{
-    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_visit, recover_visits_capping_redeem_count,
+    MAX_REDEEMS_PER_RUN, RecoveryOutcome, UnfinishedVisit, recover_visit, recover_visits_capping_total_redeems,
 };
 use copresence_store::VisitId;
 use jiff::SignedDuration;
@@ -78,7 +78,7 @@ async fn due(fixture: &Fixture) -> usize {
     let find_context_for = |_: &UnfinishedVisit| Ok(fixture.visit_context());
     let skip = |_: &VisitId| false;
     let stop = CancellationToken::new();
-    recover_visits_capping_redeem_count(&fixture.data_store, Clock::default(), &find_context_for, &skip, &stop)
+    recover_visits_capping_total_redeems(&fixture.data_store, Clock::default(), &find_context_for, &skip, &stop)
         .await
         .expect("the journal reads")
         .len()
@@ -123,6 +123,6 @@ async fn an_automatic_recovery_redeems_few_tokens_and_the_newest_first() {
     journal_issued_visit(&fixture, false).await;
     let (find_context_for, skip) = (|_: &UnfinishedVisit| Ok(fixture.visit_context()), |_: &VisitId| true);
     let (clock, stop) = (Clock::default(), CancellationToken::new());
-    let all = recover_visits_capping_redeem_count(&fixture.data_store, clock, &find_context_for, &skip, &stop).await;
+    let all = recover_visits_capping_total_redeems(&fixture.data_store, clock, &find_context_for, &skip, &stop).await;
     assert!(all.expect("reads").is_empty());
 }

@@ -30,7 +30,7 @@ async fn a_token_that_no_response_decides_is_abandoned_after_a_week() {
             journal_old_visit(&fixture, age).await;
             let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
             assert_eq!(
-                fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(),
+                fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(),
                 usize::from(kept),
                 "{outcome:?}"
             );
@@ -60,7 +60,7 @@ async fn a_token_without_credentials_is_abandoned_after_a_week() {
     let of = |id| all.iter().find(|one| one.visit == id).map(|one| one.outcome.exit_code());
     assert_eq!((all.len(), of(older)), (2, Some(4)), "{all:?}");
     assert!(fixture.backend.requests().is_empty());
-    assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").len(), 1);
+    assert_eq!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").len(), 1);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn an_old_token_is_redeemed_once_before_it_is_abandoned() {
         let outcome = recover_fixture_visits(&fixture).await.remove(0).outcome;
         assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 1);
         assert_eq!(outcome.exit_code() == 4, gone, "{outcome:?}");
-        assert_eq!(fixture.data_store.journal.load_unfinished_visits().await.expect("reads").is_empty(), gone);
+        assert_eq!(fixture.data_store.journal.load_recoverable_visits().await.expect("reads").is_empty(), gone);
     }
     let fixture = Fixture::new(|_, ask| match ask.path.as_str() {
         REDEEM_PATH => ask.ready_response(&[("glb", "one")]),

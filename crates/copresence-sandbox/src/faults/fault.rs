@@ -29,7 +29,7 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranged: Option<bool>,
     /// What it does.
-    #[serde(rename = "do", deserialize_with = "deserialize_effect")]
+    #[serde(rename = "do", deserialize_with = "deserialize_effect_with_short_form")]
     #[schema(value_type = EffectSchema)]
     pub effect: Effect,
 }
@@ -109,7 +109,7 @@ pub enum Effect {
     CutBody {
         after: u64,
         #[serde(default)]
-        by: CutMethod,
+        by: BodyCutMethod,
     },
     SlowBody {
         #[schema(minimum = 1)]
@@ -153,7 +153,7 @@ pub enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = CutBy)]
 #[serde(rename_all = "snake_case")]
-pub enum CutMethod {
+pub enum BodyCutMethod {
     /// The connection is closed (FIN).
     #[default]
     Close,
@@ -269,7 +269,7 @@ fn default_coding() -> String {
 }
 
 /// Accepts `"reset"` as short for `{"reset":{}}`.
-fn deserialize_effect<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
+fn deserialize_effect_with_short_form<'de, D: Deserializer<'de>>(from: D) -> Result<Effect, D::Error> {
     struct EffectVisitor;
 
     impl<'de> Visitor<'de> for EffectVisitor {
@@ -315,6 +315,7 @@ impl<'de> Deserialize<'de> for NthRequests {
             rate: f64,
         }
 
+        /// Reads which requests a fault applies to.
         struct NthVisitor;
 
         impl<'de> Visitor<'de> for NthVisitor {
@@ -366,7 +367,7 @@ pub(crate) enum NthSchema {
     /// The requests with these numbers, from 1.
     These(Vec<u64>),
     /// Every request.
-    Every(EveryWord),
+    Every(EveryWordSchema),
     /// Each request with this probability.
     Rate(RateSchema),
 }
@@ -376,7 +377,7 @@ pub(crate) enum NthSchema {
 #[schema(as = Every)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum EveryWord {
+pub(crate) enum EveryWordSchema {
     Every,
 }
 
@@ -399,7 +400,7 @@ pub(crate) enum EffectSchema {
     /// An effect with its parameters.
     Whole(Effect),
     /// An effect that needs no parameters.
-    Word(EffectWord),
+    Word(ParameterlessEffectWordSchema),
 }
 
 /// The effects that need no parameters and may be written as one word, for the OpenAPI document.
@@ -407,7 +408,7 @@ pub(crate) enum EffectSchema {
 #[schema(as = FaultWord)]
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "read only by the schema generator")]
-pub(crate) enum EffectWord {
+pub(crate) enum ParameterlessEffectWordSchema {
     ErrorPage,
     Hang,
     Reset,

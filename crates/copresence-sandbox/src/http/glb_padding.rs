@@ -28,12 +28,12 @@ pub(super) fn padded_glb_head(glb: &Bytes, padding: u64) -> Bytes {
 /// Bytes of the padding: `length` of them from the offset `from`. Deterministic.
 pub(super) fn padding_bytes(from: u64, length: usize) -> Bytes {
     let lead = usize::from((from % 8).to_le_bytes()[0]);
-    let words = (from / 8..).map(|index| split_mix64(index).to_le_bytes());
+    let words = (from / 8..).map(|index| split_mix64_hash(index).to_le_bytes());
     words.flatten().skip(lead).take(length).collect()
 }
 
 /// The `SplitMix64` hash of an index: the finaliser of the generator.
-fn split_mix64(index: u64) -> u64 {
+fn split_mix64_hash(index: u64) -> u64 {
     let mut z = index.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

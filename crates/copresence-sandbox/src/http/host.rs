@@ -9,7 +9,7 @@ use axum::response::Response;
 
 /// Why a request does not name one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum HostError {
+pub(super) enum RequestHostError {
     #[error("it has more than one Host header")]
     SeveralHeaders,
     #[error("its Host header is not a host name or address with an optional port")]
@@ -29,20 +29,20 @@ pub(super) async fn refuse_ambiguous_host(request: Request, next: Next) -> Resul
 ///
 /// # Errors
 /// It names several hosts, or something else than a host.
-pub(super) fn requested_host(request: &Request) -> Result<Option<Authority>, HostError> {
+pub(super) fn requested_host(request: &Request) -> Result<Option<Authority>, RequestHostError> {
     let mut headers = request.headers().get_all(header::HOST).iter();
     let (first, second) = (headers.next(), headers.next());
     if second.is_some() {
-        return Err(HostError::SeveralHeaders);
+        return Err(RequestHostError::SeveralHeaders);
     }
     let named = first.map(|host| Authority::try_from(host.as_bytes())).transpose();
-    let named = named.map_err(|_| HostError::NoAuthority)?;
+    let named = named.map_err(|_| RequestHostError::NoAuthority)?;
     let target = request.uri().authority().cloned();
     if [&named, &target].into_iter().flatten().any(|host| host.as_str().contains('@')) {
-        return Err(HostError::NoAuthority);
+        return Err(RequestHostError::NoAuthority);
     }
     match (target, named) {
-        (Some(target), Some(named)) if target != named => Err(HostError::OtherTarget),
+        (Some(target), Some(named)) if target != named => Err(RequestHostError::OtherTarget),
         (target, named) => Ok(target.or(named)),
     }
 }

@@ -8,9 +8,9 @@ use crate::faults::{self, Fault, FaultListError, FaultWithCounts};
 use crate::openapi::ErrorResponseSchema;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxStateView};
-use crate::scenario::{CATALOGUE, ProcessingTimes, Scenario};
+use crate::scenario::{CATALOGUE, ProcessingTimes, TokenScenario};
 use crate::world::avatar::AvatarChoice;
-use crate::world::state::TokenView;
+use crate::world::state::TesterTokenView;
 use crate::world::{AssociateError, ForceError, ForcedState};
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Sandbox> {
         .routes(routes!(complete_avatar))
         .routes(routes!(move_clock))
         .routes(routes!(list_requests, clear_requests))
-        .routes(routes!(list_faults, set_faults, clear_faults))
+        .routes(routes!(list_active_faults, set_faults, clear_faults))
         .routes(routes!(list_scenarios))
 }
 
@@ -43,14 +43,14 @@ struct AssociateRequest {
     avatar: AvatarChoice,
     /// The token's new scenario. Omitted: it keeps its own.
     #[serde(default)]
-    scenario: Option<Scenario>,
+    scenario: Option<TokenScenario>,
 }
 
 /// A row of the catalogue of scenarios.
 #[derive(Serialize, ToSchema)]
 struct ScenarioRow {
     /// Its name.
-    name: Scenario,
+    name: TokenScenario,
     /// What happens, in one sentence.
     does: &'static str,
     /// Lifetime of its tokens, in milliseconds.
@@ -75,7 +75,7 @@ async fn get_state(State(sandbox): State<Sandbox>) -> NoStoreJson<SandboxStateVi
     params(("token" = String, Path, description = "The Export Token")),
     request_body = AssociateRequest,
     responses(
-        (status = 200, description = "Associated", body = TokenView),
+        (status = 200, description = "Associated", body = TesterTokenView),
         (status = 400, description = "The body, avatar or scenario is invalid", body = ErrorResponseSchema),
         (status = 404, description = "No such token", body = ErrorResponseSchema),
         (status = 409, description = "The token already has an avatar, or is no longer active", body = ErrorResponseSchema),
@@ -85,7 +85,7 @@ async fn associate_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
     body: Body,
-) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     let body = receive_body(&sandbox, body, MAX_BODY_BYTES).await?;
     let association: AssociateRequest = serde_json::from_slice(&body).map_err(ErrorResponse::invalid_request_error)?;
     sandbox.associate_avatar(&token, &association.avatar, association.scenario)?;
@@ -97,7 +97,7 @@ async fn associate_avatar(
     post, path = "/sandbox/tokens/{token}/expire", tag = "tester", operation_id = "expire",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Expired", body = TokenView),
+        (status = 200, description = "Expired", body = TesterTokenView),
         (status = 404, description = "No such token", body = ErrorResponseSchema),
         (status = 409, description = "The token is no longer active", body = ErrorResponseSchema),
     )
@@ -105,7 +105,7 @@ async fn associate_avatar(
 async fn expire_token(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Expire)?;
     token_view_json(&sandbox, &token)
 }
@@ -115,7 +115,7 @@ async fn expire_token(
     post, path = "/sandbox/tokens/{token}/fail", tag = "tester", operation_id = "fail",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Failed", body = TokenView),
+        (status = 200, description = "Failed", body = TesterTokenView),
         (status = 404, description = "No such token", body = ErrorResponseSchema),
         (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorResponseSchema),
     )
@@ -123,7 +123,7 @@ async fn expire_token(
 async fn fail_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Fail)?;
     token_view_json(&sandbox, &token)
 }
@@ -133,7 +133,7 @@ async fn fail_avatar(
     post, path = "/sandbox/tokens/{token}/complete", tag = "tester", operation_id = "complete",
     params(("token" = String, Path, description = "The Export Token")),
     responses(
-        (status = 200, description = "Ready", body = TokenView),
+        (status = 200, description = "Ready", body = TesterTokenView),
         (status = 404, description = "No such token", body = ErrorResponseSchema),
         (status = 409, description = "The token has no avatar, or is no longer active", body = ErrorResponseSchema),
     )
@@ -141,7 +141,7 @@ async fn fail_avatar(
 async fn complete_avatar(
     State(sandbox): State<Sandbox>,
     Path(token): Path<String>,
-) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     sandbox.force_token_state(&token, ForcedState::Complete)?;
     token_view_json(&sandbox, &token)
 }
@@ -178,8 +178,8 @@ async fn clear_requests(State(sandbox): State<Sandbox>) -> StatusCode {
 ///
 /// A fault is `{"on":"redeem","nth":[1,3],"do":{"status":{"code":503}}}`. `copresence sandbox --list-faults` lists the
 /// values of `do`.
-#[utoipa::path(get, path = "/sandbox/faults", tag = "tester", responses((status = 200, description = "The list", body = Vec<FaultWithCounts>)))]
-async fn list_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultWithCounts>> {
+#[utoipa::path(get, path = "/sandbox/faults", tag = "tester", operation_id = "list_faults", responses((status = 200, description = "The list", body = Vec<FaultWithCounts>)))]
+async fn list_active_faults(State(sandbox): State<Sandbox>) -> NoStoreJson<Vec<FaultWithCounts>> {
     NoStoreJson(sandbox.active_faults_with_counts())
 }
 
@@ -236,7 +236,7 @@ fn invalid_faults_error(error: &FaultListError) -> ErrorResponse {
 }
 
 /// The state of a token as JSON; 404 if there is no such token.
-fn token_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TokenView>, ErrorResponse> {
+fn token_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<TesterTokenView>, ErrorResponse> {
     let state = sandbox.token_view(token);
     state.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error(&ForceError::NoSuchToken))
 }

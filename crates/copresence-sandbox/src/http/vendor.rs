@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use copresence_protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
-use copresence_protocol::response_body::{ExportBody, GenerateBody, LoginBody, RedeemBody};
+use copresence_protocol::response_body::{CompletePayloadEntry, GenerateBody, LoginBody, RedeemBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -125,7 +125,7 @@ async fn redeem_export_token(
         RedeemResult::NotReady(progress) => RedeemBody::not_ready_redeem_body(&progress),
         RedeemResult::Ready(offers) => {
             let base = sandbox.base_url_for_client(header_text(&headers, header::HOST.as_str()));
-            let body = |offer: crate::world::DownloadOffer| ExportBody {
+            let body = |offer: crate::world::DownloadOffer| CompletePayloadEntry {
                 download_url: format!("{base}/files/{}/{}", offer.id, offer.file),
                 export_type: offer.export_type,
             };

@@ -39,14 +39,14 @@ pub(crate) struct IssuedDownloadUrl {
     pub(crate) avatar: AvatarIdentity,
     pub(crate) export: ExportFileNameAndType,
     /// The avatar's file, and whether it is padded.
-    pub(crate) source: DownloadFileSpec,
+    pub(crate) source: DownloadFileNameAndPadding,
     pub(crate) expires_at: Duration,
     pub(crate) state: UrlDeliveryState,
 }
 
 /// Specifies the file behind a download URL: its name in the avatar, and whether it is padded to a large file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DownloadFileSpec {
+pub(crate) struct DownloadFileNameAndPadding {
     /// The name of the avatar's file.
     pub(crate) file: String,
     /// Whether a GLB is padded.
@@ -101,7 +101,7 @@ impl DownloadUrlRegistry {
     }
 
     /// Begins a delivery, which replaces an unfinished one.
-    pub(crate) fn begin_delivery(
+    pub(crate) fn begin_delivery_replacing_unfinished(
         &mut self,
         id: &str,
         file: &str,

@@ -12,11 +12,11 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-use crate::scenario::{DeliveredFiles, Scenario};
+use crate::scenario::{DeliveredFiles, TokenScenario};
 use avatar::{AvatarCatalog, AvatarChoice, AvatarIdentity, ExportFileNameAndType};
 use copresence_protocol::Progress;
 use downloads::{
-    DeliveryId, DownloadFileSpec, DownloadRefusal, DownloadUrlRegistry, IssuedDownloadUrl, URL_LIFETIME,
+    DeliveryId, DownloadFileNameAndPadding, DownloadRefusal, DownloadUrlRegistry, IssuedDownloadUrl, URL_LIFETIME,
     UrlDeliveryState,
 };
 use plan::{ProcessingPlan, ProcessingStage};
@@ -24,7 +24,7 @@ use rand::distr::Alphanumeric;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use state::{PhoneView, TokenView};
+use state::{PhoneView, TesterTokenView};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use token::{SimulatedToken, TokenLifecycle};
@@ -43,7 +43,7 @@ pub const MIN_URL_LIFETIME: Duration = Duration::from_mins(1);
 /// The model. See the [module](self).
 #[derive(Debug)]
 pub struct World {
-    scenario: Scenario,
+    scenario: TokenScenario,
     seed: u64,
     id_rng: StdRng,
     avatar_catalog: AvatarCatalog,
@@ -129,7 +129,7 @@ pub enum ForceError {
 
 impl World {
     /// Creates an empty model. `seed` determines timings and avatars. `ids` seeds tokens and URLs, and must be secret.
-    pub fn new(scenario: Scenario, seed: u64, ids: [u8; 32], avatar_catalog: AvatarCatalog) -> Self {
+    pub fn new(scenario: TokenScenario, seed: u64, ids: [u8; 32], avatar_catalog: AvatarCatalog) -> Self {
         Self {
             scenario,
             seed,
@@ -150,12 +150,12 @@ impl World {
     }
 
     /// The scenario of new tokens.
-    pub fn scenario(&self) -> Scenario {
+    pub fn scenario(&self) -> TokenScenario {
         self.scenario
     }
 
     /// Changes the scenario of new tokens.
-    pub fn set_new_token_scenario(&mut self, scenario: Scenario) {
+    pub fn set_new_token_scenario(&mut self, scenario: TokenScenario) {
         self.scenario = scenario;
     }
 
@@ -242,7 +242,7 @@ impl World {
     ) -> Result<(), AssociateError> {
         let token =
             find_updated_token(&self.by_name, &mut self.token_views, name, now).ok_or(AssociateError::NoSuchToken)?;
-        let failed = matches!(token.stage_at(now), Some(ProcessingStage::Failed { .. }));
+        let failed = matches!(token.avatar_stage_at(now), Some(ProcessingStage::Failed { .. }));
         match token.phase {
             TokenLifecycle::Waiting | TokenLifecycle::Failed { .. } => {}
             // The visitor records again before the scenario does.
@@ -269,7 +269,7 @@ impl World {
         &mut self,
         name: &str,
         choice: &AvatarChoice,
-        scenario: Option<Scenario>,
+        scenario: Option<TokenScenario>,
         now: Duration,
     ) -> Result<AvatarIdentity, AssociateError> {
         self.check_association(name, choice, now)?;
@@ -344,13 +344,13 @@ impl World {
     }
 
     /// The states of all tokens, oldest first.
-    pub fn token_views(&mut self, now: Duration) -> Vec<TokenView> {
+    pub fn token_views(&mut self, now: Duration) -> Vec<TesterTokenView> {
         self.update_token_phases(now);
         self.token_views.values().map(|token| self.build_token_view(token, now)).collect()
     }
 
     /// The state of a token; `None` if there is no such token.
-    pub fn token_view(&mut self, name: &str, now: Duration) -> Option<TokenView> {
+    pub fn token_view(&mut self, name: &str, now: Duration) -> Option<TesterTokenView> {
         find_updated_token(&self.by_name, &mut self.token_views, name, now)?;
         let token = self.token_views.get(self.by_name.get(name)?)?;
         Some(self.build_token_view(token, now))
@@ -368,7 +368,7 @@ impl World {
         id: &str,
         file: &str,
         now: Duration,
-    ) -> Result<(AvatarIdentity, DownloadFileSpec), DownloadRefusal> {
+    ) -> Result<(AvatarIdentity, DownloadFileNameAndPadding), DownloadRefusal> {
         self.downloads
             .find_valid_download(id, file, now)
             .map(|download| (download.avatar.clone(), download.source.clone()))
@@ -386,7 +386,7 @@ impl World {
         file: &str,
         now: Duration,
     ) -> Result<DeliveryId, DownloadRefusal> {
-        self.downloads.begin_delivery(id, file, now)
+        self.downloads.begin_delivery_replacing_unfinished(id, file, now)
     }
 
     /// Whether a delivery may send another chunk; `last` uses the URL up.
@@ -420,8 +420,8 @@ impl World {
         }
     }
 
-    fn build_token_view(&self, token: &SimulatedToken, now: Duration) -> TokenView {
-        TokenView::view_of_token(
+    fn build_token_view(&self, token: &SimulatedToken, now: Duration) -> TesterTokenView {
+        TesterTokenView::view_of_token(
             token,
             token.urls.iter().filter_map(|id| self.downloads.find_download_in_any_state(id)),
             now,
@@ -430,7 +430,7 @@ impl World {
 
     /// Lifetime of new tokens of a scenario, in virtual time: at least [`MIN_TOKEN_LIFETIME`] of real time unless
     /// the scenario may expire early.
-    fn token_lifetime(&self, scenario: Scenario) -> Duration {
+    fn token_lifetime(&self, scenario: TokenScenario) -> Duration {
         let entry = scenario.catalogue_entry();
         if entry.may_expire_early {
             entry.token_lifetime
@@ -449,7 +449,7 @@ fn extend_to_real_lifetime(life: Duration, real: Duration, speed: f64) -> Durati
 fn delivered_exports(
     delivers: DeliveredFiles,
     exports: Vec<ExportFileNameAndType>,
-) -> impl Iterator<Item = (ExportFileNameAndType, DownloadFileSpec)> {
+) -> impl Iterator<Item = (ExportFileNameAndType, DownloadFileNameAndPadding)> {
     let times = match delivers {
         DeliveredFiles::Nothing => 0,
         DeliveredFiles::Repeated(times) => times,
@@ -458,7 +458,7 @@ fn delivered_exports(
     let large = delivers == DeliveredFiles::LargeGlb;
     (1..=times).flat_map(move |time| {
         exports.clone().into_iter().map(move |mut export| {
-            let source = DownloadFileSpec { file: export.file.clone(), padded: large };
+            let source = DownloadFileNameAndPadding { file: export.file.clone(), padded: large };
             if time > 1 {
                 let dot = export.file.find('.').unwrap_or(export.file.len());
                 export.file.insert_str(dot, &format!("-{time}"));
@@ -474,7 +474,7 @@ fn draw_random_id(rng: &mut StdRng) -> String {
 }
 
 fn progress_percent(token: &SimulatedToken, now: Duration) -> u8 {
-    match token.stage_at(now) {
+    match token.avatar_stage_at(now) {
         Some(ProcessingStage::Processing { percent } | ProcessingStage::Failed { percent }) => percent,
         Some(ProcessingStage::Ready) => 100,
         Some(ProcessingStage::InQueue { .. }) | None => 0,

@@ -47,7 +47,7 @@ impl ProcessingPlan {
     }
 
     /// When the avatar is ready, or has finally failed.
-    pub(crate) fn end_time(&self) -> Duration {
+    pub(crate) fn avatar_ready_or_failed_time(&self) -> Duration {
         self.stages.last().map_or(Duration::ZERO, |(until, _)| *until)
     }
 
@@ -63,7 +63,7 @@ impl ProcessingPlan {
 
     /// Appends a stage that lasts this long after the stages so far.
     fn push_stage(&mut self, lasts: Duration, stage: ProcessingStage) {
-        self.stages.push((self.end_time() + lasts, stage));
+        self.stages.push((self.avatar_ready_or_failed_time() + lasts, stage));
     }
 
     /// Appends one pass through queue and processing. With `fails`, processing ends early and `fails_at` is set.

@@ -1,7 +1,7 @@
 //! The state of tokens and downloads as shown to testers and phones.
 
 use crate::clock::to_millis;
-use crate::scenario::Scenario;
+use crate::scenario::TokenScenario;
 use crate::world::avatar::AvatarIdentity;
 use crate::world::downloads::{IssuedDownloadUrl, UrlDeliveryState};
 use crate::world::plan::ProcessingStage;
@@ -33,11 +33,11 @@ pub enum TokenPhase {
 /// A token as testers see it, in `GET /sandbox/state`. Times are milliseconds of virtual time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = TokenState)]
-pub struct TokenView {
+pub struct TesterTokenView {
     /// The Export Token.
     pub token: String,
     /// Its scenario.
-    pub scenario: Scenario,
+    pub scenario: TokenScenario,
     /// Its state.
     pub state: TokenPhase,
     /// As in `/redeemExportToken`: 0 to 100, or −1.
@@ -105,7 +105,7 @@ pub struct PhoneView {
 impl TokenPhase {
     /// Derives the phase shown to testers and phones at this virtual time.
     pub(crate) fn phase_of_token(token: &SimulatedToken, now: Duration) -> Self {
-        match (&token.phase, token.stage_at(now)) {
+        match (&token.phase, token.avatar_stage_at(now)) {
             (TokenLifecycle::Waiting, _) => Self::NoAssociatedAvatar,
             (TokenLifecycle::Spent { .. }, _) => Self::Spent,
             (TokenLifecycle::Expired { .. }, _) => Self::Expired,
@@ -117,7 +117,7 @@ impl TokenPhase {
     }
 }
 
-impl TokenView {
+impl TesterTokenView {
     /// Builds the state shown to testers from a token and the downloads issued for it.
     pub(crate) fn view_of_token<'a>(
         token: &SimulatedToken,

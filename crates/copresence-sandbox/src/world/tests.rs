@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn new_world(scenario: Scenario, seed: u64) -> World {
+fn new_world(scenario: TokenScenario, seed: u64) -> World {
     World::new(scenario, seed, [7; 32], AvatarCatalog::built_in_catalog())
 }
 
-fn any_scenario() -> impl Strategy<Value = Scenario> {
+fn any_scenario() -> impl Strategy<Value = TokenScenario> {
     prop::sample::select(crate::scenario::CATALOGUE.map(|entry| entry.scenario).to_vec())
 }
 
@@ -62,7 +62,7 @@ proptest! {
             last = Some(progress.clone());
         }
         let delivered = answers.iter().filter(|(_, answer)| matches!(answer, RedeemResult::Ready(_))).count();
-        let completes = entry.failure_mode != FailureFrequency::Always && scenario != Scenario::TokenExpires;
+        let completes = entry.failure_mode != FailureFrequency::Always && scenario != TokenScenario::TokenExpires;
         prop_assert_eq!(delivered, usize::from(completes), "once where it completes, else never");
         let end = if completes { TokenPhase::Spent } else { TokenPhase::Expired };
         prop_assert_eq!(world.token_views(40 * MINUTE)[0].state, end);
@@ -125,7 +125,7 @@ use super::state::TokenPhase;
 
 #[test]
 fn one_of_many_concurrent_redeems_delivers() {
-    let mut world = new_world(Scenario::ExistingAvatar, 1);
+    let mut world = new_world(TokenScenario::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     let world = Arc::new(Mutex::new(world));
@@ -141,7 +141,7 @@ fn one_of_many_concurrent_redeems_delivers() {
 
 #[test]
 fn long_queue_counts_down_from_position_twelve() {
-    let mut world = new_world(Scenario::LongQueue, 3);
+    let mut world = new_world(TokenScenario::LongQueue, 3);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     let answers = redeem_until_end(&mut world, &token, Duration::from_millis(500), 10 * MINUTE);
@@ -160,7 +160,7 @@ fn long_queue_counts_down_from_position_twelve() {
 
 #[test]
 fn failed_avatar_can_be_recorded_again_under_the_same_token() {
-    let mut world = new_world(Scenario::Fails, 5);
+    let mut world = new_world(TokenScenario::Fails, 5);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     assert_eq!(world.associate_avatar(&token, &AvatarChoice::New, None, MINUTE / 60), Err(AssociateError::HasAvatar));
@@ -168,14 +168,14 @@ fn failed_avatar_can_be_recorded_again_under_the_same_token() {
     assert_eq!(failed.status, CompletionStatus::Failed);
     assert!((20..100).contains(&failed.completion_wire_value()), "{failed:?}");
     assert_eq!(failed.queue_position_wire_value(), -1);
-    let again = world.associate_avatar(&token, &AvatarChoice::New, Some(Scenario::ExistingAvatar), MINUTE);
+    let again = world.associate_avatar(&token, &AvatarChoice::New, Some(TokenScenario::ExistingAvatar), MINUTE);
     assert!(again.is_ok());
     assert!(matches!(world.redeem_token(&token, MINUTE), Ok(RedeemResult::Ready(offers)) if offers.len() == 3));
 }
 
 #[test]
 fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
-    let mut world = new_world(Scenario::ExistingAvatar, 1);
+    let mut world = new_world(TokenScenario::ExistingAvatar, 1);
     let token = world.generate_token(Duration::ZERO).expect("room");
     world.associate_avatar(&token, &AvatarChoice::New, None, Duration::ZERO).expect("free");
     let Ok(RedeemResult::Ready(offers)) = world.redeem_token(&token, Duration::ZERO) else { panic!("ready") };
@@ -197,7 +197,7 @@ fn last_byte_uses_a_url_up_and_newer_delivery_ends_the_older() {
 /// Checks that a full world forgets ended tokens to make room, and refuses a new token while all are active.
 #[test]
 fn only_ended_tokens_are_evicted() {
-    let mut world = new_world(Scenario::Happy, 1);
+    let mut world = new_world(TokenScenario::Happy, 1);
     let first = world.generate_token(Duration::ZERO).expect("room");
     let late = Duration::from_secs(1);
     for _ in 1..MAX_TOKENS {

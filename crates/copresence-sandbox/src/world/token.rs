@@ -1,6 +1,6 @@
 //! One Export Token, from its generation to its end.
 
-use crate::scenario::Scenario;
+use crate::scenario::TokenScenario;
 use crate::world::avatar::AvatarIdentity;
 use crate::world::plan::{ProcessingPlan, ProcessingStage};
 use copresence_protocol::Progress;
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct SimulatedToken {
     pub(crate) name: String,
-    pub(crate) scenario: Scenario,
+    pub(crate) scenario: TokenScenario,
     pub(crate) generated_at: Duration,
     pub(crate) expires_at: Duration,
     pub(crate) associated_at: Option<Duration>,
@@ -51,7 +51,7 @@ pub(crate) enum TokenLifecycle {
 }
 
 impl SimulatedToken {
-    pub(crate) fn new(name: String, scenario: Scenario, life: Duration, now: Duration) -> Self {
+    pub(crate) fn new(name: String, scenario: TokenScenario, life: Duration, now: Duration) -> Self {
         Self {
             name,
             scenario,
@@ -69,9 +69,9 @@ impl SimulatedToken {
     /// Updates the phase to this time.
     pub(crate) fn update_phase(&mut self, now: Duration) {
         if let TokenLifecycle::InProgress { avatar, plan, since } = &self.phase {
-            let end = since.saturating_add(plan.end_time());
+            let end = since.saturating_add(plan.avatar_ready_or_failed_time());
             if end <= now.min(self.expires_at) {
-                self.phase = match plan.stage_at(plan.end_time()) {
+                self.phase = match plan.stage_at(plan.avatar_ready_or_failed_time()) {
                     ProcessingStage::Failed { percent } => TokenLifecycle::Failed { avatar: avatar.clone(), percent },
                     _ => TokenLifecycle::Ready { avatar: avatar.clone() },
                 };
@@ -88,7 +88,7 @@ impl SimulatedToken {
     }
 
     /// The stage of its avatar; `None` if it has none, or is no longer active.
-    pub(crate) fn stage_at(&self, now: Duration) -> Option<ProcessingStage> {
+    pub(crate) fn avatar_stage_at(&self, now: Duration) -> Option<ProcessingStage> {
         match &self.phase {
             TokenLifecycle::InProgress { plan, since, .. } => Some(plan.stage_at(now.saturating_sub(*since))),
             TokenLifecycle::Failed { percent, .. } => Some(ProcessingStage::Failed { percent: *percent }),
@@ -101,7 +101,7 @@ impl SimulatedToken {
     pub(crate) fn progress_at(&self, now: Duration) -> Option<Progress> {
         match &self.phase {
             TokenLifecycle::Waiting => Some(Progress::progress_without_avatar()),
-            _ => self.stage_at(now).and_then(ProcessingStage::stage_to_progress),
+            _ => self.avatar_stage_at(now).and_then(ProcessingStage::stage_to_progress),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::raw::{RawServer, read_until_end};
 use crate::support::{API_KEY, SESSION};
-use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, Scenario, Server, Settings, faults};
+use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, Server, Settings, TokenScenario, faults};
 use image::{DynamicImage, ImageFormat};
 use std::io::{Cursor, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ fn upload_line(token: &str, avatar: &str) -> String {
 
 #[tokio::test]
 async fn picture_that_cannot_be_associated_is_refused_before_its_bytes() {
-    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
     let (taken, expired, free) = (raw.generate().await, raw.generate().await, raw.generate().await);
     raw.sandbox().associate_avatar(&taken, &AvatarChoice::New, None).expect("free");
     raw.sandbox().force_token_state(&expired, ForcedState::Expire).expect("active");
@@ -39,7 +39,7 @@ async fn picture_that_cannot_be_associated_is_refused_before_its_bytes() {
 
 #[tokio::test]
 async fn token_has_one_upload_at_a_time() {
-    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
     let token = raw.generate().await;
     let picture = png(64, 64);
     let begin = || {
@@ -71,7 +71,7 @@ fn has_response(socket: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn picture_bomb_is_refused_by_its_header() {
-    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
     let token = raw.generate().await;
     let upload = async |picture: &[u8]| {
         let mut socket = raw.send(&upload_line(&token, "new"), &[("Content-Length", &picture.len().to_string())]);
@@ -91,7 +91,7 @@ async fn picture_bomb_is_refused_by_its_header() {
 
 #[tokio::test]
 async fn request_without_credentials_is_refused_before_its_body() {
-    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
     for headers in [&[][..], &[(API_KEY, "wrong")]] {
         assert_eq!(raw.send_without_body("POST /login", headers, 60_000).await.status(), 403);
     }
@@ -175,7 +175,7 @@ async fn connections_are_bounded_and_free_their_places() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_connections_of_this_machine_are_served() {
     copresence_sandbox::raise_open_file_limit();
-    let raw = RawServer::start(Scenario::Happy, "[]").await;
+    let raw = RawServer::start(TokenScenario::Happy, "[]").await;
     assert_eq!(open_served_connections(raw.server.listen_address(), 1_000).len(), 1_000);
 }
 

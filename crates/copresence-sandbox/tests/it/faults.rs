@@ -4,11 +4,11 @@ use crate::raw::{ConnectionEnd, RawServer};
 use crate::support::{API_KEY, TOKEN, TestSandbox};
 use axum::body::Body;
 use axum::http::Method;
-use copresence_sandbox::{Scenario, TokenPhase, faults};
+use copresence_sandbox::{TokenPhase, TokenScenario, faults};
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-const READY: Scenario = Scenario::ExistingAvatar;
+const READY: TokenScenario = TokenScenario::ExistingAvatar;
 
 fn token_phase(raw: &RawServer, token: &str) -> TokenPhase {
     let state = raw.sandbox().sandbox_state();
@@ -222,7 +222,7 @@ async fn garbage_keeps_status_and_length_and_is_deterministic() {
     let list = r#"[{"on":"redeem","nth":1,"do":"garbage"},{"on":"redeem","nth":2,"do":{"garbage":{"bytes":100000}}}]"#;
     let mut bodies = Vec::new();
     for _ in 0..2 {
-        let raw = RawServer::start(Scenario::NeverScanned, list).await;
+        let raw = RawServer::start(TokenScenario::NeverScanned, list).await;
         let token = raw.generate().await;
         let (first, second) = (raw.redeem(&token).await, raw.redeem(&token).await);
         assert_eq!((first.status(), first.header("content-type")), (200, Some("application/json")));
@@ -242,7 +242,7 @@ async fn wrong_shape_changes_the_named_field() {
                    {"on":"redeem","nth":3,"do":{"wrong_shape":{"field":"payload_incomplete.queue_position","becomes":"other_type"}}},
                    {"on":"redeem","nth":4,"do":{"wrong_shape":{"field":"avatar_ready","becomes":{"value":[1]}}}},
                    {"on":"redeem","nth":5,"do":"wrong_shape"}]"#;
-    let raw = RawServer::start(Scenario::NeverScanned, list).await;
+    let raw = RawServer::start(TokenScenario::NeverScanned, list).await;
     let token = raw.generate().await;
     assert_eq!(raw.redeem(&token).await.json()["payload_incomplete"]["completion_progress"], -250);
     assert!(raw.redeem(&token).await.json().get("avatar_ready").is_none());
@@ -254,7 +254,7 @@ async fn wrong_shape_changes_the_named_field() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn huge_never_ends() {
-    let raw = RawServer::start(Scenario::NeverScanned, r#"[{"on":"redeem","do":"huge"}]"#).await;
+    let raw = RawServer::start(TokenScenario::NeverScanned, r#"[{"on":"redeem","do":"huge"}]"#).await;
     let token = raw.generate().await;
     let key = raw.sandbox().credentials().api_key.expose().to_owned();
     let most = 20 * 1024 * 1024;
@@ -351,7 +351,7 @@ async fn faults_apply_only_to_matching_methods_and_files() {
 
 #[tokio::test]
 async fn tester_sets_lists_and_clears_faults() {
-    let test = TestSandbox::new(Scenario::Happy);
+    let test = TestSandbox::new(TokenScenario::Happy);
     assert_eq!(test.get("/sandbox/faults", &[]).await.text(), "[]");
     let put = async |list: &'static str| test.send_request(Method::PUT, "/sandbox/faults", &[], list).await;
     let set = put(r#"[{"on":"generate","nth":1,"do":{"status":{"code":500}}}]"#).await;

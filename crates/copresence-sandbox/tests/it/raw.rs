@@ -1,7 +1,7 @@
 //! A sandbox on a port, and raw HTTP requests over TCP that show what HTTP libraries hide.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, Sandbox, Scenario, Server, Settings, faults};
+use copresence_sandbox::{AvatarChoice, Sandbox, Server, Settings, TokenScenario, faults};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub(crate) struct RawServer {
 }
 
 impl RawServer {
-    pub(crate) async fn start(scenario: Scenario, list: &str) -> Self {
+    pub(crate) async fn start(scenario: TokenScenario, list: &str) -> Self {
         let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
         Self::start_with_settings(Settings { scenario, seed: 3, faults, ..Settings::default() }).await
     }

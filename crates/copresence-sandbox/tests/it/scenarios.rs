@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use copresence_sandbox::scenario::{CATALOGUE, LARGE_FILE_PADDING};
-use copresence_sandbox::{AvatarChoice, ClockChange, Scenario, Settings};
+use copresence_sandbox::{AvatarChoice, ClockChange, Settings, TokenScenario};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -25,7 +25,7 @@ impl PlayedScenario {
     }
 }
 
-async fn play_scenario(scenario: Scenario) -> (TestSandbox, PlayedScenario) {
+async fn play_scenario(scenario: TokenScenario) -> (TestSandbox, PlayedScenario) {
     let test = TestSandbox::new(scenario);
     let token = test.generate().await;
     test.associate(&token);
@@ -71,7 +71,7 @@ async fn every_scenario_delivers_its_number_of_files() {
 
 #[tokio::test]
 async fn slow_processing_takes_minutes() {
-    let (_, seen) = play_scenario(Scenario::SlowProcessing).await;
+    let (_, seen) = play_scenario(TokenScenario::SlowProcessing).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let processing = seen.waits.iter().filter(|(status, ..)| status == "processing").count();
     assert!((240..=360).contains(&processing), "{processing} seconds");
@@ -79,7 +79,7 @@ async fn slow_processing_takes_minutes() {
 
 #[tokio::test]
 async fn stalls_stands_still_in_the_middle_and_continues() {
-    let (_, seen) = play_scenario(Scenario::Stalls).await;
+    let (_, seen) = play_scenario(TokenScenario::Stalls).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing"]);
     let progress: Vec<i64> = seen.waits.iter().map(|wait| wait.1).collect();
     let longest = progress.chunk_by(|a, b| a == b).max_by_key(|same| same.len()).expect("some");
@@ -89,11 +89,11 @@ async fn stalls_stands_still_in_the_middle_and_continues() {
 
 #[tokio::test]
 async fn fails_then_succeeds_fails_once_until_recorded_again() {
-    let (_, seen) = play_scenario(Scenario::FailsThenSucceeds).await;
+    let (_, seen) = play_scenario(TokenScenario::FailsThenSucceeds).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "failed", "in_queue", "processing"]);
     let failed = seen.waits.iter().filter(|(status, ..)| status == "failed").count();
     assert!((29..=31).contains(&failed), "{failed} seconds");
-    let test = TestSandbox::new(Scenario::FailsThenSucceeds);
+    let test = TestSandbox::new(TokenScenario::FailsThenSucceeds);
     let token = test.generate().await;
     test.associate(&token);
     while test.redeem(&token).await.json()["payload_incomplete"]["completion_status"] != "failed" {
@@ -107,7 +107,7 @@ async fn fails_then_succeeds_fails_once_until_recorded_again() {
 
 #[tokio::test]
 async fn goes_backwards_moves_both_ways_and_is_delivered() {
-    let (_, seen) = play_scenario(Scenario::GoesBackwards).await;
+    let (_, seen) = play_scenario(TokenScenario::GoesBackwards).await;
     assert_eq!(seen.statuses(), ["in_queue", "processing", "in_queue", "processing"]);
     let falls = |status: &str, of: fn(&(String, i64, i64)) -> i64, rises: bool| {
         let values: Vec<i64> = seen.waits.iter().filter(|wait| wait.0 == status).map(of).collect();
@@ -119,7 +119,7 @@ async fn goes_backwards_moves_both_ways_and_is_delivered() {
 
 #[tokio::test]
 async fn no_files_is_ready_with_an_empty_list() {
-    let test = TestSandbox::new(Scenario::NoFiles);
+    let test = TestSandbox::new(TokenScenario::NoFiles);
     let token = test.generate().await;
     test.associate(&token);
     test.advance_seconds(10);
@@ -128,7 +128,7 @@ async fn no_files_is_ready_with_an_empty_list() {
 
 #[tokio::test]
 async fn many_files_each_have_their_own_url() {
-    let (test, seen) = play_scenario(Scenario::ManyFiles).await;
+    let (test, seen) = play_scenario(TokenScenario::ManyFiles).await;
     let files = seen.files.expect("delivered");
     let mut paths: Vec<_> = files.iter().map(path_of).collect();
     assert!(paths[3].ends_with("/avatar-2.glb") && paths[35].ends_with("/portrait-12.png"), "{paths:?}");
@@ -142,7 +142,7 @@ async fn many_files_each_have_their_own_url() {
 
 #[tokio::test]
 async fn large_file_is_a_valid_glb_and_supports_ranges() {
-    let (test, seen) = play_scenario(Scenario::LargeFile).await;
+    let (test, seen) = play_scenario(TokenScenario::LargeFile).await;
     let files = seen.files.expect("delivered");
     let glb = path_of(&files[0]);
     let tail = test.get(&glb, &[("Range", "bytes=59000000-59000999")]).await;
@@ -176,7 +176,7 @@ async fn large_file_is_a_valid_glb_and_supports_ranges() {
 
 #[tokio::test]
 async fn urls_expire_except_the_first() {
-    let (test, seen) = play_scenario(Scenario::UrlsExpire).await;
+    let (test, seen) = play_scenario(TokenScenario::UrlsExpire).await;
     let files = seen.files.expect("delivered");
     assert_eq!(test.get(&path_of(&files[0]), &[]).await.status, 200);
     for file in &files[1..] {

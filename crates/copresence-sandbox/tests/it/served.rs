@@ -1,7 +1,7 @@
 //! The server over TCP.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, Scenario, Server, Settings, StartError};
+use copresence_sandbox::{AvatarChoice, Server, Settings, StartError, TokenScenario};
 use std::net::SocketAddr;
 use test_port::ReservedPort;
 
@@ -17,7 +17,7 @@ fn loopback() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
-    let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+    let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
     let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
@@ -95,7 +95,7 @@ async fn invalid_settings_are_refused() {
 async fn https_serves_the_api_and_applies_faults() {
     let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_and_check_faults(list).expect("a list");
-    let scenario = Scenario::ExistingAvatar;
+    let scenario = TokenScenario::ExistingAvatar;
     let settings = Settings {
         scenario,
         faults,

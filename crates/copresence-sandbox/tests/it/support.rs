@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, Scenario, Settings};
+use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, Settings, TokenScenario};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -45,7 +45,7 @@ impl TestResponse {
 }
 
 impl TestSandbox {
-    pub(crate) fn new(scenario: Scenario) -> Self {
+    pub(crate) fn new(scenario: TokenScenario) -> Self {
         Self::with_settings(Settings { scenario, seed: 1, ..Settings::default() })
     }
 

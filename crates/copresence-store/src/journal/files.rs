@@ -7,7 +7,7 @@ use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::digest::Sha256;
 use crate::error::StoreError;
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
 use rusqlite::params;
@@ -29,7 +29,7 @@ impl Journal {
                     row.get(0)
                 })?;
             refuse_step_unless(!planned, id, "its files are planned already")?;
-            let mut insert = tx.prepare(
+            let mut insert = tx.prepare_statement(
                 "INSERT INTO files (visit, idx, name, export_type, url, state) VALUES (?1, ?2, ?3, ?4, ?5, 'planned')",
             )?;
             for file in files {
@@ -118,7 +118,7 @@ impl Journal {
         bytes: u64,
         sha256: &Sha256,
         format: FileFormat,
-        notes: &[FileNote],
+        notes: &[SavedFileNote],
     ) -> Result<(), StoreError> {
         let (sha256, notes) = (sha256.to_string(), notes_to_json(notes));
         self.update_unfinished_file(
@@ -191,6 +191,6 @@ impl Journal {
 }
 
 /// Notes as JSON; `None` without notes.
-fn notes_to_json(notes: &[FileNote]) -> Option<String> {
+fn notes_to_json(notes: &[SavedFileNote]) -> Option<String> {
     (!notes.is_empty()).then(|| serde_json::to_string(notes).unwrap_or_default())
 }

@@ -47,7 +47,7 @@
 //! | none (crash) | kept | kept | kept |
 //!
 //! A visit whose backend ended with the process (`ephemeral`) retains nothing at any ending.
-//! [`Journal::load_unfinished_visits`] gives what is retained. Erased means: overwritten in the database
+//! [`Journal::load_recoverable_visits`] gives what is retained. Erased means: overwritten in the database
 //! (`secure_delete`), and the WAL truncated. The body of an answer without URLs is not stored, or erased once it was
 //! read. The partial body of a lost or unreadable answer is kept if it names files: until an answer shows that the
 //! token is active, or as long as the token itself.
@@ -66,10 +66,10 @@ pub mod simulation;
 mod writer;
 
 pub use record::{
-    AnswerKind, AnswerWithoutUrls, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState,
-    PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState, RetainedData, UnfinishedVisit,
-    UnfinishedVisitRedeem, UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitPhase,
-    VisitRecord, VisitStart,
+    AnswerKind, AnswerWithoutUrls, DataRetainedForRecovery, DetailedVisitRecord, FileProgress, FileRecord,
+    FileRecordWithUrl, FileState, PartialResponseBody, PlannedFile, RedeemNumber, RedeemRecord, RedeemState,
+    UnfinishedVisit, UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState, UnfinishedVisitSummary,
+    VisitDownloadLimits, VisitEnding, VisitPhase, VisitRecord, VisitStart,
 };
 
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
@@ -84,7 +84,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{CommitFlushPolicy, JournalDatabase, JournalThread, JournalTransaction, TransactionError};
+use writer::{CommitFlushPolicy, JournalDatabase, JournalThreadHandle, JournalTransaction, TransactionError};
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///
@@ -92,7 +92,7 @@ use writer::{CommitFlushPolicy, JournalDatabase, JournalThread, JournalTransacti
 /// even if its future is dropped. A call that resolved is durable. Dropping the last handle waits for what is queued.
 #[derive(Clone)]
 pub struct Journal {
-    thread: Arc<JournalThread>,
+    thread: Arc<JournalThreadHandle>,
 }
 
 /// The schema version that this program writes.
@@ -107,17 +107,17 @@ impl Journal {
     /// Opens or makes the journal. Blocks on the disk.
     pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
         let database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
-        Ok(Self { thread: Arc::new(JournalThread::start_thread(database)?) })
+        Ok(Self { thread: Arc::new(JournalThreadHandle::start_thread(database)?) })
     }
 
     /// Opens or makes the journal of a simulated process.
     #[cfg(feature = "simulation")]
     pub(crate) fn open_journal_for_simulation(
         path: &Path,
-        end: simulation::SimulatedProcessEnd,
+        end: simulation::SimulatedProcessEndSignal,
     ) -> Result<Self, StoreError> {
         let database = open_or_create_database(path, CommitFlushPolicy::Never)?;
-        Ok(Self { thread: Arc::new(JournalThread::run_requests_inline(database, end)) })
+        Ok(Self { thread: Arc::new(JournalThreadHandle::run_requests_on_queueing_thread(database, end)) })
     }
 
     /// The database file.
@@ -236,7 +236,7 @@ impl Journal {
         &self,
         id: &VisitId,
         ending: &VisitEnding,
-    ) -> Result<RetainedData, StoreError> {
+    ) -> Result<DataRetainedForRecovery, StoreError> {
         let (id, ending) = (*id, ending.clone());
         let directory = ending.directory.as_deref().map(column::path_to_value).transpose()?;
         self.queue_write_and_truncate_wal(
@@ -246,7 +246,8 @@ impl Journal {
                 refuse_step_unless(!visit.has_ended, id, "it ended already")?;
                 let may_keep_token = matches!(ending.exit, 5 | 9);
                 let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
-                let kept = if open { visit.find_data_usable_by_recovery(tx, &id)? } else { RetainedData::Nothing };
+                let kept =
+                    if open { visit.find_data_usable_by_recovery(tx, &id)? } else { DataRetainedForRecovery::Nothing };
                 tx.execute(
                     "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
@@ -259,10 +260,10 @@ impl Journal {
                         ending.message,
                         ending.visit_state,
                         directory,
-                        kept != RetainedData::Nothing
+                        kept != DataRetainedForRecovery::Nothing
                     ],
                 )?;
-                if kept == RetainedData::Nothing {
+                if kept == DataRetainedForRecovery::Nothing {
                     forget::erase_secrets_of_ended_visit(tx, &id, ending.exit)?;
                     polls::compact_polls_into_visit_row(tx, &id)?;
                 }
@@ -429,15 +430,15 @@ impl VisitRowState {
         &self,
         tx: &JournalTransaction<'_>,
         id: &VisitId,
-    ) -> Result<RetainedData, TransactionError> {
+    ) -> Result<DataRetainedForRecovery, TransactionError> {
         if self.is_ephemeral {
-            return Ok(RetainedData::Nothing);
+            return Ok(DataRetainedForRecovery::Nothing);
         }
         if self.has_unread_answer {
-            return Ok(RetainedData::Answer);
+            return Ok(DataRetainedForRecovery::Answer);
         }
         if !self.has_delivery {
-            return Ok(if self.has_token { RetainedData::Token } else { RetainedData::Nothing });
+            return Ok(if self.has_token { DataRetainedForRecovery::Token } else { DataRetainedForRecovery::Nothing });
         }
         // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish
         // count.
@@ -446,7 +447,7 @@ impl VisitRowState {
             [id.to_string()],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(if planned == 0 || open > 0 { RetainedData::Answer } else { RetainedData::Nothing })
+        Ok(if planned == 0 || open > 0 { DataRetainedForRecovery::Answer } else { DataRetainedForRecovery::Nothing })
     }
 }
 

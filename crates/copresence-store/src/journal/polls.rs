@@ -36,7 +36,7 @@ struct PollRedeemRow {
 pub(super) fn compact_polls_into_visit_row(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<(), TransactionError> {
     let id = id.to_string();
     let polls: Vec<PollRedeemRow> = tx
-        .prepare(&format!(
+        .prepare_statement(&format!(
             "SELECT no, intent_at, status, body_size FROM redeems
              WHERE visit = ?1 AND {PLAIN} ORDER BY no"
         ))?

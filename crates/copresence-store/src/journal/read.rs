@@ -2,14 +2,14 @@
 
 use super::record::{
     AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
-    RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeem, UnfinishedVisitRedeemState,
-    UnfinishedVisitSummary, VisitEnding, VisitLimits, VisitRecord, VisitStart,
+    RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
+    UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitRecord, VisitStart,
 };
 use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, column, polls};
 use crate::boot_id::current_boot_id;
 use crate::error::StoreError;
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
@@ -34,7 +34,7 @@ impl Journal {
     /// Failures of the disk or the database.
     pub async fn load_latest_visits(&self, most: u32) -> Result<Vec<VisitRecord>, StoreError> {
         self.queue_read_transaction(move |tx| {
-            let mut query = tx.prepare(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
+            let mut query = tx.prepare_statement(&format!("{SELECT_VISIT} ORDER BY id DESC LIMIT ?1"))?;
             Ok(query.query_map([most], visit_record_from_row)?.collect::<rusqlite::Result<_>>()?)
         })
         .await
@@ -71,9 +71,10 @@ impl Journal {
     ///
     /// # Errors
     /// An I/O or database failure.
-    pub async fn load_unfinished_visits(&self) -> Result<Vec<UnfinishedVisit>, StoreError> {
+    pub async fn load_recoverable_visits(&self) -> Result<Vec<UnfinishedVisit>, StoreError> {
         self.queue_read_transaction(|tx| {
-            let mut query = tx.prepare(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
+            let mut query =
+                tx.prepare_statement(&format!("{SELECT_VISIT} WHERE {UNFINISHED_CONDITION} ORDER BY id"))?;
             let visits = query.query_map([], visit_record_from_row)?.collect::<rusqlite::Result<Vec<_>>>()?;
             visits.into_iter().map(|visit| load_unfinished_visit_details(tx, visit)).collect()
         })
@@ -87,7 +88,7 @@ impl Journal {
     /// An I/O or database failure.
     pub async fn load_unfinished_visit_summaries(&self) -> Result<Vec<UnfinishedVisitSummary>, StoreError> {
         self.queue_read_transaction(|tx| {
-            let mut query = tx.prepare(&format!(
+            let mut query = tx.prepare_statement(&format!(
                 "SELECT id, api_url, started_at, issued_at, expires_at, token IS NOT NULL,
                      EXISTS (SELECT 1 FROM redeems WHERE visit = id
                              AND (delivered = 1 OR (state = 'answered' AND delivered IS NULL))),
@@ -216,19 +217,19 @@ fn unfinished_visit_summary_from_row(row: &Row<'_>) -> rusqlite::Result<Unfinish
 }
 
 /// The limits of a visit; `None` if the row of an earlier version lacks one.
-fn visit_limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitLimits>> {
+fn visit_limits_from_row(row: &Row<'_>) -> rusqlite::Result<Option<VisitDownloadLimits>> {
     let figure = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(column::integer_to_size));
     let (Some(parallel), Some(max_file_size), Some(patience), Some(min_free_space)) =
         (figure(27)?, figure(28)?, figure(29)?, figure(30)?)
     else {
         return Ok(None);
     };
-    Ok(Some(VisitLimits {
+    Ok(Some(VisitDownloadLimits {
         parallel_downloads: usize::try_from(parallel).unwrap_or(usize::MAX),
         max_file_size,
         patience: Duration::from_millis(patience),
         // NULL for a visit that began before schema 4.
-        keep_trying: figure(34)?.map_or(VisitLimits::default().keep_trying, Duration::from_millis),
+        keep_trying: figure(34)?.map_or(VisitDownloadLimits::default().keep_trying, Duration::from_millis),
         min_free_space,
     }))
 }
@@ -287,7 +288,7 @@ fn load_unfinished_visit_details(
                     _ => UnfinishedVisitRedeemState::InFlight,
                 };
                 let intent_at = column::timestamp_from_micros(row.get(1)?);
-                Ok(UnfinishedVisitRedeem { no: RedeemNumber(row.get(0)?), intent_at, state })
+                Ok(UnfinishedVisitRedeemAndResponse { no: RedeemNumber(row.get(0)?), intent_at, state })
             },
         )
         .optional()?;
@@ -302,7 +303,7 @@ fn load_partial_bodies(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
 ) -> Result<Vec<PartialResponseBody>, TransactionError> {
-    let mut query = tx.prepare(
+    let mut query = tx.prepare_statement(
         "SELECT no, body, delivered, evidence FROM redeems
          WHERE visit = ?1 AND body IS NOT NULL AND (state = 'unanswered' OR delivered IS NOT NULL)
          ORDER BY coalesce(delivered, 0) DESC, no DESC",
@@ -324,7 +325,7 @@ fn load_partial_bodies(
 fn load_redeem_records(tx: &JournalTransaction<'_>, id: &VisitId) -> Result<Vec<RedeemRecord>, TransactionError> {
     let folded: Option<String> =
         tx.query_row("SELECT polls FROM visits WHERE id = ?1", [id.to_string()], |row| row.get(0))?;
-    let mut query = tx.prepare(
+    let mut query = tx.prepare_statement(
         "SELECT no, state, intent_at, ended_at, evidence, status, body_size, delivered, answer_kind
          FROM redeems WHERE visit = ?1",
     )?;
@@ -345,7 +346,7 @@ fn load_file_records_with_urls(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
 ) -> Result<Vec<FileRecordWithUrl>, TransactionError> {
-    let mut query = tx.prepare(
+    let mut query = tx.prepare_statement(
         "SELECT idx, name, export_type, url, state, bytes, total, validator, sha256, format, reason, spent, boot_id, content_encoding, notes
          FROM files WHERE visit = ?1 ORDER BY idx",
     )?;
@@ -358,7 +359,7 @@ fn file_with_url_from_row(row: &Row<'_>) -> rusqlite::Result<FileRecordWithUrl> 
     let bytes = column::integer_to_size(row.get(5)?);
     let notes: Option<String> = row.get(14)?;
     // Notes never prevent that a visit is read.
-    let notes: Vec<FileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let notes: Vec<SavedFileNote> = notes.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let progress = FileProgress {
         bytes,
         total: row.get::<_, Option<i64>>(6)?.map(column::integer_to_size),

@@ -1,7 +1,7 @@
 //! The values that the journal stores and returns.
 
 use crate::digest::Sha256;
-use crate::file_note::FileNote;
+use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
 use crate::visit_id::VisitId;
@@ -32,7 +32,7 @@ pub struct VisitStart {
     pub started_at: Timestamp,
     /// Limits of its downloads, also when recovery finishes them; `None` for a visit that a version with schema 1
     /// began.
-    pub limits: Option<VisitLimits>,
+    pub limits: Option<VisitDownloadLimits>,
 }
 
 /// Limits of a visit's downloads, and how long it tolerates failures.
@@ -41,7 +41,7 @@ pub struct VisitStart {
 /// 4 parallel downloads of at most 2 GiB each, 3 minutes of patience, 24 hours of further tries, and 128 MiB of free
 /// space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct VisitLimits {
+pub struct VisitDownloadLimits {
     /// Parallel downloads, at least 1.
     pub parallel_downloads: usize,
     /// The largest file accepted, in bytes.
@@ -55,7 +55,7 @@ pub struct VisitLimits {
     pub min_free_space: u64,
 }
 
-impl Default for VisitLimits {
+impl Default for VisitDownloadLimits {
     fn default() -> Self {
         Self {
             parallel_downloads: 4,
@@ -205,7 +205,7 @@ pub struct FileProgress {
     /// `Content-Encoding`, if the server stated one. The bytes on disk have it, and `bytes` and `total` count them.
     pub content_encoding: Option<String>,
     /// Notes about how the bytes on disk were received, and about the content encoding once all were.
-    pub notes: Vec<FileNote>,
+    pub notes: Vec<SavedFileNote>,
 }
 
 /// The end of a visit.
@@ -227,7 +227,7 @@ pub struct VisitEnding {
 
 /// What an ending retained in the journal for `recover`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetainedData {
+pub enum DataRetainedForRecovery {
     /// No secret: there is nothing to recover.
     Nothing,
     /// The token, which may be active.
@@ -354,7 +354,7 @@ pub enum FileState {
         /// The format of its content.
         format: FileFormat,
         /// Notes about it.
-        notes: Vec<FileNote>,
+        notes: Vec<SavedFileNote>,
     },
     /// Its download was given up.
     Failed {
@@ -377,7 +377,7 @@ pub struct UnfinishedVisit {
     /// The link that was shown, as long as the token is kept.
     pub link: Option<String>,
     /// The redeem that delivered URLs, otherwise the last.
-    pub redeem: Option<UnfinishedVisitRedeem>,
+    pub redeem: Option<UnfinishedVisitRedeemAndResponse>,
     /// All its redeems, in order.
     pub redeems: Vec<RedeemRecord>,
     /// Partial bodies of lost or unreadable responses, as long as no later response shows that the token is active: the
@@ -414,7 +414,7 @@ pub struct UnfinishedVisitSummary {
 
 /// A redeem of an unfinished visit, with its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedVisitRedeem {
+pub struct UnfinishedVisitRedeemAndResponse {
     /// Its number.
     pub no: RedeemNumber,
     /// When its intent was written.

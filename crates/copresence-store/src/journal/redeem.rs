@@ -109,7 +109,7 @@ impl Journal {
                     ("never_sent", "cancelled before it was sent")
                 };
                 let end = RedeemWithoutResponse { state, evidence: evidence.to_owned(), body: None, at };
-                write_redeem_without_response(tx, &id, open, &end)
+                finish_redeem_without_response(tx, &id, open, &end)
             });
             if let Err(error) = written {
                 tracing::error!(%error, visit = %id, "a cancelled redeem could not be written");
@@ -264,14 +264,14 @@ impl Journal {
         no: RedeemNumber,
         end: RedeemWithoutResponse,
     ) -> Result<(), StoreError> {
-        self.queue_write_transaction(LOSS_STEP, move |tx| write_redeem_without_response(tx, &id, no, &end)).await
+        self.queue_write_transaction(LOSS_STEP, move |tx| finish_redeem_without_response(tx, &id, no, &end)).await
     }
 }
 
 const LOSS_STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::LostAnswerWriting, CrashPoint::LostAnswerWritten);
 
 /// Writes the end of a redeem without a complete response, in an open transaction.
-fn write_redeem_without_response(
+fn finish_redeem_without_response(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,

@@ -10,21 +10,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
 /// never continues; clones share this state.
 #[derive(Debug, Clone)]
-pub struct SimulatedProcessEnd {
+pub struct SimulatedProcessEndSignal {
     /// Requests to the journal until the one before which the process ends. Zero: it has ended.
     requests_left: Arc<AtomicU64>,
 }
 
-impl SimulatedProcessEnd {
+impl SimulatedProcessEndSignal {
     /// A simulated process that ends when it sends its journal request number `request` (counted from 1), which is
     /// not executed.
-    pub fn planned_before_journal_request(request: u64) -> Self {
+    pub fn process_ending_at_request_number(request: u64) -> Self {
         Self { requests_left: Arc::new(AtomicU64::new(request)) }
     }
 
     /// A simulated process that ends only by [`Self::end_simulated_process`].
     pub fn ending_only_on_request() -> Self {
-        Self::planned_before_journal_request(u64::MAX)
+        Self::process_ending_at_request_number(u64::MAX)
     }
 
     /// Ends the process now.
@@ -33,7 +33,7 @@ impl SimulatedProcessEnd {
     }
 
     /// Whether the process has ended.
-    pub fn has_ended(&self) -> bool {
+    pub fn has_simulated_process_ended(&self) -> bool {
         self.requests_left.load(Ordering::Relaxed) == 0
     }
 

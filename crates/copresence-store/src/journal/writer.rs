@@ -25,7 +25,7 @@ const CACHED_STATEMENTS: usize = 128;
 const MAX_GROUP: usize = 64;
 
 /// The sending side of the journal's thread. Dropping it runs what is queued, then ends the thread.
-pub(super) struct JournalThread {
+pub(super) struct JournalThreadHandle {
     /// `None` while this is dropped, and in a simulation.
     requests: Option<mpsc::Sender<Request>>,
     thread: Option<JoinHandle<()>>,
@@ -35,7 +35,7 @@ pub(super) struct JournalThread {
     inline: Option<InlineDatabase>,
 }
 
-impl JournalThread {
+impl JournalThreadHandle {
     /// Starts the thread over an open database.
     ///
     /// # Errors
@@ -58,7 +58,10 @@ impl JournalThread {
 
     /// Runs each request at once on the thread that queues it.
     #[cfg(feature = "simulation")]
-    pub(super) fn run_requests_inline(database: JournalDatabase, end: super::simulation::SimulatedProcessEnd) -> Self {
+    pub(super) fn run_requests_on_queueing_thread(
+        database: JournalDatabase,
+        end: super::simulation::SimulatedProcessEndSignal,
+    ) -> Self {
         let database_path = database.path.clone();
         let inline = Some(InlineDatabase { database: std::sync::Mutex::new(database), end });
         Self { requests: None, thread: None, database_path, inline }
@@ -95,7 +98,7 @@ impl JournalThread {
             })
         });
         #[cfg(feature = "simulation")]
-        if self.inline.as_ref().is_some_and(|inline| inline.end.has_ended()) {
+        if self.inline.as_ref().is_some_and(|inline| inline.end.has_simulated_process_ended()) {
             std::future::pending::<()>().await;
         }
         result.await.unwrap_or_else(|_| Err(StoreError::JournalPanicked { path: self.database_path.clone() }))
@@ -117,7 +120,7 @@ impl JournalThread {
     fn queue_request(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply + Send + 'static) {
         #[cfg(feature = "simulation")]
         if let Some(inline) = &self.inline {
-            return inline.run_request_unless_ended(request);
+            return inline.run_request_unless_process_ended(request);
         }
         let queued = self.requests.as_ref().map(|requests| requests.send(Box::new(request)));
         if !matches!(queued, Some(Ok(()))) {
@@ -126,7 +129,7 @@ impl JournalThread {
     }
 }
 
-impl Drop for JournalThread {
+impl Drop for JournalThreadHandle {
     fn drop(&mut self) {
         self.requests.take();
         if let Some(thread) = self.thread.take()
@@ -169,13 +172,13 @@ fn run_request_catching_panic(
 #[cfg(feature = "simulation")]
 struct InlineDatabase {
     database: std::sync::Mutex<JournalDatabase>,
-    end: super::simulation::SimulatedProcessEnd,
+    end: super::simulation::SimulatedProcessEndSignal,
 }
 
 #[cfg(feature = "simulation")]
 impl InlineDatabase {
     /// Runs a request at once, unless the simulated process has ended.
-    fn run_request_unless_ended(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply) {
+    fn run_request_unless_process_ended(&self, request: impl FnOnce(&mut JournalDatabase) -> Reply) {
         if self.end.count_request_and_check_end() {
             return;
         }
@@ -309,7 +312,7 @@ impl JournalTransaction<'_> {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn prepare(&self, statement: &str) -> rusqlite::Result<CachedStatement<'_>> {
+    pub(super) fn prepare_statement(&self, statement: &str) -> rusqlite::Result<CachedStatement<'_>> {
         self.0.prepare_cached(statement)
     }
 }
@@ -346,11 +349,11 @@ impl From<rusqlite::Error> for TransactionError {
 mod tests {
     use super::*;
 
-    fn thread() -> JournalThread {
+    fn thread() -> JournalThreadHandle {
         let connection = Connection::open_in_memory().expect("opens");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
         let database = JournalDatabase::new(connection, Path::new("memory"), CommitFlushPolicy::Never);
-        JournalThread::start_thread(database).expect("started")
+        JournalThreadHandle::start_thread(database).expect("started")
     }
 
     const STEP: CommitCrashPoints = CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten);
@@ -364,7 +367,7 @@ mod tests {
 
     fn numbers(database: &mut JournalDatabase) -> Result<Vec<i64>, StoreError> {
         database.run_read_transaction(|tx| {
-            let mut query = tx.prepare("SELECT n FROM t ORDER BY rowid")?;
+            let mut query = tx.prepare_statement("SELECT n FROM t ORDER BY rowid")?;
             Ok(query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
         })
     }
@@ -400,7 +403,7 @@ mod tests {
     }
 
     /// A journal thread over a file, with its folder.
-    fn thread_over_file() -> (JournalThread, tempfile::TempDir, PathBuf) {
+    fn thread_over_file() -> (JournalThreadHandle, tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("journal");
         let connection = Connection::open(&path).expect("opens");
@@ -410,7 +413,7 @@ mod tests {
         connection.pragma_update(None, "synchronous", CommitFlushPolicy::FlushWal.synchronous_pragma()).expect("set");
         connection.execute_batch("CREATE TABLE t (n INTEGER)").expect("made");
         let database = JournalDatabase::new(connection, &path, CommitFlushPolicy::FlushWal);
-        (JournalThread::start_thread(database).expect("started"), folder, path)
+        (JournalThreadHandle::start_thread(database).expect("started"), folder, path)
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ pub fn temp_folder() -> TempDir {
 /// A temporary data folder.
 pub fn temp_data_dir() -> (TempDir, DataDir) {
     let root = temp_folder();
-    let data = DataDir::open_or_create_data_dir(root.path()).expect("a data folder");
+    let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
     (root, data)
 }
 

@@ -15,7 +15,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Once the avatar is ready, a redeem brings its URLs",
         required_acts: &[Act::Visit],
         remedy: "Answer with `avatar_ready: true` and `payload_complete` as soon as the avatar is processed.",
-        judge: check_visit_delivered_urls,
+        judge: check_urls_arrive_in_visit,
     },
     Check {
         id: "delivery.flag",
@@ -88,7 +88,7 @@ pub(super) const CHECKS: &[Check] = &[
 const NO_DELIVERY: &str = "no URLs were delivered";
 
 /// The visit act received the URLs. Fails only if the avatar is known to be ready.
-fn check_visit_delivered_urls(observations: &Observations) -> CheckResult {
+fn check_urls_arrive_in_visit(observations: &Observations) -> CheckResult {
     if let Some(step) = observations.delivery_step() {
         return CheckResult::Pass("delivered".to_owned(), vec![step.number]);
     }

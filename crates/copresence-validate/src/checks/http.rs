@@ -212,7 +212,7 @@ fn check_p95_latency_under_2s(observations: &Observations) -> CheckResult {
 mod tests {
     use super::*;
     use crate::check::Verdict;
-    use crate::target::TargetTraits;
+    use crate::target::KnownBackendFacts;
     use copresence_client::Exchange;
     use copresence_client::probe::ProbeResponse;
 
@@ -254,7 +254,7 @@ mod tests {
 
     fn observe(https: bool, loopback: bool, steps: Vec<RecordedStep>) -> Observations {
         Observations {
-            target_info: TargetTraits { uses_https: https, is_loopback: loopback, ..TargetTraits::default() },
+            target_info: KnownBackendFacts { uses_https: https, is_loopback: loopback, ..KnownBackendFacts::default() },
             steps,
             ..Observations::default()
         }

@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "While the avatar is processed, a status report is sent",
         required_acts: &[Act::Visit],
         remedy: "Send `payload_incomplete` with its three fields from the scan until the URLs are delivered.",
-        judge: check_reports_have_progress_field,
+        judge: check_status_reports_not_empty,
     },
     Check {
         id: "progress.status",
@@ -41,14 +41,14 @@ pub(super) const CHECKS: &[Check] = &[
         title: "In the queue, `queue_position` is an integer from 0",
         required_acts: &[Act::Visit],
         remedy: "Send the position in the queue as a JSON integer from 0 while the status is in_queue.",
-        judge: |observations| check_queue_position(observations, true),
+        judge: |observations| check_queue_position_matches_queued(observations, true),
     },
     Check {
         id: "progress.not-queued",
         title: "Outside the queue, `queue_position` is -1",
         required_acts: &[Act::Visit],
         remedy: "Send `queue_position: -1` once the avatar has left the queue: 0 is a valid position.",
-        judge: |observations| check_queue_position(observations, false),
+        judge: |observations| check_queue_position_matches_queued(observations, false),
     },
     Check {
         id: "progress.rises",
@@ -101,7 +101,7 @@ const NO_PROGRESS_SEEN: &str = "the avatar was ready before any status report wa
 fn check_avatar_associated(observations: &Observations) -> CheckResult {
     let scanned = observations.steps_with_role(StepRole::Poll).find(|step| {
         step.is_token_ending_response()
-            || step.completion_status().is_some_and(|status| status != "no_associated_avatar")
+            || step.read_completion_status_field().is_some_and(|status| status != "no_associated_avatar")
     });
     match scanned {
         Some(step) => CheckResult::Pass("the token has an avatar".to_owned(), vec![step.number]),
@@ -110,7 +110,7 @@ fn check_avatar_associated(observations: &Observations) -> CheckResult {
 }
 
 /// Each status report has at least one of its three fields.
-fn check_reports_have_progress_field(observations: &Observations) -> CheckResult {
+fn check_status_reports_not_empty(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
         let missing: Vec<_> = ["completion_progress", "completion_status", "queue_position"]
@@ -127,7 +127,7 @@ fn check_reports_have_progress_field(observations: &Observations) -> CheckResult
 fn check_completion_status(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
-        collector.record_field_result(step, response_fields::judge_completion_status(&progress));
+        collector.record_field_result(step, response_fields::judge_completion_status_word(&progress));
     }
     collector.into_check_result("one of the four words", NO_PROGRESS_SEEN)
 }
@@ -142,7 +142,7 @@ fn check_progress_percent(observations: &Observations) -> CheckResult {
 }
 
 /// The queue position is an integer from 0 while in the queue (with `queued`), or -1 outside the queue (without).
-fn check_queue_position(observations: &Observations, queued: bool) -> CheckResult {
+fn check_queue_position_matches_queued(observations: &Observations, queued: bool) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
         let status = progress.get("completion_status").and_then(Value::as_str);
@@ -194,7 +194,7 @@ fn check_queue_position_never_increases(observations: &Observations) -> CheckRes
     let mut collector = FindingCollector::default();
     let places: Vec<_> = non_negative_field_values(observations, "queue_position")
         .into_iter()
-        .filter(|(step, _)| step.completion_status().as_deref() == Some("in_queue"))
+        .filter(|(step, _)| step.read_completion_status_field().as_deref() == Some("in_queue"))
         .collect();
     for pair in places.windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);

@@ -62,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Two redeems of a fresh token get the same response",
         required_acts: &[Act::Fresh],
         remedy: "Do not change any state for a redeem of a token whose avatar is not ready.",
-        judge: check_fresh_redeem_repeatable,
+        judge: check_repeated_redeem_same_response,
     },
     Check {
         id: "redeem.unknown-400",
@@ -233,7 +233,7 @@ fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> 
 }
 
 /// Repeated redeems of a fresh token get the same response.
-fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
+fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResult {
     let answered: Vec<_> =
         observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();
     let mut collector = FindingCollector::default();
@@ -249,8 +249,9 @@ fn check_fresh_redeem_repeatable(observations: &Observations) -> CheckResult {
 fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some()) {
-        let status = step.completion_status();
-        let was = observations.steps_with_role(StepRole::RedeemFresh).find_map(RecordedStep::completion_status);
+        let status = step.read_completion_status_field();
+        let was =
+            observations.steps_with_role(StepRole::RedeemFresh).find_map(RecordedStep::read_completion_status_field);
         let good = step.response_status() == Some(200) && status == was;
         collector.record_step_result(
             step,

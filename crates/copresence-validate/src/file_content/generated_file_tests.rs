@@ -3,8 +3,8 @@
 
 use super::inspect_file;
 use super::test_files::{
-    build_glb, build_glb_of_chunks, build_zip_of_one_entry, complete_document, encode_picture, jpeg_of_stated_size,
-    jpeg_with_exif, png_of_stated_size,
+    build_glb, build_glb_of_chunks, build_zip_of_one_entry, document_with_every_index_kind, encode_picture,
+    jpeg_of_stated_size, jpeg_with_exif, png_of_stated_size,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -55,7 +55,7 @@ fn pointers_of_values(value: &Value, at: &str, found: &mut Vec<String>) {
 
 /// Replaces, removes or repeats values of a document at random places.
 fn mutate_document(changes: &[(Index, Option<Value>, bool)]) -> Value {
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     for (place, value, repeat) in changes {
         let mut pointers = Vec::new();
         pointers_of_values(&document, "", &mut pointers);
@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn changed_glb_container_is_inspected_without_panic((changes, cut) in byte_changes()) {
-        inspect_as_every_type(&mutate_bytes(build_glb(&complete_document(), 1024), &changes, cut));
+        inspect_as_every_type(&mutate_bytes(build_glb(&document_with_every_index_kind(), 1024), &changes, cut));
     }
 
     #[test]

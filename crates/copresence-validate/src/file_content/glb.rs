@@ -297,14 +297,14 @@ fn blendshape_names(mesh: &json::Mesh) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_files::{build_glb, shared_index_document};
+    use super::super::test_files::{build_glb, gltf_with_shared_index_accessor};
     use super::*;
 
     /// The work does not grow with the number of primitives.
     #[test]
     fn index_accessor_that_primitives_share_is_read_once() {
         let bytes_read = |primitives: usize| {
-            let glb = build_glb(&shared_index_document(primitives, 60_000), 60_000);
+            let glb = build_glb(&gltf_with_shared_index_accessor(primitives, 60_000), 60_000);
             let (document, binary) = split_chunks(&glb).expect("chunks");
             let root = parse_document(document).expect("a document");
             let mut indices = MaxIndexReader::new(binary);

@@ -26,7 +26,7 @@ pub(super) fn parse_document(chunk: &[u8]) -> Result<json::Root, InspectionError
             "its JSON has {length} bytes, and at most {MAX_JSON_CHUNK_LEN} are read"
         )));
     }
-    count_json_values(chunk)?;
+    refuse_too_many_json_values(chunk)?;
     let root: json::Root =
         json::deserialize::from_slice(chunk).map_err(|error| format!("its JSON is not glTF: {error}"))?;
     if !root.asset.version.starts_with("2.") {
@@ -50,7 +50,7 @@ pub(super) fn parse_document(chunk: &[u8]) -> Result<json::Root, InspectionError
 }
 
 /// Fails above the maximum number of values or objects. Keeps none of them.
-fn count_json_values(chunk: &[u8]) -> Result<(), InspectionError> {
+fn refuse_too_many_json_values(chunk: &[u8]) -> Result<(), InspectionError> {
     let mut count = JsonValueCount::default();
     let mut reader = serde_json::Deserializer::from_slice(chunk);
     let counted = CountValues(&mut count).deserialize(&mut reader);
@@ -150,46 +150,52 @@ fn validate_indices(root: &json::Root) -> Result<(), InspectionError> {
     let skin = IndexBounds { what: "skin", count: root.skins.len() };
     let camera = IndexBounds { what: "camera", count: root.cameras.len() };
 
-    buffer.check_all("a buffer view", root.buffer_views.iter().map(|view| view.buffer.value()))?;
+    buffer.require_indices_in_range("a buffer view", root.buffer_views.iter().map(|view| view.buffer.value()))?;
     for item in &root.accessors {
-        view.check_all("an accessor", item.buffer_view.map(|index| index.value()))?;
+        view.require_indices_in_range("an accessor", item.buffer_view.map(|index| index.value()))?;
         let sparse = item.sparse.iter().flat_map(|sparse| [&sparse.indices.buffer_view, &sparse.values.buffer_view]);
-        view.check_all("a sparse accessor", sparse.map(json::Index::value))?;
+        view.require_indices_in_range("a sparse accessor", sparse.map(json::Index::value))?;
     }
     for primitive in root.meshes.iter().flat_map(|mesh| &mesh.primitives) {
-        accessor.check_all("a primitive", primitive.attributes.values().map(json::Index::value))?;
-        accessor.check_all("a primitive", primitive.indices.map(|index| index.value()))?;
-        material.check_all("a primitive", primitive.material.map(|index| index.value()))?;
+        accessor.require_indices_in_range("a primitive", primitive.attributes.values().map(json::Index::value))?;
+        accessor.require_indices_in_range("a primitive", primitive.indices.map(|index| index.value()))?;
+        material.require_indices_in_range("a primitive", primitive.material.map(|index| index.value()))?;
         let targets = primitive.targets.iter().flatten();
         let moved = targets.flat_map(|target| [target.positions, target.normals, target.tangents]);
-        accessor.check_all("a blendshape", moved.flatten().map(|index| index.value()))?;
+        accessor.require_indices_in_range("a blendshape", moved.flatten().map(|index| index.value()))?;
     }
     for item in &root.skins {
-        accessor.check_all("a skin", item.inverse_bind_matrices.map(|index| index.value()))?;
-        node.check_all("a skin", item.joints.iter().chain(&item.skeleton).map(json::Index::value))?;
+        accessor.require_indices_in_range("a skin", item.inverse_bind_matrices.map(|index| index.value()))?;
+        node.require_indices_in_range("a skin", item.joints.iter().chain(&item.skeleton).map(json::Index::value))?;
     }
     for item in &root.animations {
         let own = IndexBounds { what: "sampler of the animation", count: item.samplers.len() };
         for channel in &item.channels {
-            own.check_all("an animation", [channel.sampler.value()])?;
-            node.check_all("an animation", [channel.target.node.value()])?;
+            own.require_indices_in_range("an animation", [channel.sampler.value()])?;
+            node.require_indices_in_range("an animation", [channel.target.node.value()])?;
         }
         let keys = item.samplers.iter().flat_map(|sampler| [&sampler.input, &sampler.output]);
-        accessor.check_all("an animation", keys.map(json::Index::value))?;
+        accessor.require_indices_in_range("an animation", keys.map(json::Index::value))?;
     }
-    view.check_all("an image", root.images.iter().filter_map(|image| image.buffer_view).map(|index| index.value()))?;
+    view.require_indices_in_range(
+        "an image",
+        root.images.iter().filter_map(|image| image.buffer_view).map(|index| index.value()),
+    )?;
     for item in &root.textures {
-        image.check_all("a texture", [item.source.value()])?;
-        sampler.check_all("a texture", item.sampler.map(|index| index.value()))?;
+        image.require_indices_in_range("a texture", [item.source.value()])?;
+        sampler.require_indices_in_range("a texture", item.sampler.map(|index| index.value()))?;
     }
     for item in &root.nodes {
-        node.check_all("a node", item.children.iter().flatten().map(json::Index::value))?;
-        mesh.check_all("a node", item.mesh.map(|index| index.value()))?;
-        skin.check_all("a node", item.skin.map(|index| index.value()))?;
-        camera.check_all("a node", item.camera.map(|index| index.value()))?;
+        node.require_indices_in_range("a node", item.children.iter().flatten().map(json::Index::value))?;
+        mesh.require_indices_in_range("a node", item.mesh.map(|index| index.value()))?;
+        skin.require_indices_in_range("a node", item.skin.map(|index| index.value()))?;
+        camera.require_indices_in_range("a node", item.camera.map(|index| index.value()))?;
     }
-    node.check_all("a scene", root.scenes.iter().flat_map(|scene| &scene.nodes).map(json::Index::value))?;
-    scene.check_all("the document", root.scene.map(|index| index.value()))
+    node.require_indices_in_range(
+        "a scene",
+        root.scenes.iter().flat_map(|scene| &scene.nodes).map(json::Index::value),
+    )?;
+    scene.require_indices_in_range("the document", root.scene.map(|index| index.value()))
 }
 
 /// The objects of one kind that an index may point to.
@@ -200,7 +206,11 @@ struct IndexBounds {
 
 impl IndexBounds {
     /// Fails if an index of `user` points beyond the last object.
-    fn check_all(&self, user: &str, indices: impl IntoIterator<Item = usize>) -> Result<(), InspectionError> {
+    fn require_indices_in_range(
+        &self,
+        user: &str,
+        indices: impl IntoIterator<Item = usize>,
+    ) -> Result<(), InspectionError> {
         let Self { what, count } = self;
         match indices.into_iter().find(|index| index >= count) {
             Some(index) => Err(format!("{user} refers to {what} {index}, which does not exist").into()),

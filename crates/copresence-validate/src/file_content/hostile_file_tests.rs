@@ -1,8 +1,8 @@
 //! Files that attack the inspection: each gets a short verdict.
 
 use super::test_files::{
-    build_glb, build_glb_of_chunks, build_zip_of_empty_entries, build_zip_of_one_entry, complete_document,
-    jpeg_of_stated_size, png_of_stated_size, shared_index_document,
+    build_glb, build_glb_of_chunks, build_zip_of_empty_entries, build_zip_of_one_entry, document_with_every_index_kind,
+    gltf_with_shared_index_accessor, jpeg_of_stated_size, png_of_stated_size,
 };
 use super::{FileContent, InspectionError, inspect_file};
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn unexamined_reason(inspected: Result<FileContent, InspectionError>) -> String 
 
 #[test]
 fn complete_document_is_valid() {
-    let content = inspect_document(&complete_document()).map(|content| content.describe_content());
+    let content = inspect_document(&document_with_every_index_kind()).map(|content| content.describe_content());
     assert_eq!(content.as_deref(), Ok("binary glTF: 3 vertices, 1 blendshapes, 1 textures, 1 joints"));
 }
 
@@ -62,16 +62,16 @@ fn every_index_beyond_the_last_object_is_invalid() {
         "/bufferViews/0/buffer",
     ] {
         for index in [4000_u32, u32::MAX] {
-            let mut document = complete_document();
+            let mut document = document_with_every_index_kind();
             *document.pointer_mut(pointer).expect(pointer) = json!(index);
             let reason = invalid_reason(&document);
             assert!(reason.contains(&format!("{index}, which does not exist")), "{pointer}: {reason}");
         }
     }
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]["index"] = json!(4000);
     assert!(invalid_reason(&document).contains("Index out of bounds"));
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     document["images"][0] = json!({"bufferView": 4000, "mimeType": "image/png"});
     assert!(invalid_reason(&document).contains("buffer view 4000, which does not exist"));
 }
@@ -92,17 +92,17 @@ fn numbers_near_the_largest_are_invalid() {
         "/buffers/0/byteLength",
     ] {
         for number in [largest, 1 << 63, u64::MAX] {
-            let mut document = complete_document();
+            let mut document = document_with_every_index_kind();
             *document.pointer_mut(pointer).expect(pointer) = json!(number);
             invalid_reason(&document);
         }
     }
     // Aligned within a buffer view that is not the first: the sum with the view's offset wraps around.
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     document["accessors"][3]["byteOffset"] = json!(u64::MAX - 511);
     assert!(invalid_reason(&document).contains("exceeds its buffer view"));
     // Accessors without a buffer view: the sum of their vertices wraps around.
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     let mut huge = document["accessors"][2].clone();
     huge.as_object_mut().expect("an object").remove("bufferView");
     huge["count"] = json!(1_u64 << 63);
@@ -117,9 +117,9 @@ fn numbers_near_the_largest_are_invalid() {
 
 #[test]
 fn primitives_and_images_above_their_limits_are_not_examined() {
-    let document = shared_index_document(12_000, 1_024);
+    let document = gltf_with_shared_index_accessor(12_000, 1_024);
     assert!(unexamined_reason(inspect_document(&document)).contains("12000 primitives, and at most 10000"));
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     document["images"] = json!(vec![document["images"][0].clone(); 257]);
     assert!(unexamined_reason(inspect_document(&document)).contains("257 images, and at most 256"));
 }
@@ -127,7 +127,7 @@ fn primitives_and_images_above_their_limits_are_not_examined() {
 #[test]
 fn distinct_index_accessors_over_the_same_bytes_have_a_read_budget() {
     const LENGTH: usize = 4096;
-    let mut document = shared_index_document(0, LENGTH);
+    let mut document = gltf_with_shared_index_accessor(0, LENGTH);
     let accessor = document["accessors"][1].clone();
     document["accessors"].as_array_mut().expect("a list").extend(vec![accessor; 200]);
     let primitives: Vec<_> = (1..201).map(|index| json!({"attributes": {"POSITION": 0}, "indices": index})).collect();
@@ -138,14 +138,14 @@ fn distinct_index_accessors_over_the_same_bytes_have_a_read_budget() {
 
 #[test]
 fn json_above_its_limits_is_not_examined() {
-    let mut long = complete_document().to_string().into_bytes();
+    let mut long = document_with_every_index_kind().to_string().into_bytes();
     long.resize(17 * 1024 * 1024, b' ');
     assert!(
         unexamined_reason(inspect_file("glb", &build_glb_of_chunks(&long, &[0; 1024]))).contains("at most 16777216")
     );
     let with_list = |key: &str, item: &str, count: usize| {
         let list = vec![item; count].join(",");
-        let text = complete_document().to_string().replacen('{', &format!("{{\"{key}\":[{list}],"), 1);
+        let text = document_with_every_index_kind().to_string().replacen('{', &format!("{{\"{key}\":[{list}],"), 1);
         unexamined_reason(inspect_file("glb", &build_glb_of_chunks(text.as_bytes(), &[0; 1024])))
     };
     for (key, item) in [("nodes", "{}"), ("materials", "{}"), ("unknown", "{\"a\":[{}]}")] {
@@ -156,7 +156,7 @@ fn json_above_its_limits_is_not_examined() {
 
 #[test]
 fn reasons_that_quote_a_document_are_short() {
-    let mut document = complete_document();
+    let mut document = document_with_every_index_kind();
     document["extensionsRequired"] = json!(["x".repeat(1_000_000)]);
     assert!(invalid_reason(&document).len() < 1_000);
 }

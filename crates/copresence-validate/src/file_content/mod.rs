@@ -19,7 +19,7 @@ mod hostile_file_tests;
 mod test_files;
 
 pub use glb::GlbFacts;
-pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, TimedInspections};
+pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, SequentialInspections};
 pub use zip_archive::ZipFacts;
 
 /// Maximum length of a reason, in characters. Messages of parsers quote the file.

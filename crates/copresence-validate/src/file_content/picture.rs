@@ -18,7 +18,7 @@ const MAX_HEADER_MEMORY: u64 = 4 * 1024 * 1024;
 pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), InspectionError> {
     let decoder = picture_reader(bytes, format, MAX_DECODER_MEMORY).into_decoder().map_err(decode_error)?;
     let (width, height) = decoder.dimensions();
-    let is_expensive = format == ImageFormat::Jpeg && jpeg_keeps_coefficients(bytes);
+    let is_expensive = format == ImageFormat::Jpeg && jpeg_decoding_buffers_all_coefficients(bytes);
     let max = if is_expensive { MAX_PIXELS / COEFFICIENT_COST } else { MAX_PIXELS };
     if u64::from(width).saturating_mul(u64::from(height)) > max {
         let kind = if is_expensive { "a progressive JPEG" } else { "a picture" };
@@ -53,7 +53,7 @@ fn decode_error(error: image::ImageError) -> InspectionError {
 
 /// Whether a decoder has to keep all coefficients of a JPEG: it is progressive, its components are in several scans, or
 /// its header is damaged.
-fn jpeg_keeps_coefficients(bytes: &[u8]) -> bool {
+fn jpeg_decoding_buffers_all_coefficients(bytes: &[u8]) -> bool {
     let mut frame_components = None;
     let mut rest = bytes.get(2..).unwrap_or_default();
     loop {

@@ -29,7 +29,7 @@ fn to_u32(length: usize) -> u32 {
 }
 
 /// A document with an index of every kind that [`build_glb`] completes with 1,024 bytes.
-pub(super) fn complete_document() -> Value {
+pub(super) fn document_with_every_index_kind() -> Value {
     let accessor = |kind: &str, component: u32, view: u32, count: u32| json!({"bufferView": view, "byteOffset": 0, "componentType": component, "count": count, "type": kind});
     let mut positions = accessor("VEC3", 5126, 0, 3);
     positions["min"] = json!([0.0, 0.0, 0.0]);
@@ -75,7 +75,7 @@ pub(super) fn complete_document() -> Value {
 }
 
 /// A document whose primitives share one index accessor of `length` bytes.
-pub(super) fn shared_index_document(primitives: usize, length: usize) -> Value {
+pub(super) fn gltf_with_shared_index_accessor(primitives: usize, length: usize) -> Value {
     let primitive = json!({"attributes": {"POSITION": 0}, "indices": 1});
     json!({
         "asset": {"version": "2.0"},

@@ -13,12 +13,12 @@ type InspectionResult = Result<FileContent, InspectionError>;
 
 /// The inspections of a run, one at a time.
 #[derive(Debug, Default)]
-pub(crate) struct TimedInspections {
+pub(crate) struct SequentialInspections {
     /// The last inspection, if it was given up. It cannot be cancelled.
     abandoned: Option<oneshot::Receiver<InspectionResult>>,
 }
 
-impl TimedInspections {
+impl SequentialInspections {
     /// Runs an inspection until `stop` resolves; then the result is `None`, at once. A panic and an exceeded time limit
     /// are [`InspectionError::NotExamined`].
     ///
@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn panic_of_an_inspection_is_a_result() {
-        let mut inspections = TimedInspections::default();
+        let mut inspections = SequentialInspections::default();
         let ended =
             inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || panic!("index out of bounds")).await;
         assert_eq!(unexamined_reason(ended), "could not be examined: the inspection failed (a panic)");
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn inspection_without_end_is_given_up_and_no_second_one_starts_beside_it() {
-        let mut inspections = TimedInspections::default();
+        let mut inspections = SequentialInspections::default();
         let (end, wait) = mpsc::channel::<()>();
         let endless = move || {
             _ = wait.recv();
@@ -125,9 +125,9 @@ mod tests {
                 Ok(FileContent::Blend)
             };
             let stop = async { _ = started.await };
-            let stopped = TimedInspections::default().inspect_within(INSPECTION_TIME_LIMIT, stop, endless).await;
+            let stopped = SequentialInspections::default().inspect_within(INSPECTION_TIME_LIMIT, stop, endless).await;
             assert_eq!(stopped, None);
-            let mut inspections = TimedInspections::default();
+            let mut inspections = SequentialInspections::default();
             let stopped = inspections.inspect_within(INSPECTION_TIME_LIMIT, ready(()), || Ok(FileContent::Blend));
             assert_eq!(stopped.await, None);
         });

@@ -1,8 +1,9 @@
 //! Builds a report from the result of a run.
 
 use super::{
-    ActReport, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport, Report, RequirementReport,
-    SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, TokenAndAvatarUsage, Tool, shape,
+    ActReport, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport,
+    PlannedAndUsedTokensAndAvatars, Report, RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind,
+    TargetReport, Tool, shape,
 };
 use crate::act::{ACTS, ActOutcome};
 use crate::check::{Check, CheckResult, Finding, Verdict};
@@ -10,7 +11,7 @@ use crate::latency::compute_percentiles;
 use crate::observations::{Observations, RecordedStep};
 use crate::requirement::{Level, all_requirements, requirement_ids_of_check, strictest_level_of_check};
 use crate::run::RunResult;
-use crate::run_plan::ActPlanWithCosts;
+use crate::run_plan::RunPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
 use copresence_client::{CallKind, RedeemRoute, TokenSource};
 use jiff::Timestamp;
@@ -22,7 +23,7 @@ impl Report {
     pub fn new(
         target: &CheckTarget,
         options: &RunOptions,
-        plan: &ActPlanWithCosts,
+        plan: &RunPlanWithCosts,
         ended: &RunResult,
         (started_at, ended_at): (Timestamp, Timestamp),
     ) -> Self {
@@ -41,7 +42,7 @@ impl Report {
             ended_at: format_whole_second(ended_at),
             target: build_target_report(target, plan),
             environment: Environment { os: std::env::consts::OS.to_owned(), arch: std::env::consts::ARCH.to_owned() },
-            budget: TokenAndAvatarUsage {
+            budget: PlannedAndUsedTokensAndAvatars {
                 tokens_planned: plan.tokens,
                 tokens_made: ended.tokens_made,
                 avatars_planned: plan.avatars,
@@ -89,7 +90,7 @@ impl Report {
 }
 
 /// Builds the description of the checked backend for the report.
-fn build_target_report(target: &CheckTarget, plan: &ActPlanWithCosts) -> TargetReport {
+fn build_target_report(target: &CheckTarget, plan: &RunPlanWithCosts) -> TargetReport {
     let kind = match (&target.backend.token_source, &target.backend.redeem_route) {
         (TokenSource::Direct, RedeemRoute::Vendor) => TargetKind::Vendor,
         (_, RedeemRoute::Partner { .. }) => TargetKind::Relay,
@@ -189,7 +190,7 @@ fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
 
 /// Builds the reports of the acts: whether each ran to its end, or why not.
 fn build_act_reports(observations: &Observations) -> Vec<ActReport> {
-    let report = |row: &crate::act::ActSpec| {
+    let report = |row: &crate::act::ActNeedsAndCosts| {
         let why = match observations.act_outcomes.get(&row.act) {
             Some(ActOutcome::Done) => None,
             Some(ActOutcome::NotApplicable(why) | ActOutcome::Skipped(why) | ActOutcome::Incomplete(why)) => {

@@ -35,7 +35,7 @@ impl VerdictChange {
 }
 
 /// Returns every check whose verdict changed, those that fail now first.
-pub fn compare_verdicts(before: &Report, now: &Report) -> Vec<VerdictChange> {
+pub fn list_changed_verdicts(before: &Report, now: &Report) -> Vec<VerdictChange> {
     let verdicts = |report: &Report| {
         report.checks.iter().map(|check| (check.id.clone(), (check.level, check.verdict))).collect::<BTreeMap<_, _>>()
     };

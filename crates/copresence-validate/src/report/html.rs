@@ -94,6 +94,7 @@ impl HtmlReport<'_> {
         verdict.map_or("missing", |verdict| verdict.verdict_word_for_level(change.level))
     }
 
+    /// The CSS class of a requirement, by its verdict.
     fn requirement_class(row: &RequirementReport) -> &'static str {
         verdict_class(row.verdict, row.level)
     }
@@ -120,7 +121,7 @@ impl HtmlReport<'_> {
     }
 
     /// The score of an area: its number of passed checks, as in `3 of 4 passed`.
-    fn area_score(area: &CheckArea<'_>) -> String {
+    fn format_area_passed_count(area: &CheckArea<'_>) -> String {
         let count = |verdict| area.checks.iter().filter(|check| check.verdict == verdict).count();
         let (passed, failed) = (count(Verdict::Pass), count(Verdict::Fail));
         format!("{passed} of {} passed", passed + failed)

@@ -34,7 +34,7 @@ pub struct Report {
     /// The machine of the run.
     pub environment: Environment,
     /// Planned and used tokens and avatars.
-    pub budget: TokenAndAvatarUsage,
+    pub budget: PlannedAndUsedTokensAndAvatars,
     /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (unreachable), 130 (stopped).
     pub exit: u8,
     /// Why the run ended early; null if it did not.
@@ -103,7 +103,7 @@ pub struct Environment {
 /// Planned and used tokens and avatars.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Budget")]
-pub struct TokenAndAvatarUsage {
+pub struct PlannedAndUsedTokensAndAvatars {
     /// Number of Export Tokens planned.
     pub tokens_planned: u32,
     /// Number of Export Tokens generated.
@@ -158,13 +158,13 @@ pub struct Coverage {
 
 impl Coverage {
     /// Number of requirements that could be judged.
-    pub fn applicable(&self) -> usize {
+    pub fn judgeable_requirement_count(&self) -> usize {
         self.requirements.saturating_sub(self.untestable).saturating_sub(self.not_applicable)
     }
 
     /// Percentage of these requirements that were judged, 0..=100.
-    pub fn judged_percent(&self) -> usize {
-        self.judged.saturating_mul(100).checked_div(self.applicable()).unwrap_or(0)
+    pub fn judged_requirements_percent(&self) -> usize {
+        self.judged.saturating_mul(100).checked_div(self.judgeable_requirement_count()).unwrap_or(0)
     }
 }
 

@@ -32,7 +32,7 @@ fn response_shape_key(step: &RecordedStep) -> String {
     if step.is_token_ending_response() {
         return "redeem: delivered".to_owned();
     }
-    match step.completion_status() {
+    match step.read_completion_status_field() {
         Some(status) if step.has_success_status() => format!("redeem: {}", known_completion_status_or_other(&status)),
         _ => step.role.describe_role().to_owned(),
     }

@@ -94,7 +94,7 @@ impl CheckRun<'_> {
         }
         if let Some(token) = self.export_token_in_response(index) {
             self.count_generated_token();
-            self.register_secret("Export Token", false, &token);
+            self.mask_and_remember_secret("Export Token", false, &token);
             self.export_tokens.push(token);
         }
         Ok(index)
@@ -142,7 +142,7 @@ impl CheckRun<'_> {
                 && let Some(token) = self.export_token_in_response(index)
             {
                 self.count_generated_token();
-                self.register_secret("Export Token", false, &token);
+                self.mask_and_remember_secret("Export Token", false, &token);
             }
         }
         Ok(())
@@ -169,7 +169,7 @@ impl CheckRun<'_> {
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
     fn use_session_token_of_step(&mut self, index: usize) {
         if let Some(session) = self.session_token_in_response(index) {
-            self.register_secret("session token", true, &session);
+            self.mask_and_remember_secret("session token", true, &session);
             self.session_token = Some(SessionToken::new(session));
         }
     }
@@ -177,7 +177,7 @@ impl CheckRun<'_> {
     /// Masks the session token that a step returned. The run does not use this token.
     fn mask_session_token_of_step(&mut self, index: usize) {
         if let Some(session) = self.session_token_in_response(index) {
-            self.register_secret("session token", true, &session);
+            self.mask_and_remember_secret("session token", true, &session);
         }
     }
 

@@ -9,10 +9,10 @@ mod visit;
 use crate::act::{Act, ActOutcome};
 use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
-use crate::file_content::TimedInspections;
+use crate::file_content::SequentialInspections;
 use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
-use crate::run_plan::ActPlanWithCosts;
+use crate::run_plan::RunPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
 use copresence_client::SetupError;
 use copresence_client::probe::Prober;
@@ -103,7 +103,7 @@ pub struct CheckRun<'a> {
     target: &'a CheckTarget,
     options: &'a RunOptions,
     phone: &'a PhoneDriver,
-    plan: &'a ActPlanWithCosts,
+    plan: &'a RunPlanWithCosts,
     on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     prober: Prober,
     observations: Observations,
@@ -114,7 +114,7 @@ pub struct CheckRun<'a> {
     error: Option<RunError>,
     /// Download URLs of the race act, which does not use them.
     unused_urls: Vec<Url>,
-    inspections: TimedInspections,
+    inspections: SequentialInspections,
     check_results: BTreeMap<&'static str, CheckResult>,
     /// Set when the run has to stop. No request starts afterwards.
     stop_signal: Arc<StopSignal>,
@@ -151,10 +151,10 @@ impl<'a> CheckRun<'a> {
         target: &'a CheckTarget,
         options: &'a RunOptions,
         hand: &'a PhoneDriver,
-        plan: &'a ActPlanWithCosts,
+        plan: &'a RunPlanWithCosts,
         on_event: &'a (dyn Fn(RunEvent<'_>) + Send + Sync),
     ) -> Result<Self, SetupError> {
-        let info = target.target_traits();
+        let info = target.known_backend_facts();
         let prober = Prober::new(target.time_outs, info.uses_https)?;
         let mut run = Self {
             target,
@@ -173,7 +173,7 @@ impl<'a> CheckRun<'a> {
             session_token: target.credentials.session_token.clone().filter(|session| !session.is_empty()),
             error: None,
             unused_urls: Vec::new(),
-            inspections: TimedInspections::default(),
+            inspections: SequentialInspections::default(),
             check_results: BTreeMap::new(),
             stop_signal: Arc::default(),
         };
@@ -187,7 +187,7 @@ impl<'a> CheckRun<'a> {
         ];
         for (what, credential, value) in known {
             if let Some(value) = value {
-                run.register_secret(what, credential, value);
+                run.mask_and_remember_secret(what, credential, value);
             }
         }
         if let Some((user, _)) = &held.login {
@@ -324,7 +324,7 @@ impl<'a> CheckRun<'a> {
     }
 
     /// Masks a secret from now on, and remembers it for the checks that search responses for secrets.
-    fn register_secret(&mut self, what: &'static str, credential: bool, value: &str) {
+    fn mask_and_remember_secret(&mut self, what: &'static str, credential: bool, value: &str) {
         self.prober.add_secret_to_mask(value);
         let value = SecretString::from(value.to_owned());
         self.observations.known_secrets.push(KnownSecret { label: what, is_credential: credential, value });

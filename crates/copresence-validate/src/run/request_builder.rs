@@ -3,7 +3,7 @@
 use crate::target::CheckTarget;
 use copresence_client::curl::{self, CurlCommand, ShellWord};
 use copresence_client::probe::ProbeRequest;
-use copresence_client::{BackendRouteConfig, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
+use copresence_client::{BackendWithRoutes, CallKind, PARTNER_KEY_PLACEHOLDER, RedeemRoute, SetupError, TokenSource};
 use copresence_protocol::{SessionToken, headers};
 use http::Method;
 use url::Url;
@@ -39,7 +39,7 @@ struct HeaderWithCurlValue {
 
 impl HeaderWithCurlValue {
     /// A header whose value the `curl` command shows.
-    fn header_visible_in_curl(name: &str, value: &str) -> Self {
+    fn build_unmasked_header(name: &str, value: &str) -> Self {
         Self { name: name.to_owned(), value: value.to_owned(), displayed: ShellWord::word_from_text(value) }
     }
 
@@ -68,7 +68,7 @@ impl RequestBuilder<'_> {
         let backend = &self.target.backend;
         let login = self.target.credentials.login.as_ref().ok_or(SetupError::MissingSession)?;
         let mut headers: Vec<_> = self.api_key_header(key, CallKind::Login)?.into_iter().collect();
-        headers.push(HeaderWithCurlValue::header_visible_in_curl("Content-Type", "application/json"));
+        headers.push(HeaderWithCurlValue::build_unmasked_header("Content-Type", "application/json"));
         let body = serde_json::json!({
             "username": user.unwrap_or(login.0.expose()),
             "password": password.unwrap_or(login.1.expose()),
@@ -121,7 +121,7 @@ impl RequestBuilder<'_> {
             }
             (CredentialMode::Valid, None) => return Err(SetupError::MissingSession),
             (CredentialMode::Wrong, _) => {
-                headers.push(HeaderWithCurlValue::header_visible_in_curl(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
+                headers.push(HeaderWithCurlValue::build_unmasked_header(headers::SESSION_TOKEN, WRONG_CREDENTIAL));
             }
             (CredentialMode::Missing, _) => {}
         }
@@ -144,12 +144,12 @@ impl RequestBuilder<'_> {
                 headers.push(HeaderWithCurlValue::header_masked_in_curl(headers::EXPORT_TOKEN, value, variable));
             }
             Some((value, None)) => {
-                headers.push(HeaderWithCurlValue::header_visible_in_curl(headers::EXPORT_TOKEN, value));
+                headers.push(HeaderWithCurlValue::build_unmasked_header(headers::EXPORT_TOKEN, value));
             }
             None => {}
         }
         if let Some(origin) = origin {
-            headers.push(HeaderWithCurlValue::header_visible_in_curl("Origin", origin));
+            headers.push(HeaderWithCurlValue::build_unmasked_header("Origin", origin));
         }
         Ok(build_request_from_parts(CallKind::Redeem, method, url, headers, None, None))
     }
@@ -168,9 +168,9 @@ impl RequestBuilder<'_> {
             (url, "POST", format!("{}, {}", headers::API_KEY, headers::SESSION_TOKEN))
         };
         let headers = vec![
-            HeaderWithCurlValue::header_visible_in_curl("Origin", origin),
-            HeaderWithCurlValue::header_visible_in_curl("Access-Control-Request-Method", method),
-            HeaderWithCurlValue::header_visible_in_curl("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
+            HeaderWithCurlValue::build_unmasked_header("Origin", origin),
+            HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Method", method),
+            HeaderWithCurlValue::build_unmasked_header("Access-Control-Request-Headers", &names.to_ascii_lowercase()),
         ];
         Ok(build_request_from_parts(call, Method::OPTIONS, url, headers, None, None))
     }
@@ -199,7 +199,7 @@ impl RequestBuilder<'_> {
 
     /// URL of the redeem route, and its headers without the Export Token.
     fn base_redeem_url_and_headers(&self, key: CredentialMode) -> Result<(Url, Vec<HeaderWithCurlValue>), SetupError> {
-        let backend: &BackendRouteConfig = &self.target.backend;
+        let backend: &BackendWithRoutes = &self.target.backend;
         match &backend.redeem_route {
             RedeemRoute::Vendor => {
                 let headers = self.api_key_header(key, CallKind::Redeem)?.into_iter().collect();
@@ -221,7 +221,7 @@ impl RequestBuilder<'_> {
                 ))
             }
             CredentialMode::Wrong => {
-                Some(HeaderWithCurlValue::header_visible_in_curl(headers::API_KEY, WRONG_CREDENTIAL))
+                Some(HeaderWithCurlValue::build_unmasked_header(headers::API_KEY, WRONG_CREDENTIAL))
             }
             CredentialMode::Missing => None,
         })
@@ -253,7 +253,7 @@ impl RequestBuilder<'_> {
                     all.push(HeaderWithCurlValue::header_masked_in_curl(name, &value, shown));
                 }
                 CredentialMode::Wrong => {
-                    all.push(HeaderWithCurlValue::header_visible_in_curl(
+                    all.push(HeaderWithCurlValue::build_unmasked_header(
                         name,
                         &template.replace(PARTNER_KEY_PLACEHOLDER, WRONG_CREDENTIAL),
                     ));

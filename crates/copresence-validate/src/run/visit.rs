@@ -43,7 +43,7 @@ impl CheckRun<'_> {
         let token = self.find_unscanned_token_index()?;
         self.request_or_simulate_scan(token, "the avatar whose status and files are checked", None).await?;
         let watched = self.poll_until_delivered(Act::Visit, StepRole::Poll, token, 1).await;
-        self.end_invitation();
+        self.remove_scan_invitation();
         match watched? {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
@@ -111,7 +111,7 @@ impl CheckRun<'_> {
             tester.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
         }
         let watched = self.poll_until_delivered(Act::Race, StepRole::ConcurrentRedeem, token, CONCURRENT_REDEEMS).await;
-        self.end_invitation();
+        self.remove_scan_invitation();
         let delivered =
             self.observations.steps_with_role(StepRole::ConcurrentRedeem).find(|step| step.is_token_ending_response());
         let urls = delivered.map(RecordedStep::delivered_urls_and_types).unwrap_or_default();
@@ -216,7 +216,7 @@ impl CheckRun<'_> {
     }
 
     /// Removes the invitation.
-    fn end_invitation(&self) {
+    fn remove_scan_invitation(&self) {
         if let PhoneDriver::Person(person) = self.phone {
             person.end_invitation();
         }
@@ -245,7 +245,7 @@ impl CheckRun<'_> {
             if steps().any(RecordedStep::is_token_ending_response) {
                 return Ok(PollingOutcome::Delivered);
             }
-            if steps().any(|step| step.completion_status().as_deref() == Some("failed"))
+            if steps().any(|step| step.read_completion_status_field().as_deref() == Some("failed"))
                 && role == StepRole::PollFailing
             {
                 return Ok(PollingOutcome::AvatarFailed);
@@ -261,7 +261,7 @@ impl CheckRun<'_> {
                 return Ok(PollingOutcome::TimedOut);
             }
             if let (PhoneDriver::Person(person), Some(status)) =
-                (self.phone, steps().find_map(RecordedStep::completion_status))
+                (self.phone, steps().find_map(RecordedStep::read_completion_status_field))
             {
                 person.show_avatar_status(&status);
             }

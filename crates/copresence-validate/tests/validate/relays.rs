@@ -13,7 +13,7 @@ use copresence_protocol::PartnerKey;
 use copresence_sandbox::{Sandbox, Server};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    BackendRouteConfig, CheckTarget, Credentials, PhoneDriver, RedeemRoute, SandboxControl, TokenSource, Verdict,
+    BackendWithRoutes, CheckTarget, Credentials, PhoneDriver, RedeemRoute, SandboxControl, TokenSource, Verdict,
 };
 use http::Method;
 use std::sync::Arc;
@@ -174,10 +174,10 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
     let redeem = RedeemRoute::Partner { url: relay.url.join("avatar").expect("a URL"), headers };
     let known = sandbox.credentials();
     let target = CheckTarget {
-        backend: BackendRouteConfig {
+        backend: BackendWithRoutes {
             token_source: TokenSource::Partner(source),
             redeem_route: redeem,
-            ..BackendRouteConfig::copresence_backend_from_url(relay.url.clone())
+            ..BackendWithRoutes::copresence_backend_from_url(relay.url.clone())
         },
         // Known to the run, so that it can search responses for them. No request contains them.
         credentials: Credentials {

@@ -7,7 +7,7 @@ use crate::support::{
 use copresence_sandbox::Sandbox;
 use copresence_validate::report::{self, change, html, junit, shape};
 use copresence_validate::run::RunResult;
-use copresence_validate::{ActPlanWithCosts, CheckTarget, PhoneDriver, Report, RunOptions, Verdict};
+use copresence_validate::{CheckTarget, PhoneDriver, Report, RunOptions, RunPlanWithCosts, Verdict};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -60,7 +60,7 @@ async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let (report, ended) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
     assert!(report.failed_checks().iter().any(|check| check.id == "errors.no-secret"), "{:?}", report.summary());
-    let changes = change::compare_verdicts(&report, &report);
+    let changes = change::list_changed_verdicts(&report, &report);
     let written = [
         report.to_json(),
         html::render_html(&report, Some(&changes)).expect("a page"),
@@ -102,7 +102,7 @@ async fn the_report_matches_its_schema_and_can_be_parsed() {
 
     assert_eq!(Report::from_json(&report.to_json()), Ok(report.clone()));
     assert!(Report::from_json("{}").is_err() && Report::from_json(r#"{"schema_version": 99}"#).is_err());
-    assert_eq!((report.exit, report.coverage.judged_percent()), (0, 100), "{:#?}", report.coverage);
+    assert_eq!((report.exit, report.coverage.judged_requirements_percent()), (0, 100), "{:#?}", report.coverage);
     assert_eq!(report.score.must.failed + report.score.should.failed, 0);
     let untested: Vec<_> = report.requirements.iter().filter(|row| row.verdict.is_none()).collect();
     assert!(untested.iter().all(|row| row.untestable.is_some()));
@@ -127,7 +127,7 @@ async fn a_failed_must_is_a_failure_in_every_document_and_a_change_since_the_bas
     let failed: Vec<_> = report.failed_checks().into_iter().map(|check| check.id.as_str()).collect();
     assert_eq!(failed, ["redeem.missing-400", "files.no-store", "http.no-store"]);
 
-    let changes = change::compare_verdicts(&before, &report);
+    let changes = change::list_changed_verdicts(&before, &report);
     let worse: Vec<_> =
         changes.iter().filter(|change| change.is_new_failure()).map(|change| change.id.as_str()).collect();
     assert_eq!(worse, ["redeem.missing-400", "files.no-store", "http.no-store"]);
@@ -192,7 +192,7 @@ async fn a_run_keeps_to_the_planned_token_budget() {
         assert!(made <= most, "{made} tokens of {most}");
         assert_eq!((ended.tokens_made, report.budget.tokens_planned), (made, made));
         assert_eq!(report.score.must.failed, 0);
-        assert!(report.coverage.judged_percent() < 100);
+        assert!(report.coverage.judged_requirements_percent() < 100);
         let left_out = report.checks.iter().filter(|check| check.verdict == Verdict::Skipped);
         assert!(left_out.map(|check| &check.detail).all(|why| why.contains("--max-tokens")));
     }
@@ -204,11 +204,11 @@ async fn acts_with_a_phone_or_avatar_loss_are_omitted_by_default() {
     let backend = serve_router(copresence_sandbox::build_router(sandbox.clone())).await;
     let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
     let options = RunOptions { allow_destructive: false, ..run_options() };
-    let plan = ActPlanWithCosts::new(&target, &options, &PhoneDriver::Unavailable);
+    let plan = RunPlanWithCosts::new(&target, &options, &PhoneDriver::Unavailable);
     assert_eq!((plan.tokens, plan.avatars, plan.is_free), (2, 0, false));
     let (report, ended) = run(&target, &options, &PhoneDriver::Unavailable).await;
     assert_eq!((ended.tokens_made, ended.avatars_consumed, report.exit), (2, 0, 0));
-    let plan = ActPlanWithCosts::new(&target, &options, &sandbox_phone(&backend.url).await);
+    let plan = RunPlanWithCosts::new(&target, &options, &sandbox_phone(&backend.url).await);
     assert_eq!((plan.tokens, plan.avatars), (4, 1), "nothing destructive by default");
 }
 

@@ -1,10 +1,10 @@
 //! Serves a sandbox on a local port, with optional layers in front of it, and runs the checks against it.
 
 use axum::Router;
-use copresence_sandbox::{Sandbox, Scenario, Settings};
+use copresence_sandbox::{Sandbox, Settings, TokenScenario};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
-    ActPlanWithCosts, BackendRouteConfig, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, SandboxControl,
+    BackendWithRoutes, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlanWithCosts, SandboxControl,
     Timeouts,
 };
 use std::net::SocketAddr;
@@ -63,7 +63,7 @@ pub(crate) fn new_sandbox() -> Sandbox {
 
 /// A sandbox with a paused clock, which only the run advances.
 fn paused_sandbox(settings: Settings) -> Sandbox {
-    let settings = Settings { scenario: Scenario::Happy, seed: 7, ..settings };
+    let settings = Settings { scenario: TokenScenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = copresence_sandbox::ClockChange { paused: Some(true), ..copresence_sandbox::ClockChange::default() };
     sandbox.change_clock(&paused).expect("paused");
@@ -82,7 +82,7 @@ pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
 pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget {
     CheckTarget {
         name: "test".to_owned(),
-        backend: BackendRouteConfig::copresence_backend_from_url(url.clone()),
+        backend: BackendWithRoutes::copresence_backend_from_url(url.clone()),
         credentials,
         link_template: format!("{url}phone?exportToken={{token}}").parse().expect("a link"),
         time_outs: Timeouts {
@@ -115,8 +115,8 @@ pub(crate) async fn run_checks(
     target: &CheckTarget,
     options: &RunOptions,
     phone: &PhoneDriver,
-) -> (ActPlanWithCosts, RunResult) {
-    let plan = ActPlanWithCosts::new(target, options, phone);
+) -> (RunPlanWithCosts, RunResult) {
+    let plan = RunPlanWithCosts::new(target, options, phone);
     let ignore_events = |_: copresence_validate::RunEvent<'_>| {};
     let ended = CheckRun::new(target, options, phone, &plan, &ignore_events).expect("HTTP").run_all_acts().await;
     (plan, ended)

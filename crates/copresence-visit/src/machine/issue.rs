@@ -1,13 +1,13 @@
 //! Requesting an Export Token.
 
-use super::{FailureStreak, Transition, VisitState, VisitTimingPlan, end_visit};
-use crate::event::{MachineEffect, TokenRequest, VisitStepFailure, VisitStepFailureKind};
+use super::{FailureStreak, Transition, VisitState, VisitTimeLimits, end_visit};
+use crate::event::{MachineEffect, TokenIssueParameters, VisitStepFailure, VisitStepFailureKind};
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollResult, PollSchedule};
 use crate::time::MillisSinceOrigin;
 use std::time::Duration;
 
-/// Retry budget for obtaining a token. Shorter than [`VisitTimingPlan::patience`], because the visitor has not invested
+/// Retry budget for obtaining a token. Shorter than [`VisitTimeLimits::patience`], because the visitor has not invested
 /// any time yet.
 const ISSUE_PATIENCE: Duration = Duration::from_secs(20);
 /// Maximum requests whose token may have been issued without being received. Each may be billed.
@@ -16,7 +16,7 @@ const MAX_POSSIBLY_ISSUED: u32 = 3;
 /// What is known while a token is requested.
 #[derive(Debug, Clone)]
 pub struct TokenRequestState {
-    request: TokenRequest,
+    request: TokenIssueParameters,
     polling: PollSchedule,
     failures: Option<FailureStreak>,
     /// Requests whose token may have been issued without being received.
@@ -24,13 +24,13 @@ pub struct TokenRequestState {
 }
 
 /// Requests an Export Token for the first time.
-pub(super) fn start_token_request(request: TokenRequest, plan: &VisitTimingPlan) -> Transition {
+pub(super) fn start_token_request(request: TokenIssueParameters, plan: &VisitTimeLimits) -> Transition {
     let polling = PollSchedule::new(plan.polling.clone(), plan.seed);
     send_token_request(TokenRequestState { request, polling, failures: None, possibly_issued: 0 }, plan)
 }
 
 /// Sends the request for an Export Token. The visit waits for the answer until it gives up.
-fn send_token_request(state: TokenRequestState, plan: &VisitTimingPlan) -> Transition {
+fn send_token_request(state: TokenRequestState, plan: &VisitTimeLimits) -> Transition {
     let effects = vec![MachineEffect::Issue(state.request.clone()), MachineEffect::Wait { until: plan.give_up_at }];
     (VisitState::Issuing(state), effects)
 }
@@ -40,7 +40,7 @@ fn pause_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (VisitState::IssuePaused(state, until), effects)
@@ -50,7 +50,7 @@ fn pause_token_request(
 pub(super) fn resume_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     if now >= plan.give_up_at {
@@ -68,7 +68,7 @@ pub(super) fn handle_token_request_failure(
     mut state: TokenRequestState,
     mut failure: VisitStepFailure,
     may_have_issued: bool,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     state.possibly_issued += u32::from(may_have_issued);

@@ -7,7 +7,8 @@ mod restore;
 pub use restore::{EarlierRedeem, JournaledVisit, StoredDelivery};
 
 use crate::event::{
-    MachineEffect, MachineEvent, PartialDelivery, TokenRequest, VisitNotice, VisitStepFailure, VisitStepFailureKind,
+    MachineEffect, MachineEvent, TokenIssueParameters, TruncatedResponseFiles, VisitNotice, VisitStepFailure,
+    VisitStepFailureKind,
 };
 use crate::outcome::{EndPhase, Outcome};
 use crate::polling::{PollSchedule, PollingConfig};
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 /// Limits of a visit, fixed at its start.
 #[derive(Debug, Clone)]
-pub struct VisitTimingPlan {
+pub struct VisitTimeLimits {
     /// How polls are spaced.
     pub polling: PollingConfig,
     /// `--timeout`: end the visit at this time if no avatar was delivered.
@@ -28,25 +29,25 @@ pub struct VisitTimingPlan {
     /// Seed of the polls' jitter.
     pub seed: u64,
     /// Whether to poll until the avatar is ready.
-    pub mode: PollRepetition,
+    pub mode: RedeemRepetition,
 }
 
-impl VisitTimingPlan {
+impl VisitTimeLimits {
     /// The plan for a recovery: redeem once, without a time limit of its own.
-    pub fn plan_for_recovery(token_is_too_old: bool) -> Self {
+    pub fn plan_single_redeem_for_recovery(token_is_too_old: bool) -> Self {
         Self {
             polling: PollingConfig::default(),
             give_up_at: MillisSinceOrigin::MAX,
             patience: Duration::MAX,
             seed: 0,
-            mode: PollRepetition::Once { token_is_too_old },
+            mode: RedeemRepetition::Once { token_is_too_old },
         }
     }
 }
 
 /// How often a token is redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PollRepetition {
+pub enum RedeemRepetition {
     /// Until the avatar is ready, or time or patience run out.
     UntilReady,
     /// Once. If the response does not decide, the token is kept for a later recovery, or abandoned if it is too old.
@@ -59,7 +60,7 @@ pub enum PollRepetition {
 /// A visit. [`advance_visit_machine`] is the only way to change it.
 #[derive(Debug, Clone)]
 pub struct Visit {
-    plan: VisitTimingPlan,
+    plan: VisitTimeLimits,
     state: VisitState,
 }
 
@@ -67,7 +68,7 @@ pub struct Visit {
 #[derive(Debug, Clone)]
 pub enum VisitState {
     /// Not started.
-    New(TokenRequest),
+    New(TokenIssueParameters),
     /// A token is being requested.
     Issuing(TokenRequestState),
     /// The request failed; it is repeated at the given time.
@@ -110,7 +111,7 @@ pub struct ActiveTokenState {
     /// A 400 was received, and no usable response since. The next one confirms it.
     is_refused_once: bool,
     /// Files that a truncated response names, while no usable response was received since.
-    partial: Option<PartialDelivery>,
+    partial: Option<TruncatedResponseFiles>,
     /// The visitor left while the avatar was being made.
     visitor_left: bool,
 }
@@ -128,7 +129,7 @@ struct FailureStreak {
 /// Why a visit ends as soon as the redeem in flight is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PendingExitReason {
-    /// [`VisitTimingPlan::give_up_at`] has passed.
+    /// [`VisitTimeLimits::give_up_at`] has passed.
     TimedOut,
     /// The visitor left. A delivery is saved all the same.
     VisitorLeft,
@@ -141,7 +142,7 @@ type Transition = (VisitState, Vec<MachineEffect>);
 
 impl Visit {
     /// A visit that has not started.
-    pub fn new(plan: VisitTimingPlan, request: TokenRequest) -> Self {
+    pub fn new(plan: VisitTimeLimits, request: TokenIssueParameters) -> Self {
         Self { plan, state: VisitState::New(request) }
     }
 
@@ -151,7 +152,7 @@ impl Visit {
     }
 
     /// How it ended, if it did.
-    pub fn end_state(&self) -> Option<&EndState> {
+    pub fn end_state_if_ended(&self) -> Option<&EndState> {
         match &self.state {
             VisitState::Ended(end) => Some(end),
             _ => None,
@@ -160,7 +161,7 @@ impl Visit {
 
     /// The outcome, if the visit ended.
     pub fn outcome_if_ended(&self) -> Option<&Outcome> {
-        self.end_state().map(|end| &end.outcome)
+        self.end_state_if_ended().map(|end| &end.outcome)
     }
 }
 
@@ -177,7 +178,7 @@ impl VisitState {
 }
 
 impl ActiveTokenState {
-    fn new(token: ExportToken, plan: &VisitTimingPlan) -> Self {
+    fn new(token: ExportToken, plan: &VisitTimeLimits) -> Self {
         Self {
             token,
             polling: PollSchedule::new(plan.polling.clone(), plan.seed),
@@ -226,7 +227,7 @@ pub fn advance_visit_machine(visit: Visit, event: MachineEvent, now: MillisSince
 /// Computes the transition for an event: the next state and its effects. An event that does not fit the state
 /// changes nothing.
 fn compute_transition(
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     state: VisitState,
     event: MachineEvent,
     now: MillisSinceOrigin,
@@ -249,7 +250,7 @@ fn compute_transition(
         }
         (VisitState::Waiting(token, until), MachineEvent::TimerFired) => {
             if now >= plan.give_up_at {
-                redeem::end_visit_on_timeout(token)
+                redeem::save_or_end_on_timeout(token)
             } else if now >= until {
                 redeem::send_redeem(token, plan)
             } else {

@@ -1,7 +1,7 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, PollRepetition, Transition, VisitState, VisitTimingPlan,
+    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepetition, Transition, VisitState, VisitTimeLimits,
     end_visit,
 };
 use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
@@ -18,7 +18,7 @@ const MAX_VIOLATIONS: u32 = 3;
 const CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts to poll a token that was just issued: waits for the first redeem.
-pub(super) fn start_polling(token: ExportToken, plan: &VisitTimingPlan, now: MillisSinceOrigin) -> Transition {
+pub(super) fn start_polling(token: ExportToken, plan: &VisitTimeLimits, now: MillisSinceOrigin) -> Transition {
     let mut token = ActiveTokenState::new(token, plan);
     // The token was issued just now, so nobody can have scanned it: the first poll can wait its turn.
     let until = token.polling.next_poll(&PollResult::Progress(&Progress::progress_without_avatar()), now);
@@ -30,14 +30,14 @@ pub(super) fn wait_for_next_poll(
     token: ActiveTokenState,
     until: MillisSinceOrigin,
     mut effects: Vec<MachineEffect>,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
 ) -> Transition {
     effects.push(MachineEffect::Wait { until: until.min(plan.give_up_at) });
     (VisitState::Waiting(token, until), effects)
 }
 
 /// Sends a redeem. The visit waits for its response until it gives up.
-pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimingPlan) -> Transition {
+pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimeLimits) -> Transition {
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (VisitState::Redeeming(token, None), effects)
@@ -48,7 +48,7 @@ pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     result: RedeemResult,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     let interrupted = exit == Some(PendingExitReason::Interrupted);
@@ -97,7 +97,7 @@ fn handle_not_ready(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     progress: Progress,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
@@ -105,17 +105,17 @@ fn handle_not_ready(
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
-    if let PollRepetition::Once { token_is_too_old } = plan.mode {
+    if let RedeemRepetition::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_avatar_in_progress() {
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
-            return abandon_token_or_save_partial(token, &format!("{why}, and it is too old to be used"));
+            return abandon_too_old_token(token, &format!("{why}, and it is too old to be used"));
         }
         return token.end_visit_with_outcome(Outcome::Interrupted);
     }
     token.visitor_left |= exit == Some(PendingExitReason::VisitorLeft);
     match exit {
         Some(PendingExitReason::Interrupted) => token.end_visit_with_outcome(Outcome::Interrupted),
-        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
+        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
         Some(PendingExitReason::VisitorLeft) | None if token.visitor_left && !token.is_avatar_in_progress() => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
@@ -136,14 +136,14 @@ fn handle_redeem_failure(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     failure: VisitStepFailure,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
         token.lost_answer = Some(failure.detail.clone());
     }
-    if let PollRepetition::Once { token_is_too_old } = plan.mode {
-        return end_undecided_recovery(token, failure, token_is_too_old, now);
+    if let RedeemRepetition::Once { token_is_too_old } = plan.mode {
+        return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
     }
     if failure.kind == VisitStepFailureKind::CredentialsRefused {
         return token.end_visit_with_outcome(Outcome::CredentialsRefused(failure.detail));
@@ -165,15 +165,15 @@ fn handle_redeem_failure(
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
-        None if out_of_patience => end_visit_on_timeout(token),
+        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
+        None if out_of_patience => save_or_end_on_timeout(token),
         None => wait_for_next_poll(token, until, vec![notice], plan),
     }
 }
 
 /// Ends a recovery whose only redeem did not decide. One failure does not end a token that may still be active, so
 /// the visit ends with an outcome that keeps it, unless the token is too old.
-fn end_undecided_recovery(
+fn end_undecided_recovery_keeping_token(
     token: ActiveTokenState,
     failure: VisitStepFailure,
     token_is_too_old: bool,
@@ -181,7 +181,7 @@ fn end_undecided_recovery(
 ) -> Transition {
     let is_our_disk = matches!(failure.kind, VisitStepFailureKind::Storage | VisitStepFailureKind::DiskFull);
     if token_is_too_old && !is_our_disk {
-        return abandon_token_or_save_partial(token, &failure.detail);
+        return abandon_too_old_token(token, &failure.detail);
     }
     let outcome = match FailureStreak::streak_with_failure(None, failure, now).outcome_after_failures() {
         Outcome::ProtocolViolation(detail) => Outcome::BackendFailing(detail),
@@ -191,7 +191,7 @@ fn end_undecided_recovery(
 }
 
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
-fn abandon_token_or_save_partial(token: ActiveTokenState, why: &str) -> Transition {
+fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
         Some(lost) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response showed whether the token was spent: {why}"
@@ -222,7 +222,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
 fn handle_refusal(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
-    plan: &VisitTimingPlan,
+    plan: &VisitTimeLimits,
     now: MillisSinceOrigin,
 ) -> Transition {
     if token.partial.is_some() && exit == Some(PendingExitReason::Interrupted) {
@@ -237,7 +237,7 @@ fn handle_refusal(
         Some(PendingExitReason::Interrupted | PendingExitReason::VisitorLeft) => {
             token.end_visit_with_outcome(Outcome::Interrupted)
         }
-        Some(PendingExitReason::TimedOut) => end_visit_on_timeout(token),
+        Some(PendingExitReason::TimedOut) => save_or_end_on_timeout(token),
         None => wait_for_next_poll(token, now + CONFIRMATION_PAUSE, Vec::new(), plan),
     }
 }
@@ -254,7 +254,7 @@ fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
 
 /// Ends a visit whose time or patience ran out. After an unreadable response, first saves the files that it named.
 /// An outcome that keeps the token keeps those files for recovery too.
-pub(super) fn end_visit_on_timeout(token: ActiveTokenState) -> Transition {
+pub(super) fn save_or_end_on_timeout(token: ActiveTokenState) -> Transition {
     match timeout_outcome(&token) {
         broken @ Outcome::ProtocolViolation(_) => end_visit_saving_partial(token, broken),
         other => {

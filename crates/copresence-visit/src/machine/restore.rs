@@ -1,8 +1,8 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
 use super::redeem::{start_saving, start_saving_partial};
-use super::{ActiveTokenState, Transition, Visit, VisitTimingPlan, end_visit, redeem};
-use crate::event::{MachineEffect, PartialDelivery};
+use super::{ActiveTokenState, Transition, Visit, VisitTimeLimits, end_visit, redeem};
+use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
 use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
 
@@ -51,7 +51,7 @@ pub enum StoredDelivery {
     /// A truncated response that was already used as the delivery, because the token was refused.
     UsedPartial(DeliveredExports),
     /// A truncated response. The next redeem decides whether it is used.
-    Partial(PartialDelivery),
+    Partial(TruncatedResponseFiles),
 }
 
 impl Visit {
@@ -60,14 +60,14 @@ impl Visit {
     /// The result is in the state in which the same events would have left a live visit, so
     /// [`super::advance_visit_machine`] treats both alike. What cannot be continued is ended.
     #[must_use]
-    pub fn restore_visit(plan: VisitTimingPlan, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
+    pub fn restore_visit(plan: VisitTimeLimits, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
         let (state, effects) = restore_state(&plan, past);
         (Self { plan, state }, effects)
     }
 }
 
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
-fn restore_state(plan: &VisitTimingPlan, past: JournaledVisit) -> Transition {
+fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit) -> Transition {
     let mut lost_answer = None;
     let (mut was_active, mut is_refused_once) = (false, false);
     for redeem in past.redeems {

@@ -5,7 +5,7 @@
 /// `happened(ahead)` is the probability that the event happens within `ahead` seconds, given that it had not at the
 /// last poll. Its integral is the expected time that the event goes unnoticed, so the poll comes before a peak of
 /// probability, not after it. With a constant hazard h it comes every √(2·budget/h) seconds.
-pub(super) fn poll_secs_for_expected_delay(happened: impl Fn(f64) -> f64, budget: f64, longest: f64) -> f64 {
+pub(super) fn secs_until_delay_budget_spent(happened: impl Fn(f64) -> f64, budget: f64, longest: f64) -> f64 {
     let (mut ahead, mut unnoticed, mut before) = (0.0_f64, 0.0, happened(0.0));
     while ahead < longest {
         let stride = (ahead * 0.1).max(0.05);
@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn a_constant_hazard_follows_the_square_root_law() {
         for hazard in [0.01, 0.1, 0.4_f64] {
-            let every = poll_secs_for_expected_delay(|ahead| 1.0 - (-hazard * ahead).exp(), 0.05, 60.0);
+            let every = secs_until_delay_budget_spent(|ahead| 1.0 - (-hazard * ahead).exp(), 0.05, 60.0);
             let law = (2.0 * 0.05 / hazard).sqrt();
             assert!((every / law - 1.0).abs() < 0.1, "hazard {hazard}: {every} s, by the law {law} s");
         }
@@ -36,15 +36,15 @@ mod tests {
 
     #[test]
     fn an_impossible_event_waits_longest_and_a_certain_one_not_at_all() {
-        assert!(poll_secs_for_expected_delay(|_| 0.0, 0.05, 12.0) >= 12.0);
-        assert!(poll_secs_for_expected_delay(|_| 1.0, 0.05, 12.0) <= 0.05 + f64::EPSILON);
+        assert!(secs_until_delay_budget_spent(|_| 0.0, 0.05, 12.0) >= 12.0);
+        assert!(secs_until_delay_budget_spent(|_| 1.0, 0.05, 12.0) <= 0.05 + f64::EPSILON);
         // Certain in four seconds: the inspection comes just after.
-        let step = poll_secs_for_expected_delay(|ahead| f64::from(u8::from(ahead >= 4.0)), 0.05, 12.0);
+        let step = secs_until_delay_budget_spent(|ahead| f64::from(u8::from(ahead >= 4.0)), 0.05, 12.0);
         assert!((3.5..4.6).contains(&step), "{step}");
     }
 
     #[test]
     fn nan_waits_longest() {
-        assert!(poll_secs_for_expected_delay(|_| f64::NAN, 0.05, 12.0) >= 12.0);
+        assert!(secs_until_delay_budget_spent(|_| f64::NAN, 0.05, 12.0) >= 12.0);
     }
 }

@@ -5,7 +5,7 @@
 //! of visits is always expected to end against the estimate, and more the longer progress does not change. All times
 //! are fractions of the usual time, so that backends of any speed are polled alike.
 
-use super::delay_budget::poll_secs_for_expected_delay;
+use super::delay_budget::secs_until_delay_budget_spent;
 
 /// Expected seconds that a ready avatar may go unnoticed.
 const UNNOTICED_BUDGET: f64 = 0.06;
@@ -59,7 +59,7 @@ impl ProcessingEstimate {
     /// Takes the progress reported at `now`.
     pub(super) fn update_progress(&mut self, now: f64, percent: Option<u8>) {
         if let Some(percent) = percent {
-            self.step = common_progress_step(self.step, percent);
+            self.step = greatest_common_progress_step(self.step, percent);
             let share = fraction_from_percent(percent);
             if share > self.share {
                 self.record_progress_rise(now, share);
@@ -76,7 +76,7 @@ impl ProcessingEstimate {
     /// count as stalls.
     fn record_progress_rise(&mut self, now: f64, share: f64) {
         let at = f64::midpoint(self.last_poll, now);
-        let expected = (share - self.share) * self.estimate_duration_and_spread().0;
+        let expected = (share - self.share) * self.estimate_work_seconds_and_sigma().0;
         let unsure = (now - self.last_poll) / 2.0 + self.usual / 30.0;
         let took = (at - self.reached).clamp(0.0, STALL_FACTOR * expected + unsure);
         self.worked = Some(self.worked.unwrap_or(0.0) + took);
@@ -84,7 +84,7 @@ impl ProcessingEstimate {
     }
 
     /// Estimated seconds of the whole work without stalls, and the σ of its log-normal distribution.
-    fn estimate_duration_and_spread(&self) -> (f64, f64) {
+    fn estimate_work_seconds_and_sigma(&self) -> (f64, f64) {
         let prior = USUAL_SPREAD.powi(-2);
         match self.worked {
             Some(worked) if worked > 0.0 && self.share > 0.0 => {
@@ -99,7 +99,7 @@ impl ProcessingEstimate {
 
     /// Seconds until the next poll.
     pub(super) fn seconds_until_next_poll(&self, now: f64) -> f64 {
-        let (whole, spread) = self.estimate_duration_and_spread();
+        let (whole, spread) = self.estimate_work_seconds_and_sigma();
         let left = (1.0 - self.share) * whole;
         let step = fraction_from_percent(self.step.clamp(1, 10));
         let mut end = self.reached + left - now;
@@ -123,7 +123,7 @@ impl ProcessingEstimate {
             let surprised = surprise * (1.0 - (-ahead / surprise_scale).exp());
             (estimated + surprised) / remaining
         };
-        poll_secs_for_expected_delay(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
+        secs_until_delay_budget_spent(ready, UNNOTICED_BUDGET, (self.usual / 9.0).clamp(1.0, 15.0))
     }
 }
 
@@ -134,8 +134,8 @@ fn fraction_from_percent(percent: u8) -> f64 {
 
 /// The largest step of which both percentages are multiples: their greatest common divisor. It shows in which steps a
 /// backend reports progress.
-fn common_progress_step(a: u8, b: u8) -> u8 {
-    if b == 0 { a } else { common_progress_step(b, a % b) }
+fn greatest_common_progress_step(a: u8, b: u8) -> u8 {
+    if b == 0 { a } else { greatest_common_progress_step(b, a % b) }
 }
 
 #[cfg(test)]

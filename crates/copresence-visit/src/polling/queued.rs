@@ -1,7 +1,7 @@
 //! Intervals while the avatar is in the queue: it cannot be ready soon, so only the displayed position has to be
 //! current.
 
-use super::delay_budget::poll_secs_for_expected_delay;
+use super::delay_budget::secs_until_delay_budget_spent;
 
 /// Time per position as a fraction of the usual processing time, before a move was observed. Several avatars are
 /// processed at a time.
@@ -59,7 +59,7 @@ impl QueueEstimate {
         let shape = if passed == 0 { GUESSED_SHAPE } else { OBSERVED_SHAPE };
         let survival = |seconds: f64| 1.0 / (1.0 + (seconds.max(0.0) / per_position).powf(shape));
         let spent = now - self.position_since;
-        poll_secs_for_expected_delay(
+        secs_until_delay_budget_spent(
             |ahead| 1.0 - survival(spent + ahead) / survival(spent),
             UNNOTICED_BUDGET,
             MAX_INTERVAL,

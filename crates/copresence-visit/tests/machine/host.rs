@@ -6,28 +6,28 @@ use copresence_protocol::{
     Percent, Progress, QueuePosition,
 };
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PartialDelivery, PollRepetition, PollingConfig,
-    RedeemResult, TokenRequest, Visit, VisitNotice, VisitState, VisitStepFailure, VisitStepFailureKind,
-    VisitTimingPlan, advance_visit_machine,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollingConfig, RedeemRepetition, RedeemResult,
+    TokenIssueParameters, TruncatedResponseFiles, Visit, VisitNotice, VisitState, VisitStepFailure,
+    VisitStepFailureKind, VisitTimeLimits, advance_visit_machine,
 };
 use std::time::Duration;
 
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(15);
 pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
-pub(crate) fn plan() -> VisitTimingPlan {
-    VisitTimingPlan {
+pub(crate) fn plan() -> VisitTimeLimits {
+    VisitTimeLimits {
         polling: PollingConfig::default(),
         give_up_at: MillisSinceOrigin::default() + TIMEOUT,
         patience: PATIENCE,
         seed: 7,
-        mode: PollRepetition::UntilReady,
+        mode: RedeemRepetition::UntilReady,
     }
 }
 
-pub(crate) fn request() -> TokenRequest {
+pub(crate) fn request() -> TokenIssueParameters {
     let link: LinkTemplate = "https://app.test/?exportToken={token}".parse().expect("a template");
-    TokenRequest { link, token_lifetime: None }
+    TokenIssueParameters { link, token_lifetime: None }
 }
 
 pub(crate) fn token() -> ExportToken {
@@ -40,8 +40,8 @@ pub(crate) fn delivery() -> DeliveredExports {
     DeliveredExports { exports: vec![export], unusable_entries: Vec::new(), contradiction: None }
 }
 
-pub(crate) fn partial() -> PartialDelivery {
-    PartialDelivery { redeem: 1, delivery: delivery() }
+pub(crate) fn partial() -> TruncatedResponseFiles {
+    TruncatedResponseFiles { redeem: 1, delivery: delivery() }
 }
 
 pub(crate) fn progress(status: CompletionStatus, percent: Option<u8>, place: Option<u32>) -> Progress {

@@ -3,8 +3,8 @@
 use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, token};
 use copresence_protocol::{CompletionStatus, Progress};
 use copresence_visit::{
-    EarlierRedeem, JournaledVisit, MachineEvent, Outcome, PartialDelivery, RedeemResult, StoredDelivery, Visit,
-    VisitStepFailureKind, VisitTimingPlan,
+    EarlierRedeem, JournaledVisit, MachineEvent, Outcome, RedeemResult, StoredDelivery, TruncatedResponseFiles, Visit,
+    VisitStepFailureKind, VisitTimeLimits,
 };
 use proptest::prelude::*;
 
@@ -14,7 +14,10 @@ fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
     let has_partial = matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
-    Host::from_restored(Visit::restore_visit(VisitTimingPlan::plan_for_recovery(token_is_too_old), past), has_partial)
+    Host::from_restored(
+        Visit::restore_visit(VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old), past),
+        has_partial,
+    )
 }
 
 fn end_after_redeem(past: JournaledVisit, result: &RedeemResult) -> Outcome {
@@ -101,7 +104,7 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
     let mut host = recover_host(past_visit(vec![]), true);
     host.feed(MachineEvent::Redeemed(RedeemResult::NotReady(processing.clone())));
     assert_eq!(host.end, Some(Outcome::Interrupted));
-    let end = host.visit.end_state().expect("ended");
+    let end = host.visit.end_state_if_ended().expect("ended");
     assert_eq!((end.ended_in.as_str(), &end.progress), ("making", &Some(processing)));
 }
 
@@ -143,7 +146,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
 #[test]
 fn a_partial_delivery_on_disk_waits_for_the_next_response() {
     let partial = || JournaledVisit {
-        response: Some(StoredDelivery::Partial(PartialDelivery { redeem: 3, delivery: delivery() })),
+        response: Some(StoredDelivery::Partial(TruncatedResponseFiles { redeem: 3, delivery: delivery() })),
         ..past_visit(vec![EarlierRedeem::NotReceived("cut".into())])
     };
     let mut host = recover_host(partial(), false);
@@ -165,7 +168,7 @@ fn nothing_is_requested_without_a_token() {
         let past = JournaledVisit { was_issued, was_associated, ..JournaledVisit::default() };
         let host = recover_host(past, false);
         assert_eq!((host.end.as_ref(), host.redeems), (Some(&Outcome::Interrupted), 0));
-        assert_eq!(host.visit.end_state().map(|end| end.ended_in.as_str()), Some(state));
+        assert_eq!(host.visit.end_state_if_ended().map(|end| end.ended_in.as_str()), Some(state));
     }
 }
 

@@ -126,13 +126,13 @@ export function exchangeRating({ status, error }: ExchangeView): 'good' | 'doubt
 }
 
 /** The time that a timeline covers. */
-export interface TimelineSpan {
+export interface TimelineTimeRange {
   from: number;
   length: number;
 }
 
 /** From the start of the visit to the end of its last entry. */
-export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[]): TimelineSpan {
+export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[]): TimelineTimeRange {
   const end = entries.reduce(
     (latest, entry) =>
       Math.max(latest, entryStartMillis(entry) + (entry.kind === 'step' ? 0 : entry.exchange.duration_ms)),
@@ -142,7 +142,7 @@ export function timeSpanOfVisit(from: number, entries: readonly TimelineEntry[])
 }
 
 /** The position in a time span, 0 to 1000. */
-export function perMilleInSpan({ from, length }: TimelineSpan, at: number): number {
+export function perMilleInSpan({ from, length }: TimelineTimeRange, at: number): number {
   return Math.max(0, Math.min(1000, ((at - from) / length) * 1000));
 }
 

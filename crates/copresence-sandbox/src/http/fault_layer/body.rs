@@ -1,7 +1,7 @@
 //! Bodies that are cut, slow, of another length, endless, random or encoded. All of them are streamed.
 
 use crate::connection::ConnectionControl;
-use crate::faults::CutMethod;
+use crate::faults::BodyCutMethod;
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
@@ -20,14 +20,14 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// A body that fails before its first byte.
 pub(super) fn immediately_failing_body() -> impl Stream<Item = io::Result<Bytes>> {
-    stream::once(async { Err(fault_io_error()) })
+    stream::once(async { Err(response_abort_error()) })
 }
 
 /// Ends the response after `after` bytes of the body.
 pub(super) fn with_cut_body(
     response: Response,
     after: u64,
-    by: CutMethod,
+    by: BodyCutMethod,
     control: Option<ConnectionControl>,
 ) -> Response {
     let promised = body_length(&response).unwrap_or(0).max(after.saturating_add(1));
@@ -36,7 +36,7 @@ pub(super) fn with_cut_body(
             let chunk = if left == 0 { None } else { next_body_chunk(&mut body).await? };
             let Some(mut chunk) = chunk else {
                 end_connection_early(by, control.as_ref()).await;
-                return Err(fault_io_error());
+                return Err(response_abort_error());
             };
             chunk.truncate(saturating_usize(left));
             let left = left - chunk.len() as u64;
@@ -68,7 +68,7 @@ pub(super) fn with_slow_body(response: Response, bytes_per_second: u64) -> Respo
 pub(super) fn with_wrong_length(response: Response, by: i64, control: Option<ConnectionControl>) -> Response {
     let whole = body_length(&response).unwrap_or(0);
     if by >= 0 {
-        return with_cut_body(response, whole, CutMethod::Close, control)
+        return with_cut_body(response, whole, BodyCutMethod::Close, control)
             .with_content_length_header(whole.saturating_add(by.unsigned_abs()));
     }
     if whole == 0 {
@@ -115,7 +115,7 @@ pub(super) async fn with_garbage_body(response: Response, bytes: Option<u64>, rn
         });
     };
     let (head, body) = response.into_parts();
-    drain_response(Response::new(body)).await;
+    read_and_discard_response(Response::new(body)).await;
     replace_body_and_length_header(Response::from_parts(head, Body::empty()), Some(bytes), |_| {
         stream::unfold((bytes, rng), |(left, mut rng)| async move {
             let piece = saturating_usize(left).min(CHUNK_BYTES);
@@ -180,17 +180,17 @@ fn body_length(response: &Response) -> Option<u64> {
 }
 
 /// Reads a response to its end and drops it, so that it has its full effect: a file's URL is used up.
-pub(super) async fn drain_response(response: Response) {
+pub(super) async fn read_and_discard_response(response: Response) {
     let mut body = response.into_body().into_data_stream();
     while let Some(Ok(_)) = body.next().await {}
 }
 
 /// Ends a response before its promised end. Returns only if there is no connection to end.
-async fn end_connection_early(by: CutMethod, control: Option<&ConnectionControl>) {
+async fn end_connection_early(by: BodyCutMethod, control: Option<&ConnectionControl>) {
     match (by, control) {
-        (CutMethod::Close, Some(control)) => control.request_close_after_sending(Bytes::new()),
-        (CutMethod::Reset, Some(control)) => control.request_reset_after_flush(),
-        (CutMethod::Silence, _) => {}
+        (BodyCutMethod::Close, Some(control)) => control.request_close_after_sending(Bytes::new()),
+        (BodyCutMethod::Reset, Some(control)) => control.request_reset_after_flush(),
+        (BodyCutMethod::Silence, _) => {}
         (_, None) => return,
     }
     pending::<()>().await;
@@ -215,11 +215,11 @@ where
 }
 
 /// Sets the `Content-Length` of a response without changing its body.
-trait WithContentLength {
+trait SetContentLength {
     fn with_content_length_header(self, length: u64) -> Self;
 }
 
-impl WithContentLength for Response {
+impl SetContentLength for Response {
     fn with_content_length_header(mut self, length: u64) -> Self {
         self.headers_mut().insert(header::CONTENT_LENGTH, length.into());
         self
@@ -232,7 +232,7 @@ async fn next_body_chunk(body: &mut BodyDataStream) -> io::Result<Option<Bytes>>
 }
 
 /// The error that makes the HTTP stack abort a response.
-fn fault_io_error() -> io::Error {
+fn response_abort_error() -> io::Error {
     io::Error::other("a fault of the sandbox ends this response")
 }
 

@@ -121,11 +121,11 @@ async fn apply_fault_after_backend(
     let SelectedFault { fault, mut rng } = applied;
     match &fault.effect {
         Effect::Status { code, retry_after, headers, body, spends: true } => {
-            body::drain_response(response).await;
+            body::read_and_discard_response(response).await;
             response::status_response(*code, retry_after.as_ref(), headers, body.as_deref())
         }
         Effect::Redirect { to, code, spends: true } => {
-            body::drain_response(response).await;
+            body::read_and_discard_response(response).await;
             response::redirect_response(to, *code)
         }
         Effect::Delay { ms, median_ms, sigma, spends: true } => {
@@ -133,11 +133,11 @@ async fn apply_fault_after_backend(
             response
         }
         Effect::Hang { spends: true } => {
-            body::drain_response(response).await;
+            body::read_and_discard_response(response).await;
             pending().await
         }
         Effect::ResetAfterSpending {} => {
-            body::drain_response(response).await;
+            body::read_and_discard_response(response).await;
             request_reset_with_unsent_response(control)
         }
         Effect::CutBody { after, by } => body::with_cut_body(response, *after, *by, control.cloned()),
