@@ -28,6 +28,6 @@ pub use generate_response::GenerateResponse;
 pub use link::{LinkTemplate, LinkTemplateError};
 pub use login_response::LoginResponse;
 pub use progress::{Percent, Progress, QueuePosition};
-pub use redeem_response::{DeliveredExports, RedeemResponse};
+pub use redeem_response::{DeliveredExports, MAX_REDEEM_DELAY, RedeemResponse};
 pub use secret::{ApiKey, PartnerKey, Password, SessionToken, Username};
 pub use spec_violation::SpecViolation;

@@ -4,6 +4,15 @@ use crate::export::{DownloadUrl, DownloadableExport, ExportType};
 use crate::progress::{Progress, field_violation};
 use crate::spec_violation::{self, SpecViolation, json_type_name};
 use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// How long after its sender stopped waiting for a response a redeem may still be processed: 16 minutes.
+///
+/// The specification has no limit. Linux retransmits bytes that were sent for about 15.4 minutes (`tcp_retries2`), also
+/// those of a proxy that has given up on its client. The usual timeouts of proxies and servers are shorter (one minute
+/// in nginx, five minutes in Node). Within this time, a later response without URLs does not prove that the redeem
+/// spent nothing: it may have overtaken the redeem.
+pub const MAX_REDEEM_DELAY: Duration = Duration::from_mins(16);
 
 /// Spec: "200 OK – Export token is still active, and its associated avatar exports are either still being processed
 /// or ready to download." (GET /redeemExportToken)

@@ -3,9 +3,11 @@
 mod common;
 
 use common::{export_token, planned_files, temp_data_dir, time_at, visit_ending, visit_start};
+use copresence_protocol::MAX_REDEEM_DELAY;
 use copresence_store::{
     AnswerKind, DataRetainedForRecovery, Journal, PartialResponseBody, RedeemNumber, RedeemState, StoreError, VisitId,
 };
+use jiff::Timestamp;
 
 const BEGINNING: &[u8] =
     br#"{"avatar_ready":true,"payload_complete":[{"download_URL":"https://files.test/SECRET-URL"},"#;
@@ -25,6 +27,18 @@ async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNumb
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "cut after 90 bytes", BEGINNING, time_at(3)).await.expect("noted");
     no
+}
+
+/// Records a redeem that was sent at `at` and answered "not ready".
+async fn record_not_ready(journal: &Journal, id: VisitId, at: Timestamp) {
+    let no = journal.record_redeem_intent(&id, at).await.expect("an intent");
+    journal.record_raw_answer(&id, no, 200, b"{}", at).await.expect("noted");
+    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
+}
+
+/// When a redeem whose response was lost at `time_at(3)` cannot be processed any more.
+fn settled_time() -> Timestamp {
+    time_at(3) + MAX_REDEEM_DELAY
 }
 
 async fn truncated_bodies(journal: &Journal) -> Vec<PartialResponseBody> {
@@ -88,10 +102,10 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
             "only the latest"
         );
     }
-    let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
-    journal.record_raw_answer(&id, no, 200, b"{}", time_at(5)).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
-    assert!(truncated_bodies(&journal).await.is_empty());
+    for (at, kept) in [(time_at(4), 1), (settled_time(), 0)] {
+        record_not_ready(&journal, id, at).await;
+        assert_eq!(truncated_bodies(&journal).await.len(), kept, "its redeem may be processed later until then");
+    }
     drop((journal.clone(), data));
     journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended, which truncates the WAL");
     assert!(!journal_contains_url(root.path()));
@@ -113,10 +127,10 @@ async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_fo
         id
     };
     let id = visit_with_unreadable_body().await;
-    let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
-    journal.record_raw_answer(&id, no, 200, b"{}", time_at(5)).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
-    assert!(truncated_bodies(&journal).await.is_empty());
+    for (at, kept) in [(time_at(4), 1), (settled_time(), 0)] {
+        record_not_ready(&journal, id, at).await;
+        assert_eq!(truncated_bodies(&journal).await.len(), kept, "its redeem may be processed later until then");
+    }
     for (exit, is_kept) in [(10, true), (4, false)] {
         let id = visit_with_unreadable_body().await;
         assert!(truncated_bodies(&journal).await[0].is_read);

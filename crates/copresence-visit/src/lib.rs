@@ -18,8 +18,8 @@ pub use event::{
     VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeem, JournaledVisit, RedeemRepetition, StoredDelivery, Visit, VisitState, VisitTimeLimits,
-    advance_visit_machine,
+    EarlierRedeem, JournaledRedeem, JournaledVisit, RedeemRepetition, StoredDelivery, Visit, VisitState,
+    VisitTimeLimits, advance_visit_machine,
 };
 pub use outcome::Outcome;
 pub use polling::PollingConfig;

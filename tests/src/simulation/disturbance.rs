@@ -13,6 +13,8 @@ pub(crate) enum Disturbance {
     ApiNotSent,
     /// An API request or its response is lost: reset or silence, before or after the effect.
     ApiAnswerLost,
+    /// The connection of an API request is lost, and the request reaches the backend up to a quarter of an hour later.
+    ApiRequestLate,
     /// The response of an API request ends in the middle of its body.
     ApiAnswerTruncated,
     /// 500, 502, 503 or 504 before the effect.
@@ -64,9 +66,10 @@ pub(crate) enum Disturbance {
 }
 
 impl Disturbance {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::ApiNotSent,
         Self::ApiAnswerLost,
+        Self::ApiRequestLate,
         Self::ApiAnswerTruncated,
         Self::ApiErrorBeforeEffect,
         Self::ApiErrorAfterEffect,
@@ -94,9 +97,10 @@ impl Disturbance {
     ];
 
     /// Those that happen to single API requests.
-    const OF_API_REQUESTS: [Self; 9] = [
+    const OF_API_REQUESTS: [Self; 10] = [
         Self::ApiNotSent,
         Self::ApiAnswerLost,
+        Self::ApiRequestLate,
         Self::ApiAnswerTruncated,
         Self::ApiErrorBeforeEffect,
         Self::ApiErrorAfterEffect,

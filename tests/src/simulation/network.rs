@@ -49,12 +49,22 @@ impl SimulatedNetwork for ProcessNetwork {
                 sleep(if kind == ConnectErrorKind::TimedOut { Duration::from_secs(10) } else { delay }).await;
                 return Err(SimulatedFailure::NeverSent(kind));
             }
+            let sender = Sender { process, visit };
+            let redeem = is_api.then(|| record_redeem(&mut world.lock(), process, &request, way)).flatten();
+            if way == Way::Late {
+                tokio::spawn(async move {
+                    let delay = draw_lateness(&mut world.lock());
+                    sleep(delay).await;
+                    _ = answer_api_request(&world, sender, &request, way, redeem);
+                });
+                return Err(SimulatedFailure::ConnectionLost);
+            }
             // From here on the request arrives, whatever happens to its sender.
             let (reply, answer) = oneshot::channel();
             tokio::spawn(async move {
                 sleep(delay / 2).await;
                 let arrival = if is_api {
-                    answer_api_request(&world, process, visit, &request, way)
+                    answer_api_request(&world, sender, &request, way, redeem)
                 } else {
                     answer_download(&world, process, &request, way)
                 };
@@ -67,24 +77,57 @@ impl SimulatedNetwork for ProcessNetwork {
     }
 }
 
+/// Who sent a request: a process, and the visit for which it requests tokens.
+#[derive(Clone, Copy)]
+struct Sender {
+    process: u32,
+    visit: Option<VisitId>,
+}
+
+/// The redeem of a token that a world recorded: the token's name, and the index of the redeem.
+type RecordedRedeem = (String, usize);
+
+/// Records a redeem when it is sent. `None` for every other request, and for an unknown token.
+fn record_redeem(truth: &mut Truth, process: u32, request: &http::Request<Bytes>, way: Way) -> Option<RecordedRedeem> {
+    if request.uri().path() != "/redeemExportToken" {
+        return None;
+    }
+    let name = request.headers().get("x-copresence-export-token")?.to_str().ok()?.to_owned();
+    check_no_redeem_after_delivery(truth, &name, process);
+    let sent_at = truth.now();
+    let redeems = &mut truth.tokens.get_mut(&name)?.redeems;
+    redeems.push(Redeem {
+        process,
+        effect: Effect::None,
+        status: None,
+        is_genuine: false,
+        is_garbage: false,
+        is_late: way == Way::Late,
+        received: Received::Nothing,
+        sent_at,
+    });
+    let index = redeems.len() - 1;
+    Some((name, index))
+}
+
+/// Draws how late a request reaches the backend: less than [`copresence_protocol::MAX_REDEEM_DELAY`].
+fn draw_lateness(truth: &mut Truth) -> Duration {
+    let most = [2_000, 20_000, 120_000, 900_000][truth.rng.random_range(0..4)];
+    truth.draw_millis(most)
+}
+
 /// Answers a request to the API, and records what it did.
 fn answer_api_request(
     world: &World,
-    process: u32,
-    visit: Option<VisitId>,
+    Sender { process, visit }: Sender,
     request: &http::Request<Bytes>,
     way: Way,
+    redeem: Option<RecordedRedeem>,
 ) -> Arrival {
     let path = request.uri().path();
-    let token = (path == "/redeemExportToken").then(|| {
-        let value = request.headers().get("x-copresence-export-token").and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_owned()
-    });
+    let token = redeem.as_ref().map(|(name, _)| name.clone());
     let reaches_backend = !matches!(way, Way::LostBefore { .. } | Way::ErrorBefore(_) | Way::Gate(_) | Way::Busy);
     let mut truth = world.lock();
-    if let Some(token) = &token {
-        check_no_redeem_after_delivery(&mut truth, token, process);
-    }
     let reply = reaches_backend.then(|| match (path, &token) {
         ("/login", _) => backend::log_in(&mut truth),
         ("/generateExportToken", _) => backend::issue_token(&mut truth, visit),
@@ -106,29 +149,25 @@ fn answer_api_request(
     };
     truth.note(|| format!("p{process} {path} {way:?} → {effect:?}, status {status}"));
     if path == "/generateExportToken"
-        && (status >= 500 || matches!(way, Way::LostBefore { .. } | Way::LostAfter { .. } | Way::Truncated))
+        && (status >= 500 || matches!(way, Way::LostBefore { .. } | Way::LostAfter { .. } | Way::Late | Way::Truncated))
         && let Some(visit) = visit.and_then(|visit| truth.visits.get_mut(&visit))
     {
         visit.possibly_issued += 1;
     }
-    let number = token.as_ref().and_then(|name| {
-        let redeems = &mut truth.tokens.get_mut(name)?.redeems;
-        let is_lost = matches!(way, Way::LostBefore { .. } | Way::LostAfter { .. });
-        redeems.push(Redeem {
-            process,
-            effect,
-            status: (!is_lost).then_some(status),
-            is_genuine,
-            is_garbage: way == Way::Garbage,
-            received: Received::Nothing,
-        });
-        Some(redeems.len() - 1)
-    });
+    if let Some((name, index)) = &redeem
+        && let Some(redeem) = truth.tokens.get_mut(name).and_then(|token| token.redeems.get_mut(*index))
+    {
+        let is_lost = matches!(way, Way::LostBefore { .. } | Way::LostAfter { .. } | Way::Late);
+        redeem.effect = effect;
+        redeem.status = (!is_lost).then_some(status);
+        redeem.is_genuine = is_genuine;
+        redeem.is_garbage = way == Way::Garbage;
+    }
     drop(truth);
     if let Way::LostBefore { silent } | Way::LostAfter { silent } = way {
         return lost(silent);
     }
-    let receipt = Receipt { world: world.clone(), redeem: token.zip(number) };
+    let receipt = Receipt { world: world.clone(), redeem };
     let body = Bytes::from(body);
     let kept = if way == Way::Truncated { world.lock().rng.random_range(0..body.len()) } else { body.len() };
     let length = Some(body.len() as u64);
@@ -153,7 +192,7 @@ fn answer_api_request(
 /// Notes how much of the response to a redeem its sender received.
 struct Receipt {
     world: World,
-    redeem: Option<(String, usize)>,
+    redeem: Option<RecordedRedeem>,
 }
 
 impl Receipt {

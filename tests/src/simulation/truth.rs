@@ -197,6 +197,10 @@ pub(crate) struct Redeem {
     /// The backend itself violated the specification.
     pub(crate) is_garbage: bool,
     pub(crate) received: Received,
+    /// It reached the backend, or will reach it, after its sender lost the connection.
+    pub(crate) is_late: bool,
+    /// When it was sent, since the world began.
+    pub(crate) sent_at: Duration,
 }
 
 impl Redeem {

@@ -9,8 +9,14 @@ use rand::RngExt as _;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
     NotSent,
-    LostBefore { silent: bool },
-    LostAfter { silent: bool },
+    LostBefore {
+        silent: bool,
+    },
+    LostAfter {
+        silent: bool,
+    },
+    /// The connection is lost at once; the request reaches the backend later.
+    Late,
     Truncated,
     ErrorBefore(u16),
     ErrorAfter(u16),
@@ -47,6 +53,7 @@ pub(crate) fn draw_way(truth: &mut Truth, is_api: bool) -> Way {
             2 => Way::LostAfter { silent: false },
             _ => Way::LostAfter { silent: true },
         },
+        Disturbance::ApiRequestLate => Way::Late,
         Disturbance::ApiAnswerTruncated => Way::Truncated,
         Disturbance::ApiErrorBeforeEffect => Way::ErrorBefore(choose(&[500, 502, 503, 504], rng)),
         Disturbance::ApiErrorAfterEffect => Way::ErrorAfter(choose(&[500, 502, 504], rng)),

@@ -247,7 +247,7 @@ impl<'a> RecoveryRun<'a> {
     /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
     /// active, and saves what was delivered.
     async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
-        let journalled = JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished);
+        let journalled = JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.now());
         if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
@@ -276,7 +276,11 @@ impl<'a> RecoveryRun<'a> {
         let (id, attempts) = (unfinished.visit.start.id, unfinished.visit.recovery_attempts);
         let (api_url, expires_at) = (unfinished.visit.start.api_url.clone(), unfinished.visit.token_expires_at);
 
-        let (visit, effects) = Visit::restore_visit(VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old), past);
+        let (visit, effects) = Visit::restore_visit(
+            VisitTimeLimits::plan_single_redeem_for_recovery(is_too_old),
+            past,
+            context.clock.millis_since_clock_creation(),
+        );
         let patience = if self.was_download_interrupted { DOWNLOAD_PATIENCE_AFTER_FAILURE } else { DOWNLOAD_PATIENCE };
         let runner = VisitRunner::runner_for_reopened_visit(unfinished, visit, context, visit_lock, patience);
         let first = match unavailable {

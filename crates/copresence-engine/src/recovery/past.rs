@@ -2,12 +2,16 @@
 
 use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 use copresence_client::ApiResponse;
-use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progress};
 use copresence_store::{
     AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
     UnfinishedVisitRedeemState,
 };
-use copresence_visit::{EarlierRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles};
+use copresence_visit::{
+    EarlierRedeem, JournaledRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles,
+};
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// Evidence of a redeem that a crash cut short.
 const CRASHED: &str = "the program ended between the request and its response";
@@ -23,13 +27,17 @@ pub(super) struct JournaledRedeems {
 }
 
 impl JournaledRedeems {
-    /// Collects the journaled redeems of an unfinished visit, and parses answers that were never read.
-    pub(super) fn collect_redeems_of_unfinished_visit(unfinished: &UnfinishedVisit) -> Self {
+    /// Collects the journaled redeems of an unfinished visit at `now`, and parses answers that were never read.
+    pub(super) fn collect_redeems_of_unfinished_visit(unfinished: &UnfinishedVisit, now: Timestamp) -> Self {
         let status = unfinished.visit.last_status.as_deref().map(CompletionStatus::from);
         let progress = status.map(|status| Progress { status, completion: None, queue_position: None });
         let mut found = Self { response: None, progress, unread: Vec::new() };
-        let mut active_at = None;
-        if let Some(UnfinishedVisitRedeemAndResponse { no, state, .. }) = &unfinished.redeem
+        let end_of_redeem = |no: RedeemNumber| {
+            let redeem = unfinished.redeems.iter().find(|redeem| redeem.no == no);
+            redeem.map_or(now, |redeem| redeem.ended_at.unwrap_or(redeem.intent_at))
+        };
+        let mut active_since = None;
+        if let Some(UnfinishedVisitRedeemAndResponse { no, state, intent_at }) = &unfinished.redeem
             && let UnfinishedVisitRedeemState::Answered { status, body: Some(body), delivered } = state
             && *delivered != Some(false)
         {
@@ -42,10 +50,11 @@ impl JournaledRedeems {
                     found.response = Some(StoredDelivery::Delivery(delivery));
                 }
                 RedeemResult::Truncated(_, partial) => {
-                    found.response = Some(StoredDelivery::Partial(partial));
+                    let ended_ago = time_between(end_of_redeem(*no), now);
+                    found.response = Some(StoredDelivery::Partial { partial, ended_ago });
                 }
                 RedeemResult::NotReady(progress) => {
-                    (found.progress, active_at) = (Some(progress), Some(*no));
+                    (found.progress, active_since) = (Some(progress), Some(*intent_at));
                 }
                 RedeemResult::Refused | RedeemResult::Failed(_) => {}
             }
@@ -56,16 +65,15 @@ impl JournaledRedeems {
                 let kind = if delivery.is_some() { AnswerKind::Truncated } else { AnswerKind::Failed };
                 found.unread.push((fragment.no, kind));
             }
-            // A later response that shows the token active voids it.
-            let is_void = active_at.is_some_and(|active_at| fragment.no < active_at);
+            let ended_at = end_of_redeem(fragment.no);
+            // A response that shows the token active voids it, if its redeem cannot be processed any more.
+            let is_void = active_since.is_some_and(|sent_at| time_between(ended_at, sent_at) >= MAX_REDEEM_DELAY);
             if let Some(delivery) = delivery.filter(|_| found.response.is_none() && !is_void) {
                 found.response = Some(if fragment.is_used_as_delivery {
                     StoredDelivery::UsedPartial(delivery)
                 } else {
-                    StoredDelivery::Partial(TruncatedResponseFiles {
-                        redeem: fragment.no.redeem_number_as_u32(),
-                        delivery,
-                    })
+                    let partial = TruncatedResponseFiles { redeem: fragment.no.redeem_number_as_u32(), delivery };
+                    StoredDelivery::Partial { partial, ended_ago: time_between(ended_at, now) }
                 });
             }
         }
@@ -99,15 +107,21 @@ impl JournaledRedeems {
             }
         }
         for open in unfinished.redeems.iter().filter(|redeem| redeem.outcome == RedeemState::InFlight) {
-            let now = context.clock.now();
-            context.journal.record_lost_answer(&id, open.no, CRASHED, &[], now).await?;
+            // When the program ended is unknown, so the time of the request is recorded.
+            context.journal.record_lost_answer(&id, open.no, CRASHED, &[], open.intent_at).await?;
         }
         let times = &unfinished.visit.times;
-        let redeems = unfinished.redeems.iter().map(|redeem| self.to_earlier_redeem(redeem, unfinished)).collect();
+        let now = context.clock.now();
+        let redeems = unfinished.redeems.iter().map(|redeem| JournaledRedeem {
+            result: self.to_earlier_redeem(redeem, unfinished),
+            sent_ago: time_between(redeem.intent_at, now),
+            ended_ago: time_between(redeem.ended_at.unwrap_or(redeem.intent_at), now),
+        });
+        let redeems = redeems.collect();
         if let Some(
             StoredDelivery::Delivery(delivery)
             | StoredDelivery::UsedPartial(delivery)
-            | StoredDelivery::Partial(TruncatedResponseFiles { delivery, .. }),
+            | StoredDelivery::Partial { partial: TruncatedResponseFiles { delivery, .. }, .. },
         ) = &mut self.response
         {
             mask_secrets_in_export_types(delivery, &context.api);
@@ -148,6 +162,11 @@ impl JournaledRedeems {
             }
         }
     }
+}
+
+/// Time from `earlier` to `later`; zero where a clock was set back in between.
+fn time_between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 /// The earlier redeem for a status that does not show whether the token was spent; it is treated as a response that

@@ -5,7 +5,10 @@ use super::earlier_visits::{delivery_body, journal_issued_visit, now, recover_fi
 use super::fixture::{Fixture, REDEEM_PATH, file_names, manifest};
 use copresence_engine::Outcome;
 use copresence_engine::recovery::RecoveryOutcome;
+use copresence_protocol::MAX_REDEEM_DELAY;
 use copresence_store::{AnswerKind, RedeemState, VisitId};
+use jiff::Timestamp;
+use std::time::Duration;
 
 /// Ready with three files, and so many bytes before its end it breaks off.
 fn truncated_response(ask: &Request, before_the_end: usize) -> Response {
@@ -162,11 +165,16 @@ async fn an_interruption_after_a_truncated_response_loses_nothing() {
 
 /// A crash after a lost answer; how far the program had come with it.
 async fn journal_truncated_visit(fixture: &Fixture, kind: Option<AnswerKind>) -> VisitId {
+    journal_truncated_visit_at(fixture, kind, now()).await
+}
+
+/// As [`journal_truncated_visit`], with the time of the lost answer.
+async fn journal_truncated_visit_at(fixture: &Fixture, kind: Option<AnswerKind>, at: Timestamp) -> VisitId {
     let id = journal_issued_visit(fixture, false).await;
     let journal = &fixture.data_store.journal;
-    let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let no = journal.record_redeem_intent(&id, at).await.expect("intent");
     let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
-    journal.record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
+    journal.record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], at).await.expect("noted");
     if let Some(kind) = kind {
         journal.record_kind_and_erase_obsolete(&id, no, kind).await.expect("read");
     }
@@ -204,12 +212,31 @@ async fn recovery_continues_a_partial_delivery_in_use() {
 }
 
 #[tokio::test]
-async fn recovery_drops_a_partial_delivery_of_an_active_token() {
-    let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
+async fn recovery_keeps_a_recent_partial_delivery_of_an_active_token_and_drops_an_old_one() {
+    for (age, is_kept) in [(Duration::from_mins(1), true), (MAX_REDEEM_DELAY + Duration::from_mins(1), false)] {
+        let fixture = Fixture::new(|_, _| Response::not_ready("processing")).await;
+        journal_truncated_visit_at(&fixture, None, now() - age).await;
+        assert!(matches!(recover_fixture_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
+        let unfinished = fixture.data_store.journal.load_recoverable_visits().await.expect("reads");
+        assert!(unfinished[0].token.is_some());
+        assert_eq!(!unfinished[0].truncated_bodies.is_empty(), is_kept, "{unfinished:?}");
+    }
+}
+
+#[tokio::test]
+async fn files_of_a_truncated_response_are_saved_although_the_token_seemed_active_after_it() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::not_ready("processing"),
+        (REDEEM_PATH, _) => Response::status(400),
+        _ => serve_file(ask),
+    })
+    .await;
     journal_truncated_visit(&fixture, None).await;
-    assert!(matches!(recover_fixture_visits(&fixture).await[0].outcome, RecoveryOutcome::StillActive { .. }));
-    let unfinished = fixture.data_store.journal.load_recoverable_visits().await.expect("reads");
-    assert!(unfinished[0].token.is_some() && unfinished[0].truncated_bodies.is_empty(), "{unfinished:?}");
+    recover_fixture_visits(&fixture).await;
+    let all = recover_fixture_visits(&fixture).await;
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
+    assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
+    assert_no_secret_is_left(&fixture).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,23 @@ async fn the_next_response_resolves_a_lost_answer() {
     assert_eq!(fixture.event_names()[..4], ["started", "invited", "retrying", "status"]);
 }
 
+/// A proxy may hold a redeem whose connection died, and forward it after the next one was answered.
+#[tokio::test]
+async fn a_redeem_that_reaches_the_backend_after_the_next_one_is_possibly_consumed() {
+    let fixture = Fixture::new(|nth, ask| match (ask.path.as_str(), nth) {
+        (REDEEM_PATH, 1) => Response::no_response(),
+        (REDEEM_PATH, 2) => Response::not_ready("processing"),
+        // The first redeem has arrived meanwhile, and spent the token.
+        (REDEEM_PATH, _) => Response::status(400),
+        _ => Response::default(),
+    })
+    .await;
+    let ended = fixture.run_visit().await;
+    assert_eq!(ended.outcome.exit_code(), 10, "{ended:?}");
+    let message = fixture.only_visit().await.visit.ending.expect("ended").message;
+    assert!(message.contains("not ready"), "{message}");
+}
+
 #[tokio::test]
 async fn a_lost_answer_and_then_400_is_possibly_consumed() {
     for lost in

@@ -42,6 +42,16 @@ async fn a_lost_answer_then_an_unreadable_one_is_possibly_consumed_after_a_resta
 }
 
 #[tokio::test]
+async fn a_lost_answer_then_not_ready_is_possibly_consumed_after_a_restart_too() {
+    let responses = |nth| match nth {
+        1 => Some(Response::no_response()),
+        2 => Some(Response::not_ready("processing")),
+        _ => None,
+    };
+    assert_eq!(exit_after_restart(responses, 2).await, 10);
+}
+
+#[tokio::test]
 async fn a_failed_avatar_has_failed_after_a_restart_too() {
     let responses = |nth| (nth == 1).then(|| Response::not_ready("failed"));
     assert_eq!(exit_after_restart(responses, 1).await, 5);

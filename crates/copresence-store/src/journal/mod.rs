@@ -50,7 +50,8 @@
 //! [`Journal::load_recoverable_visits`] gives what is retained. Erased means: overwritten in the database
 //! (`secure_delete`), and the WAL truncated. The body of an answer without URLs is not stored, or erased once it was
 //! read. The partial body of a lost or unreadable answer is kept if it names files: until an answer shows that the
-//! token is active, or as long as the token itself.
+//! token is active although that redeem cannot be processed any more ([`copresence_protocol::MAX_REDEEM_DELAY`]), or as
+//! long as the token itself.
 //!
 //! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
 

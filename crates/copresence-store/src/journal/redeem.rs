@@ -6,6 +6,7 @@ use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;
 use crate::visit_id::VisitId;
+use copresence_protocol::MAX_REDEEM_DELAY;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
@@ -304,8 +305,8 @@ fn erase_obsolete_data(
     match kind {
         AnswerKind::Delivery => erase_token_and_other_bodies(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
-        AnswerKind::Truncated => erase_partial_bodies_except(tx, id, Some(no)),
-        AnswerKind::Progress => erase_partial_bodies_except(tx, id, None),
+        AnswerKind::Truncated => erase_partial_bodies_except(tx, id, no),
+        AnswerKind::Progress => erase_settled_bodies(tx, id, no),
         AnswerKind::Refused | AnswerKind::Failed | AnswerKind::Undecided | AnswerKind::Unreadable => Ok(()),
     }
 }
@@ -322,18 +323,34 @@ fn erase_token_and_other_bodies(
          WHERE id = ?1",
         params![id.to_string(), no.redeem_number_as_u32()],
     )?;
-    erase_partial_bodies_except(tx, id, Some(no))
+    erase_partial_bodies_except(tx, id, no)
 }
 
-/// Erases the partial bodies of lost or unreadable answers, except one.
+/// Erases the partial bodies of lost or unreadable answers, except that of the redeem `kept`.
 fn erase_partial_bodies_except(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
-    except: Option<RedeemNumber>,
+    kept: RedeemNumber,
 ) -> Result<(), TransactionError> {
     tx.execute(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND delivered = 0 AND no <> ?2",
-        params![id.to_string(), except.map_or(0, RedeemNumber::redeem_number_as_u32)],
+        params![id.to_string(), kept.redeem_number_as_u32()],
+    )?;
+    Ok(())
+}
+
+/// The redeem `no` showed the token active: erases the partial bodies of redeems that the backend cannot process any
+/// more. Those spent nothing. See [`MAX_REDEEM_DELAY`].
+fn erase_settled_bodies(tx: &JournalTransaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
+    tx.execute(
+        "UPDATE redeems SET body = NULL
+         WHERE visit = ?1 AND delivered = 0 AND coalesce(ended_at, intent_at) + ?3 <=
+             (SELECT intent_at FROM redeems WHERE visit = ?1 AND no = ?2)",
+        params![
+            id.to_string(),
+            no.redeem_number_as_u32(),
+            i64::try_from(MAX_REDEEM_DELAY.as_micros()).unwrap_or(i64::MAX)
+        ],
     )?;
     Ok(())
 }

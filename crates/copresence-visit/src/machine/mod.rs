@@ -4,7 +4,7 @@ mod issue;
 mod redeem;
 mod restore;
 
-pub use restore::{EarlierRedeem, JournaledVisit, StoredDelivery};
+pub use restore::{EarlierRedeem, JournaledRedeem, JournaledVisit, StoredDelivery};
 
 use crate::event::{
     MachineEffect, MachineEvent, TokenIssueParameters, TruncatedResponseFiles, VisitNotice, VisitStepFailure,
@@ -105,15 +105,26 @@ pub struct ActiveTokenState {
     /// What the last usable response reported.
     progress: Option<Progress>,
     failures: Option<FailureStreak>,
+    /// When the last redeem was sent.
+    redeem_sent_at: MillisSinceOrigin,
     /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
-    /// while no usable response was received since.
-    lost_answer: Option<String>,
+    /// until a later response proves that it spent nothing.
+    lost_answer: Option<Unsettled<String>>,
     /// A 400 was received, and no usable response since. The next one confirms it.
     is_refused_once: bool,
-    /// Files that a truncated response names, while no usable response was received since.
-    partial: Option<TruncatedResponseFiles>,
+    /// Files that a truncated response names, until a later response proves that it did not spend the token.
+    partial: Option<Unsettled<TruncatedResponseFiles>>,
     /// The visitor left while the avatar was being made.
     visitor_left: bool,
+}
+
+/// What is known of a redeem that may have spent the token, and may still be processed by the backend.
+#[derive(Debug, Clone)]
+struct Unsettled<T> {
+    known: T,
+    /// A response without URLs proves that the redeem spent nothing only if its own redeem was sent at this time or
+    /// later. See [`copresence_protocol::MAX_REDEEM_DELAY`].
+    settled_at: MillisSinceOrigin,
 }
 
 /// Failures in a row.
@@ -184,6 +195,7 @@ impl ActiveTokenState {
             polling: PollSchedule::new(plan.polling.clone(), plan.seed),
             progress: None,
             failures: None,
+            redeem_sent_at: MillisSinceOrigin::default(),
             lost_answer: None,
             is_refused_once: false,
             partial: None,
@@ -252,7 +264,7 @@ fn compute_transition(
             if now >= plan.give_up_at {
                 redeem::save_or_end_on_timeout(token)
             } else if now >= until {
-                redeem::send_redeem(token, plan)
+                redeem::send_redeem(token, plan, now)
             } else {
                 redeem::wait_for_next_poll(token, until, Vec::new(), plan)
             }

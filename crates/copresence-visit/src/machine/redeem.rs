@@ -1,14 +1,16 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepetition, Transition, VisitState, VisitTimeLimits,
-    end_visit,
+    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepetition, Transition, Unsettled, VisitState,
+    VisitTimeLimits, end_visit,
 };
-use crate::event::{MachineEffect, RedeemResult, VisitNotice, VisitStepFailure, VisitStepFailureKind};
+use crate::event::{
+    MachineEffect, RedeemResult, TruncatedResponseFiles, VisitNotice, VisitStepFailure, VisitStepFailureKind,
+};
 use crate::outcome::Outcome;
 use crate::polling::PollResult;
 use crate::time::MillisSinceOrigin;
-use copresence_protocol::{DeliveredExports, ExportToken, Progress};
+use copresence_protocol::{DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progress};
 use std::time::Duration;
 
 /// Unreadable responses in a row before the visit ends. The token may still be active, so one is not enough.
@@ -16,6 +18,10 @@ const MAX_VIOLATIONS: u32 = 3;
 
 /// Pause before the redeem that confirms a 400.
 const CONFIRMATION_PAUSE: Duration = Duration::from_secs(1);
+
+/// Added to the evidence of a lost answer when a response without URLs comes while that redeem may still be processed.
+const MAY_HAVE_OVERTAKEN: &str =
+    "; a later redeem was answered \"not ready\", but the backend may have processed the lost one after it";
 
 /// Starts to poll a token that was just issued: waits for the first redeem.
 pub(super) fn start_polling(token: ExportToken, plan: &VisitTimeLimits, now: MillisSinceOrigin) -> Transition {
@@ -37,7 +43,8 @@ pub(super) fn wait_for_next_poll(
 }
 
 /// Sends a redeem. The visit waits for its response until it gives up.
-pub(super) fn send_redeem(token: ActiveTokenState, plan: &VisitTimeLimits) -> Transition {
+pub(super) fn send_redeem(mut token: ActiveTokenState, plan: &VisitTimeLimits, now: MillisSinceOrigin) -> Transition {
+    token.redeem_sent_at = now;
     let effects =
         vec![MachineEffect::Redeem { token: token.token.clone() }, MachineEffect::Wait { until: plan.give_up_at }];
     (VisitState::Redeeming(token, None), effects)
@@ -59,7 +66,8 @@ pub(super) fn handle_redeem_result(
         RedeemResult::Refused => handle_refusal(token, exit, plan, now),
         RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
-            handle_redeem_failure(ActiveTokenState { partial: Some(partial), ..token }, exit, failure, plan, now)
+            let partial = Some(Unsettled { known: partial, settled_at: now + MAX_REDEEM_DELAY });
+            handle_redeem_failure(ActiveTokenState { partial, ..token }, exit, failure, plan, now)
         }
     }
 }
@@ -91,8 +99,8 @@ fn delivered_notice(delivery: &DeliveredExports) -> MachineEffect {
 
 /// Handles a 200 without URLs.
 ///
-/// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no earlier response can have spent it,
-/// so earlier doubts and truncated responses are void.
+/// Spec: "200 OK – Export token is still active" (GET /redeemExportToken): no redeem that was processed before can have
+/// spent it. Earlier doubts and truncated responses are void, unless their redeem may still be processed.
 fn handle_not_ready(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -101,7 +109,13 @@ fn handle_not_ready(
     now: MillisSinceOrigin,
 ) -> Transition {
     let had_failures = token.failures.take().is_some();
-    (token.lost_answer, token.is_refused_once, token.partial) = (None, false, None);
+    token.is_refused_once = false;
+    let sent_at = token.redeem_sent_at;
+    token.partial = token.partial.filter(|partial| sent_at < partial.settled_at);
+    token.lost_answer = token
+        .lost_answer
+        .filter(|lost| sent_at < lost.settled_at)
+        .map(|lost| Unsettled { known: evidence_after_not_ready(lost.known), ..lost });
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
@@ -131,6 +145,12 @@ fn handle_not_ready(
     }
 }
 
+/// The evidence of a lost answer after a later response without URLs, which does not prove that the lost redeem spent
+/// nothing.
+pub(super) fn evidence_after_not_ready(evidence: String) -> String {
+    if evidence.ends_with(MAY_HAVE_OVERTAKEN) { evidence } else { evidence + MAY_HAVE_OVERTAKEN }
+}
+
 /// Handles a redeem without a usable response.
 fn handle_redeem_failure(
     mut token: ActiveTokenState,
@@ -140,7 +160,7 @@ fn handle_redeem_failure(
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
-        token.lost_answer = Some(failure.detail.clone());
+        token.lost_answer = Some(Unsettled { known: failure.detail.clone(), settled_at: now + MAX_REDEEM_DELAY });
     }
     if let RedeemRepetition::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
@@ -193,8 +213,8 @@ fn end_undecided_recovery_keeping_token(
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
 fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
-        Some(lost) => Outcome::PossiblyConsumed(format!(
-            "{lost}; for a week no later response showed whether the token was spent: {why}"
+        Some(Unsettled { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
+            "{lost}; for a week no later response proved whether the token was spent: {why}"
         )),
         None => Outcome::TokenAbandoned(why.to_owned()),
     };
@@ -206,8 +226,8 @@ fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
 fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transition {
     match token.partial {
         Some(partial) => {
-            let used = MachineEffect::UsePartial { redeem: partial.redeem };
-            start_saving_partial(partial.delivery, outcome, vec![used])
+            let TruncatedResponseFiles { redeem, delivery } = partial.known;
+            start_saving_partial(delivery, outcome, vec![MachineEffect::UsePartial { redeem }])
         }
         None => token.end_visit_with_outcome(outcome),
     }
@@ -246,7 +266,7 @@ fn handle_refusal(
 /// have been spent by a response that was not received.
 fn outcome_of_refusal(token: &ActiveTokenState) -> Outcome {
     match &token.lost_answer {
-        Some(lost) => Outcome::PossiblyConsumed(lost.clone()),
+        Some(lost) => Outcome::PossiblyConsumed(lost.known.clone()),
         None if token.has_avatar_failed() => Outcome::AvatarFailed,
         None => Outcome::TokenRefused { was_active: token.progress.is_some() },
     }

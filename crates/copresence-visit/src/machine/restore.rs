@@ -1,10 +1,12 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{start_saving, start_saving_partial};
-use super::{ActiveTokenState, Transition, Visit, VisitTimeLimits, end_visit, redeem};
+use super::redeem::{evidence_after_not_ready, start_saving, start_saving_partial};
+use super::{ActiveTokenState, Transition, Unsettled, Visit, VisitTimeLimits, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
-use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, Progress};
+use crate::time::MillisSinceOrigin;
+use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progress};
+use std::time::Duration;
 
 /// Detail of a response whose content is no longer known.
 const UNREADABLE: &str = "a response to the redeem could not be read";
@@ -19,11 +21,22 @@ pub struct JournaledVisit {
     /// The token, unless it is spent or was never issued.
     pub token: Option<ExportToken>,
     /// The earlier redeems, in order.
-    pub redeems: Vec<EarlierRedeem>,
+    pub redeems: Vec<JournaledRedeem>,
     /// What the last usable response reported, if the journal has it.
     pub progress: Option<Progress>,
     /// A response on disk that names files.
     pub response: Option<StoredDelivery>,
+}
+
+/// An earlier redeem: its result, and how long before the restoration it took place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournaledRedeem {
+    /// Its result.
+    pub result: EarlierRedeem,
+    /// Time since it was sent.
+    pub sent_ago: Duration,
+    /// Time since its response was received or given up. Where the program ended first, time since it was sent.
+    pub ended_ago: Duration,
 }
 
 /// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
@@ -51,7 +64,12 @@ pub enum StoredDelivery {
     /// A truncated response that was already used as the delivery, because the token was refused.
     UsedPartial(DeliveredExports),
     /// A truncated response. The next redeem decides whether it is used.
-    Partial(TruncatedResponseFiles),
+    Partial {
+        /// The files that it names.
+        partial: TruncatedResponseFiles,
+        /// Time since it was received.
+        ended_ago: Duration,
+    },
 }
 
 impl Visit {
@@ -60,25 +78,40 @@ impl Visit {
     /// The result is in the state in which the same events would have left a live visit, so
     /// [`super::advance_visit_machine`] treats both alike. What cannot be continued is ended.
     #[must_use]
-    pub fn restore_visit(plan: VisitTimeLimits, past: JournaledVisit) -> (Self, Vec<MachineEffect>) {
-        let (state, effects) = restore_state(&plan, past);
+    pub fn restore_visit(
+        plan: VisitTimeLimits,
+        past: JournaledVisit,
+        now: MillisSinceOrigin,
+    ) -> (Self, Vec<MachineEffect>) {
+        let (state, effects) = restore_state(&plan, past, now);
         (Self { plan, state }, effects)
     }
 }
 
 /// Rebuilds the state from the journal, with the effects that continue it. What cannot be continued is ended.
-fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit) -> Transition {
-    let mut lost_answer = None;
+fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceOrigin) -> Transition {
+    let settled_at = |ended_ago: Duration| now + MAX_REDEEM_DELAY.saturating_sub(ended_ago);
+    // The evidence of the last lost answer, and how long ago it was given up.
+    let mut lost: Option<(String, Duration)> = None;
     let (mut was_active, mut is_refused_once) = (false, false);
-    for redeem in past.redeems {
-        match redeem {
-            EarlierRedeem::Active => (lost_answer, was_active, is_refused_once) = (None, true, false),
+    for JournaledRedeem { result, sent_ago, ended_ago } in past.redeems {
+        match result {
+            EarlierRedeem::Active => {
+                (was_active, is_refused_once) = (true, false);
+                lost = lost
+                    .filter(|(_, lost_ago)| *lost_ago < sent_ago + MAX_REDEEM_DELAY)
+                    .map(|(evidence, lost_ago)| (evidence_after_not_ready(evidence), lost_ago));
+            }
             EarlierRedeem::Refused => is_refused_once = true,
-            EarlierRedeem::NotReceived(how) => lost_answer = Some(how),
-            EarlierRedeem::Unreadable(how) => lost_answer = Some(how.unwrap_or_else(|| UNREADABLE.to_owned())),
+            EarlierRedeem::NotReceived(how) => lost = Some((how, ended_ago)),
+            EarlierRedeem::Unreadable(how) => {
+                lost = Some((how.unwrap_or_else(|| UNREADABLE.to_owned()), ended_ago));
+            }
             EarlierRedeem::Inconclusive => {}
         }
     }
+    let mut lost_answer =
+        lost.map(|(evidence, ended_ago)| Unsettled { known: evidence, settled_at: settled_at(ended_ago) });
     let status = if past.was_associated {
         Some(CompletionStatus::Processing)
     } else {
@@ -90,10 +123,12 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit) -> Transition {
     let partial = match past.response {
         Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
         Some(StoredDelivery::UsedPartial(delivery)) => {
-            let lost = lost_answer.unwrap_or_else(|| UNREADABLE.to_owned());
+            let lost = lost_answer.map_or_else(|| UNREADABLE.to_owned(), |lost| lost.known);
             return start_saving_partial(delivery, Outcome::PossiblyConsumed(lost), Vec::new());
         }
-        Some(StoredDelivery::Partial(partial)) => Some(partial),
+        Some(StoredDelivery::Partial { partial, ended_ago }) => {
+            Some(Unsettled { known: partial, settled_at: settled_at(ended_ago) })
+        }
         None => None,
     };
     let Some(token) = past.token else {
@@ -104,10 +139,10 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit) -> Transition {
         };
         return end_visit(Outcome::Interrupted, ended_in, progress);
     };
-    if partial.is_some() && lost_answer.is_none() {
-        lost_answer = Some(UNREADABLE.to_owned());
+    if let (Some(partial), None) = (&partial, &lost_answer) {
+        lost_answer = Some(Unsettled { known: UNREADABLE.to_owned(), settled_at: partial.settled_at });
     }
     let token =
         ActiveTokenState { progress, lost_answer, is_refused_once, partial, ..ActiveTokenState::new(token, plan) };
-    redeem::send_redeem(token, plan)
+    redeem::send_redeem(token, plan, now)
 }

@@ -1,7 +1,7 @@
 //! The behavior of the state machine in single situations.
 
 use super::host::{Host, InFlight, PATIENCE, delivery, failure, partial, plan, progress, token};
-use copresence_protocol::{CompletionStatus, Progress};
+use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{MachineEvent, MillisSinceOrigin, Outcome, RedeemResult, VisitNotice, VisitStepFailureKind};
 use std::time::Duration;
 
@@ -107,17 +107,26 @@ fn the_meaning_of_a_400_depends_on_earlier_responses() {
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::Busy))], "token_refused", 4),
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::ProtocolViolation))], "possibly_consumed", 10),
         (vec![RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent))], "token_refused", 4),
+        // The lost redeem may reach the backend after the one that was answered.
         (
             vec![
                 RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)),
                 RedeemResult::NotReady(Progress::progress_without_avatar()),
             ],
-            "token_expired",
-            4,
+            "possibly_consumed",
+            10,
         ),
         (
             vec![
                 RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered)),
+                RedeemResult::NotReady(progress(CompletionStatus::Failed, Some(9), None)),
+            ],
+            "possibly_consumed",
+            10,
+        ),
+        (
+            vec![
+                RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)),
                 RedeemResult::NotReady(Progress::progress_without_avatar()),
             ],
             "token_expired",
@@ -192,15 +201,62 @@ fn files_that_may_still_come_end_the_visit_as_recoverable() {
     }
 }
 
+/// A host whose plan has no time limit, with its first redeem in flight.
+fn patient_host_with_redeem_in_flight() -> Host {
+    let mut host = Host::without_time_limit();
+    host.feed(MachineEvent::TokenIssued(token()));
+    fire_timer(&mut host);
+    host
+}
+
+/// Fires the timer at `earliest`, or later if it is set so.
+fn fire_timer_not_before(host: &mut Host, earliest: MillisSinceOrigin) {
+    host.now = host.wait.expect("a timer is set").max(earliest);
+    host.feed(MachineEvent::TimerFired);
+}
+
 #[test]
-fn a_usable_response_voids_a_partial_delivery() {
-    let mut host = host_with_redeem_in_flight();
-    respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
-    fire_timer(&mut host);
-    respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
-    fire_timer(&mut host);
-    refuse(&mut host);
-    assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
+fn not_ready_settles_a_lost_answer_only_when_its_redeem_cannot_be_processed_any_more() {
+    let second = Duration::from_secs(1);
+    for (sent_after, code) in [
+        (second, "possibly_consumed"),
+        (MAX_REDEEM_DELAY - second, "possibly_consumed"),
+        (MAX_REDEEM_DELAY, "token_expired"),
+    ] {
+        let mut host = patient_host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::Failed(failure(VisitStepFailureKind::Unanswered)));
+        let lost_at = host.now;
+        fire_timer_not_before(&mut host, lost_at + sent_after);
+        // What counts is when the answered redeem was sent, not when its response came.
+        host.now = host.now + Duration::from_secs(20);
+        respond(&mut host, RedeemResult::NotReady(progress(CompletionStatus::Processing, Some(4), None)));
+        fire_timer(&mut host);
+        refuse(&mut host);
+        let end = host.end.expect("ended");
+        assert_eq!(end.code(), code, "{sent_after:?}");
+        if code == "possibly_consumed" {
+            let detail = end.detail_for_operator().expect("evidence");
+            assert!(detail.contains("what happened") && detail.contains("not ready"), "{detail}");
+        }
+    }
+}
+
+#[test]
+fn not_ready_settles_a_truncated_response_only_when_its_redeem_cannot_be_processed_any_more() {
+    for (sent_after, is_saved) in [(Duration::from_secs(1), true), (MAX_REDEEM_DELAY, false)] {
+        let mut host = patient_host_with_redeem_in_flight();
+        respond(&mut host, RedeemResult::Truncated(failure(VisitStepFailureKind::Unanswered), partial()));
+        let lost_at = host.now;
+        fire_timer_not_before(&mut host, lost_at + sent_after);
+        respond(&mut host, RedeemResult::NotReady(Progress::progress_without_avatar()));
+        fire_timer(&mut host);
+        refuse(&mut host);
+        if is_saved {
+            assert_eq!(host.in_flight, InFlight::SavePartial);
+        } else {
+            assert_eq!(host.end.map(|end| end.code()), Some("token_expired"));
+        }
+    }
 }
 
 #[test]

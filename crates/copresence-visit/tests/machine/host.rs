@@ -3,7 +3,7 @@
 use super::turns::{Saving, Turn};
 use copresence_protocol::{
     CompletionStatus, DeliveredExports, DownloadUrl, DownloadableExport, ExportToken, ExportType, LinkTemplate,
-    Percent, Progress, QueuePosition,
+    MAX_REDEEM_DELAY, Percent, Progress, QueuePosition,
 };
 use copresence_visit::{
     MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, PollingConfig, RedeemRepetition, RedeemResult,
@@ -70,11 +70,16 @@ pub(crate) struct Host {
     pub(crate) in_flight: InFlight,
     pub(crate) wait: Option<MillisSinceOrigin>,
     pub(crate) delivered: bool,
-    /// A truncated response names files, and no usable response was received since.
+    /// A truncated response names files, and no later response proves that it spent nothing.
     pub(crate) partial: bool,
+    /// When that is proof.
+    partial_settled_at: MillisSinceOrigin,
+    redeem_sent_at: MillisSinceOrigin,
     /// The last response says that the token is of no further use.
     pub(crate) is_useless: bool,
     pub(crate) partial_used: bool,
+    /// 400s since the last usable response.
+    refusals: u32,
     pub(crate) redeems: u32,
     pub(crate) notices: Vec<VisitNotice>,
     pub(crate) end: Option<Outcome>,
@@ -87,10 +92,19 @@ impl Host {
         host
     }
 
+    /// As [`Self::new`], for a visit without a time limit.
+    pub(crate) fn without_time_limit() -> Self {
+        let plan = VisitTimeLimits { give_up_at: MillisSinceOrigin::MAX, ..plan() };
+        let mut host = Self::with_visit(Visit::new(plan, request()));
+        host.feed(MachineEvent::Started);
+        host
+    }
+
     /// A restored visit, with its first effects performed.
     pub(crate) fn from_restored((visit, effects): (Visit, Vec<MachineEffect>), has_partial: bool) -> Self {
         let mut host = Self::with_visit(visit);
         (host.partial, host.is_useless) = (has_partial, has_partial);
+        host.partial_settled_at = MillisSinceOrigin::MAX;
         host.delivered = effects.iter().any(|effect| matches!(effect, MachineEffect::Save { .. }));
         host.perform(effects);
         host
@@ -104,8 +118,11 @@ impl Host {
             wait: None,
             delivered: false,
             partial: false,
+            partial_settled_at: MillisSinceOrigin::default(),
+            redeem_sent_at: MillisSinceOrigin::default(),
             is_useless: false,
             partial_used: false,
+            refusals: 0,
             redeems: 0,
             notices: Vec::new(),
             end: None,
@@ -115,9 +132,18 @@ impl Host {
     pub(crate) fn feed(&mut self, event: MachineEvent) {
         if let (InFlight::Redeem, MachineEvent::Redeemed(result)) = (self.in_flight, &event) {
             self.delivered |= matches!(result, RedeemResult::Delivered(_));
+            if matches!(result, RedeemResult::Truncated(..)) {
+                self.partial_settled_at = self.now + MAX_REDEEM_DELAY;
+            }
+            match result {
+                RedeemResult::Refused => self.refusals += 1,
+                RedeemResult::NotReady(_) => self.refusals = 0,
+                _ => {}
+            }
             self.partial = match result {
                 RedeemResult::Truncated(..) => true,
-                RedeemResult::NotReady(_) | RedeemResult::Delivered(_) => false,
+                RedeemResult::NotReady(_) => self.partial && self.redeem_sent_at < self.partial_settled_at,
+                RedeemResult::Delivered(_) => false,
                 RedeemResult::Refused | RedeemResult::Failed(_) => self.partial,
             };
             self.is_useless = match result {
@@ -155,6 +181,7 @@ impl Host {
                     assert!(!self.delivered, "redeemed again after a response with URLs");
                     assert!(!self.partial_used, "redeemed again after a partial delivery was used");
                     self.redeems += 1;
+                    self.redeem_sent_at = self.now;
                     self.start(InFlight::Redeem);
                 }
                 MachineEffect::Save { .. } => {
@@ -174,8 +201,13 @@ impl Host {
                 MachineEffect::Notify(notice) => self.notices.push(notice),
                 MachineEffect::End(outcome) => {
                     assert_eq!(self.visit.outcome_if_ended(), Some(&outcome));
+                    // An avatar that failed keeps the token and the files until the token is refused.
+                    let keeps_token = outcome.exit_code() == 5 && self.refusals < 2;
                     assert!(
-                        !matches!(outcome.exit_code(), 4 | 5 | 9 | 10) || !self.partial || self.partial_used,
+                        !matches!(outcome.exit_code(), 4 | 5 | 9 | 10)
+                            || !self.partial
+                            || self.partial_used
+                            || keeps_token,
                         "{outcome:?} without the files of a truncated response"
                     );
                     self.end = Some(outcome);

@@ -1,23 +1,34 @@
 //! A visit restored from the journal continues as the live visit would have.
 
-use super::host::{Host, InFlight, delivery, failure, partial, plan, progress, token};
-use copresence_protocol::{CompletionStatus, Progress};
+use super::host::{Host, InFlight, delivery, failure, partial, progress, token};
+use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{
-    EarlierRedeem, JournaledVisit, MachineEvent, Outcome, RedeemResult, StoredDelivery, TruncatedResponseFiles, Visit,
-    VisitStepFailureKind, VisitTimeLimits,
+    EarlierRedeem, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
+    StoredDelivery, TruncatedResponseFiles, Visit, VisitStepFailureKind, VisitTimeLimits,
 };
 use proptest::prelude::*;
+use std::time::Duration;
+
+/// Time between two redeems of a journalled visit. No redeem of such a visit can be processed when the next is sent.
+const LONG_AGO: Duration = Duration::from_hours(1);
+
+/// The redeems of a journal, with [`LONG_AGO`] between two of them and after the last.
+fn spread_redeems(results: Vec<EarlierRedeem>) -> Vec<JournaledRedeem> {
+    let count = u32::try_from(results.len()).expect("few");
+    let ago = |index: u32| LONG_AGO * (count - index);
+    let redeem = |(index, result)| JournaledRedeem { result, sent_ago: ago(index), ended_ago: ago(index) };
+    (0..count).zip(results).map(redeem).collect()
+}
 
 fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
+    let redeems = spread_redeems(redeems);
     JournaledVisit { was_issued: true, token: Some(token()), redeems, ..JournaledVisit::default() }
 }
 
 fn recover_host(past: JournaledVisit, token_is_too_old: bool) -> Host {
-    let has_partial = matches!(past.response, Some(StoredDelivery::Partial(_) | StoredDelivery::UsedPartial(_)));
-    Host::from_restored(
-        Visit::restore_visit(VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old), past),
-        has_partial,
-    )
+    let has_partial = matches!(past.response, Some(StoredDelivery::Partial { .. } | StoredDelivery::UsedPartial(_)));
+    let plan = VisitTimeLimits::plan_single_redeem_for_recovery(token_is_too_old);
+    Host::from_restored(Visit::restore_visit(plan, past, MillisSinceOrigin::default()), has_partial)
 }
 
 fn end_after_redeem(past: JournaledVisit, result: &RedeemResult) -> Outcome {
@@ -62,6 +73,38 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
     ];
     for (past, code) in cases {
         assert_eq!(end_after_redeem(past.clone(), &RedeemResult::Refused).code(), code, "{past:?}");
+    }
+}
+
+#[test]
+fn not_ready_in_the_journal_settles_a_lost_answer_only_when_its_redeem_cannot_be_processed_any_more() {
+    let (minute, second) = (Duration::from_mins(1), Duration::from_secs(1));
+    let redeem = |result, sent_ago, ended_ago| JournaledRedeem { result, sent_ago, ended_ago };
+    let lost = || EarlierRedeem::NotReceived("reset".into());
+    for (between, code) in [
+        (second, "possibly_consumed"),
+        (MAX_REDEEM_DELAY - second, "possibly_consumed"),
+        (MAX_REDEEM_DELAY, "token_expired"),
+    ] {
+        let active = redeem(EarlierRedeem::Active, minute, Duration::ZERO);
+        let past = JournaledVisit {
+            redeems: vec![redeem(lost(), between + 2 * minute, between + minute), active],
+            ..past_visit(Vec::new())
+        };
+        let end = end_after_redeem(past, &RedeemResult::Refused);
+        assert_eq!(end.code(), code, "{between:?}");
+    }
+}
+
+#[test]
+fn not_ready_after_a_restart_settles_an_older_lost_answer_only() {
+    for (ended_ago, exit) in [(Duration::ZERO, 10), (MAX_REDEEM_DELAY, 4)] {
+        let result = EarlierRedeem::NotReceived("reset".into());
+        let lost = JournaledRedeem { result, sent_ago: ended_ago, ended_ago };
+        let mut host = recover_host(JournaledVisit { redeems: vec![lost], ..past_visit(Vec::new()) }, true);
+        // Too old to be kept: what is known of it decides.
+        host.feed(MachineEvent::Redeemed(RedeemResult::NotReady(Progress::progress_without_avatar())));
+        assert_eq!(host.end.map(|end| end.exit_code()), Some(exit), "{ended_ago:?}");
     }
 }
 
@@ -135,7 +178,10 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
     host.feed(MachineEvent::Saved);
     assert_eq!(host.end, Some(Outcome::Saved));
 
-    let lost = JournaledVisit { redeems: vec![EarlierRedeem::NotReceived("cut".into())], ..JournaledVisit::default() };
+    let lost = JournaledVisit {
+        redeems: spread_redeems(vec![EarlierRedeem::NotReceived("cut".into())]),
+        ..JournaledVisit::default()
+    };
     let used = JournaledVisit { response: Some(StoredDelivery::UsedPartial(delivery())), ..lost };
     let mut host = recover_host(used, false);
     assert_eq!((host.in_flight, host.redeems), (InFlight::SavePartial, 0));
@@ -146,7 +192,10 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
 #[test]
 fn a_partial_delivery_on_disk_waits_for_the_next_response() {
     let partial = || JournaledVisit {
-        response: Some(StoredDelivery::Partial(TruncatedResponseFiles { redeem: 3, delivery: delivery() })),
+        response: Some(StoredDelivery::Partial {
+            partial: TruncatedResponseFiles { redeem: 3, delivery: delivery() },
+            ended_ago: Duration::ZERO,
+        }),
         ..past_visit(vec![EarlierRedeem::NotReceived("cut".into())])
     };
     let mut host = recover_host(partial(), false);
@@ -205,30 +254,36 @@ fn any_undecided_result() -> impl Strategy<Value = RedeemResult> {
 
 proptest! {
     #[test]
-    fn a_restart_does_not_change_what_a_400_means(before in prop::collection::vec(any_undecided_result(), 0..8)) {
-        let mut host = Host::new();
+    fn a_restart_does_not_change_what_a_400_means(
+            before in prop::collection::vec((any_undecided_result(), 0_u64..1200), 0..8),
+        ) {
+        let mut host = Host::without_time_limit();
         host.feed(MachineEvent::TokenIssued(token()));
         let mut past = past_visit(Vec::new());
-        for result in &before {
-            host.now = host.wait.expect("a timer is set");
+        let mut times = Vec::new();
+        for (result, pause) in &before {
+            // A machine that sleeps fires its timers late.
+            host.now = host.wait.expect("a timer is set") + Duration::from_secs(*pause);
             host.feed(MachineEvent::TimerFired);
             host.feed(MachineEvent::Redeemed(result.clone()));
             if let RedeemResult::NotReady(progress) = result {
                 past.progress = Some(progress.clone());
             }
-            past.redeems.push(journal_entry_of(result));
+            times.push((journal_entry_of(result), host.now));
             // Three unreadable responses in a row end the live visit, and patience may run out.
             prop_assume!(host.end.is_none());
         }
         host.now = host.wait.expect("a timer is set");
-        prop_assume!(host.now < plan().give_up_at);
         host.feed(MachineEvent::TimerFired);
         host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
         host.now = host.wait.expect("a timer is set");
-        prop_assume!(host.now < plan().give_up_at);
         host.feed(MachineEvent::TimerFired);
         host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
         let live = host.end.expect("a confirmed 400 ends the visit");
+        past.redeems = times.into_iter().map(|(result, at)| {
+            let ago = host.now.duration_since(at);
+            JournaledRedeem { result, sent_ago: ago, ended_ago: ago }
+        }).collect();
         prop_assert_eq!(end_after_redeem(past, &RedeemResult::Refused), live);
     }
 }
