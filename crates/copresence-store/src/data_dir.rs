@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DATA/journal.sqlite (-wal, -shm)   the journal
+//! DATA/journal-damaged-N.sqlite      a damaged journal that was set aside (-wal), never deleted
 //! DATA/journal.lock                  held while the journal is opened
 //! DATA/live/<visit id>.lock          held by the process that runs the visit
 //! DATA/live.lock                     held while visit locks are taken or removed
@@ -76,7 +77,8 @@ impl DataDir {
         if is_inside { Err(StoreError::OutputInIncompleteFolder { path: out }) } else { Ok(()) }
     }
 
-    /// Opens the journal; creates or migrates it if needed. Blocks on the disk, and while another process opens it.
+    /// Opens the journal; creates or migrates it if needed. A damaged one is set aside and replaced by what can be read
+    /// of it, unless another process uses it. Blocks on the disk, and while another process opens it.
     ///
     /// # Errors
     /// [`StoreError::JournalCorrupt`], [`StoreError::JournalTooNew`] and [`StoreError::JournalBusy`]; failures of the
@@ -85,7 +87,7 @@ impl DataDir {
         let path = self.path.join("journal.lock");
         let lock = open_private_file(&path, ExistingContent::Keep).io_context("open", &path)?;
         lock.lock().io_context("lock", &path)?;
-        Journal::open_or_create_journal(&self.journal_path())
+        Journal::open_or_create_journal(&self.journal_path(), &|| self.is_any_visit_locked())
     }
 
     /// Opens the journal for a simulated process, as [`create_or_open_journal`](Self::create_or_open_journal) does:
@@ -118,6 +120,16 @@ impl DataDir {
         let visit_lock = self.take_visit_lock_or_fail(visit)?;
         crash_point::reach_crash_point(CrashPoint::VisitLocked);
         Ok(visit_lock)
+    }
+
+    /// Whether a process, or a task of this one, runs a visit.
+    fn is_any_visit_locked(&self) -> bool {
+        let live = self.path.join(LOCK_FOLDER);
+        let names = disk::open_folder_following_symlinks(&live).and_then(|dir| disk::entry_names(&dir, &live));
+        names.unwrap_or_default().iter().any(|name| {
+            let visit = name.strip_suffix(".lock").and_then(|id| id.parse().ok());
+            visit.is_some_and(|visit| matches!(self.lock_visit(&visit), Err(StoreError::VisitLocked { .. })))
+        })
     }
 
     /// Tries to take the lock of a visit, without waiting. The caller must hold the lock of the locks file.

@@ -582,13 +582,9 @@ fn child_process_with_a_lock() {
 }
 
 #[test]
-fn invalid_and_newer_journals_are_reported() {
+fn newer_journals_are_reported() {
     let (root, data) = temp_data_dir();
     let path = root.path().join("journal.sqlite");
-    std::fs::write(&path, "this is not a database, but long enough to be one by its size".repeat(40)).expect("written");
-    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_corrupt");
-
-    std::fs::remove_file(&path).expect("removed");
     drop(data.create_or_open_journal().expect("a new one"));
     rusqlite::Connection::open(&path)
         .and_then(|db| db.pragma_update(None, "user_version", 99))

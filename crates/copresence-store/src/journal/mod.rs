@@ -56,6 +56,7 @@
 //! An ending that retains nothing also folds the plain polls of the visit into its row (`polls.rs`).
 
 mod column;
+mod damage;
 mod files;
 mod forget;
 mod polls;
@@ -64,6 +65,7 @@ mod record;
 mod redeem;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+mod wal;
 mod writer;
 
 pub use record::{
@@ -105,9 +107,13 @@ const MIGRATIONS: [&str; 3] =
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Journal {
-    /// Opens or makes the journal. Blocks on the disk.
-    pub(crate) fn open_or_create_journal(path: &Path) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
+    /// Opens or makes the journal; repairs or replaces a damaged one. `is_any_visit_locked` says whether a program runs
+    /// a visit of it. Blocks on the disk.
+    pub(crate) fn open_or_create_journal(
+        path: &Path,
+        is_any_visit_locked: &dyn Fn() -> bool,
+    ) -> Result<Self, StoreError> {
+        let database = damage::open_or_repair_database(path, is_any_visit_locked)?;
         Ok(Self { thread: Arc::new(JournalThreadHandle::start_thread(database)?) })
     }
 

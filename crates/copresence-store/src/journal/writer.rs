@@ -272,6 +272,40 @@ impl JournalDatabase {
         run().map_err(|error| error.into_store_error(&self.path))
     }
 
+    /// Checks the structure of the database: `ok`, or the first thing that is wrong.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn check_structure(&self) -> Result<String, StoreError> {
+        let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        found.map_err(|error| StoreError::from_sqlite(&self.path, error))
+    }
+
+    /// Runs `copy` in one transaction, with the database at `from` attached as `damaged`.
+    ///
+    /// # Errors
+    /// Those of the databases. Then nothing is copied.
+    pub(super) fn copy_from_attached_database<T>(
+        &mut self,
+        from: &Path,
+        copy: &dyn Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut run = || -> rusqlite::Result<T> {
+            self.connection.execute("ATTACH ?1 AS damaged", [from.to_string_lossy()])?;
+            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = copy(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        };
+        let copied = run();
+        if let Err(error) = self.connection.execute("DETACH damaged", []) {
+            tracing::debug!(%error, "the damaged journal was not attached");
+        }
+        self.has_unflushed_commits = true;
+        self.flush_commits().map_err(|error| StoreError::from_io("flush", &self.path, error))?;
+        copied.map_err(|error| StoreError::from_sqlite(from, error))
+    }
+
     /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
     /// is left to the next time.
     pub(super) fn truncate_wal(&self) {

@@ -1,0 +1,342 @@
+//! Opens a journal whose files may be damaged: sets the damaged files aside, keeps what can be read of them, and goes on.
+//!
+//! | damage | what happens |
+//! |---|---|
+//! | the WAL is damaged in its middle | all changes are recovered if each damaged page was written again later; otherwise the rows that can be read are kept |
+//! | the end of the WAL is missing | not visible in the files: the changes in it are missing |
+//! | the shared-memory file is of another machine, or damaged | `SQLite` builds it again |
+//! | the database is empty, and there is a WAL | set aside; what the WAL has is kept |
+//! | the database is damaged or not a database | set aside; the rows that can be read are kept |
+//!
+//! A file that is set aside is renamed to `journal-damaged-N.sqlite` (with its `-wal`) and never deleted. Nothing is
+//! renamed while another program has the journal open. The messages are errors of the log, which `copresence` prints.
+
+use super::wal::{WalFrames, page_size_of_database};
+use super::writer::{CommitFlushPolicy, JournalDatabase};
+use super::{BUSY_TIMEOUT, open_or_create_database};
+use crate::disk;
+use crate::error::{IoContext, StoreError};
+use crate::private_file::{ExistingContent, open_private_file};
+use rusqlite::config::DbConfig;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Name of a temporary database in the data folder.
+const DRAFT_NAME: &str = "journal-repair.sqlite";
+
+/// Largest size of a database or WAL that is examined at each opening, in bytes.
+const MAX_EXAMINED_SIZE: u64 = 64 << 20;
+
+/// The tables, each after those that it refers to, and the columns of their primary keys.
+const TABLES: [(&str, &str); 3] = [("visits", "id"), ("redeems", "visit, no"), ("files", "visit, idx")];
+
+/// Opens the journal as [`open_or_create_database`] does, also if its files are damaged. `is_any_visit_locked` says
+/// whether a program runs a visit of this journal.
+pub(super) fn open_or_repair_database(
+    path: &Path,
+    is_any_visit_locked: &dyn Fn() -> bool,
+) -> Result<JournalDatabase, StoreError> {
+    let may_replace = || !is_any_visit_locked() && !is_open_elsewhere(path);
+    if let Some(damage) = find_damage_before_opening(path)
+        && may_replace()
+    {
+        match damage {
+            DamageBeforeOpening::WalOfEmptyDatabase => return replace_database(path, "its database file is empty"),
+            DamageBeforeOpening::EmptyDatabase => tracing::error!(
+                path = %path.display(),
+                "the journal was empty (0 bytes), and a new one was started: if this is not the first start of the \
+                 program, its unfinished visits and its history are lost; check the disk"
+            ),
+            DamageBeforeOpening::WalFrames => {
+                if !repair_wal(path)? {
+                    return replace_database(path, "its WAL is damaged, or the power was cut");
+                }
+            }
+        }
+    }
+    let opened = open_or_create_database(path, CommitFlushPolicy::FlushWal);
+    let why = match &opened {
+        Ok(database) => match find_damage_in_database(database, path) {
+            Some(why) => why,
+            None => return opened,
+        },
+        Err(StoreError::JournalCorrupt { source, .. }) => source.to_string(),
+        Err(_) => return opened,
+    };
+    // Closes the database, which would look like that of another program.
+    let unopened = opened.map(drop);
+    if may_replace() {
+        return replace_database(path, &why);
+    }
+    tracing::error!(path = %path.display(), %why, "the journal is damaged, and another program uses it: close all others");
+    unopened.and_then(|()| open_or_create_database(path, CommitFlushPolicy::FlushWal))
+}
+
+/// Damage that `SQLite` would not report.
+enum DamageBeforeOpening {
+    /// The database has no byte, and there is a WAL, which `SQLite` would delete.
+    WalOfEmptyDatabase,
+    /// The database has no byte. A crash during the first start leaves the same.
+    EmptyDatabase,
+    /// Transactions follow a damaged frame of the WAL.
+    WalFrames,
+}
+
+/// Finds damage that `SQLite` would not report.
+fn find_damage_before_opening(path: &Path) -> Option<DamageBeforeOpening> {
+    let database = std::fs::metadata(path).ok()?;
+    let wal = std::fs::metadata(wal_path(path)).map_or(0, |wal| wal.len());
+    if database.len() == 0 {
+        return Some(if wal > 0 {
+            DamageBeforeOpening::WalOfEmptyDatabase
+        } else {
+            DamageBeforeOpening::EmptyDatabase
+        });
+    }
+    if wal == 0 || wal > MAX_EXAMINED_SIZE || database.len() > MAX_EXAMINED_SIZE {
+        return None;
+    }
+    let files = JournalFiles::read(path).ok()?;
+    files.wal_frames()?.has_dropped_transactions().then_some(DamageBeforeOpening::WalFrames)
+}
+
+/// Checks the structure of an open database; returns what is wrong.
+fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<String> {
+    if std::fs::metadata(path).map_or(0, |file| file.len()) > MAX_EXAMINED_SIZE {
+        return None;
+    }
+    match database.check_structure() {
+        Ok(found) if found == "ok" => None,
+        Ok(found) => Some(found.lines().next().unwrap_or_default().to_owned()),
+        Err(StoreError::JournalCorrupt { source, .. }) => Some(source.to_string()),
+        Err(_) => None,
+    }
+}
+
+/// Repairs a database whose WAL is damaged before its last transaction, if that loses nothing. Returns whether it did.
+fn repair_wal(path: &Path) -> Result<bool, StoreError> {
+    let files = JournalFiles::read(path)?;
+    if !files.wal_frames().is_some_and(|frames| frames.is_complete_without_damaged_frames()) {
+        return Ok(false);
+    }
+    let repaired = files.database_with_valid_frames();
+    let draft = path.with_file_name(DRAFT_NAME);
+    remove_database(&draft);
+    write_private_file(&draft, &repaired)?;
+    let is_sound = is_sound_database(&draft);
+    remove_database(&draft);
+    if !is_sound {
+        return Ok(false);
+    }
+    let kept = set_aside(path)?;
+    write_private_file(&draft, &repaired)?;
+    std::fs::rename(&draft, path).io_context("rename", &draft)?;
+    sync_folder_of(path)?;
+    tracing::error!(
+        path = %path.display(), kept = %kept.display(),
+        "the journal's WAL was damaged; all changes were recovered, and nothing is missing. Check the disk; the damaged \
+         files are kept"
+    );
+    Ok(true)
+}
+
+/// Sets the files of the journal aside, and makes a new one with all rows that can be read of them.
+fn replace_database(path: &Path, why: &str) -> Result<JournalDatabase, StoreError> {
+    let files = JournalFiles::read(path)?;
+    let kept = set_aside(path)?;
+    let mut database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
+    database.truncate_wal();
+    // What `SQLite` would have read is consistent. What lies behind the damage is newer.
+    let consistent = files.database_with_undamaged_frames();
+    let newest = files.database_with_valid_frames();
+    let draft = path.with_file_name(DRAFT_NAME);
+    let mut copied = 0;
+    for (image, tables) in [(&consistent, &TABLES[..1]), (&newest, &TABLES[..]), (&consistent, &TABLES[1..])] {
+        for image in [image.clone(), with_first_page_of_new_journal(image, path)] {
+            remove_database(&draft);
+            let rows = write_private_file(&draft, &image)
+                .and_then(|()| database.copy_from_attached_database(&draft, &|open| copy_readable_rows(open, tables)));
+            match rows {
+                Ok(rows) => copied += rows,
+                Err(error) => tracing::warn!(%error, "a part of the damaged journal cannot be read"),
+            }
+        }
+    }
+    remove_database(&draft);
+    tracing::error!(
+        path = %path.display(), kept = %kept.display(), %why, rows = copied,
+        "the journal was damaged: a new one was started with the rows that could be read. The last changes may be \
+         missing. Run `copresence recover`, check the disk, and keep the damaged files for support"
+    );
+    Ok(database)
+}
+
+/// A database with the first page of the new journal at `path`, which describes the same tables: for one whose own first
+/// page is damaged.
+fn with_first_page_of_new_journal(image: &[u8], path: &Path) -> Vec<u8> {
+    let mut image = image.to_vec();
+    if let Ok(new) = std::fs::read(path)
+        && let Some(first) = new.get(..page_size_of_database(&new))
+        && let Some(page) = image.get_mut(..first.len())
+    {
+        page.copy_from_slice(first);
+        // So that the size of the file counts, not the number of pages of the new journal.
+        page[92..96].copy_from_slice(&[0xff; 4]);
+    }
+    image
+}
+
+/// Copies the rows of these tables that can be read from the attached database `damaged`, and that are not there yet.
+/// Returns their number.
+fn copy_readable_rows(connection: &Connection, tables: &[(&str, &str)]) -> rusqlite::Result<usize> {
+    let mut copied = 0;
+    for (table, key) in tables {
+        let columns = common_columns(connection, table)?;
+        if columns.is_empty() {
+            continue;
+        }
+        let list = columns.join(", ");
+        let places = vec!["?"; columns.len()].join(", ");
+        let mut insert =
+            connection.prepare(&format!("INSERT OR IGNORE INTO main.{table} ({list}) VALUES ({places})"))?;
+        // A damaged page ends a scan. The rows behind it are read from the other end.
+        let backwards = key.split(", ").map(|column| format!("{column} DESC")).collect::<Vec<_>>().join(", ");
+        for order in [*key, &backwards] {
+            let select = format!("SELECT {list} FROM damaged.{table} ORDER BY {order}");
+            let Ok(mut select) = connection.prepare(&select) else { continue };
+            let Ok(mut rows) = select.query([]) else { continue };
+            while let Ok(Some(row)) = rows.next() {
+                let values: rusqlite::Result<Vec<Value>> = (0..columns.len()).map(|index| row.get(index)).collect();
+                // A row that breaks a rule of the new tables is left out.
+                copied += values.and_then(|values| insert.execute(params_from_iter(values))).unwrap_or_default();
+            }
+        }
+    }
+    Ok(copied)
+}
+
+/// The columns that a table has in both databases.
+fn common_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let columns = |database: &str| -> rusqlite::Result<Vec<String>> {
+        let mut query = connection.prepare("SELECT name FROM pragma_table_info(?1, ?2)")?;
+        let names = query.query_map([table, database], |row| row.get(0))?;
+        names.collect()
+    };
+    let damaged = columns("damaged").unwrap_or_default();
+    Ok(columns("main")?.into_iter().filter(|column| damaged.contains(column)).collect())
+}
+
+/// The content of a journal's database and WAL.
+struct JournalFiles {
+    database: Vec<u8>,
+    wal: Vec<u8>,
+}
+
+impl JournalFiles {
+    fn read(path: &Path) -> Result<Self, StoreError> {
+        let read = |path: &Path| match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other.io_context("read", path),
+        };
+        Ok(Self { database: read(path)?, wal: read(&wal_path(path))? })
+    }
+
+    fn wal_frames(&self) -> Option<WalFrames<'_>> {
+        WalFrames::read(&self.wal, page_size_of_database(&self.database))
+    }
+
+    /// The database with the changes that `SQLite` reads from the WAL.
+    fn database_with_undamaged_frames(&self) -> Vec<u8> {
+        let mut database = self.database.clone();
+        if let Some(frames) = self.wal_frames() {
+            frames.apply_undamaged_to(&mut database);
+        }
+        database
+    }
+
+    /// The database with every valid change of the WAL.
+    fn database_with_valid_frames(&self) -> Vec<u8> {
+        let mut database = self.database.clone();
+        if let Some(frames) = self.wal_frames() {
+            frames.apply_valid_to(&mut database);
+        }
+        database
+    }
+}
+
+/// Renames the database and its WAL to the next free name. Returns the new path of the database.
+fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    let target = (1..=u32::MAX)
+        .map(|number| path.with_file_name(format!("journal-damaged-{number}.sqlite")))
+        .find(|target| !target.exists() && !wal_path(target).exists())
+        .unwrap_or_else(|| path.with_file_name("journal-damaged.sqlite"));
+    // The WAL first: with a new database, `SQLite` would delete it.
+    for (from, to) in [(wal_path(path), wal_path(&target)), (path.to_owned(), target.clone())] {
+        match std::fs::rename(&from, &to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).io_context("rename", &from);
+            }
+            _ => {}
+        }
+    }
+    // It describes the WAL that is gone.
+    _ = std::fs::remove_file(path_with_suffix(path, "-shm"));
+    sync_folder_of(path)?;
+    Ok(target)
+}
+
+/// Whether another connection has the database open, in this program or in another one.
+fn is_open_elsewhere(path: &Path) -> bool {
+    let open = || -> rusqlite::Result<()> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        // The files are left as they are.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    };
+    let busy = [rusqlite::ErrorCode::DatabaseBusy, rusqlite::ErrorCode::DatabaseLocked];
+    // `SQLite` deletes the WAL of an empty database when it opens it.
+    let is_empty = std::fs::metadata(path).is_ok_and(|file| file.len() == 0);
+    !is_empty && open().is_err_and(|error| error.sqlite_error_code().is_some_and(|code| busy.contains(&code)))
+}
+
+/// Whether a database passes all of `SQLite`'s checks.
+fn is_sound_database(path: &Path) -> bool {
+    let check = || -> rusqlite::Result<String> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+    };
+    check().is_ok_and(|found| found == "ok")
+}
+
+/// Writes and flushes a private file.
+fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let mut file = open_private_file(path, ExistingContent::Truncate).io_context("write", path)?;
+    file.write_all(content).and_then(|()| file.sync_all()).io_context("write", path)
+}
+
+/// Removes a temporary database with its WAL and shared memory.
+fn remove_database(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        _ = std::fs::remove_file(path_with_suffix(path, suffix));
+    }
+}
+
+fn wal_path(path: &Path) -> PathBuf {
+    path_with_suffix(path, "-wal")
+}
+
+fn path_with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.to_owned().into_os_string();
+    path.push(suffix);
+    path.into()
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), StoreError> {
+    path.parent().map_or(Ok(()), disk::sync_folder_path)
+}

@@ -1,0 +1,143 @@
+//! Reads the write-ahead log of a journal whose file is damaged.
+//!
+//! `SQLite` applies the frames of a log up to the first one whose checksum is wrong, and drops all later ones without a
+//! message. A checksum continues that of the frame before it, and each frame stores it, so every later frame can be
+//! checked on its own. The format is described in <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+
+use std::collections::BTreeSet;
+
+const HEADER_SIZE: usize = 32;
+const FRAME_HEADER_SIZE: usize = 24;
+const MAGIC_LITTLE_ENDIAN: u32 = 0x377f_0682;
+const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
+
+/// The frames of a write-ahead log.
+pub(super) struct WalFrames<'a> {
+    page_size: usize,
+    frames: Vec<Frame<'a>>,
+    /// Number of frames that `SQLite` applies.
+    applied: usize,
+}
+
+/// One page in the log.
+struct Frame<'a> {
+    page_number: u32,
+    /// Pages of the database after the transaction that this frame ends; 0 for every other frame.
+    commit_size: u32,
+    page: &'a [u8],
+    belongs_to_log: bool,
+    is_valid: bool,
+}
+
+/// A running checksum.
+type Checksum = (u32, u32);
+
+impl<'a> WalFrames<'a> {
+    /// Reads a log. `database_page_size` is used if the log's own header is damaged. `None` if there is no frame.
+    pub(super) fn read(log: &'a [u8], database_page_size: usize) -> Option<Self> {
+        let header = log.get(..HEADER_SIZE)?;
+        let is_big_endian = word(header, 0) == MAGIC_BIG_ENDIAN;
+        let stored = (word(header, 24), word(header, 28));
+        let has_valid_header = (is_big_endian || word(header, 0) == MAGIC_LITTLE_ENDIAN)
+            && add_to_checksum((0, 0), &header[..24], is_big_endian) == stored;
+        let page_size = if has_valid_header { word(header, 8) as usize } else { database_page_size };
+        if !(512..=65_536).contains(&page_size) {
+            return None;
+        }
+        let blocks: Vec<&[u8]> = log[HEADER_SIZE..].chunks_exact(FRAME_HEADER_SIZE + page_size).collect();
+        let salts = if has_valid_header { &header[16..24] } else { &blocks.first()?[8..16] };
+        let mut before = stored;
+        let mut frames = Vec::with_capacity(blocks.len());
+        for block in &blocks {
+            let (head, page) = block.split_at(FRAME_HEADER_SIZE);
+            let stored = (word(head, 16), word(head, 20));
+            let sum = add_to_checksum(add_to_checksum(before, &head[..8], is_big_endian), page, is_big_endian);
+            let belongs_to_log = &head[8..16] == salts;
+            frames.push(Frame {
+                page_number: word(head, 0),
+                commit_size: word(head, 4),
+                page,
+                belongs_to_log,
+                is_valid: belongs_to_log && word(head, 0) > 0 && sum == stored,
+            });
+            before = stored;
+        }
+        let valid = if has_valid_header { frames.iter().take_while(|frame| frame.is_valid).count() } else { 0 };
+        let applied = frames[..valid].iter().rposition(|frame| frame.commit_size > 0).map_or(0, |last| last + 1);
+        (!frames.is_empty()).then_some(Self { page_size, frames, applied })
+    }
+
+    /// Number of frames up to the last valid one that ends a transaction.
+    fn committed(&self) -> usize {
+        let is_commit = |frame: &Frame<'_>| frame.is_valid && frame.commit_size > 0;
+        self.frames.iter().rposition(is_commit).map_or(0, |last| last + 1)
+    }
+
+    /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
+    pub(super) fn has_dropped_transactions(&self) -> bool {
+        self.committed() > self.applied
+    }
+
+    /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_to`](Self::apply_valid_to) loses nothing.
+    pub(super) fn is_complete_without_damaged_frames(&self) -> bool {
+        let mut later = BTreeSet::new();
+        self.frames[..self.committed()].iter().rev().all(|frame| {
+            if frame.is_valid {
+                later.insert(frame.page_number);
+            }
+            frame.is_valid || (frame.belongs_to_log && later.contains(&frame.page_number))
+        })
+    }
+
+    /// Applies all valid frames up to the last transaction to the pages of a database.
+    pub(super) fn apply_valid_to(&self, database: &mut Vec<u8>) {
+        self.apply_frames_to(self.committed(), database);
+    }
+
+    /// Applies the frames that `SQLite` applies.
+    pub(super) fn apply_undamaged_to(&self, database: &mut Vec<u8>) {
+        self.apply_frames_to(self.applied, database);
+    }
+
+    /// Applies the valid ones of the first `count` frames.
+    fn apply_frames_to(&self, count: usize, database: &mut Vec<u8>) {
+        let frames = &self.frames[..count];
+        for frame in frames.iter().filter(|frame| frame.is_valid) {
+            let start = (frame.page_number as usize - 1) * self.page_size;
+            if database.len() < start + self.page_size {
+                database.resize(start + self.page_size, 0);
+            }
+            database[start..start + self.page_size].copy_from_slice(frame.page);
+        }
+        if let Some(last) = frames.last() {
+            database.resize(last.commit_size as usize * self.page_size, 0);
+        }
+    }
+}
+
+/// The page size in the header of a database; 4096 bytes, the default, if that is damaged.
+pub(super) fn page_size_of_database(database: &[u8]) -> usize {
+    match database.get(16..18) {
+        Some([0, 1]) => 65_536,
+        Some([high, low]) if u16::from_be_bytes([*high, *low]).is_power_of_two() => {
+            usize::from(u16::from_be_bytes([*high, *low]))
+        }
+        _ => 4096,
+    }
+}
+
+/// The big-endian word at an offset, or 0 behind the end.
+fn word(bytes: &[u8], offset: usize) -> u32 {
+    bytes.get(offset..offset + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
+/// Continues a checksum over bytes, whose number is a multiple of eight.
+fn add_to_checksum((mut first, mut second): Checksum, bytes: &[u8], is_big_endian: bool) -> Checksum {
+    let read = |bytes: [u8; 4]| if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
+    let (pairs, _) = bytes.as_chunks::<8>();
+    for &[a, b, c, d, e, f, g, h] in pairs {
+        first = first.wrapping_add(read([a, b, c, d])).wrapping_add(second);
+        second = second.wrapping_add(read([e, f, g, h])).wrapping_add(first);
+    }
+    (first, second)
+}

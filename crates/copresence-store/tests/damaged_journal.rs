@@ -1,0 +1,280 @@
+//! Journals whose files are damaged: nothing is deleted, what can be read is kept, and the program goes on.
+//!
+//! The files are real: a child process writes a journal and is killed, so that its WAL remains.
+
+mod common;
+
+use common::{export_token, temp_data_dir, time_at, visit_start};
+use copresence_store::{DataDir, Journal, VisitId};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+
+/// Number of visits in the journal.
+const VISITS: usize = 5;
+const HEADER: usize = 32;
+const FRAME: usize = 24 + 4096;
+
+#[tokio::test]
+#[ignore = "run by the other tests in a child process"]
+async fn child_process_that_writes_a_journal() {
+    let Ok(path) = std::env::var("STORE_TEST_DATA") else { return };
+    let data = DataDir::open_data_dir_removing_leftovers(Path::new(&path)).expect("opened");
+    let journal = data.create_or_open_journal().expect("a journal");
+    for index in 0..VISITS {
+        let id = VisitId::new();
+        journal.record_visit_start(&visit_start(id, false)).await.expect("begun");
+        let token = export_token(&format!("token-of-visit-{index}"));
+        journal.record_issued_token(&id, &token, "link", None, time_at(1)).await.expect("issued");
+        let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
+        journal.record_raw_answer(&id, no, 200, b"[\"https://files.test/one\"]", time_at(3)).await.expect("noted");
+        println!("visit {id}");
+    }
+    println!("written");
+    let _ = std::io::Read::read(&mut std::io::stdin(), &mut [0]);
+}
+
+/// A data folder whose journal was open when its process was killed.
+struct KilledJournal {
+    root: TempDir,
+    visits: BTreeSet<VisitId>,
+}
+
+impl KilledJournal {
+    fn new() -> Self {
+        let (root, data) = temp_data_dir();
+        drop(data);
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["--ignored", "--exact", "--nocapture", "child_process_that_writes_a_journal"])
+            .env("STORE_TEST_DATA", root.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a child process");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        let mut visits = BTreeSet::new();
+        for line in lines {
+            if let Some((_, id)) = line.split_once("visit ") {
+                visits.extend(id.trim().parse::<VisitId>().ok());
+            }
+            if line.contains("written") {
+                break;
+            }
+        }
+        child.kill().expect("killed");
+        child.wait().expect("dead");
+        assert_eq!(visits.len(), VISITS);
+        let killed = Self { root, visits };
+        assert!(killed.read("-wal").len() > HEADER + 3 * FRAME, "the WAL remains");
+        killed
+    }
+
+    fn path(&self, suffix: &str) -> PathBuf {
+        self.root.path().join(format!("journal.sqlite{suffix}"))
+    }
+
+    fn read(&self, suffix: &str) -> Vec<u8> {
+        std::fs::read(self.path(suffix)).expect("reads")
+    }
+
+    fn write(&self, suffix: &str, content: &[u8]) {
+        std::fs::write(self.path(suffix), content).expect("written");
+    }
+
+    /// Page numbers of the frames of the WAL, and the index of the last one that ends a transaction.
+    fn frames(&self) -> (Vec<u32>, usize) {
+        let wal = self.read("-wal");
+        let word = |frame: &[u8], at: usize| u32::from_be_bytes(frame[at..at + 4].try_into().expect("four bytes"));
+        let frames: Vec<&[u8]> = wal[HEADER..].chunks_exact(FRAME).collect();
+        let last = frames.iter().rposition(|frame| word(frame, 4) > 0).expect("a transaction");
+        (frames.iter().map(|frame| word(frame, 0)).collect(), last)
+    }
+
+    /// Flips a byte of the WAL.
+    fn flip_wal_byte(&self, at: usize) {
+        let mut wal = self.read("-wal");
+        wal[at] ^= 0x55;
+        self.write("-wal", &wal);
+    }
+
+    /// Opens the journal, and works with it. Returns the visits that it has, with the number of their answers.
+    async fn open(&self) -> BTreeSet<(VisitId, usize)> {
+        let data = DataDir::open_data_dir_removing_leftovers(self.root.path()).expect("opened");
+        let journal = data.create_or_open_journal().expect("the program goes on");
+        let found = unfinished_visits(&journal).await;
+        let id = VisitId::new();
+        journal.record_visit_start(&visit_start(id, false)).await.expect("a new visit can begin");
+        drop(journal);
+        let journal = data.create_or_open_journal().expect("opens again");
+        assert_eq!(unfinished_visits(&journal).await.len(), found.len() + 1, "it stays repaired");
+        found
+    }
+
+    /// All visits with their answers.
+    fn complete(&self) -> BTreeSet<(VisitId, usize)> {
+        self.visits.iter().map(|id| (*id, 1)).collect()
+    }
+
+    /// Names of the files that were set aside.
+    fn set_aside(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.path()).expect("lists");
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| name.contains("damaged") || name.contains("repair")).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+async fn unfinished_visits(journal: &Journal) -> BTreeSet<(VisitId, usize)> {
+    let unfinished = journal.load_recoverable_visits().await.expect("reads");
+    unfinished.iter().map(|visit| (visit.visit.start.id, visit.redeems.len())).collect()
+}
+
+const BOTH_FILES: [&str; 2] = ["journal-damaged-1.sqlite", "journal-damaged-1.sqlite-wal"];
+
+#[tokio::test]
+async fn an_undamaged_journal_of_a_killed_process_is_not_set_aside() {
+    let killed = KilledJournal::new();
+    assert_eq!(killed.open().await, killed.complete());
+    assert!(killed.set_aside().is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_page_in_the_wal_that_was_written_again_loses_nothing() {
+    let killed = KilledJournal::new();
+    let (pages, last) = killed.frames();
+    let damaged: Vec<usize> = (0..last).filter(|index| pages[index + 1..=last].contains(&pages[*index])).collect();
+    assert!(damaged.len() > 3, "{pages:?}");
+    for index in [damaged[0], damaged[damaged.len() - 1]] {
+        killed.flip_wal_byte(HEADER + index * FRAME + 24 + 2000);
+    }
+    let before = killed.read("-wal");
+    assert_eq!(killed.open().await, killed.complete());
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+    assert_eq!(std::fs::read(killed.root.path().join(BOTH_FILES[1])).expect("reads"), before, "kept as it was");
+}
+
+#[tokio::test]
+async fn a_damaged_page_in_the_wal_that_was_not_written_again_keeps_the_other_rows() {
+    let killed = KilledJournal::new();
+    let (pages, last) = killed.frames();
+    let index = (0..last).find(|index| !pages[index + 1..=last].contains(&pages[*index])).expect("such a page");
+    killed.flip_wal_byte(HEADER + index * FRAME + 24 + 2000);
+    assert_eq!(killed.open().await, killed.complete(), "the page has none of these rows: {pages:?}, {index}");
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+}
+
+#[tokio::test]
+async fn a_damaged_wal_header_loses_nothing() {
+    let killed = KilledJournal::new();
+    for at in [0, 9, 18] {
+        killed.flip_wal_byte(at);
+    }
+    assert_eq!(killed.open().await, killed.complete());
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+}
+
+#[tokio::test]
+async fn a_truncated_wal_keeps_what_is_before_its_end() {
+    let killed = KilledJournal::new();
+    let wal = killed.read("-wal");
+    let (pages, _) = killed.frames();
+    // In the middle of a frame, behind the first visit.
+    killed.write("-wal", &wal[..HEADER + (pages.len() - 2) * FRAME - 1000]);
+    let found = killed.open().await;
+    assert!(!found.is_empty() && found.len() <= VISITS, "{found:?}");
+}
+
+#[tokio::test]
+async fn the_shared_memory_of_another_machine_is_ignored() {
+    let killed = KilledJournal::new();
+    let other = KilledJournal::new();
+    killed.write("-shm", &other.read("-shm"));
+    assert_eq!(killed.open().await, killed.complete());
+    for garbage in [vec![0xff; 32_768], vec![7; 100], Vec::new()] {
+        let killed = KilledJournal::new();
+        killed.write("-shm", &garbage);
+        assert_eq!(killed.open().await, killed.complete());
+        assert!(killed.set_aside().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn garbage_in_place_of_the_wal_keeps_the_database() {
+    let killed = KilledJournal::new();
+    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").create_or_open_journal());
+    killed.write("-wal", &b"garbage ".repeat(5000));
+    assert_eq!(killed.open().await, killed.complete());
+}
+
+#[tokio::test]
+async fn an_empty_database_with_a_wal_is_set_aside_and_its_rows_are_kept() {
+    let killed = KilledJournal::new();
+    killed.write("", b"");
+    assert_eq!(killed.open().await, killed.complete(), "the WAL has all of its pages");
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+}
+
+#[tokio::test]
+async fn an_empty_database_without_a_wal_is_started_again() {
+    let killed = KilledJournal::new();
+    std::fs::remove_file(killed.path("-wal")).expect("removed");
+    killed.write("", b"");
+    assert!(killed.open().await.is_empty());
+}
+
+#[tokio::test]
+async fn garbage_in_place_of_the_database_is_harmless_while_the_wal_has_every_page() {
+    let killed = KilledJournal::new();
+    killed.write("", &b"this is not a database".repeat(400));
+    assert_eq!(killed.open().await, killed.complete());
+}
+
+/// A journal without a WAL, of which these bytes are garbage.
+fn journal_with_garbage(range: std::ops::Range<usize>) -> KilledJournal {
+    let killed = KilledJournal::new();
+    drop(DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened").create_or_open_journal());
+    let mut database = killed.read("");
+    let range = range.start.min(database.len())..range.end.min(database.len());
+    database[range].fill(0xa5);
+    killed.write("", &database);
+    killed
+}
+
+#[tokio::test]
+async fn garbage_in_any_page_of_the_database_is_set_aside_and_the_program_goes_on() {
+    let pages = journal_with_garbage(0..0).read("").len() / 4096;
+    let mut kept = 0;
+    for page in 0..pages {
+        let killed = journal_with_garbage(page * 4096..(page + 1) * 4096);
+        let found = killed.open().await;
+        assert_eq!(killed.set_aside()[0], "journal-damaged-1.sqlite", "page {page}");
+        kept += found.len();
+    }
+    assert!(kept >= VISITS * (pages - 1), "only the page of the visits loses any: {kept} in {pages}");
+}
+
+#[tokio::test]
+async fn a_second_damaged_journal_does_not_replace_the_first() {
+    let killed = KilledJournal::new();
+    for number in 1..=2 {
+        killed.write("", &b"this is not a database".repeat(400));
+        _ = std::fs::remove_file(killed.path("-wal"));
+        killed.open().await;
+        assert_eq!(killed.set_aside().len(), number + usize::from(number > 2), "{:?}", killed.set_aside());
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_left_alone_while_a_program_runs_a_visit_of_it() {
+    let killed = journal_with_garbage(0..usize::MAX);
+    let data = DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened");
+    let lock = data.lock_visit(killed.visits.first().expect("one")).expect("free");
+    assert_eq!(data.create_or_open_journal().expect_err("refused").error_code(), "journal_corrupt");
+    assert!(killed.set_aside().is_empty());
+    drop(lock);
+    assert!(killed.open().await.is_empty());
+    assert_eq!(killed.set_aside()[0], "journal-damaged-1.sqlite");
+}
