@@ -133,6 +133,8 @@ pub(crate) struct Backend(Arc<Shared>);
 struct Shared {
     script: BackendScript,
     address: String,
+    /// Host and port in its URLs.
+    host: String,
     events: Mutex<Vec<Event>>,
     trigger: Mutex<Option<StageTrigger>>,
     stages: Mutex<HashMap<RequestStage, u32>>,
@@ -145,13 +147,20 @@ struct Shared {
 
 impl Backend {
     pub(crate) fn start(script: BackendScript) -> std::io::Result<Self> {
+        Self::start_with_name(script, None)
+    }
+
+    /// As [`Self::start`], with this name in place of the address in its URLs.
+    pub(crate) fn start_with_name(script: BackendScript, name: Option<&str>) -> std::io::Result<Self> {
         // Reserved, so that the port is still this backend's after an outage in which nothing listens there.
         let port = ReservedPort::reserve_port()?.hand_over_to_child_process();
         let address = port.to_string();
         let mut listener = TcpListener::bind(&address)?;
+        let host = name.map_or_else(|| address.clone(), |name| format!("{name}:{}", port.reserved_port_number()));
         let shared = Arc::new(Shared {
             script,
             address,
+            host,
             events: Mutex::default(),
             trigger: Mutex::default(),
             stages: Mutex::default(),
@@ -196,7 +205,7 @@ impl Backend {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        format!("http://{}", self.0.host)
     }
 
     pub(crate) fn script(&self) -> &BackendScript {
@@ -329,7 +338,12 @@ impl Shared {
     /// What happens to a request during an outage.
     fn fail_request(&self, kind: OutageKind, stream: &TcpStream) {
         match kind {
-            OutageKind::Refused | OutageKind::Reset => reset_connection(stream),
+            OutageKind::Refused
+            | OutageKind::Reset
+            | OutageKind::Unreachable
+            | OutageKind::NameNotFound
+            | OutageKind::NameServerGone
+            | OutageKind::NameServerSilent => reset_connection(stream),
             // Fails if the client is gone.
             OutageKind::Unavailable => _ = write_response(stream, 503, &error_body(1, "unavailable")),
             OutageKind::Silent => {
@@ -361,7 +375,7 @@ impl Shared {
             let token = format!(
                 "matrix-token-{:03}-{}",
                 generated_tokens(&events).len() + 1,
-                self.address.replace([':', '.'], "-")
+                self.host.replace([':', '.'], "-")
             );
             events.push(Event { at: SystemTime::now(), kind: EventKind::Generated { token: token.clone() } });
             token
@@ -403,7 +417,7 @@ impl Shared {
                 "completion_progress": percent, "queue_position": position}});
             (EventKind::NotReady { token }, 200, body.to_string().into_bytes())
         } else {
-            let url = |index| format!("http://{}/dl/{token}/{index}?sig=matrix-signature", self.address);
+            let url = |index| format!("http://{}/dl/{token}/{index}?sig=matrix-signature", self.host);
             let files = self.script.files.iter().enumerate();
             let list: Vec<_> = files
                 .map(|(index, file)| json!({"download_URL": url(index), "export_type": file.export_type}))

@@ -15,10 +15,22 @@ pub(crate) enum OutageKind {
     Unavailable,
     /// Connections are accepted and never answered, as behind a network that drops packets.
     Silent,
+    /// There is no route to its address (`ENETUNREACH`).
+    Unreachable,
+    /// The name server says that its name does not exist.
+    NameNotFound,
+    /// Nothing listens at the address of the name server.
+    NameServerGone,
+    /// The name server does not answer.
+    NameServerSilent,
 }
 
 impl OutageKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Refused, Self::Reset, Self::Unavailable, Self::Silent];
+    /// Those of the backend itself.
+    pub(crate) const OF_BACKEND: [Self; 4] = [Self::Refused, Self::Reset, Self::Unavailable, Self::Silent];
+    /// Those of the route to it and of its name. The backend only cuts the connections that are open.
+    pub(crate) const OF_ROUTE_AND_NAME: [Self; 4] =
+        [Self::Unreachable, Self::NameNotFound, Self::NameServerGone, Self::NameServerSilent];
 
     /// Part of the name of a cell, and row of the table.
     pub(crate) fn name(self) -> &'static str {
@@ -27,6 +39,10 @@ impl OutageKind {
             Self::Reset => "reset",
             Self::Unavailable => "503",
             Self::Silent => "silent",
+            Self::Unreachable => "no route",
+            Self::NameNotFound => "no such name",
+            Self::NameServerGone => "no name server",
+            Self::NameServerSilent => "silent name server",
         }
     }
 }

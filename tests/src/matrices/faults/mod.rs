@@ -3,6 +3,7 @@
 //! still deliver.
 
 mod cell;
+mod name_service;
 mod outages;
 mod variants;
 
@@ -10,7 +11,7 @@ use crate::report::{Report, Table, Violation};
 use crate::{HarnessError, Options, cells, test_home};
 use cell::{FaultCell, Verdict};
 use copresence_sandbox::Endpoint;
-use outages::{OutageCell, all_outage_cells, outage_table, outage_violations};
+use outages::{OutageCell, all_outage_cells, outage_tables, outage_violations};
 use std::time::Instant;
 use variants::{POSITIONS, RequestPosition, VARIANTS};
 
@@ -44,20 +45,20 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
         let violation = |description| Violation { cell: cell.name.clone(), description, reproduce: reproduce.clone() };
         violations.extend(descriptions.into_iter().map(violation));
     }
-    let outages: Vec<OutageCell> =
-        all_outage_cells().into_iter().filter(|cell| options.selects_cell(&cell.name)).collect();
+    let outages = all_outage_cells(|name| options.selects_cell(name));
     let outage_verdicts =
         cells::run_cells(options.job_count() * CELLS_PER_JOB, &outages, |cell: &OutageCell| cell.run(&program));
     violations.extend(outage_violations(options, &outages, &outage_verdicts));
     let tables = POSITIONS.iter().filter_map(|(on, positions)| endpoint_table(*on, positions, &all, &verdicts));
-    let tables = tables.chain(outage_table(&outages, &outage_verdicts)).collect();
+    let tables = tables.chain(outage_tables(&outages, &outage_verdicts)).collect();
     Ok(Report {
         title: "Fault matrix".to_owned(),
         about:
             "A visit with three files and a sandbox that injects one fault, at the first, a middle, the last, or every \
                 request of one endpoint. A cell is the exit code of the visit. After an arrow: the exit code of \
                 `copresence recover` without the fault, if the visit was not finished. *Outages that end*: the backend, \
-                which also serves the files, cannot be used for a time (here a tenth of the time of its column)."
+                which also serves the files, cannot be used for a time (here a tenth of the time of its column). *No route*: \
+                `connect` fails with `ENETUNREACH`. The name servers are real ones, asked by the system's resolver."
                 .to_owned(),
         tables,
         violations,

@@ -4,6 +4,7 @@
 //! profile, except that the longest outage is longer than it: then the visit ends with exit code 6, and `recover` saves
 //! the avatar.
 
+use super::name_service::{BACKEND_NAME, NameService, missing_for_name_service};
 use crate::asset_files::{glb_file, png_file, zip_file};
 use crate::backend::{Asset, Backend, BackendScript, EventKind, RequestStage, StageTrigger};
 use crate::outage::OutageKind;
@@ -26,6 +27,8 @@ const PROFILE: &str = r#"[profiles.sandbox]
 patience = "3s"
 timeout = "1m"
 downloads.first_byte = "1s"
+# The address without a route is not a private one.
+downloads.allow_private_hosts = true
 network = { connect = "1s", silence = "1s", call = "2s" }
 "#;
 
@@ -71,9 +74,23 @@ pub(super) struct OutageVerdict {
     pub(super) violations: Vec<String>,
 }
 
-pub(super) fn all_outage_cells() -> Vec<OutageCell> {
+/// All cells whose name is selected. Prints a notice if those that need a name service of their own cannot run here.
+pub(super) fn all_outage_cells(is_selected: impl Fn(&str) -> bool) -> Vec<OutageCell> {
+    let mut cells = outage_cells_of_kinds(OutageKind::OF_BACKEND);
+    cells.extend(outage_cells_of_kinds(OutageKind::OF_ROUTE_AND_NAME));
+    cells.retain(|cell| is_selected(&cell.name));
+    if cells.iter().any(OutageCell::needs_name_service)
+        && let Some(why) = missing_for_name_service()
+    {
+        eprintln!("NOT TESTED: outages of the route and of the name ({why})");
+        cells.retain(|cell| !cell.needs_name_service());
+    }
+    cells
+}
+
+fn outage_cells_of_kinds(kinds: [OutageKind; 4]) -> Vec<OutageCell> {
     let mut cells = Vec::new();
-    for kind in OutageKind::ALL {
+    for kind in kinds {
         for place in PLACES {
             for duration in DURATIONS {
                 let name = format!("outage/{}/{}/{}", kind.name(), place.0, duration.0);
@@ -85,41 +102,63 @@ pub(super) fn all_outage_cells() -> Vec<OutageCell> {
 }
 
 impl OutageCell {
+    fn needs_name_service(&self) -> bool {
+        OutageKind::OF_ROUTE_AND_NAME.contains(&self.kind)
+    }
+
     pub(super) fn run(&self, program: &Path) -> Result<OutageVerdict, HarnessError> {
         let home = TestHome::new(program)?;
         let config = home.root().join("profiles.toml");
         std::fs::write(&config, PROFILE)?;
+        let (kind, duration) = (self.kind, self.duration.1);
+        let names = self.needs_name_service().then(|| NameService::new(home.root(), kind)).transpose()?;
         let with_config = |mut command: Command| {
             command.arg("--config").arg(&config);
-            command
+            names.as_ref().map(|names| names.wrap_command(&command)).unwrap_or(command)
         };
-        let backend = Backend::start(script())?;
-        let (kind, duration) = (self.kind, self.duration.1);
+        let backend = Backend::start_with_name(script(), names.as_ref().map(|_| BACKEND_NAME))?;
+        let begin_at_backend = backend.outage_starter();
+        let names_in_outage = names.clone();
+        let begin_outage = move || {
+            if let Some(names) = names_in_outage.clone() {
+                if let Err(error) = names.begin_outage(kind) {
+                    eprintln!("the outage did not begin: {error}");
+                }
+                std::thread::spawn(move || {
+                    std::thread::sleep(duration);
+                    // Fails if the cell is done.
+                    _ = names.end_outage();
+                });
+            }
+            begin_at_backend(kind, duration);
+        };
         let command = match self.place.1 {
             OutageStart::Start => {
-                backend.begin_outage(kind, duration);
+                begin_outage();
                 home.visit_command(&backend)
             }
             OutageStart::Stage(stage, nth) => {
-                let begin = backend.outage_starter();
-                let action = Box::new(move || begin(kind, duration));
+                let action = Box::new(begin_outage);
                 backend.set_trigger(Some(StageTrigger { stage, nth, action }));
                 home.visit_command(&backend)
             }
             OutageStart::Recover(point) => {
-                let mut visit = with_config(home.visit_command(&backend));
+                let mut visit = home.visit_command(&backend);
                 visit.env("COPRESENCE_CRASH_AT", point);
-                let ran = run_to_end(visit)?;
+                let ran = run_to_end(with_config(visit))?;
                 if ran.exit.is_some() {
                     return Err(format!("{point} was not reached: {}", ran.describe()).into());
                 }
-                backend.begin_outage(kind, duration);
+                begin_outage();
                 home.recover_command()
             }
         };
         let ran = run_to_end(with_config(command))?;
         backend.set_trigger(None);
         backend.await_end_of_outage();
+        if let Some(names) = &names {
+            names.end_outage()?;
+        }
         let mut recovered = None;
         for _ in 0..MAX_RECOVER_RUNS {
             let recover = run_to_end(with_config(home.recover_command()))?;
@@ -222,8 +261,22 @@ pub(super) fn outage_violations(
     violations
 }
 
-/// The table: one row per place, one column per kind and duration.
-pub(super) fn outage_table(cells: &[OutageCell], verdicts: &[Result<OutageVerdict, HarnessError>]) -> Option<Table> {
+/// The tables: outages of the backend, and of the route to it and of its name.
+pub(super) fn outage_tables(cells: &[OutageCell], verdicts: &[Result<OutageVerdict, HarnessError>]) -> Vec<Table> {
+    let tables = [
+        ("Outages that end", OutageKind::OF_BACKEND),
+        ("Outages of the route and of the name that end", OutageKind::OF_ROUTE_AND_NAME),
+    ];
+    tables.into_iter().filter_map(|(title, kinds)| outage_table(title, &kinds, cells, verdicts)).collect()
+}
+
+/// One row per place, one column per kind and duration.
+fn outage_table(
+    title: &str,
+    kinds: &[OutageKind],
+    cells: &[OutageCell],
+    verdicts: &[Result<OutageVerdict, HarnessError>],
+) -> Option<Table> {
     let code = |exit: Option<i32>| exit.map_or("?".to_owned(), |exit| exit.to_string());
     let label = |verdict: &Result<OutageVerdict, HarnessError>| match verdict {
         Err(_) => "?".to_owned(),
@@ -233,7 +286,7 @@ pub(super) fn outage_table(cells: &[OutageCell], verdicts: &[Result<OutageVerdic
         }
     };
     let mut head = vec!["the outage begins at …".to_owned()];
-    let columns: Vec<_> = OutageKind::ALL.iter().flat_map(|kind| DURATIONS.map(|(name, _)| (*kind, name))).collect();
+    let columns: Vec<_> = kinds.iter().flat_map(|kind| DURATIONS.map(|(name, _)| (*kind, name))).collect();
     head.extend(columns.iter().map(|(kind, duration)| format!("{} {duration}", kind.name())));
     let mut rows = Vec::new();
     for (place, _) in PLACES {
@@ -247,5 +300,6 @@ pub(super) fn outage_table(cells: &[OutageCell], verdicts: &[Result<OutageVerdic
         }
         rows.push(row);
     }
-    (!cells.is_empty()).then(|| Table { title: "Outages that end".to_owned(), head, rows })
+    let has_cells = cells.iter().any(|cell| kinds.contains(&cell.kind));
+    has_cells.then(|| Table { title: title.to_owned(), head, rows })
 }
