@@ -10,7 +10,7 @@ import { openPage, type Site, serveScreens } from './pages';
 import { startBrowser } from './start-browser';
 import { openInWebKit } from './webkit-driver';
 
-const RUNS = 5;
+const RUNS = Number(process.env.RUNS ?? 5);
 const SIZE = [1280, 720] as const;
 
 /** The file of a kind: `plain`, `draco`, `meshopt`, or a path. */
@@ -35,6 +35,8 @@ interface FrameGaps {
   /** Gaps between frames, the longest first: before the avatar is shown, and after. */
   coming: number[];
   there: number[];
+  /** Processor time of the page's longest tasks while the avatar came; independent of other programs. Chromium only. */
+  tasks?: number[];
 }
 
 /** Runs in the page. */
@@ -56,9 +58,11 @@ async function measureFrameGaps(): Promise<FrameGaps> {
   requestAnimationFrame(frame);
   const longest = () => gaps.sort((a, b) => b - a).slice(0, 5);
   const begun = performance.now();
+  performance.mark('reveal-begins');
   window.fake?.showScreen('reveal');
   while (!document.querySelector('[data-ready=true]')) await wait(20);
   const ready = Math.round(performance.now() - begun);
+  performance.mark('reveal-ready');
   const coming = longest();
   gaps = [];
   await wait(4_000);
@@ -69,9 +73,38 @@ async function measureFrameGaps(): Promise<FrameGaps> {
 async function measureInChromium(site: Site): Promise<FrameGaps> {
   const browser = await startBrowser();
   const { page } = await openPage(browser, site, { size: SIZE, motion: true, glb: 'big.glb' });
+  await browser.startTracing(page, { categories: ['toplevel', 'blink.user_timing', '__metadata'] });
   const measured = await page.evaluate(measureFrameGaps);
+  const trace = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
   await browser.close();
-  return measured;
+  return { ...measured, tasks: longestTasks(trace.traceEvents) };
+}
+
+/** What is read of an event of Chromium's trace. Times in microseconds. */
+interface TraceEvent {
+  name: string;
+  pid: number;
+  tid: number;
+  ts: number;
+  /** Processor time. */
+  tdur?: number;
+  args?: { name?: string };
+}
+
+/** Milliseconds of processor time of the longest tasks on the page's main thread while the avatar came. */
+function longestTasks(events: TraceEvent[]): number[] {
+  const [from, to] = ['reveal-begins', 'reveal-ready'].map((mark) =>
+    events.find(({ name }) => name === mark),
+  );
+  if (!from || !to) return [];
+  return events
+    .filter(({ name, pid, tid, ts }) => {
+      const isHere = pid === from.pid && tid === from.tid && ts >= from.ts && ts <= to.ts;
+      return isHere && name.endsWith('RunTask');
+    })
+    .map(({ tdur = 0 }) => Math.round(tdur / 1000))
+    .sort((a, b) => b - a)
+    .slice(0, 5);
 }
 
 async function measureInWebKit(site: Site): Promise<FrameGaps> {
@@ -85,12 +118,17 @@ const [kind = 'plain'] = process.argv.slice(3).filter((argument) => argument !==
 const glb = await createMeasuredFile(kind);
 const site = await serveScreens(new Map([['big.glb', glb]]));
 console.log(`${kind}: ${(glb.length / 1e6).toFixed(1)} MB, ${SIZE.join(' × ')}; all times in milliseconds.`);
-console.log('load | on the stage after | longest gaps between frames: until then | and in the 4 s after');
+console.log(
+  'load | on the stage after | longest gaps between frames: until then | and in the 4 s after | longest tasks',
+);
 for (let run = 0; run < RUNS; run += 1) {
   const load = loadavg()[0]?.toFixed(1);
-  const { ready, coming, there } = await (process.argv.includes('webkit')
-    ? measureInWebKit
-    : measureInChromium)(site);
-  console.log([load, ready, coming.join(', '), there.join(', ')].join(' | '));
+  const {
+    ready,
+    coming,
+    there,
+    tasks = [],
+  } = await (process.argv.includes('webkit') ? measureInWebKit : measureInChromium)(site);
+  console.log([load, ready, coming.join(', '), there.join(', '), tasks.join(', ')].join(' | '));
 }
 site.close();
