@@ -89,6 +89,14 @@ describe('the operator’s detail', () => {
     await waitFor(() => expect(screen.queryByTestId('statistics')).toBeNull());
   });
 
+  it('says when no file can be shown in 3D', async () => {
+    const files = screens.reveal.files.filter(({ path }) => !path.endsWith('.glb'));
+    await renderScreen({ ...screens.reveal, files, glb: null });
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    const row = document.querySelector('[data-row="Not in 3D"]')?.textContent;
+    expect(row).toBe(`None of the files is glTF: ${files.map(({ path }) => path).join(', ')}.`);
+  });
+
   it.each<ScreenName>([
     'attract-closed',
     'preparing-trouble',
