@@ -549,7 +549,7 @@ export async function createFeatureAvatars(): Promise<Map<string, FeatureAvatar>
   add(
     'no-picture.glb',
     await io.writeBinary(createMannequin({ texture: { file: 'no-picture.txt', mimeType: 'image/png' } })),
-    /no picture of its surface can be decoded/,
+    /No picture of its surface can be decoded/,
   );
   add('only-fbx.zip', zipSync({ 'avatar.fbx': new Uint8Array(9) }), /contains no glTF file/);
   add('fbx.glb', Buffer.from('Kaydara FBX Binary  \0'), /is an FBX file/);
