@@ -7,7 +7,7 @@ import { clickTestId } from './pages';
 export interface DeskState {
   name: string;
   /** The initial state of the lock. */
-  desk?: 'open' | 'first';
+  desk?: 'open' | 'first' | 'late';
   /** The steps after F10 was pressed. */
   reach: (page: Page) => Promise<void>;
 }
@@ -40,6 +40,7 @@ export const DESK_STATES: readonly DeskState[] = [
     },
   },
   { name: 'pad-first', desk: 'first', reach: async () => {} },
+  { name: 'pad-late', desk: 'late', reach: async () => {} },
   ...SECTIONS.filter(
     (section) => !['inspector', 'checks', 'credentials', 'history', 'health'].includes(section),
   ).map((section): DeskState => ({ name: section, desk: 'open', reach: atSection(section) })),

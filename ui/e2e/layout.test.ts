@@ -128,3 +128,28 @@ describe('axe finds nothing', () => {
     await page.close();
   });
 });
+
+it('what has the focus is larger and brighter, not only outlined', async () => {
+  const { page } = await open({ screen: 'invite-real' });
+  for (const id of ['back', 'new-code', 'language']) {
+    const button = page.getByTestId(id);
+    const look = () =>
+      button.evaluate((el) => {
+        const { backgroundColor } = getComputedStyle(el);
+        return { backgroundColor, width: el.getBoundingClientRect().width };
+      });
+    await page.getByTestId('code').focus();
+    await page.waitForFunction(() =>
+      document.getAnimations().every(({ playState }) => playState !== 'running'),
+    );
+    const before = await look();
+    await button.focus();
+    await page.waitForFunction(() =>
+      document.getAnimations().every(({ playState }) => playState !== 'running'),
+    );
+    const after = await look();
+    expect(after.width / before.width, id).toBeCloseTo(1.05, 2);
+    expect(after.backgroundColor, id).not.toBe(before.backgroundColor);
+  }
+  await page.close();
+});

@@ -113,8 +113,8 @@ export interface PageOptions {
   pace?: number;
   /** The recording ends only on `finishRecording()`. */
   hold?: boolean;
-  /** The initial state of the desk: `open`, or `first` when no PIN was ever set. */
-  desk?: 'open' | 'first';
+  /** The initial state of the desk: `open`, `first` when no PIN was ever set, `late` when it is too late to set one. */
+  desk?: 'open' | 'first' | 'late';
   /** The preferred colour scheme of the system. */
   colours?: 'light' | 'dark';
   /** A theme of high contrast, whose colours replace those of the page. */

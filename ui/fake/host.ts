@@ -138,7 +138,7 @@ declare global {
  * The host for `?fake=<screen>`; `?fake=lost` never answers; without a name a whole visit is played. `&glb=` and
  * `&portrait=` show another avatar, `&portraits=` (comma-separated) other ones in the history, `&lang=` sets the
  * language, `&pace=` plays slower or faster, `&hold` waits in *Making* until `finishRecording()`. `&desk=open` leaves
- * the desk unlocked, `=first` has no PIN set, `=live` has a visit and a run of the checks in progress.
+ * the desk unlocked, `=first` has no PIN set, `=late` cannot set one any more, `=live` has a visit and a run of the checks in progress.
  */
 export async function createFakeHostFromUrl(address: { search: string }): Promise<FakeHost> {
   const asked = new URLSearchParams(address.search);
@@ -198,7 +198,8 @@ function prepareFakeDesk(desk: FakeDesk, how: string | null, portraits: readonly
     ...one,
     portrait: createPastVisits(0, portraits)[i]?.portrait ?? null,
   }));
-  if (how === 'first') desk.pin = null;
+  if (how === 'first' || how === 'late') desk.pin = null;
+  desk.isFirstPinLate = how === 'late';
   desk.isOpen = how === 'open' || how === 'live';
   if (how !== 'live') return;
   setInterval(() => desk.addExchange(), 1500);

@@ -7,6 +7,7 @@ use ts_rs::TS;
 
 /// State of the PIN lock in front of panel, inspector and checks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of the lock")]
 pub struct PinLockView {
     /// Whether a PIN is set. If not, the first opening sets one.
     pub pin_set: bool,
