@@ -222,7 +222,7 @@ mod tests {
                 "`attract_text` in `de`",
             ),
             (
-                AppearanceAndLanguageSettings { consent: texts("zh-Hans", &"好".repeat(601)), ..base() },
+                AppearanceAndLanguageSettings { consent: texts("zh-Hans", &"好".repeat(10_001)), ..base() },
                 "`consent` in `zh-Hans`",
             ),
             (
@@ -236,6 +236,7 @@ mod tests {
         assert!(
             validate_and_trim_display_settings(AppearanceAndLanguageSettings {
                 attract_text: texts("de", &"ä".repeat(120)),
+                consent: texts("zh-Hans", &"好".repeat(10_000)),
                 ..base()
             })
             .is_ok()
