@@ -83,7 +83,7 @@ fn not_ready_in_the_journal_settles_a_lost_answer_only_when_its_redeem_cannot_be
     let lost = || EarlierRedeem::NotReceived("reset".into());
     for (between, code) in [
         (second, "possibly_consumed"),
-        (MAX_REDEEM_DELAY - second, "possibly_consumed"),
+        (MAX_REDEEM_DELAY.saturating_sub(second), "possibly_consumed"),
         (MAX_REDEEM_DELAY, "token_expired"),
     ] {
         let active = redeem(EarlierRedeem::Active, minute, Duration::ZERO);
