@@ -5,6 +5,7 @@
 //! | the WAL is damaged in its middle | all changes are recovered if each damaged page was written again later; otherwise the rows that can be read are kept |
 //! | the end of the WAL is missing | not visible in the files: the changes in it are missing |
 //! | the shared-memory file is of another machine, or damaged | `SQLite` builds it again |
+//! | the database is empty, and there is no WAL | a new one is started; the log has a warning |
 //! | the database is empty, and there is a WAL | set aside; what the WAL has is kept |
 //! | the database is damaged or not a database | set aside; the rows that can be read are kept |
 //!
@@ -45,7 +46,8 @@ pub(super) fn open_or_repair_database(
     {
         match damage {
             DamageBeforeOpening::WalOfEmptyDatabase => return replace_database(path, "its database file is empty"),
-            DamageBeforeOpening::EmptyDatabase => tracing::error!(
+            // Not an error of the log: a power cut during the first start leaves the same.
+            DamageBeforeOpening::EmptyDatabase => tracing::warn!(
                 path = %path.display(),
                 "the journal was empty (0 bytes), and a new one was started: if this is not the first start of the \
                  program, its unfinished visits and its history are lost; check the disk"
