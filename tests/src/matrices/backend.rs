@@ -236,12 +236,7 @@ impl Backend {
         *lock(&self.0.trigger) = trigger;
     }
 
-    /// Begins an outage that ends after this time.
-    pub(crate) fn begin_outage(&self, kind: OutageKind, duration: Duration) {
-        self.outage_starter()(kind, duration);
-    }
-
-    /// Begins an outage when it is called, for a [`StageTrigger`].
+    /// Begins an outage, which ends after its time, when it is called.
     pub(crate) fn outage_starter(&self) -> impl Fn(OutageKind, Duration) + Send + use<> {
         let shared = self.0.clone();
         move |kind, duration| {
