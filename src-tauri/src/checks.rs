@@ -168,6 +168,7 @@ async fn resolve_run_target_and_options(
         max_tokens: Some(ask.most_tokens),
         // A sandbox has nothing that anyone could lose.
         allow_destructive: tester.is_some(),
+        allow_lockout: tester.is_some(),
         allow_wrong_requests: ask.wrong_requests,
         allow_avatars: ask.with_phone,
         ..RunOptions::default()
@@ -178,6 +179,7 @@ async fn resolve_run_target_and_options(
         credentials: target.credentials.clone(),
         link_template: target.link.clone(),
         time_outs: profile.timeouts,
+        patience: profile.limits.patience,
     };
     Ok((checked, options, tester.map_or(PhoneMode::SnapshotViewer, PhoneMode::Sandbox)))
 }
@@ -236,9 +238,13 @@ fn to_checks_view(view: RunSnapshot, about: LastRunHostAndFolder, kiosk: &Kiosk)
 /// The problem that the operator sees when a run has failed.
 fn problem_for_run_error(error: &RunError) -> Problem {
     match error {
-        RunError::CredentialsRefused(why) => problem_for_code("credentials_refused", Some(why)),
-        RunError::Unreachable(why) => problem_for_code("backend_unreachable", Some(why)),
         RunError::Stopped => problem_for_code("checks_stopped", None),
+        RunError::CredentialsRefused(why)
+        | RunError::Unreachable(why)
+        | RunError::Failing(why)
+        | RunError::Busy(why)
+        | RunError::Gate(why)
+        | RunError::NoApi(why) => problem_for_code(error.error_code(), Some(why)),
     }
 }
 

@@ -121,13 +121,16 @@ pub const ACTS: [ActNeedsAndCosts; 16] = [
         0,
         &[Act::Generate],
     )),
-    mark_act_waits_for_time(single_request_act_spec(
-        Act::LostAnswer,
-        "redeem while the upstream loses its answer",
-        1,
-        1,
-        &[Act::Generate],
-    )),
+    with_min_requests(
+        6,
+        mark_act_waits_for_time(single_request_act_spec(
+            Act::LostAnswer,
+            "redeem while the upstream loses its answer, in three ways",
+            3,
+            3,
+            &[Act::Generate],
+        )),
+    ),
     mark_act_waits_for_time(single_request_act_spec(
         Act::Witness,
         "compare what the upstream was asked",

@@ -8,6 +8,7 @@
 //! - [`report`] turns the results into JSON, HTML, `JUnit` XML and an HTTP Archive.
 
 pub mod act;
+mod answer;
 pub mod check;
 pub mod checks;
 pub mod exchange_requirements;
@@ -20,16 +21,18 @@ pub mod requirement;
 mod response_fields;
 pub mod run;
 pub mod run_controller;
+mod run_error;
 pub mod run_plan;
 pub mod sandbox_control;
 mod target;
 
 pub use act::Act;
 pub use check::{Check, Verdict};
-pub use phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, ScanInvitation};
+pub use phone_driver::{InvitationDisplay, InvitationEnd, InvitationSkipSignal, PhoneDriver, ScanInvitation};
 pub use report::Report;
 pub use requirement::Level;
-pub use run::{CheckRun, RunError, RunEvent};
+pub use run::{CheckRun, RunEvent};
+pub use run_error::RunError;
 pub use run_plan::RunPlanWithCosts;
 pub use sandbox_control::SandboxControl;
 pub use target::{CheckTarget, RunOptions, is_loopback_url};

@@ -8,7 +8,7 @@ use copresence_client::Exchange;
 use copresence_client::probe::ProbeResponse;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Purpose of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,7 @@ pub enum StepRole {
     RedeemWrongKey,
     RedeemByPost,
     RedeemAfterRefusals,
+    RedeemControl,
     PreflightGenerate,
     PreflightRedeem,
     RedeemCrossOrigin,
@@ -43,6 +44,7 @@ pub enum StepRole {
     RedeemSpent,
     Download,
     DownloadAgain,
+    DownloadWithoutAnswer,
     ConcurrentRedeem,
     LateDownload,
     PollFailing,
@@ -78,6 +80,7 @@ impl StepRole {
             Self::RedeemWrongKey => "redeem with a wrong key",
             Self::RedeemByPost => "redeem with POST",
             Self::RedeemAfterRefusals => "redeem the fresh token again, after the refusals",
+            Self::RedeemControl => "redeem a token that nobody has scanned, to see whether the API answers",
             Self::PreflightGenerate => "ask, as a browser would, whether a stranger's page may generate",
             Self::PreflightRedeem => "ask, as a browser would, whether a stranger's page may redeem",
             Self::RedeemCrossOrigin => "redeem with the Origin of a stranger's page",
@@ -86,6 +89,7 @@ impl StepRole {
             Self::RedeemSpent => "redeem the token whose URLs were delivered",
             Self::Download => "fetch a file",
             Self::DownloadAgain => "fetch the file again",
+            Self::DownloadWithoutAnswer => "fetch a file, while its server does not answer",
             Self::ConcurrentRedeem => "redeem, several at once",
             Self::LateDownload => "fetch a file after a while",
             Self::PollFailing => "redeem while the avatar fails",
@@ -104,10 +108,12 @@ impl StepRole {
                 | Self::Generate
                 | Self::RedeemFresh
                 | Self::RedeemAfterRefusals
+                | Self::RedeemControl
                 | Self::RedeemCrossOrigin
                 | Self::Poll
                 | Self::ConcurrentRedeem
                 | Self::Download
+                | Self::DownloadWithoutAnswer
                 | Self::PollFailing
                 | Self::RedeemAfterFailure
                 | Self::LostAnswer
@@ -256,8 +262,11 @@ pub struct Observations {
     pub known_secrets: Vec<KnownSecret>,
     /// Redeem counts of a relay's upstream.
     pub upstream_counts: Vec<RelayAndUpstreamRedeemCounts>,
-    /// Redeem count of the token whose response the upstream dropped.
-    pub lost_answer_count: Option<RelayAndUpstreamRedeemCounts>,
+    /// For each redeem whose response the upstream lost on purpose: the number of the step, and the redeems of its token.
+    pub lost_answer_counts: Vec<(usize, RelayAndUpstreamRedeemCounts)>,
+    /// Numbers of the deliberately wrong requests without an answer that failed twice, while the API answered valid
+    /// requests in between.
+    pub repeated_failures: BTreeSet<usize>,
     /// Whether the sandbox says that the visit act's avatar is ready.
     pub is_avatar_ready: bool,
 }

@@ -17,7 +17,16 @@ pub struct ScanInvitation {
     pub timeout: Duration,
 }
 
-/// Shows invitations to a person with a phone.
+/// Why an invitation ended without an avatar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvitationEnd {
+    /// A person skipped it.
+    Skipped,
+    /// The phone failed; the reason.
+    PhoneFailed(String),
+}
+
+/// Shows invitations to a person with a phone, or to a program that plays one.
 pub trait InvitationDisplay: Send + Sync {
     /// Shows the QR code. Returns at once.
     fn show_invitation(&self, invitation: &ScanInvitation);
@@ -28,8 +37,8 @@ pub trait InvitationDisplay: Send + Sync {
     /// Ends the invitation: it is no longer shown, and the next one starts anew.
     fn end_invitation(&self);
 
-    /// Resolves when the person skips the invitation.
-    fn wait_for_skip(&self) -> BoxFuture<'_, ()>;
+    /// Resolves when the invitation ends without an avatar.
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd>;
 
     /// Waits in real time.
     fn sleep_real_time(&self, time: Duration) -> BoxFuture<'_, ()>;
@@ -74,11 +83,12 @@ impl InvitationSkipSignal {
     }
 
     /// Resolves when the invitation is to be skipped, then resets the signal.
-    pub fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+    pub fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
         Box::pin(async {
             drop(self.0.subscribe().wait_for(|asked| *asked).await);
             // Each request counts once.
             self.reset_skip();
+            InvitationEnd::Skipped
         })
     }
 }
@@ -115,7 +125,7 @@ mod tests {
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
         // Nothing waits for the signal while a request is in flight.
         skip.request_skip();
-        assert_eq!(skip.wait_for_skip().now_or_never(), Some(()));
+        assert_eq!(skip.wait_for_skip().now_or_never(), Some(InvitationEnd::Skipped));
         assert_eq!(skip.wait_for_skip().now_or_never(), None);
         skip.request_skip();
         skip.reset_skip();

@@ -3,10 +3,13 @@
 use crate::act::Act;
 use crate::check::{Check, Verdict};
 use crate::checks::CHECKS;
-use crate::phone_driver::{InvitationDisplay, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal};
+use crate::phone_driver::{
+    InvitationDisplay, InvitationEnd, InvitationSkipSignal, PhoneDriver, ScanInvitation, StopSignal,
+};
 use crate::report::{Report, html, junit};
 use crate::requirement::{Level, requirement_ids_of_check, strictest_level_of_check};
-use crate::run::{CheckRun, RunError, RunEvent};
+use crate::run::{CheckRun, RunEvent};
+use crate::run_error::RunError;
 use crate::run_plan::RunPlanWithCosts;
 use crate::sandbox_control::SandboxControl;
 use crate::target::{CheckTarget, RunOptions};
@@ -157,6 +160,8 @@ impl RunSnapshot {
         match event {
             RunEvent::ActStarted(act) => self.current_act = Some(*act),
             RunEvent::StepFinished(_) => self.requests_sent += 1,
+            // The state tells it once the run has ended.
+            RunEvent::RunFailed(_) => {}
             RunEvent::TokensMade(tokens) => self.tokens_made = *tokens,
             RunEvent::Message(words) => self.notes.push(words.clone()),
             RunEvent::CheckJudged(check, judged) => {
@@ -352,7 +357,7 @@ impl InvitationDisplay for SnapshotInvitationDisplay {
     }
 
     /// Waits until the operator skips the invitation.
-    fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
         self.signals.skip_signal.wait_for_skip()
     }
 

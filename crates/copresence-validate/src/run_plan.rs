@@ -21,6 +21,12 @@ pub struct RunPlanWithCosts {
     pub omitted: BTreeMap<Act, ActOutcome>,
     /// Whether the run costs no money, because the tokens are a sandbox's.
     pub is_free: bool,
+    /// The deliberately wrong requests that the run sends, as shown to people.
+    pub wrong_requests: Vec<&'static str>,
+    /// Whether a wrong password is among them that may lock the account.
+    pub may_lock_account: bool,
+    /// Whether that password is left out, although the run logs in and sends other wrong requests.
+    pub is_wrong_password_left_out: bool,
 }
 
 impl RunPlanWithCosts {
@@ -34,6 +40,9 @@ impl RunPlanWithCosts {
             acts: Vec::new(),
             omitted: BTreeMap::new(),
             is_free: phone.sandbox_control().is_some(),
+            wrong_requests: Vec::new(),
+            may_lock_account: false,
+            is_wrong_password_left_out: false,
         };
         for row in &ACTS {
             let left_out = outcome_if_act_ruled_out(row, target, &info, options, phone)
@@ -50,6 +59,17 @@ impl RunPlanWithCosts {
         if plan.acts.contains(&Act::Strangers) {
             plan.tokens_at_risk = if info.relays_tokens { 2 } else { 5 };
         }
+        if options.allow_wrong_requests {
+            plan.wrong_requests =
+                plan.acts.iter().flat_map(|act| wrong_requests_of_act(*act, &info)).copied().collect();
+            if plan.acts.contains(&Act::Login) {
+                plan.may_lock_account = options.allow_lockout;
+                plan.is_wrong_password_left_out = !options.allow_lockout;
+            }
+            if plan.may_lock_account {
+                plan.wrong_requests.push("one wrong password for the account's own user, which may lock the account");
+            }
+        }
         plan
     }
 
@@ -63,6 +83,16 @@ impl RunPlanWithCosts {
                 "If the backend gives tokens where it must refuse them, up to {} more.",
                 self.tokens_at_risk
             ));
+        }
+        if !self.wrong_requests.is_empty() {
+            sentences.push(format!("Tries on purpose what must be refused: {}.", self.wrong_requests.join("; ")));
+        }
+        if self.is_wrong_password_left_out {
+            sentences.push(
+                "Left out: a wrong password for the user of the account: it may lock the account, so it is tried only \
+                 with --allow-lockout."
+                    .to_owned(),
+            );
         }
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for (act, why) in self.skipped_acts_with_reasons() {
@@ -119,6 +149,38 @@ pub fn count_with_noun(count: u32, what: &str) -> String {
 
 /// Reason for omitting acts that send deliberately wrong requests.
 pub(crate) const WRONG_REQUESTS_OFF: &str = "no request that is wrong on purpose is to be sent";
+
+/// The deliberately wrong requests of an act, as shown to people. Without the wrong password that may lock the account.
+fn wrong_requests_of_act(act: Act, info: &KnownBackendFacts) -> &'static [&'static str] {
+    match act {
+        Act::Login => &["a login of a user that does not exist", "a login without the API key"],
+        Act::Strangers if info.relays_tokens => &["token requests without the relay's key and with a wrong one"],
+        Act::Strangers => &[
+            "token requests without an API key and with a wrong one",
+            "token requests without a session token and with a wrong one",
+            "a token request with GET",
+        ],
+        Act::Refused => &[
+            "redeems of tokens that were never made",
+            "a redeem without a token",
+            "a redeem with POST",
+            "redeems without the key and with a wrong one",
+        ],
+        Act::Page => &["requests as a page of another site sends them"],
+        Act::Plain => &["a request over plain HTTP, without credentials"],
+        Act::Visit => &["redeems of the token whose URLs were delivered"],
+        Act::Files => &["a second download of each file"],
+        Act::UrlsEnd => &["downloads from expired URLs"],
+        Act::Expiry => &["a redeem of an expired token"],
+        Act::Generate | Act::GenerateAgain | Act::Fresh | Act::Race | Act::Failure | Act::LostAnswer | Act::Witness => {
+            &[]
+        }
+    }
+}
+
+/// Why a run tries no wrong password for the account's own user.
+pub(crate) const LOCKOUT_NOT_ALLOWED: &str =
+    "a wrong password for the account may lock it, so it is tried only with --allow-lockout";
 
 /// The outcome of an act that the target, the options or the phone rule out, whatever its prerequisites and the
 /// token limit are; `None` if they do not.

@@ -13,6 +13,31 @@ use url::Url;
 /// Header that authorises control calls from another machine than the sandbox's own.
 const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 
+/// How a sandbox loses the response to a redeem that spent its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostResponseKind {
+    /// The connection is reset without a response.
+    ConnectionReset,
+    /// A gateway answers 502 in its place.
+    BadGateway,
+    /// A gateway answers 504 in its place.
+    GatewayTimeout,
+}
+
+impl LostResponseKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::ConnectionReset, Self::BadGateway, Self::GatewayTimeout];
+
+    /// What replaced the response, as shown to people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::ConnectionReset => "the connection was reset",
+            Self::BadGateway => "a gateway answered 502",
+            Self::GatewayTimeout => "a gateway answered 504",
+        }
+    }
+}
+
 /// Controls one sandbox. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SandboxControl {
@@ -108,13 +133,18 @@ impl SandboxControl {
         row.get("redeems").and_then(Value::as_u64).ok_or_else(|| "the sandbox reports no redeem count".to_owned())
     }
 
-    /// Makes the sandbox drop its next response to a redeem: the redeem spends its token and the connection is
-    /// reset. Replaces all of the sandbox's faults.
+    /// Makes the sandbox lose its next response to a redeem, which spends its token. Replaces all of the sandbox's
+    /// faults.
     ///
     /// # Errors
     /// If the sandbox does not respond, or responds with an error status.
-    pub async fn drop_next_redeem_response(&self) -> Result<(), String> {
-        let fault = json!([{ "on": "redeem", "nth": [1], "do": "reset_after_spending" }]);
+    pub async fn lose_next_redeem_response(&self, kind: LostResponseKind) -> Result<(), String> {
+        let effect = match kind {
+            LostResponseKind::ConnectionReset => json!("reset_after_spending"),
+            LostResponseKind::BadGateway => json!({ "status": { "code": 502, "spends": true } }),
+            LostResponseKind::GatewayTimeout => json!({ "status": { "code": 504, "spends": true } }),
+        };
+        let fault = json!([{ "on": "redeem", "nth": [1], "do": effect }]);
         self.send_request(Method::PUT, &["faults"], Some(fault)).await.map(drop)
     }
 

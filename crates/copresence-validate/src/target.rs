@@ -18,21 +18,26 @@ pub struct CheckTarget {
     pub link_template: LinkTemplate,
     /// Time limits of each HTTP call.
     pub time_outs: Timeouts,
+    /// How long the backend may fail without one answer, as of a visit: the profile's `patience`.
+    pub patience: Duration,
 }
 
 /// Limits of a run.
 ///
 /// # Defaults
-/// No token limit; wrong requests and avatars allowed, loss of an avatar not; 15 min for an avatar, 15 min for an
-/// unused URL, 5 s for the upstream.
+/// No token limit; wrong requests and avatars allowed, loss of an avatar and wrong passwords for the account not; 15 min
+/// for an avatar, 15 min for an unused URL, 5 s for the upstream, 1 s before the first retry.
+#[expect(clippy::struct_excessive_bools, reason = "independent permissions")]
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Maximum number of Export Tokens to generate. `None`: as many as the plan needs.
     pub max_tokens: Option<u32>,
     /// Whether acts that may lose an avatar are allowed.
     pub allow_destructive: bool,
-    /// Whether deliberately wrong requests are allowed: wrong passwords, wrong keys, spent tokens.
+    /// Whether deliberately wrong requests are allowed: unknown users, wrong keys, spent tokens.
     pub allow_wrong_requests: bool,
+    /// Whether a wrong password for the account's own user is allowed. Some backends lock an account after a few.
+    pub allow_lockout: bool,
     /// Whether acts that consume an avatar are allowed.
     pub allow_avatars: bool,
     /// How long to wait for an avatar.
@@ -41,6 +46,8 @@ pub struct RunOptions {
     pub url_lifetime: Duration,
     /// How long to watch a relay's upstream for redeems that the run did not send, in real time.
     pub upstream_watch: Duration,
+    /// Pause before the first retry of a request that got no answer, in real time. It grows with each retry.
+    pub retry_pause: Duration,
 }
 
 impl Default for RunOptions {
@@ -49,10 +56,12 @@ impl Default for RunOptions {
             max_tokens: None,
             allow_destructive: false,
             allow_wrong_requests: true,
+            allow_lockout: false,
             allow_avatars: true,
             avatar_timeout: Duration::from_mins(15),
             url_lifetime: Duration::from_mins(15),
             upstream_watch: Duration::from_secs(5),
+            retry_pause: Duration::from_secs(1),
         }
     }
 }
@@ -71,6 +80,8 @@ pub struct KnownBackendFacts {
     pub relays_redeems: bool,
     /// Whether the run sends no deliberately wrong request.
     pub only_valid_requests: bool,
+    /// Whether the run may try a wrong password for the account's own user.
+    pub allows_lockout: bool,
     /// Whether the relay requires its own key, according to the profile.
     pub relay_requires_key: bool,
     /// Where the login response has the session token (JSON Pointer).

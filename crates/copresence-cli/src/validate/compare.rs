@@ -2,7 +2,7 @@
 
 use super::options::ValidateOptions;
 use super::render::{ValidateRenderer, print_json_line};
-use super::{open_and_check_backend, read_report_file};
+use super::{CheckedBackend, open_and_check_backend, read_report_file};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
@@ -78,10 +78,13 @@ async fn load_report_or_run_checks(
     }
     // --api-url and --link would apply to both backends.
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let (report, _) = open_and_check_backend(&common, options, renderer).await?;
+    let CheckedBackend { report, remedy, .. } = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         let summary = output::sanitize_for_terminal(&report.summary());
         renderer.print_human_line_beside_json(&format!("{which}: {summary}"));
+        if let Some(remedy) = remedy {
+            renderer.print_human_line_beside_json(&format!("What to do: {}.", output::sanitize_for_terminal(&remedy)));
+        }
         renderer.print_human_line_beside_json("");
     }
     Ok(report)

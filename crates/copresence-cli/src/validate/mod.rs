@@ -3,6 +3,7 @@
 mod compare;
 mod files;
 mod options;
+mod phone_command;
 mod render;
 mod target;
 mod terminal_phone;
@@ -13,8 +14,9 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{output, signals};
 use copresence_engine::clock::Clock;
+use copresence_engine::problem::problem_for_code;
 use copresence_validate::report::change::list_changed_verdicts;
-use copresence_validate::{CheckRun, Report, RunPlanWithCosts};
+use copresence_validate::{CheckRun, Credentials, Report, RunError, RunPlanWithCosts};
 use files::ReportFiles;
 use render::ValidateRenderer;
 use std::io::{BufRead, IsTerminal};
@@ -35,11 +37,20 @@ pub(crate) async fn run_validate_command(
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
-    let (report, har) = open_and_check_backend(common, &options, &renderer).await?;
+    let CheckedBackend { report, har, remedy } = open_and_check_backend(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
-    renderer.print_summary(&report, changed.as_deref());
+    renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());
     Ok(report.exit)
+}
+
+/// The result of a run at one backend.
+struct CheckedBackend {
+    report: Report,
+    /// Every exchange as an HTTP Archive.
+    har: serde_json::Value,
+    /// What to do about the error that ended the run, if one did.
+    remedy: Option<String>,
 }
 
 /// Checks the backend of the command line's profile.
@@ -47,7 +58,7 @@ async fn open_and_check_backend(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
-) -> Result<(Report, serde_json::Value), CommandFailure> {
+) -> Result<CheckedBackend, CommandFailure> {
     let stopping = signals::token_cancelled_by_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
@@ -66,7 +77,7 @@ async fn plan_confirm_and_run_checks(
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,
-) -> Result<(Report, serde_json::Value), CommandFailure> {
+) -> Result<CheckedBackend, CommandFailure> {
     let limits = options.to_run_options(selected.has_sandbox_phone_driver());
     let plan = RunPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.has_sandbox_phone_driver());
@@ -78,7 +89,17 @@ async fn plan_confirm_and_run_checks(
         .map_err(|error| CommandFailure::usage_error(error.to_string()))?;
     let ended = run.run_acts_until_stopped(stopping.cancelled()).await;
     let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.now()));
-    Ok((report, ended.to_har()))
+    let remedy = ended.error.as_ref().and_then(|error| remedy_for_run_error(error, &selected.target.credentials));
+    Ok(CheckedBackend { report, har: ended.to_har(), remedy })
+}
+
+/// What to do about an error that ended a run. None for a run that was stopped.
+fn remedy_for_run_error(error: &RunError, credentials: &Credentials) -> Option<String> {
+    match (error, &credentials.remedy_if_refused) {
+        (RunError::Stopped, _) => None,
+        (RunError::CredentialsRefused(_), Some(remedy)) => Some(remedy.clone()),
+        _ => Some(problem_for_code(error.error_code(), None).hint),
+    }
 }
 
 /// Asks for confirmation on a terminal, because Export Tokens cost money.

@@ -1,14 +1,17 @@
 //! Options of `copresence validate`.
 
+use super::phone_command::PhoneCommand;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
 /// Options: which checks to run, how far to go, and which reports to write.
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 all required checks passed, 1 at least one failed (with --compare: the two differ), \
-2 usage, 3 credentials missing or refused, 6 the backend could not be reached.
+2 usage, or no API at this address, 3 credentials missing or refused, 6 the backend could not be reached, kept failing,
+or something in between answered, 130 interrupted.
 
 Without --api-url, the profile `sandbox` checks the embedded sandbox. For a sandbox on this machine the phone is
 simulated; for other backends the terminal shows the QR code and waits. See docs/validate.md for a walk-through."
@@ -20,6 +23,9 @@ pub(crate) struct ValidateOptions {
     /// Also run checks that may lose an avatar: concurrent redeems, expiring URLs (always on for a sandbox)
     #[arg(long)]
     pub(crate) destructive: bool,
+    /// Also try one wrong password for the account's own user, which may lock the account (always on for a sandbox)
+    #[arg(long)]
+    pub(crate) allow_lockout: bool,
     /// How long to wait for an avatar
     #[arg(long, value_name = "DUR", default_value = "15m", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Duration,
@@ -35,6 +41,9 @@ pub(crate) struct ValidateOptions {
     /// Skip checks that need a phone
     #[arg(long)]
     pub(crate) no_phone: bool,
+    /// Run this command when a phone is needed; its `{link}`, or `COPRESENCE_PHONE_LINK`, is the QR code's link
+    #[arg(long, value_name = "CMD", conflicts_with_all = ["no_phone", "upstream"], value_parser = PhoneCommand::parse_command_line)]
+    pub(crate) phone: Option<PhoneCommand>,
     /// Make tokens without asking for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
@@ -65,6 +74,8 @@ impl ValidateOptions {
         copresence_validate::RunOptions {
             max_tokens: self.max_tokens,
             allow_destructive: self.destructive || sandbox,
+            // The sandbox behind a relay (--upstream) is not the backend that the run logs in at.
+            allow_lockout: self.allow_lockout || (sandbox && self.upstream.is_none()),
             avatar_timeout: self.timeout,
             url_lifetime: self.url_life,
             upstream_watch: self.watch,

@@ -5,6 +5,8 @@ use crate::output;
 use copresence_validate::act::Act;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use copresence_validate::check::{Check, CheckResult};
 use copresence_validate::report::change::VerdictChange;
@@ -19,12 +21,16 @@ const WORD: usize = "inconclusive".len();
 pub(super) struct ValidateRenderer {
     json: bool,
     colours: bool,
+    /// Whether the run has failed. The summary says why, once; the checks that it left undecided are not listed.
+    has_run_failed: AtomicBool,
+    /// Lines about skipped checks, which are printed at the end.
+    skipped_lines: Mutex<Vec<String>>,
 }
 
 impl ValidateRenderer {
     pub(super) fn new(common: &CommonOptions) -> Self {
         let colours = !common.no_color && std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { json: common.json, colours }
+        Self { json: common.json, colours, has_run_failed: AtomicBool::new(false), skipped_lines: Mutex::default() }
     }
 
     /// Prints the plan of the run and what it will cost, before it starts.
@@ -35,7 +41,8 @@ impl ValidateRenderer {
             return print_json_line(&json!({
                 "event": "planned", "profile": target.name, "api_url": target.backend.base_url.as_str(),
                 "sandbox": sandbox, "tokens": plan.tokens, "tokens_at_risk": plan.tokens_at_risk,
-                "avatars": plan.avatars, "left_out": left_out,
+                "avatars": plan.avatars, "left_out": left_out, "wrong_requests": plan.wrong_requests,
+                "may_lock_account": plan.may_lock_account,
             }));
         }
         let kind = if sandbox { ", a sandbox" } else { "" };
@@ -52,6 +59,7 @@ impl ValidateRenderer {
         match event {
             RunEvent::CheckJudged(check, judged) => self.print_verdict(check, judged),
             RunEvent::Message(words) => output::eprint_sanitized_line(format_args!("{words}")),
+            RunEvent::RunFailed(_) => self.has_run_failed.store(true, Ordering::Relaxed),
             RunEvent::ActStarted(act) if !self.json => self.print_act_started(*act),
             RunEvent::ActStarted(_) | RunEvent::StepFinished(_) | RunEvent::TokensMade(_) => {}
         }
@@ -75,16 +83,22 @@ impl ValidateRenderer {
             }));
         }
         // Checks that do not apply are only counted at the end, to keep the list short.
-        if verdict == Verdict::NotApplicable {
+        if verdict == Verdict::NotApplicable
+            || self.has_run_failed.load(Ordering::Relaxed) && !verdict.is_pass_or_fail()
+        {
             return;
         }
         let colour = match (verdict, level) {
             (Verdict::Pass, _) => "32",
             (Verdict::Fail, Level::Must) => "1;31",
             (Verdict::Fail, Level::Should) => "33",
-            (Verdict::Skipped, _) => "2",
             _ => "36",
         };
+        if verdict == Verdict::Skipped {
+            let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.as_str()), "2");
+            let line = format!("{mark}  {:<6} {}", level.uppercase_level(), check.title);
+            return self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
         let mark = self.wrap_in_ansi_color(&format!("{:<WORD$}", verdict.verdict_word_for_level(level)), colour);
         self.print_human_line_beside_json(&format!("{mark}  {:<6} {}", level.uppercase_level(), check.title));
         match (judged, verdict) {
@@ -110,15 +124,23 @@ impl ValidateRenderer {
     }
 
     /// Prints the summary of a run.
-    pub(super) fn print_summary(&self, report: &Report, changes: Option<&[VerdictChange]>) {
+    pub(super) fn print_summary(&self, report: &Report, remedy: Option<&str>, changes: Option<&[VerdictChange]>) {
         if self.json {
             if let Some(changes) = changes {
                 print_json_line(&json!({"event": "changes", "changes": changes}));
             }
             return print_json_line(&json!({
-                "event": "ended", "exit": report.exit, "message": report.summary(), "score": report.score,
+                "event": "ended", "exit": report.exit, "code": report.error_code, "message": report.summary(),
+                "remedy": remedy, "score": report.score,
                 "coverage": report.coverage, "budget": report.budget,
             }));
+        }
+        let skipped = std::mem::take(&mut *self.skipped_lines.lock().unwrap_or_else(PoisonError::into_inner));
+        // Of a run that judged nothing, they would bury the reason.
+        if report.has_verdicts() || report.error.is_none() {
+            for line in &skipped {
+                self.print_human_line_beside_json(line);
+            }
         }
         self.print_human_line_beside_json("");
         let colour = if report.exit != 0 {
@@ -131,6 +153,12 @@ impl ValidateRenderer {
         self.print_human_line_beside_json(
             &self.wrap_in_ansi_color(&format!("{}.", output::sanitize_for_terminal(&report.summary())), colour),
         );
+        if let Some(remedy) = remedy {
+            self.print_human_line_beside_json(&format!("What to do: {}.", output::sanitize_for_terminal(remedy)));
+        }
+        if report.error.is_some() && !report.has_verdicts() {
+            return;
+        }
         let coverage = &report.coverage;
         self.print_human_line_beside_json(&format!(
             "Coverage: {} of {} requirements judged ({} %); {} do not apply here, {} cannot be tested.",

@@ -1,6 +1,7 @@
 //! The backend to check, and who operates the phone.
 
 use super::options::ValidateOptions;
+use super::phone_command::CommandInvitationDisplay;
 use super::terminal_phone::TerminalInvitationDisplay;
 use crate::common_options::CommonOptions;
 use crate::context;
@@ -118,15 +119,20 @@ fn target_from_profile(
         credentials,
         link_template: link,
         time_outs: profile.timeouts,
+        patience: profile.limits.patience,
     }
 }
 
-/// Chooses the upstream sandbox, the backend's own sandbox, a person at the terminal, or no phone, in this order.
+/// Chooses the command of `--phone`, the upstream sandbox, the backend's own sandbox, a person at the terminal, or no
+/// phone, in this order.
 async fn detect_phone_driver(
     target: &CheckTarget,
     options: &ValidateOptions,
     common: &CommonOptions,
 ) -> Result<PhoneDriver, CommandFailure> {
+    if let Some(command) = &options.phone {
+        return Ok(PhoneDriver::Person(Arc::new(CommandInvitationDisplay::new(command.clone(), common))));
+    }
     let operator = context::read_environment_variable(OPERATOR_KEY).filter(|key| !key.trim().is_empty());
     if let Some(url) = &options.upstream {
         let tester = detect_sandbox_control(url.clone(), operator).await?;

@@ -1,8 +1,9 @@
 //! Asks a person at the terminal to use a phone: shows the QR code and lets them skip the check.
 
+use super::phone_command::print_phone_needed;
 use crate::common_options::CommonOptions;
 use crate::{output, qr_terminal};
-use copresence_validate::{InvitationDisplay, InvitationSkipSignal, ScanInvitation};
+use copresence_validate::{InvitationDisplay, InvitationEnd, InvitationSkipSignal, ScanInvitation};
 use futures_util::future::BoxFuture;
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +15,7 @@ const ROWS_BELOW: usize = 5;
 /// Shows invitations to a person at the terminal, who can type `s` to skip one.
 pub(super) struct TerminalInvitationDisplay {
     lively: bool,
+    json: bool,
     skip: Arc<InvitationSkipSignal>,
     said: Mutex<String>,
 }
@@ -30,7 +32,7 @@ impl TerminalInvitationDisplay {
                 }
             }
         });
-        Self { lively: output::can_animate_stderr(common.no_color), skip, said: Mutex::default() }
+        Self { lively: output::can_animate_stderr(common.no_color), json: common.json, skip, said: Mutex::default() }
     }
 }
 
@@ -38,6 +40,9 @@ impl InvitationDisplay for TerminalInvitationDisplay {
     /// Prints the QR code and the link of an invitation, and what its scan is for.
     fn show_invitation(&self, invitation: &ScanInvitation) {
         self.skip.reset_skip();
+        if self.json {
+            print_phone_needed(invitation);
+        }
         output::eprint_sanitized_line(format_args!(""));
         output::eprint_sanitized_line(format_args!(
             "A phone is needed for {}. Scan this, or open the link:",
@@ -66,7 +71,7 @@ impl InvitationDisplay for TerminalInvitationDisplay {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn wait_for_skip(&self) -> BoxFuture<'_, ()> {
+    fn wait_for_skip(&self) -> BoxFuture<'_, InvitationEnd> {
         self.skip.wait_for_skip()
     }
 

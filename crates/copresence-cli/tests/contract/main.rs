@@ -24,4 +24,5 @@ mod secrets;
 mod support;
 mod truncated_responses;
 mod validation;
+mod validation_answers;
 mod visits;

@@ -5,6 +5,7 @@ use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
 use crate::response_fields;
+use crate::run_plan::LOCKOUT_NOT_ALLOWED;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -19,9 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "A wrong password is refused",
         required_acts: &[Act::Login],
         remedy: "Refuse a login whose password is wrong with 401 (Parse: 404 with code 101), without a session token.",
-        judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::LoginWrongPassword, "a wrong password")
-        },
+        judge: check_wrong_password_refused,
     },
     Check {
         id: "login.unknown-user",
@@ -114,10 +113,18 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
+/// A login with a wrong password for the account's own user is refused, if the run was allowed to try one.
+fn check_wrong_password_refused(observations: &Observations) -> CheckResult {
+    if !observations.target_info.only_valid_requests && !observations.target_info.allows_lockout {
+        return CheckResult::Skipped(LOCKOUT_NOT_ALLOWED.to_owned());
+    }
+    check_steps_have_error_status(observations, StepRole::LoginWrongPassword, "a wrong password")
+}
+
 /// Every answered login with valid credentials has a 2xx status and a session token in the body.
 fn check_login_returned_session(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Login).filter(|step| step.reply.is_some()) {
+    for step in observations.steps_with_role(StepRole::Login).filter(|step| observations.is_answer(step)) {
         let body = step.json_body();
         let point = response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
         let good = step.has_success_status() && point.is_ok;
@@ -129,13 +136,13 @@ fn check_login_returned_session(observations: &Observations) -> CheckResult {
             format!("{}, {}", step.describe_status_or_no_response(), point.received),
         );
     }
-    collector.into_check_result("a session token was received", "no response was received")
+    collector.into_check_result("a session token was received", "the API did not answer")
 }
 
 /// Every answered generate request with valid credentials has a 2xx status. Does not look at the bodies.
 fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| step.reply.is_some()) {
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| observations.is_answer(step)) {
         collector.record_step_result(
             step,
             step.has_success_status(),
@@ -143,7 +150,7 @@ fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult
             step.describe_status_or_no_response(),
         );
     }
-    collector.into_check_result("generated", "no response was received")
+    collector.into_check_result("generated", "the API did not answer")
 }
 
 /// Every successful generate response has an Export Token that is a valid header value.

@@ -2,11 +2,12 @@
 
 use super::NO_REQUIRED_ACTS;
 use crate::act::Act;
+use crate::answer::ResponseOrigin;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::latency::compute_percentiles;
 use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
-use copresence_client::CallKind;
+use copresence_client::{CallKind, ExchangeOutcome};
 use std::time::Duration;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -92,7 +93,7 @@ fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
         return judged;
     }
     let mut collector = FindingCollector::default();
-    if let Some(step) = recorded_api_steps(observations).find(|step| step.reply.is_some()) {
+    if let Some(step) = recorded_api_steps(observations).find(|step| observations.is_answer(step)) {
         collector.record_step_result(
             step,
             observations.target_info.uses_https,
@@ -119,7 +120,9 @@ fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("the API is not reached over TLS".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in recorded_api_steps(observations).filter(|step| step.has_success_status()) {
+    for step in
+        recorded_api_steps(observations).filter(|step| step.has_success_status() && observations.is_answer(step))
+    {
         collector.record_field_result(
             step,
             response_fields::judge_hsts(step.response_header("strict-transport-security").as_deref()),
@@ -128,10 +131,17 @@ fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
     collector.into_check_result("sent", "no response was received")
 }
 
-/// A redeem over plain HTTP has no success: a redirect, a refusal or no response.
+/// A redeem over plain HTTP has no success: a redirect, a refusal or no server. Pages of something in between, and
+/// server errors, show nothing.
 fn check_plain_http_refused(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps_with_role(StepRole::PlainHttp) {
+        let is_page = step.response_origin() == ResponseOrigin::Ambiguous
+            && !step.response_status().is_some_and(|status| (300..400).contains(&status));
+        let is_failure = step.reply.is_some() && step.response_origin() == ResponseOrigin::NoAnswer;
+        if is_page || is_failure || step.reply.is_none() && !observations.api_answered_around(step) {
+            continue;
+        }
         collector.record_step_result(
             step,
             !step.has_success_status(),
@@ -139,14 +149,14 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
             step.describe_status_or_no_response(),
         );
     }
-    collector.into_check_result("no success over plain HTTP", "plain HTTP was not tried")
+    collector.into_check_result("no success over plain HTTP", "no answer of the backend over plain HTTP")
 }
 
 /// Each successful API response to a valid request has `Cache-Control: no-store`.
 fn check_api_forbids_caching(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        recorded_api_steps(observations).filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong())
+    for step in recorded_api_steps(observations)
+        .filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong() && observations.is_answer(step))
     {
         collector.record_field_result(
             step,
@@ -163,7 +173,7 @@ fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
         .into_iter()
         .flat_map(|role| observations.steps_with_role(role))
     {
-        if step.reply.is_none() {
+        if !observations.is_answer(step) {
             continue;
         }
         let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
@@ -176,6 +186,10 @@ fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
 fn check_no_server_errors(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in observations.steps.iter().filter(|step| step.reply.is_some() && step.role != StepRole::LostAnswer) {
+        // This network asks for a login: no answer of the backend.
+        if step.response_status() == Some(511) {
+            continue;
+        }
         let good = step.response_status().is_some_and(|status| status < 500);
         collector.record_step_result(step, good, "a status below 500", step.describe_status_or_no_response());
     }
@@ -186,6 +200,10 @@ fn check_no_server_errors(observations: &Observations) -> CheckResult {
 fn check_api_requests_answered(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for step in recorded_api_steps(observations).filter(|step| step.role != StepRole::LostAnswer) {
+        // A request that never left this machine cannot be answered.
+        if step.exchange.outcome == ExchangeOutcome::NeverSent {
+            continue;
+        }
         collector.record_step_result(step, step.reply.is_some(), "a response", step.describe_status_or_no_response());
     }
     collector.into_check_result("each request got a response", "no request was sent")
@@ -193,7 +211,7 @@ fn check_api_requests_answered(observations: &Observations) -> CheckResult {
 
 /// 95 % of the API's responses came within 2 seconds.
 fn check_p95_latency_under_2s(observations: &Observations) -> CheckResult {
-    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| step.reply.is_some()).collect();
+    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| observations.is_answer(step)).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
     let Some(times) = compute_percentiles(&durations) else {
         return CheckResult::Inconclusive("no response was received".to_owned());

@@ -11,7 +11,7 @@ mod relay;
 
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
-use crate::observations::{Observations, StepRole};
+use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::run_plan::WRONG_REQUESTS_OFF;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -31,41 +31,53 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
     all.into_iter().flatten().collect()
 });
 
-/// Judges a request that must not succeed: status 400 or above. A server error (5xx) also discloses nothing, and has a
-/// check of its own.
+/// Judges a request that must not succeed: a refusal (4xx). A server error (5xx) shows no refusal.
 fn check_steps_have_error_status(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
-    if observations.first_step_with_role(role).is_none() {
-        return result_without_steps(observations);
-    }
-    let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
-        let good = step.response_status().is_some_and(|status| status >= 400);
-        collector.record_step_result(
-            step,
-            good,
-            format!("{what}: a refusal (4xx)"),
-            step.describe_status_or_no_response(),
-        );
-    }
-    collector.into_check_result("refused", "no response was received")
+    judge_refused_steps(observations, role, &format!("{what}: a refusal (4xx)"), "refused", |step| {
+        step.response_status().is_some_and(|status| status >= 400)
+    })
 }
 
 /// Judges a redeem without an active token: status 400.
 fn check_inactive_token_refused(observations: &Observations, role: StepRole) -> CheckResult {
-    if observations.first_step_with_role(role).is_none() {
-        return result_without_steps(observations);
+    let expected = "status 400: the token “does not match an active Export Token”";
+    let is_refusal = |step: &RecordedStep| step.response_status() == Some(400);
+    let result = judge_refused_steps(observations, role, expected, "status 400", is_refusal);
+    if !matches!(result, CheckResult::Inconclusive(_)) {
+        return result;
     }
+    // The request itself makes the server fail: that is not the status of the specification.
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(role).filter(|step| step.reply.is_some()) {
-        let expected = "status 400: the token “does not match an active Export Token”";
-        collector.record_step_result(
-            step,
-            step.response_status() == Some(400),
-            expected,
-            step.describe_status_or_no_response(),
-        );
+    for step in observations.steps_with_role(role).filter(|step| observations.is_repeated_server_error(step)) {
+        collector.record_step_result(step, false, expected, step.describe_status_or_no_response());
     }
-    collector.into_check_result("status 400", "no response was received")
+    if collector.has_findings() { collector.into_check_result("", "") } else { result }
+}
+
+/// Judges the answers to a deliberately wrong request. Inconclusive if there is none, or if valid requests of the same
+/// kind fail alike.
+fn judge_refused_steps(
+    observations: &Observations,
+    role: StepRole,
+    expected: &str,
+    passed: &str,
+    is_refusal: impl Fn(&RecordedStep) -> bool,
+) -> CheckResult {
+    let Some(first) = observations.first_step_with_role(role) else { return result_without_steps(observations) };
+    let mut collector = FindingCollector::default();
+    let mut undecided = None;
+    for step in observations.steps_with_role(role) {
+        if !observations.is_answer(step) {
+            undecided = Some(format!("the API did not answer: {}", step.describe_status_or_no_response()));
+        } else if !observations.is_distinct_from_valid(step) {
+            let status = step.describe_status_or_no_response();
+            undecided = Some(format!("valid requests get {status} too, so that this shows nothing"));
+        } else {
+            collector.record_step_result(step, is_refusal(step), expected, step.describe_status_or_no_response());
+        }
+    }
+    let undecided = undecided.unwrap_or_else(|| first.describe_status_or_no_response());
+    collector.into_check_result(passed, undecided)
 }
 
 /// The result of a check without steps, because the run sent no such request.

@@ -235,7 +235,7 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
 fn check_token_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| step.reply.is_some()) {
+    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| observations.is_answer(step)) {
         collector.record_step_result(
             step,
             step.response_status() == Some(200),

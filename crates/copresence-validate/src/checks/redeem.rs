@@ -143,9 +143,11 @@ fn successful_redeems_before_delivery(observations: &Observations) -> impl Itera
 /// Every redeem of an active token returns HTTP status 200 and a JSON object.
 fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_answer(step)) {
+        // A lost answer may have spent the token, so that a refusal is right.
+        let is_doubtful = step.response_status() == Some(400) && observations.may_have_been_spent_before(step);
         // Other checks judge these redeems.
-        if step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
+        if !is_doubtful && step.role != StepRole::RedeemAfterRefusals && step.role != StepRole::RedeemAfterFailure {
             let good = step.response_status() == Some(200) && step.json_body().is_some_and(|body| body.is_object());
             let body =
                 if step.json_body().is_some_and(|body| body.is_object()) { "" } else { " without a JSON object" };
@@ -163,7 +165,9 @@ fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
 /// Every successful redeem of an active token has the content type `application/json`.
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| step.has_success_status()) {
+    for step in
+        observations.redeems_of_active_tokens().filter(|step| step.has_success_status() && observations.is_answer(step))
+    {
         collector.record_field_result(
             step,
             response_fields::judge_json_content_type(step.response_header("content-type").as_deref()),
@@ -235,7 +239,7 @@ fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> 
 /// Repeated redeems of a fresh token get the same response.
 fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResult {
     let answered: Vec<_> =
-        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| step.reply.is_some()).collect();
+        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| observations.is_answer(step)).collect();
     let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
         let same = pair[0].response_status() == pair[1].response_status() && pair[0].json_body() == pair[1].json_body();
@@ -248,7 +252,8 @@ fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResu
 /// Judges the redeem after the refused requests: status 200, and the same `completion_status` as before them.
 fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| step.reply.is_some()) {
+    for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| observations.is_answer(step))
+    {
         let status = step.read_completion_status_field();
         let was =
             observations.steps_with_role(StepRole::RedeemFresh).find_map(RecordedStep::read_completion_status_field);

@@ -100,7 +100,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| step.reply.is_some()) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_answer(step)) {
         let aged = step.response_header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
@@ -178,28 +178,27 @@ fn check_no_extra_redeems(observations: &Observations) -> CheckResult {
     collector.into_check_result("as many redeems at the upstream as the run sent", "the upstream reported no count")
 }
 
-/// After a lost response the upstream got at most one redeem, and the relay responded with an error or not at all.
+/// After each lost response the upstream got at most one redeem, and the relay responded with an error or not at all.
 fn check_no_redeem_retry(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    if let (Some(step), Some(count)) =
-        (observations.first_step_with_role(StepRole::LostAnswer), &observations.lost_answer_count)
-    {
-        let expected = "one redeem at Copresence, whose response was lost";
+    for (number, count) in &observations.lost_answer_counts {
+        let Some(step) = observations.steps.iter().find(|step| step.number == *number) else { continue };
+        // The redeem did not reach the upstream.
+        if count.upstream_redeems == 0 {
+            continue;
+        }
         collector.record_step_result(
             step,
-            count.upstream_redeems <= 1,
-            expected,
+            count.upstream_redeems == 1,
+            format!("one redeem at Copresence, whose response was lost ({})", count.when),
             format!("{} redeems", count.upstream_redeems),
         );
         collector.record_step_result(
             step,
             !step.has_success_status(),
-            "an error, because the response was lost",
+            format!("an error, because the response was lost ({})", count.when),
             step.describe_status_or_no_response(),
         );
-        if count.upstream_redeems == 0 {
-            return CheckResult::Inconclusive("the redeem did not reach the upstream".to_owned());
-        }
     }
-    collector.into_check_result("sent once, and the loss was reported", "the upstream reported no count")
+    collector.into_check_result("sent once, and the loss was reported", "no redeem reached the upstream")
 }

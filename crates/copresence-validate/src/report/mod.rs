@@ -10,7 +10,7 @@ pub mod shape;
 use crate::act::Act;
 use crate::check::Verdict;
 use crate::requirement::Level;
-use crate::run::EXIT_STOPPED;
+use crate::run_error::EXIT_STOPPED;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +35,15 @@ pub struct Report {
     pub environment: Environment,
     /// Planned and used tokens and avatars.
     pub budget: PlannedAndUsedTokensAndAvatars,
-    /// The exit code of the run: 0, 1 (a MUST failed), 3 (credentials refused), 6 (unreachable), 130 (stopped).
+    /// The exit code of the run: 0, 1 (a MUST failed), 2 (no API at this address), 3 (credentials refused), 6 (the API
+    /// did not answer), 130 (stopped).
     pub exit: u8,
     /// Why the run ended early; null if it did not.
     pub error: Option<String>,
+    /// Stable code of `error`: `backend_unreachable`, `backend_failing`, `backend_busy`, `gate`, `no_api`,
+    /// `credentials_refused`, `interrupted`; null without an error.
+    #[serde(default)]
+    pub error_code: Option<String>,
     /// Passed and failed checks by level.
     pub score: Score,
     /// How many requirements were judged.
@@ -116,6 +121,9 @@ pub struct PlannedAndUsedTokensAndAvatars {
     pub max_tokens: Option<u32>,
     /// Whether acts that may lose an avatar were allowed (`--destructive`).
     pub destructive: bool,
+    /// Whether a wrong password for the account's own user was allowed (`--allow-lockout`).
+    #[serde(default)]
+    pub allow_lockout: bool,
 }
 
 /// Passed and failed checks by level.
@@ -351,28 +359,45 @@ impl Report {
         failed
     }
 
+    /// Whether any check passed or failed.
+    pub fn has_verdicts(&self) -> bool {
+        let Score { must, should } = self.score;
+        must.judged_count().saturating_add(should.judged_count()) > 0
+    }
+
     /// The result of the run in one sentence, without a full stop.
     pub fn summary(&self) -> String {
         let Score { must, should } = self.score;
+        let failed = must.failed.saturating_add(should.failed);
+        let judged = must.judged_count().saturating_add(should.judged_count());
         match &self.error {
             Some(_) if self.exit == EXIT_STOPPED => {
-                let failed = must.failed.saturating_add(should.failed);
-                let judged = must.judged_count().saturating_add(should.judged_count());
                 return format!("Stopped: {failed} of the {judged} checks that were judged by then failed");
             }
-            Some(error) => return format!("The backend was not judged: {error}"),
+            Some(error) if !self.has_verdicts() => return format!("The backend was not judged: {error}"),
+            Some(error) => {
+                return format!(
+                    "The run ended early: {error}; {failed} of the {judged} checks that were judged by then failed"
+                );
+            }
             None => {}
         }
+        let undecided = self.checks.iter().filter(|check| check.verdict == Verdict::Inconclusive).count();
+        let undecided = match undecided {
+            0 => String::new(),
+            1 => "; 1 check is inconclusive".to_owned(),
+            some => format!("; {some} checks are inconclusive"),
+        };
         match (must.failed, should.failed) {
             (0, 0) => {
-                format!("Passed: all {} required and all {} recommended checks", must.passed, should.passed)
+                format!("Passed: all {} required and all {} recommended checks{undecided}", must.passed, should.passed)
             }
             (0, some) => format!(
-                "Passed: all {} required checks; {some} of {} recommended ones failed",
+                "Passed: all {} required checks; {some} of {} recommended ones failed{undecided}",
                 must.passed,
                 should.judged_count()
             ),
-            (some, _) => format!("Failed: {some} of {} required checks", must.judged_count()),
+            (some, _) => format!("Failed: {some} of {} required checks{undecided}", must.judged_count()),
         }
     }
 }

@@ -1,59 +1,54 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunError, RunEvent, StepTokenAndFile, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFile, incomplete_act_abort};
 use crate::act::Act;
-use crate::observations::{RecordedStep, StepRole};
-use copresence_protocol::{SessionToken, headers};
+use crate::observations::StepRole;
+use copresence_protocol::SessionToken;
 use http::Method;
 use serde_json::Value;
+
+/// A user name that no backend has.
+const UNKNOWN_USER: &str = "nobody-on-purpose";
 
 impl CheckRun<'_> {
     /// Attempts logins: with the right credentials, then with wrong ones.
     ///
     /// # Errors
-    /// If the backend is unreachable, refuses the credentials, or returns no session token.
+    /// If the API does not answer, refuses the credentials, or returns no session token.
     pub(super) async fn run_login_attempts_act(&mut self) -> ActResult {
         let wire = self.request_builder();
-        let right = self
-            .send_and_record_request(
-                Act::Login,
-                StepRole::Login,
-                StepTokenAndFile::default(),
-                wire.build_login_request(None, None, CredentialMode::Valid)?,
-            )
-            .await?;
-        self.ensure_any_response_received(right)?;
+        let right = self.log_in().await?;
+        // Whatever wrong requests get now, it is not because they are wrong.
+        self.ensure_answered(right)?;
         self.use_session_token_of_step(right);
-        let wrong = [
-            (StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid),
-            (StepRole::LoginUnknownUser, Some("nobody-on-purpose"), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
+        if !self.observations.steps[right].has_success_status() {
+            return Err(incomplete_act_abort("the login returned no session token"));
+        }
+        let mut wrong = vec![
+            (StepRole::LoginUnknownUser, Some(UNKNOWN_USER), Some(WRONG_CREDENTIAL), CredentialMode::Valid),
             (StepRole::LoginNoKey, None, None, CredentialMode::Missing),
         ];
+        if self.options.allow_lockout {
+            wrong.push((StepRole::LoginWrongPassword, None, Some(WRONG_CREDENTIAL), CredentialMode::Valid));
+        }
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
-            let step = self
-                .send_and_record_request(
-                    Act::Login,
-                    role,
-                    StepTokenAndFile::default(),
-                    wire.build_login_request(user, password, key)?,
-                )
-                .await?;
+            let request = wire.build_login_request(user, password, key)?;
+            let step = self.send_wrong_request(Act::Login, role, StepTokenAndFile::default(), request).await?;
             if self.observations.steps[step].has_success_status() {
                 self.mask_session_token_of_step(step);
             }
-        }
-        let step = &self.observations.steps[right];
-        if is_credential_refusal(step) {
-            return Err(ActAbort::Fatal(RunError::CredentialsRefused(format!(
-                "the login returned {}",
-                step.describe_status_or_no_response()
-            ))));
         }
         if self.session_token.is_none() {
             return Err(incomplete_act_abort("the login returned no session token"));
         }
         Ok(())
+    }
+
+    /// Logs in with the right credentials. Returns the index of the step.
+    pub(super) async fn log_in(&mut self) -> Result<usize, ActAbort> {
+        let request = self.request_builder().build_login_request(None, None, CredentialMode::Valid)?;
+        self.send_and_record_request(Act::Login, StepRole::Login, StepTokenAndFile::default(), request).await
     }
 
     /// Generates one token.
@@ -83,14 +78,8 @@ impl CheckRun<'_> {
         )?;
         let about = StepTokenAndFile::for_token_without_file(self.export_tokens.len());
         let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
-        self.ensure_any_response_received(index)?;
-        let step = &self.observations.steps[index];
-        if act == Act::Generate && is_credential_refusal(step) {
-            let response = step.describe_status_or_no_response();
-            return Err(ActAbort::Fatal(RunError::CredentialsRefused(format!(
-                "{} returned {response}",
-                headers::GENERATE_PATH
-            ))));
+        if act == Act::Generate {
+            self.ensure_answered(index)?;
         }
         if let Some(token) = self.export_token_in_response(index) {
             self.count_generated_token();
@@ -135,8 +124,7 @@ impl CheckRun<'_> {
             ]
         };
         for (role, request) in cases {
-            let index =
-                self.send_and_record_request(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
+            let index = self.send_wrong_request(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
                 && let Some(token) = self.export_token_in_response(index)
@@ -154,16 +142,9 @@ impl CheckRun<'_> {
         (self.on_event)(RunEvent::TokensMade(self.tokens_made));
     }
 
-    /// Fails with [`RunError::Unreachable`] if this step and all earlier ones got no response.
-    fn ensure_any_response_received(&self, index: usize) -> ActResult {
-        let step = &self.observations.steps[index];
-        match (&step.reply, &step.exchange.error) {
-            (None, why) if self.observations.steps.iter().all(|step| step.reply.is_none()) => {
-                let why = why.clone().unwrap_or_else(|| "no response was received".to_owned());
-                Err(ActAbort::Fatal(RunError::Unreachable(why)))
-            }
-            _ => Ok(()),
-        }
+    /// Fails unless the API answered this request with valid credentials and accepted them.
+    fn ensure_answered(&self, index: usize) -> ActResult {
+        self.observations.steps[index].run_error().map_or(Ok(()), |error| Err(ActAbort::Fatal(error)))
     }
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.
@@ -196,17 +177,5 @@ impl CheckRun<'_> {
         let token = body.pointer(&self.observations.target_info.token_pointer).and_then(Value::as_str)?;
         let usable = !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic());
         usable.then(|| token.to_owned())
-    }
-}
-
-/// Whether a response refuses the credentials: 401, 403 or code 209; for a login also 404 with code 101, as Parse
-/// sends.
-fn is_credential_refusal(step: &RecordedStep) -> bool {
-    let code = step.json_body().and_then(|body| body.get("code").and_then(Value::as_i64));
-    match step.response_status() {
-        Some(401 | 403) => true,
-        Some(400..=499) if code == Some(headers::INVALID_SESSION_CODE) => true,
-        Some(404) => step.role == StepRole::Login && code == Some(101),
-        _ => false,
     }
 }

@@ -1,21 +1,24 @@
 //! A run: executes the acts of the plan in order, and judges each check as soon as its acts have ended.
 
 mod access;
+mod patient_requests;
 mod redeem;
 mod relay;
 mod request_builder;
 mod visit;
 
 use crate::act::{Act, ActOutcome};
+use crate::answer::ResponseOrigin;
 use crate::check::{Check, CheckResult};
 use crate::checks::CHECKS;
 use crate::file_content::SequentialInspections;
 use crate::observations::{KnownSecret, Observations, RecordedStep, StepRole};
 use crate::phone_driver::{PhoneDriver, StopSignal};
+use crate::run_error::{NOT_JUDGED_MESSAGE, RunError, STOPPED_MESSAGE};
 use crate::run_plan::RunPlanWithCosts;
 use crate::target::{CheckTarget, RunOptions};
-use copresence_client::SetupError;
 use copresence_client::probe::Prober;
+use copresence_client::{CallKind, SetupError};
 use copresence_protocol::{ApiKey, PartnerKey, Password, SessionToken};
 use futures_util::future::BoxFuture;
 use request_builder::{RequestBuilder, RequestWithCurl};
@@ -34,46 +37,17 @@ pub enum RunEvent<'a> {
     StepFinished(&'a RecordedStep),
     /// A check was judged.
     CheckJudged(&'a Check, &'a CheckResult),
+    /// The run cannot continue. Checks that it did not judge are inconclusive.
+    RunFailed(&'a RunError),
     /// Number of Export Tokens generated so far.
     TokensMade(u32),
     /// A message for people.
     Message(String),
 }
 
-/// Why a run could not judge the backend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RunError {
-    /// The backend refused the credentials; exit code 3.
-    #[error("the backend refused the credentials: {0}")]
-    CredentialsRefused(String),
-    /// No request got a response; exit code 6.
-    #[error("the backend could not be reached: {0}")]
-    Unreachable(String),
-    /// The run was stopped; exit code 130.
-    #[error("{STOPPED_MESSAGE}")]
-    Stopped,
-}
-
-/// Exit code of a run that was stopped before its end.
-pub(crate) const EXIT_STOPPED: u8 = 130;
-
-/// Detail of every act and check that a stopped run did not reach.
-const STOPPED_MESSAGE: &str = "the run was stopped before its end";
-
 /// How long the act in progress may continue after the run was stopped: the response that it waits for may be the one
 /// that spends a token.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
-
-impl RunError {
-    /// Exit code of the command.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::CredentialsRefused(_) => 3,
-            Self::Unreachable(_) => 6,
-            Self::Stopped => EXIT_STOPPED,
-        }
-    }
-}
 
 /// Result of a run.
 pub struct RunResult {
@@ -178,6 +152,7 @@ impl<'a> CheckRun<'a> {
             stop_signal: Arc::default(),
         };
         run.observations.target_info.only_valid_requests = !options.allow_wrong_requests;
+        run.observations.target_info.allows_lockout = options.allow_lockout;
         let held = &target.credentials;
         let known = [
             ("REST API key", true, held.api_key.as_ref().map(ApiKey::expose)),
@@ -208,7 +183,7 @@ impl<'a> CheckRun<'a> {
         for act in self.plan.acts.clone() {
             let state = match (&self.error, self.unmet_prerequisite_reason(act)) {
                 (Some(RunError::Stopped), _) => ActOutcome::Skipped(STOPPED_MESSAGE.to_owned()),
-                (Some(error), _) => ActOutcome::Incomplete(error.to_string()),
+                (Some(_), _) => ActOutcome::Incomplete(NOT_JUDGED_MESSAGE.to_owned()),
                 (None, Some(why)) => ActOutcome::Incomplete(why),
                 (None, None) => self.run_act_until_stopped(act, stop.as_mut()).await,
             };
@@ -306,9 +281,11 @@ impl<'a> CheckRun<'a> {
             Ok(()) => ActOutcome::Done,
             Err(ActAbort::Outcome(state)) => state,
             Err(ActAbort::Fatal(error)) => {
-                let state = ActOutcome::Incomplete(error.to_string());
+                let redactor = self.prober.known_secrets_redactor();
+                let error = error.map_reason(|why| redactor.redact_text(&why));
+                (self.on_event)(RunEvent::RunFailed(&error));
                 self.error = Some(error);
-                state
+                ActOutcome::Incomplete(NOT_JUDGED_MESSAGE.to_owned())
             }
         }
     }
@@ -373,10 +350,22 @@ impl<'a> CheckRun<'a> {
             let have_ended = check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
             // These checks also examine steps of later acts.
             let is_late = LATE_CHECKS.contains(&check.id);
-            if have_ended && !is_late {
+            if have_ended && !is_late && !self.needs_later_answer(check) {
                 self.judge_check_once(check);
             }
         }
+    }
+
+    /// Whether an answer to a valid request has to follow before the check can be judged: one of its steps got a page
+    /// that may come from something in between.
+    fn needs_later_answer(&self, check: &Check) -> bool {
+        let mut ambiguous = self.observations.steps.iter().filter(|step| {
+            check.required_acts.contains(&step.act) && step.response_origin() == ResponseOrigin::Ambiguous
+        });
+        ambiguous.next_back().is_some_and(|last| {
+            let later = &self.observations.steps[last.number..];
+            later.iter().all(|step| step.role.is_deliberately_wrong() || step.exchange.call == CallKind::Download)
+        })
     }
 
     /// Judges every check that was not judged yet.
@@ -386,12 +375,25 @@ impl<'a> CheckRun<'a> {
         }
     }
 
+    /// Whether a run with this error decides no more checks: the credentials were refused, or the API answered no valid
+    /// request at all.
+    fn decides_nothing(&self, error: &RunError) -> bool {
+        match error {
+            RunError::Stopped => false,
+            RunError::CredentialsRefused(_) => true,
+            _ => !self.observations.has_valid_answer(),
+        }
+    }
+
     /// Judges a check once, and emits the result.
     fn judge_check_once(&mut self, check: &'static Check) {
         if self.check_results.contains_key(check.id) {
             return;
         }
-        let judged = compute_check_result(check, &self.observations);
+        let judged = match &self.error {
+            Some(error) if self.decides_nothing(error) => result_of_undecided_run(check, &self.observations),
+            _ => compute_check_result(check, &self.observations),
+        };
         (self.on_event)(RunEvent::CheckJudged(check, &judged));
         self.check_results.insert(check.id, judged);
     }
@@ -425,20 +427,32 @@ impl StepTokenAndFile {
     }
 }
 
-/// Judges one check, after its acts have ended.
-fn compute_check_result(check: &Check, observations: &Observations) -> CheckResult {
+/// The result of a check that this run does not decide, whatever its requests show: its acts were omitted, or there is
+/// no relay. `None` if the observations decide.
+fn result_without_observations(check: &Check, observations: &Observations) -> Option<CheckResult> {
     let is_relay = observations.target_info.relays_tokens || observations.target_info.relays_redeems;
     if check.id.starts_with("relay.") && !is_relay {
-        return CheckResult::NotApplicable("there is no relay".to_owned());
+        return Some(CheckResult::NotApplicable("there is no relay".to_owned()));
     }
-    // The reason of an omitted act is the result. An incomplete act may have shown enough for a verdict.
-    for act in check.required_acts {
-        match observations.act_outcomes.get(act) {
-            Some(ActOutcome::NotApplicable(why)) => return CheckResult::NotApplicable(why.clone()),
-            Some(ActOutcome::Skipped(why)) => return CheckResult::Skipped(why.clone()),
-            _ => {}
-        }
+    check.required_acts.iter().find_map(|act| match observations.act_outcomes.get(act) {
+        Some(ActOutcome::NotApplicable(why)) => Some(CheckResult::NotApplicable(why.clone())),
+        Some(ActOutcome::Skipped(why)) => Some(CheckResult::Skipped(why.clone())),
+        _ => None,
+    })
+}
+
+/// The result of a check in a run without any answer of the API.
+fn result_of_undecided_run(check: &Check, observations: &Observations) -> CheckResult {
+    let result = result_without_observations(check, observations);
+    result.unwrap_or_else(|| CheckResult::Inconclusive(NOT_JUDGED_MESSAGE.to_owned()))
+}
+
+/// Judges one check, after its acts have ended.
+fn compute_check_result(check: &Check, observations: &Observations) -> CheckResult {
+    if let Some(result) = result_without_observations(check, observations) {
+        return result;
     }
+    // An incomplete act may have shown enough for a verdict.
     let judged = (check.judge)(observations);
     let incomplete = check.required_acts.iter().find_map(|act| match observations.act_outcomes.get(act) {
         Some(ActOutcome::Incomplete(why)) => Some(why.clone()),

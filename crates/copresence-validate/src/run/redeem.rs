@@ -1,9 +1,10 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
-use super::request_builder::{CredentialMode, token_curl_variable};
+use super::request_builder::{CredentialMode, RequestWithCurl, token_curl_variable};
 use super::{ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::Act;
-use crate::observations::StepRole;
+use crate::answer::ResponseOrigin;
+use crate::observations::{RecordedStep, StepRole};
 use crate::response_fields::STRANGER_ORIGIN;
 use copresence_client::CallKind;
 use copresence_client::curl::ShellWord;
@@ -11,11 +12,34 @@ use http::Method;
 
 impl CheckRun<'_> {
     /// Redeems a fresh token twice.
+    ///
+    /// # Errors
+    /// If the API does not answer within the patience, or refuses credentials that it did not verify before.
     pub(super) async fn run_fresh_redeems_act(&mut self) -> ActResult {
         for _ in 0..2 {
-            self.redeem_token(Act::Fresh, StepRole::RedeemFresh, 0).await?;
+            let index = self.redeem_until_answered(Act::Fresh, StepRole::RedeemFresh, 0).await?;
+            let step = &self.observations.steps[index];
+            if step.is_credential_refusal() && !self.is_own_key_verified() {
+                return Err(step
+                    .run_error()
+                    .map_or_else(|| incomplete_act_abort("the credentials were refused"), super::ActAbort::Fatal));
+            }
         }
         Ok(())
+    }
+
+    /// Whether the backend accepted the run's own key, and refused a wrong one. Then a later refusal is not the key's
+    /// fault.
+    fn is_own_key_verified(&self) -> bool {
+        let wrong_key = if self.observations.target_info.relays_redeems {
+            StepRole::RelayTokenWrongKey
+        } else {
+            StepRole::GenerateWrongKey
+        };
+        let is_refusal =
+            |step: &RecordedStep| step.response_origin() == ResponseOrigin::Api && !step.has_success_status();
+        self.observations.steps_with_role(wrong_key).any(is_refusal)
+            && self.observations.steps_with_role(StepRole::Generate).any(RecordedStep::has_success_status)
     }
 
     /// Redeems inactive tokens, and redeems with missing or wrong credentials; then the fresh token again.
@@ -67,15 +91,10 @@ impl CheckRun<'_> {
         for (role, token, key, method) in cases {
             let about =
                 if token == own { StepTokenAndFile::for_token_without_file(0) } else { StepTokenAndFile::default() };
-            self.send_and_record_request(
-                Act::Refused,
-                role,
-                about,
-                wire.build_redeem_request(token, key, method, None)?,
-            )
-            .await?;
+            let request = wire.build_redeem_request(token, key, method, None)?;
+            self.send_wrong_request(Act::Refused, role, about, request).await?;
         }
-        self.redeem_token(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
+        self.redeem_until_answered(Act::Refused, StepRole::RedeemAfterRefusals, 0).await?;
         Ok(())
     }
 
@@ -133,6 +152,12 @@ impl CheckRun<'_> {
         Ok(before)
     }
 
+    /// Builds a redeem of one of the run's tokens with valid credentials.
+    pub(super) fn build_valid_redeem_request(&self, token: usize) -> Result<RequestWithCurl, super::ActAbort> {
+        let word = Some((self.export_tokens[token].as_str(), Some(token_curl_variable(token))));
+        Ok(self.request_builder().build_redeem_request(word, CredentialMode::Valid, Method::GET, None)?)
+    }
+
     /// Redeems one of the run's tokens with valid credentials. Returns the index of the step.
     pub(super) async fn redeem_token(
         &mut self,
@@ -140,10 +165,7 @@ impl CheckRun<'_> {
         role: StepRole,
         token: usize,
     ) -> Result<usize, super::ActAbort> {
-        let value = self.export_tokens[token].clone();
-        let token_word = Some((value.as_str(), Some(token_curl_variable(token))));
-        let request =
-            self.request_builder().build_redeem_request(token_word, CredentialMode::Valid, Method::GET, None)?;
+        let request = self.build_valid_redeem_request(token)?;
         self.send_and_record_request(act, role, StepTokenAndFile::for_token_without_file(token), request).await
     }
 }

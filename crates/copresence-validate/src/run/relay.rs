@@ -3,7 +3,7 @@
 use super::{ActResult, CheckRun, incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::{RelayAndUpstreamRedeemCounts, StepRole};
-use crate::sandbox_control::SandboxControl;
+use crate::sandbox_control::{LostResponseKind, SandboxControl};
 use std::time::Duration;
 
 /// How far the upstream's clock is advanced before its redeems are counted: longer than a relay's polling interval.
@@ -22,27 +22,31 @@ impl CheckRun<'_> {
         self.wait_and_record_upstream_count(&upstream, token, "after the redeems of the run", ours).await
     }
 
-    /// Loses a response: redeems a ready avatar while the upstream drops its response, and counts the redeems at
-    /// the upstream.
+    /// Loses responses in each way of [`LostResponseKind`]: redeems a ready avatar while the upstream spends the token
+    /// and loses the response, then counts the redeems of each token at the upstream.
     pub(super) async fn run_lost_response_act(&mut self) -> ActResult {
         let upstream = self.upstream_sandbox()?;
-        let token = self.generate_token_for_act(Act::LostAnswer).await?;
-        upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(incomplete_act_abort)?;
-        upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
-        let before = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-        upstream.drop_next_redeem_response().await.map_err(incomplete_act_abort)?;
-        let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
+        let mut lost = Vec::new();
+        for kind in LostResponseKind::ALL {
+            let token = self.generate_token_for_act(Act::LostAnswer).await?;
+            upstream.associate_avatar(&self.export_tokens[token], None).await.map_err(incomplete_act_abort)?;
+            upstream.force_token_state(&self.export_tokens[token], "complete").await.map_err(incomplete_act_abort)?;
+            let before = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+            upstream.lose_next_redeem_response(kind).await.map_err(incomplete_act_abort)?;
+            let redeemed = self.redeem_token(Act::LostAnswer, StepRole::LostAnswer, token).await;
+            upstream.clear_faults().await.map_err(incomplete_act_abort)?;
+            lost.push((redeemed?, token, kind, before));
+        }
         tokio::time::sleep(self.options.upstream_watch).await;
-        let cleared = upstream.clear_faults().await;
-        redeemed?;
-        cleared.map_err(incomplete_act_abort)?;
-        let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
-        let redeems = after.saturating_sub(before);
-        self.observations.lost_answer_count = Some(RelayAndUpstreamRedeemCounts {
-            when: "after the response was lost",
-            relay_redeems: 1,
-            upstream_redeems: redeems,
-        });
+        for (index, token, kind, before) in lost {
+            let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
+            let count = RelayAndUpstreamRedeemCounts {
+                when: kind.describe(),
+                relay_redeems: 1,
+                upstream_redeems: after.saturating_sub(before),
+            };
+            self.observations.lost_answer_counts.push((self.observations.steps[index].number, count));
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use http::Method;
 use url::Url;
 
 /// A request, and the `curl` command that sends it.
+#[derive(Clone)]
 pub(super) struct RequestWithCurl {
     pub(super) probe: ProbeRequest,
     pub(super) curl: String,

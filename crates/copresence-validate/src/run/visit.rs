@@ -1,14 +1,17 @@
 //! The acts with an avatar, from the scan to the last file.
 
+use super::patient_requests::Outage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
 use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
+use crate::answer::ResponseOrigin;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
 use crate::observations::{DeliveredFileInspection, RecordedStep, StepRole};
-use crate::phone_driver::{InvitationDisplay, PhoneDriver, ScanInvitation};
+use crate::phone_driver::{InvitationDisplay, InvitationEnd, PhoneDriver, ScanInvitation};
 use bytes::Bytes;
+use copresence_client::ExchangeOutcome;
 use copresence_protocol::{DownloadUrl, ExportToken};
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use http::{Method, header};
 use std::time::Duration;
 use url::Url;
@@ -23,18 +26,22 @@ const SANDBOX_URL_LIFETIME: Duration = Duration::from_mins(2);
 const CONCURRENT_REDEEMS: usize = 4;
 /// Maximum number of redirects of a download.
 const MAX_REDIRECTS: usize = 5;
-/// Maximum number of consecutive failed polls.
-const MAX_FAILURES: usize = 5;
+/// Number of consecutive refusals of a token (status 400) that prove that it is not active any more.
+const REFUSALS_AS_PROOF: usize = 2;
 
 /// Why polling an avatar ended.
 #[derive(Debug, PartialEq, Eq)]
 enum PollingOutcome {
     Delivered,
     AvatarFailed,
-    /// The token is no longer active, or too many polls failed.
-    TokenLost,
+    /// The token is no longer active, although the API answered every redeem before.
+    TokenRefused,
+    /// The token is no longer active after a redeem without an answer, which may have delivered the URLs.
+    PossiblyDelivered,
+    /// The API refuses the credentials.
+    CredentialsRefused,
     TimedOut,
-    Skipped,
+    NoPhone,
 }
 
 impl CheckRun<'_> {
@@ -47,14 +54,22 @@ impl CheckRun<'_> {
         match watched? {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
-                    self.redeem_token(Act::Visit, StepRole::RedeemSpent, token).await?;
+                    let request = self.build_valid_redeem_request(token)?;
+                    let about = StepTokenAndFile::for_token_without_file(token);
+                    self.send_wrong_request(Act::Visit, StepRole::RedeemSpent, about, request).await?;
                 }
                 Ok(())
             }
-            PollingOutcome::Skipped => Err(skipped_act_abort()),
+            PollingOutcome::NoPhone => Err(incomplete_act_abort("no phone is available")),
             PollingOutcome::AvatarFailed => Err(incomplete_act_abort("the avatar failed")),
-            PollingOutcome::TokenLost => {
-                Err(incomplete_act_abort("the token was refused, or got no response, before its URLs were delivered"))
+            PollingOutcome::TokenRefused => {
+                Err(incomplete_act_abort("the token was refused before its URLs were delivered"))
+            }
+            PollingOutcome::PossiblyDelivered => Err(incomplete_act_abort(
+                "the token was refused after a redeem without an answer, which may have delivered the URLs",
+            )),
+            PollingOutcome::CredentialsRefused => {
+                Err(incomplete_act_abort("the credentials were refused while the avatar was made"))
             }
             PollingOutcome::TimedOut => {
                 if let Some(tester) = self.phone.sandbox_control() {
@@ -74,7 +89,7 @@ impl CheckRun<'_> {
         for (index, (url, export_type)) in urls.iter().enumerate() {
             let mut file = DeliveredFileInspection { export_type: export_type.clone(), content: None };
             if let Some(url) = parse_download_url(url) {
-                let step = self.download_file(Act::Files, StepRole::Download, &url, index).await?;
+                let step = self.download_until_answered(Act::Files, StepRole::Download, &url, index).await?;
                 let reply = self.observations.steps[step].reply.as_mut();
                 if let Some(reply) = reply.filter(|reply| (200..300).contains(&reply.status)) {
                     // Files show a person's face: they are dropped once they were inspected.
@@ -86,7 +101,7 @@ impl CheckRun<'_> {
                     file.content = self.inspections.inspect_within(INSPECTION_TIME_LIMIT, stopping, inspect).await;
                     self.ensure_not_stopped()?;
                     if self.options.allow_wrong_requests {
-                        self.download_file(Act::Files, StepRole::DownloadAgain, &url, index).await?;
+                        self.download_until_answered(Act::Files, StepRole::DownloadAgain, &url, index).await?;
                     }
                 }
             }
@@ -118,7 +133,6 @@ impl CheckRun<'_> {
         self.unused_urls = urls.iter().filter_map(|(url, _)| parse_download_url(url)).collect();
         match watched? {
             PollingOutcome::Delivered => Ok(()),
-            PollingOutcome::Skipped => Err(skipped_act_abort()),
             _ => Err(incomplete_act_abort("no URLs were delivered")),
         }
     }
@@ -138,14 +152,14 @@ impl CheckRun<'_> {
                     "Waiting {} min for the download URLs to expire.",
                     life.as_secs().div_ceil(60)
                 ));
-                if self.wait_unless_skipped_or_stopped(person.as_ref(), life).await {
-                    return Err(skipped_act_abort());
+                if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), life).await {
+                    return Err(ended_invitation_abort(end));
                 }
             }
             PhoneDriver::Unavailable => {}
         }
         for (index, url) in self.unused_urls.clone().into_iter().enumerate() {
-            let step = self.download_file(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
+            let step = self.download_until_answered(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
             if let Some(reply) = &mut self.observations.steps[step].reply {
                 reply.body = keep_first_body_byte(&reply.body);
             }
@@ -222,10 +236,17 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Waits. Returns whether the invitation was skipped or the run stopped meanwhile.
-    async fn wait_unless_skipped_or_stopped(&self, person: &dyn InvitationDisplay, time: Duration) -> bool {
-        let ended = select(person.wait_for_skip(), Box::pin(self.stop_signal.wait_for_stop()));
-        matches!(select(ended, person.sleep_real_time(time)).await, Either::Left(_))
+    /// Waits. Returns why the invitation ended meanwhile, if it did or the run was stopped.
+    async fn wait_unless_ended_or_stopped(
+        &self,
+        person: &dyn InvitationDisplay,
+        time: Duration,
+    ) -> Option<InvitationEnd> {
+        tokio::select! {
+            end = person.wait_for_skip() => Some(end),
+            () = self.stop_signal.wait_for_stop() => Some(InvitationEnd::Skipped),
+            () = person.sleep_real_time(time) => None,
+        }
     }
 
     /// Redeems the token repeatedly until its URLs are delivered or polling ends for another reason. Each poll
@@ -238,7 +259,8 @@ impl CheckRun<'_> {
         at_once: usize,
     ) -> Result<PollingOutcome, ActAbort> {
         let interval = if self.phone.sandbox_control().is_some() { SANDBOX_POLL_INTERVAL } else { POLL_INTERVAL };
-        let (mut waited, mut failures) = (Duration::ZERO, 0);
+        let (mut waited, mut refusals) = (Duration::ZERO, 0);
+        let mut outage: Option<Outage> = None;
         loop {
             let indices = self.redeem_concurrently(act, role, token, at_once).await?;
             let steps = || indices.iter().map(|index| &self.observations.steps[*index]);
@@ -250,13 +272,27 @@ impl CheckRun<'_> {
             {
                 return Ok(PollingOutcome::AvatarFailed);
             }
-            if steps().any(|step| step.response_status() == Some(400)) {
-                return Ok(PollingOutcome::TokenLost);
+            if steps().any(RecordedStep::is_credential_refusal) {
+                return Ok(PollingOutcome::CredentialsRefused);
             }
-            failures = if steps().all(|step| !step.has_success_status()) { failures + 1 } else { 0 };
-            if failures >= MAX_FAILURES {
-                return Ok(PollingOutcome::TokenLost);
+            let is_refusal = |step: &RecordedStep| {
+                step.response_origin() == ResponseOrigin::Api && step.response_status() == Some(400)
+            };
+            refusals = if steps().any(is_refusal) { refusals + 1 } else { 0 };
+            if refusals >= REFUSALS_AS_PROOF {
+                let is_doubtful = steps().any(|step| self.observations.may_have_been_spent_before(step));
+                return Ok(if is_doubtful { PollingOutcome::PossiblyDelivered } else { PollingOutcome::TokenRefused });
             }
+            if let Some(unanswered) = indices.iter().copied().find(|index| {
+                !self.observations.steps[*index].has_success_status()
+                    && !is_refusal(&self.observations.steps[*index])
+                    && !steps().any(RecordedStep::has_success_status)
+            }) {
+                let outage = outage.get_or_insert_with(|| self.start_outage());
+                waited += self.wait_for_retry(outage, unanswered).await?;
+                continue;
+            }
+            outage = None;
             if waited >= self.options.avatar_timeout {
                 return Ok(PollingOutcome::TimedOut);
             }
@@ -271,11 +307,11 @@ impl CheckRun<'_> {
                     tester.advance_clock(interval).await.map_err(incomplete_act_abort)?;
                 }
                 PhoneDriver::Person(person) => {
-                    if self.wait_unless_skipped_or_stopped(person.as_ref(), interval).await {
-                        return Ok(PollingOutcome::Skipped);
+                    if let Some(end) = self.wait_unless_ended_or_stopped(person.as_ref(), interval).await {
+                        return Err(ended_invitation_abort(end));
                     }
                 }
-                PhoneDriver::Unavailable => return Ok(PollingOutcome::Skipped),
+                PhoneDriver::Unavailable => return Ok(PollingOutcome::NoPhone),
             }
         }
     }
@@ -311,6 +347,37 @@ impl CheckRun<'_> {
         Ok(indices)
     }
 
+    /// Downloads a file, and repeats the request while the server does not answer it. A request without an answer is
+    /// recorded as one that decides nothing, except the last one of a first download. A truncated response is an answer.
+    async fn download_until_answered(
+        &mut self,
+        act: Act,
+        role: StepRole,
+        url: &Url,
+        number: usize,
+    ) -> Result<usize, ActAbort> {
+        let mut outage = None;
+        loop {
+            let index = self.download_file(act, role, url, number).await?;
+            let step = &self.observations.steps[index];
+            let is_unsent = step.exchange.outcome == ExchangeOutcome::NeverSent;
+            if !is_unsent && (step.reply.is_none() || step.response_origin() == ResponseOrigin::Api) {
+                return Ok(index);
+            }
+            let outage = outage.get_or_insert_with(|| self.start_outage());
+            let waited = self.wait_for_retry(outage, index).await;
+            if waited.is_ok() || role != StepRole::Download {
+                self.observations.steps[index].role = StepRole::DownloadWithoutAnswer;
+            }
+            match waited {
+                Ok(_) => {}
+                // Another server than the API's: the run goes on.
+                Err(ActAbort::Fatal(_)) => return Ok(index),
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
     /// Downloads a file and follows redirects. Records the last exchange as a step, and returns its index.
     async fn download_file(&mut self, act: Act, role: StepRole, url: &Url, number: usize) -> Result<usize, ActAbort> {
         let mut at = url.clone();
@@ -336,9 +403,12 @@ impl CheckRun<'_> {
     }
 }
 
-/// Ends an act because the person skipped it.
-fn skipped_act_abort() -> ActAbort {
-    ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned()))
+/// Ends an act because its invitation ended.
+fn ended_invitation_abort(end: InvitationEnd) -> ActAbort {
+    match end {
+        InvitationEnd::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
+        InvitationEnd::PhoneFailed(why) => incomplete_act_abort(why),
+    }
 }
 
 /// Keeps the first byte of the body only. It shows that the body was not empty.

@@ -1,5 +1,6 @@
 //! The checks against real backends: a healthy sandbox, faulty ones, and relays in front of it.
 
+mod answers;
 mod healthy;
 mod layers;
 mod live;

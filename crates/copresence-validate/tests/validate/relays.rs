@@ -33,6 +33,10 @@ enum Fault {
     RedeemsWithoutKey,
     RedeemsOnItsOwn,
     RetriesRedeems,
+    /// Retries responses of 500 and above, but no lost connection, as many HTTP clients do.
+    RetriesServerErrors,
+    /// Retries only the statuses of gateways.
+    RetriesGatewayTimeouts,
     HidesLostResponse,
     ServesFromCdn,
 }
@@ -129,6 +133,14 @@ async fn handle_redeem(State(relay): State<Relay>, request: Request) -> Response
     }
     let mut reply = relay.redeem(&token).await;
     if reply.is_none() && relay.fault == Fault::RetriesRedeems {
+        reply = relay.redeem(&token).await;
+    }
+    let retried: &[u16] = match relay.fault {
+        Fault::RetriesServerErrors => &[500, 501, 502, 503, 504],
+        Fault::RetriesGatewayTimeouts => &[504],
+        _ => &[],
+    };
+    if reply.as_ref().is_some_and(|reply| retried.contains(&reply.status)) {
         reply = relay.redeem(&token).await;
     }
     let Some(reply) = reply else {
@@ -233,7 +245,7 @@ async fn a_correct_relay_passes_every_relay_check() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_faulty_relay_fails_exactly_the_intended_checks() {
-    let table: [(Fault, &[&str]); 10] = [
+    let table: [(Fault, &[&str]); 12] = [
         (Fault::ReturnsOneToken, &["generate.distinct", "relay.fresh-token"]),
         (Fault::CachesRedeems, &["relay.no-cache"]),
         (Fault::DisclosesApiKey, &["relay.no-credential"]),
@@ -242,6 +254,8 @@ async fn each_faulty_relay_fails_exactly_the_intended_checks() {
         (Fault::RedeemsWithoutKey, &["relay.stranger-redeem"]),
         (Fault::RedeemsOnItsOwn, &["relay.quiet"]),
         (Fault::RetriesRedeems, &["relay.no-resend"]),
+        (Fault::RetriesServerErrors, &["relay.no-resend"]),
+        (Fault::RetriesGatewayTimeouts, &["relay.no-resend"]),
         (Fault::HidesLostResponse, &["relay.no-resend"]),
         (Fault::ServesFromCdn, &["relay.no-cache"]),
     ];

@@ -91,12 +91,15 @@ pub(crate) fn vendor_target(url: &Url, credentials: Credentials) -> CheckTarget 
             first_byte: Duration::from_secs(3),
             total: Duration::from_secs(5),
         },
+        patience: Duration::from_secs(10),
     }
 }
 
 pub(crate) fn run_options() -> RunOptions {
     RunOptions {
         allow_destructive: true,
+        allow_lockout: true,
+        retry_pause: Duration::from_millis(2),
         upstream_watch: Duration::ZERO,
         // In the sandbox's time: three times as long as its slowest avatar takes.
         avatar_timeout: Duration::from_mins(2),
