@@ -50,7 +50,8 @@ impl Console {
         self.start(args)?.finish()
     }
 
-    fn start(&self, args: &[&str]) -> Result<RunningConsole, HarnessError> {
+    /// Starts a command.
+    pub(crate) fn start(&self, args: &[&str]) -> Result<RunningConsole, HarnessError> {
         let mut command = Command::new(program_path()?);
         command.env_clear().env("HOME", self.home.path()).envs(self.environment.iter().cloned());
         for inherited in ["PATH", "TMPDIR", "LLVM_PROFILE_FILE"] {

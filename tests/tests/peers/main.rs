@@ -12,6 +12,7 @@ mod nginx;
 mod nginx_server;
 mod parse;
 mod parse_stack;
+mod parse_validate;
 mod peer_process;
 mod proxy;
 mod proxy_server;
