@@ -188,3 +188,40 @@ fn ctrl_c_ends_a_run_with_130_and_reports_finished_checks() {
     assert_eq!(verdict("visit.delivered"), "skipped");
     assert_eq!(report["exit"], 130);
 }
+
+/// Runs `validate --json` at a sandbox whose phone is a command.
+#[cfg(unix)]
+fn run_with_phone(home: &TestHome, sandbox: &Sandbox, phone: &str) -> Vec<Value> {
+    // In a link, characters that a shell would interpret.
+    let link = "https://app.test/$(touch pwned);`touch pwned`?a='&exportToken={token}";
+    let run = run_validate(home, sandbox, &["--json", "--phone", phone, "--link", link]);
+    parse_lines(&run)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_command_plays_the_phone_and_gets_the_link_uninterpreted() {
+    let home = TestHome::new();
+    let sandbox = start_sandbox(&home, &[]);
+    let (script, script_name) = file_path(&home, "phone.sh");
+    std::fs::write(script, "printf '%s\\n' \"$COPRESENCE_PHONE_LINK\" \"$2\" > seen\nexit 3\n").expect("written");
+    let lines = run_with_phone(&home, &sandbox, &format!("sh '{script_name}' --link {{link}}"));
+    let needed: Vec<_> = lines.iter().filter(|line| line["event"] == "phone_needed").collect();
+    assert_eq!(needed.len(), 1, "{lines:?}");
+    let link = needed[0]["link"].as_str().expect("a link");
+    assert!(link.starts_with("https://app.test/$(touch pwned);`touch pwned`?a='&exportToken="), "{link}");
+    assert!(needed[0]["purpose"].as_str().is_some_and(|purpose| purpose.contains("avatar")), "{}", needed[0]);
+    let seen = std::fs::read_to_string(home.root().join("seen")).expect("the command ran");
+    assert_eq!(seen, format!("{link}\n{link}\n"), "in the environment, and as an argument");
+    assert!(!home.root().join("pwned").exists(), "no shell saw the link");
+    let check = |lines: &[Value]| lines.iter().find(|line| line["id"] == "visit.delivered").expect("a check").clone();
+    let delivered = check(&lines);
+    assert_eq!(delivered["verdict"], "inconclusive", "{delivered}");
+    assert!(delivered["detail"].as_str().is_some_and(|why| why.contains("sh: exit status: 3")), "{delivered}");
+
+    let delivered = check(&run_with_phone(&home, &sandbox, "no-such-program-4711 {link}"));
+    assert!(delivered["detail"].as_str().is_some_and(|why| why.contains("no-such-program-4711")), "{delivered}");
+    for wrong in [["--phone", "true", "--no-phone"], ["--phone", "sh -c 'open", "--json"], ["--phone", " ", "--json"]] {
+        run_validate(&home, &sandbox, &wrong).expect_exit(2);
+    }
+}
