@@ -155,7 +155,7 @@ struct NameValuePair {
 #[serde(rename_all = "camelCase")]
 struct HarPostData {
     mime_type: String,
-    params: [(); 0],
+    /// Excludes `params`.
     text: String,
 }
 
@@ -189,8 +189,8 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
     let status = exchange.status.unwrap_or(0);
     let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     HarEntry {
-        started_date_time: exchange.started_at.to_string(),
-        time: to_milliseconds(wait) + to_milliseconds(receive),
+        started_date_time: format!("{:.3}", exchange.started_at),
+        time: round_to_micros(to_milliseconds(wait) + to_milliseconds(receive)),
         request: HarRequest {
             method: exchange.method.clone(),
             url: exchange.url.clone(),
@@ -200,7 +200,6 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
             query_string: query_pairs(&exchange.url),
             post_data: exchange.request_body.clone().map(|text| HarPostData {
                 mime_type: header_value_or_empty(&exchange.request_headers, "content-type"),
-                params: [],
                 text,
             }),
             headers_size: UNKNOWN_SIZE,
@@ -229,9 +228,14 @@ fn har_entry(exchange: &Exchange) -> HarEntry {
     }
 }
 
-/// A duration in milliseconds with fractions, as HAR requires.
+/// A duration in milliseconds, with at most three decimal places.
 fn to_milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+    round_to_micros(duration.as_secs_f64() * 1000.0)
+}
+
+/// Rounds milliseconds to three decimal places.
+fn round_to_micros(milliseconds: f64) -> f64 {
+    (milliseconds * 1000.0).round() / 1000.0
 }
 
 /// The headers as name and value pairs.
@@ -281,7 +285,7 @@ mod tests {
         let har = har_from_exchanges(&[exchange(Some(200)), exchange(None)]);
         let entry = &har["log"]["entries"][0];
         assert_eq!(har["log"]["version"], "1.2");
-        assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00Z");
+        assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00.000Z");
         for (part, keys) in [
             ("request", "method url httpVersion cookies headers queryString headersSize bodySize"),
             ("response", "status statusText httpVersion cookies headers content redirectURL headersSize bodySize"),
@@ -297,6 +301,24 @@ mod tests {
         assert!((entry["time"].as_f64().expect("a number") - time("wait") - time("receive")).abs() < 1e-9);
         let lost = &har["log"]["entries"][1]["response"];
         assert_eq!((&lost["status"], &lost["_error"]), (&0.into(), &"broken off".into()));
+    }
+
+    /// Some readers accept at most milliseconds, and `params` and `text` exclude each other.
+    #[test]
+    fn times_have_milliseconds_and_a_request_body_has_only_its_text() {
+        let sent = Exchange {
+            started_at: "2026-11-22T10:00:00.123456789Z".parse().expect("a time"),
+            time_to_headers: Some(Duration::from_nanos(30_123_456)),
+            duration: Duration::from_nanos(40_987_654),
+            request_body: Some("{}".to_owned()),
+            ..exchange(Some(200))
+        };
+        let har = har_from_exchanges([&sent]);
+        let entry = &har["log"]["entries"][0];
+        assert_eq!(entry["startedDateTime"], "2026-11-22T10:00:00.123Z");
+        assert_eq!(entry["request"]["postData"], serde_json::json!({"mimeType": "", "text": "{}"}));
+        assert_eq!(entry["timings"], serde_json::json!({"send": 0.0, "wait": 30.123, "receive": 10.864}));
+        assert_eq!(entry["time"], 40.987);
     }
 
     #[test]

@@ -1,19 +1,26 @@
 //! Renders the report as `JUnit` XML for CI systems: one suite for each area, one case for each check.
 
+use super::invisible_text::escape_invisible_characters;
 use super::{CheckReport, Report};
 use crate::check::Verdict;
 use crate::requirement::Level;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
+use std::time::Duration;
 
 /// Renders the report as `JUnit` XML.
 ///
 /// A failed MUST is a failure. A failed SHOULD is a skipped case whose message starts with `SHOULD`, so that a CI
 /// system fails exactly if the exit code is 1. If the run could not judge the backend, an extra case is an error.
 ///
+/// The time of a case is that of the requests that show its verdict. Invisible characters of a backend are written as
+/// `\u{…}`. The XML is valid for the schemas of Jenkins and Ant.
+///
 /// # Errors
 /// If the XML cannot be written.
 pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeError> {
-    let mut junit = quick_junit::Report::new(format!("copresence validate: {}", report.target.name));
+    let name = format!("copresence validate: {}", report.target.name);
+    let mut junit = quick_junit::Report::new(escape_invisible_characters(&name));
+    junit.set_time(run_duration(report));
     let mut suites: Vec<(String, TestSuite)> = Vec::new();
     for check in &report.checks {
         let area = check.area_of_check().to_owned();
@@ -21,49 +28,88 @@ pub fn render_junit(report: &Report) -> Result<String, quick_junit::SerializeErr
             suites.push((area.clone(), TestSuite::new(area)));
         }
         if let Some((_, suite)) = suites.last_mut() {
-            suite.add_test_case(build_test_case(check));
+            suite.add_test_case(build_test_case(check, request_duration(report, &check.steps)));
         }
     }
     if let Some(error) = &report.error {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(error.as_str());
+        status.set_type("run").set_message(escape_invisible_characters(error));
+        let mut case = TestCase::new("the backend can be checked", status);
+        case.set_classname("copresence.run").set_time(run_duration(report));
         let mut suite = TestSuite::new("run");
-        suite.add_test_case(TestCase::new("the backend can be checked", status));
+        suite.add_test_case(case);
         suites.push(("run".to_owned(), suite));
     }
-    junit.add_test_suites(suites.into_iter().map(|(_, suite)| suite));
-    junit.to_string()
+    let host = host_name();
+    junit.add_test_suites(suites.into_iter().map(|(_, mut suite)| {
+        suite.set_time(suite.test_cases.iter().filter_map(|case| case.time).sum());
+        // Ant's schema has a time without a zone. It is in UTC.
+        suite.extra.insert("timestamp".into(), report.started_at.trim_end_matches('Z').into());
+        suite.extra.insert("hostname".into(), host.as_str().into());
+        suite
+    }));
+    junit.to_string().map(|xml| remove_skipped_attribute_of_root(&xml))
+}
+
+/// Removes the attribute `skipped` of the root element, which Jenkins' schema does not allow there.
+fn remove_skipped_attribute_of_root(xml: &str) -> String {
+    let root_end = xml.find("<testsuites").and_then(|start| Some(start + xml[start..].find('>')?)).unwrap_or(0);
+    let (root, rest) = xml.split_at(root_end);
+    let Some((before, after)) = root.split_once(" skipped=\"") else { return xml.to_owned() };
+    let after = after.split_once('"').map_or(after, |(_, after)| after);
+    format!("{before}{after}{rest}")
+}
+
+/// The name of this machine, where the checks ran; `localhost` if it has none.
+fn host_name() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { escape_invisible_characters(&name) }
+}
+
+/// The duration of the run, in whole seconds.
+fn run_duration(report: &Report) -> Duration {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let (Some(start), Some(end)) = (at(&report.started_at), at(&report.ended_at)) else { return Duration::ZERO };
+    end.duration_since(start).try_into().unwrap_or_default()
+}
+
+/// The duration of the requests with these numbers.
+fn request_duration(report: &Report, numbers: &[usize]) -> Duration {
+    let steps = report.steps.iter().filter(|step| numbers.contains(&step.number));
+    let milliseconds: f64 = steps.map(|step| step.duration_ms).sum();
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or_default()
 }
 
 /// Builds the `JUnit` test case of one check, with its findings.
-fn build_test_case(check: &CheckReport) -> TestCase {
+fn build_test_case(check: &CheckReport, duration: Duration) -> TestCase {
+    let detail = escape_invisible_characters(&check.detail);
     let describe = || {
         let mut text = check.detail.clone();
         for finding in &check.findings {
             text.push_str(&format_args!("\nexpected {}\nreceived {}", finding.expected, finding.came).to_string());
         }
         text.extend(check.remedy.iter().flat_map(|remedy| ["\nwhat to do: ", remedy]));
-        text
+        escape_invisible_characters(&text)
     };
     let status = match (check.verdict, check.level) {
         (Verdict::Pass, _) => TestCaseStatus::success(),
         (Verdict::Fail, Level::Must) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type("MUST").set_message(check.detail.as_str()).set_description(describe());
+            status.set_type("MUST").set_message(detail).set_description(describe());
             status
         }
         (Verdict::Fail, Level::Should) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("SHOULD: {}", check.detail)).set_description(describe());
+            status.set_message(format!("SHOULD: {detail}")).set_description(describe());
             status
         }
         (other, _) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(format!("{}: {}", other.as_str(), check.detail));
+            status.set_message(format!("{}: {detail}", other.as_str()));
             status
         }
     };
     let mut case = TestCase::new(format!("{}: {}", check.id, check.title), status);
-    case.set_classname(format!("copresence.{}", check.area_of_check()));
+    case.set_classname(format!("copresence.{}", check.area_of_check())).set_time(duration);
     case
 }

@@ -179,6 +179,58 @@ async fn the_page_shows_the_invisible_characters_of_a_backend() {
     assert!(page.contains("bdi,code,pre,dd,td{unicode-bidi:isolate}") && page.contains("<bdi>"));
 }
 
+/// The attributes of each element with this name, as text.
+fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
+    let starts = xml.match_indices(name).filter(|(at, _)| xml[..*at].ends_with('<'));
+    let tags = starts.map(|(at, _)| &xml[at + name.len()..]).filter(|rest| rest.starts_with(' '));
+    tags.map(|rest| &rest[..rest.find('>').expect("an end")]).collect()
+}
+
+#[tokio::test]
+async fn junit_has_times_a_host_and_no_invisible_characters() {
+    const HOSTILE: &str = "\u{202e}ssap\u{200b}\u{1b}[2J";
+    let sandbox = new_sandbox();
+    let app = change_responses(copresence_sandbox::build_router(sandbox.clone()), |request, response| {
+        if request.path == REDEEM && response.status() == 200 && !response.is_delivery() {
+            response.edit(|body| body["payload_incomplete"]["completion_status"] = "waiting".into());
+        }
+        if request.path == REDEEM && response.status() == 400 {
+            response.parts.headers.insert("cache-control", "no-cache".parse().expect("a value"));
+        }
+    });
+    let backend = serve_router(app).await;
+    let target = vendor_target(&backend.url, sandbox_credentials(&sandbox));
+    let (mut report, _) = run(&target, &run_options(), &sandbox_phone(&backend.url).await).await;
+    // Texts of a backend end up in findings, details and the error.
+    let failed = report.checks.iter_mut().find(|check| check.verdict == Verdict::Fail).expect("a failure");
+    failed.detail.push_str(HOSTILE);
+    failed.findings[0].came.push_str(HOSTILE);
+    let skipped = report.checks.iter_mut().find(|check| check.verdict != Verdict::Fail).expect("another");
+    skipped.verdict = Verdict::Inconclusive;
+    skipped.detail.push_str(HOSTILE);
+    report.error = Some(format!("a gate: “{HOSTILE}”"));
+    report.target.name.push_str(HOSTILE);
+    let xml = junit::render_junit(&report).expect("XML");
+
+    assert!(!xml.contains(|c: char| HOSTILE.contains(c) && !c.is_ascii_graphic()), "{xml}");
+    assert!(xml.matches(r"\u{202e}ssap\u{200b}\u{1b}[2J").count() >= 5, "{xml}");
+    let root = elements(&xml, "testsuites");
+    // Jenkins' schema allows neither `skipped` nor `timestamp` here.
+    assert!(root[0].contains(" time=\"60.000\"") && root[0].contains(" tests="), "{root:?}");
+    assert!(!root[0].contains("skipped=") && !root[0].contains("timestamp="), "{root:?}");
+    let suites = elements(&xml, "testsuite");
+    assert!(suites.len() > 10);
+    for suite in suites {
+        for attribute in [" time=\"", " timestamp=\"2026-11-22T10:00:00\"", " hostname=\"", " tests=\"", " errors=\""] {
+            assert!(suite.contains(attribute), "{attribute}: {suite}");
+        }
+        assert!(!suite.contains("hostname=\"\""), "{suite}");
+    }
+    for case in elements(&xml, "testcase") {
+        assert!(case.contains(" time=\"") && case.contains(" classname=\""), "{case}");
+    }
+}
+
 #[tokio::test]
 async fn a_run_keeps_to_the_planned_token_budget() {
     let sandbox = new_sandbox();
