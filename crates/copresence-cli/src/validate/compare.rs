@@ -7,7 +7,9 @@ use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_validate::Report;
-use copresence_validate::report::shape::compare_response_shapes;
+use copresence_validate::report::shape::{
+    DifferenceKind, NoiseGroup, ShapeDifference, compare_response_shapes, group_noise,
+};
 use serde_json::json;
 use std::path::Path;
 
@@ -27,20 +29,14 @@ pub(super) async fn print_differences_between_reports(
         return Ok(report.exit);
     }
     let (found, alone) = compare_response_shapes(&one, &other);
-    for difference in &found {
-        if renderer.is_json_output() {
+    let noise = group_noise(&found);
+    if renderer.is_json_output() {
+        for difference in &found {
             print_json_line(&json!({"event": "difference", "difference": difference}));
-        } else {
-            let copresence_validate::report::shape::ShapeDifference { asked, what, first: at_one, second: at_other } =
-                difference;
-            for line in [
-                format!("{asked}: {what}"),
-                format!("    {first:<12} {at_one}"),
-                format!("    {second:<12} {at_other}"),
-            ] {
-                renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
-            }
         }
+    } else {
+        print_differences_of_meaning(renderer, &found, first, second);
+        print_noise(renderer, &noise, first, second);
     }
     for words in &alone {
         if renderer.is_json_output() {
@@ -50,19 +46,66 @@ pub(super) async fn print_differences_between_reports(
         }
     }
     let exit = u8::from(!found.is_empty());
+    let meaning = found.iter().filter(|difference| difference.kind == DifferenceKind::Meaning).count();
     if renderer.is_json_output() {
-        print_json_line(
-            &json!({"event": "ended", "exit": exit, "differences": found.len(), "not_compared": alone.len()}),
-        );
+        print_json_line(&json!({
+            "event": "ended", "exit": exit, "differences": found.len(), "differences_of_meaning": meaning,
+            "not_compared": alone.len(),
+        }));
     } else {
         renderer.print_human_line_beside_json("");
-        renderer.print_human_line_beside_json(&match found.len() {
-            0 => format!("No difference of form between {first} and {second}."),
-            1 => format!("1 difference of form between {first} and {second}."),
-            many => format!("{many} differences of form between {first} and {second}."),
-        });
+        let summary = match (meaning, noise.len()) {
+            (0, 0) => format!("No difference of form between {first} and {second}."),
+            (0, groups) => {
+                format!("No difference of meaning between {first} and {second}; {}.", describe_noise(groups))
+            }
+            (some, 0) => format!("{} between {first} and {second}.", count_differences(some)),
+            (some, groups) => {
+                format!("{} between {first} and {second}, and {}.", count_differences(some), describe_noise(groups))
+            }
+        };
+        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&summary));
     }
     Ok(exit)
+}
+
+/// Prints each difference that changes what a client does, with the values at both backends.
+fn print_differences_of_meaning(renderer: &ValidateRenderer, found: &[ShapeDifference], first: &str, second: &str) {
+    for difference in found.iter().filter(|difference| difference.kind == DifferenceKind::Meaning) {
+        let ShapeDifference { asked, what, first: at_one, second: at_other, .. } = difference;
+        for line in
+            [format!("{asked}: {what}"), format!("    {first:<12} {at_one}"), format!("    {second:<12} {at_other}")]
+        {
+            renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
+        }
+    }
+}
+
+/// Prints the groups of differences that change nothing for a client.
+fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseGroup], first: &str, second: &str) {
+    if groups.is_empty() {
+        return;
+    }
+    renderer.print_human_line_beside_json("");
+    renderer.print_human_line_beside_json("Noise, which changes nothing for a client:");
+    for NoiseGroup { what, first: at_one, second: at_other, asked } in groups {
+        let places = match asked.as_slice() {
+            [only] => only.clone(),
+            all => format!("{} kinds of request", all.len()),
+        };
+        let line = format!("  {what}: {at_one} at {first}, {at_other} at {second} ({places})");
+        renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&line));
+    }
+}
+
+/// The number of differences of meaning, with its noun.
+fn count_differences(count: usize) -> String {
+    format!("{count} difference{} of meaning", if count == 1 { "" } else { "s" })
+}
+
+/// The number of groups of noise, with its noun.
+fn describe_noise(groups: usize) -> String {
+    format!("{groups} kind{} of noise", if groups == 1 { "" } else { "s" })
 }
 
 /// Reads an earlier report from a file, or checks the profile of that name now.

@@ -99,6 +99,42 @@ fn a_backend_that_breaks_a_must_ends_with_1_and_differs_from_the_sandbox() {
     assert!(run.stdout.contains("No difference"), "{}", run.stdout);
 }
 
+/// Differences of charsets and cache headers do not bury those that a client notices.
+#[test]
+fn a_comparison_groups_noise_and_begins_with_differences_of_meaning() {
+    let home = TestHome::new();
+    let (_, one) = file_path(&home, "one.json");
+    home.run_program(&["validate", "--report", &one]).expect_exit(0);
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&one).expect("written")).expect("JSON");
+    let mut noisy = report.clone();
+    for shape in noisy["shapes"].as_object_mut().expect("shapes").values_mut() {
+        shape["headers"].as_array_mut().expect("headers").retain(|name| name != "cache-control");
+        for kind in shape["content_types"].as_array_mut().expect("types") {
+            *kind = format!("{}; charset=utf-8", kind.as_str().expect("a text")).into();
+        }
+    }
+    let write = |name: &str, report: &Value| {
+        let (path, name) = file_path(&home, name);
+        std::fs::write(path, report.to_string()).expect("written");
+        name
+    };
+    let noise_only = write("noise.json", &noisy);
+    let run = home.run_program(&["validate", "--compare", &one, &noise_only]).expect_exit(1);
+    assert!(run.stdout.lines().count() < 12, "{}", run.stdout);
+    assert!(run.stdout.contains("No difference of meaning") && run.stdout.contains("cache-control"), "{}", run.stdout);
+
+    noisy["shapes"]["redeem: processing"]["fields"]["payload_incomplete.queue_position"] =
+        serde_json::json!(["string"]);
+    let both = write("both.json", &noisy);
+    let run = home.run_program(&["validate", "--compare", &one, &both]).expect_exit(1);
+    assert!(run.stdout.starts_with("redeem: processing: payload_incomplete.queue_position"), "{}", run.stdout);
+    assert!(run.stdout.contains("1 difference of meaning"), "{}", run.stdout);
+    let lines = parse_lines(&home.run_program(&["validate", "--json", "--compare", &one, &both]).expect_exit(1));
+    assert_eq!(lines[0]["difference"]["kind"], "meaning", "{}", lines[0]);
+    assert!(lines[1..lines.len() - 1].iter().all(|line| line["difference"]["kind"] != "meaning"));
+    assert_eq!(lines[lines.len() - 1]["differences_of_meaning"], 1);
+}
+
 /// A GLB whose positions are in accessor 4000 of 1.
 fn glb_with_missing_positions() -> Vec<u8> {
     let accessor = serde_json::json!({"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"});

@@ -73,9 +73,36 @@ fn collect_field_types(value: &Value, at: &str, fields: &mut BTreeMap<String, BT
     fields.entry(if at.is_empty() { "(body)".to_owned() } else { at.to_owned() }).or_default().insert(kind);
 }
 
+/// Headers that change what a client does with a response. Other headers are noise.
+const MEANINGFUL_HEADERS: [&str; 11] = [
+    "accept-ranges",
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "content-encoding",
+    "content-range",
+    "location",
+    "retry-after",
+    "set-cookie",
+    "www-authenticate",
+];
+
+/// Whether a difference changes what a client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// A status, a field, a media type, or a header that clients act on.
+    Meaning,
+    /// A parameter of a media type, such as a charset, or a header that clients ignore.
+    Noise,
+}
+
 /// One difference between the responses of two backends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ShapeDifference {
+    /// Whether it changes what a client does.
+    pub kind: DifferenceKind,
     /// The kind of request.
     pub asked: String,
     /// What differs: status, content type, header, or a location in the body.
@@ -86,31 +113,74 @@ pub struct ShapeDifference {
     pub second: String,
 }
 
-/// Compares the shapes of two reports. Returns the differences, and the kinds of request that only one report contains.
+/// Differences of noise that are the same for several kinds of request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoiseGroup {
+    /// What differs, as in [`ShapeDifference::what`].
+    pub what: String,
+    /// Value at the first backend.
+    pub first: String,
+    /// Value at the second backend.
+    pub second: String,
+    /// The kinds of request.
+    pub asked: Vec<String>,
+}
+
+/// Groups the differences that are noise by what differs and how. The largest groups come first.
+pub fn group_noise(differences: &[ShapeDifference]) -> Vec<NoiseGroup> {
+    let mut groups: Vec<NoiseGroup> = Vec::new();
+    for noise in differences.iter().filter(|difference| difference.kind == DifferenceKind::Noise) {
+        let ShapeDifference { asked, what, first, second, .. } = noise;
+        match groups.iter_mut().find(|group| (&group.what, &group.first, &group.second) == (what, first, second)) {
+            Some(group) => group.asked.push(asked.clone()),
+            None => groups.push(NoiseGroup {
+                what: what.clone(),
+                first: first.clone(),
+                second: second.clone(),
+                asked: vec![asked.clone()],
+            }),
+        }
+    }
+    groups.sort_by_key(|group| std::cmp::Reverse(group.asked.len()));
+    groups
+}
+
+/// The media types of `Content-Type` headers, without parameters.
+fn media_types(headers: &BTreeSet<String>) -> BTreeSet<&str> {
+    headers.iter().map(|header| header.split(';').next().unwrap_or_default().trim()).collect()
+}
+
+/// Compares the shapes of two reports. Returns the differences, those of meaning first, and the kinds of request that
+/// only one report contains.
 pub fn compare_response_shapes(first: &Report, second: &Report) -> (Vec<ShapeDifference>, Vec<String>) {
     let mut found = Vec::new();
     for (asked, one) in &first.shapes {
         let Some(other) = second.shapes.get(asked) else { continue };
-        let mut differ = |what: &str, first: String, second: String| {
+        let mut differ = |kind: DifferenceKind, what: &str, first: String, second: String| {
             if first != second {
-                found.push(ShapeDifference { asked: asked.clone(), what: what.to_owned(), first, second });
+                found.push(ShapeDifference { kind, asked: asked.clone(), what: what.to_owned(), first, second });
             }
         };
-        differ("status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
-        differ("Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
+        differ(DifferenceKind::Meaning, "status", join_alternatives(&one.statuses), join_alternatives(&other.statuses));
+        let is_same_media_type = media_types(&one.content_types) == media_types(&other.content_types);
+        let kind = if is_same_media_type { DifferenceKind::Noise } else { DifferenceKind::Meaning };
+        differ(kind, "Content-Type", join_alternatives(&one.content_types), join_alternatives(&other.content_types));
         for header in one.headers.symmetric_difference(&other.headers) {
             let presence =
                 |shape: &ResponseShape| if shape.headers.contains(header) { "sent" } else { "not sent" }.to_owned();
-            differ(&format!("header {header}"), presence(one), presence(other));
+            let is_meaningful = MEANINGFUL_HEADERS.contains(&header.as_str());
+            let kind = if is_meaningful { DifferenceKind::Meaning } else { DifferenceKind::Noise };
+            differ(kind, &format!("header {header}"), presence(one), presence(other));
         }
         let locations: BTreeSet<_> = one.fields.keys().chain(other.fields.keys()).collect();
         for location in locations {
             let kinds = |shape: &ResponseShape| {
                 shape.fields.get(location).map_or_else(|| "absent".to_owned(), join_alternatives)
             };
-            differ(location, kinds(one), kinds(other));
+            differ(DifferenceKind::Meaning, location, kinds(one), kinds(other));
         }
     }
+    found.sort_by_key(|difference| difference.kind);
     let asked = |report: &Report| report.shapes.keys().cloned().collect::<BTreeSet<_>>();
     let (one, other) = (asked(first), asked(second));
     let only = |mine: &BTreeSet<String>, theirs: &BTreeSet<String>, name: &str| {
