@@ -283,13 +283,10 @@ impl CheckRun<'_> {
                 let is_doubtful = steps().any(|step| self.observations.may_have_been_spent_before(step));
                 return Ok(if is_doubtful { PollingOutcome::PossiblyDelivered } else { PollingOutcome::TokenRefused });
             }
-            if let Some(unanswered) = indices.iter().copied().find(|index| {
-                !self.observations.steps[*index].has_success_status()
-                    && !is_refusal(&self.observations.steps[*index])
-                    && !steps().any(RecordedStep::has_success_status)
-            }) {
+            // An unexpected status is an answer: the avatar may be ready later.
+            if steps().all(|step| step.response_origin() != ResponseOrigin::Api) {
                 let outage = outage.get_or_insert_with(|| self.start_outage());
-                waited += self.wait_for_retry(outage, unanswered).await?;
+                waited += self.wait_for_retry(outage, indices[0]).await?;
                 continue;
             }
             outage = None;

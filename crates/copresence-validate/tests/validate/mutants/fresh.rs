@@ -77,6 +77,18 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
+            "425 while not ready",
+            &["redeem.active-200"],
+            Layer(|_, app| {
+                change_redeems(app, |response| {
+                    if response.completion_status() == "processing" {
+                        response.set_status(425);
+                        response.edit(|body| *body = json!({"code": 1, "error": "not ready"}));
+                    }
+                })
+            }),
+        ),
+        mutant(
             "redeems as text/plain",
             &["redeem.json"],
             Layer(|_, app| change_redeems(app, |response| response.set_header("content-type", "text/plain"))),
