@@ -3,7 +3,7 @@
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::file_content::{
-    FileContent, GlbFacts, InspectionError, MAX_LISTED_NAME_LEN, extension_for_export_type, shorten_text,
+    FileContent, GltfFacts, InspectionError, MAX_LISTED_NAME_LEN, extension_for_export_type, shorten_text,
 };
 use crate::observations::{Observations, RecordedStep, StepRole};
 use crate::response_fields;
@@ -39,6 +39,13 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Files],
         remedy: "Check the export: the file is broken, or `export_type` names another format. For a GLB, run the official glTF validator.",
         judge: check_files_match_export_type,
+    },
+    Check {
+        id: "files.compatible",
+        title: "Each file has only what every program understands",
+        required_acts: &[Act::Files],
+        remedy: "Write the file without data behind its end, and archives with Deflate and UTF-8 names: some programs refuse what is valid but unusual.",
+        judge: check_files_are_compatible,
     },
     Check {
         id: "files.no-store",
@@ -236,6 +243,25 @@ fn check_files_match_export_type(observations: &Observations) -> CheckResult {
     collector.into_check_result(join_first_texts(&kinds), NO_DOWNLOAD)
 }
 
+/// No valid file is unusual in a way that some programs do not understand.
+fn check_files_are_compatible(observations: &Observations) -> CheckResult {
+    let mut collector = FindingCollector::default();
+    for (index, file) in observations.files.iter().enumerate() {
+        let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
+        if let (Some(Ok(content)), Some(step)) = (&file.content, step) {
+            let extension = shorten_text(&extension_for_export_type(&file.export_type), MAX_LISTED_NAME_LEN);
+            let notes = join_first_texts(content.notes());
+            collector.record_step_result(
+                step,
+                notes.is_empty(),
+                format!("a usual file of the type {extension}"),
+                notes,
+            );
+        }
+    }
+    collector.into_check_result("nothing unusual", "no valid file was downloaded")
+}
+
 /// Maximum number of files that the detail of a check describes.
 const MAX_DESCRIBED_FILES: usize = 10;
 
@@ -281,7 +307,7 @@ fn check_delivery_contains_glb(observations: &Observations) -> CheckResult {
 }
 
 /// Whether a GLB has every ARKit blendshape, and which are missing.
-fn judge_arkit_blendshapes(glb: &GlbFacts) -> (bool, String) {
+fn judge_arkit_blendshapes(glb: &GltfFacts) -> (bool, String) {
     let missing: Vec<_> = ARKIT_BLENDSHAPES.into_iter().filter(|name| !glb.blendshapes.contains(*name)).collect();
     let some = missing.iter().take(4).copied().collect::<Vec<_>>().join(", ");
     (missing.is_empty(), format!("{} are missing, for example {some}", missing.len()))
@@ -291,7 +317,7 @@ fn judge_arkit_blendshapes(glb: &GlbFacts) -> (bool, String) {
 fn check_glb_property(
     observations: &Observations,
     expected: &str,
-    good: fn(&GlbFacts) -> (bool, String),
+    good: fn(&GltfFacts) -> (bool, String),
 ) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (index, file) in observations.files.iter().enumerate() {

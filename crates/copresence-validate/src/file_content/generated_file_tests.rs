@@ -3,8 +3,8 @@
 
 use super::inspect_file;
 use super::test_files::{
-    build_glb, build_glb_of_chunks, build_zip_of_one_entry, document_with_every_index_kind, encode_picture,
-    jpeg_of_stated_size, jpeg_with_exif, png_of_stated_size,
+    COMPLETE_MODEL, build_complete_glb, build_glb_of_chunks, build_zip_of_one_entry, document_with_every_index_kind,
+    encode_picture, jpeg_of_stated_size, jpeg_with_exif, png_of_stated_size,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -87,7 +87,7 @@ fn mutate_bytes(mut bytes: Vec<u8>, changes: &[(Index, u8)], cut: Option<Index>)
 
 /// Inspects the bytes as each type. Fails if that panics, or if a reason is long.
 fn inspect_as_every_type(bytes: &[u8]) {
-    for export_type in ["glb", "zip", "fbx", "obj", "png", "jpg", "blend", "usdz"] {
+    for export_type in ["glb", "gltf", "vrm", "zip", "fbx", "obj", "png", "jpg", "blend", "usdz"] {
         if let Err(error) = inspect_file(export_type, bytes) {
             assert!(error.to_string().chars().count() < 1_000, "{error}");
         }
@@ -106,12 +106,12 @@ proptest! {
     fn changed_glb_document_is_inspected_without_panic(
         changes in vec((any::<Index>(), proptest::option::weighted(0.8, hostile_value()), any::<bool>()), 1..6),
     ) {
-        inspect_as_every_type(&build_glb(&mutate_document(&changes), 1024));
+        inspect_as_every_type(&build_complete_glb(&mutate_document(&changes)));
     }
 
     #[test]
     fn changed_glb_container_is_inspected_without_panic((changes, cut) in byte_changes()) {
-        inspect_as_every_type(&mutate_bytes(build_glb(&document_with_every_index_kind(), 1024), &changes, cut));
+        inspect_as_every_type(&mutate_bytes(COMPLETE_MODEL.to_vec(), &changes, cut));
     }
 
     #[test]

@@ -4,9 +4,7 @@
 //! arithmetic on numbers from the file is checked.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-mod glb;
-mod glb_container;
-mod glb_document;
+mod gltf;
 mod picture;
 mod timed_inspection;
 mod zip_archive;
@@ -18,7 +16,7 @@ mod hostile_file_tests;
 #[cfg(test)]
 mod test_files;
 
-pub use glb::GlbFacts;
+pub use gltf::GltfFacts;
 pub(crate) use timed_inspection::{INSPECTION_TIME_LIMIT, SequentialInspections};
 pub use zip_archive::ZipFacts;
 
@@ -32,8 +30,10 @@ pub(crate) const MAX_LISTED_NAME_LEN: usize = 100;
 /// Content of a valid file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileContent {
-    /// Binary glTF.
-    Glb(GlbFacts),
+    /// Binary glTF, also as VRM.
+    Glb(GltfFacts),
+    /// glTF as JSON with all its data.
+    Gltf(GltfFacts),
     /// A zip archive.
     Zip(ZipFacts),
     /// A PNG or JPEG picture, with width and height in pixels.
@@ -91,17 +91,21 @@ impl FileContent {
     /// What the file contains, as shown to people.
     pub fn describe_content(&self) -> String {
         match self {
-            Self::Glb(facts) => format!(
-                "binary glTF: {} vertices, {} blendshapes, {} textures, {} joints",
-                facts.vertices,
-                facts.blendshapes.len(),
-                facts.textures,
-                facts.joints
-            ),
+            Self::Glb(facts) => format!("binary glTF: {}", facts.describe_model()),
+            Self::Gltf(facts) => format!("glTF: {}", facts.describe_model()),
             Self::Zip(facts) => format!("zip archive: {}", facts.describe_entries()),
             Self::Picture(width, height) => format!("picture: {width} × {height}"),
             Self::Blend => "Blender file".to_owned(),
             Self::Unknown => "of a type that is not inspected".to_owned(),
+        }
+    }
+
+    /// What is unusual about the file, though it is valid. Some programs may not understand it.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Glb(facts) | Self::Gltf(facts) => &facts.notes,
+            Self::Zip(facts) => &facts.notes,
+            Self::Picture(..) | Self::Blend | Self::Unknown => &[],
         }
     }
 }
@@ -123,19 +127,28 @@ pub(crate) fn extension_for_export_type(export_type: &str) -> String {
 pub fn inspect_file(export_type: &str, bytes: &[u8]) -> Result<FileContent, InspectionError> {
     let zip = bytes.starts_with(b"PK");
     let inspected = match extension_for_export_type(export_type).as_str() {
-        "glb" => glb::inspect_glb(bytes).map(FileContent::Glb),
-        "zip" => zip_archive::inspect_zip(bytes, None).map(FileContent::Zip),
+        // VRM is binary glTF with extensions.
+        "glb" | "vrm" => gltf::inspect_binary_gltf(bytes).map(FileContent::Glb),
+        "gltf" if zip => zip_archive::inspect_zip(bytes, &[".gltf", ".glb"]).map(FileContent::Zip),
+        "gltf" if bytes.starts_with(b"glTF") => gltf::inspect_binary_gltf(bytes).map(FileContent::Glb),
+        "gltf" => gltf::inspect_json_gltf(bytes, &mut refuse_other_file).map(FileContent::Gltf),
+        "zip" => zip_archive::inspect_zip(bytes, &[]).map(FileContent::Zip),
         // The vendor packs FBX as "a zip: `avatar.fbx` and a folder `textures/` of PNGs".
         "fbx" if !bytes.starts_with(b"Kaydara FBX Binary") => {
-            zip_archive::inspect_zip(bytes, Some(".fbx")).map(FileContent::Zip)
+            zip_archive::inspect_zip(bytes, &[".fbx"]).map(FileContent::Zip)
         }
-        "obj" if zip => zip_archive::inspect_zip(bytes, Some(".obj")).map(FileContent::Zip),
+        "obj" if zip => zip_archive::inspect_zip(bytes, &[".obj"]).map(FileContent::Zip),
         "png" => inspect_picture(bytes, image::ImageFormat::Png),
         "jpg" => inspect_picture(bytes, image::ImageFormat::Jpeg),
         "blend" => validate_blend(bytes).map(|()| FileContent::Blend),
         _ => reject_empty_or_web_page(bytes).map(|()| FileContent::Unknown),
     };
     inspected.map_err(|error| error.map_reason(|reason| shorten_text(&reason, MAX_REASON_LEN)))
+}
+
+/// Refuses a file beside a document, because it is not downloaded with it.
+fn refuse_other_file(name: &str) -> Result<Vec<u8>, InspectionError> {
+    Err(InspectionError::Invalid(format!("it refers to another file, {name:?}")))
 }
 
 fn inspect_picture(bytes: &[u8], format: image::ImageFormat) -> Result<FileContent, InspectionError> {

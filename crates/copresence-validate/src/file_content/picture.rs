@@ -11,8 +11,6 @@ const MAX_PIXELS: u64 = 16 * 1024 * 1024;
 const COEFFICIENT_COST: u64 = 3;
 /// Maximum memory of a decoder, in bytes: pixels of four components with 16 bits each, and the decoder's buffers.
 const MAX_DECODER_MEMORY: u64 = MAX_PIXELS * 8 + 32 * 1024 * 1024;
-/// Maximum memory for reading a header, in bytes. A header may contain a compressed colour profile.
-const MAX_HEADER_MEMORY: u64 = 4 * 1024 * 1024;
 
 /// Decodes a picture. Returns its width and height in pixels.
 pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), InspectionError> {
@@ -28,12 +26,6 @@ pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(
     }
     DynamicImage::from_decoder(decoder).map_err(decode_error)?;
     Ok((width, height))
-}
-
-/// Validates the header of a PNG or JPEG.
-pub(super) fn validate_picture_header(bytes: &[u8]) -> Result<(), InspectionError> {
-    let format = image::guess_format(bytes).map_err(|_| "it is neither PNG nor JPEG")?;
-    picture_reader(bytes, format, MAX_HEADER_MEMORY).into_decoder().map(drop).map_err(decode_error)
 }
 
 fn picture_reader(bytes: &[u8], format: ImageFormat, max_memory: u64) -> ImageReader<Cursor<&[u8]>> {

@@ -3,9 +3,24 @@
 use serde_json::{Value, json};
 use std::io::{Cursor, Write as _};
 
-/// A GLB of this document and a binary chunk of so many zero bytes.
-pub(super) fn build_glb(document: &Value, binary_len: usize) -> Vec<u8> {
-    build_glb_of_chunks(document.to_string().as_bytes(), &vec![0; binary_len])
+/// A valid model of few bytes in which each part of glTF occurs. `tests/avatars/complete-model.mjs` makes it.
+pub(super) const COMPLETE_MODEL: &[u8] = include_bytes!("complete-model.glb");
+
+/// Splits [`COMPLETE_MODEL`] into its document and its binary chunk.
+fn split_complete_model() -> (&'static [u8], &'static [u8]) {
+    let length = u32::from_le_bytes(*COMPLETE_MODEL[12..].first_chunk().expect("a header")) as usize;
+    let (document, binary) = COMPLETE_MODEL[20..].split_at(length);
+    (document, &binary[8..])
+}
+
+/// The document of [`COMPLETE_MODEL`], with an index of every kind.
+pub(super) fn document_with_every_index_kind() -> Value {
+    serde_json::from_slice(split_complete_model().0).expect("JSON")
+}
+
+/// A GLB of this document and the data of [`COMPLETE_MODEL`].
+pub(super) fn build_complete_glb(document: &Value) -> Vec<u8> {
+    build_glb_of_chunks(document.to_string().as_bytes(), split_complete_model().1)
 }
 
 /// A GLB of these chunks, padded.
@@ -28,52 +43,6 @@ fn to_u32(length: usize) -> u32 {
     u32::try_from(length).expect("a small file")
 }
 
-/// A document with an index of every kind that [`build_glb`] completes with 1,024 bytes.
-pub(super) fn document_with_every_index_kind() -> Value {
-    let accessor = |kind: &str, component: u32, view: u32, count: u32| json!({"bufferView": view, "byteOffset": 0, "componentType": component, "count": count, "type": kind});
-    let mut positions = accessor("VEC3", 5126, 0, 3);
-    positions["min"] = json!([0.0, 0.0, 0.0]);
-    positions["max"] = json!([1.0, 1.0, 1.0]);
-    let mut sparse = accessor("VEC3", 5126, 0, 3);
-    sparse["sparse"] = json!({
-        "count": 1,
-        "indices": {"bufferView": 1, "byteOffset": 0, "componentType": 5123},
-        "values": {"bufferView": 0, "byteOffset": 0},
-    });
-    json!({
-        "asset": {"version": "2.0"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0, "skin": 0, "children": [1]}, {"camera": 0}],
-        "cameras": [{"type": "orthographic", "orthographic": {"xmag": 1.0, "ymag": 1.0, "zfar": 2.0, "znear": 1.0}}],
-        "skins": [{"inverseBindMatrices": 3, "joints": [1], "skeleton": 1}],
-        "meshes": [{
-            "primitives": [{
-                "attributes": {"POSITION": 0, "NORMAL": 2},
-                "indices": 1,
-                "material": 0,
-                "targets": [{"POSITION": 2, "NORMAL": 2, "TANGENT": 2}],
-            }],
-            "extras": {"targetNames": ["jawOpen"]},
-        }],
-        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-        "textures": [{"source": 0, "sampler": 0}],
-        "samplers": [{}],
-        "images": [{"uri": "data:image/png;base64,"}],
-        "animations": [{
-            "channels": [{"sampler": 0, "target": {"node": 0, "path": "translation"}}],
-            "samplers": [{"input": 0, "output": 2}],
-        }],
-        "accessors": [positions, accessor("SCALAR", 5123, 1, 3), sparse, accessor("MAT4", 5126, 2, 1)],
-        "bufferViews": [
-            {"buffer": 0, "byteOffset": 0, "byteLength": 256},
-            {"buffer": 0, "byteOffset": 256, "byteLength": 256},
-            {"buffer": 0, "byteOffset": 512, "byteLength": 512},
-        ],
-        "buffers": [{"byteLength": 1024}],
-    })
-}
-
 /// A document whose primitives share one index accessor of `length` bytes.
 pub(super) fn gltf_with_shared_index_accessor(primitives: usize, length: usize) -> Value {
     let primitive = json!({"attributes": {"POSITION": 0}, "indices": 1});
@@ -83,10 +52,13 @@ pub(super) fn gltf_with_shared_index_accessor(primitives: usize, length: usize) 
         "accessors": [
             {"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3", "min": [0.0, 0.0, 0.0],
              "max": [0.0, 0.0, 0.0]},
-            {"bufferView": 0, "componentType": 5121, "count": length, "type": "SCALAR"},
+            {"bufferView": 1, "componentType": 5121, "count": length, "type": "SCALAR"},
         ],
-        "bufferViews": [{"buffer": 0, "byteLength": length}],
-        "buffers": [{"byteLength": length}],
+        "bufferViews": [
+            {"buffer": 0, "byteLength": 36},
+            {"buffer": 0, "byteOffset": 36, "byteLength": length},
+        ],
+        "buffers": [{"byteLength": length + 36}],
     })
 }
 

@@ -1,10 +1,17 @@
-//! Inspects zip archives: lists the entries, and unpacks them without keeping the data, which verifies the checksums.
+//! Inspects zip archives: lists the entries, unpacks them without keeping the data, which verifies the checksums, and
+//! validates the glTF models among them.
 
+use super::gltf::{GltfFacts, inspect_binary_gltf, inspect_json_gltf};
 use super::{InspectionError, MAX_LISTED_NAME_LEN, MAX_LISTED_NAMES, shorten_text};
 use std::io::{Cursor, Read};
+use zip::CompressionMethod;
 
 /// Maximum size of all unpacked entries, in bytes. Protects against zip bombs.
 const MAX_UNPACKED_SIZE: u64 = 2 * 1024 * 1024 * 1024;
+/// Maximum size of a model and the files that it refers to together, in bytes: they are kept in memory.
+const MAX_MODEL_SIZE: u64 = 256 * 1024 * 1024;
+/// Maximum number of models that are validated.
+const MAX_MODELS: usize = 8;
 /// Maximum number of entries. Bounds the memory of the directory.
 const MAX_ENTRIES: usize = 100_000;
 /// First bytes of an entry in the directory of an archive.
@@ -17,55 +24,216 @@ pub struct ZipFacts {
     pub entry_count: usize,
     /// Names of the first entries, shortened. At most 10.
     pub first_entry_names: Vec<String>,
+    /// The glTF models in the archive, with the names of their entries.
+    pub models: Vec<(String, GltfFacts)>,
+    /// What is unusual about the archive, though it is valid.
+    pub notes: Vec<String>,
 }
 
 impl ZipFacts {
-    /// The names of the first entries, and the number of the others.
+    /// The names of the first entries, the number of the others, and the models.
     pub(super) fn describe_entries(&self) -> String {
         let listed = self.first_entry_names.join(", ");
-        match self.entry_count.saturating_sub(self.first_entry_names.len()) {
+        let listed = match self.entry_count.saturating_sub(self.first_entry_names.len()) {
             0 => listed,
             more => format!("{listed} and {more} more"),
-        }
+        };
+        let models = self.models.iter().map(|(name, facts)| format!("; {name} is {}", facts.describe_model()));
+        models.fold(listed, |text, model| text + &model)
     }
 }
 
-/// Inspects an archive. `wanted`: the extension that at least one entry must have, as in `.obj`.
-pub(super) fn inspect_zip(bytes: &[u8], wanted: Option<&str>) -> Result<ZipFacts, InspectionError> {
+type Archive<'a> = zip::ZipArchive<Cursor<&'a [u8]>>;
+
+/// Inspects an archive. `wanted`: the extensions of which at least one entry must have one, as in `.obj`.
+pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, InspectionError> {
     // Entries can also be in a stored archive within the archive; then this is too high.
     let entries = bytes.windows(DIRECTORY_ENTRY_SIGNATURE.len()).filter(|four| *four == DIRECTORY_ENTRY_SIGNATURE);
     if entries.take(MAX_ENTRIES.saturating_add(1)).count() > MAX_ENTRIES {
         return Err(InspectionError::limit_exceeded(format!("it has more than {MAX_ENTRIES} entries")));
     }
-    let broken = |error: &dyn std::fmt::Display| format!("it is not a complete zip archive: {error}");
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken(&error))?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken_archive(&error))?;
     let (mut left, mut packed_left) = (MAX_UNPACKED_SIZE, bytes.len() as u64);
-    let mut facts = ZipFacts { entry_count: archive.len(), first_entry_names: Vec::new() };
+    let mut facts =
+        ZipFacts { entry_count: archive.len(), first_entry_names: Vec::new(), models: Vec::new(), notes: Vec::new() };
+    let mut models = Vec::new();
     let mut has_wanted = false;
     for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(|error| broken(&error))?;
-        let name = entry.name().map_err(|error| broken(&error))?.to_string();
-        let shown = shorten_text(&name, MAX_LISTED_NAME_LEN);
-        if entry.enclosed_name().is_none() {
+        let entry = ArchiveEntry::read(&mut archive, index)?;
+        let shown = shorten_text(&entry.name, MAX_LISTED_NAME_LEN);
+        if !entry.is_enclosed {
             return Err(format!("its entry {shown:?} would be unpacked outside its folder").into());
         }
-        packed_left = packed_left.checked_sub(entry.compressed_size()).ok_or("its entries overlap")?;
-        let unpacked = std::io::copy(&mut entry.by_ref().take(left.saturating_add(1)), &mut std::io::sink());
-        let unpacked = unpacked.map_err(|error| format!("its entry {shown:?} is broken: {error}"))?;
+        if entry.is_encrypted {
+            return Err(format!("its entry {shown:?} is encrypted{}, and no password is known", entry.cipher()).into());
+        }
+        packed_left = packed_left.checked_sub(entry.packed_size).ok_or("its entries overlap")?;
+        let lower = entry.name.to_ascii_lowercase();
+        has_wanted |= wanted.is_empty() || wanted.iter().any(|ending| lower.ends_with(ending));
+        if let Some(note) = entry.describe_peculiarity(&shown, &lower)
+            && facts.notes.len() < MAX_LISTED_NAMES
+        {
+            facts.notes.push(note);
+        }
+        if facts.first_entry_names.len() < MAX_LISTED_NAMES {
+            facts.first_entry_names.push(shown.clone());
+        }
+        if entry.unknown_method.is_some() {
+            continue;
+        }
+        let unpacked = archive.by_index(index).map_err(|error| broken_archive(&error)).and_then(|mut entry| {
+            let unpacked = std::io::copy(&mut entry.by_ref().take(left.saturating_add(1)), &mut std::io::sink());
+            unpacked.map_err(|error| format!("its entry {shown:?} is broken: {error}").into())
+        })?;
         left = left
             .checked_sub(unpacked)
             .ok_or_else(|| InspectionError::limit_exceeded("it unpacks to more than 2 GiB"))?;
-        has_wanted |= wanted.is_none_or(|ending| name.to_ascii_lowercase().ends_with(ending));
-        if facts.first_entry_names.len() < MAX_LISTED_NAMES {
-            facts.first_entry_names.push(shown);
+        if [".glb", ".gltf", ".vrm"].iter().any(|ending| lower.ends_with(ending)) {
+            models.push((index, entry.name));
         }
     }
-    match wanted {
-        _ if facts.entry_count == 0 => Err("it is an empty zip archive".into()),
-        Some(ending) if !has_wanted => {
-            let listed = facts.describe_entries();
-            Err(format!("the zip archive holds no file with the extension {ending}: {listed}").into())
+    if facts.entry_count == 0 {
+        return Err("it is an empty zip archive".into());
+    }
+    if !has_wanted {
+        let (listed, wanted) = (facts.describe_entries(), wanted.join(" or "));
+        return Err(format!("the zip archive holds no file with the extension {wanted}: {listed}").into());
+    }
+    if models.len() > MAX_MODELS {
+        let count = models.len();
+        return Err(InspectionError::limit_exceeded(format!(
+            "it has {count} models, and at most {MAX_MODELS} are read"
+        )));
+    }
+    for (index, name) in models {
+        let shown = shorten_text(&name, MAX_LISTED_NAME_LEN);
+        let model = inspect_model(&mut archive, index, &name).map_err(|error| error.in_part(&shown))?;
+        facts.notes.extend(model.notes.iter().map(|note| format!("{shown}: {note}")));
+        facts.models.push((shown, model));
+    }
+    Ok(facts)
+}
+
+fn broken_archive(error: &dyn std::fmt::Display) -> InspectionError {
+    InspectionError::Invalid(format!("it is not a complete zip archive: {error}"))
+}
+
+/// What the directory says about an entry.
+struct ArchiveEntry {
+    /// The name; bytes that are not UTF-8 are replaced.
+    name: String,
+    has_utf8_name: bool,
+    is_enclosed: bool,
+    is_encrypted: bool,
+    packed_size: u64,
+    /// The compression method, if it is neither *stored* nor *deflate*.
+    unknown_method: Option<CompressionMethod>,
+}
+
+impl ArchiveEntry {
+    fn read(archive: &mut Archive<'_>, index: usize) -> Result<Self, InspectionError> {
+        let entry = archive.by_index_raw(index).map_err(|error| broken_archive(&error))?;
+        let raw = entry.name_raw();
+        let method = entry.compression();
+        Ok(Self {
+            name: String::from_utf8_lossy(raw).into_owned(),
+            has_utf8_name: std::str::from_utf8(raw).is_ok(),
+            is_enclosed: entry.enclosed_name().is_some(),
+            is_encrypted: entry.encrypted() || method == CompressionMethod::AES,
+            packed_size: entry.compressed_size(),
+            unknown_method: (!matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated))
+                .then_some(method),
+        })
+    }
+
+    /// The cipher of an encrypted entry, if the directory names it.
+    fn cipher(&self) -> &'static str {
+        if self.unknown_method == Some(CompressionMethod::AES) { " (AES)" } else { "" }
+    }
+
+    /// What programs may not understand about the entry.
+    fn describe_peculiarity(&self, shown: &str, lower_name: &str) -> Option<String> {
+        if let Some(method) = self.unknown_method {
+            let method = method_name(method);
+            return Some(format!("its entry {shown:?} is compressed with {method}, which many programs cannot unpack"));
         }
-        _ => Ok(facts),
+        if !self.has_utf8_name {
+            return Some(format!("the name of its entry {shown:?} is not UTF-8"));
+        }
+        let archive = [".zip", ".7z", ".rar", ".tar", ".gz"].iter().any(|ending| lower_name.ends_with(ending));
+        archive.then(|| format!("its entry {shown:?} is an archive too, which is not inspected"))
+    }
+}
+
+/// The name of a compression method as archive programs show it.
+fn method_name(method: CompressionMethod) -> String {
+    let names = [
+        (CompressionMethod::DEFLATE64, "Deflate64"),
+        (CompressionMethod::BZIP2, "BZIP2"),
+        (CompressionMethod::LZMA, "LZMA"),
+        (CompressionMethod::ZSTD, "Zstandard"),
+        (CompressionMethod::XZ, "XZ"),
+        (CompressionMethod::PPMD, "PPMd"),
+    ];
+    let known = names.into_iter().find(|(known, _)| *known == method);
+    known.map_or_else(|| format!("an unknown method ({method:?})"), |(_, name)| name.to_owned())
+}
+
+/// Validates a model in the archive. It may refer to other entries.
+fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<GltfFacts, InspectionError> {
+    let mut left = MAX_MODEL_SIZE;
+    let bytes = read_entry(archive, index, &mut left)?;
+    if !name.to_ascii_lowercase().ends_with(".gltf") {
+        return inspect_binary_gltf(&bytes);
+    }
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    inspect_json_gltf(&bytes, &mut |uri| {
+        let path = resolve_entry_name(folder, uri).ok_or("it refers to a file outside of the archive")?;
+        let shown = shorten_text(&path, MAX_LISTED_NAME_LEN);
+        let index = archive.index_for_name(&path);
+        let index = index.ok_or_else(|| format!("it refers to {shown:?}, which is not in the archive"))?;
+        read_entry(archive, index, &mut left)
+    })
+}
+
+/// Unpacks an entry, and subtracts its size from what is left.
+fn read_entry(archive: &mut Archive<'_>, index: usize, left: &mut u64) -> Result<Vec<u8>, InspectionError> {
+    let entry = archive.by_index(index).map_err(|error| broken_archive(&error))?;
+    let mut bytes = Vec::new();
+    let read = entry.take(left.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| broken_archive(&error))?;
+    *left = left
+        .checked_sub(bytes.len() as u64)
+        .ok_or_else(|| InspectionError::limit_exceeded("a model with its files is larger than 256 MiB"))?;
+    Ok(bytes)
+}
+
+/// The name of the entry that a relative path in a folder means; `None` outside of the archive.
+fn resolve_entry_name(folder: &str, path: &str) -> Option<String> {
+    if path.contains("://") || path.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_stay_in_the_archive() {
+        assert_eq!(resolve_entry_name("", "a b.bin").as_deref(), Some("a b.bin"));
+        assert_eq!(resolve_entry_name("model", "./../textures/a.png").as_deref(), Some("textures/a.png"));
+        for outside in ["../a.bin", "/a.bin", "https://example.com/a.bin"] {
+            assert_eq!(resolve_entry_name("", outside), None, "{outside}");
+        }
     }
 }

@@ -90,20 +90,26 @@ pub(super) fn mutants() -> Vec<Mutant> {
             }),
         ),
         mutant(
-            "positions that refer to no accessor",
-            &["files.content"],
-            Layer(|_, app| {
-                change_glb(app, |document| {
-                    document["meshes"][0]["primitives"][0]["attributes"]["POSITION"] = json!(4000);
-                })
-            }),
-        ),
-        mutant(
             "a GLB whose texture is not a picture",
             &["files.content"],
             Layer(|_, app| {
                 change_glb(app, |document| {
                     document["images"][0]["bufferView"] = document["meshes"][0]["primitives"][0]["indices"].clone();
+                })
+            }),
+        ),
+        mutant(
+            "a GLB with bytes after its end",
+            &["files.compatible"],
+            Layer(|_, app| change_files(app, ".glb", |response| response.body.extend(b"end of file"))),
+        ),
+        mutant(
+            "a GLB whose normals are not of length 1",
+            &["files.content"],
+            Layer(|_, app| {
+                change_glb(app, |document| {
+                    let positions = document["meshes"][0]["primitives"][0]["attributes"]["POSITION"].clone();
+                    document["meshes"][0]["primitives"][0]["attributes"]["NORMAL"] = positions;
                 })
             }),
         ),

@@ -1,0 +1,319 @@
+//! Accessors: their properties, and whether their elements lie within their buffer views.
+
+use super::buffer::{BufferView, ViewUse, ViewUses};
+use super::extensions::{ExtensionReader, Owner};
+use super::object_reader::{NumberRange, ObjectReader};
+use super::place::Place;
+use super::{InspectionError, unresolved};
+
+/// Type of one component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Component {
+    I8,
+    U8,
+    I16,
+    U16,
+    U32,
+    F32,
+}
+
+/// The numbers of the component types.
+const COMPONENT_CODES: [u64; 6] = [5120, 5121, 5122, 5123, 5125, 5126];
+/// The numbers of the component types of sparse indices.
+const INDEX_COMPONENT_CODES: [u64; 3] = [5121, 5123, 5125];
+
+impl Component {
+    fn from_code(code: u64) -> Option<Self> {
+        Some(match code {
+            5120 => Self::I8,
+            5121 => Self::U8,
+            5122 => Self::I16,
+            5123 => Self::U16,
+            5125 => Self::U32,
+            5126 => Self::F32,
+            _ => return None,
+        })
+    }
+
+    /// Length in bytes.
+    pub(super) fn size(self) -> u64 {
+        match self {
+            Self::I8 | Self::U8 => 1,
+            Self::I16 | Self::U16 => 2,
+            Self::U32 | Self::F32 => 4,
+        }
+    }
+
+    /// The smallest and the largest value.
+    pub(super) fn bounds(self) -> (f64, f64) {
+        match self {
+            Self::I8 => (-128.0, 127.0),
+            Self::U8 => (0.0, 255.0),
+            Self::I16 => (-32_768.0, 32_767.0),
+            Self::U16 => (0.0, 65_535.0),
+            Self::U32 => (0.0, 4_294_967_295.0),
+            Self::F32 => (f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+}
+
+/// Type of one element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Scalar,
+    Vec2,
+    Vec3,
+    Vec4,
+    Mat2,
+    Mat3,
+    Mat4,
+}
+
+impl Shape {
+    fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "SCALAR" => Self::Scalar,
+            "VEC2" => Self::Vec2,
+            "VEC3" => Self::Vec3,
+            "VEC4" => Self::Vec4,
+            "MAT2" => Self::Mat2,
+            "MAT3" => Self::Mat3,
+            "MAT4" => Self::Mat4,
+            _ => return None,
+        })
+    }
+
+    /// Number of components.
+    pub(super) fn components(self) -> usize {
+        match self {
+            Self::Scalar => 1,
+            Self::Vec2 => 2,
+            Self::Vec3 => 3,
+            Self::Vec4 | Self::Mat2 => 4,
+            Self::Mat3 => 9,
+            Self::Mat4 => 16,
+        }
+    }
+}
+
+/// What an element is: shape, component, and whether integers stand for fractions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Format {
+    pub(super) shape: Shape,
+    pub(super) component: Component,
+    pub(super) normalized: bool,
+}
+
+impl Format {
+    /// Length of one element and distance of two elements that are packed, in bytes. The columns of small matrices are
+    /// padded to four bytes; the last padding does not count as part of the element.
+    pub(super) fn lengths(self) -> (u64, u64) {
+        match (self.shape, self.component.size()) {
+            (Shape::Mat2, 1) => (6, 8),
+            (Shape::Mat3, 1) => (11, 12),
+            (Shape::Mat3, 2) => (22, 24),
+            (shape, size) => {
+                let length = size.saturating_mul(shape.components() as u64);
+                (length, length)
+            }
+        }
+    }
+
+    /// Number of rows of a matrix whose columns are padded to four components.
+    pub(super) fn rows_of_padded_columns(self) -> Option<usize> {
+        match (self.shape, self.component.size()) {
+            (Shape::Mat2, 1) => Some(2),
+            (Shape::Mat3, 1 | 2) => Some(3),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is(self, shape: Shape, component: Component, normalized: bool) -> bool {
+        self == Self { shape, component, normalized }
+    }
+}
+
+/// An accessor.
+pub(super) struct Accessor {
+    pub(super) view: Option<usize>,
+    /// Offset within the view, in bytes.
+    pub(super) offset: u64,
+    /// `None` if shape or component is unknown.
+    pub(super) format: Option<Format>,
+    pub(super) count: u64,
+    pub(super) min: Option<Vec<f64>>,
+    pub(super) max: Option<Vec<f64>>,
+    pub(super) sparse: Option<Sparse>,
+}
+
+/// The sparse part of an accessor.
+pub(super) struct Sparse {
+    pub(super) count: u64,
+    pub(super) index_view: usize,
+    pub(super) index_offset: u64,
+    /// `None` if it is unknown.
+    pub(super) index_component: Option<Component>,
+    pub(super) value_view: usize,
+    pub(super) value_offset: u64,
+}
+
+/// What an accessor is used for. Two different uses are an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccessorUse {
+    Vertices,
+    Indices,
+    InverseBindMatrices,
+    AnimationInput,
+    AnimationOutput,
+}
+
+impl Accessor {
+    pub(super) fn has_bounds(&self) -> bool {
+        self.min.is_some() && self.max.is_some()
+    }
+
+    /// Reads an accessor.
+    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let view = reader.index("bufferView")?;
+        if view.is_none() && reader.has("byteOffset") {
+            return Err(reader.place_of("byteOffset").invalid("needs `bufferView`"));
+        }
+        let offset = reader.unsigned("byteOffset", 0)?.unwrap_or(0);
+        if !reader.has("componentType") {
+            reader.require::<()>("componentType", None)?;
+        }
+        let component = reader.known_integer("componentType", &COMPONENT_CODES)?.and_then(Component::from_code);
+        let count = reader.require("count", reader.unsigned("count", 1)?)?;
+        let shape = Shape::from_name(reader.require("type", reader.text("type")?)?);
+        let normalized = reader.boolean("normalized")?.unwrap_or(false);
+        if normalized && matches!(component, Some(Component::F32 | Component::U32)) {
+            return Err(reader.place_of("normalized").invalid("this component type cannot be normalized"));
+        }
+        if matches!(shape, Some(Shape::Mat2 | Shape::Mat3 | Shape::Mat4)) && !offset.is_multiple_of(4) {
+            return Err(reader.place_of("byteOffset").invalid("a matrix is not aligned to four bytes"));
+        }
+        let format = shape.zip(component).map(|(shape, component)| Format { shape, component, normalized });
+        let (min, max) = (read_bounds(reader, "min", format)?, read_bounds(reader, "max", format)?);
+        let sparse = reader.object("sparse", |sparse| Sparse::read(sparse, extensions))?;
+        extensions.read_all(reader, Owner::Other)?;
+        reader.text("name")?;
+        Ok(Self { view, offset, format, count, min, max, sparse })
+    }
+
+    /// Validates that all elements lie within their buffer views.
+    pub(super) fn validate_layout(
+        &self,
+        views: &[BufferView],
+        uses: &mut ViewUses,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let Some(format) = self.format else { return Ok(()) };
+        let (element, packed) = format.lengths();
+        let size = format.component.size();
+        if let Some(index) = self.view {
+            let view_place = place.key("bufferView");
+            let view = views.get(index).ok_or_else(|| unresolved(&view_place, "buffer view", index))?;
+            let stride = view.stride.unwrap_or(packed);
+            if stride < element {
+                return Err(place.invalid(format_args!(
+                    "its buffer view has {stride} bytes per element, but an element has {element}"
+                )));
+            }
+            let length = stride.saturating_mul(self.count.saturating_sub(1)).saturating_add(element);
+            validate_range(view, self.offset, length, size, place)?;
+        }
+        let Some(sparse) = &self.sparse else { return Ok(()) };
+        let place = place.key("sparse");
+        if sparse.count > self.count {
+            let (changed, count) = (sparse.count, self.count);
+            return Err(place.key("count").invalid(format_args!("changes {changed} elements of {count}")));
+        }
+        let part = |name: &'static str, index: usize, uses: &mut ViewUses| {
+            let part_place = place.key(name);
+            let view_place = part_place.key("bufferView");
+            let view = views.get(index).ok_or_else(|| unresolved(&view_place, "buffer view", index))?;
+            uses.record(index, ViewUse::Other, &view_place)?;
+            if view.stride.is_some() {
+                return Err(view_place.invalid("a buffer view of sparse data must not have `byteStride`"));
+            }
+            Ok(view)
+        };
+        let (indices, values) = (part("indices", sparse.index_view, uses)?, part("values", sparse.value_view, uses)?);
+        if let Some(component) = sparse.index_component {
+            let length = component.size().saturating_mul(sparse.count);
+            validate_range(indices, sparse.index_offset, length, component.size(), &place.key("indices"))?;
+        }
+        let length = size.saturating_mul(format.shape.components() as u64).saturating_mul(sparse.count);
+        validate_range(values, sparse.value_offset, length, size, &place.key("values"))
+    }
+}
+
+impl Sparse {
+    fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let count = reader.require("count", reader.unsigned("count", 1)?)?;
+        let indices = reader.object("indices", |part| {
+            if !part.has("componentType") {
+                part.require::<()>("componentType", None)?;
+            }
+            let component = part.known_integer("componentType", &INDEX_COMPONENT_CODES)?;
+            extensions.read_all(part, Owner::Other)?;
+            let offset = part.unsigned("byteOffset", 0)?.unwrap_or(0);
+            Ok((part.required_index("bufferView")?, offset, component.and_then(Component::from_code)))
+        })?;
+        let values = reader.object("values", |part| {
+            extensions.read_all(part, Owner::Other)?;
+            Ok((part.required_index("bufferView")?, part.unsigned("byteOffset", 0)?.unwrap_or(0)))
+        })?;
+        extensions.read_all(reader, Owner::Other)?;
+        let (index_view, index_offset, index_component) = reader.require("indices", indices)?;
+        let (value_view, value_offset) = reader.require("values", values)?;
+        Ok(Self { count, index_view, index_offset, index_component, value_view, value_offset })
+    }
+}
+
+/// The bounds `min` or `max`, one number per component. Ignored if the format is unknown.
+fn read_bounds(
+    reader: &ObjectReader<'_>,
+    name: &'static str,
+    format: Option<Format>,
+) -> Result<Option<Vec<f64>>, InspectionError> {
+    let Some(format) = format else { return Ok(None) };
+    let numbers = reader.numbers(name, Some(format.shape.components()), NumberRange::ANY)?;
+    let Some(mut numbers) = numbers else { return Ok(None) };
+    let (least, most) = format.component.bounds();
+    for (index, number) in numbers.iter_mut().enumerate() {
+        if format.component == Component::F32 {
+            *number = round_to_single(*number);
+        } else if number.fract() != 0.0 || *number < least || *number > most {
+            let reason = format!("{number} is no value of the component type");
+            return Err(reader.place_of(name).index(index).invalid(reason));
+        }
+    }
+    Ok(Some(numbers))
+}
+
+/// The nearest number of single precision.
+#[expect(clippy::cast_possible_truncation, reason = "this is the purpose")]
+pub(super) fn round_to_single(number: f64) -> f64 {
+    f64::from(number as f32)
+}
+
+/// Validates that `length` bytes from `offset` lie within a buffer view and are aligned to a component.
+fn validate_range(
+    view: &BufferView,
+    offset: u64,
+    length: u64,
+    component: u64,
+    place: &Place<'_>,
+) -> Result<(), InspectionError> {
+    if !offset.is_multiple_of(component) || !view.offset.saturating_add(offset).is_multiple_of(component) {
+        return Err(place.invalid(format_args!("it is not aligned to its component of {component} bytes")));
+    }
+    if offset.saturating_add(length) > view.length {
+        let available = view.length;
+        return Err(place.invalid(format_args!(
+            "{length} bytes from {offset} on: it exceeds its buffer view of {available} bytes"
+        )));
+    }
+    Ok(())
+}

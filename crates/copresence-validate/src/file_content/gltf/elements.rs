@@ -1,0 +1,191 @@
+//! Reads the elements of accessors.
+
+use super::accessor::{Accessor, Component, Format};
+use super::buffer::BufferView;
+use super::place::Place;
+use super::{BufferData, InspectionError};
+
+/// The largest number of components of an element.
+const MAX_COMPONENTS: usize = 16;
+
+/// The elements of an accessor whose layout is valid.
+pub(super) struct Elements<'a> {
+    pub(super) format: Format,
+    pub(super) count: u64,
+    /// `None` if all elements are zero at first.
+    base: Option<PackedElements<'a>>,
+    sparse: Option<SparseElements<'a>>,
+}
+
+/// Elements at equal distances.
+struct PackedElements<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+}
+
+/// Elements that replace others.
+struct SparseElements<'a> {
+    indices: &'a [u8],
+    index_component: Component,
+    count: usize,
+    values: &'a [u8],
+}
+
+impl<'a> Elements<'a> {
+    /// The elements; `None` if their buffers have no data, or if the accessor has neither a view nor a sparse part.
+    pub(super) fn open(accessor: &Accessor, views: &[BufferView], data: &'a BufferData<'_>) -> Option<Self> {
+        let format = accessor.format?;
+        if accessor.view.is_none() && accessor.sparse.is_none() {
+            return None;
+        }
+        let part = |view: usize, offset: u64| {
+            let bytes = views.get(view)?.bytes(data)?;
+            bytes.get(usize::try_from(offset).ok()?..)
+        };
+        let base = match accessor.view {
+            None => None,
+            Some(view) => {
+                let stride = views.get(view)?.stride.unwrap_or(format.lengths().1);
+                Some(PackedElements { bytes: part(view, accessor.offset)?, stride: usize::try_from(stride).ok()? })
+            }
+        };
+        let sparse = match &accessor.sparse {
+            None => None,
+            Some(sparse) => Some(SparseElements {
+                indices: part(sparse.index_view, sparse.index_offset)?,
+                index_component: sparse.index_component?,
+                count: usize::try_from(sparse.count).ok()?,
+                values: part(sparse.value_view, sparse.value_offset)?,
+            }),
+        };
+        Some(Self { format, count: accessor.count, base, sparse })
+    }
+
+    /// Number of bytes that reading all elements takes, as if they were packed.
+    pub(super) fn work(&self) -> u64 {
+        self.count.saturating_mul(self.format.lengths().1)
+    }
+
+    /// Validates that the sparse indices increase and are those of elements.
+    pub(super) fn validate_sparse(&self, place: &Place<'_>) -> Result<(), InspectionError> {
+        let Some(sparse) = &self.sparse else { return Ok(()) };
+        let count = self.count;
+        let mut earlier = None;
+        for position in 0..sparse.count {
+            let Some(index) = sparse.index(position) else { break };
+            if index >= count {
+                return Err(place.invalid(format_args!("sparse index {index} is beyond the {count} elements")));
+            }
+            if earlier.is_some_and(|earlier| index <= earlier) {
+                return Err(place.invalid(format_args!("sparse index {index} does not increase")));
+            }
+            earlier = Some(index);
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` for each element, until it fails. Sparse indices must be valid.
+    pub(super) fn visit(
+        &self,
+        mut visit: impl FnMut(u64, &[f64]) -> Result<(), InspectionError>,
+    ) -> Result<(), InspectionError> {
+        let mut values = [0.0; MAX_COMPONENTS];
+        let mut next_sparse = 0;
+        let components = self.format.shape.components();
+        for element in 0..self.count {
+            if let Some(sparse) = &self.sparse
+                && sparse.index(next_sparse) == Some(element)
+            {
+                self.fill_from_sparse(sparse, next_sparse, &mut values);
+                next_sparse = next_sparse.saturating_add(1);
+            } else {
+                self.fill_from_base(element, &mut values);
+            }
+            visit(element, values.get(..components).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// One element.
+    pub(super) fn element(&self, element: u64) -> [f64; MAX_COMPONENTS] {
+        let mut values = [0.0; MAX_COMPONENTS];
+        match self.sparse.as_ref().and_then(|sparse| Some((sparse, sparse.find(element)?))) {
+            Some((sparse, position)) => self.fill_from_sparse(sparse, position, &mut values),
+            None => self.fill_from_base(element, &mut values),
+        }
+        values
+    }
+
+    fn fill_from_sparse(&self, sparse: &SparseElements<'_>, position: usize, values: &mut [f64; MAX_COMPONENTS]) {
+        let components = self.format.shape.components();
+        let size = component_size(self.format.component);
+        let start = position.saturating_mul(components).saturating_mul(size);
+        for (component, value) in values.iter_mut().enumerate().take(components) {
+            let offset = start.saturating_add(component.saturating_mul(size));
+            *value = read_component(sparse.values, offset, self.format.component).unwrap_or_default();
+        }
+    }
+
+    fn fill_from_base(&self, element: u64, values: &mut [f64; MAX_COMPONENTS]) {
+        let Some(base) = &self.base else {
+            *values = [0.0; MAX_COMPONENTS];
+            return;
+        };
+        let size = component_size(self.format.component);
+        let start = usize::try_from(element).unwrap_or(usize::MAX).saturating_mul(base.stride);
+        let rows = self.format.rows_of_padded_columns();
+        for (component, value) in values.iter_mut().enumerate().take(self.format.shape.components()) {
+            let position =
+                match rows.and_then(|rows| Some((component.checked_div(rows)?, component.checked_rem(rows)?))) {
+                    Some((column, row)) => column.saturating_mul(4).saturating_add(row),
+                    None => component,
+                };
+            let offset = start.saturating_add(position.saturating_mul(size));
+            *value = read_component(base.bytes, offset, self.format.component).unwrap_or_default();
+        }
+    }
+}
+
+impl SparseElements<'_> {
+    /// The index at a position; `None` behind the last one.
+    fn index(&self, position: usize) -> Option<u64> {
+        if position >= self.count {
+            return None;
+        }
+        let offset = position.checked_mul(component_size(self.index_component))?;
+        let number = read_component(self.indices, offset, self.index_component)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an unsigned integer of 32 bits")]
+        Some(number as u64)
+    }
+
+    /// The position of an index.
+    fn find(&self, index: u64) -> Option<usize> {
+        let (mut start, mut end) = (0, self.count);
+        while start < end {
+            let middle = start.midpoint(end);
+            match self.index(middle)?.cmp(&index) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => start = middle.saturating_add(1),
+                std::cmp::Ordering::Greater => end = middle,
+            }
+        }
+        None
+    }
+}
+
+fn component_size(component: Component) -> usize {
+    usize::try_from(component.size()).unwrap_or_default()
+}
+
+/// The component at an offset.
+fn read_component(bytes: &[u8], offset: usize, component: Component) -> Option<f64> {
+    let rest = bytes.get(offset..)?;
+    Some(match component {
+        Component::I8 => f64::from(i8::from_le_bytes(*rest.first_chunk()?)),
+        Component::U8 => f64::from(u8::from_le_bytes(*rest.first_chunk()?)),
+        Component::I16 => f64::from(i16::from_le_bytes(*rest.first_chunk()?)),
+        Component::U16 => f64::from(u16::from_le_bytes(*rest.first_chunk()?)),
+        Component::U32 => f64::from(u32::from_le_bytes(*rest.first_chunk()?)),
+        Component::F32 => f64::from(f32::from_le_bytes(*rest.first_chunk()?)),
+    })
+}

@@ -1,0 +1,197 @@
+//! Materials, textures, samplers and images.
+
+use super::buffer::{BufferView, ViewUse, ViewUses};
+use super::extensions::{ExtensionContent, ExtensionReader, Owner};
+use super::image_header::{ImageFormat, recognize_image};
+use super::object_reader::{NumberRange, ObjectReader};
+use super::place::Place;
+use super::uri::{Uri, parse_uri};
+use super::{InspectionError, unresolved};
+
+/// A texture as a material uses it.
+pub(super) struct TextureUse {
+    /// `None` if only the coordinates are replaced.
+    pub(super) texture: Option<usize>,
+    /// Number of the texture coordinates.
+    pub(super) coordinates: u64,
+    /// Where it is in the document.
+    pub(super) place: String,
+}
+
+impl TextureUse {
+    /// Reads a texture if the property is there, and adds it. Returns whether it is there.
+    pub(super) fn read_from(
+        reader: &ObjectReader<'_>,
+        name: &'static str,
+        extensions: &ExtensionReader,
+        textures: &mut Vec<Self>,
+    ) -> Result<bool, InspectionError> {
+        let read = reader.object(name, |info| {
+            let mut content = extensions.read_all(info, Owner::TextureInfo)?;
+            let texture = info.required_index("index")?;
+            let coordinates = info.unsigned("texCoord", 0)?.unwrap_or(0);
+            let place = info.place_of("index").to_string();
+            textures.push(Self { texture: Some(texture), coordinates, place });
+            textures.append(&mut content.textures);
+            Ok(())
+        })?;
+        Ok(read.is_some())
+    }
+}
+
+/// A material.
+pub(super) struct Material {
+    pub(super) textures: Vec<TextureUse>,
+    /// Whether a texture has directions, for which the mesh needs tangents.
+    pub(super) needs_tangents: bool,
+    /// Whether programs can compute missing tangents.
+    pub(super) has_normal_texture: bool,
+}
+
+impl Material {
+    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let mut textures = Vec::new();
+        let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
+            TextureUse::read_from(reader, name, extensions, &mut textures)
+        };
+        reader.object("pbrMetallicRoughness", |reader| {
+            reader.numbers("baseColorFactor", Some(4), NumberRange::UNIT)?;
+            read_texture(reader, "baseColorTexture")?;
+            reader.number("metallicFactor", NumberRange::UNIT)?;
+            reader.number("roughnessFactor", NumberRange::UNIT)?;
+            read_texture(reader, "metallicRoughnessTexture")?;
+            extensions.read_all(reader, Owner::Other).map(drop)
+        })?;
+        let has_normal_texture = read_texture(reader, "normalTexture")?;
+        reader.object("normalTexture", |texture| texture.number("scale", NumberRange::ANY))?;
+        read_texture(reader, "occlusionTexture")?;
+        reader.object("occlusionTexture", |texture| texture.number("strength", NumberRange::UNIT))?;
+        read_texture(reader, "emissiveTexture")?;
+        reader.numbers("emissiveFactor", Some(3), NumberRange::UNIT)?;
+        reader.text("alphaMode")?;
+        reader.number("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
+        reader.boolean("doubleSided")?;
+        reader.text("name")?;
+        let ExtensionContent { textures: mut more, needs_tangents, .. } =
+            extensions.read_all(reader, Owner::Material)?;
+        textures.append(&mut more);
+        Ok(Self { textures, needs_tangents: needs_tangents || has_normal_texture, has_normal_texture })
+    }
+
+    /// Validates that the textures exist.
+    pub(super) fn validate_textures(&self, textures: &[Texture]) -> Result<(), InspectionError> {
+        let missing = |used: &&TextureUse| used.texture.is_some_and(|texture| texture >= textures.len());
+        match self.textures.iter().find(missing) {
+            Some(TextureUse { texture, place, .. }) => {
+                let texture = texture.unwrap_or_default();
+                Err(format!("{place}: refers to texture {texture}, which does not exist").into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A texture.
+pub(super) struct Texture {
+    sampler: Option<usize>,
+    source: Option<usize>,
+    webp_source: Option<usize>,
+}
+
+impl Texture {
+    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let webp_source = extensions.read_all(reader, Owner::Texture)?.webp_source;
+        reader.text("name")?;
+        Ok(Self { sampler: reader.index("sampler")?, source: reader.index("source")?, webp_source })
+    }
+
+    /// Validates that sampler and images exist, and that the images are of a format that is allowed there.
+    pub(super) fn validate_links(
+        &self,
+        images: &[Image],
+        formats: &[Option<ImageFormat>],
+        samplers: usize,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        if let Some(sampler) = self.sampler.filter(|sampler| *sampler >= samplers) {
+            return Err(unresolved(&place.key("sampler"), "sampler", sampler));
+        }
+        let core: &[&str] = &["image/jpeg", "image/png"];
+        let extensions = place.key("extensions");
+        let webp = extensions.key("EXT_texture_webp");
+        for (source, allowed, owner) in [(self.source, core, place), (self.webp_source, &["image/webp"][..], &webp)] {
+            let Some(source) = source else { continue };
+            let place = owner.key("source");
+            let image = images.get(source).ok_or_else(|| unresolved(&place, "image", source))?;
+            let found = formats.get(source).copied().flatten().map(ImageFormat::media_type);
+            let media_type = image.media_type.as_deref().or(found);
+            if let Some(media_type) = media_type.filter(|media_type| !allowed.contains(media_type)) {
+                let allowed = allowed.join(" or ");
+                return Err(place.invalid(format_args!("image {source} is {media_type:?}, but {allowed} is needed")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a sampler, which nothing depends on.
+pub(super) fn read_sampler(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+    for name in ["magFilter", "minFilter", "wrapS", "wrapT"] {
+        reader.known_integer(name, &[])?;
+    }
+    reader.text("name")?;
+    extensions.read_all(reader, Owner::Other).map(drop)
+}
+
+/// An image.
+pub(super) struct Image {
+    pub(super) view: Option<usize>,
+    pub(super) uri: Option<Uri>,
+    pub(super) media_type: Option<String>,
+    /// Whether the image has extensions; then its data may be something else.
+    pub(super) has_extensions: bool,
+}
+
+impl Image {
+    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let view = reader.index("bufferView")?;
+        let media_type = reader.text("mimeType")?.map(str::to_owned);
+        let uri = match reader.text("uri")? {
+            None => None,
+            Some(text) => Some(parse_uri(text).map_err(|reason| reader.place_of("uri").invalid(reason))?),
+        };
+        if view.is_some() && media_type.is_none() {
+            return Err(reader.invalid("an image in a buffer view needs `mimeType`"));
+        }
+        if view.is_some() == uri.is_some() {
+            return Err(reader.invalid("an image must have either `bufferView` or `uri`"));
+        }
+        if let Some(Uri::Data { media_type, bytes }) = &uri {
+            let found = recognize_image(bytes).filter(|format| *format != ImageFormat::Avif);
+            if found.map(ImageFormat::media_type) != Some(media_type) {
+                let place = reader.place_of("uri");
+                return Err(place.invalid(format_args!("its content is not of the media type {media_type:?}")));
+            }
+        }
+        let has_extensions = !extensions.read_all(reader, Owner::Other)?.names.is_empty();
+        reader.text("name")?;
+        Ok(Self { view, uri, media_type, has_extensions })
+    }
+
+    /// Validates the use of the buffer view.
+    pub(super) fn validate_view(
+        &self,
+        views: &[BufferView],
+        uses: &mut ViewUses,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let Some(index) = self.view else { return Ok(()) };
+        let place = place.key("bufferView");
+        let view = views.get(index).ok_or_else(|| unresolved(&place, "buffer view", index))?;
+        uses.record(index, ViewUse::Image, &place)?;
+        if view.stride.is_some() {
+            return Err(place.invalid("a buffer view of an image must not have `byteStride`"));
+        }
+        Ok(())
+    }
+}

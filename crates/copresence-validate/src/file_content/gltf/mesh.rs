@@ -1,0 +1,397 @@
+//! Meshes: primitives, their attributes, indices, materials and blendshapes.
+
+use super::accessor::{Accessor, AccessorUse, Component, Format, Shape};
+use super::buffer::ViewUse;
+use super::data_checks::VertexCheck;
+use super::extensions::{ExtensionReader, Owner, VariantMapping};
+use super::object_reader::{NumberRange, ObjectReader};
+use super::place::Place;
+use super::{GltfDocument, InspectionError, Links, unresolved};
+use std::collections::BTreeSet;
+
+/// A mesh.
+pub(super) struct Mesh {
+    pub(super) primitives: Vec<Primitive>,
+    pub(super) weights: Option<usize>,
+    /// Names of the blendshapes in the mesh's or a primitive's `extras`, as most tools write them.
+    pub(super) target_names: Vec<Option<String>>,
+}
+
+/// A primitive.
+pub(super) struct Primitive {
+    pub(super) attributes: Vec<(String, usize)>,
+    pub(super) indices: Option<usize>,
+    material: Option<usize>,
+    pub(super) targets: Option<Vec<Vec<(String, usize)>>>,
+    variants: Option<Vec<VariantMapping>>,
+    /// Number of sets of joints, each with weights.
+    pub(super) joint_sets: usize,
+    texture_coordinates: u64,
+}
+
+impl Mesh {
+    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        let weights = reader.numbers("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
+        let mut target_names = read_target_names(reader);
+        let primitives = reader.objects("primitives", |primitive| {
+            if target_names.is_empty() {
+                target_names = read_target_names(primitive);
+            }
+            Primitive::read(primitive, extensions)
+        })?;
+        let primitives = reader.require("primitives", primitives)?;
+        reader.text("name")?;
+        extensions.read_all(reader, Owner::Other)?;
+        let mesh = Self { primitives, weights, target_names };
+        let targets = mesh.target_count();
+        if mesh.primitives.iter().any(|primitive| primitive.target_count() != targets) {
+            return Err(reader.place_of("primitives").invalid("they have different numbers of blendshapes"));
+        }
+        if let Some(weights) = mesh.weights.filter(|weights| *weights != targets) {
+            let reason = format!("has {weights} weights for {targets} blendshapes");
+            return Err(reader.place_of("weights").invalid(reason));
+        }
+        Ok(mesh)
+    }
+
+    /// Number of the blendshapes.
+    pub(super) fn target_count(&self) -> usize {
+        self.primitives.first().map_or(0, Primitive::target_count)
+    }
+
+    /// Validates that the parts exist and fit together.
+    pub(super) fn validate_links(
+        &self,
+        document: &GltfDocument,
+        links: &mut Links,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let list = place.key("primitives");
+        for (index, primitive) in self.primitives.iter().enumerate() {
+            primitive.validate_links(document, links, &list.index(index))?;
+        }
+        Ok(())
+    }
+}
+
+/// `extras.targetNames`; an item that is no string is a blendshape without a name.
+fn read_target_names(reader: &ObjectReader<'_>) -> Vec<Option<String>> {
+    let extras = reader.members().find(|(name, _)| *name == "extras").map(|(_, extras)| extras);
+    let names = extras.and_then(|extras| extras.get("targetNames")?.as_array());
+    names.into_iter().flatten().map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+/// What a name of an attribute means.
+enum Semantic {
+    Custom,
+    Position,
+    Normal,
+    Tangent,
+    /// Name and number, as in `TEXCOORD_0`.
+    Numbered(&'static str, usize),
+}
+
+/// The names of attributes with numbers.
+const NUMBERED_SEMANTICS: [&str; 4] = ["COLOR", "JOINTS", "TEXCOORD", "WEIGHTS"];
+
+fn parse_semantic(name: &str) -> Option<Semantic> {
+    Some(match name {
+        "POSITION" => Semantic::Position,
+        "NORMAL" => Semantic::Normal,
+        "TANGENT" => Semantic::Tangent,
+        _ if name.starts_with('_') => Semantic::Custom,
+        _ => {
+            let (kind, number) = name.split_once('_')?;
+            let kind = NUMBERED_SEMANTICS.into_iter().find(|known| *known == kind)?;
+            let is_number = number.bytes().all(|digit| digit.is_ascii_digit());
+            if !is_number || number.len() > 1 && number.starts_with('0') {
+                return None;
+            }
+            Semantic::Numbered(kind, number.parse().ok()?)
+        }
+    })
+}
+
+impl Primitive {
+    fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+        reader.unsigned_between("mode", 0, 6)?;
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
+        let attributes = reader.object("attributes", |object| object.indices_by_name())?;
+        let attributes = reader.require("attributes", attributes)?;
+        let place = reader.place_of("attributes");
+        let mut numbers = NUMBERED_SEMANTICS.map(|kind| (kind, BTreeSet::new()));
+        for (name, _) in &attributes {
+            match parse_semantic(name) {
+                None => return Err(place.key(name).invalid("is no attribute of glTF")),
+                Some(Semantic::Numbered(kind, number)) => {
+                    for (_, known) in numbers.iter_mut().filter(|(known, _)| *known == kind) {
+                        known.insert(number);
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        for (kind, numbers) in &numbers {
+            if numbers.last().is_some_and(|last| last.checked_add(1) != Some(numbers.len())) {
+                return Err(place.invalid(format_args!("the numbers of {kind}_… do not run from 0 on")));
+            }
+        }
+        let [(_, _), (_, joints), (_, coordinates), (_, weights)] = &numbers;
+        if joints.len() != weights.len() {
+            let (joints, weights) = (joints.len(), weights.len());
+            return Err(place.invalid(format_args!("{joints} attributes JOINTS_…, but {weights} WEIGHTS_…")));
+        }
+        let targets = reader.objects("targets", |target| {
+            let moved = target.indices_by_name()?;
+            let is_known =
+                |name: &str| !matches!(parse_semantic(name), None | Some(Semantic::Numbered("JOINTS" | "WEIGHTS", _)));
+            match moved.iter().find(|(name, _)| !is_known(name)) {
+                Some((name, _)) => Err(target.place_of(name).invalid("is no attribute of a blendshape")),
+                None => Ok(moved),
+            }
+        })?;
+        Ok(Self {
+            indices: reader.index("indices")?,
+            material: reader.index("material")?,
+            variants: extensions.read_all(reader, Owner::Primitive)?.mappings,
+            joint_sets: joints.len(),
+            texture_coordinates: coordinates.len() as u64,
+            attributes,
+            targets,
+        })
+    }
+
+    fn target_count(&self) -> usize {
+        self.targets.as_ref().map_or(0, Vec::len)
+    }
+
+    /// The accessor of an attribute.
+    pub(super) fn attribute(&self, name: &str) -> Option<usize> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, accessor)| *accessor)
+    }
+
+    fn validate_links(
+        &self,
+        document: &GltfDocument,
+        links: &mut Links,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let vertices = self.validate_attributes(document, links, &place.key("attributes"))?;
+        if let Some(index) = self.indices {
+            validate_index_accessor(document, links, index, vertices, &place.key("indices"))?;
+        }
+        if let Some(material) = self.material {
+            self.validate_material(document, material, &place.key("material"))?;
+        }
+        self.validate_variants(document, place)?;
+        let list = place.key("targets");
+        for (number, target) in self.targets.iter().flatten().enumerate() {
+            let target_place = list.index(number);
+            for (name, index) in target {
+                let place = target_place.key(name);
+                let accessor = link_vertices(document, links, *index, &place)?;
+                if self.attribute(name).is_none() {
+                    return Err(place.invalid(format_args!("the primitive has no attribute {name} to change")));
+                }
+                if accessor.count != vertices {
+                    let count = accessor.count;
+                    return Err(place.invalid(format_args!(
+                        "the blendshape has {count} elements, but the primitive has {vertices} vertices"
+                    )));
+                }
+                validate_vertex_format(document, accessor, name, true, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Validates the attributes. Returns the number of vertices.
+    fn validate_attributes(
+        &self,
+        document: &GltfDocument,
+        links: &mut Links,
+        list: &Place<'_>,
+    ) -> Result<u64, InspectionError> {
+        let mut vertices = None;
+        for (name, index) in &self.attributes {
+            let place = list.key(name);
+            let accessor = link_vertices(document, links, *index, &place)?;
+            let format = validate_vertex_format(document, accessor, name, false, &place)?;
+            let check = match name.as_str() {
+                "NORMAL" => Some(VertexCheck::UnitVector),
+                "TANGENT" => Some(VertexCheck::UnitVectorWithSign),
+                "COLOR_0" if format.component == Component::F32 => Some(VertexCheck::Fraction),
+                _ => None,
+            };
+            if let Some(check) = check {
+                links.data_checks.add_vertex_check(*index, check, &place);
+            }
+            let count = accessor.count;
+            let vertices = *vertices.get_or_insert(count);
+            if vertices != count {
+                return Err(place.invalid(format_args!("it has {count} elements, but another attribute {vertices}")));
+            }
+        }
+        Ok(vertices.unwrap_or(0))
+    }
+
+    /// Validates that the primitive has what the material needs.
+    fn validate_material(
+        &self,
+        document: &GltfDocument,
+        index: usize,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let material = document.materials.get(index).ok_or_else(|| unresolved(place, "material", index))?;
+        let has_tangents = self.attribute("NORMAL").is_some() && self.attribute("TANGENT").is_some();
+        if material.needs_tangents && !has_tangents && !material.has_normal_texture {
+            return Err(
+                place.invalid(format_args!("material {index} needs TANGENT, which the primitive does not have"))
+            );
+        }
+        self.validate_texture_coordinates(document, index, place)
+    }
+
+    fn validate_texture_coordinates(
+        &self,
+        document: &GltfDocument,
+        index: usize,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let material = document.materials.get(index).ok_or_else(|| unresolved(place, "material", index))?;
+        match material.textures.iter().find(|used| used.coordinates >= self.texture_coordinates) {
+            Some(used) => {
+                let (coordinates, texture) = (used.coordinates, &used.place);
+                Err(place.invalid(format_args!("needs TEXCOORD_{coordinates} for {texture}, which is not there")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn validate_variants(&self, document: &GltfDocument, place: &Place<'_>) -> Result<(), InspectionError> {
+        let Some(mappings) = &self.variants else { return Ok(()) };
+        let extensions = place.key("extensions");
+        let place = extensions.key("KHR_materials_variants");
+        let defined = document.variants.ok_or_else(|| place.invalid("the document defines no variants"))?;
+        let mut known = BTreeSet::new();
+        for mapping in mappings {
+            for variant in &mapping.variants {
+                if *variant >= defined {
+                    return Err(unresolved(&place, "variant", *variant));
+                }
+                if !known.insert(variant) {
+                    return Err(place.invalid(format_args!("variant {variant} has two materials")));
+                }
+            }
+            self.validate_texture_coordinates(document, mapping.material, &place)?;
+        }
+        Ok(())
+    }
+}
+
+/// Records that an accessor has vertices, and validates its layout for that.
+fn link_vertices<'d>(
+    document: &'d GltfDocument,
+    links: &mut Links,
+    index: usize,
+    place: &Place<'_>,
+) -> Result<&'d Accessor, InspectionError> {
+    let accessor = document.accessors.get(index).ok_or_else(|| unresolved(place, "accessor", index))?;
+    links.record_accessor(index, AccessorUse::Vertices, place)?;
+    let Some(view) = accessor.view else { return Ok(accessor) };
+    links.views.record(view, ViewUse::Vertices, place)?;
+    let has_stride = document.views.get(view).is_some_and(|view| view.stride.is_some());
+    let is_unaligned = |format: Format| !format.lengths().0.is_multiple_of(4);
+    if !accessor.offset.is_multiple_of(4) || !has_stride && accessor.format.is_some_and(is_unaligned) {
+        return Err(place.invalid("vertices are not aligned to four bytes"));
+    }
+    if !has_stride && *links.accessor_of_packed_view.entry(view).or_insert(index) != index {
+        return Err(place.invalid(format_args!("buffer view {view} has several accessors, but no `byteStride`")));
+    }
+    Ok(accessor)
+}
+
+/// Validates the format of an attribute of a primitive or of a blendshape, and that positions have bounds.
+fn validate_vertex_format(
+    document: &GltfDocument,
+    accessor: &Accessor,
+    name: &str,
+    is_blendshape: bool,
+    place: &Place<'_>,
+) -> Result<Format, InspectionError> {
+    if name == "POSITION" && !accessor.has_bounds() {
+        return Err(place.invalid("positions need `min` and `max`"));
+    }
+    let kind = name.split('_').next().unwrap_or_default();
+    let wrong = || place.invalid(format_args!("the format of the accessor is not allowed for {name}"));
+    let Some(format) = accessor.format else {
+        // Custom attributes may be of an unknown format.
+        return if kind.is_empty() { Ok(UNKNOWN_FORMAT) } else { Err(wrong()) };
+    };
+    let is_allowed = match kind {
+        "" => format.component != Component::U32 || is_blendshape,
+        _ => is_vertex_format(kind, format, document.is_quantized, is_blendshape),
+    };
+    if is_allowed { Ok(format) } else { Err(wrong()) }
+}
+
+/// Stands for the format of an accessor that is not examined.
+const UNKNOWN_FORMAT: Format = Format { shape: Shape::Scalar, component: Component::U8, normalized: false };
+
+/// Whether the specification (with `KHR_mesh_quantization`, if `is_quantized`) allows the format for the attribute.
+fn is_vertex_format(kind: &str, format: Format, is_quantized: bool, is_blendshape: bool) -> bool {
+    use Component::{F32, I8, I16, U8, U16};
+    let Format { shape, component, normalized } = format;
+    let is_small = matches!(component, I8 | U8 | I16 | U16);
+    let is_signed = matches!(component, I8 | I16);
+    let is_float = component == F32;
+    match kind {
+        "POSITION" => {
+            shape == Shape::Vec3 && (is_float || is_quantized && if is_blendshape { is_signed } else { is_small })
+        }
+        "NORMAL" => shape == Shape::Vec3 && (is_float || is_quantized && is_signed && normalized),
+        "TANGENT" => {
+            let wanted = if is_blendshape { Shape::Vec3 } else { Shape::Vec4 };
+            shape == wanted && (is_float || is_quantized && is_signed && normalized)
+        }
+        "TEXCOORD" => {
+            let is_fraction = is_small && normalized;
+            let core = is_float || is_fraction && (is_blendshape || !is_signed);
+            let quantized = is_quantized && if is_blendshape { is_signed } else { is_small };
+            shape == Shape::Vec2 && (core || quantized)
+        }
+        "COLOR" => {
+            let core = is_float || is_small && normalized && (is_blendshape || !is_signed);
+            matches!(shape, Shape::Vec3 | Shape::Vec4) && core
+        }
+        "JOINTS" => shape == Shape::Vec4 && matches!(component, U8 | U16) && !normalized,
+        "WEIGHTS" => shape == Shape::Vec4 && (is_float || matches!(component, U8 | U16) && normalized),
+        _ => true,
+    }
+}
+
+/// Validates the accessor of indices, and records how many vertices they may point to.
+fn validate_index_accessor(
+    document: &GltfDocument,
+    links: &mut Links,
+    index: usize,
+    vertices: u64,
+    place: &Place<'_>,
+) -> Result<(), InspectionError> {
+    let accessor = document.accessors.get(index).ok_or_else(|| unresolved(place, "accessor", index))?;
+    links.record_accessor(index, AccessorUse::Indices, place)?;
+    if let Some(view) = accessor.view {
+        links.views.record(view, ViewUse::Indices, place)?;
+        if document.views.get(view).is_some_and(|view| view.stride.is_some()) {
+            return Err(place.invalid("a buffer view of indices must not have `byteStride`"));
+        }
+    }
+    let is_allowed = |format: Format| {
+        [Component::U8, Component::U16, Component::U32].iter().any(|part| format.is(Shape::Scalar, *part, false))
+    };
+    if !accessor.format.is_some_and(is_allowed) {
+        return Err(place.invalid("the format of the accessor is not allowed for indices"));
+    }
+    links.data_checks.add_index_check(index, vertices, place);
+    Ok(())
+}

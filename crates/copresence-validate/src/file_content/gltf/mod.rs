@@ -1,0 +1,406 @@
+//! Validates glTF 2.0, binary or as JSON: container, document and data. Finds the first error that the Khronos validator
+//! would report. `gltf` and `gltf-json` are not used, because they refuse valid files: animations without a node,
+//! textures without an image, and every required extension that they do not implement.
+
+mod accessor;
+mod animation;
+mod buffer;
+mod container;
+mod data_checks;
+mod elements;
+mod extensions;
+mod image_header;
+mod json_document;
+mod material;
+mod mesh;
+mod node_transform;
+mod object_reader;
+mod place;
+mod scene_graph;
+mod uri;
+
+use super::{InspectionError, MAX_LISTED_NAME_LEN, MAX_LISTED_NAMES, shorten_text};
+use accessor::{Accessor, AccessorUse};
+use animation::Animation;
+use buffer::{Buffer, BufferView, ViewUses, load_buffers};
+use container::split_container;
+use data_checks::DataChecks;
+use extensions::{ExtensionReader, Owner};
+use image_header::{ImageFormat, read_image_size, recognize_image};
+use json_document::parse_json_document;
+use material::{Image, Material, Texture, read_sampler};
+use mesh::Mesh;
+use object_reader::ObjectReader;
+use place::Place;
+use scene_graph::{Node, NodeTree, Skin, read_camera, read_scene};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+use uri::Uri;
+
+/// Maximum size of the JSON chunk of a binary file, in bytes.
+const MAX_JSON_CHUNK_LEN: usize = 16 * 1024 * 1024;
+/// Maximum size of a document that may contain its data, in bytes.
+const MAX_JSON_FILE_LEN: usize = 96 * 1024 * 1024;
+/// Maximum number of primitives of all meshes.
+const MAX_PRIMITIVES: usize = 10_000;
+/// Maximum number of images.
+const MAX_IMAGES: usize = 256;
+/// How many times the size of all buffers the images together may have. Images that do not overlap have at most this
+/// size.
+const MAX_IMAGE_OVERLAP: usize = 4;
+
+/// Content of a valid model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GltfFacts {
+    /// Number of vertices of all meshes.
+    pub vertices: u64,
+    /// Names of the blendshapes; for a blendshape without a name, mesh and index.
+    pub blendshapes: BTreeSet<String>,
+    /// Number of textures.
+    pub textures: usize,
+    /// Format and size of each image, as in `KTX2 1024 × 1024`.
+    pub images: Vec<String>,
+    /// Number of joints of the skin that has most of them.
+    pub joints: usize,
+    /// Extensions that a program must know to show the model.
+    pub required_extensions: Vec<String>,
+    /// What is unusual about the file, though it is valid.
+    pub notes: Vec<String>,
+}
+
+impl GltfFacts {
+    /// The content as shown to people.
+    pub(super) fn describe_model(&self) -> String {
+        let Self { vertices, textures, joints, .. } = self;
+        let blendshapes = self.blendshapes.len();
+        let list = |items: &[String]| {
+            let shown = items.iter().take(MAX_LISTED_NAMES).map(|item| shorten_text(item, MAX_LISTED_NAME_LEN));
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            match items.len().saturating_sub(MAX_LISTED_NAMES) {
+                0 => shown,
+                more => format!("{shown} and {more} more"),
+            }
+        };
+        let images = if self.images.is_empty() { String::new() } else { format!(" ({})", list(&self.images)) };
+        let text =
+            format!("{vertices} vertices, {blendshapes} blendshapes, {textures} textures{images}, {joints} joints");
+        if !self.required_extensions.is_empty() {
+            return format!("{text}, needs {}", list(&self.required_extensions));
+        }
+        text
+    }
+}
+
+/// Loads another file by its name relative to the document.
+pub(super) type ResourceLoader<'a> = dyn FnMut(&str) -> Result<Vec<u8>, InspectionError> + 'a;
+
+/// The bytes of each buffer; `None` for a buffer without data.
+type BufferData<'a> = [Option<Cow<'a, [u8]>>];
+
+/// What the document is in.
+#[derive(Clone, Copy)]
+enum ContainerKind<'a> {
+    /// A binary file, with its binary chunk if there is one.
+    Binary(Option<&'a [u8]>),
+    /// A file of its own.
+    Json,
+}
+
+/// Inspects binary glTF. It must contain all its data.
+pub(super) fn inspect_binary_gltf(bytes: &[u8]) -> Result<GltfFacts, InspectionError> {
+    let container = split_container(bytes)?;
+    let map = parse_json_document(container.json, container.json_offset, MAX_JSON_CHUNK_LEN)?;
+    inspect_document(&map, ContainerKind::Binary(container.binary), &mut super::refuse_other_file, container.notes)
+}
+
+/// Inspects glTF as JSON. `load`: loads the files that it refers to.
+pub(super) fn inspect_json_gltf(bytes: &[u8], load: &mut ResourceLoader<'_>) -> Result<GltfFacts, InspectionError> {
+    let map = parse_json_document(bytes, 0, MAX_JSON_FILE_LEN)?;
+    inspect_document(&map, ContainerKind::Json, load, Vec::new())
+}
+
+/// A document whose properties are valid by themselves.
+struct GltfDocument {
+    accessors: Vec<Accessor>,
+    animations: Vec<Animation>,
+    buffers: Vec<Buffer>,
+    views: Vec<BufferView>,
+    cameras: usize,
+    images: Vec<Image>,
+    materials: Vec<Material>,
+    meshes: Vec<Mesh>,
+    nodes: Vec<Node>,
+    samplers: usize,
+    scenes: Vec<Vec<usize>>,
+    skins: Vec<Skin>,
+    textures: Vec<Texture>,
+    lights: Option<usize>,
+    variants: Option<usize>,
+    is_quantized: bool,
+    is_webp_declared: bool,
+    required_extensions: Vec<String>,
+}
+
+/// What the links between the parts say about accessors and buffer views.
+struct Links {
+    views: ViewUses,
+    accessors: Vec<Option<AccessorUse>>,
+    /// The accessor with vertices of each buffer view without a stride.
+    accessor_of_packed_view: HashMap<usize, usize>,
+    data_checks: DataChecks,
+}
+
+impl Links {
+    /// Records a use of an accessor; fails if another one is known.
+    fn record_accessor(&mut self, index: usize, new: AccessorUse, place: &Place<'_>) -> Result<(), InspectionError> {
+        let Some(known) = self.accessors.get_mut(index) else { return Ok(()) };
+        match *known.get_or_insert(new) {
+            earlier if earlier == new => Ok(()),
+            earlier => Err(place.invalid(format_args!("accessor {index} is used for {earlier:?} and for {new:?}"))),
+        }
+    }
+}
+
+/// The error of an index that points beyond the last object.
+fn unresolved(place: &Place<'_>, what: &str, index: usize) -> InspectionError {
+    place.invalid(format_args!("refers to {what} {index}, which does not exist"))
+}
+
+/// Validates a document with its data.
+fn inspect_document(
+    map: &Map<String, Value>,
+    container: ContainerKind<'_>,
+    load: &mut ResourceLoader<'_>,
+    mut notes: Vec<String>,
+) -> Result<GltfFacts, InspectionError> {
+    let document = GltfDocument::read(&ObjectReader::at_root(map))?;
+    let data_checks = document.validate_links()?;
+    let data = load_buffers(&document.buffers, container, load, &mut notes)?;
+    let images = document.validate_images(&data, load, &mut notes)?;
+    data_checks.validate_elements(&document, &data)?;
+    Ok(document.summarize(images, notes))
+}
+
+impl GltfDocument {
+    /// Reads all objects.
+    fn read(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
+        let extensions = ExtensionReader::read_declarations(root)?;
+        let known = &extensions;
+        root.require("asset", root.object("asset", |asset| validate_asset(asset, known))?)?;
+        let meshes = root.objects("meshes", |mesh| Mesh::read(mesh, known))?.unwrap_or_default();
+        let images = root.objects("images", |image| Image::read(image, known))?.unwrap_or_default();
+        let primitives = meshes.iter().map(|mesh| mesh.primitives.len()).fold(0, usize::saturating_add);
+        for (count, max, what) in [(primitives, MAX_PRIMITIVES, "primitives"), (images.len(), MAX_IMAGES, "images")] {
+            if count > max {
+                return Err(InspectionError::limit_exceeded(format!(
+                    "it has {count} {what}, and at most {max} are examined"
+                )));
+            }
+        }
+        let content = extensions.read_all(root, Owner::Root)?;
+        let document = Self {
+            accessors: root.objects("accessors", |item| Accessor::read(item, known))?.unwrap_or_default(),
+            animations: root.objects("animations", |item| Animation::read(item, known))?.unwrap_or_default(),
+            buffers: root.objects("buffers", |item| Buffer::read(item, known))?.unwrap_or_default(),
+            views: root.objects("bufferViews", |item| BufferView::read(item, known))?.unwrap_or_default(),
+            cameras: root.objects("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
+            materials: root.objects("materials", |item| Material::read(item, known))?.unwrap_or_default(),
+            nodes: root.objects("nodes", |item| Node::read(item, known))?.unwrap_or_default(),
+            samplers: root.objects("samplers", |item| read_sampler(item, known))?.map_or(0, |list| list.len()),
+            scenes: root.objects("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
+            skins: root.objects("skins", |item| Skin::read(item, known))?.unwrap_or_default(),
+            textures: root.objects("textures", |item| Texture::read(item, known))?.unwrap_or_default(),
+            lights: content.lights,
+            variants: content.variants,
+            is_quantized: extensions.uses("KHR_mesh_quantization"),
+            is_webp_declared: extensions.uses("EXT_texture_webp"),
+            required_extensions: extensions.required().iter().cloned().collect(),
+            images,
+            meshes,
+        };
+        match root.index("scene")? {
+            Some(scene) if scene >= document.scenes.len() => Err(unresolved(&root.place_of("scene"), "scene", scene)),
+            _ => Ok(document),
+        }
+    }
+
+    /// Validates that all parts exist and fit together. Returns what the data must be.
+    fn validate_links(&self) -> Result<DataChecks, InspectionError> {
+        let tree = NodeTree::build(&self.nodes)?;
+        let mut links = Links {
+            views: ViewUses::of_targets(&self.views),
+            accessors: vec![None; self.accessors.len()],
+            accessor_of_packed_view: HashMap::new(),
+            data_checks: DataChecks::default(),
+        };
+        let list = Place::at_root("bufferViews");
+        for (index, view) in self.views.iter().enumerate() {
+            view.validate_range(&self.buffers, &list.index(index))?;
+        }
+        let list = Place::at_root("accessors");
+        for (index, accessor) in self.accessors.iter().enumerate() {
+            accessor.validate_layout(&self.views, &mut links.views, &list.index(index))?;
+        }
+        let list = Place::at_root("images");
+        for (index, image) in self.images.iter().enumerate() {
+            image.validate_view(&self.views, &mut links.views, &list.index(index))?;
+        }
+        for material in &self.materials {
+            material.validate_textures(&self.textures)?;
+        }
+        let list = Place::at_root("meshes");
+        for (index, mesh) in self.meshes.iter().enumerate() {
+            mesh.validate_links(self, &mut links, &list.index(index))?;
+        }
+        let list = Place::at_root("nodes");
+        for (index, node) in self.nodes.iter().enumerate() {
+            node.validate_links(self, &list.index(index))?;
+        }
+        let list = Place::at_root("skins");
+        for (index, skin) in self.skins.iter().enumerate() {
+            skin.validate_links(self, &mut links, &tree, &list.index(index))?;
+        }
+        let list = Place::at_root("animations");
+        for (index, animation) in self.animations.iter().enumerate() {
+            animation.validate_links(self, &mut links, &list.index(index))?;
+        }
+        tree.validate_scenes(self)?;
+        Ok(links.data_checks)
+    }
+
+    /// Validates the headers of all images, and that textures use images of the right format. Returns descriptions.
+    fn validate_images(
+        &self,
+        data: &BufferData<'_>,
+        load: &mut ResourceLoader<'_>,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<String>, InspectionError> {
+        let size: usize = data.iter().flatten().map(|bytes| bytes.len()).sum();
+        let mut bytes_left = size.saturating_mul(MAX_IMAGE_OVERLAP);
+        let (mut formats, mut descriptions) = (Vec::new(), Vec::new());
+        let list = Place::at_root("images");
+        for (index, image) in self.images.iter().enumerate() {
+            let place = list.index(index);
+            let view = image.view.and_then(|view| self.views.get(view)?.bytes(data));
+            let bytes: Option<Cow<'_, [u8]>> = match (&image.uri, view) {
+                _ if image.has_extensions => None,
+                (Some(Uri::Data { bytes, .. }), _) => Some(Cow::Borrowed(bytes)),
+                (Some(Uri::External(name)), _) => {
+                    Some(Cow::Owned(load(name).map_err(|error| error.in_part(place.key("uri")))?))
+                }
+                (None, view) => view.map(Cow::Borrowed),
+            };
+            if image.uri.is_none() {
+                let left = bytes_left.checked_sub(bytes.as_ref().map_or(0, |bytes| bytes.len()));
+                bytes_left = left.ok_or_else(|| {
+                    InspectionError::limit_exceeded(format!(
+                        "its images overlap and are more than {MAX_IMAGE_OVERLAP} times as long as its buffers"
+                    ))
+                })?;
+            }
+            let format = bytes.as_deref().and_then(recognize_image);
+            if let (Some(bytes), Some(format)) = (&bytes, format) {
+                let size = read_image_size(bytes, format).map_err(|reason| place.invalid(reason))?;
+                descriptions.push(match size {
+                    Some((width, height)) => format!("{} {width} × {height}", format.name()),
+                    None => format.name().to_owned(),
+                });
+                self.validate_image_format(image, format, &place)?;
+            } else if bytes.is_some() {
+                notes.push(format!("{place}: the format of the image is unknown"));
+            }
+            formats.push(
+                format.filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)),
+            );
+        }
+        let list = Place::at_root("textures");
+        for (index, texture) in self.textures.iter().enumerate() {
+            texture.validate_links(&self.images, &formats, self.samplers, &list.index(index))?;
+        }
+        Ok(descriptions)
+    }
+
+    /// Validates that an image is of the format that it declares. KTX2 and AVIF are not examined further.
+    fn validate_image_format(
+        &self,
+        image: &Image,
+        format: ImageFormat,
+        place: &Place<'_>,
+    ) -> Result<(), InspectionError> {
+        let found = format.media_type();
+        match format {
+            ImageFormat::Ktx2 | ImageFormat::Avif => return Ok(()),
+            ImageFormat::WebP if !self.is_webp_declared => {
+                return Err(place.invalid("a WebP image needs EXT_texture_webp"));
+            }
+            _ => {}
+        }
+        match &image.media_type {
+            Some(declared) if declared != found => {
+                Err(place.invalid(format_args!("its content is {found}, but it says {declared:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Summarises the content.
+    fn summarize(self, images: Vec<String>, notes: Vec<String>) -> GltfFacts {
+        let mut facts = GltfFacts {
+            vertices: 0,
+            blendshapes: BTreeSet::new(),
+            textures: self.textures.len(),
+            images,
+            joints: self.skins.iter().map(|skin| skin.joints.len()).max().unwrap_or(0),
+            required_extensions: self.required_extensions,
+            notes,
+        };
+        let mut counted = BTreeSet::new();
+        for (number, mesh) in self.meshes.iter().enumerate() {
+            for positions in mesh.primitives.iter().filter_map(|primitive| primitive.attribute("POSITION")) {
+                let count = self.accessors.get(positions).map_or(0, |accessor| accessor.count);
+                if counted.insert(positions) {
+                    facts.vertices = facts.vertices.saturating_add(count);
+                }
+            }
+            facts.blendshapes.extend((0..mesh.target_count()).map(|index| {
+                let name = mesh.target_names.get(index).cloned().flatten();
+                name.unwrap_or_else(|| format!("mesh {number}, target {index}"))
+            }));
+        }
+        facts
+    }
+}
+
+/// Validates the versions of the document.
+fn validate_asset(asset: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+    asset.text("copyright")?;
+    asset.text("generator")?;
+    extensions.read_all(asset, Owner::Other)?;
+    let parse = |name: &'static str| match asset.text(name)? {
+        None => Ok(None),
+        Some(text) => match parse_version(text) {
+            Some(version) => Ok(Some(version)),
+            None => Err(asset.place_of(name).invalid(format_args!("{text:?} is no version"))),
+        },
+    };
+    let version = asset.require("version", parse("version")?)?;
+    if version.0 != 2 {
+        let (major, minor) = version;
+        return Err(asset.place_of("version").invalid(format_args!("it is glTF {major}.{minor}, not 2.0")));
+    }
+    match parse("minVersion")? {
+        Some(min) if min > version => Err(asset.place_of("minVersion").invalid("is greater than `version`")),
+        _ => Ok(()),
+    }
+}
+
+/// Parses a version such as `2.0`.
+fn parse_version(text: &str) -> Option<(u64, u64)> {
+    let (major, minor) = text.split_once('.')?;
+    let number = |digits: &str| {
+        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+    };
+    Some((number(major)?, number(minor)?))
+}

@@ -1,0 +1,293 @@
+//! Reads the properties of JSON objects, and reports those of a wrong type or outside of their range.
+
+use super::InspectionError;
+use super::place::Place;
+use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+/// Range of a number. A bound that is not set is infinite.
+#[derive(Clone, Copy)]
+pub(super) struct NumberRange {
+    min: f64,
+    above: f64,
+    max: f64,
+    below: f64,
+}
+
+impl NumberRange {
+    pub(super) const ANY: Self =
+        Self { min: f64::NEG_INFINITY, above: f64::NEG_INFINITY, max: f64::INFINITY, below: f64::INFINITY };
+    pub(super) const NOT_NEGATIVE: Self = Self::at_least(0.0);
+    pub(super) const POSITIVE: Self = Self::above(0.0);
+    pub(super) const UNIT: Self = Self::between(0.0, 1.0);
+
+    pub(super) const fn at_least(min: f64) -> Self {
+        Self { min, ..Self::ANY }
+    }
+
+    pub(super) const fn between(min: f64, max: f64) -> Self {
+        Self { min, max, ..Self::ANY }
+    }
+
+    pub(super) const fn above(above: f64) -> Self {
+        Self { above, ..Self::ANY }
+    }
+
+    /// The same range without this number and those beyond it.
+    pub(super) const fn and_below(self, below: f64) -> Self {
+        Self { below, ..self }
+    }
+
+    /// The same range without the numbers beyond this one.
+    pub(super) const fn and_at_most(self, max: f64) -> Self {
+        Self { max, ..self }
+    }
+
+    fn contains(self, number: f64) -> bool {
+        number >= self.min && number > self.above && number <= self.max && number < self.below
+    }
+}
+
+/// Reads one object of the document. Each reader fails at a value of a wrong type, also at `null`.
+#[derive(Clone, Copy)]
+pub(super) struct ObjectReader<'a> {
+    map: &'a Map<String, Value>,
+    /// Where the object is. `None` for the document's root.
+    place: Option<&'a Place<'a>>,
+}
+
+impl<'a> ObjectReader<'a> {
+    /// Reads the root of the document.
+    pub(super) fn at_root(map: &'a Map<String, Value>) -> Self {
+        Self { map, place: None }
+    }
+
+    pub(super) fn at(map: &'a Map<String, Value>, place: &'a Place<'a>) -> Self {
+        Self { map, place: Some(place) }
+    }
+
+    /// The place of a property.
+    pub(super) fn place_of(&self, name: &'a str) -> Place<'a> {
+        self.place.map_or(Place::at_root(name), |place| place.key(name))
+    }
+
+    /// The error of this object as a whole.
+    pub(super) fn invalid(&self, reason: impl std::fmt::Display) -> InspectionError {
+        match self.place {
+            Some(place) => place.invalid(reason),
+            None => InspectionError::Invalid(format!("the document: {reason}")),
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
+    /// Fails if a required property is absent.
+    pub(super) fn require<T>(&self, name: &str, value: Option<T>) -> Result<T, InspectionError> {
+        value.ok_or_else(|| self.invalid(format_args!("`{name}` is missing")))
+    }
+
+    fn wrong_type(&self, name: &str, expected: &str) -> InspectionError {
+        let reason = format!("is not {expected}");
+        match self.place {
+            Some(place) => place.key(name).invalid(reason),
+            None => Place::at_root(name).invalid(reason),
+        }
+    }
+
+    fn present_value(&self, name: &str) -> Option<&'a Value> {
+        self.map.get(name)
+    }
+
+    /// An integer. Numbers such as `3.0` are integers too.
+    fn integer(&self, name: &str) -> Result<Option<f64>, InspectionError> {
+        match self.present_value(name) {
+            None => Ok(None),
+            Some(value) => integer_value(value).map(Some).ok_or_else(|| self.wrong_type(name, "an integer")),
+        }
+    }
+
+    /// An index of a list.
+    pub(super) fn index(&self, name: &str) -> Result<Option<usize>, InspectionError> {
+        match self.integer(name)? {
+            None => Ok(None),
+            Some(number) => index_value(number).map(Some).ok_or_else(|| self.wrong_type(name, "an index")),
+        }
+    }
+
+    /// An index of a list that must be present.
+    pub(super) fn required_index(&self, name: &str) -> Result<usize, InspectionError> {
+        self.require(name, self.index(name)?)
+    }
+
+    /// An unsigned integer of at least `min`.
+    pub(super) fn unsigned(&self, name: &'a str, min: u64) -> Result<Option<u64>, InspectionError> {
+        self.unsigned_between(name, min, u64::MAX)
+    }
+
+    /// An unsigned integer between `min` and `max`.
+    pub(super) fn unsigned_between(&self, name: &'a str, min: u64, max: u64) -> Result<Option<u64>, InspectionError> {
+        let Some(number) = self.integer(name)? else { return Ok(None) };
+        match unsigned_value(number) {
+            Some(value) if (min..=max).contains(&value) => Ok(Some(value)),
+            _ => Err(self.place_of(name).invalid(format_args!("{number} is out of range"))),
+        }
+    }
+
+    /// An integer of a list of known ones; `None` also for an unknown one.
+    pub(super) fn known_integer(&self, name: &str, known: &[u64]) -> Result<Option<u64>, InspectionError> {
+        let number = self.integer(name)?.and_then(unsigned_value);
+        Ok(number.filter(|number| known.contains(number)))
+    }
+
+    /// A number within a range.
+    pub(super) fn number(&self, name: &'a str, range: NumberRange) -> Result<Option<f64>, InspectionError> {
+        let Some(value) = self.present_value(name) else { return Ok(None) };
+        let number = value.as_f64().ok_or_else(|| self.wrong_type(name, "a number"))?;
+        if !range.contains(number) {
+            return Err(self.place_of(name).invalid(format_args!("{number} is out of range")));
+        }
+        Ok(Some(number))
+    }
+
+    /// A list of numbers: of `length` if it is given, and not empty.
+    pub(super) fn numbers(
+        &self,
+        name: &'a str,
+        length: Option<usize>,
+        range: NumberRange,
+    ) -> Result<Option<Vec<f64>>, InspectionError> {
+        let Some(list) = self.filled_list(name)? else { return Ok(None) };
+        let place = self.place_of(name);
+        if length.is_some_and(|length| length != list.len()) {
+            let (has, wanted) = (list.len(), length.unwrap_or_default());
+            return Err(place.invalid(format_args!("has {has} items instead of {wanted}")));
+        }
+        let numbers = list.iter().enumerate().map(|(index, value)| match value.as_f64() {
+            Some(number) if range.contains(number) => Ok(number),
+            Some(number) => Err(place.index(index).invalid(format_args!("{number} is out of range"))),
+            None => Err(place.index(index).invalid("is not a number")),
+        });
+        numbers.collect::<Result<_, _>>().map(Some)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, InspectionError> {
+        match self.present_value(name) {
+            None => Ok(None),
+            Some(value) => value.as_str().map(Some).ok_or_else(|| self.wrong_type(name, "a string")),
+        }
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, InspectionError> {
+        match self.present_value(name) {
+            None => Ok(None),
+            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong_type(name, "true or false")),
+        }
+    }
+
+    /// A list that is not empty.
+    pub(super) fn filled_list(&self, name: &str) -> Result<Option<&'a [Value]>, InspectionError> {
+        match self.present_value(name) {
+            None => Ok(None),
+            Some(value) => match value.as_array() {
+                Some(list) if !list.is_empty() => Ok(Some(list)),
+                Some(_) => Err(self.wrong_type(name, "allowed to be empty")),
+                None => Err(self.wrong_type(name, "a list")),
+            },
+        }
+    }
+
+    /// A list of different indices that is not empty.
+    pub(super) fn indices(&self, name: &'a str) -> Result<Option<Vec<usize>>, InspectionError> {
+        let Some(list) = self.filled_list(name)? else { return Ok(None) };
+        let place = self.place_of(name);
+        let mut known = HashSet::with_capacity(list.len());
+        let indices = list.iter().enumerate().map(|(index, value)| {
+            let number = integer_value(value).and_then(index_value);
+            let number = number.ok_or_else(|| place.index(index).invalid("is not an index"))?;
+            if !known.insert(number) {
+                return Err(place.index(index).invalid(format_args!("repeats {number}")));
+            }
+            Ok(number)
+        });
+        indices.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// A list of different strings that is not empty.
+    pub(super) fn texts(&self, name: &'a str) -> Result<Option<Vec<&'a str>>, InspectionError> {
+        let Some(list) = self.filled_list(name)? else { return Ok(None) };
+        let place = self.place_of(name);
+        let mut known = HashSet::with_capacity(list.len());
+        let texts = list.iter().enumerate().map(|(index, value)| {
+            let text = value.as_str().ok_or_else(|| place.index(index).invalid("is not a string"))?;
+            if !known.insert(text) {
+                return Err(place.index(index).invalid("repeats an earlier item"));
+            }
+            Ok(text)
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Reads an object with `read`.
+    pub(super) fn object<T>(
+        &self,
+        name: &'a str,
+        read: impl FnOnce(&ObjectReader<'_>) -> Result<T, InspectionError>,
+    ) -> Result<Option<T>, InspectionError> {
+        let Some(value) = self.present_value(name) else { return Ok(None) };
+        let map = value.as_object().ok_or_else(|| self.wrong_type(name, "an object"))?;
+        let place = self.place_of(name);
+        read(&ObjectReader::at(map, &place)).map(Some)
+    }
+
+    /// Reads each object of a list that is not empty.
+    pub(super) fn objects<T>(
+        &self,
+        name: &'a str,
+        mut read: impl FnMut(&ObjectReader<'_>) -> Result<T, InspectionError>,
+    ) -> Result<Option<Vec<T>>, InspectionError> {
+        let Some(list) = self.filled_list(name)? else { return Ok(None) };
+        let list_place = self.place_of(name);
+        let items = list.iter().enumerate().map(|(index, value)| {
+            let place = list_place.index(index);
+            let map = value.as_object().ok_or_else(|| place.invalid("is not an object"))?;
+            read(&ObjectReader::at(map, &place))
+        });
+        items.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The members of the object.
+    pub(super) fn members(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        self.map.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The members of the object as indices. The object must not be empty.
+    pub(super) fn indices_by_name(&self) -> Result<Vec<(String, usize)>, InspectionError> {
+        if self.map.is_empty() {
+            return Err(self.invalid("must not be empty"));
+        }
+        let member = |(name, value): (&str, &Value)| {
+            let index = integer_value(value).and_then(index_value);
+            Ok((name.to_owned(), index.ok_or_else(|| self.wrong_type(name, "an index"))?))
+        };
+        self.members().map(member).collect()
+    }
+}
+
+/// The value as an integer.
+fn integer_value(value: &Value) -> Option<f64> {
+    value.as_f64().filter(|number| number.fract() == 0.0)
+}
+
+/// The integer as an index, at most the largest one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; no list is that long")]
+fn index_value(number: f64) -> Option<usize> {
+    (number >= 0.0).then_some(number as usize)
+}
+
+/// The integer as an unsigned one, at most the largest one.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; no file is that long")]
+fn unsigned_value(number: f64) -> Option<u64> {
+    (number >= 0.0).then_some(number as u64)
+}
