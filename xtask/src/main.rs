@@ -1,6 +1,7 @@
 //! `cargo xtask …`: every task of this repository in one command each.
 
 mod apt;
+mod avatars;
 mod demo;
 mod dev;
 mod display;

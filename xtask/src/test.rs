@@ -4,7 +4,7 @@ use crate::peers::{self, PeerTests};
 use crate::prerequisites::{self, Purpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
-use crate::{Options, schemathesis, ui};
+use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
@@ -74,6 +74,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         add_robustness_matrices_step(&mut plan, &[]);
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_tests(&mut plan);
+        avatars::add_avatar_tests(&mut plan, options, workspace_cargo_command(&["test"]));
         peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
     }
     let window = linux && !options.no_window;
