@@ -43,9 +43,9 @@ export const ACTS: readonly Act[] = [
   defineAct('UrlsEnd', 'leave download URLs until they have ended', 1, 'Race', { waits: true }),
   defineAct('Failure', 'watch an avatar that fails', 1, 'Generate', { tokens: 1, waits: true }),
   defineAct('Expiry', 'redeem a token whose time is over', 1, 'Generate', { tokens: 1, waits: true }),
-  defineAct('LostAnswer', 'redeem while the upstream loses its answer', 1, 'Generate', {
-    tokens: 1,
-    avatars: 1,
+  defineAct('LostAnswer', 'redeem while the upstream loses its answer, in three ways', 6, 'Generate', {
+    tokens: 3,
+    avatars: 3,
     waits: true,
   }),
   defineAct('Witness', 'compare what the upstream was asked', 1, 'Generate', { tokens: 1, waits: true }),

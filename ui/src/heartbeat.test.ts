@@ -66,7 +66,7 @@ it('stops for good when the page has failed, whether or not it has begun', async
   const fake = new FakeHost(screens.attract);
   const page = withHeartbeatAfterFirstSnapshot(fake, async () => void said.push('alive'));
   await page.host.subscribe(() => {});
-  vi.advanceTimersByTime(1);
+  vi.advanceTimersByTime(20);
   expect(said).toEqual(['alive']);
   page.stopHeartbeat();
   fake.showScreen(screens.preparing);

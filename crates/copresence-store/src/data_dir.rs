@@ -248,7 +248,7 @@ mod tests {
         let data = DataDir::open_data_dir_removing_leftovers(root.path()).expect("a data folder");
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                (0..100).for_each(|_| drop(DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened")))
+                (0..100).for_each(|_| drop(DataDir::open_data_dir_removing_leftovers(root.path()).expect("opened")));
             });
             for _ in 0..400 {
                 data.lock_visit(&VisitId::new()).expect("nobody else knows of this visit");

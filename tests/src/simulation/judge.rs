@@ -193,7 +193,7 @@ fn judge_meaning(truth: &mut Truth, visit: VisitId, name: &str, ending: &Ending<
             violations.push(("a token that is consumed unseen ends with exit 10", String::new()));
         }
         10 if !may_hide_delivery && is_clock_reliable => {
-            violations.push(("exit 10 only after a lost answer", String::new()))
+            violations.push(("exit 10 only after a lost answer", String::new()));
         }
         _ => {}
     }

@@ -488,7 +488,10 @@ mod tests {
             let text = lines.join("\n");
             let refusal = match read(&text) {
                 Ok(profiles) => match profiles.build_profile_by_name("live") {
-                    Ok(profile) => return Ok(prop_assert!(profile.timeout > Duration::ZERO)),
+                    Ok(profile) => {
+                        prop_assert!(profile.timeout > Duration::ZERO);
+                        return Ok(());
+                    }
                     Err(refusal) => refusal,
                 },
                 Err(refusal) => {
