@@ -68,7 +68,14 @@ describe('the operator’s detail', () => {
   });
 
   it('shows the avatar’s statistics at the reveal', async () => {
-    const stage = { turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), setPaused: vi.fn(), faces: [], statistics };
+    const stage = {
+      turn: vi.fn(),
+      close: vi.fn(),
+      makeFace: vi.fn(),
+      setPaused: vi.fn(),
+      faces: [],
+      statistics,
+    };
     opened.stage.mockResolvedValue(stage);
     const host = await renderScreen({ ...screens.reveal, glb: 'avatar://a/avatar.glb' });
     await waitFor(() => expect(byTestId('turntable').dataset.ready).toBe('true'));

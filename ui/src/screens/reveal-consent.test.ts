@@ -11,7 +11,7 @@ const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 
 const face: Screen = { ...screens.reveal, glb: 'avatar://a/avatar.glb', portrait: 'avatar://a/portrait.png' };
-const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), faces: [] });
+const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), setPaused: vi.fn(), faces: [] });
 
 beforeEach(() => {
   opened.stage.mockReset().mockImplementation(async () => stage());
@@ -54,7 +54,7 @@ describe('an avatar whose visitor may have left', () => {
     await fireEvent.click(byTestId('show-me'));
     await settled();
     expect(byTestId('turntable').dataset.ready).toBe('true');
-    await onto('said');
+    await onto('this-is-me');
     expect(opened.stage).toHaveBeenCalledTimes(1);
     expect(host.calledActions).toEqual([]);
   });
@@ -104,7 +104,7 @@ describe('an avatar whose visitor may have left', () => {
     visitorPresenceTimer.markAbsent();
     await fireEvent.pointerDown(document.body);
     host.showScreen(face);
-    await onto('said');
+    await onto('this-is-me');
   });
 });
 
@@ -115,7 +115,7 @@ describe('an avatar whose visitor is present', () => {
     await fireEvent.keyDown(document.body, { key: 'ArrowUp' });
     await wait(ATTENDANCE_SECONDS - 1);
     host.showScreen(face);
-    await onto('said');
+    await onto('this-is-me');
   });
 
   it('is shown at once when the phone was in use', async () => {
@@ -125,7 +125,7 @@ describe('an avatar whose visitor is present', () => {
     host.showScreen(screens.making);
     await wait(ATTENDANCE_SECONDS - 1);
     host.showScreen(face);
-    await onto('said');
+    await onto('this-is-me');
   });
 
   it('is not shown for a pointer below which only the screen changed', async () => {
