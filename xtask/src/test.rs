@@ -8,14 +8,13 @@ use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 7] = [
+const WINDOW_TESTS: [&str; 6] = [
     "window_complete_visit",
     "window_input_and_failures",
     "window_recovery",
     "window_operator_setup",
     "window_kiosk_mode",
     "window_lockdown",
-    "window_hostile_network",
 ];
 
 /// How often `cargo xtask soak` runs the tests of all crates. Each property generates new random cases every time.

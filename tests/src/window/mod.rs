@@ -10,7 +10,6 @@
 mod browser;
 mod child_program;
 mod desktop;
-mod hostile_network;
 mod input;
 mod kiosk;
 mod operator_desk;
@@ -21,7 +20,6 @@ mod window_manager;
 
 pub use browser::{App, Browser, Phone};
 pub use desktop::{DesktopSession, VirtualScreen};
-pub use hostile_network::PhoneServerAttack;
 pub use kiosk::{Backend, DrivenKiosk, KioskSetup, RENDER_TIMEOUT, UndrivenKiosk};
 pub use pixel_rect::PixelRect;
 pub use screenshots::{count_colours, decode_qr_codes, take_screenshot, text_similarity};

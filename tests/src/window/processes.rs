@@ -64,13 +64,6 @@ pub fn memory_by_process(pid: i32) -> Vec<(String, u64)> {
     all
 }
 
-/// The most memory that a process has used so far: its resident set size in bytes.
-pub fn peak_memory(pid: i32) -> Result<u64, HarnessError> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
-}
-
 /// Processor time of a process and its descendants, in clock ticks (1/100 s).
 pub fn cpu_ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -2,7 +2,6 @@
 //! knows. Others only have to be declared.
 
 use super::InspectionError;
-use super::material::TextureUse;
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::Place;
 use std::collections::BTreeSet;
@@ -116,6 +115,37 @@ const OTHER_EXTENSIONS: &[(&str, &[Owner])] = &[
     ("KHR_mesh_quantization", &[]),
     ("KHR_texture_transform", &[Owner::TextureInfo]),
 ];
+
+/// A texture as a material uses it.
+pub(super) struct TextureUse {
+    /// `None` if only the coordinates are replaced.
+    pub(super) texture: Option<usize>,
+    /// Number of the texture coordinates.
+    pub(super) coordinates: u64,
+    /// Where it is in the document.
+    pub(super) place: String,
+}
+
+impl TextureUse {
+    /// Reads a texture if the property is there, and adds it. Returns whether it is there.
+    pub(super) fn read_from(
+        reader: &ObjectReader<'_>,
+        name: &'static str,
+        extensions: &ExtensionReader,
+        textures: &mut Vec<Self>,
+    ) -> Result<bool, InspectionError> {
+        let read = reader.object(name, |info| {
+            let mut content = extensions.read_all(info, Owner::TextureInfo)?;
+            let texture = info.required_index("index")?;
+            let coordinates = info.unsigned("texCoord", 0)?.unwrap_or(0);
+            let place = info.place_of("index").to_string();
+            textures.push(Self { texture: Some(texture), coordinates, place });
+            textures.append(&mut content.textures);
+            Ok(())
+        })?;
+        Ok(read.is_some())
+    }
+}
 
 /// Reads extensions of one document.
 pub(super) struct ExtensionReader {

@@ -1,43 +1,12 @@
 //! Materials, textures, samplers and images.
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
-use super::extensions::{ExtensionContent, ExtensionReader, Owner};
+use super::extensions::{ExtensionContent, ExtensionReader, Owner, TextureUse};
 use super::image_header::{ImageFormat, recognize_image};
 use super::object_reader::{NumberRange, ObjectReader};
 use super::place::Place;
 use super::uri::{Uri, parse_uri};
 use super::{InspectionError, unresolved};
-
-/// A texture as a material uses it.
-pub(super) struct TextureUse {
-    /// `None` if only the coordinates are replaced.
-    pub(super) texture: Option<usize>,
-    /// Number of the texture coordinates.
-    pub(super) coordinates: u64,
-    /// Where it is in the document.
-    pub(super) place: String,
-}
-
-impl TextureUse {
-    /// Reads a texture if the property is there, and adds it. Returns whether it is there.
-    pub(super) fn read_from(
-        reader: &ObjectReader<'_>,
-        name: &'static str,
-        extensions: &ExtensionReader,
-        textures: &mut Vec<Self>,
-    ) -> Result<bool, InspectionError> {
-        let read = reader.object(name, |info| {
-            let mut content = extensions.read_all(info, Owner::TextureInfo)?;
-            let texture = info.required_index("index")?;
-            let coordinates = info.unsigned("texCoord", 0)?.unwrap_or(0);
-            let place = info.place_of("index").to_string();
-            textures.push(Self { texture: Some(texture), coordinates, place });
-            textures.append(&mut content.textures);
-            Ok(())
-        })?;
-        Ok(read.is_some())
-    }
-}
 
 /// A material.
 pub(super) struct Material {
