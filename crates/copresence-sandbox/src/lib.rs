@@ -3,9 +3,9 @@
 //! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`build_router`]).
 //!
 //! ```
-//! use copresence_sandbox::{AvatarChoice, Sandbox, Scenario, Settings};
+//! use copresence_sandbox::{AvatarChoice, Sandbox, TokenScenario, Settings};
 //!
-//! let settings = Settings { scenario: Scenario::ExistingAvatar, ..Settings::default() };
+//! let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
 //! let sandbox = Sandbox::new(settings)?;
 //! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
