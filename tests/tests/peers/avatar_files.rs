@@ -31,7 +31,7 @@ pub(crate) fn generate_glb(size: usize, seed: u32) -> Vec<u8> {
 
 /// A PNG of one pixel.
 pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\
-    \0\0\0\rIDATx\x9cc\xf8\xff\xff\xff\x7f\0\x09\xfb\x03\xfd\x05CE\xca\0\0\0\0IEND\xaeB`\x82";
+    \0\0\0\x0bIDATx\x9cc\xf8\x0f\x04\0\x09\xfb\x03\xfd\xfb^k+\0\0\0\0IEND\xaeB`\x82";
 
 /// Encodes bytes for a `Content-Encoding`: `gzip`, `br` or `zstd`.
 pub(crate) fn encode_content(content: &[u8], encoding: &str) -> Result<Vec<u8>, HarnessError> {
