@@ -1,4 +1,4 @@
-//! Journals whose files are damaged: nothing is deleted, what can be read is kept, and the program goes on.
+//! Journals whose files are damaged: nothing is deleted, what can be read is kept, and a journal opens.
 //!
 //! The files are real: a child process writes a journal and is killed, so that its WAL remains.
 
@@ -102,7 +102,7 @@ impl KilledJournal {
     /// Opens the journal, and works with it. Returns the visits that it has, with the number of their answers.
     async fn open(&self) -> BTreeSet<(VisitId, usize)> {
         let data = DataDir::open_data_dir_removing_leftovers(self.root.path()).expect("opened");
-        let journal = data.create_or_open_journal().expect("the program goes on");
+        let journal = data.create_or_open_journal().expect("a journal opens");
         let found = unfinished_visits(&journal).await;
         let id = VisitId::new();
         journal.record_visit_start(&visit_start(id, false)).await.expect("a new visit can begin");

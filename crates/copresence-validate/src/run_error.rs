@@ -32,7 +32,7 @@ pub(crate) const EXIT_STOPPED: u8 = 130;
 /// Detail of every act and check that a stopped run did not reach.
 pub(crate) const STOPPED_MESSAGE: &str = "the run was stopped before its end";
 
-/// Detail of every act and check that a run with an error did not decide. The error itself is told once.
+/// Detail of every act and check that a run with an error did not decide. The report states the error itself once.
 pub(crate) const NOT_JUDGED_MESSAGE: &str = "the run ended before this was judged";
 
 impl RunError {

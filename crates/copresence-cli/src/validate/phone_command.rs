@@ -24,7 +24,7 @@ const LINK_VARIABLE: &str = "COPRESENCE_PHONE_LINK";
 /// Environment variable that says what the avatar is needed for.
 const PURPOSE_VARIABLE: &str = "COPRESENCE_PHONE_PURPOSE";
 
-/// A program with its arguments, in which [`LINK_PLACEHOLDER`] stands for the link.
+/// A program with its arguments, in which [`LINK_PLACEHOLDER`] is replaced by the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PhoneCommand(Vec<String>);
 

@@ -69,13 +69,13 @@ pub fn openapi_document() -> OpenApi {
     let mut api = vendor::routes().merge(files::routes_for_openapi_document()).merge(tester::routes()).into_openapi();
     api.merge(OpenApiBuilder::new().info(info.clone()).build());
     api.info = info;
-    document_limits(&mut api);
+    add_limit_responses(&mut api);
     api
 }
 
 /// Adds the responses of the limits on requests to every operation: 429, and for one with a body 408, 413 and 503.
 /// An operation that documents one of these statuses itself keeps its own description.
-fn document_limits(api: &mut OpenApi) {
+fn add_limit_responses(api: &mut OpenApi) {
     let rate = [("429", "Too many requests from this address; the header `Retry-After` says how long to wait")];
     let body = [
         ("408", "The body did not arrive in time"),

@@ -1,4 +1,4 @@
-//! Opens a journal whose files may be damaged: sets the damaged files aside, keeps what can be read of them, and goes on.
+//! Opens a journal whose files may be damaged: sets the damaged files aside, keeps what can be read of them, and continues with it.
 //!
 //! | damage | what happens |
 //! |---|---|

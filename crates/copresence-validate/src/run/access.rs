@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::Value;
 
 /// A user name that no backend has.
-const UNKNOWN_USER: &str = "nobody-on-purpose";
+const UNKNOWN_USER: &str = "copresence-validate-unknown-user";
 
 impl CheckRun<'_> {
     /// Attempts logins: with the right credentials, then with wrong ones.

@@ -368,7 +368,7 @@ impl CheckRun<'_> {
             }
             match waited {
                 Ok(_) => {}
-                // Another server than the API's: the run goes on.
+                // It is not the API's server, so the run continues.
                 Err(ActAbort::Fatal(_)) => return Ok(index),
                 Err(other) => return Err(other),
             }

@@ -173,7 +173,10 @@ impl Accessor {
     }
 
     /// Reads an accessor.
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let view = reader.index("bufferView")?;
         if view.is_none() && reader.has("byteOffset") {
             return Err(reader.place_of("byteOffset").invalid("needs `bufferView`"));
@@ -194,7 +197,7 @@ impl Accessor {
         }
         let format = shape.zip(component).map(|(shape, component)| Format { shape, component, normalized });
         let (min, max) = (read_bounds(reader, "min", format)?, read_bounds(reader, "max", format)?);
-        let sparse = reader.object("sparse", |sparse| Sparse::read(sparse, extensions))?;
+        let sparse = reader.object("sparse", |sparse| Sparse::parse_json_object(sparse, extensions))?;
         extensions.read_all(reader, Owner::Other)?;
         reader.text("name")?;
         Ok(Self { view, offset, format, count, min, max, sparse })
@@ -249,7 +252,8 @@ impl Accessor {
 }
 
 impl Sparse {
-    fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of sparse values. Fails at the first property that the specification does not allow.
+    fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         let count = reader.require("count", reader.unsigned("count", 1)?)?;
         let indices = reader.object("indices", |part| {
             if !part.has("componentType") {

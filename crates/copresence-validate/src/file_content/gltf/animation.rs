@@ -31,7 +31,11 @@ struct Sampler {
 }
 
 impl Animation {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of an animation. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let channels = reader.objects("channels", |channel| {
             extensions.read_all(channel, Owner::Other)?;
             let target = channel.object("target", |target| {

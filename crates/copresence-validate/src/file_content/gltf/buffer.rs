@@ -61,7 +61,11 @@ impl ViewUses {
 }
 
 impl Buffer {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a buffer. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let length = reader.require("byteLength", reader.unsigned("byteLength", 1)?)?;
         let uri = match reader.text("uri")? {
             None => None,
@@ -79,7 +83,11 @@ impl Buffer {
 }
 
 impl BufferView {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a buffer view. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let length = reader.require("byteLength", reader.unsigned("byteLength", 1)?)?;
         let stride = reader.unsigned_between("byteStride", 4, 252)?;
         let target = reader.known_integer("target", &[ARRAY_BUFFER, ELEMENT_ARRAY_BUFFER])?;

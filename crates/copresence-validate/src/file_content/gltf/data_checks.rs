@@ -147,7 +147,11 @@ fn validate_accessor(
                 return Err(invalid_element(user, element, reason));
             }
             if index == format.component.bounds().1 {
-                return Err(invalid_element(user, element, format_args!("index {index} stands for a new strip")));
+                return Err(invalid_element(
+                    user,
+                    element,
+                    format_args!("index {index} is reserved for primitive restart"),
+                ));
             }
         }
         if let Some(user) = &checks.bind_matrices {
@@ -217,7 +221,7 @@ fn vector_length(values: &[f64], format: Format) -> f64 {
     values.iter().map(|value| normalize(*value, format).powi(2)).sum::<f64>().sqrt()
 }
 
-/// The fraction that a normalised integer stands for.
+/// The fraction that a normalised integer represents.
 fn normalize(value: f64, format: Format) -> f64 {
     if !format.normalized || format.component == Component::F32 {
         return value;

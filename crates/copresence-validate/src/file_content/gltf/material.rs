@@ -18,7 +18,11 @@ pub(super) struct Material {
 }
 
 impl Material {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a material. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let mut textures = Vec::new();
         let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
             TextureUse::read_from(reader, name, extensions, &mut textures)
@@ -68,7 +72,11 @@ pub(super) struct Texture {
 }
 
 impl Texture {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a texture. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let webp_source = extensions.read_all(reader, Owner::Texture)?.webp_source;
         reader.text("name")?;
         Ok(Self { sampler: reader.index("sampler")?, source: reader.index("source")?, webp_source })
@@ -122,7 +130,11 @@ pub(super) struct Image {
 }
 
 impl Image {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of an image. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let view = reader.index("bufferView")?;
         let media_type = reader.text("mimeType")?.map(str::to_owned);
         let uri = match reader.text("uri")? {

@@ -30,14 +30,18 @@ pub(super) struct Primitive {
 }
 
 impl Mesh {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a mesh. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let weights = reader.numbers("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
         let mut target_names = read_target_names(reader);
         let primitives = reader.objects("primitives", |primitive| {
             if target_names.is_empty() {
                 target_names = read_target_names(primitive);
             }
-            Primitive::read(primitive, extensions)
+            Primitive::parse_json_object(primitive, extensions)
         })?;
         let primitives = reader.require("primitives", primitives)?;
         reader.text("name")?;
@@ -113,7 +117,8 @@ fn parse_semantic(name: &str) -> Option<Semantic> {
 }
 
 impl Primitive {
-    fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a primitive. Fails at the first property that the specification does not allow.
+    fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
         reader.unsigned_between("mode", 0, 6)?;
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
         let attributes = reader.object("attributes", |object| object.indices_by_name())?;

@@ -188,8 +188,8 @@ impl GltfDocument {
         let extensions = ExtensionReader::read_declarations(root)?;
         let known = &extensions;
         root.require("asset", root.object("asset", |asset| validate_asset(asset, known))?)?;
-        let meshes = root.objects("meshes", |mesh| Mesh::read(mesh, known))?.unwrap_or_default();
-        let images = root.objects("images", |image| Image::read(image, known))?.unwrap_or_default();
+        let meshes = root.objects("meshes", |mesh| Mesh::parse_json_object(mesh, known))?.unwrap_or_default();
+        let images = root.objects("images", |image| Image::parse_json_object(image, known))?.unwrap_or_default();
         let primitives = meshes.iter().map(|mesh| mesh.primitives.len()).fold(0, usize::saturating_add);
         for (count, max, what) in [(primitives, MAX_PRIMITIVES, "primitives"), (images.len(), MAX_IMAGES, "images")] {
             if count > max {
@@ -200,17 +200,19 @@ impl GltfDocument {
         }
         let content = extensions.read_all(root, Owner::Root)?;
         let document = Self {
-            accessors: root.objects("accessors", |item| Accessor::read(item, known))?.unwrap_or_default(),
-            animations: root.objects("animations", |item| Animation::read(item, known))?.unwrap_or_default(),
-            buffers: root.objects("buffers", |item| Buffer::read(item, known))?.unwrap_or_default(),
-            views: root.objects("bufferViews", |item| BufferView::read(item, known))?.unwrap_or_default(),
+            accessors: root.objects("accessors", |item| Accessor::parse_json_object(item, known))?.unwrap_or_default(),
+            animations: root
+                .objects("animations", |item| Animation::parse_json_object(item, known))?
+                .unwrap_or_default(),
+            buffers: root.objects("buffers", |item| Buffer::parse_json_object(item, known))?.unwrap_or_default(),
+            views: root.objects("bufferViews", |item| BufferView::parse_json_object(item, known))?.unwrap_or_default(),
             cameras: root.objects("cameras", |item| read_camera(item, known))?.map_or(0, |list| list.len()),
-            materials: root.objects("materials", |item| Material::read(item, known))?.unwrap_or_default(),
-            nodes: root.objects("nodes", |item| Node::read(item, known))?.unwrap_or_default(),
+            materials: root.objects("materials", |item| Material::parse_json_object(item, known))?.unwrap_or_default(),
+            nodes: root.objects("nodes", |item| Node::parse_json_object(item, known))?.unwrap_or_default(),
             samplers: root.objects("samplers", |item| read_sampler(item, known))?.map_or(0, |list| list.len()),
             scenes: root.objects("scenes", |item| read_scene(item, known))?.unwrap_or_default(),
-            skins: root.objects("skins", |item| Skin::read(item, known))?.unwrap_or_default(),
-            textures: root.objects("textures", |item| Texture::read(item, known))?.unwrap_or_default(),
+            skins: root.objects("skins", |item| Skin::parse_json_object(item, known))?.unwrap_or_default(),
+            textures: root.objects("textures", |item| Texture::parse_json_object(item, known))?.unwrap_or_default(),
             lights: content.lights,
             variants: content.variants,
             is_quantized: extensions.uses("KHR_mesh_quantization"),

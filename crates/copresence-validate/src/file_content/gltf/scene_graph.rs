@@ -28,7 +28,11 @@ pub(super) struct Skin {
 }
 
 impl Node {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a node. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         let matrix = reader.numbers("matrix", Some(16), NumberRange::ANY)?;
         let translation = reader.numbers("translation", Some(3), NumberRange::ANY)?;
         let rotation = reader.numbers("rotation", Some(4), NumberRange::between(-1.0, 1.0))?;
@@ -97,7 +101,11 @@ impl Node {
 }
 
 impl Skin {
-    pub(super) fn read(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
+    /// Parses the JSON object of a skin. Fails at the first property that the specification does not allow.
+    pub(super) fn parse_json_object(
+        reader: &ObjectReader<'_>,
+        extensions: &ExtensionReader,
+    ) -> Result<Self, InspectionError> {
         extensions.read_all(reader, Owner::Other)?;
         reader.text("name")?;
         Ok(Self {
