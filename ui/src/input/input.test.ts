@@ -9,6 +9,7 @@ import {
   StickMovementDetector,
   watchGamepadInput,
 } from './gamepad';
+import { showAsModal } from './modal-dialog';
 import { moveFocus, nearestRectIndexInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
@@ -33,6 +34,38 @@ describe('the nearest element in a direction', () => {
   });
   it('is none when there is none', () =>
     expect(nearestRectIndexInDirection(from, [box(100, 300)], 'up')).toBe(-1));
+});
+
+describe('a modal dialog', () => {
+  afterEach(() => document.body.replaceChildren());
+
+  /** An opened dialog, the button that opened it, and another one. */
+  function openDialog() {
+    const [opener, other] = [document.createElement('button'), document.createElement('button')];
+    const dialog = document.createElement('dialog');
+    dialog.append(document.createElement('button'));
+    document.body.append(opener, other, dialog);
+    opener.focus();
+    const leave = showAsModal(dialog);
+    expect(dialog.contains(document.activeElement)).toBe(true);
+    const close = () => {
+      dialog.remove();
+      leave();
+    };
+    return { opener, other, close };
+  }
+
+  it('gives the focus back to the element that opened it', () => {
+    const { opener, close } = openDialog();
+    close();
+    expect(document.activeElement).toBe(opener);
+  });
+  it('leaves the focus where it was moved since', () => {
+    const { other, close } = openDialog();
+    other.focus();
+    close();
+    expect(document.activeElement).toBe(other);
+  });
 });
 
 describe('the focus', () => {
