@@ -256,10 +256,15 @@ fn build_programs_command(names: &[&str]) -> Command {
 }
 
 /// All tests of the workspace. cargo-nextest runs the tests of all binaries side by side, cargo those of one.
+///
+/// Two tests run for each core, because many of them wait for timeouts and servers.
 fn workspace_test_command(options: &[&str]) -> Command {
     let nextest = find_program("cargo-nextest").is_some();
     let mut command = workspace_cargo_command(if nextest { &["nextest", "run"] } else { &["test"] });
-    if !nextest {
+    if nextest {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        command.args(["--test-threads", &(2 * cores).to_string()]);
+    } else {
         command.args(["--lib", "--bins", "--tests"]);
     }
     command.args(options);
