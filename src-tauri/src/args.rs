@@ -62,7 +62,7 @@ impl Args {
         self.data_dir.clone().unwrap_or_else(DataStore::default_data_dir)
     }
 
-    /// The log level.
+    /// The lowest level that is logged: `WARN`, or `INFO` with `-v`.
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self.verbose {
             0 => LevelFilter::WARN,

@@ -3,17 +3,17 @@
 
 use crate::args::Args;
 use copresence_booth::panel::{EmbeddedSandboxBackend, EmbeddedSandboxControl};
-use copresence_booth::view::panel::{FaultView, OptionView, SandboxControlsView};
+use copresence_booth::view::panel::{FaultView, SandboxControlsView, SandboxOptionView};
 use copresence_engine::setup::ProfileOrSandboxBackend;
 use copresence_sandbox::faults::{self, Endpoint, FaultWithCounts, NthRequests};
 use copresence_sandbox::scenario::{self, TokenScenario};
-use copresence_sandbox::{ClockChange, Sandbox, Server, Settings};
+use copresence_sandbox::{ClockChange, Sandbox, SandboxSettings, Server};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The embedded sandbox, started on first use.
 pub(crate) struct EmbeddedSandbox {
-    settings: Settings,
+    settings: SandboxSettings,
     running: Mutex<Option<RunningSandbox>>,
 }
 
@@ -28,8 +28,8 @@ struct RunningSandbox {
 impl EmbeddedSandbox {
     /// Creates the sandbox without starting it.
     pub(crate) fn new(args: &Args) -> Self {
-        let defaults = Settings::default();
-        Self::sandbox_with_settings(Settings {
+        let defaults = SandboxSettings::default();
+        Self::sandbox_with_settings(SandboxSettings {
             scenario: args.scenario,
             speed: args.speed,
             seed: args.seed.unwrap_or(defaults.seed),
@@ -38,7 +38,7 @@ impl EmbeddedSandbox {
     }
 
     /// A sandbox with these settings, which starts on first use.
-    pub(crate) fn sandbox_with_settings(settings: Settings) -> Self {
+    pub(crate) fn sandbox_with_settings(settings: SandboxSettings) -> Self {
         Self { settings, running: Mutex::default() }
     }
 
@@ -156,7 +156,7 @@ impl EmbeddedSandboxControl for EmbeddedSandbox {
 impl RunningSandbox {
     /// The sandbox as a backend: the API on the loopback address, the link at the server that phones can reach.
     fn to_backend(&self) -> Result<EmbeddedSandboxBackend, String> {
-        let known = self.local_server.sandbox().credentials();
+        let known = self.local_server.sandbox().accepted_credentials();
         let link = self.phone_server.as_ref().unwrap_or(&self.local_server).qr_link_template();
         let login = (known.username.clone(), known.password.clone());
         let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
@@ -186,8 +186,8 @@ fn is_loopback_only(open: &Server) -> bool {
     }
 }
 
-fn option_view(name: &str, about: &str, only_on: Vec<String>) -> OptionView {
-    OptionView { name: name.to_owned(), about: about.to_owned(), only_on }
+fn option_view(name: &str, about: &str, only_on: Vec<String>) -> SandboxOptionView {
+    SandboxOptionView { name: name.to_owned(), about: about.to_owned(), only_on }
 }
 
 fn fault_view(state: &FaultWithCounts) -> FaultView {

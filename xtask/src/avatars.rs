@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Adds the installation of the packages of `tests/avatars`, and the comparison. `cargo_test`: `cargo test` on the
 /// workspace.
-pub(crate) fn add_avatar_tests(plan: &mut StepPlan<'_>, options: &Options, mut cargo_test: Command) {
+pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, options: &Options, mut cargo_test: Command) {
     let install = !options.no_install;
     plan.add_function_step("the packages that make avatar files (npm ci)", move || {
         npm::ensure_locked_packages_installed(&repository_root().join("tests/avatars"), install)

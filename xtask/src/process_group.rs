@@ -181,17 +181,17 @@ mod tests {
 
     #[test]
     fn background_processes_of_the_group_end_with_it() {
-        assert_nothing_remains("sleep 600 & echo started; wait");
+        assert_no_process_remains("sleep 600 & echo started; wait");
     }
 
     #[test]
     fn programs_that_ignore_the_request_are_killed() {
-        assert_nothing_remains("trap '' TERM; echo started; while :; do sleep 600; done");
+        assert_no_process_remains("trap '' TERM; echo started; while :; do sleep 600; done");
     }
 
     /// A pipe ends when the last process that holds its other end is gone. (An empty process group is no proof: a
     /// killed process may still wait to be reaped.)
-    fn assert_nothing_remains(script: &str) {
+    fn assert_no_process_remains(script: &str) {
         let mut group =
             ProcessGroup::spawn_in_new_group(Command::new("sh").args(["-c", script]).stdout(Stdio::piped()))
                 .expect("sh starts");

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
 use crate::peers::{self, PeerTests};
-use crate::prerequisites::{self, Purpose};
+use crate::prerequisites::{self, PrerequisitePurpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, avatars, schemathesis, ui};
@@ -27,7 +27,7 @@ const PROPERTY_ROUNDS: u32 = 20;
 pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     let linux = cfg!(target_os = "linux");
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     plan.add_program_step("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
     // Nothing later needs a registry; and the duration of a download is not counted as that of a build.
     plan.add_program_step(
@@ -73,7 +73,7 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         add_robustness_matrices_step(&mut plan, &[]);
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_tests(&mut plan);
-        avatars::add_avatar_tests(&mut plan, options, workspace_cargo_command(&["test"]));
+        avatars::add_avatar_comparison_steps(&mut plan, options, workspace_cargo_command(&["test"]));
         peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
     }
     let window = linux && !options.no_window;
@@ -103,7 +103,7 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
         return Err(StepFailure::new("the visits with servers that are not ours run on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     let programs = build_programs_command(&["copresence"]);
     plan.add_program_step("build of the program under test", programs, "fix what the compiler reports above");
     peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::All);
@@ -151,7 +151,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     let programs = build_programs_command(&["copresence", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
@@ -183,7 +183,7 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
         return Err(StepFailure::new("the window is measured on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);
@@ -271,7 +271,7 @@ fn workspace_test_command(options: &[&str]) -> Command {
     command
 }
 
-/// Downloads the locked crates for this system.
+/// Builds the `cargo fetch` command that downloads the locked crates for this system.
 fn fetch_crates_command() -> Command {
     let mut fetch = cargo_command(&["fetch", "--locked"]);
     let version = command_output("rustc", &["-vV"]).unwrap_or_default();

@@ -25,7 +25,7 @@ const EDGE_OFFSETS: [f32; 9] = [-9.0, -4.5, -1.6, 0.0, 1.2, 2.6, 4.4, 6.8, 10.0]
 
 /// Builds the hair of a character. No style is without hair.
 pub(super) fn build_hair(sculpt: &HeadDistanceField) -> Mesh {
-    let cut = HairTraits::hair_traits_from_sculpt(sculpt);
+    let cut = HairTraits::copy_hair_traits(sculpt);
     let mut mesh = Mesh::default();
     let skull = ScalpDistancesFromCentre::measure_scalp_distances(sculpt, &cut);
     for row in 0..HAIR_ROWS {
@@ -103,7 +103,7 @@ pub(super) fn degrees_above_hairline(sculpt: &HeadDistanceField, p: Vec3) -> f32
     let d = p - HAIR_CENTRE;
     let azimuth = d.x.atan2(d.z).to_degrees();
     let elevation = d.y.atan2(d.x.hypot(d.z)).to_degrees();
-    elevation - HairTraits::hair_traits_from_sculpt(sculpt).hairline_elevation(azimuth)
+    elevation - HairTraits::copy_hair_traits(sculpt).hairline_elevation(azimuth)
 }
 
 /// The traits of a character that shape its hair.
@@ -116,7 +116,7 @@ struct HairTraits {
 
 impl HairTraits {
     /// Copies the traits that shape the hair from the character of the head.
-    fn hair_traits_from_sculpt(sculpt: &HeadDistanceField) -> Self {
+    fn copy_hair_traits(sculpt: &HeadDistanceField) -> Self {
         let who = &sculpt.character;
         Self {
             hair_style: who.hair_style,

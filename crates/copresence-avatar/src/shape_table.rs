@@ -26,7 +26,7 @@ pub(super) enum PushRegion {
 }
 
 /// A displacement with full effect at its centre, fading out over its radii.
-pub(super) struct LandmarkPush {
+pub(super) struct FalloffDisplacement {
     pub(super) landmark: FaceLandmark,
     /// Offset of the centre from the landmark.
     pub(super) offset: Vec3,
@@ -46,12 +46,12 @@ pub(super) struct BlendshapeMotion {
     pub(super) jaw_shift: Vec3,
     /// Centimetres that the tip of the tongue comes out.
     pub(super) tongue_reach: f32,
-    pub(super) pushes: &'static [LandmarkPush],
+    pub(super) pushes: &'static [FalloffDisplacement],
 }
 
 /// A push of the same radius on all axes.
-const fn push_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> LandmarkPush {
-    LandmarkPush {
+const fn push_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> FalloffDisplacement {
+    FalloffDisplacement {
         landmark: at,
         offset: Vec3::ZERO,
         radius: vec3(radius, radius, radius),
@@ -62,14 +62,14 @@ const fn push_with_equal_radii(at: FaceLandmark, radius: f32, by: [f32; 3]) -> L
 
 /// An elliptical push (separate width and height, in cm) that `gate` can limit to the region above or below the
 /// mouth. Mostly used for the lips.
-const fn elliptical_push_in_region(
+const fn elliptical_displacement_in_region(
     at: FaceLandmark,
     wide: f32,
     tall: f32,
     by: [f32; 3],
     gate: PushRegion,
-) -> LandmarkPush {
-    LandmarkPush {
+) -> FalloffDisplacement {
+    FalloffDisplacement {
         landmark: at,
         offset: Vec3::ZERO,
         radius: vec3(wide, tall, 2.6),
@@ -79,7 +79,7 @@ const fn elliptical_push_in_region(
 }
 
 /// A left and a right blendshape.
-const fn left_right_motion(name: &'static str, pushes: &'static [LandmarkPush]) -> BlendshapeMotion {
+const fn left_right_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion {
         name,
         has_sides: true,
@@ -92,16 +92,16 @@ const fn left_right_motion(name: &'static str, pushes: &'static [LandmarkPush]) 
 }
 
 /// The motion of a single blendshape, which has no left and right side.
-const fn unpaired_shape_motion(name: &'static str, pushes: &'static [LandmarkPush]) -> BlendshapeMotion {
+const fn unpaired_shape_motion(name: &'static str, pushes: &'static [FalloffDisplacement]) -> BlendshapeMotion {
     BlendshapeMotion { has_sides: false, ..left_right_motion(name, pushes) }
 }
 
-/// A left and a right blendshape that also move the lids to these distances (cm) from the eye row.
-const fn left_right_motion_with_lids(
+/// A pair of blendshapes, left and right, that also move the lids to these distances (cm) from the eye row.
+const fn left_right_motion_moving_lids(
     name: &'static str,
     upper: f32,
     lower: f32,
-    pushes: &'static [LandmarkPush],
+    pushes: &'static [FalloffDisplacement],
 ) -> BlendshapeMotion {
     BlendshapeMotion { lids: Some(LidDistancesFromEyeRow { upper, lower }), ..left_right_motion(name, pushes) }
 }
@@ -120,13 +120,13 @@ use PushRegion::{AboveMouth, BelowMouth};
 
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
-    left_right_motion_with_lids("eyeBlink", -0.33, 0.345, &[push_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    left_right_motion_with_lids("eyeSquint", 0.6, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
-    left_right_motion_with_lids("eyeWide", 1.12, 0.8, &[push_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
-    left_right_motion_with_lids("eyeLookDown", 0.42, 0.62, &[]),
-    left_right_motion_with_lids("eyeLookUp", 1.04, 0.46, &[]),
-    left_right_motion_with_lids("eyeLookIn", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    left_right_motion_with_lids("eyeLookOut", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    left_right_motion_moving_lids("eyeBlink", -0.33, 0.345, &[push_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
+    left_right_motion_moving_lids("eyeSquint", 0.6, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    left_right_motion_moving_lids("eyeWide", 1.12, 0.8, &[push_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
+    left_right_motion_moving_lids("eyeLookDown", 0.42, 0.62, &[]),
+    left_right_motion_moving_lids("eyeLookUp", 1.04, 0.46, &[]),
+    left_right_motion_moving_lids("eyeLookIn", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    left_right_motion_moving_lids("eyeLookOut", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
     jaw_only_blendshape("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw_only_blendshape("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_only_blendshape("jawLeft", 0.0, [0.8, 0.0, 0.0]),
@@ -152,20 +152,20 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion(
         "mouthUpperUp",
         &[
-            elliptical_push_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.2, 1.5, [0.0, 0.5, 0.1], AboveMouth),
             push_with_equal_radii(NoseWing, 1.3, [0.08, 0.16, 0.0]),
         ],
     ),
     left_right_motion(
         "mouthLowerDown",
-        &[elliptical_push_in_region(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)],
+        &[elliptical_displacement_in_region(MouthMiddle, 2.2, 1.6, [0.0, -0.55, 0.0], BelowMouth)],
     ),
     unpaired_shape_motion(
         "mouthFunnel",
         &[
             push_with_equal_radii(MouthCorner, 1.6, [-0.75, 0.0, 0.45]),
-            elliptical_push_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
-            elliptical_push_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.0, 1.3, [0.0, 0.42, 0.5], AboveMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.0, 1.5, [0.0, -0.5, 0.5], BelowMouth),
         ],
     ),
     unpaired_shape_motion(
@@ -177,36 +177,36 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     ),
     unpaired_shape_motion(
         "mouthLeft",
-        &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
+        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [0.8, 0.05, 0.0], PushRegion::WholeFace)],
     ),
     unpaired_shape_motion(
         "mouthRight",
-        &[elliptical_push_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
+        &[elliptical_displacement_in_region(MouthMiddle, 3.0, 2.0, [-0.8, 0.05, 0.0], PushRegion::WholeFace)],
     ),
     unpaired_shape_motion(
         "mouthRollUpper",
-        &[elliptical_push_in_region(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)],
+        &[elliptical_displacement_in_region(MouthMiddle, 2.4, 0.9, [0.0, -0.12, -0.5], AboveMouth)],
     ),
     unpaired_shape_motion(
         "mouthRollLower",
-        &[elliptical_push_in_region(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)],
+        &[elliptical_displacement_in_region(MouthMiddle, 2.4, 1.0, [0.0, 0.14, -0.5], BelowMouth)],
     ),
     unpaired_shape_motion(
         "mouthShrugUpper",
-        &[elliptical_push_in_region(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)],
+        &[elliptical_displacement_in_region(MouthMiddle, 2.4, 1.3, [0.0, 0.3, 0.25], AboveMouth)],
     ),
     unpaired_shape_motion(
         "mouthShrugLower",
         &[
-            elliptical_push_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.4, 1.5, [0.0, 0.2, 0.32], BelowMouth),
             push_with_equal_radii(ChinTip, 1.7, [0.0, 0.35, 0.12]),
         ],
     ),
     unpaired_shape_motion(
         "mouthClose",
         &[
-            elliptical_push_in_region(MouthMiddle, 2.3, 1.2, [0.0, -0.22, 0.0], AboveMouth),
-            elliptical_push_in_region(MouthMiddle, 2.5, 1.9, [0.0, 1.72, 0.3], BelowMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.3, 1.2, [0.0, -0.22, 0.0], AboveMouth),
+            elliptical_displacement_in_region(MouthMiddle, 2.5, 1.9, [0.0, 1.72, 0.3], BelowMouth),
         ],
     ),
     left_right_motion(
@@ -231,7 +231,7 @@ pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
         "noseSneer",
         &[
             push_with_equal_radii(NoseWing, 1.3, [0.12, 0.36, -0.04]),
-            elliptical_push_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
+            elliptical_displacement_in_region(MouthMiddle, 1.9, 1.2, [0.0, 0.16, 0.0], AboveMouth),
         ],
     ),
 ];

@@ -19,8 +19,8 @@ pub(super) struct Blendshape {
     pub(super) changes: Vec<(usize, Vec3, Vec3)>,
 }
 
-/// A vertex that the pushes of blendshapes can move: its properties that are the same for every blendshape.
-struct PushableVertex {
+/// A vertex that blendshapes can move: its properties that are the same for every blendshape.
+struct DisplaceableVertex {
     origin: VertexGridPosition,
     rest_position: Vec3,
     /// 0 above the mouth, 1 below it.
@@ -37,14 +37,14 @@ pub(super) fn build_face_blendshapes(
     head: &HeadMesh,
     seams: &CoincidentVertexGroups,
 ) -> Vec<Blendshape> {
-    let places: Vec<PushableVertex> = head
+    let places: Vec<DisplaceableVertex> = head
         .vertex_origins
         .iter()
         .zip(&head.mesh.positions)
         .map(|(source, &rest)| {
             let below = below_mouth_share(sculpt, source);
-            let jaw = below * jaw_motion_share(source, rest);
-            PushableVertex {
+            let jaw = below * jaw_motion_share_of_vertex(source, rest);
+            DisplaceableVertex {
                 origin: *source,
                 rest_position: rest,
                 below_mouth: below,
@@ -97,7 +97,7 @@ fn build_face_blendshape(
     sculpt: &HeadDistanceField,
     head: &HeadMesh,
     seams: &CoincidentVertexGroups,
-    vertices: &[PushableVertex],
+    vertices: &[DisplaceableVertex],
     motion: &BlendshapeMotion,
     name: String,
     side: f32,
@@ -130,7 +130,7 @@ fn build_face_blendshape(
 /// The change of a vertex by a motion; `places` are the centres of its pushes.
 fn vertex_displacement(
     sculpt: &HeadDistanceField,
-    vertex: &PushableVertex,
+    vertex: &DisplaceableVertex,
     (motion, places): (&BlendshapeMotion, &[Vec3]),
     side: f32,
 ) -> Vec3 {
@@ -210,7 +210,7 @@ fn displacement_by_lid_motion(
 fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
     match source.layer {
         HeadVertexPart::Skin | HeadVertexPart::OnSkin | HeadVertexPart::LipRim(0 | 1) => {
-            push_share_near_eye(sculpt, source)
+            displacement_share_near_eye(sculpt, source)
         }
         HeadVertexPart::LipRim(2) => 0.5,
         HeadVertexPart::LidRim(_)
@@ -221,8 +221,8 @@ fn vertex_push_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) ->
     }
 }
 
-/// Share of a push that a vertex near an eye takes. Pushes fade out towards the lids, which stay on the eyeball.
-fn push_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
+/// Share of a displacement that a vertex near an eye takes. It fades out towards the lids, which stay on the eyeball.
+fn displacement_share_near_eye(sculpt: &HeadDistanceField, source: &VertexGridPosition) -> f32 {
     let (middle, half) = sculpt.eye_middle_and_half_angle();
     let s = ((source.theta.abs() - middle) / half).abs();
     let held = 1.0 - smoothstep(1.0, 1.5, s);
@@ -251,7 +251,7 @@ fn below_mouth_share(sculpt: &HeadDistanceField, source: &VertexGridPosition) ->
 }
 
 /// Share of the jaw's motion that a point takes: 0 at the hinge and on the neck.
-fn jaw_motion_share(source: &VertexGridPosition, p: Vec3) -> f32 {
+fn jaw_motion_share_of_vertex(source: &VertexGridPosition, p: Vec3) -> f32 {
     match source.layer {
         HeadVertexPart::Skin => smoothstep(-0.8, 4.6, p.z) * smoothstep(-14.6, -11.4, source.row),
         _ => 1.0,

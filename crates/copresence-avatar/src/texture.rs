@@ -116,7 +116,7 @@ fn compute_vertex_paint_values(
 }
 
 /// 1 on the shirt, 0 on the skin. `lower` moves the collar's edge down by centimetres if negative.
-fn shirt_share(p: Vec3, lower: f32) -> f32 {
+fn shirt_blend_weight(p: Vec3, lower: f32) -> f32 {
     smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
 }
 
@@ -166,9 +166,9 @@ fn paint_skin(
         if p.y < -11.5 {
             let open = blend(|g| Vec3::splat(g.openness)).x;
             let knit = 1.0 + 0.05 * (value_noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
-            tone = tone.lerp(sculpt.character.shirt_tone * lerp(0.45, 1.0, open) * knit, shirt_share(p, 0.0));
+            tone = tone.lerp(sculpt.character.shirt_tone * lerp(0.45, 1.0, open) * knit, shirt_blend_weight(p, 0.0));
             // The seam between ribbed collar and knitted shirt.
-            let seam = shirt_share(p, 0.0) - shirt_share(p, -0.9);
+            let seam = shirt_blend_weight(p, 0.0) - shirt_blend_weight(p, -0.9);
             tone *= 1.0 - 0.13 * seam;
         }
         tone *= 1.0 + 0.03 * (pixel_noise(x, y) - 0.5);

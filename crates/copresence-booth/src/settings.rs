@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// # Defaults
 /// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct OperatorSettings {
     /// Hash of the PIN, if one is set.
     pub pin: Option<PinHash>,
     /// Wrong PINs since the last correct one.
@@ -33,7 +33,7 @@ pub struct Settings {
     pub display: AppearanceAndLanguageSettings,
 }
 
-impl Default for Settings {
+impl Default for OperatorSettings {
     fn default() -> Self {
         Self {
             pin: None,
@@ -69,7 +69,7 @@ struct SettingsFileInner {
 /// State of the settings file: the settings, the file as it was written last, and what is wrong with it.
 #[derive(Debug, Default)]
 struct SettingsFileState {
-    settings: Settings,
+    settings: OperatorSettings,
     /// The file as written last, including unknown keys.
     file: SettingsToml,
     /// What is wrong with the file, and what to do.
@@ -86,7 +86,7 @@ impl SettingsFile {
     }
 
     /// The current settings.
-    pub fn current_settings(&self) -> Settings {
+    pub fn current_settings(&self) -> OperatorSettings {
         self.lock_settings_state().settings.clone()
     }
 
@@ -106,7 +106,10 @@ impl SettingsFile {
     /// # Errors
     /// The file cannot be written, or it did not tell at the start whether it has a PIN and still does not. The settings
     /// are unchanged then.
-    pub fn update_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<Settings, StoreError> {
+    pub fn update_and_save_settings(
+        &self,
+        change: impl FnOnce(&mut OperatorSettings),
+    ) -> Result<OperatorSettings, StoreError> {
         let mut state = self.lock_settings_state();
         self.reread_if_pin_is_unknown(&mut state)?;
         if state.is_pin_unknown {
@@ -149,8 +152,8 @@ impl SettingsFile {
     fn change_and_write(
         &self,
         state: &mut SettingsFileState,
-        change: impl FnOnce(&mut Settings),
-    ) -> Result<Settings, StoreError> {
+        change: impl FnOnce(&mut OperatorSettings),
+    ) -> Result<OperatorSettings, StoreError> {
         let mut settings = state.settings.clone();
         change(&mut settings);
         let mut file = state.file.clone();
@@ -178,11 +181,11 @@ fn read_settings_state(data: &DataDir) -> SettingsFileState {
 }
 
 /// Converts the usable values of the settings file to settings. Absent values have their defaults.
-fn settings_from_values(values: UsableSettings) -> Settings {
-    let defaults = Settings::default();
+fn settings_from_values(values: UsableSettings) -> OperatorSettings {
+    let defaults = OperatorSettings::default();
     let language = values.language;
     let texts = |texts| texts_from_values(texts, language.as_deref());
-    Settings {
+    OperatorSettings {
         pin: values.pin_hash.as_deref().and_then(PinHash::parse_phc_string),
         failed_pin_attempts: values.failed_pin_attempts.unwrap_or(defaults.failed_pin_attempts),
         profile: values.profile,
@@ -202,7 +205,7 @@ fn settings_from_values(values: UsableSettings) -> Settings {
 }
 
 /// The settings as the values of the TOML file.
-fn settings_to_values(settings: &Settings) -> UsableSettings {
+fn settings_to_values(settings: &OperatorSettings) -> UsableSettings {
     let display = &settings.display;
     UsableSettings {
         pin_hash: settings.pin.as_ref().map(|pin| pin.as_str().to_owned()),
@@ -264,7 +267,7 @@ mod tests {
         let file = SettingsFile::open_settings_file(data);
         assert_eq!(
             (file.current_settings(), file.load_error(), file.is_pin_unknown()),
-            (Settings::default(), None, false)
+            (OperatorSettings::default(), None, false)
         );
     }
 
@@ -306,7 +309,7 @@ mod tests {
     #[test]
     fn an_invalid_file_is_backed_up_once() {
         let (root, file) = open_settings("[display\nvoice");
-        assert_eq!(file.current_settings(), Settings { kiosk_mode: true, ..Settings::default() });
+        assert_eq!(file.current_settings(), OperatorSettings { kiosk_mode: true, ..OperatorSettings::default() });
         assert!(
             file.load_error()
                 .is_some_and(|load_error| load_error.contains("not TOML") && load_error.contains("broken-"))
@@ -425,7 +428,7 @@ mod tests {
             .prop_map(LocalizedTextView::from_iter)
     }
 
-    fn some_settings() -> impl Strategy<Value = Settings> {
+    fn some_settings() -> impl Strategy<Value = OperatorSettings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
         let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>()).prop_map(
             |(monitor, language, idle_seconds, attract_text, consent, voice)| AppearanceAndLanguageSettings {
@@ -439,7 +442,7 @@ mod tests {
             },
         );
         let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
-        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| Settings {
+        whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| OperatorSettings {
             pin: None,
             failed_pin_attempts: wrong_pins,
             profile,

@@ -9,12 +9,12 @@ use copresence_booth::view::inspector::{
     ExchangeView, InspectorView, InspectorVisitListEntry, RequirementView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    AppearanceAndLanguageSettings, CredentialView, FaultView, HealthState, KioskModeView, MonitorView, OptionView,
-    PanelAction, PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView,
+    AppearanceAndLanguageSettings, CredentialView, FaultView, HealthState, KioskModeView, MonitorView, PanelAction,
+    PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView, SandboxOptionView,
 };
 use copresence_booth::view::{
-    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LocalizedTextView, ProblemDeclaration,
-    SavedFileView, Screen, Snapshot, VisitorScreenSettingsView,
+    AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LocalizedTextView,
+    ProblemTypescriptDeclaration, SavedFileView, Screen, Snapshot, VisitorScreenSettingsView,
 };
 use std::path::Path;
 use ts_rs::{Config, TS};
@@ -31,13 +31,13 @@ fn declarations() -> String {
         AvatarStatusChange::decl(&config),
         FileDownloadView::decl(&config),
         SavedFileView::decl(&config),
-        ProblemDeclaration::decl(&config),
+        ProblemTypescriptDeclaration::decl(&config),
         PinLockView::decl(&config),
         PanelView::decl(&config),
         ProfileChoice::decl(&config),
         CredentialView::decl(&config),
         SandboxControlsView::decl(&config),
-        OptionView::decl(&config),
+        SandboxOptionView::decl(&config),
         FaultView::decl(&config),
         KioskModeView::decl(&config),
         AppearanceAndLanguageSettings::decl(&config),

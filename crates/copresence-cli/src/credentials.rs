@@ -2,7 +2,7 @@
 
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
-use crate::no_echo::NoEcho;
+use crate::no_echo::TerminalEchoGuard;
 use crate::{context, output};
 use clap::Subcommand;
 use copresence_engine::credentials::{
@@ -89,7 +89,7 @@ fn prompt_for_credentials(
     profile: &Profile,
     slots: &[CredentialKind],
 ) -> Result<Vec<(CredentialKind, SecretString)>, CommandFailure> {
-    let _unseen = NoEcho::hide_typing();
+    let _unseen = TerminalEchoGuard::hide_typing();
     output::eprint_sanitized_line(format_args!(
         "Credentials of `{}` (typing stays hidden; leave empty to keep the current value)",
         profile.name

@@ -41,7 +41,7 @@ async fn print_visit_list(common: &CommonOptions, data_store: &DataStore) -> Res
     let visits = data_store.journal.load_all_visits().await?;
     if common.json {
         for visit in &visits {
-            output::print_json_line(&visit_json(visit));
+            output::print_json_line(&visit_to_json(visit));
         }
         return Ok(());
     }
@@ -75,7 +75,7 @@ async fn print_visit_details(common: &CommonOptions, data_store: &DataStore, id:
         return Err(CommandFailure::usage_error(format!("there is no visit {id} in the history")));
     };
     if common.json {
-        let mut whole = visit_json(&detail.visit);
+        let mut whole = visit_to_json(&detail.visit);
         whole["redeems"] = detail.redeems.iter().map(|r| redeem_json(&r.outcome, r.intent_at)).collect();
         whole["files"] = files_json(&detail);
         output::print_json_line(&whole);
@@ -155,7 +155,8 @@ fn display_saved_directory(visit: &VisitRecord) -> String {
     directory.map_or_else(|| "-".to_owned(), |directory| directory.display().to_string())
 }
 
-fn visit_json(visit: &VisitRecord) -> serde_json::Value {
+/// Converts a visit of the journal to JSON.
+fn visit_to_json(visit: &VisitRecord) -> serde_json::Value {
     let ending = visit.ending.as_ref().map(|ending| {
         json!({"at": format_rfc3339(ending.at), "code": ending.code, "exit": ending.exit, "message": ending.message,
             "visit_state": ending.visit_state, "directory": ending.directory})

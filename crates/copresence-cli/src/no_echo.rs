@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Turns terminal echo off, and Ctrl-C into a character, until it is dropped. Does nothing without a terminal.
 #[cfg(unix)]
-pub(crate) struct NoEcho {
+pub(crate) struct TerminalEchoGuard {
     terminal: Option<(File, Termios)>,
     /// The prompt library raises SIGINT for Ctrl-C. A registered handler keeps it from ending the program before the
     /// terminal is restored.
@@ -23,7 +23,7 @@ pub(crate) struct NoEcho {
 }
 
 #[cfg(unix)]
-impl NoEcho {
+impl TerminalEchoGuard {
     /// Hides what is typed: turns off the echo and the signals of the terminal until the value is dropped. Must be
     /// called within a tokio runtime, which handles SIGINT.
     pub(crate) fn hide_typing() -> Self {
@@ -40,7 +40,7 @@ impl NoEcho {
 }
 
 #[cfg(unix)]
-impl Drop for NoEcho {
+impl Drop for TerminalEchoGuard {
     fn drop(&mut self) {
         if let Some((terminal, before)) = &self.terminal {
             // An error cannot be reported from here.
@@ -51,11 +51,11 @@ impl Drop for NoEcho {
 
 /// Leaves the terminal's echo as it is: the Windows console has no gap between two prompts.
 #[cfg(not(unix))]
-pub(crate) struct NoEcho;
+pub(crate) struct TerminalEchoGuard;
 
 #[cfg(not(unix))]
-impl NoEcho {
-    /// Changes nothing, see [`NoEcho`].
+impl TerminalEchoGuard {
+    /// Changes nothing, see [`TerminalEchoGuard`].
     pub(crate) fn hide_typing() -> Self {
         Self
     }

@@ -72,7 +72,7 @@ impl ContentCoding {
 
     /// Whether a stream with this coding may start with these bytes: by the signature of gzip and zstd, otherwise
     /// if the bytes are no known content.
-    fn is_plausible_for_head(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
+    fn is_plausible_for_first_bytes(self, head: &[u8], is_known_content: &dyn Fn(&[u8]) -> bool) -> bool {
         match self {
             Self::Gzip => head.starts_with(b"\x1f\x8b\x08"),
             // A frame, or a skippable frame.
@@ -115,7 +115,9 @@ pub fn open_decoding_reader(
     let (mut removed, mut ignored, mut is_proven) = (Vec::new(), Vec::new(), false);
     for word in stated.iter().rev() {
         let head = reader.peek(HEAD_BYTES)?;
-        match ContentCoding::from_word(word).filter(|coding| coding.is_plausible_for_head(head, is_known_content)) {
+        match ContentCoding::from_word(word)
+            .filter(|coding| coding.is_plausible_for_first_bytes(head, is_known_content))
+        {
             Some(coding) => {
                 is_proven |= removed.is_empty() && coding.is_recognizable_by_signature();
                 reader = PeekReader::new(coding.wrap_in_decoder(reader)?);
@@ -253,7 +255,7 @@ impl MultiFrameDecoder {
             io::copy(&mut source.by_ref().take(skipped), &mut io::sink())?;
             head = source.peek(SKIPPABLE_FRAME_HEAD)?;
         }
-        if !is_first && !self.coding.is_plausible_for_head(head, &|_| false) {
+        if !is_first && !self.coding.is_plausible_for_first_bytes(head, &|_| false) {
             return Ok(false);
         }
         self.frame = Some(if self.coding == ContentCoding::Gzip {

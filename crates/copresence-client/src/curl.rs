@@ -88,7 +88,7 @@ impl ShellWord {
                 if parts.iter().any(|part| matches!(part, ShellWordPart::Variable(_)))
                     && self.can_be_double_quoted() =>
             {
-                self.double_quoted()
+                self.to_double_quoted_text()
             }
             [] => "''".to_owned(),
             parts => parts.iter().map(ShellWordPart::quote_part).collect(),
@@ -101,8 +101,8 @@ impl ShellWord {
         self.0.iter().all(|part| !matches!(part, ShellWordPart::Text(text) if text.contains(hard)))
     }
 
-    /// The word in double quotes.
-    fn double_quoted(&self) -> String {
+    /// The word as shell text in double quotes.
+    fn to_double_quoted_text(&self) -> String {
         let mut quoted = String::from("\"");
         for (index, part) in self.0.iter().enumerate() {
             match part {
@@ -131,7 +131,7 @@ impl ShellWordPart {
     }
 }
 
-/// A `curl` command.
+/// A `curl` command line for a request, with variables in place of secrets.
 #[derive(Debug, Clone)]
 pub struct CurlCommand {
     method: String,

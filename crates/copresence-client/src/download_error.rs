@@ -52,7 +52,7 @@ impl fmt::Display for DownloadError {
                 write!(f, "the file server {host} answered with status {status}")?;
                 if let Some(reason) = reason {
                     write!(f, " ({reason})")?;
-                    if let Some(remedy) = reason.cause.remedy() {
+                    if let Some(remedy) = reason.cause.explanation_and_remedy() {
                         write!(f, ": {remedy}")?;
                     }
                 }

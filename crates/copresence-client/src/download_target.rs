@@ -44,7 +44,7 @@ pub(crate) enum RefusedTarget {
 
 impl RefusedTarget {
     /// The violated rule, without a remedy.
-    fn to_reason(&self) -> String {
+    fn violated_rule_text(&self) -> String {
         match self {
             Self::PlainHttp => "it is plain http, although the backend is called over https".to_owned(),
             Self::PrivateAddress(address) => {
@@ -65,7 +65,7 @@ impl fmt::Display for RefusedTarget {
             f,
             "{}. The backend must {remedy}. To download the file all the same, set `downloads.{key} = true` in the \
              profile and run `copresence recover`",
-            self.to_reason()
+            self.violated_rule_text()
         )
     }
 }
@@ -93,7 +93,7 @@ impl DownloadTargetRules {
         if is_plain_http_from_https(url, &self.backend) && !self.exceptions.allow_http {
             return Err(RefusedTarget::PlainHttp);
         }
-        let Some(refused) = host_that_is_not_public(url) else { return Ok(()) };
+        let Some(refused) = find_refused_target(url) else { return Ok(()) };
         if self.exceptions.allow_private_hosts || !self.is_backend_public().await { Ok(()) } else { Err(refused) }
     }
 
@@ -142,10 +142,10 @@ impl DownloadTargetRules {
 /// names may still resolve to private addresses.
 pub fn explain_refused_download_url(file_url: &Url, backend_url: &Url) -> Option<String> {
     if is_plain_http_from_https(file_url, backend_url) {
-        return Some(RefusedTarget::PlainHttp.to_reason());
+        return Some(RefusedTarget::PlainHttp.violated_rule_text());
     }
     let is_backend_public = host_reach(&backend_url.host()?) == HostReach::Public;
-    host_that_is_not_public(file_url).filter(|_| is_backend_public).map(|refused| refused.to_reason())
+    find_refused_target(file_url).filter(|_| is_backend_public).map(|refused| refused.violated_rule_text())
 }
 
 /// Whether a file URL is plain http although its backend is called over https.
@@ -153,8 +153,8 @@ fn is_plain_http_from_https(file_url: &Url, backend_url: &Url) -> bool {
     file_url.scheme() == "http" && backend_url.scheme() == "https"
 }
 
-/// The host of a URL, if it is a literal address that is not public, or `localhost`.
-fn host_that_is_not_public(url: &Url) -> Option<RefusedTarget> {
+/// The refusal of a URL whose host is a literal address that is not public, or `localhost`; `None` for other hosts.
+fn find_refused_target(url: &Url) -> Option<RefusedTarget> {
     let host = url.host()?;
     let address = match host {
         Host::Domain(_) => return (host_reach(&host) == HostReach::Loopback).then_some(RefusedTarget::LoopbackName),

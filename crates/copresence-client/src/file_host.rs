@@ -105,7 +105,7 @@ fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
     if address.is_loopback() || address.is_unspecified() {
         return HostReach::Loopback;
     }
-    if let Some(contained) = contained_ipv4(address) {
+    if let Some(contained) = embedded_ipv4(address) {
         return reach_of_ipv4(contained);
     }
     // fec0::/10 were the private addresses before unique local ones (RFC 3879).
@@ -119,7 +119,7 @@ fn reach_of_ipv6(address: Ipv6Addr) -> HostReach {
 
 /// The IPv4 address in a mapped (`::ffff:0:0/96`), compatible (`::/96`), NAT64 (`64:ff9b::/96`) or 6to4 (`2002::/16`)
 /// address.
-fn contained_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
+fn embedded_ipv4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let ipv4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {

@@ -38,7 +38,7 @@ pub enum UrlFateAfterServerError {
 
 impl UrlFateAfterServerError {
     /// What happened and what to do, for an operator. `None` if the reason speaks for itself.
-    pub fn remedy(self) -> Option<&'static str> {
+    pub fn explanation_and_remedy(self) -> Option<&'static str> {
         match self {
             Self::Expired => Some(
                 "the URL expired before the file was requested; let the backend sign URLs for a longer time, and check \
@@ -80,12 +80,14 @@ impl FileServerError {
         let text = String::from_utf8_lossy(body);
         let (code, message) = match serde_json::from_slice::<Value>(body) {
             Ok(json) => code_and_message_from_json(&json),
-            Err(_) if has_html_start(&text) => (None, xml_element(&text, "title")),
+            Err(_) if has_html_start(&text) => (None, find_xml_element_text(&text, "title")),
             Err(_) => (
-                xml_element(&text, "Code"),
-                xml_element(&text, "Message").map(|message| match xml_element(&text, "AuthenticationErrorDetail") {
-                    Some(detail) => format!("{message} {detail}"),
-                    None => message,
+                find_xml_element_text(&text, "Code"),
+                find_xml_element_text(&text, "Message").map(|message| {
+                    match find_xml_element_text(&text, "AuthenticationErrorDetail") {
+                        Some(detail) => format!("{message} {detail}"),
+                        None => message,
+                    }
                 }),
             ),
         };
@@ -120,7 +122,7 @@ fn code_and_message_from_json(json: &Value) -> (Option<String>, Option<String>) 
 }
 
 /// The text of the first element with this name. The five entities of XML are decoded.
-fn xml_element(text: &str, name: &str) -> Option<String> {
+fn find_xml_element_text(text: &str, name: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let name = name.to_ascii_lowercase();
     let mut from = 0;

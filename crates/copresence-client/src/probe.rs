@@ -82,7 +82,7 @@ impl fmt::Debug for ProbeResponse {
     }
 }
 
-/// The result of a probe.
+/// The redacted exchange of a probe, and its response or the reason why there is none.
 #[derive(Debug, Clone)]
 pub struct ProbeResult {
     /// The redacted exchange.

@@ -57,14 +57,14 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// A redactor for these secrets, in all encodings that occur in text and JSON.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::from_encodings(secrets.into_iter().flat_map(secret_encodings).collect())
+        Self::from_encoded_secrets(secrets.into_iter().flat_map(secret_encodings).collect())
     }
 
     /// A redactor for one more secret.
     #[must_use]
     pub fn with_secret(&self, secret: &str) -> Self {
         let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
-        Self::from_encodings(known.chain(secret_encodings(secret)).collect())
+        Self::from_encoded_secrets(known.chain(secret_encodings(secret)).collect())
     }
 
     /// The redactor that also masks the secrets of a download URL, which grant access to the file: the whole URL,
@@ -92,11 +92,11 @@ impl Redactor {
             }
         }
         let known = self.secrets.iter().map(|known| known.expose_secret().to_owned());
-        Self::from_encodings(known.chain(parts.iter().flat_map(|part| secret_encodings(part))).collect())
+        Self::from_encoded_secrets(known.chain(parts.iter().flat_map(|part| secret_encodings(part))).collect())
     }
 
     /// A redactor for these encoded secrets.
-    fn from_encodings(mut forms: Vec<String>) -> Self {
+    fn from_encoded_secrets(mut forms: Vec<String>) -> Self {
         // A secret may be part of a longer one, so longer ones are masked first.
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
@@ -133,7 +133,7 @@ impl Redactor {
         let mut clean = Vec::with_capacity(body.len());
         let mut rest = &body[..];
         while !rest.is_empty() {
-            let piece = rest.split_at(json_string_or_gap_length(rest));
+            let piece = rest.split_at(next_json_segment_length(rest));
             rest = piece.1;
             let is_name = PROTECTED_NAMES.iter().any(|name| piece.0 == format!("\"{name}\"").as_bytes());
             if (is_name && rest.trim_ascii_start().starts_with(b":")) || (urls && is_url_string_literal(piece.0)) {
@@ -226,7 +226,7 @@ impl Redactor {
                 .into_iter()
                 .map(|(key, value)| {
                     let value = match value {
-                        Value::String(text) if !all && is_url_name(&key) => {
+                        Value::String(text) if !all && is_url_member_name(&key) => {
                             reduce_url_to_origin(&text).unwrap_or_else(|| MASK.to_owned()).into()
                         }
                         value => self.redact_json(value, all || is_secret_name(&key)),
@@ -264,7 +264,7 @@ const PROTECTED_NAMES: [&str; 4] = ["avatar_ready", "payload_complete", "downloa
 
 /// The number of bytes to process next: the JSON string that `text` starts with, including its quotes, or else
 /// everything before the next string.
-fn json_string_or_gap_length(text: &[u8]) -> usize {
+fn next_json_segment_length(text: &[u8]) -> usize {
     if text[0] != b'"' {
         return text.iter().position(|byte| *byte == b'"').unwrap_or(text.len());
     }
@@ -417,7 +417,7 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// Whether the name of a member suggests a URL.
-fn is_url_name(name: &str) -> bool {
+fn is_url_member_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name.contains("url") || name.contains("uri") || name.contains("href")
 }

@@ -78,7 +78,7 @@ pub enum KeychainError {
 
 impl KeychainError {
     /// The stable error code for logs, reports and scripts.
-    pub const fn code(&self) -> &'static str {
+    pub const fn error_code(&self) -> &'static str {
         match self {
             Self::NoBus { .. } => "keychain-no-bus",
             Self::NoService { .. } => "keychain-no-service",
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn codes_are_distinct_and_lowercase() {
-        let mut codes: Vec<&str> = every().iter().map(KeychainError::code).collect();
+        let mut codes: Vec<&str> = every().iter().map(KeychainError::error_code).collect();
         assert!(codes.iter().all(|c| c.chars().all(|c| c.is_ascii_lowercase() || c == '-')), "{codes:?}");
         codes.sort_unstable();
         codes.dedup();

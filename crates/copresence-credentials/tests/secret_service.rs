@@ -211,7 +211,7 @@ fn perform(vault: &CredentialStore, act: &str) -> String {
         )),
         other => panic!("no such act: {other:?}"),
     };
-    done.unwrap_or_else(|error| format!("error {}", error.code()))
+    done.unwrap_or_else(|error| format!("error {}", error.error_code()))
 }
 
 fn shell(script: &str) -> String {

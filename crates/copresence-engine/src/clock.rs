@@ -20,7 +20,7 @@ impl Default for Clock {
 
 impl Clock {
     /// The time of day by the system's clock, which may be set at any time.
-    pub fn now(&self) -> Timestamp {
+    pub fn wall_clock_time(&self) -> Timestamp {
         system_or_simulated_time()
     }
 

@@ -90,7 +90,7 @@ pub enum EventKind {
     },
 }
 
-/// A saved file.
+/// A file that a visit saved, in the folder of its avatar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SavedFile {
     /// Its name in the avatar's folder.

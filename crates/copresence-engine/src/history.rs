@@ -8,7 +8,7 @@ pub use copresence_store::{
 use jiff::Timestamp;
 use std::path::PathBuf;
 
-/// Result of forgetting visits.
+/// The forgotten visits, and what was kept: locked visits and folders with foreign files.
 #[derive(Debug, Clone, Default)]
 pub struct ForgetResult {
     /// The forgotten visits.

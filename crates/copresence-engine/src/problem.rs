@@ -326,7 +326,7 @@ pub fn problem_for_code(code: &str, detail: Option<&str>) -> Problem {
     Problem { code: code.to_owned(), visitor: visitor.to_owned(), operator, hint: hint.to_owned(), retry_helps }
 }
 
-/// The problem of an outcome.
+/// The problem to report when a visit ends with this outcome.
 pub fn problem_for_outcome(outcome: &Outcome) -> Problem {
     problem_for_code(outcome.code(), outcome.detail_for_operator())
 }
@@ -359,7 +359,7 @@ pub fn problem_for_setup_error(error: &SetupError) -> Problem {
 /// The problem of a keychain error, with the keychain's own message.
 pub fn problem_for_keychain_error(error: &KeychainError) -> Problem {
     Problem {
-        code: error.code().replace('-', "_"),
+        code: error.error_code().replace('-', "_"),
         visitor: TELL_STAFF.to_owned(),
         operator: capitalize_and_end_sentence(&error.to_string()),
         hint: error.remedy().trim_end_matches('.').to_owned(),

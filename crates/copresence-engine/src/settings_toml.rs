@@ -125,7 +125,7 @@ pub fn read_settings_backing_up_unusable(data: &DataDir) -> LoadedSettingsFile {
 
 /// Copies a partly unusable file aside before it is overwritten. Returns a message for the operator.
 fn back_up_unusable_settings(data: &DataDir, bytes: &[u8], what: &str, remedy: &str) -> String {
-    let mark = copresence_store::Sha256::sha256_of_bytes(bytes).to_string();
+    let mark = copresence_store::Sha256Digest::sha256_of_bytes(bytes).to_string();
     let path = data.operator_file_path(SettingsOrLogoFile::Settings);
     let load_error = match data.keep_invalid_copy(SettingsOrLogoFile::Settings, bytes, &mark[..8]) {
         Ok(kept) => {

@@ -15,7 +15,7 @@ pub struct GenerateBody {
 
 /// The body of the login response, whose form is assumed.
 #[derive(Debug, Clone, Serialize)]
-pub struct LoginBody {
+pub struct LoginResponseBody {
     /// The session token.
     #[serde(rename = "sessionToken")]
     pub session_token: String,

@@ -1,7 +1,7 @@
 //! Golden JSON, written by hand from the text of the specification. Tests parsing and serializing.
 
 use copresence_protocol::response_body::{
-    CompletePayloadEntry, ErrorResponseBody, GenerateBody, LoginBody, RedeemBody,
+    CompletePayloadEntry, ErrorResponseBody, GenerateBody, LoginResponseBody, RedeemBody,
 };
 use copresence_protocol::{
     CompletionStatus, ErrorBody, ExportType, GenerateResponse, LoginResponse, Percent, Progress, QueuePosition,
@@ -54,7 +54,7 @@ fn golden_bodies_are_parsed() {
 #[test]
 fn golden_bodies_are_serialized() {
     assert_eq!(written(&GenerateBody { token: "a1B2c3D4".into() }), GENERATED);
-    assert_eq!(written(&LoginBody { session_token: "r:0123456789abcdef".into() }), LOGGED_IN);
+    assert_eq!(written(&LoginResponseBody { session_token: "r:0123456789abcdef".into() }), LOGGED_IN);
     for (golden, progress) in states() {
         assert_eq!(written(&RedeemBody::not_ready_redeem_body(&progress)), golden);
     }

@@ -2,7 +2,7 @@
 //! memory it used at most: `cargo run -p copresence-sandbox --example attack`. Linux only. Fails above 300 MB, or if the
 //! sandbox does not answer others meanwhile.
 
-use copresence_sandbox::{Server, Settings};
+use copresence_sandbox::{SandboxSettings, Server};
 use image::{DynamicImage, ImageFormat};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Cursor, Read, Write};
@@ -29,8 +29,8 @@ fn main() -> Outcome<()> {
 fn serve_until_killed() -> Outcome<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::start(Settings::default(), ([127, 0, 0, 1], 0).into()).await?;
-        let known = server.sandbox().credentials();
+        let server = Server::start(SandboxSettings::default(), ([127, 0, 0, 1], 0).into()).await?;
+        let known = server.sandbox().accepted_credentials();
         println!("{} {} {}", server.listen_address(), known.api_key.expose(), known.session_token.expose());
         std::future::pending().await
     })

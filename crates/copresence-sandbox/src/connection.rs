@@ -5,7 +5,7 @@
 //! carries a [`ConnectionControl`] for it. The requested end happens when the HTTP stack next uses the connection. An
 //! orderly end waits until everything before it has been sent.
 
-use crate::connection_places::{ConnectionOrigin, ConnectionPlace, ConnectionPlaces};
+use crate::connection_slots::{ConnectionOrigin, ConnectionSlotGuard, ConnectionSlots};
 use crate::sandbox::Sandbox;
 use axum::Extension;
 use axum::middleware::AddExtension;
@@ -103,16 +103,16 @@ pub(crate) struct FaultyConnection<S> {
     write_timeout: Duration,
     /// Ends when the client has accepted nothing for `write_timeout`; `None` while it accepts.
     stalled_write: Option<Pin<Box<Sleep>>>,
-    _place: ConnectionPlace,
+    _place: ConnectionSlotGuard,
 }
 
 /// Time allowed for the TLS handshake.
 const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Accepts connections while there are places for them, closes others at once, and attaches a [`ConnectionControl`] to their requests.
+/// Accepts connections while there are slots for them, closes others at once, and attaches a [`ConnectionControl`] to their requests.
 #[derive(Clone)]
 pub(crate) struct ConnectionAcceptor {
-    places: Arc<ConnectionPlaces>,
+    slots: Arc<ConnectionSlots>,
     is_behind_proxy: bool,
     write_timeout: Duration,
     tls: Option<TlsAcceptor>,
@@ -121,7 +121,7 @@ pub(crate) struct ConnectionAcceptor {
 impl ConnectionAcceptor {
     pub(crate) fn new(sandbox: &Sandbox, tls: Option<Arc<ServerConfig>>) -> Self {
         Self {
-            places: sandbox.connection_places().clone(),
+            slots: sandbox.connection_slots().clone(),
             is_behind_proxy: sandbox.is_behind_proxy(),
             write_timeout: sandbox.resource_limits().write_timeout,
             tls: tls.map(TlsAcceptor::from),
@@ -136,8 +136,8 @@ impl<S: Send + 'static> Accept<TcpStream, S> for ConnectionAcceptor {
 
     fn accept(&self, tcp: TcpStream, service: S) -> Self::Future {
         let place = tcp.peer_addr().and_then(|peer| {
-            let origin = ConnectionOrigin::origin_of_peer(peer.ip(), self.is_behind_proxy);
-            self.places.take_place(origin).ok_or_else(|| io::Error::other("there are too many connections"))
+            let origin = ConnectionOrigin::classify_peer_address(peer.ip(), self.is_behind_proxy);
+            self.slots.take_slot(origin).ok_or_else(|| io::Error::other("there are too many connections"))
         });
         let (tls, write_timeout) = (self.tls.clone(), self.write_timeout);
         Box::pin(async move {
@@ -185,8 +185,8 @@ impl<S: ResettableSocket> FaultyConnection<S> {
         }
     }
 
-    /// Fails a write that has been pending for too long, and resets the connection then.
-    fn limit_pending_write<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Fails a write that has been pending for longer than the write timeout, and resets the connection then.
+    fn apply_write_timeout<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if write.is_ready() {
             self.stalled_write = None;
             return write;
@@ -210,7 +210,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.fail_if_reset_requested()?;
         let write = Pin::new(&mut self.socket).poll_write(cx, buf);
-        self.limit_pending_write(cx, write)
+        self.apply_write_timeout(cx, write)
     }
 
     fn poll_write_vectored(
@@ -220,7 +220,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     ) -> Poll<io::Result<usize>> {
         self.fail_if_reset_requested()?;
         let write = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
-        self.limit_pending_write(cx, write)
+        self.apply_write_timeout(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -232,14 +232,14 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
         let this = &mut *self;
         this.fail_if_reset_requested()?;
         let flush = Pin::new(&mut this.socket).poll_flush(cx);
-        ready!(this.limit_pending_write(cx, flush))?;
+        ready!(this.apply_write_timeout(cx, flush))?;
         let (end, mut tail) = {
             let requested = this.control.lock_requested_termination();
             (requested.end, requested.tail.clone())
         };
         while end == Some(ConnectionTermination::CloseAfterFlush) && !tail.is_empty() {
             let write = Pin::new(&mut this.socket).poll_write(cx, &tail);
-            let sent = ready!(this.limit_pending_write(cx, write))?;
+            let sent = ready!(this.apply_write_timeout(cx, write))?;
             tail.advance(sent);
             this.control.lock_requested_termination().tail = tail.clone();
         }
@@ -250,7 +250,7 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
             }
             Some(ConnectionTermination::CloseAfterFlush) => {
                 let shutdown = Pin::new(&mut this.socket).poll_shutdown(cx);
-                ready!(this.limit_pending_write(cx, shutdown))?;
+                ready!(this.apply_write_timeout(cx, shutdown))?;
                 let error = "a fault of the sandbox closes this connection";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, error)))
             }
@@ -260,6 +260,6 @@ impl<S: ResettableSocket> AsyncWrite for FaultyConnection<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.fail_if_reset_requested()?;
         let shutdown = Pin::new(&mut self.socket).poll_shutdown(cx);
-        self.limit_pending_write(cx, shutdown)
+        self.apply_write_timeout(cx, shutdown)
     }
 }

@@ -51,7 +51,7 @@
 mod avatar_store;
 pub mod clock;
 mod connection;
-mod connection_places;
+mod connection_slots;
 pub mod faults;
 mod http;
 mod limits;
@@ -79,7 +79,7 @@ pub use requests::RequestLine;
 pub use sandbox::{Sandbox, SandboxSetupError, SandboxStateView};
 pub use scenario::{TokenScenario, UnknownScenario};
 pub use server::{Server, StartError};
-pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, Settings};
+pub use settings::{Credentials, DEFAULT_RATE_LIMIT, OPERATOR_KEY_HEADER, SandboxSettings};
 pub use tls::{CertificateSource, TlsError};
 pub use world::avatar::{AvatarChoice, ExistingAvatar};
 pub use world::state::{TesterTokenView, TokenPhase};

@@ -52,8 +52,8 @@ pub(crate) struct UploadLimiter {
     uploading_tokens: Arc<Mutex<HashSet<String>>>,
 }
 
-/// An upload for a token, until it is dropped.
-pub(crate) struct TokenUpload {
+/// Marks a token as having an upload in progress, until it is dropped.
+pub(crate) struct TokenUploadGuard {
     token: String,
     uploading_tokens: Arc<Mutex<HashSet<String>>>,
 }
@@ -85,13 +85,13 @@ impl UploadLimiter {
     }
 
     /// Begins an upload for a token; `None` while there is another one.
-    pub(crate) fn begin_token_upload(&self, token: &str) -> Option<TokenUpload> {
+    pub(crate) fn begin_token_upload(&self, token: &str) -> Option<TokenUploadGuard> {
         let is_first = self.uploading_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned());
-        is_first.then(|| TokenUpload { token: token.to_owned(), uploading_tokens: self.uploading_tokens.clone() })
+        is_first.then(|| TokenUploadGuard { token: token.to_owned(), uploading_tokens: self.uploading_tokens.clone() })
     }
 }
 
-impl Drop for TokenUpload {
+impl Drop for TokenUploadGuard {
     fn drop(&mut self) {
         self.uploading_tokens.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.token);
     }

@@ -45,7 +45,7 @@ pub(crate) fn local_url(address: SocketAddr, scheme: &str) -> Option<Url> {
 
 /// The URL for phones on the network. If the server listens on all addresses, it contains the best network address
 /// of this machine; if there is none, loopback.
-pub(crate) fn phone_url(address: SocketAddr, scheme: &str) -> Option<Url> {
+pub(crate) fn phone_url_for_listen_address(address: SocketAddr, scheme: &str) -> Option<Url> {
     if !address.ip().is_unspecified() {
         return local_url(address, scheme);
     }
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn specific_address_is_its_own_url() {
-        let url = phone_url("127.0.0.1:8787".parse().expect("an address"), "http").expect("a URL");
+        let url = phone_url_for_listen_address("127.0.0.1:8787".parse().expect("an address"), "http").expect("a URL");
         assert_eq!(url.as_str(), "http://127.0.0.1:8787/");
         let all = local_url("[::]:80".parse().expect("an address"), "http").expect("a URL");
         assert_eq!(all.as_str(), "http://[::1]/");

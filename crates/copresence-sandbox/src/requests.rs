@@ -78,7 +78,7 @@ impl Default for RequestLog {
 
 impl RequestLog {
     /// Stores a line and sends it to the subscribers. Drops the oldest line if [`MAX_LOG_LINES`] are stored.
-    pub(crate) fn add_line(&self, line: RequestLine) {
+    pub(crate) fn append_and_publish_line(&self, line: RequestLine) {
         // Sending fails if there is no subscriber.
         let _ = self.subscribers.send(line.clone());
         let mut lines = self.logged_lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +212,7 @@ mod tests {
         let log = RequestLog::default();
         let uri = Uri::from_static("/");
         for _ in 0..MAX_LOG_LINES + 5 {
-            log.add_line(
+            log.append_and_publish_line(
                 LoggedRequestBeforeHandling::mask_request_for_log(&Method::GET, &uri, &HeaderMap::new(), None, 0)
                     .into_log_line(200, 0, Vec::new()),
             );

@@ -2,7 +2,7 @@
 
 use crate::avatar_store::{AssetsFolderError, AvatarStore};
 use crate::clock::{ClockChange, ClockError, ClockState, VirtualClock};
-use crate::connection_places::ConnectionPlaces;
+use crate::connection_slots::ConnectionSlots;
 use crate::faults::{Fault, FaultListError, FaultSet, FaultWithCounts, RequestAttributes, SelectedFault};
 use crate::limits::{ResourceLimits, UploadLimiter};
 use crate::network::is_loopback_url;
@@ -10,7 +10,7 @@ use crate::open_files::open_file_limit;
 use crate::rate_limit::ClientRateLimiter;
 use crate::requests::{RequestLine, RequestLog};
 use crate::scenario::TokenScenario;
-use crate::settings::{Credentials, Settings, random_session_token};
+use crate::settings::{Credentials, SandboxSettings, random_session_token};
 use crate::tls::CertificateSource;
 use crate::world::avatar::{AvatarChoice, AvatarIdentity, ExistingAvatar};
 use crate::world::state::{PhoneView, TesterTokenView};
@@ -48,7 +48,7 @@ struct SharedState {
     rate_limit: ClientRateLimiter,
     limits: ResourceLimits,
     upload_limiter: UploadLimiter,
-    connection_places: Arc<ConnectionPlaces>,
+    connection_slots: Arc<ConnectionSlots>,
     tls: Option<CertificateSource>,
     public_url: Option<Url>,
     /// URL for clients on this machine; `None` until a server listens.
@@ -98,7 +98,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// A credential is empty, the assets folder cannot be read, or the speed or a fault is invalid.
-    pub fn new(settings: Settings) -> Result<Self, SandboxSetupError> {
+    pub fn new(settings: SandboxSettings) -> Result<Self, SandboxSetupError> {
         let credentials = Credentials::credentials_from_settings_and_random(&settings);
         let given = [
             (credentials.api_key.is_empty(), "API key"),
@@ -125,7 +125,7 @@ impl Sandbox {
             faults: Mutex::new(faults),
             rate_limit: ClientRateLimiter::new(settings.rate_limit),
             upload_limiter: UploadLimiter::new(&settings.limits),
-            connection_places: Arc::new(ConnectionPlaces::new(&settings.limits, open_file_limit())),
+            connection_slots: Arc::new(ConnectionSlots::new(&settings.limits, open_file_limit())),
             limits: settings.limits,
             tls: settings.tls,
             public_url: settings.public_url,
@@ -134,7 +134,7 @@ impl Sandbox {
     }
 
     /// The credentials that it accepts.
-    pub fn credentials(&self) -> &Credentials {
+    pub fn accepted_credentials(&self) -> &Credentials {
         &self.0.credentials
     }
 
@@ -274,7 +274,7 @@ impl Sandbox {
         for watcher in &watchers {
             watcher(self, &line);
         }
-        self.request_log().add_line(line);
+        self.request_log().append_and_publish_line(line);
     }
 
     /// Drops the pictures and generated avatars that no token needs any more. A [`crate::Server`] does this
@@ -294,7 +294,7 @@ impl Sandbox {
     }
 
     /// The state of a token for the phone page; `None` if the token is unknown.
-    pub(crate) fn phone_view(&self, token: &str) -> Option<PhoneView> {
+    pub(crate) fn phone_view_by_token(&self, token: &str) -> Option<PhoneView> {
         self.with_locked_world(|world, now| world.phone_view(token, now))
     }
 
@@ -349,8 +349,8 @@ impl Sandbox {
     }
 
     /// The places for connections, which all servers of this sandbox share.
-    pub(crate) fn connection_places(&self) -> &Arc<ConnectionPlaces> {
-        &self.0.connection_places
+    pub(crate) fn connection_slots(&self) -> &Arc<ConnectionSlots> {
+        &self.0.connection_slots
     }
 
     /// The limiter of bodies and uploaded pictures.
@@ -395,7 +395,7 @@ impl Sandbox {
 
     /// Creates a session token if the login is correct.
     pub(crate) fn create_session_if_correct(&self, username: &str, password: &str) -> Option<String> {
-        let known = self.credentials();
+        let known = self.accepted_credentials();
         let is_correct =
             constant_time_eq(username, known.username.expose()) & constant_time_eq(password, known.password.expose());
         is_correct.then(|| {
@@ -415,12 +415,12 @@ impl Sandbox {
     }
 
     pub(crate) fn is_valid_api_key(&self, key: &str) -> bool {
-        constant_time_eq(key, self.credentials().api_key.expose())
+        constant_time_eq(key, self.accepted_credentials().api_key.expose())
     }
 
     /// Whether this is the operator key; compares in constant time.
     pub(crate) fn is_valid_operator_key(&self, key: &str) -> bool {
-        let known: &ApiKey = &self.credentials().operator_key;
+        let known: &ApiKey = &self.accepted_credentials().operator_key;
         constant_time_eq(key, known.expose())
     }
 
@@ -443,7 +443,7 @@ mod tests {
 
     #[test]
     fn picture_is_dropped_when_its_token_expires_or_its_urls_do() {
-        let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
+        let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         let recorded = || {
             let token = sandbox.with_locked_world(World::generate_token).expect("room");

@@ -311,8 +311,8 @@ impl TokenScenario {
         self.catalogue_entry().name
     }
 
-    /// Whether auto-play may associate an avatar.
-    pub fn is_scanned_by_autoplay(self) -> bool {
+    /// Whether auto-play associates an avatar with a token of this scenario.
+    pub fn is_associated_by_autoplay(self) -> bool {
         self.catalogue_entry().is_scanned
     }
 }
@@ -325,14 +325,14 @@ impl fmt::Display for TokenScenario {
 
 /// The name of a scenario that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown scenario `{name}`; the scenarios are: {}", scenario_names())]
+#[error("unknown scenario `{name}`; the scenarios are: {}", join_scenario_names())]
 pub struct UnknownScenario {
     /// The name as given.
     pub name: String,
 }
 
 /// The names of all scenarios, separated by commas.
-fn scenario_names() -> String {
+fn join_scenario_names() -> String {
     CATALOGUE.map(|entry| entry.name).join(", ")
 }
 

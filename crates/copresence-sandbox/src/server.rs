@@ -5,7 +5,7 @@ use crate::http::build_router;
 use crate::network;
 use crate::requests::RequestLine;
 use crate::sandbox::{Sandbox, SandboxSetupError};
-use crate::settings::Settings;
+use crate::settings::SandboxSettings;
 use crate::tls::TlsError;
 use axum_server::Handle;
 use std::io;
@@ -70,7 +70,7 @@ impl Server {
     ///
     /// # Errors
     /// The settings or the certificate are invalid, or the address cannot be listened on.
-    pub async fn start(settings: Settings, listen: SocketAddr) -> Result<Self, StartError> {
+    pub async fn start(settings: SandboxSettings, listen: SocketAddr) -> Result<Self, StartError> {
         let assets = settings.assets.is_some();
         let sandbox = if assets {
             // The assets folder may be on a slow disk.
@@ -95,7 +95,7 @@ impl Server {
         let address = listener.local_addr().map_err(refused)?;
         let no_url = || refused(io::Error::other("the address cannot be written as a URL"));
         let local_url = network::local_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
-        let network_url = network::phone_url(address, sandbox.url_scheme()).ok_or_else(no_url)?;
+        let network_url = network::phone_url_for_listen_address(address, sandbox.url_scheme()).ok_or_else(no_url)?;
         let phone_url = sandbox.configured_public_url().cloned().unwrap_or(network_url);
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter();
         let hosts = names.chain(phone_url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));

@@ -18,7 +18,7 @@ use url::Url;
 /// Scenario `happy` at speed 1; a random seed and random credentials; no public URL, assets or faults; a rate limit of
 /// [`DEFAULT_RATE_LIMIT`] requests per second; plain HTTP.
 #[derive(Clone)]
-pub struct Settings {
+pub struct SandboxSettings {
     /// The scenario of new tokens.
     pub scenario: TokenScenario,
     /// Virtual seconds per real second, above 0.
@@ -52,7 +52,7 @@ pub struct Settings {
 /// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
 pub const DEFAULT_RATE_LIMIT: u32 = 100;
 
-impl Default for Settings {
+impl Default for SandboxSettings {
     fn default() -> Self {
         Self {
             scenario: TokenScenario::Happy,
@@ -71,7 +71,7 @@ impl Default for Settings {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for SandboxSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("scenario", &self.scenario)
@@ -105,7 +105,7 @@ pub const OPERATOR_KEY_HEADER: &str = "X-Sandbox-Operator-Key";
 impl Credentials {
     /// Credentials from the settings (API key, user name and password) and random ones (session token and operator
     /// key).
-    pub(crate) fn credentials_from_settings_and_random(settings: &Settings) -> Self {
+    pub(crate) fn credentials_from_settings_and_random(settings: &SandboxSettings) -> Self {
         Self {
             api_key: ApiKey::new(&settings.api_key),
             session_token: SessionToken::new(random_session_token()),

@@ -1,7 +1,7 @@
 //! Compares the content of a file with its export type. Refused are only error pages, empty files and files that their
 //! own structure shows to be truncated; anything else is kept.
 
-use crate::file_names::first_known_type_word;
+use crate::file_names::first_known_export_type_word;
 use crate::file_note::SavedFileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
 use crate::partial_file::CompleteFile;
@@ -33,7 +33,7 @@ const EXPECTED: &[(&[&str], &[FileFormat], bool)] = &[
 /// What was sent in place of an export, as in `an HTML page`; `None` if the content may be one. `head` is the start of
 /// the content without its encoding, at most [`HEAD_BYTES`] of it, and `is_whole` whether that is all.
 pub fn detect_error_page(export_type: &ExportType, head: &[u8], is_whole: bool) -> Option<&'static str> {
-    let word = first_known_type_word(export_type);
+    let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
     match FileFormat::detect_file_format(head) {
         FileFormat::Empty if is_whole => Some("an empty file"),
@@ -65,7 +65,7 @@ pub fn check_and_annotate_content(export_type: &ExportType, mut file: CompleteFi
     if let Some(page) = detect_error_page(export_type, &file.head, file.bytes <= HEAD_BYTES as u64) {
         return Err(format!("the server sent {page} instead of {export_type}"));
     }
-    let word = first_known_type_word(export_type);
+    let word = first_known_export_type_word(export_type);
     let expected = EXPECTED.iter().find(|(words, ..)| word.is_some_and(|word| words.contains(&word)));
     if let Some((_, formats, _)) = expected
         && !formats.contains(&file.format)
@@ -111,13 +111,13 @@ fn is_text(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Sha256;
+    use crate::digest::Sha256Digest;
 
     fn check(raw: &str, content: &[u8]) -> Result<Vec<String>, String> {
         let file = CompleteFile {
             name: "avatar.bin".to_owned(),
             bytes: content.len() as u64,
-            sha256: Sha256::sha256_of_bytes(content),
+            sha256: Sha256Digest::sha256_of_bytes(content),
             format: FileFormat::detect_file_format(&content[..content.len().min(HEAD_BYTES)]),
             integrity_defect: None,
             notes: Vec::new(),

@@ -33,7 +33,7 @@ macro_rules! points {
 }
 
 points! {
-    /// A point between two steps.
+    /// A point between two steps at which a test build can end the process.
     pub enum CrashPoint {
         /// the visit is locked
         VisitLocked = "claimed",

@@ -184,7 +184,7 @@ impl DataDir {
         Ok(())
     }
 
-    /// A copy into `incomplete/` that a crash cut short still has its source, so it can be removed.
+    /// Removes copies into `incomplete/` that a crash interrupted. Their source still exists.
     fn remove_interrupted_copies(&self) -> Result<(), StoreError> {
         let path = self.incomplete_avatars_path();
         let dir = disk::open_folder_following_symlinks(&path)?;

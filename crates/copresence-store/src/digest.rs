@@ -7,14 +7,14 @@ use std::str::FromStr;
 /// A SHA-256 digest, formatted as 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Sha256([u8; 32]);
+pub struct Sha256Digest([u8; 32]);
 
 /// A string is not a SHA-256 digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a SHA-256 digest of 64 hexadecimal digits")]
 pub struct ParseSha256Error;
 
-impl Sha256 {
+impl Sha256Digest {
     /// Computes the digest of some bytes.
     pub fn sha256_of_bytes(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
@@ -32,13 +32,13 @@ impl Sha256 {
     }
 }
 
-impl fmt::Display for Sha256 {
+impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
-impl FromStr for Sha256 {
+impl FromStr for Sha256Digest {
     type Err = ParseSha256Error;
 
     fn from_str(text: &str) -> Result<Self, ParseSha256Error> {
@@ -53,7 +53,7 @@ impl FromStr for Sha256 {
     }
 }
 
-impl TryFrom<String> for Sha256 {
+impl TryFrom<String> for Sha256Digest {
     type Error = ParseSha256Error;
 
     fn try_from(text: String) -> Result<Self, ParseSha256Error> {
@@ -61,8 +61,8 @@ impl TryFrom<String> for Sha256 {
     }
 }
 
-impl From<Sha256> for String {
-    fn from(digest: Sha256) -> Self {
+impl From<Sha256Digest> for String {
+    fn from(digest: Sha256Digest) -> Self {
         digest.to_string()
     }
 }
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn digests_are_computed_and_parsed() {
         let known = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Sha256::sha256_of_bytes(b"").to_string(), known);
-        assert_eq!(known.parse(), Ok(Sha256::sha256_of_bytes(b"")));
+        assert_eq!(Sha256Digest::sha256_of_bytes(b"").to_string(), known);
+        assert_eq!(known.parse(), Ok(Sha256Digest::sha256_of_bytes(b"")));
         for bad in ["", "e3", &"g".repeat(64), &"é".repeat(32)] {
-            assert!(bad.parse::<Sha256>().is_err(), "{bad}");
+            assert!(bad.parse::<Sha256Digest>().is_err(), "{bad}");
         }
     }
 }

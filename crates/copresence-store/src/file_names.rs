@@ -87,11 +87,12 @@ const MAX_TYPE_LENGTH: usize = 36;
 fn stem_and_extension_for_type(export_type: &ExportType) -> (String, &'static str) {
     let words = split_export_type_words(export_type.as_str());
     if let [word] = words.as_slice()
-        && let Some((_, tail, extension)) = find_known_type(word)
+        && let Some((_, tail, extension)) = find_known_export_type(word)
     {
         return (format!("avatar{tail}"), extension);
     }
-    let extension = words.iter().find_map(|word| find_known_type(word)).map_or("bin", |(_, _, extension)| extension);
+    let extension =
+        words.iter().find_map(|word| find_known_export_type(word)).map_or("bin", |(_, _, extension)| extension);
     let mut stem = "avatar".to_owned();
     let joined = words.join("_");
     let joined = joined[..joined.len().min(MAX_TYPE_LENGTH)].trim_end_matches('_');
@@ -111,13 +112,16 @@ fn split_export_type_words(raw: &str) -> Vec<String> {
 }
 
 /// The entry of a word in [`KNOWN_TYPES`].
-fn find_known_type(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
+fn find_known_export_type(word: &str) -> Option<(&'static str, &'static str, &'static str)> {
     KNOWN_TYPES.iter().find(|(name, ..)| *name == word).copied()
 }
 
-/// The first known word of a type.
-pub(crate) fn first_known_type_word(export_type: &ExportType) -> Option<&'static str> {
-    split_export_type_words(export_type.as_str()).iter().find_map(|word| find_known_type(word)).map(|(word, ..)| word)
+/// The first known word of an export type.
+pub(crate) fn first_known_export_type_word(export_type: &ExportType) -> Option<&'static str> {
+    split_export_type_words(export_type.as_str())
+        .iter()
+        .find_map(|word| find_known_export_type(word))
+        .map(|(word, ..)| word)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) struct FileStructureFindings {
 ///
 /// # Errors
 /// An I/O failure.
-pub(crate) fn inspect_structure(
+pub(crate) fn inspect_file_structure(
     file: &mut (impl Read + Seek),
     head: &[u8],
     bytes: u64,
@@ -116,7 +116,7 @@ mod tests {
     use std::io::Cursor;
 
     fn inspect(file: &[u8]) -> FileStructureFindings {
-        inspect_structure(&mut Cursor::new(file), file, file.len() as u64).expect("in memory")
+        inspect_file_structure(&mut Cursor::new(file), file, file.len() as u64).expect("in memory")
     }
 
     const WHOLE: [&[u8]; 4] = [

@@ -38,7 +38,7 @@ pub use avatar_folder::PartialAvatarFolder;
 pub use content_check::{check_and_annotate_content, detect_error_page};
 pub use data_dir::DataDir;
 pub use diagnostics_folder::DiagnosticsFolderKind;
-pub use digest::{ParseSha256Error, Sha256};
+pub use digest::{ParseSha256Error, Sha256Digest};
 pub use disk::free_disk_bytes;
 pub use disk_space::{DownloadSpaceReservations, ensure_free_space};
 pub use error::StoreError;

@@ -1,6 +1,6 @@
 //! `manifest.json`: the files of an avatar and their origin.
 
-use crate::digest::Sha256;
+use crate::digest::Sha256Digest;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::visit_id::VisitId;
@@ -63,7 +63,7 @@ pub struct PhaseTimes {
     pub saved: Option<Timestamp>,
 }
 
-/// A complete file.
+/// The manifest entry of a complete file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestCompleteFile {
     /// The file name in the folder.
@@ -73,7 +73,7 @@ pub struct ManifestCompleteFile {
     /// The size in bytes.
     pub bytes: u64,
     /// The digest of the content.
-    pub sha256: Sha256,
+    pub sha256: Sha256Digest,
     /// The format of the content.
     pub format: FileFormat,
     /// What is unusual about the file. Always written; absent in manifests of earlier versions.
@@ -81,7 +81,7 @@ pub struct ManifestCompleteFile {
     pub notes: Vec<SavedFileNote>,
 }
 
-/// A missing file.
+/// A file of the delivery that was not saved completely, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingFile {
     /// `export_type` as sent.
@@ -134,7 +134,7 @@ mod tests {
                 path: "avatar.glb".into(),
                 export_type: "GLB \"as\u{0} sent\"".into(),
                 bytes: 3,
-                sha256: Sha256::sha256_of_bytes(b"glb"),
+                sha256: Sha256Digest::sha256_of_bytes(b"glb"),
                 format: FileFormat::Glb,
                 notes: vec![SavedFileNote::note_of_trailing_bytes(4)],
             }],

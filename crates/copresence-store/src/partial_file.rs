@@ -1,13 +1,13 @@
 //! A file while it is downloaded: appended and hashed in constant memory.
 
 use crate::crash_point::{self, CrashPoint};
-use crate::digest::Sha256;
+use crate::digest::Sha256Digest;
 use crate::disk;
 use crate::disk_space::ensure_free_space;
 use crate::error::{IoContext, StoreError};
 use crate::file_note::SavedFileNote;
 use crate::format::{FileFormat, HEAD_BYTES};
-use crate::integrity::inspect_structure;
+use crate::integrity::inspect_file_structure;
 use cap_std::fs::{Dir, File};
 use sha2::Digest as _;
 use std::fmt;
@@ -47,7 +47,7 @@ pub struct CompleteFile {
     /// The size in bytes.
     pub bytes: u64,
     /// The digest of the content.
-    pub sha256: Sha256,
+    pub sha256: Sha256Digest,
     /// The format of the content.
     pub format: FileFormat,
     /// Why the structure of the content shows that the file is truncated. Only for GLB, PNG, zip and Blender files.
@@ -250,9 +250,9 @@ impl PartialFile {
     ///
     /// # Errors
     /// An I/O failure.
-    pub fn describe_written_content(&mut self) -> Result<CompleteFile, StoreError> {
-        let sha256 = Sha256::wrap_digest_bytes(self.hasher.clone().finalize().into());
-        describe_complete_file(&mut self.file, &self.final_name, sha256, self.head.clone(), self.resume_offset)
+    pub fn inspect_written_content(&mut self) -> Result<CompleteFile, StoreError> {
+        let sha256 = Sha256Digest::wrap_digest_bytes(self.hasher.clone().finalize().into());
+        inspect_complete_file(&mut self.file, &self.final_name, sha256, self.head.clone(), self.resume_offset)
             .io_context("read", self.partial_file_path())
     }
 
@@ -275,8 +275,8 @@ impl PartialFile {
             return Err(StoreError::AlreadyExists { path: name });
         }
         let mut file = self.file;
-        let sha256 = Sha256::wrap_digest_bytes(self.hasher.finalize().into());
-        let whole = describe_complete_file(&mut file, &self.final_name, sha256, self.head, self.resume_offset)
+        let sha256 = Sha256Digest::wrap_digest_bytes(self.hasher.finalize().into());
+        let whole = inspect_complete_file(&mut file, &self.final_name, sha256, self.head, self.resume_offset)
             .io_context("read", &part)?;
         // Windows cannot rename an open file.
         drop(file);
@@ -348,15 +348,15 @@ pub(crate) fn remove_encoded_file(dir: &Dir, folder: &Path, name: &str) -> Resul
     disk::remove_file_if_exists(dir, &part, &folder.join(&part)).map(|_| ())
 }
 
-/// Describes a completed file.
-fn describe_complete_file(
+/// Inspects a complete file: its format, defects and notes.
+fn inspect_complete_file(
     file: &mut File,
     name: &str,
-    sha256: Sha256,
+    sha256: Sha256Digest,
     head: Vec<u8>,
     bytes: u64,
 ) -> std::io::Result<CompleteFile> {
-    let structure = inspect_structure(file, &head, bytes)?;
+    let structure = inspect_file_structure(file, &head, bytes)?;
     Ok(CompleteFile {
         name: name.to_owned(),
         bytes,
@@ -385,8 +385,8 @@ pub(crate) fn read_complete_file(dir: &Dir, name: &str, path: &Path) -> Result<C
         head.extend_from_slice(&buffer[..count.min(HEAD_BYTES - head.len())]);
         bytes += count as u64;
     }
-    let sha256 = Sha256::wrap_digest_bytes(hasher.finalize().into());
-    describe_complete_file(&mut file, name, sha256, head, bytes).io_context("read", path)
+    let sha256 = Sha256Digest::wrap_digest_bytes(hasher.finalize().into());
+    inspect_complete_file(&mut file, name, sha256, head, bytes).io_context("read", path)
 }
 
 impl fmt::Debug for PartialFile {

@@ -6,7 +6,7 @@ use common::{temp_data_dir, temp_folder, time_at};
 use copresence_protocol::ExportType;
 use copresence_store::{
     CompleteFile, DecodeContentError, FileFormat, Manifest, ManifestCompleteFile, MissingFile, PartialAvatarFolder,
-    PhaseTimes, SCHEMA_VERSION, SavedAvatarOperations, Sha256, StoreError, VisitId,
+    PhaseTimes, SCHEMA_VERSION, SavedAvatarOperations, Sha256Digest, StoreError, VisitId,
 };
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
@@ -68,7 +68,7 @@ fn an_avatar_is_published_complete_by_one_rename() {
     let visit = VisitId::new();
     let (folder, whole) = folder_with_glb(&out, &visit);
     assert_eq!((whole.bytes, whole.format, whole.integrity_defect.as_deref()), (12, FileFormat::Glb, None));
-    assert_eq!(whole.sha256, Sha256::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert_eq!(entry_names(&out), [format!(".{visit}.partial")], "nothing is published yet");
     assert!(SavedAvatarOperations::find_avatar_with_manifest(&out, &visit).expect("looked").is_none());
 
@@ -135,7 +135,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
         .expect("looked")
         .expect("left by the crash");
     let whole = folder.rehash_complete_file("avatar.glb").expect("read").expect("the file");
-    assert_eq!(whole.sha256, Sha256::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
+    assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(b"glTF\x02\0\0\0\x0c\0\0\0"));
     assert!(folder.rehash_complete_file("avatar_fbx.zip").expect("read").is_none(), "a partial file is not complete");
     assert_eq!(
         folder.open_partial_file_keeping_all("avatar.glb").expect_err("whole already").error_code(),
@@ -145,7 +145,7 @@ fn a_download_resumes_after_a_crash_at_the_durable_bytes() {
     assert_eq!(part.resume_offset(), 8);
     part.append_bytes(b" and the rest").expect("written");
     let zip = part.finish_partial_file().expect("whole");
-    assert_eq!(zip.sha256, Sha256::sha256_of_bytes(b"PK\x03\x04sure and the rest"));
+    assert_eq!(zip.sha256, Sha256Digest::sha256_of_bytes(b"PK\x03\x04sure and the rest"));
     assert_eq!(zip.format, FileFormat::Zip);
     folder.publish_complete_avatar(&manifest(visit, &[(&whole, "glb"), (&zip, "fbx")])).expect("published");
     assert!(PartialAvatarFolder::reopen_partial_folder(root.path(), &visit, DAY).expect("looked").is_none());
@@ -162,7 +162,7 @@ fn bytes_over_the_size_limit_are_not_written() {
     assert_eq!(file.resume_offset(), 10);
     file.remove_bytes_to_restart_download().expect("emptied");
     file.append_bytes(b"again").expect("written");
-    assert_eq!(file.finish_partial_file().expect("whole").sha256, Sha256::sha256_of_bytes(b"again"));
+    assert_eq!(file.finish_partial_file().expect("whole").sha256, Sha256Digest::sha256_of_bytes(b"again"));
 }
 
 #[test]
@@ -433,7 +433,7 @@ proptest! {
             part.append_bytes(piece).expect("written");
         }
         let whole = part.finish_partial_file().expect("whole");
-        prop_assert_eq!(whole.sha256, Sha256::sha256_of_bytes(&bytes));
+        prop_assert_eq!(whole.sha256, Sha256Digest::sha256_of_bytes(&bytes));
         prop_assert_eq!(whole.format, FileFormat::detect_file_format(&bytes));
         let read_again = folder.rehash_complete_file("avatar.glb").expect("read");
         prop_assert_eq!(Some(whole), read_again);
@@ -561,7 +561,10 @@ fn decoded_content_replaces_the_encoded_bytes_only_when_it_is_complete() {
     file.replace_with_decoded_content(&mut &b"v 0 0 0\n"[..]).expect("decoded");
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj.decoded", "avatar.obj.part"]);
     let whole = file.finish_partial_file().expect("whole");
-    assert_eq!((whole.bytes, whole.sha256, whole.format), (8, Sha256::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj));
+    assert_eq!(
+        (whole.bytes, whole.sha256, whole.format),
+        (8, Sha256Digest::sha256_of_bytes(b"v 0 0 0\n"), FileFormat::Obj)
+    );
     assert_eq!(entry_names(folder.partial_folder_path()), ["avatar.obj"]);
 }
 

@@ -6,8 +6,8 @@ use common::{block_on, export_token, planned_files, temp_data_dir, time_at, visi
 use copresence_protocol::{DownloadUrl, ExportToken, ExportType};
 use copresence_store::{
     AnswerKind, AnswerWithoutUrls, DataDir, DataRetainedForRecovery, FileFormat, FileProgress, FileState, Journal,
-    PlannedFile, RedeemNumber, RedeemState, SavedFileNote, Sha256, StoreError, UnfinishedVisitRedeemState, VisitId,
-    VisitPhase,
+    PlannedFile, RedeemNumber, RedeemState, SavedFileNote, Sha256Digest, StoreError, UnfinishedVisitRedeemState,
+    VisitId, VisitPhase,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ async fn delivered_visit(journal: &Journal) -> VisitId {
     let id = visit_with_token(journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     id
 }
 
@@ -56,7 +56,7 @@ async fn a_complete_visit_leaves_no_secrets() {
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{\"avatar_ready\":false}", time_at(3)).await.expect("on disk");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
     let left = journal.load_recoverable_visits().await.expect("read").pop().and_then(|left| left.redeem);
     let state = UnfinishedVisitRedeemState::Answered { status: 200, body: None, delivered: Some(false) };
     assert_eq!(left.map(|redeem| redeem.state), Some(state), "a body without URLs is removed once it was parsed");
@@ -64,12 +64,12 @@ async fn a_complete_visit_leaves_no_secrets() {
     journal.record_visit_phase(&id, VisitPhase::Associated, time_at(9)).await.expect("noted");
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     journal.record_file_request(&id, 0).await.expect("requested");
     let notes = vec![SavedFileNote::note_of_ignored_encoding("none", "it is none")];
     journal
-        .record_complete_file(&id, 0, 3, &Sha256::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
+        .record_complete_file(&id, 0, 3, &Sha256Digest::sha256_of_bytes(b"abc"), FileFormat::Glb, &notes)
         .await
         .expect("whole");
     assert_eq!(
@@ -119,7 +119,7 @@ async fn steps_that_are_not_allowed_are_refused() {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(2)).await), "two in flight");
     assert!(
-        is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await),
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await),
         "no response to parse"
     );
     assert!(is_refused(journal.record_planned_files(&id, &[]).await), "nothing delivered");
@@ -130,14 +130,20 @@ async fn steps_that_are_not_allowed_are_refused() {
     assert_eq!(no.redeem_number_as_u32(), 2);
     journal.record_raw_answer(&id, no, 200, BODY, time_at(5)).await.expect("on disk");
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the response is not parsed");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
-    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await), "parsed twice");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    assert!(
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Progress).await),
+        "parsed twice"
+    );
     assert!(is_refused(journal.record_redeem_intent(&id, time_at(6)).await), "the token is spent");
 
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     assert!(is_refused(journal.record_planned_files(&id, &[planned_file(1, "avatar-2.glb")]).await), "planned twice");
     assert!(is_refused(journal.record_file_request(&id, 7).await), "no such file");
-    journal.record_complete_file(&id, 0, 1, &Sha256::sha256_of_bytes(b"x"), FileFormat::Glb, &[]).await.expect("whole");
+    journal
+        .record_complete_file(&id, 0, 1, &Sha256Digest::sha256_of_bytes(b"x"), FileFormat::Glb, &[])
+        .await
+        .expect("whole");
     assert!(is_refused(journal.record_file_failure(&id, 0, "late", true).await), "a complete file stays complete");
     journal.record_end_and_erase_secrets(&id, &visit_ending(7)).await.expect("ended");
     assert!(is_refused(journal.record_end_and_erase_secrets(&id, &visit_ending(0)).await), "ended twice");
@@ -166,7 +172,7 @@ async fn a_raw_response_survives_a_crash() {
     assert!(!format!("{redeem:?}").contains("SECRET"));
 
     journal.reopen_visit(&id).await.expect("taken up");
-    journal.record_kind_and_erase_obsolete(&id, redeem.no, AnswerKind::Delivery).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, redeem.no, AnswerKind::Delivery).await.expect("read");
     journal
         .record_planned_files(&id, &[planned_file(0, "avatar.glb"), planned_file(1, "avatar-2.glb")])
         .await
@@ -205,7 +211,7 @@ async fn unflushed_bytes_of_a_file_are_right_only_within_the_boot_of_its_request
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BODY, time_at(3)).await.expect("on disk");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     journal.record_planned_files(&id, &[planned_file(0, "avatar.glb")]).await.expect("planned");
     let is_from_this_boot = async || {
         let left = journal.load_recoverable_visits().await.expect("read").pop().expect("one");
@@ -285,7 +291,7 @@ async fn the_ending_decides_what_is_retained() {
             for _ in 0..refusals {
                 let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
                 journal.record_raw_answer(&id, no, 400, b"{}", time_at(3)).await.expect("noted");
-                journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Refused).await.expect("read");
+                journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Refused).await.expect("read");
             }
             let ended = journal.record_end_and_erase_secrets(&id, &visit_ending(exit)).await.expect("ended");
             assert_eq!(ended, retained, "exit {exit}: a second refusal confirms the first");
@@ -385,7 +391,10 @@ async fn a_poll_is_one_step_without_a_body() {
         is_refused(journal.record_answer_without_urls(&id, no, &progress_answer("in_queue"), time_at(3)).await),
         "no redeem in flight"
     );
-    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await), "already parsed");
+    assert!(
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Progress).await),
+        "already parsed"
+    );
     let no = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next");
     let refused = AnswerWithoutUrls { status: 400, body_size: 2, kind: AnswerKind::Refused, completion_status: None };
     journal.record_answer_without_urls(&id, no, &refused, time_at(5)).await.expect("written");
@@ -500,11 +509,14 @@ async fn a_lost_answer_without_a_body_can_be_known_to_be_unreadable() {
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_lost_answer(&id, no, "an unknown content encoding", b"", time_at(3)).await.expect("noted");
     assert!(
-        is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await),
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await),
         "there is no body to keep"
     );
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
-    assert!(is_refused(journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await), "parsed twice");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
+    assert!(
+        is_refused(journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Unreadable).await),
+        "parsed twice"
+    );
     let redeems = journal.load_unfinished_visit(&id).await.expect("read").expect("unfinished").redeems;
     let kind = match &redeems[0].outcome {
         RedeemState::Unanswered { kind, .. } => *kind,
@@ -691,7 +703,7 @@ proptest! {
                     Call::Read(urls) => {
                         let kind = if urls { AnswerKind::Delivery } else { AnswerKind::Failed };
                         let Some(no) = expected.last else { continue };
-                        let done = journal.record_kind_and_erase_obsolete(&id, no, kind).await.is_ok();
+                        let done = journal.record_answer_kind_erasing_obsolete(&id, no, kind).await.is_ok();
                         // The lost response has no body, so it cannot have URLs.
                         prop_assert_eq!(done, expected.unread.is_some() || (expected.lost && !urls));
                         expected.delivered |= done && urls;

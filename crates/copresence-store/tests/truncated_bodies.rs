@@ -33,7 +33,7 @@ async fn redeem_with_lost_response(journal: &Journal, id: VisitId) -> RedeemNumb
 async fn record_not_ready(journal: &Journal, id: VisitId, at: Timestamp) {
     let no = journal.record_redeem_intent(&id, at).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, b"{}", at).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Progress).await.expect("read");
 }
 
 /// When a redeem whose response was lost at `time_at(3)` cannot be processed any more.
@@ -72,11 +72,14 @@ async fn a_truncated_body_is_stored_before_it_is_parsed_and_kept_with_the_token(
     );
     assert_eq!(truncated.evidence, "cut after 90 bytes");
     assert!(!format!("{truncated:?}").contains("SECRET"), "{truncated:?}");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
-    assert!(is_refused(&journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await), "parsed twice");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
+    assert!(
+        is_refused(&journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await),
+        "parsed twice"
+    );
     let refused = journal.record_redeem_intent(&id, time_at(4)).await.expect("the next redeem is allowed");
     journal.record_raw_answer(&id, refused, 400, b"{}", time_at(5)).await.expect("noted");
-    journal.record_kind_and_erase_obsolete(&id, refused, AnswerKind::Refused).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, refused, AnswerKind::Refused).await.expect("read");
     assert!(truncated_bodies(&journal).await[0].is_read, "it is needed after a refusal");
     assert_eq!(
         journal.record_end_and_erase_secrets(&id, &visit_ending(130)).await.expect("ended"),
@@ -95,7 +98,7 @@ async fn bodies_without_urls_and_bodies_before_a_usable_response_are_removed() {
     let id = visit_with_token(&journal).await;
     for reading in [AnswerKind::Failed, AnswerKind::Truncated, AnswerKind::Truncated] {
         let no = redeem_with_lost_response(&journal, id).await;
-        journal.record_kind_and_erase_obsolete(&id, no, reading).await.expect("read");
+        journal.record_answer_kind_erasing_obsolete(&id, no, reading).await.expect("read");
         assert_eq!(
             truncated_bodies(&journal).await.len(),
             usize::from(reading == AnswerKind::Truncated),
@@ -123,7 +126,7 @@ async fn an_unreadable_body_is_kept_until_the_token_is_active_or_the_visit_is_fo
             .record_raw_answer(&id, no, 200, b"[\"https://files.test/SECRET-URL\"]", time_at(3))
             .await
             .expect("noted");
-        journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
+        journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Unreadable).await.expect("read");
         id
     };
     let id = visit_with_unreadable_body().await;
@@ -149,7 +152,7 @@ async fn a_truncated_body_that_is_used_as_delivery_spends_the_token_and_allows_d
     let id = visit_with_token(&journal).await;
     let no = redeem_with_lost_response(&journal, id).await;
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "it was not parsed");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert!(is_refused(&journal.record_planned_files(&id, &planned_files(1)).await), "nothing delivered yet");
     journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     assert!(is_refused(&journal.record_truncated_response_as_delivery(&id, no).await), "used twice");
@@ -173,7 +176,7 @@ async fn a_complete_response_that_cannot_be_parsed_can_be_used_as_delivery() {
     let id = visit_with_token(&journal).await;
     let no = journal.record_redeem_intent(&id, time_at(2)).await.expect("an intent");
     journal.record_raw_answer(&id, no, 200, BEGINNING, time_at(3)).await.expect("on disk");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
     assert_eq!(truncated_bodies(&journal).await[0].no, no);
     journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
     assert!(truncated_bodies(&journal).await[0].is_used_as_delivery);

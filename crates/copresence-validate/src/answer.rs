@@ -23,7 +23,7 @@ pub(crate) enum ResponseOrigin {
 
 impl RecordedStep {
     /// The response as the client classifies it. `None` for a success of the API, and without a response.
-    pub(crate) fn error_response(&self) -> Option<ErrorResponse> {
+    pub(crate) fn classify_error_response(&self) -> Option<ErrorResponse> {
         let url = Url::parse(&self.exchange.url).ok()?;
         self.reply.as_ref()?.find_error_in_response(self.exchange.call, &url)
     }
@@ -36,7 +36,7 @@ impl RecordedStep {
             let is_answer = reply.status < 500 && !matches!(reply.status, 407 | 429);
             return if is_answer { ResponseOrigin::Api } else { ResponseOrigin::NoAnswer };
         }
-        match self.error_response().map(|error| (error.status, error.class)) {
+        match self.classify_error_response().map(|error| (error.status, error.class)) {
             None => ResponseOrigin::Api,
             Some((500.., _) | (_, ErrorClass::ServerError | ErrorClass::RateLimited)) => ResponseOrigin::NoAnswer,
             Some((_, ErrorClass::Gate(gate))) if gate.proves_not_forwarded() => ResponseOrigin::NoAnswer,
@@ -58,13 +58,13 @@ impl RecordedStep {
 
     /// Whether the response says that the credentials were refused.
     pub(crate) fn is_credential_refusal(&self) -> bool {
-        self.error_response().is_some_and(|error| error.class == ErrorClass::CredentialsRejected)
+        self.classify_error_response().is_some_and(|error| error.class == ErrorClass::CredentialsRejected)
     }
 
     /// Why a run cannot continue after this response to a request with valid credentials; `None` if the API answered.
-    pub(crate) fn run_error(&self) -> Option<RunError> {
+    pub(crate) fn run_error_for_response(&self) -> Option<RunError> {
         let request = format!("{} {}", self.exchange.method, self.exchange.url);
-        let Some(error) = self.error_response() else {
+        let Some(error) = self.classify_error_response() else {
             let why = self.exchange.error.clone().unwrap_or_else(|| "no response was received".to_owned());
             return self.reply.is_none().then(|| RunError::Unreachable(format!("{request}: {why}")));
         };
@@ -86,7 +86,7 @@ impl RecordedStep {
 
 impl Observations {
     /// Whether the response of a step is an answer of the API, from which a check may conclude something.
-    pub(crate) fn is_answer(&self, step: &RecordedStep) -> bool {
+    pub(crate) fn is_api_answer(&self, step: &RecordedStep) -> bool {
         match step.response_origin() {
             ResponseOrigin::Api => true,
             ResponseOrigin::Ambiguous => step.role.is_deliberately_wrong() && self.api_answered_around(step),
@@ -106,7 +106,7 @@ impl Observations {
     }
 
     /// Whether the API answered any valid request.
-    pub(crate) fn has_valid_answer(&self) -> bool {
+    pub(crate) fn is_any_valid_request_answered(&self) -> bool {
         let mut valid = self.steps.iter().filter(|step| !step.role.is_deliberately_wrong());
         valid.any(|step| step.exchange.call != CallKind::Download && step.response_origin() == ResponseOrigin::Api)
     }

@@ -106,7 +106,7 @@ impl CheckResult {
     }
 }
 
-/// A check.
+/// One check of the table: its id and title, the acts that it needs, and how it judges their observations.
 #[derive(Debug)]
 pub struct Check {
     /// Stable id, as in `redeem.unknown-400`.

@@ -130,7 +130,7 @@ impl<'a> ResponseToJudge<'a> {
         Self {
             exchange,
             status,
-            target_info: KnownBackendFacts::traits_from_backend(backend),
+            target_info: KnownBackendFacts::derive_backend_facts(backend),
             body,
             has_whole_body: !is_truncated_body(text),
         }

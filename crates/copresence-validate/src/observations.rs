@@ -230,7 +230,7 @@ pub struct KnownSecret {
 
 impl KnownSecret {
     /// Whether a text from the backend contains the secret.
-    pub fn is_secret_in_text(&self, text: &str) -> bool {
+    pub fn is_contained_in_text(&self, text: &str) -> bool {
         let value = self.value.expose_secret();
         value.len() >= copresence_client::redact::MIN_SECRET_LENGTH && text.contains(value)
     }

@@ -93,7 +93,7 @@ impl InvitationSkipSignal {
     }
 }
 
-/// The phone of a run.
+/// What scans the QR code in a run: a person, a sandbox, or nothing.
 #[derive(Clone)]
 pub enum PhoneDriver {
     /// No phone: acts that need one are omitted.

@@ -41,7 +41,7 @@ pub struct RunSnapshot {
     pub notes: Vec<String>,
 }
 
-/// State of a run.
+/// Whether the run is idle, in progress, ended, aborted or could not start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
     /// No run was started.
@@ -101,7 +101,7 @@ pub struct ReportWithHar {
 /// A run is already in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a run of checks is already in progress")]
-pub struct AlreadyRunning;
+pub struct RunInProgressError;
 
 /// Starts and stops runs, one at a time. Clones share the same state.
 #[derive(Debug, Clone, Default)]
@@ -194,11 +194,11 @@ impl RunController {
         target: CheckTarget,
         options: RunOptions,
         player: PhoneMode,
-    ) -> Result<impl Future<Output = ()> + Send + 'static, AlreadyRunning> {
+    ) -> Result<impl Future<Output = ()> + Send + 'static, RunInProgressError> {
         let running = {
             let mut present = lock_ignoring_poison(&self.0.active_run);
             if present.is_some() {
-                return Err(AlreadyRunning);
+                return Err(RunInProgressError);
             }
             present.insert(Arc::default()).clone()
         };
@@ -275,6 +275,7 @@ impl RunController {
         });
     }
 
+    /// Changes the snapshot of the run, and notifies its watchers.
     fn update_snapshot(&self, change: impl FnOnce(&mut RunSnapshot)) {
         self.0.snapshots.send_modify(change);
     }

@@ -29,7 +29,7 @@ impl LostResponseKind {
     pub const ALL: [Self; 3] = [Self::ConnectionReset, Self::BadGateway, Self::GatewayTimeout];
 
     /// What replaced the response, as shown to people.
-    pub fn describe(self) -> &'static str {
+    pub fn describe_response_loss(self) -> &'static str {
         match self {
             Self::ConnectionReset => "the connection was reset",
             Self::BadGateway => "a gateway answered 502",

@@ -93,13 +93,13 @@ pub struct KnownBackendFacts {
 impl CheckTarget {
     /// Facts about this backend that are known before the first request.
     pub(crate) fn known_backend_facts(&self) -> KnownBackendFacts {
-        KnownBackendFacts::traits_from_backend(&self.backend)
+        KnownBackendFacts::derive_backend_facts(&self.backend)
     }
 }
 
 impl KnownBackendFacts {
     /// Derives the facts from the configured routes.
-    pub(crate) fn traits_from_backend(backend: &BackendWithRoutes) -> Self {
+    pub(crate) fn derive_backend_facts(backend: &BackendWithRoutes) -> Self {
         let BackendWithRoutes { base_url, login_route: login, token_source: source, redeem_route: redeem, .. } =
             backend;
         let has_partner_key =

@@ -5,7 +5,8 @@ use crate::time::MillisSinceOrigin;
 use copresence_protocol::{DeliveredExports, ExportToken, ExportType, LinkTemplate, Progress};
 use std::time::Duration;
 
-/// Something that happened. An event that does not fit the state (a late timer) changes nothing.
+/// An input of the visit's state machine: something that happened. An event that does not fit the state (a late timer)
+/// changes nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MachineEvent {
     /// The visitor pressed start.
@@ -93,7 +94,7 @@ impl VisitStepFailure {
     }
 }
 
-/// Classes of failures.
+/// Why a login, token request or redeem of a visit failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VisitStepFailureKind {
     /// No byte of the request was sent (network down, unknown name, connection refused, TLS).

@@ -18,7 +18,7 @@ pub use event::{
     VisitStepFailure, VisitStepFailureKind,
 };
 pub use machine::{
-    EarlierRedeem, JournaledRedeem, JournaledVisit, RedeemRepetition, StoredDelivery, Visit, VisitState,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemRepeatPolicy, StoredDelivery, Visit, VisitState,
     VisitTimeLimits, advance_visit_machine,
 };
 pub use outcome::Outcome;

@@ -10,7 +10,7 @@ use copresence_engine::clock::Clock;
 use tauri::State;
 use tauri::ipc::Channel;
 
-/// The subscription to the checks.
+/// The web view's subscription to the snapshots of the checks.
 #[derive(Default)]
 pub(crate) struct ChecksSubscription(ReplaceableSubscription);
 

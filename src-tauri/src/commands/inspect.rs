@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tauri::State;
 use tauri::ipc::Channel;
 
-/// The subscription to the inspector.
+/// The window's one subscription to the inspector. A new subscription replaces it.
 #[derive(Default)]
 pub(crate) struct InspectorSubscription(ReplaceableSubscription);
 

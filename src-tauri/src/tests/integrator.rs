@@ -64,7 +64,7 @@ async fn a_run_of_checks_completes_and_is_saved() {
     let saved = checks.save_report(booth.kiosk.data_store()).expect("saved");
     assert!(saved.starts_with(booth.data().join("reports")), "{}", saved.display());
     let sandbox = booth.sandbox();
-    let known = sandbox.credentials();
+    let known = sandbox.accepted_credentials();
     let secrets = [known.api_key.expose(), known.password.expose(), known.session_token.expose()];
     for name in ["report.html", "report.json", "junit.xml", "exchanges.har"] {
         let text = std::fs::read_to_string(saved.join(name)).expect("written");

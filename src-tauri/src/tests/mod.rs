@@ -16,7 +16,7 @@ use copresence_engine::SecretString;
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
 use copresence_engine::setup::{DataStore, VisitOverrides};
-use copresence_sandbox::{Sandbox, Settings};
+use copresence_sandbox::{Sandbox, SandboxSettings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Booth {
     pub(crate) fn at(root: Arc<tempfile::TempDir>, credential_store: CredentialStore) -> Self {
         copresence_engine::install_crypto_provider();
         let data_store = DataStore::open_or_create_data_store(&root.path().join("data")).expect("a data folder");
-        let settings = Settings { speed: 1000.0, seed: 7, ..Settings::default() };
+        let settings = SandboxSettings { speed: 1000.0, seed: 7, ..SandboxSettings::default() };
         let simulator = Arc::new(EmbeddedSandbox::sandbox_with_settings(settings));
         let sources = ProfileAndCredentialSources {
             config: Some(root.path().join("profiles.toml")),

@@ -5,7 +5,7 @@ use crate::report::{Report, Table, Violation};
 use crate::sandbox_home::{PROFILE, SandboxHome, associate_avatars};
 use crate::test_home::{self, TestHome};
 use crate::{HarnessError, Options};
-use copresence_sandbox::{Sandbox, Settings, TokenPhase};
+use copresence_sandbox::{Sandbox, SandboxSettings, TokenPhase};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -61,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, HarnessError> {
     let began = Instant::now();
     let program = test_home::find_program()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let settings = Settings { seed: options.seed, speed: SPEED, ..Settings::default() };
+    let settings = SandboxSettings { seed: options.seed, speed: SPEED, ..SandboxSettings::default() };
     let sandbox_home = SandboxHome::start(&program, runtime.handle(), settings)?;
     let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
     sandbox.set_faults(copresence_sandbox::faults::parse_and_check_faults(FAULTS.as_bytes())?)?;

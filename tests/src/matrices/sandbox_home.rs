@@ -3,7 +3,7 @@
 use crate::HarnessError;
 use crate::asset_files;
 use crate::test_home::TestHome;
-use copresence_sandbox::{AvatarChoice, Sandbox, Server, Settings};
+use copresence_sandbox::{AvatarChoice, Sandbox, SandboxSettings, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -42,11 +42,11 @@ pub(crate) struct SandboxHome {
 }
 
 impl SandboxHome {
-    pub(crate) fn start(program: &Path, runtime: &Handle, settings: Settings) -> Result<Self, HarnessError> {
+    pub(crate) fn start(program: &Path, runtime: &Handle, settings: SandboxSettings) -> Result<Self, HarnessError> {
         let home = TestHome::new(program)?;
         let assets = home.root().join("assets");
         write_asset_files(&assets.join("anna"))?;
-        let settings = Settings { assets: Some(assets), ..settings };
+        let settings = SandboxSettings { assets: Some(assets), ..settings };
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = runtime.block_on(Server::start(settings, any_port))?;
         let config = home.root().join("profiles.toml");
@@ -82,7 +82,7 @@ impl SandboxHome {
 
     /// Sets the credentials that the sandbox accepts: a login, and no session token.
     pub(crate) fn set_credentials(&self, command: &mut Command) {
-        let accepted = self.sandbox().credentials();
+        let accepted = self.sandbox().accepted_credentials();
         command.env_remove("COPRESENCE_SESSION_TOKEN");
         command.env("COPRESENCE_API_KEY", accepted.api_key.expose());
         command.env("COPRESENCE_USERNAME", accepted.username.expose());

@@ -51,7 +51,7 @@ async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult
     let disturbances = weather.kinds.clone();
     let world = World::new(Truth::new(ChaCha8Rng::seed_from_u64(!seed), weather, with_trace));
     world.lock().note(|| format!("seed {seed}: {disturbances:?}"));
-    let observer = folder.open(SimulatedProcessEndSignal::ending_only_on_request())?;
+    let observer = folder.open(SimulatedProcessEndSignal::process_without_request_limit())?;
     let mut life =
         Life { world: world.clone(), folder, observer, plan, disturbances, processes: 0, visits: Vec::new() };
     life.run_consoles().await?;

@@ -93,7 +93,7 @@ pub(crate) async fn run_process(
     world.lock().note(|| format!("p{process} starts: {errand:?}, crash {crash:?}"));
     let end = match crash {
         Some(Crash::AtJournalRequest(number)) => SimulatedProcessEndSignal::process_ending_at_request_number(number),
-        _ => SimulatedProcessEndSignal::ending_only_on_request(),
+        _ => SimulatedProcessEndSignal::process_without_request_limit(),
     };
     let data_store = folder.open(end.clone())?;
     if process > 1 {

@@ -4,7 +4,7 @@
 use super::child_program::ChildProgram;
 use super::window_manager::WindowManager;
 use super::{App, DesktopSession, HarnessError, VirtualScreen};
-use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, Server, Settings, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, ClockChange, ForcedState, SandboxSettings, Server, TokenScenario, faults};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::ops::Deref;
@@ -95,13 +95,13 @@ impl KioskSetup<'_> {
 impl Backend {
     /// Starts the backend.
     pub async fn start() -> Result<Self, HarnessError> {
-        let settings = Settings {
+        let settings = SandboxSettings {
             scenario: TokenScenario::ExistingAvatar,
             seed: 7,
             api_key: API_KEY.to_owned(),
             username: USERNAME.to_owned(),
             password: PASSWORD.to_owned(),
-            ..Settings::default()
+            ..SandboxSettings::default()
         };
         Ok(Self { server: Server::start(settings, (Ipv4Addr::LOCALHOST, 0).into()).await? })
     }

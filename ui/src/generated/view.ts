@@ -419,7 +419,7 @@ scenario: string,
 /**
  * Scenarios that can be chosen.
  */
-scenarios: Array<OptionView>, 
+scenarios: Array<SandboxOptionView>, 
 /**
  * Simulated seconds per real second.
  */
@@ -431,7 +431,7 @@ faults: Array<FaultView>,
 /**
  * Faults that can be added.
  */
-fault_kinds: Array<OptionView>, 
+fault_kinds: Array<SandboxOptionView>, 
 /**
  * Endpoints that a fault can be added to.
  */
@@ -441,7 +441,7 @@ endpoints: Array<string>,
  */
 phones_at: string | null, };
 
-export type OptionView = { 
+export type SandboxOptionView = { 
 /**
  * Stable name.
  */

@@ -53,7 +53,7 @@ export function gamepadKindFromId(id: string): GamepadKind {
 
 /**
  * The intents of the buttons pressed since `before`. A held button counts once. Start and Select are left to
- * `StartSelectInterpreter`, directions to `DirectionReader`.
+ * `StartSelectInterpreter`, directions to `GamepadDirectionReader`.
  */
 export function newGamepadIntents(before: GamepadState | null, now: GamepadState): GamepadIntent[] {
   const intents: GamepadIntent[] = [];
@@ -66,7 +66,7 @@ export function newGamepadIntents(before: GamepadState | null, now: GamepadState
 }
 
 /** Reads the directions of one gamepad, from its D-pad and its left stick. A held direction repeats. */
-export class DirectionReader {
+export class GamepadDirectionReader {
   #held: readonly Direction[] = [];
   #stick: Direction | null = null;
   #repeating: Direction | null = null;
@@ -161,7 +161,7 @@ export function watchGamepadInput(
   const last = new Map<number, GamepadState>();
   const chords = new Map<number, StartSelectInterpreter>();
   const hands = new Map<number, StickMovementDetector>();
-  const directions = new Map<number, DirectionReader>();
+  const directions = new Map<number, GamepadDirectionReader>();
   let frame = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let over = false;
@@ -183,7 +183,7 @@ export function watchGamepadInput(
         onIntent(intent, gamepadKindFromId(id));
       const chord = chords.get(pad.index) ?? new StartSelectInterpreter();
       chords.set(pad.index, chord);
-      const reader = directions.get(pad.index) ?? new DirectionReader();
+      const reader = directions.get(pad.index) ?? new GamepadDirectionReader();
       directions.set(pad.index, reader);
       const at = performance.now();
       for (const intent of [...chord.readChord(now, at), ...reader.readDirections(now, at)])

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
-  DirectionReader,
+  GamepadDirectionReader,
   type GamepadState,
   gamepadKindFromId,
   newGamepadIntents,
@@ -168,7 +168,7 @@ describe('a gamepad', () => {
   });
   it('reads directions from the D-pad and the stick', () => {
     const read = (...states: GamepadState[]) => {
-      const reader = new DirectionReader();
+      const reader = new GamepadDirectionReader();
       return states.map((state, i) => reader.readDirections(state, i * 10));
     };
     expect(read(pad([]), pad([12, 13, 14, 15]))).toEqual([[], ['up', 'down', 'left', 'right']]);
@@ -178,7 +178,7 @@ describe('a gamepad', () => {
     expect(newGamepadIntents(pad([]), pad([12, 13, 14, 15]))).toEqual([]);
   });
   it('counts a trembling stick once, and a rolled one only when it clearly points elsewhere', () => {
-    const reader = new DirectionReader();
+    const reader = new GamepadDirectionReader();
     let at = 0;
     const tilt = (x: number, y: number) => {
       at += 10;
@@ -198,7 +198,7 @@ describe('a gamepad', () => {
     expect(tilt(0.4, 0.9)).toEqual(['down']);
   });
   it('repeats a held direction after a moment, and not for ever', () => {
-    const reader = new DirectionReader();
+    const reader = new GamepadDirectionReader();
     const down = pad([13]);
     expect(reader.readDirections(down, 0)).toEqual(['down']);
     expect(reader.readDirections(down, 400)).toEqual([]);

@@ -20,10 +20,10 @@ import {
   type RequestedFace,
   supportedFaces,
 } from './expression';
-import { frameFigure } from './frame-figure';
+import { poseAndFrameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
-import { loadedBlendshapeNames } from './prepare-gltf';
+import { blendshapeNamesFromLoadedName } from './prepare-gltf';
 import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
@@ -114,8 +114,8 @@ async function startAvatarScene(
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatarControls, 'statistics'>> {
-  const { size, isCropped } = await frameFigure(model, facesBack, signal);
-  adaptToStage(model);
+  const { size, isCropped } = await poseAndFrameFigure(model, facesBack, signal);
+  disableCullingAndToneMapping(model);
   renderer.toneMapping = ACESFilmicToneMapping;
   renderer.toneMappingExposure = 0.95;
 
@@ -267,8 +267,8 @@ async function startAvatarScene(
   };
 }
 
-/** Prepares the materials and meshes of a model for the stage. */
-function adaptToStage(model: Object3D): void {
+/** Disables frustum culling of all objects, and tone mapping of unlit materials. */
+function disableCullingAndToneMapping(model: Object3D): void {
   model.traverse((object) => {
     // The figure is always in view. Culling would compute the bounds of its skin anew.
     object.frustumCulled = false;
@@ -293,7 +293,7 @@ function findAnimatedBlendshapes(model: Object3D): LoadedBlendshape[] {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
     if (!known || !weights) return;
     for (const [name, index] of Object.entries(known)) {
-      const shapes = loadedBlendshapeNames(name).filter((shape) => ANIMATED_BLENDSHAPES.has(shape));
+      const shapes = blendshapeNamesFromLoadedName(name).filter((shape) => ANIMATED_BLENDSHAPES.has(shape));
       if (shapes.length > 0) found.push({ weights, index, shapes });
     }
   });

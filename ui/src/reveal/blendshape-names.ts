@@ -20,7 +20,7 @@ export const ARKIT_BLENDSHAPES: ReadonlySet<string> = new Set([
 
 /** ARKit's name by its comparable form: lower case, with the side as one letter at the end. */
 const ARKIT_BY_COMPARABLE_FORM: ReadonlyMap<string, string> = new Map(
-  [...ARKIT_BLENDSHAPES].map((name) => [comparableForm(splitIntoWords(name)), name]),
+  [...ARKIT_BLENDSHAPES].map((name) => [normalizeBlendshapeWords(splitIntoWords(name)), name]),
 );
 
 /** Words that tools append to the name of a blendshape. */
@@ -32,7 +32,7 @@ export function recognizeArkitName(name: string): string | null {
   while (words.length > 1 && APPENDED_WORDS.has(words.at(-1) ?? '')) words = words.slice(0, -1);
   // What stands before it may be a prefix: of the mesh, of the rig, or a number.
   for (let start = 0; start < words.length; start += 1) {
-    const found = ARKIT_BY_COMPARABLE_FORM.get(comparableForm(words.slice(start)));
+    const found = ARKIT_BY_COMPARABLE_FORM.get(normalizeBlendshapeWords(words.slice(start)));
     if (found !== undefined) return found;
   }
   return null;
@@ -48,8 +48,8 @@ export function splitIntoWords(name: string): string[] {
     .map((word) => word.toLowerCase());
 }
 
-/** Words as one, the side (`left`, `l`, …) as one letter at the end. */
-function comparableForm(words: readonly string[]): string {
+/** Joins the words of a blendshape's name, with the side (`left`, `l`, …) as one letter at the end. */
+function normalizeBlendshapeWords(words: readonly string[]): string {
   const side = (word: string | undefined) =>
     word === 'left' || word === 'l' ? 'L' : word === 'right' || word === 'r' ? 'R' : '';
   const [first, last] = [side(words[0]), side(words.at(-1))];
@@ -87,7 +87,7 @@ export function recognizeBlendshapes(gltf: Gltf, mesh: number): string[][] {
     return arkit === null ? [] : [arkit];
   });
   const known = new Set(found.flat());
-  const expressions = vrmExpressions(gltf, mesh);
+  const expressions = vrmExpressionsByBlendshapeIndex(gltf, mesh);
   names.forEach((name, i) => {
     const [own] = found[i] ?? [];
     if (own !== undefined) return;
@@ -116,7 +116,7 @@ const VRM_EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The blendshapes of a mesh that a VRM file binds to expressions, by index. */
-function vrmExpressions(gltf: Gltf, mesh: number): Map<number, readonly string[]> {
+function vrmExpressionsByBlendshapeIndex(gltf: Gltf, mesh: number): Map<number, readonly string[]> {
   const found = new Map<number, readonly string[]>();
   const add = (expression: unknown, binds: unknown, isOfMesh: (bind: Record<string, unknown>) => boolean) => {
     const shapes = VRM_EXPRESSIONS[String(expression)];

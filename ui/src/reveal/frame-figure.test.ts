@@ -2,7 +2,7 @@ import { NodeIO } from '@gltf-transform/core';
 import { Box3, Group, type Object3D, Vector3, type WebGLRenderer } from 'three';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMannequin } from '../../e2e/feature-avatars';
-import { frameFigure } from './frame-figure';
+import { poseAndFrameFigure } from './frame-figure';
 import { loadAvatar } from './load-avatar';
 import { sampleFigure } from './sample-figure';
 
@@ -28,7 +28,7 @@ async function place(options: Parameters<typeof createMannequin>[0], facesBack =
     async () => new Response(body, { headers: { 'x-file-size': String(glb.byteLength) } }),
   );
   const { model } = await loadAvatar('avatar://a/avatar.glb', never, {} as WebGLRenderer);
-  const placement = await frameFigure(model, facesBack, never);
+  const placement = await poseAndFrameFigure(model, facesBack, never);
   return { ...placement, model, figure: await sampleFigure(model, never) };
 }
 
@@ -100,6 +100,6 @@ describe('a figure', () => {
   });
 
   it('with nothing in it is refused', async () => {
-    await expect(frameFigure(new Group(), false, never)).rejects.toThrow('nothing to see');
+    await expect(poseAndFrameFigure(new Group(), false, never)).rejects.toThrow('nothing to see');
   });
 });

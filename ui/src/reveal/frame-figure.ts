@@ -19,8 +19,11 @@ const ROOM_ABOVE_HEAD = 0.08;
 const ROOM_BELOW_HEAD = 0.72;
 const Y_AXIS = new Vector3(0, 1, 0);
 
-/** Places the model. Rejects when it contains nothing visible. `facesBack`: the file's format says that it faces −Z. */
-export async function frameFigure(
+/**
+ * Turns the model upright and to the front, lowers its arms, and finds the part to show. Rejects when it
+ * contains nothing visible. `facesBack`: the file's format says that it faces −Z.
+ */
+export async function poseAndFrameFigure(
   model: Object3D,
   facesBack: boolean,
   signal: AbortSignal,
@@ -34,7 +37,7 @@ export async function frameFigure(
   turnFigure(figure, model, rotationOntoZ(findFrontDirection(figure), facesBack));
   lowerArm(figure, 'left');
   lowerArm(figure, 'right');
-  const placed = findPicture(figure);
+  const placed = findFramedRegion(figure);
   const size = placed.picture.getSize(new Vector3());
   const scale = 2 / Math.max(size.x, size.y, size.z);
   const centre = placed.picture.getCenter(new Vector3());
@@ -53,7 +56,7 @@ function turnFigure({ points, face }: SampledFigure, model: Object3D, turn: Quat
 
 /** The direction from below to above of the figure; null when nothing tells it. */
 function findUpDirection(figure: SampledFigure, whole: Box3): Vector3 | null {
-  const joint = (role: JointRole) => positionOf(figure, role);
+  const joint = (role: JointRole) => jointWorldPosition(figure, role);
   const head = joint('head');
   const below = meanOf([joint('leftFoot'), joint('rightFoot')]) ?? joint('hips') ?? joint('neck');
   if (head && below) return head.sub(below);
@@ -71,24 +74,24 @@ function findFrontDirection(figure: SampledFigure): Vector3 | null {
   const heads = figure.points.filter((_, i) => figure.isOfHead[i]);
   const eyes = middleOfEyes(figure);
   const middle = new Box3().setFromPoints(heads.length > 0 ? heads : figure.points).getCenter(new Vector3());
-  const joint = (role: JointRole) => positionOf(figure, role);
+  const joint = (role: JointRole) => jointWorldPosition(figure, role);
   const toes = flat(
     meanOf([joint('leftToes'), joint('rightToes')]),
     meanOf([joint('leftFoot'), joint('rightFoot')]),
   );
   const gaze = flat(meanOf([joint('leftEye'), joint('rightEye')]), joint('head'));
-  return [flat(meanOf([eyes, middleOfMouth(figure)]), middle), toes, gaze].find(isClear) ?? null;
+  return [flat(meanOf([eyes, middleOfMouth(figure)]), middle), toes, gaze].find(isNearAxis) ?? null;
 }
 
 /** Whether a direction is near one of the axes. */
-function isClear(direction: Vector3 | null): direction is Vector3 {
+function isNearAxis(direction: Vector3 | null): direction is Vector3 {
   const length = direction?.length() ?? 0;
   return length > 0 && Math.max(...(direction?.toArray() ?? []).map(Math.abs)) > 0.8 * length;
 }
 
 /** The axis that is nearest to a direction; null when it is near none. */
 function nearestAxis(direction: Vector3 | null): Vector3 | null {
-  if (!isClear(direction)) return null;
+  if (!isNearAxis(direction)) return null;
   const largest = Math.max(...direction.toArray().map(Math.abs));
   return new Vector3(
     ...direction.toArray().map((part) => (Math.abs(part) === largest ? Math.sign(part) : 0)),
@@ -130,7 +133,7 @@ function lowerArm({ joints }: SampledFigure, side: 'left' | 'right'): void {
 }
 
 /** The part of the figure to show. */
-function findPicture(figure: SampledFigure): { picture: Box3; isCropped: boolean } {
+function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: boolean } {
   const whole = new Box3().setFromPoints(figure.points);
   const head = findHead(figure, whole);
   const height = head ? head.max.y - head.min.y : 0;
@@ -156,30 +159,31 @@ function findPicture(figure: SampledFigure): { picture: Box3; isCropped: boolean
 /** Where the head is; null when nothing tells it, as for a figure that is nothing but a head. */
 function findHead(figure: SampledFigure, whole: Box3): Box3 | null {
   const parts = figure.points.filter((_, i) => figure.isOfHead[i]);
-  const joint = positionOf(figure, 'head');
+  const joint = jointWorldPosition(figure, 'head');
   if (parts.length > 0) {
     const box = new Box3().setFromPoints(parts);
     // Long hair is carried by the head. The joint is about as high as the chin.
     if (joint) box.min.y = Math.max(box.min.y, joint.y - 0.25 * Math.max(0, box.max.y - joint.y));
     const axis = joint ?? box.getCenter(new Vector3());
-    return aroundAxis(box.min.y, box.max.y, axis);
+    return buildHeadWidthBox(box.min.y, box.max.y, axis);
   }
   const eyes =
-    middleOfEyes(figure) ?? meanOf([positionOf(figure, 'leftEye'), positionOf(figure, 'rightEye')]);
+    middleOfEyes(figure) ??
+    meanOf([jointWorldPosition(figure, 'leftEye'), jointWorldPosition(figure, 'rightEye')]);
   const height = eyes && estimateHeadHeight(figure, eyes);
   // The eyes are in the middle of a head.
   if (eyes && height)
-    return aroundAxis(eyes.y - 0.55 * height, Math.min(whole.max.y, eyes.y + 0.55 * height), eyes);
+    return buildHeadWidthBox(eyes.y - 0.55 * height, Math.min(whole.max.y, eyes.y + 0.55 * height), eyes);
   const size = whole.getSize(new Vector3());
   if (Math.min(size.x, size.z) > 0.36 * size.y) return null;
   // A body without joints, names and blendshapes: a person is about seven heads tall.
   const bottom = whole.max.y - size.y / 7;
   const upper = figure.points.filter(({ y }) => y > bottom);
-  return aroundAxis(bottom, whole.max.y, new Box3().setFromPoints(upper).getCenter(new Vector3()));
+  return buildHeadWidthBox(bottom, whole.max.y, new Box3().setFromPoints(upper).getCenter(new Vector3()));
 }
 
 /** A box as wide as a head of this height. */
-function aroundAxis(bottom: number, top: number, { x, z }: Vector3): Box3 {
+function buildHeadWidthBox(bottom: number, top: number, { x, z }: Vector3): Box3 {
   const half = 0.4 * (top - bottom);
   return new Box3(new Vector3(x - half, bottom, z - half), new Vector3(x + half, top, z + half));
 }
@@ -189,8 +193,8 @@ function estimateHeadHeight(figure: SampledFigure, eyes: Vector3): number | null
   const mouth = middleOfMouth(figure);
   if (mouth && eyes.y > mouth.y) return 3.4 * (eyes.y - mouth.y);
   const [left, right] = [
-    figure.face.get('eyeBlinkLeft') ?? positionOf(figure, 'leftEye'),
-    figure.face.get('eyeBlinkRight') ?? positionOf(figure, 'rightEye'),
+    figure.face.get('eyeBlinkLeft') ?? jointWorldPosition(figure, 'leftEye'),
+    figure.face.get('eyeBlinkRight') ?? jointWorldPosition(figure, 'rightEye'),
   ];
   const distance = left && right ? left.distanceTo(right) : 0;
   return distance > 0 ? 3.8 * distance : null;
@@ -204,7 +208,8 @@ function middleOfMouth({ face }: SampledFigure): Vector3 | null {
   return meanOf([face.get('mouthSmileLeft'), face.get('mouthSmileRight')]) ?? face.get('jawOpen') ?? null;
 }
 
-function positionOf({ joints }: SampledFigure, role: JointRole): Vector3 | null {
+/** The position of a joint in the world; null when the figure has none of this role. */
+function jointWorldPosition({ joints }: SampledFigure, role: JointRole): Vector3 | null {
   return joints.get(role)?.getWorldPosition(new Vector3()) ?? null;
 }
 

@@ -45,7 +45,7 @@ export async function loadAvatar(
       // Where three.js does not use image bitmaps, its own loader stays.
       if ('isImageBitmapLoader' in parser.textureLoader)
         parser.textureLoader = textureDecoder as unknown as ImageBitmapLoader;
-      return new SavedBufferLoader(file, loaded);
+      return new AvatarFileBufferViewPlugin(file, loaded);
     });
     for (const name of TEXTURE_EXTENSIONS) loader.register((parser) => new TextureFallback(parser, name));
     // `parse` also accepts the document as an object, although its types do not say so.
@@ -89,7 +89,7 @@ function describeParseError(error: unknown): Error {
  * Gives the loader the buffer views of an open file. Otherwise it would copy the whole file at once, including unused
  * blendshapes.
  */
-class SavedBufferLoader implements GLTFLoaderPlugin {
+class AvatarFileBufferViewPlugin implements GLTFLoaderPlugin {
   readonly name = 'saved-buffer';
   readonly #file: AvatarFile;
   readonly #decoders: Decoders;

@@ -19,7 +19,7 @@ export async function openAvatarFile(bytes: ArrayBuffer, signal: AbortSignal): P
   try {
     worker = new Worker(new URL('./avatar-file.worker.ts', import.meta.url), { type: 'module' });
   } catch {
-    return unpackHere(bytes);
+    return unpackOnThisThread(bytes);
   }
   try {
     return await unpackInWorker(worker, bytes, signal);
@@ -37,13 +37,13 @@ function unpackInWorker(worker: Worker, bytes: ArrayBuffer, signal: AbortSignal)
       else reject(new Error(data.problem));
     };
     // Copied, not moved: they are still needed if the worker does not start.
-    worker.onerror = () => unpackHere(bytes).then(resolve, reject);
+    worker.onerror = () => unpackOnThisThread(bytes).then(resolve, reject);
     worker.postMessage(bytes);
   });
 }
 
 /** Opens the file on this thread. */
-async function unpackHere(bytes: ArrayBuffer): Promise<AvatarFile> {
+async function unpackOnThisThread(bytes: ArrayBuffer): Promise<AvatarFile> {
   const { unpackAvatar } = await import('./unpack-avatar');
   return unpackAvatar(bytes);
 }

@@ -36,10 +36,12 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
       scene: 0,
       scenes: [pickScene(gltf)],
       nodes: (gltf.nodes ?? []).map((node, i) => prepareNode(node, joints.get(i))),
-      meshes: gltf.meshes.map((mesh, i) => completeMorphTargets(gltf, keepBlendshapes(gltf, mesh, i, kept))),
-      accessors: [...(gltf.accessors ?? []), ...zeroAccessors(gltf)],
+      meshes: gltf.meshes.map((mesh, i) =>
+        completeMorphTargets(gltf, keepAnimatedBlendshapes(gltf, mesh, i, kept)),
+      ),
+      accessors: [...(gltf.accessors ?? []), ...createZeroAccessors(gltf)],
       ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
-      // The decoder of the compressed ranges is ours; see `SavedBufferLoader`.
+      // The decoder of the compressed ranges is ours; see `AvatarFileBufferViewPlugin`.
       ...(gltf.bufferViews
         ? { bufferViews: gltf.bufferViews.map(({ extensions: ___, ...view }) => view) }
         : {}),
@@ -84,7 +86,12 @@ function normalizeQuaternion(rotation: number[]): number[] {
  * The mesh with no blendshapes but those that are animated, under ARKit's names: several are separated by a space, and
  * equal ones are numbered, because three.js keeps one blendshape a name.
  */
-function keepBlendshapes(gltf: Gltf, mesh: GltfMesh, index: number, kept: ReadonlySet<string>): GltfMesh {
+function keepAnimatedBlendshapes(
+  gltf: Gltf,
+  mesh: GltfMesh,
+  index: number,
+  kept: ReadonlySet<string>,
+): GltfMesh {
   const names = recognizeBlendshapes(gltf, index);
   if (names.length === 0) return mesh;
   const stays = names.map((shapes) => shapes.some((shape) => kept.has(shape)));
@@ -107,7 +114,7 @@ function toUniqueNames(names: string[]): string[] {
 }
 
 /** ARKit's names of a loaded blendshape, from the name that `prepareGltf` gave it. */
-export function loadedBlendshapeNames(name: string): string[] {
+export function blendshapeNamesFromLoadedName(name: string): string[] {
   return name.replace(/#\d+$/, '').split(' ');
 }
 
@@ -129,8 +136,8 @@ function completeMorphTargets(gltf: Gltf, mesh: GltfMesh): GltfMesh {
   };
 }
 
-/** One accessor of zeros for each count of vertices of a mesh with blendshapes. */
-function zeroAccessors(gltf: Gltf) {
+/** Creates one accessor of zeros for each distinct vertex count of the primitives with blendshapes. */
+function createZeroAccessors(gltf: Gltf) {
   return blendshapeVertexCounts(gltf).map((count) => ({ componentType: FLOAT, type: 'VEC3', count }));
 }
 

@@ -2,7 +2,7 @@
 import { type BufferAttribute, Mesh, type Object3D, SkinnedMesh, Vector3 } from 'three';
 import type { JointRole } from './joint-names';
 import { FrameYieldTimer } from './next-frame';
-import { loadedBlendshapeNames } from './prepare-gltf';
+import { blendshapeNamesFromLoadedName } from './prepare-gltf';
 
 /** Maximum number of vertices that are looked at. */
 const MAX_SAMPLES = 16_000;
@@ -46,16 +46,16 @@ export async function sampleFigure(model: Object3D, signal: AbortSignal): Promis
   const frameBudget = new FrameYieldTimer();
   const delta = new Vector3();
   for (const mesh of meshes) {
-    const parts = findFaceParts(mesh);
+    const parts = findFacePartBlendshapes(mesh);
     const isHeadMesh = head === null && isCalledHead(mesh);
-    const ofHead = head === null ? null : bonesBelow(mesh, head);
+    const ofHead = head === null ? null : flagBonesBelow(mesh, head);
     const isBelowHead = head !== null && isDescendant(mesh, head);
     const { count } = mesh.geometry.attributes.position as BufferAttribute;
     for (let vertex = 0; vertex < count; vertex += step) {
       const point = mesh.getVertexPosition(vertex, new Vector3()).applyMatrix4(mesh.matrixWorld);
       if (!Number.isFinite(point.x + point.y + point.z)) continue;
       sampled.points.push(point);
-      sampled.isOfHead.push(isHeadMesh || (ofHead ? isCarriedBy(mesh, vertex, ofHead) : isBelowHead));
+      sampled.isOfHead.push(isHeadMesh || (ofHead ? hasDominantJointIn(mesh, vertex, ofHead) : isBelowHead));
       for (const [part, moved] of parts) {
         // Squared, because many files move every vertex a little.
         const weight = delta.fromBufferAttribute(moved, vertex).lengthSq();
@@ -74,14 +74,14 @@ export async function sampleFigure(model: Object3D, signal: AbortSignal): Promis
 }
 
 /** The blendshapes of a mesh that act on a part of the face. */
-function findFaceParts({
+function findFacePartBlendshapes({
   morphTargetDictionary: known,
   geometry,
 }: Mesh): [part: FacePart, moved: BufferAttribute][] {
   const found: [FacePart, BufferAttribute][] = [];
   for (const [name, index] of Object.entries(known ?? {})) {
     const moved = geometry.morphAttributes.position?.[index] as BufferAttribute | undefined;
-    for (const part of loadedBlendshapeNames(name))
+    for (const part of blendshapeNamesFromLoadedName(name))
       if (moved && (FACE_PARTS as readonly string[]).includes(part)) found.push([part as FacePart, moved]);
   }
   return found;
@@ -93,7 +93,7 @@ function isCalledHead(mesh: Mesh): boolean {
 }
 
 /** For each joint of a skinned mesh, whether it is `head` or below it; null for other meshes. */
-function bonesBelow(mesh: Mesh, head: Object3D): boolean[] | null {
+function flagBonesBelow(mesh: Mesh, head: Object3D): boolean[] | null {
   if (!(mesh instanceof SkinnedMesh)) return null;
   return mesh.skeleton.bones.map((bone) => isDescendant(bone, head));
 }
@@ -104,7 +104,7 @@ function isDescendant(object: Object3D, ancestor: Object3D): boolean {
 }
 
 /** Whether the joint with the largest weight at a vertex is one of those. */
-function isCarriedBy(mesh: Mesh, vertex: number, joints: readonly boolean[]): boolean {
+function hasDominantJointIn(mesh: Mesh, vertex: number, joints: readonly boolean[]): boolean {
   const { skinIndex, skinWeight } = mesh.geometry.attributes;
   if (!skinIndex || !skinWeight) return false;
   let best = 0;

@@ -12,8 +12,9 @@ export function unpackAvatar(file: ArrayBuffer): AvatarFile {
   }
   if (file.byteLength === 0) throw new Error('the file is empty');
   const bytes = new Uint8Array(file);
-  if (startsWith(bytes, 'PK\x03\x04')) return unpackZip(bytes);
-  if (firstCharacter(bytes) === '{') return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array());
+  if (startsWithBytes(bytes, 'PK\x03\x04')) return unpackZip(bytes);
+  if (firstNonBlankCharacter(bytes) === '{')
+    return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array());
   throw new Error(`the file is ${describeContent(bytes)}, which this screen cannot show`);
 }
 
@@ -105,16 +106,17 @@ function describeContent(bytes: Uint8Array): string {
     ['\x1f\x8b', 'compressed with gzip'],
     ['ply', 'a PLY file'],
   ];
-  const found = known.find(([start]) => startsWith(bytes, start))?.[1];
+  const found = known.find(([start]) => startsWithBytes(bytes, start))?.[1];
   if (found) return found;
-  return firstCharacter(bytes) === '<' ? 'a web page or XML' : 'of an unknown kind';
+  return firstNonBlankCharacter(bytes) === '<' ? 'a web page or XML' : 'of an unknown kind';
 }
 
-function startsWith(bytes: Uint8Array, start: string): boolean {
+/** Whether bytes start with this signature, one byte a character. */
+function startsWithBytes(bytes: Uint8Array, start: string): boolean {
   return [...start].every((sign, i) => bytes[i] === sign.charCodeAt(0));
 }
 
 /** The first character that is no blank, after a byte order mark. */
-function firstCharacter(bytes: Uint8Array): string {
+function firstNonBlankCharacter(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.subarray(0, 256)).trimStart().charAt(0);
 }

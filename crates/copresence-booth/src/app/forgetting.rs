@@ -40,7 +40,7 @@ impl Kiosk {
             Some(0) => Timestamp::MAX,
             Some(hours) => {
                 let kept = SignedDuration::from_hours(i64::from(hours));
-                self.clock.now().checked_sub(kept).unwrap_or(Timestamp::MIN)
+                self.clock.wall_clock_time().checked_sub(kept).unwrap_or(Timestamp::MIN)
             }
         };
         let kiosk = self.clone();
@@ -122,7 +122,7 @@ impl Kiosk {
     /// Logs a problem and keeps it as the last one, for the operator.
     fn log_and_keep_last_problem(&self, problem: &Problem) {
         tracing::error!(code = problem.code, "{}", problem.operator);
-        self.lock_kiosk_state().last_problem = Some((self.clock.now(), problem.clone()));
+        self.lock_kiosk_state().last_problem = Some((self.clock.wall_clock_time(), problem.clone()));
     }
 }
 

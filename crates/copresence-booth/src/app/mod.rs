@@ -242,7 +242,7 @@ impl Kiosk {
         let mut state = self.lock_kiosk_state();
         if self.matches_expected_screen(&state, target) {
             match command {
-                VisitorCommand::Start => self.start_or_ask_consent(&mut state),
+                VisitorCommand::Start => self.perform_start_command(&mut state),
                 VisitorCommand::Agree { to } => self.begin_visit_if_agreed(&mut state, to),
                 VisitorCommand::Cancel | VisitorCommand::Again => self.leave_and_maybe_forget_visit(&mut state),
                 VisitorCommand::NewCode => self.restart_visit_unless_awaiting_code(&mut state),
@@ -270,7 +270,7 @@ impl Kiosk {
 
     /// Starts a visit, or shows the text to agree to if the operator set one. Does nothing while the booth is
     /// closed, or while a visit is on the screen.
-    fn start_or_ask_consent(&self, state: &mut KioskState) {
+    fn perform_start_command(&self, state: &mut KioskState) {
         if state.is_screen_free_for_visit() && state.booth_closed_reason().is_none() {
             self.leave_and_maybe_forget_visit(state);
             if state.consent.is_empty() {
@@ -367,7 +367,7 @@ impl Kiosk {
             Ok(None) => return,
             Err(error) => return tracing::error!(%error, "it is unknown when downloads are due again"),
         };
-        let until_due = Duration::try_from(due.duration_since(self.clock.now())).unwrap_or_default();
+        let until_due = Duration::try_from(due.duration_since(self.clock.wall_clock_time())).unwrap_or_default();
         tokio::select! {
             () = self.stopping.cancelled() => return,
             () = tokio::time::sleep(until_due.clamp(MIN_DOWNLOAD_WAIT, MAX_DOWNLOAD_WAIT)) => {}
@@ -431,10 +431,11 @@ impl Kiosk {
             let _ending = ending;
             // A bug ends a visit and not the kiosk: no visitor is left with a screen that does not change.
             if AssertUnwindSafe(kiosk.prepare_and_run_visit(id, at, leave)).catch_unwind().await.is_err() {
-                let event = ended_event_for_code("internal", 2, "the program failed in this visit; the log says where");
+                let event =
+                    ended_event_for_problem_code("internal", 2, "the program failed in this visit; the log says where");
                 kiosk.record_event_for_inspector_and_screen(&VisitEvent {
                     visit: id,
-                    at: kiosk.clock.now(),
+                    at: kiosk.clock.wall_clock_time(),
                     kind: event,
                 });
             }
@@ -469,7 +470,7 @@ impl Kiosk {
             Err(error) => {
                 self.record_event_for_inspector_and_screen(&VisitEvent {
                     visit: id,
-                    at: self.clock.now(),
+                    at: self.clock.wall_clock_time(),
                     kind: setup_failed_event(&error),
                 });
             }
@@ -518,16 +519,16 @@ impl Kiosk {
         if let EventKind::Invited { expires_at: Some(at), .. } = &event.kind
             && let Some(active_visit) = state.visits.get(&event.visit)
         {
-            self.publish_at_code_expiry(*at, active_visit.task_done.clone());
+            self.publish_at_qr_code_expiry(*at, active_visit.task_done.clone());
         }
         self.publish_snapshot_if_changed(&mut state);
     }
 
-    /// Publishes a snapshot when the code expires, unless the visit's task has ended by then.
-    fn publish_at_code_expiry(&self, at: Timestamp, gone: CancellationToken) {
+    /// Publishes a snapshot when the QR code expires, unless the visit's task has ended by then.
+    fn publish_at_qr_code_expiry(&self, at: Timestamp, gone: CancellationToken) {
         let kiosk = self.clone();
         self.tasks.spawn(async move {
-            while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.now()))
+            while let Ok(left) = Duration::try_from(at.duration_since(kiosk.clock.wall_clock_time()))
                 && !left.is_zero()
             {
                 tokio::select! {
@@ -542,7 +543,7 @@ impl Kiosk {
     /// Sends a snapshot with a new revision to the windows, unless screen, backend and operator settings are those
     /// of the last one.
     fn publish_snapshot_if_changed(&self, state: &mut KioskState) {
-        let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.now());
+        let screen = state.current_screen(&self.setup.asset_base, dirs::home_dir(), self.clock.wall_clock_time());
         let backend = state.shown_or_active_backend().config.to_backend_view();
         let booth =
             VisitorScreenSettingsView { closed: state.booth_closed_reason().cloned(), ..state.booth_settings.clone() };
@@ -575,11 +576,11 @@ fn has_same_screen_and_visit(before: &Screen, after: &Screen) -> bool {
 fn setup_failed_event(error: &SetupError) -> EventKind {
     let code = problem::code_for_client_setup_error(error);
     let exit = if code == "credentials_missing" { 3 } else { 2 };
-    ended_event_for_code(code, exit, &error.to_string())
+    ended_event_for_problem_code(code, exit, &error.to_string())
 }
 
 /// The `ended` event for a problem code, with its message. The visit ended in phase `issuing`.
-fn ended_event_for_code(code: &str, exit: u8, detail: &str) -> EventKind {
+fn ended_event_for_problem_code(code: &str, exit: u8, detail: &str) -> EventKind {
     let message = problem::operator_message_with_hint(&problem::problem_for_code(code, Some(detail)));
     EventKind::Ended { code: code.to_owned(), exit, message, visit_state: "issuing".to_owned() }
 }

@@ -36,7 +36,7 @@ const PAUSE_FACTOR: u32 = 9;
 /// Maximum length of a recorded event, in bytes.
 const MAX_EVENT_BYTES: usize = 16 * 1024;
 
-/// The recordings. Clones share them.
+/// Recordings of the latest visits (exchanges and events) for the desk's inspector. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Inspector(Arc<InspectorInner>);
 

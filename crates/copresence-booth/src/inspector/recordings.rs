@@ -60,7 +60,7 @@ pub(super) struct RecordedEvent {
     pub(super) json: Arc<str>,
 }
 
-/// A recorded exchange.
+/// An HTTP exchange that the inspector holds in memory, with its id and its number of violations.
 #[derive(Debug)]
 pub(super) struct RecordedExchange {
     pub(super) id: u32,

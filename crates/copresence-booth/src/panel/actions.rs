@@ -1,6 +1,6 @@
 //! Actions of the operator in the panel.
 
-use super::{Panel, PanelInner, Settings, panel_data, run_blocking};
+use super::{OperatorSettings, Panel, PanelInner, panel_data, run_blocking};
 use crate::app::incomplete_forget_problem;
 use crate::view::Problem;
 use crate::view::panel::{AppearanceAndLanguageSettings, PanelAction};
@@ -275,7 +275,7 @@ impl Panel {
     }
 
     /// Changes the settings by `change` and saves them. A failure is reported as `settings_failed`.
-    fn change_and_save_settings(&self, change: impl FnOnce(&mut Settings)) -> Result<(), Problem> {
+    fn change_and_save_settings(&self, change: impl FnOnce(&mut OperatorSettings)) -> Result<(), Problem> {
         self.0
             .settings_file
             .update_and_save_settings(change)

@@ -10,7 +10,7 @@ mod pin_lock;
 mod simulator;
 
 pub use crate::pin::{PIN_LENGTH, PinHash};
-pub use crate::settings::{Settings, SettingsFile};
+pub use crate::settings::{OperatorSettings, SettingsFile};
 pub use actions::HostFollowUp;
 pub use backend_sources::{EnvLookup, OpenedBackend, ProfileAndCredentialSources};
 pub use pin_lock::PinLock;
@@ -178,7 +178,9 @@ impl Panel {
             })
         };
         let clock = copresence_engine::clock::Clock::default();
-        let there = health::check_backend_and_clock(&backend_config.profile, &backend_config.target, || clock.now());
+        let there = health::check_backend_and_clock(&backend_config.profile, &backend_config.target, || {
+            clock.wall_clock_time()
+        });
         let (here, there) = futures_util::future::join(here, there).await;
         let mut views = here.unwrap_or_else(|problem| {
             vec![health::bad_part_health(health::part::SETTINGS, problem.operator, problem.hint)]
@@ -242,9 +244,9 @@ impl Panel {
 
     /// Publishes the operator's settings to every visitor screen.
     fn publish_booth_settings(&self) {
-        let Settings { display, keep_hours, .. } = self.0.settings_file.current_settings();
+        let OperatorSettings { display, keep_hours, .. } = self.0.settings_file.current_settings();
         let logo = self.read_operator_logo().map(|png| {
-            let digest = copresence_store::Sha256::sha256_of_bytes(&png).to_string();
+            let digest = copresence_store::Sha256Digest::sha256_of_bytes(&png).to_string();
             format!("{}/booth/{}?v={}", self.0.asset_base, SettingsOrLogoFile::Logo.file_name(), &digest[..12])
         });
         let booth = VisitorScreenSettingsView {

@@ -199,12 +199,12 @@ pub(super) async fn find_portrait_path_in_journal(data_store: &DataStore, visit:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::settings::OperatorSettings;
     use crate::view::LocalizedTextView;
 
     #[test]
     fn display_settings_are_trimmed_and_validated() {
-        let base = || Settings::default().display;
+        let base = || OperatorSettings::default().display;
         let text = |text: &str| Some(text.to_owned());
         let texts = |language: &str, text: &str| LocalizedTextView::from_iter([(language, text)]);
         let sent = |json: &str| serde_json::from_str::<LocalizedTextView>(json).expect("texts");

@@ -5,7 +5,7 @@
 //! and attempts run one at a time. Neither parallel attempts nor a power cut therefore give additional attempts.
 
 use crate::pin::{PIN_LENGTH, PinHash, delay_after_failed_attempts, is_valid_pin_length};
-use crate::settings::{Settings, SettingsFile};
+use crate::settings::{OperatorSettings, SettingsFile};
 use crate::view::Problem;
 use crate::view::panel::PinLockView;
 use copresence_engine::problem::problem_for_code;
@@ -256,7 +256,7 @@ impl PinLock {
     }
 
     /// The settings. It is an error if the file does not tell whether a PIN is set.
-    fn settings_if_pin_state_known(&self) -> Result<Settings, Problem> {
+    fn settings_if_pin_state_known(&self) -> Result<OperatorSettings, Problem> {
         if self.0.settings_file.is_pin_unknown() {
             return Err(problem_for_code("settings_failed", self.0.settings_file.load_error().as_deref()));
         }

@@ -1,6 +1,6 @@
 //! Operator settings that every visitor screen needs.
 
-use super::{LocalizedTextView, Problem, ProblemDeclaration};
+use super::{LocalizedTextView, Problem, ProblemTypescriptDeclaration};
 use serde::Serialize;
 use ts_rs::TS;
 
@@ -26,7 +26,7 @@ pub struct VisitorScreenSettingsView {
     /// Whether kiosk mode is on: full screen, and closed only with the PIN.
     pub kiosk_mode: bool,
     /// Why no visit can start now, for visitors and for the operator.
-    #[ts(as = "Option<ProblemDeclaration>")]
+    #[ts(as = "Option<ProblemTypescriptDeclaration>")]
     pub closed: Option<Problem>,
 }
 

@@ -1,6 +1,6 @@
 //! The checks of `copresence validate`, run from the window.
 
-use super::{Problem, ProblemDeclaration};
+use super::{Problem, ProblemTypescriptDeclaration};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -92,7 +92,7 @@ pub enum ChecksState {
     /// Failed before a judgement was possible, or was stopped.
     Broken {
         /// Why, and what to do.
-        #[ts(as = "ProblemDeclaration")]
+        #[ts(as = "ProblemTypescriptDeclaration")]
         problem: Problem,
     },
 }

@@ -11,7 +11,7 @@ mod problem;
 mod texts;
 
 pub use booth::VisitorScreenSettingsView;
-pub use problem::{Problem, ProblemDeclaration};
+pub use problem::{Problem, ProblemTypescriptDeclaration};
 pub use texts::LocalizedTextView;
 
 use serde::Serialize;
@@ -61,7 +61,7 @@ pub enum Screen {
         /// Visit id.
         visit: String,
         /// Current problem while the request is retried.
-        #[ts(as = "Option<ProblemDeclaration>")]
+        #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
     },
     /// The QR code is shown and waits for a scan.
@@ -79,7 +79,7 @@ pub enum Screen {
         /// Whether the sandbox's phone page can be opened.
         can_play_phone: bool,
         /// Current problem while polling is retried.
-        #[ts(as = "Option<ProblemDeclaration>")]
+        #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
     },
     /// A phone is associated. The avatar is queued, processed, or has failed.
@@ -101,7 +101,7 @@ pub enum Screen {
         /// Whether the sandbox's phone page can be opened. Only after `failed`.
         can_play_phone: bool,
         /// Current problem while polling is retried.
-        #[ts(as = "Option<ProblemDeclaration>")]
+        #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
     },
     /// The avatar's files are being downloaded.
@@ -111,7 +111,7 @@ pub enum Screen {
         /// One entry per file.
         files: Vec<FileDownloadView>,
         /// Current problem while a download is retried.
-        #[ts(as = "Option<ProblemDeclaration>")]
+        #[ts(as = "Option<ProblemTypescriptDeclaration>")]
         trouble: Option<Problem>,
     },
     /// The avatar is saved.
@@ -139,7 +139,7 @@ pub enum Screen {
         /// Visit id.
         visit: String,
         /// Why, and what to do.
-        #[ts(as = "ProblemDeclaration")]
+        #[ts(as = "ProblemTypescriptDeclaration")]
         problem: Problem,
         /// Whether a visitor may have scanned the code, so that there is data to delete.
         of_somebody: bool,
@@ -173,7 +173,7 @@ pub enum ForgettingState {
     /// Something could not be removed; the operator must know.
     Failed {
         /// What could not be removed, and what to do.
-        #[ts(as = "ProblemDeclaration")]
+        #[ts(as = "ProblemTypescriptDeclaration")]
         problem: Problem,
     },
 }
@@ -205,7 +205,7 @@ pub struct FileDownloadView {
     pub whole: bool,
 }
 
-/// A saved file.
+/// A saved file, as shown on the screen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct SavedFileView {
     /// File name in the avatar's folder.

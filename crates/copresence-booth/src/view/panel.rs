@@ -1,6 +1,6 @@
 //! What the operator sees and does behind the PIN.
 
-use super::{BackendView, LocalizedTextView, Problem, ProblemDeclaration};
+use super::{BackendView, LocalizedTextView, Problem, ProblemTypescriptDeclaration};
 use copresence_engine::health;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -40,10 +40,10 @@ pub struct PanelView {
     /// Credentials that the profile in use can need, without their values.
     pub credentials: Vec<CredentialView>,
     /// Why the keychain cannot be used, and what to do.
-    #[ts(as = "Option<ProblemDeclaration>")]
+    #[ts(as = "Option<ProblemTypescriptDeclaration>")]
     pub keychain: Option<Problem>,
     /// The backend's refusal of the credentials, which closed the booth until they change.
-    #[ts(as = "Option<ProblemDeclaration>")]
+    #[ts(as = "Option<ProblemTypescriptDeclaration>")]
     pub refused_credentials: Option<Problem>,
     /// Controls of the sandbox, if that is the backend in use.
     pub sandbox: Option<SandboxControlsView>,
@@ -93,22 +93,22 @@ pub struct SandboxControlsView {
     /// Current scenario: how the sandbox treats tokens.
     pub scenario: String,
     /// Scenarios that can be chosen.
-    pub scenarios: Vec<OptionView>,
+    pub scenarios: Vec<SandboxOptionView>,
     /// Simulated seconds per real second.
     pub speed: f64,
     /// Active faults.
     pub faults: Vec<FaultView>,
     /// Faults that can be added.
-    pub fault_kinds: Vec<OptionView>,
+    pub fault_kinds: Vec<SandboxOptionView>,
     /// Endpoints that a fault can be added to.
     pub endpoints: Vec<String>,
     /// URL under which phones on this network reach the sandbox, if that is allowed.
     pub phones_at: Option<String>,
 }
 
-/// An option with its description.
+/// A scenario or fault that the sandbox offers, with its description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
-pub struct OptionView {
+pub struct SandboxOptionView {
     /// Stable name.
     pub name: String,
     /// Description in English.
@@ -161,7 +161,7 @@ pub struct AppearanceAndLanguageSettings {
     pub logo: bool,
 }
 
-/// A monitor.
+/// A connected monitor, as shown to the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
 pub struct MonitorView {
     /// Unique name.
@@ -303,7 +303,7 @@ pub struct PartHealthView {
     pub remedy: Option<String>,
 }
 
-/// State of a part.
+/// State of a part of the booth, as shown in the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthState {

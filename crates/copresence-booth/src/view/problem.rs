@@ -10,7 +10,7 @@ use ts_rs::TS;
 /// equal.
 #[derive(TS)]
 #[ts(rename = "Problem")]
-pub struct ProblemDeclaration {
+pub struct ProblemTypescriptDeclaration {
     /// Stable code, as in `backend_unreachable`.
     pub code: String,
     /// Sentence for the visitor.
@@ -23,7 +23,7 @@ pub struct ProblemDeclaration {
     pub retry_helps: bool,
 }
 
-impl From<Problem> for ProblemDeclaration {
+impl From<Problem> for ProblemTypescriptDeclaration {
     fn from(problem: Problem) -> Self {
         let Problem { code, visitor, operator, hint, retry_helps } = problem;
         Self { code, visitor, operator, hint, retry_helps }

@@ -7,7 +7,7 @@ use copresence_booth::view::inspector::{ExchangeView, InspectorView, Requirement
 use copresence_client::{BackendWithRoutes, Exchange};
 use copresence_engine::profile::Profiles;
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend, VisitOverrides};
-use copresence_sandbox::{AvatarChoice, ForcedState, Server, Settings, TesterTokenView};
+use copresence_sandbox::{AvatarChoice, ForcedState, SandboxSettings, Server, TesterTokenView};
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ struct Fixture {
 async fn fixture() -> Fixture {
     copresence_engine::install_crypto_provider();
     let root = tempfile::tempdir().expect("a folder");
-    let settings = Settings { seed: 7, ..Settings::default() };
+    let settings = SandboxSettings { seed: 7, ..SandboxSettings::default() };
     let server = Server::start(settings, ([127, 0, 0, 1], 0).into()).await.expect("a port");
-    let known = server.sandbox().credentials();
+    let known = server.sandbox().accepted_credentials();
     let login = (known.username.clone(), known.password.clone());
     let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),
@@ -154,7 +154,7 @@ async fn concurrent_visits_have_their_own_exchanges_without_secrets() {
         serde_json::to_string(&fixture.kiosk.inspector().inspector_view(Some(visit), &no_rules)).expect("plain data")
     });
     let hars = [&first, &second].map(|visit| fixture.har(visit));
-    let known = sandbox.credentials();
+    let known = sandbox.accepted_credentials();
     let secrets = [
         known.api_key.expose(),
         known.session_token.expose(),

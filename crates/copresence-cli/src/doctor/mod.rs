@@ -11,7 +11,7 @@ use copresence_engine::health::{self, HealthState, PartHealth, bad_part_health, 
 use copresence_engine::profile::Profile;
 use copresence_engine::settings_toml::{self, LoadedSettingsFile};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
-use copresence_sandbox::{Server, Settings};
+use copresence_sandbox::{SandboxSettings, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 
 /// Runs `copresence doctor`: checks everything that a visit depends on, and prints it. Returns the exit code.
@@ -28,7 +28,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
     parts.push(check_data_and_output_disk(data_store, common, profile.as_ref()));
     if let Some(profile) = profile {
         parts.extend(check_keychain_and_credentials(profile.clone()).await);
-        parts.extend(check_backend_reachability(&profile).await);
+        parts.extend(check_backend_and_clock(&profile).await);
     }
     parts.extend([
         desktop::check_display(&context::read_environment_variable),
@@ -79,7 +79,7 @@ async fn check_keychain_and_credentials(profile: Profile) -> Vec<PartHealth> {
 }
 
 /// Checks whether the backend responds, and the clock. Starts the embedded sandbox if the profile uses it.
-async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
+async fn check_backend_and_clock(profile: &Profile) -> Vec<PartHealth> {
     let embedded = if profile.uses_embedded_sandbox() {
         match start_embedded_sandbox().await {
             Ok(embedded) => Some(embedded),
@@ -97,7 +97,7 @@ async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
             Err(error) => return vec![bad_part_health(part::BACKEND, error, "Fix the profile")],
         },
     };
-    let parts = health::check_backend_and_clock(profile, &target, || Clock::default().now()).await;
+    let parts = health::check_backend_and_clock(profile, &target, || Clock::default().wall_clock_time()).await;
     if let Some((server, _)) = embedded {
         server.shut_down_server().await;
     }
@@ -107,8 +107,8 @@ async fn check_backend_reachability(profile: &Profile) -> Vec<PartHealth> {
 /// Starts the embedded sandbox as a visit does.
 async fn start_embedded_sandbox() -> Result<(Server, ProfileOrSandboxBackend), String> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = Server::start(Settings::default(), listen).await.map_err(|error| error.to_string())?;
-    let known = server.sandbox().credentials();
+    let server = Server::start(SandboxSettings::default(), listen).await.map_err(|error| error.to_string())?;
+    let known = server.sandbox().accepted_credentials();
     let login = (known.username.clone(), known.password.clone());
     let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),

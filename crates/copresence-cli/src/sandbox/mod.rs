@@ -6,7 +6,7 @@ use crate::args::{SandboxOptions, SimulationOptions};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::{context, output, signals};
-use copresence_sandbox::{CertificateSource, Fault, RequestLine, Server, Settings, faults};
+use copresence_sandbox::{CertificateSource, Fault, RequestLine, SandboxSettings, Server, faults};
 use serde_json::json;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -30,7 +30,7 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
         (Some(cert), Some(key)) => Some(CertificateSource::Files { cert, key }),
         _ => options.tls_self_signed.then_some(CertificateSource::SelfSigned),
     };
-    let settings = Settings {
+    let settings = SandboxSettings {
         public_url: options.public_url,
         tls,
         rate_limit: NonZeroU32::new(options.rate_limit),
@@ -64,10 +64,10 @@ pub(crate) async fn run_sandbox_command(common: &CommonOptions, options: Sandbox
 }
 
 /// Settings from the simulation options. Reads the faults file if one is given; everything else has its default.
-pub(crate) fn load_sandbox_settings_from_options(world: &SimulationOptions) -> Result<Settings, CommandFailure> {
+pub(crate) fn load_sandbox_settings_from_options(world: &SimulationOptions) -> Result<SandboxSettings, CommandFailure> {
     let faults = world.faults.as_deref().map(read_faults_file).transpose()?.unwrap_or_default();
-    let defaults = Settings::default();
-    Ok(Settings {
+    let defaults = SandboxSettings::default();
+    Ok(SandboxSettings {
         scenario: world.scenario,
         speed: world.speed,
         seed: world.seed.unwrap_or(defaults.seed),
@@ -87,7 +87,7 @@ fn read_faults_file(path: &Path) -> Result<Vec<Fault>, CommandFailure> {
 
 /// Prints the `listening` event: the URLs and the accepted credentials as one line of JSON.
 fn print_listening_json(server: &Server) {
-    let accepted = server.sandbox().credentials();
+    let accepted = server.sandbox().accepted_credentials();
     let mut line = json!({
         "event": "listening",
         "url": without_trailing_slash(server.local_url().as_str()),
@@ -106,7 +106,7 @@ fn print_listening_json(server: &Server) {
 
 /// Prints URL and credentials for people. The credentials are printed on purpose: they are valid for this sandbox only.
 fn print_url_and_credentials(server: &Server) {
-    let accepted = server.sandbox().credentials();
+    let accepted = server.sandbox().accepted_credentials();
     let url = without_trailing_slash(server.local_url().as_str()).to_owned();
     let (key, session) = (accepted.api_key.expose(), accepted.session_token.expose());
     output::print_stdout_line(format_args!("Simulated Copresence backend at {url}   (no real one; Ctrl-C stops it)\n"));

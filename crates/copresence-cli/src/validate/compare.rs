@@ -2,13 +2,13 @@
 
 use super::options::ValidateOptions;
 use super::render::{ValidateRenderer, print_json_line};
-use super::{CheckedBackend, open_and_check_backend, read_report_file};
+use super::{BackendRunResult, open_and_check_backend, read_report_file};
 use crate::common_options::CommonOptions;
 use crate::failure::CommandFailure;
 use crate::output;
 use copresence_validate::Report;
 use copresence_validate::report::shape::{
-    DifferenceKind, NoiseGroup, ShapeDifference, compare_response_shapes, group_noise,
+    DifferenceKind, NoiseDifferenceGroup, ShapeDifference, compare_response_shapes, group_noise_differences,
 };
 use serde_json::json;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) async fn print_differences_between_reports(
         return Ok(report.exit);
     }
     let (found, alone) = compare_response_shapes(&one, &other);
-    let noise = group_noise(&found);
+    let noise = group_noise_differences(&found);
     if renderer.is_json_output() {
         for difference in &found {
             print_json_line(&json!({"event": "difference", "difference": difference}));
@@ -57,11 +57,15 @@ pub(super) async fn print_differences_between_reports(
         let summary = match (meaning, noise.len()) {
             (0, 0) => format!("No difference of form between {first} and {second}."),
             (0, groups) => {
-                format!("No difference of meaning between {first} and {second}; {}.", describe_noise(groups))
+                format!("No difference of meaning between {first} and {second}; {}.", describe_noise_count(groups))
             }
-            (some, 0) => format!("{} between {first} and {second}.", count_differences(some)),
+            (some, 0) => format!("{} between {first} and {second}.", describe_difference_count(some)),
             (some, groups) => {
-                format!("{} between {first} and {second}, and {}.", count_differences(some), describe_noise(groups))
+                format!(
+                    "{} between {first} and {second}, and {}.",
+                    describe_difference_count(some),
+                    describe_noise_count(groups)
+                )
             }
         };
         renderer.print_human_line_beside_json(&output::sanitize_for_terminal(&summary));
@@ -82,13 +86,13 @@ fn print_differences_of_meaning(renderer: &ValidateRenderer, found: &[ShapeDiffe
 }
 
 /// Prints the groups of differences that change nothing for a client.
-fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseGroup], first: &str, second: &str) {
+fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseDifferenceGroup], first: &str, second: &str) {
     if groups.is_empty() {
         return;
     }
     renderer.print_human_line_beside_json("");
     renderer.print_human_line_beside_json("Noise, which changes nothing for a client:");
-    for NoiseGroup { what, first: at_one, second: at_other, asked } in groups {
+    for NoiseDifferenceGroup { what, first: at_one, second: at_other, asked } in groups {
         let places = match asked.as_slice() {
             [only] => only.clone(),
             all => format!("{} kinds of request", all.len()),
@@ -99,12 +103,12 @@ fn print_noise(renderer: &ValidateRenderer, groups: &[NoiseGroup], first: &str, 
 }
 
 /// The number of differences of meaning, with its noun.
-fn count_differences(count: usize) -> String {
+fn describe_difference_count(count: usize) -> String {
     format!("{count} difference{} of meaning", if count == 1 { "" } else { "s" })
 }
 
 /// The number of groups of noise, with its noun.
-fn describe_noise(groups: usize) -> String {
+fn describe_noise_count(groups: usize) -> String {
     format!("{groups} kind{} of noise", if groups == 1 { "" } else { "s" })
 }
 
@@ -121,7 +125,7 @@ async fn load_report_or_run_checks(
     }
     // --api-url and --link would apply to both backends.
     let common = CommonOptions { profile: Some(which.to_owned()), api_url: None, link: None, ..common.clone() };
-    let CheckedBackend { report, remedy, .. } = open_and_check_backend(&common, options, renderer).await?;
+    let BackendRunResult { report, remedy, .. } = open_and_check_backend(&common, options, renderer).await?;
     if !renderer.is_json_output() {
         let summary = output::sanitize_for_terminal(&report.summary());
         renderer.print_human_line_beside_json(&format!("{which}: {summary}"));

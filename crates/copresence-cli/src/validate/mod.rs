@@ -37,15 +37,15 @@ pub(crate) async fn run_validate_command(
     // Report an unreadable or unwritable file before a token is spent.
     let baseline = options.baseline.as_deref().map(read_report_file).transpose()?;
     let files = ReportFiles::check_report_files(&options)?;
-    let CheckedBackend { report, har, remedy } = open_and_check_backend(common, &options, &renderer).await?;
+    let BackendRunResult { report, har, remedy } = open_and_check_backend(common, &options, &renderer).await?;
     let changed = baseline.as_ref().map(|before| list_changed_verdicts(before, &report));
     renderer.print_summary(&report, remedy.as_deref(), changed.as_deref());
     files.write_report_files(&report, &har, changed.as_deref());
     Ok(report.exit)
 }
 
-/// The result of a run at one backend.
-struct CheckedBackend {
+/// The result of a run of the checks at one backend.
+struct BackendRunResult {
     report: Report,
     /// Every exchange as an HTTP Archive.
     har: serde_json::Value,
@@ -53,12 +53,12 @@ struct CheckedBackend {
     remedy: Option<String>,
 }
 
-/// Checks the backend of the command line's profile.
+/// Opens the backend of the selected profile, runs the checks on it, and returns report and HTTP Archive.
 async fn open_and_check_backend(
     common: &CommonOptions,
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
-) -> Result<CheckedBackend, CommandFailure> {
+) -> Result<BackendRunResult, CommandFailure> {
     let stopping = signals::token_cancelled_by_signal(
         "stopping … (the checks done so far are reported; press again to stop at once)",
     );
@@ -77,20 +77,20 @@ async fn plan_confirm_and_run_checks(
     options: &ValidateOptions,
     renderer: &ValidateRenderer,
     stopping: &CancellationToken,
-) -> Result<CheckedBackend, CommandFailure> {
+) -> Result<BackendRunResult, CommandFailure> {
     let limits = options.to_run_options(selected.has_sandbox_phone_driver());
     let plan = RunPlanWithCosts::new(&selected.target, &limits, &selected.phone_driver);
     renderer.print_plan(&selected.target, &plan, selected.has_sandbox_phone_driver());
     confirm_costs(&plan, options)?;
     let clock = Clock::default();
-    let began = clock.now();
+    let began = clock.wall_clock_time();
     let emit = |event: copresence_validate::RunEvent<'_>| renderer.print_run_event(&event);
     let run = CheckRun::new(&selected.target, &limits, &selected.phone_driver, &plan, &emit)
         .map_err(|error| CommandFailure::usage_error(error.to_string()))?;
     let ended = run.run_acts_until_stopped(stopping.cancelled()).await;
-    let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.now()));
+    let report = Report::new(&selected.target, &limits, &plan, &ended, (began, clock.wall_clock_time()));
     let remedy = ended.error.as_ref().and_then(|error| remedy_for_run_error(error, &selected.target.credentials));
-    Ok(CheckedBackend { report, har: ended.to_har(), remedy })
+    Ok(BackendRunResult { report, har: ended.to_har(), remedy })
 }
 
 /// What to do about an error that ended a run. None for a run that was stopped.

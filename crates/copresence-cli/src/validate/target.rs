@@ -9,7 +9,7 @@ use crate::failure::CommandFailure;
 use crate::remote_target::load_target_with_credentials;
 use copresence_engine::credentials::CredentialKind;
 use copresence_engine::profile::Profile;
-use copresence_sandbox::{Server, Settings};
+use copresence_sandbox::{SandboxSettings, Server};
 use copresence_validate::{
     ApiKey, BackendWithRoutes, CheckTarget, Credentials, PhoneDriver, SandboxControl, SessionToken,
 };
@@ -55,10 +55,10 @@ impl BackendUnderTest {
     /// Starts the embedded sandbox on a free port, and opens it as the backend to check.
     async fn open_embedded_sandbox(profile: &Profile) -> Result<Self, CommandFailure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(Settings::default(), anywhere).await;
+        let server = Server::start(SandboxSettings::default(), anywhere).await;
         let server = server
             .map_err(|error| CommandFailure::usage_error(format!("the embedded sandbox cannot start: {error}")))?;
-        let accepted = server.sandbox().credentials();
+        let accepted = server.sandbox().accepted_credentials();
         let credentials = Credentials {
             api_key: Some(accepted.api_key.clone()),
             login: Some((accepted.username.clone(), accepted.password.clone())),

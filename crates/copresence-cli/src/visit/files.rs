@@ -76,7 +76,8 @@ pub(super) struct HarFile {
 }
 
 impl HarFile {
-    pub(super) fn check_har_file(path: &Path) -> Result<Self, CommandFailure> {
+    /// Checks that the HAR file can be written, and creates the recorder for it. The file is written later.
+    pub(super) fn check_path_and_create_recorder(path: &Path) -> Result<Self, CommandFailure> {
         let file = DeferredOutputFile::check_output_file(path, OutputFileReaders::OwnerOnly)
             .map_err(|error| CommandFailure::usage_error(format!("--har {}: {error}", path.display())))?;
         Ok(Self { file, shared_har_recorder: Arc::new(HarRecorder::new(EXCHANGES)) })

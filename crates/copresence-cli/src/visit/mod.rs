@@ -48,7 +48,7 @@ async fn prepare_and_run_visit(
     let data_store = context::open_data_store(common)?;
     let out = context::prepare_output_folder(common, &profile, &data_store)?;
     let qr = options.qr.as_deref().map(QrFile::new).transpose()?;
-    let har = options.har.as_deref().map(HarFile::check_har_file).transpose()?;
+    let har = options.har.as_deref().map(HarFile::check_path_and_create_recorder).transpose()?;
     let stopping = signals::token_cancelled_by_signal(
         "stopping; a redeem in flight is awaited first (again to stop at once, which can cost its avatar) …",
     );
@@ -61,7 +61,7 @@ async fn prepare_and_run_visit(
     let embedded = if profile.uses_embedded_sandbox() { Some(start_embedded_sandbox(&options).await?) } else { None };
     let backend = embedded.as_ref().map(Server::local_url).or_else(|| profile.api_url.clone());
     // Some scenarios simulate that the code is never scanned.
-    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_scanned_by_autoplay());
+    let scans = options.auto && (embedded.is_none() || options.world.scenario.is_associated_by_autoplay());
     let phone = backend.filter(|_| scans).map(SimulatedPhone::new).transpose()?;
     let surroundings = VisitOutputsAndControls { renderer, out, qr, har, phone, stopping };
     let exit = run_prepared_visit(options, &profile, &data_store, embedded.as_ref(), surroundings).await;
@@ -155,7 +155,7 @@ fn emit_events_of_unstarted_visit(renderer: &VisitRenderer, common: &CommonOptio
         },
     ];
     for event in events {
-        renderer.print_event_if_json_output(&VisitEvent { visit, at: clock.now(), kind: event });
+        renderer.print_event_if_json_output(&VisitEvent { visit, at: clock.wall_clock_time(), kind: event });
     }
 }
 
@@ -169,7 +169,7 @@ async fn start_embedded_sandbox(options: &VisitOptions) -> Result<Server, Comman
 
 /// The embedded sandbox as the backend of a visit.
 fn embedded_sandbox_target(server: &Server) -> Result<ProfileOrSandboxBackend, CommandFailure> {
-    let accepted = server.sandbox().credentials();
+    let accepted = server.sandbox().accepted_credentials();
     let login = (accepted.username.clone(), accepted.password.clone());
     let target = ProfileOrSandboxBackend::target_of_embedded_sandbox(
         server.local_url(),

@@ -35,6 +35,7 @@ impl SimulatedPhone {
         });
     }
 
+    /// Associates a new avatar with the token through the sandbox's control endpoint, as a visitor's phone would.
     async fn associate_new_avatar(&self, token: Option<String>) -> Result<(), String> {
         let token = token.ok_or("the link has no `exportToken`")?;
         let mut url = self.sandbox.clone();

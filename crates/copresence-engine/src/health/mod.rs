@@ -222,7 +222,7 @@ pub fn check_credentials(
 /// Message that the keychain cannot be used, and that the environment has no credentials either.
 fn unusable_keychain_message(error: &KeychainError) -> String {
     // The keychain check has the details.
-    format!("not in the environment, and the keychain cannot be used ({})", error.code())
+    format!("not in the environment, and the keychain cannot be used ({})", error.error_code())
 }
 
 /// Whether the profile needs no credentials: it uses the embedded sandbox, or routes that take none.

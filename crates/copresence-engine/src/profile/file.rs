@@ -129,7 +129,7 @@ impl Profiles {
         Ok(Self { loaded_profiles_path: path, written: document.profiles })
     }
 
-    /// The file.
+    /// Path of the file that these profiles were loaded from.
     pub fn loaded_profiles_path(&self) -> &Path {
         &self.loaded_profiles_path
     }

@@ -164,9 +164,10 @@ pub async fn recover_visits_capping_total_redeems(
 ) -> Result<Vec<VisitRecoveryResult>, StoreError> {
     let mut recovery = RecoveryRun::new(data_store, clock, find_context_for, stop);
     let (mut all, mut redeems) = (Vec::new(), 0);
-    for (id, needs_redeem) in
-        schedule::visits_to_recover_in_order(data_store.journal.load_unfinished_visit_summaries().await?, clock.now())
-    {
+    for (id, needs_redeem) in schedule::visits_to_recover_in_order(
+        data_store.journal.load_unfinished_visit_summaries().await?,
+        clock.wall_clock_time(),
+    ) {
         if skip(&id) {
             continue;
         }
@@ -247,7 +248,8 @@ impl<'a> RecoveryRun<'a> {
     /// Continues a locked visit from the journal: reads its stored answers, redeems again if its token may be
     /// active, and saves what was delivered.
     async fn resume_visit(&mut self, mut unfinished: UnfinishedVisit, visit_lock: VisitLock) -> RecoveryOutcome {
-        let journalled = JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.now());
+        let journalled =
+            JournaledRedeems::collect_redeems_of_unfinished_visit(&unfinished, self.clock.wall_clock_time());
         if journalled.is_token_spent() || unfinished.visit.start.ephemeral {
             // No redeem, so no credentials are needed.
             unfinished.token = None;
@@ -309,7 +311,7 @@ impl<'a> RecoveryRun<'a> {
         self.was_download_interrupted |= is_download_interrupted;
         let outcome = recovery_outcome_from_result(result);
         if matches!(outcome, RecoveryOutcome::StillActive { .. } | RecoveryOutcome::Postponed { .. }) {
-            let now = self.clock.now();
+            let now = self.clock.wall_clock_time();
             // The attempts to redeem the token do not count for its files.
             let attempts = if is_download_interrupted && redeems { 0 } else { attempts };
             let next = if is_download_interrupted {

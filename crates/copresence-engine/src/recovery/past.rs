@@ -8,7 +8,7 @@ use copresence_store::{
     UnfinishedVisitRedeemState,
 };
 use copresence_visit::{
-    EarlierRedeem, JournaledRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles,
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -101,7 +101,7 @@ impl JournaledRedeems {
         let id = unfinished.visit.start.id;
         context.journal.reopen_visit(&id).await?;
         for (no, kind) in &self.unread {
-            if let Err(error) = context.journal.record_kind_and_erase_obsolete(&id, *no, *kind).await {
+            if let Err(error) = context.journal.record_answer_kind_erasing_obsolete(&id, *no, *kind).await {
                 // URLs expire soon, so the visit continues.
                 tracing::error!(%error, visit = %id, "cannot journal the kind of a response");
             }
@@ -111,7 +111,7 @@ impl JournaledRedeems {
             context.journal.record_lost_answer(&id, open.no, CRASHED, &[], open.intent_at).await?;
         }
         let times = &unfinished.visit.times;
-        let now = context.clock.now();
+        let now = context.clock.wall_clock_time();
         let redeems = unfinished.redeems.iter().map(|redeem| JournaledRedeem {
             result: self.to_earlier_redeem(redeem, unfinished),
             sent_ago: time_between(redeem.intent_at, now),
@@ -137,27 +137,27 @@ impl JournaledRedeems {
     }
 
     /// What the machine needs to know of one redeem in the journal.
-    fn to_earlier_redeem(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeem {
+    fn to_earlier_redeem(&self, redeem: &RedeemRecord, unfinished: &UnfinishedVisit) -> EarlierRedeemResult {
         let read_now = self.unread.iter().find(|(no, _)| *no == redeem.no).map(|(_, kind)| *kind);
         match &redeem.outcome {
-            RedeemState::InFlight => EarlierRedeem::NotReceived(CRASHED.to_owned()),
-            RedeemState::NeverSent { .. } => EarlierRedeem::Inconclusive,
+            RedeemState::InFlight => EarlierRedeemResult::NotReceived(CRASHED.to_owned()),
+            RedeemState::NeverSent { .. } => EarlierRedeemResult::Inconclusive,
             RedeemState::Unanswered { evidence, kind: Some(AnswerKind::Unreadable), .. } => {
-                EarlierRedeem::Unreadable(Some(evidence.clone()))
+                EarlierRedeemResult::Unreadable(Some(evidence.clone()))
             }
-            RedeemState::Unanswered { evidence, .. } => EarlierRedeem::NotReceived(evidence.clone()),
+            RedeemState::Unanswered { evidence, .. } => EarlierRedeemResult::NotReceived(evidence.clone()),
             RedeemState::Answered { status, kind, .. } => {
                 let kind = kind.or(read_now).unwrap_or_else(|| guess_unrecorded_answer_kind(*status, unfinished));
                 match kind {
-                    AnswerKind::Progress => EarlierRedeem::Active,
-                    AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeem::Unreadable(None),
+                    AnswerKind::Progress => EarlierRedeemResult::Active,
+                    AnswerKind::Unreadable | AnswerKind::Truncated => EarlierRedeemResult::Unreadable(None),
                     // An earlier version recorded every 5xx as `Failed`. 511 is the network's, and was not forwarded.
                     AnswerKind::Failed if matches!(status, 500..=510 | 512..=599) => {
                         earlier_redeem_from_undecided_status(*status)
                     }
                     AnswerKind::Undecided => earlier_redeem_from_undecided_status(*status),
-                    AnswerKind::Refused => EarlierRedeem::Refused,
-                    AnswerKind::Failed | AnswerKind::Delivery => EarlierRedeem::Inconclusive,
+                    AnswerKind::Refused => EarlierRedeemResult::Refused,
+                    AnswerKind::Failed | AnswerKind::Delivery => EarlierRedeemResult::Inconclusive,
                 }
             }
         }
@@ -171,8 +171,8 @@ fn time_between(earlier: Timestamp, later: Timestamp) -> Duration {
 
 /// The earlier redeem for a status that does not show whether the token was spent; it is treated as a response that
 /// was not received.
-fn earlier_redeem_from_undecided_status(status: u16) -> EarlierRedeem {
-    EarlierRedeem::NotReceived(format!(
+fn earlier_redeem_from_undecided_status(status: u16) -> EarlierRedeemResult {
+    EarlierRedeemResult::NotReceived(format!(
         "the redeem was answered with status {status}, which does not say whether the token was spent"
     ))
 }

@@ -9,7 +9,7 @@
 
 use super::download_coordinator::RetryDecision;
 use super::file_request::{DownloadRequest, FileFailure, FileFailureKind};
-use super::finish_file::{ContentDefect, FinishError, add_notes_and_check, finish_received_file};
+use super::finish_file::{ContentDefect, FinishError, check_received_file_content, finish_received_file};
 use super::receive_file::{AttemptError, FileDownload, is_caused_by_response};
 use super::{VisitContext, block_in_place};
 use crate::events::EventKind;
@@ -43,7 +43,7 @@ pub(crate) async fn download_file(
             match block_in_place(|| folder.rehash_complete_file(file.name))? {
                 None => progress.clone(),
                 Some(whole) => {
-                    if let Ok(whole) = add_notes_and_check(file, &progress.notes, whole) {
+                    if let Ok(whole) = check_received_file_content(file, &progress.notes, whole) {
                         return Ok(whole);
                     }
                     // Completed by an earlier version.
@@ -182,7 +182,7 @@ impl FileDownload<'_> {
             let has_bytes = open.resume_offset() > 0;
             let skipped_range = std::mem::take(&mut self.skips_range) && has_bytes;
             let elsewhere = self.redirected_to.take().filter(|_| has_bytes && !skipped_range);
-            let result = self.request_and_finish(&mut partial, open, skipped_range, elsewhere.as_ref()).await;
+            let result = self.request_and_complete_file(&mut partial, open, skipped_range, elsewhere.as_ref()).await;
             drop(permit.take());
             let failure = match result {
                 Ok(whole) => return Ok(whole),
@@ -244,7 +244,7 @@ impl FileDownload<'_> {
     /// Sends one request, unless all bytes are on disk, and completes the file. After a failure, the partial file stays
     /// in `kept` if it is open and has bytes: any number of files may wait, and the system opens only so many at a
     /// time.
-    async fn request_and_finish(
+    async fn request_and_complete_file(
         &mut self,
         kept: &mut Option<PartialFile>,
         mut partial: PartialFile,

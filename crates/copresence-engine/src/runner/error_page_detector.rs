@@ -26,17 +26,17 @@ impl<'a> ErrorPageDetector<'a> {
     }
 
     /// Number of received bytes that were checked so far.
-    pub(super) fn received_bytes(&self) -> usize {
+    pub(super) fn checked_byte_count(&self) -> usize {
         self.received.len()
     }
 
     /// Checks one more chunk. Returns what was sent in place of the file, as in `an HTML page`.
-    pub(super) fn check_chunk(&mut self, chunk: &[u8]) -> Option<&'static str> {
+    pub(super) fn detect_page_in_chunk(&mut self, chunk: &[u8]) -> Option<&'static str> {
         if self.is_decided {
             return None;
         }
         self.received.extend_from_slice(chunk);
-        let page = self.detect(false);
+        let page = self.classify_received_bytes(false);
         self.is_decided |= page.is_some() || self.received.len() >= HEAD_BYTES;
         page
     }
@@ -46,13 +46,13 @@ impl<'a> ErrorPageDetector<'a> {
         if self.is_decided {
             return None;
         }
-        let page = self.detect(true);
+        let page = self.classify_received_bytes(true);
         self.is_decided = true;
         page
     }
 
     /// Detects what was received in place of the file, and records whether more bytes can change the result.
-    fn detect(&mut self, is_whole: bool) -> Option<&'static str> {
+    fn classify_received_bytes(&mut self, is_whole: bool) -> Option<&'static str> {
         let start = decoded_start(&self.received, self.content_encoding);
         let is_short = start.len() <= HEAD_BYTES;
         let head = &start[..start.len().min(HEAD_BYTES)];

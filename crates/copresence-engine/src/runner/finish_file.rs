@@ -5,7 +5,7 @@ use super::file_request::DownloadRequest;
 use super::{VisitContext, block_in_place};
 use copresence_client::{open_decoding_reader, split_content_encodings};
 use copresence_store::{
-    CompleteFile, DecodeContentError, FileFormat, FileProgress, PartialFile, SavedFileNote, Sha256, StoreError,
+    CompleteFile, DecodeContentError, FileFormat, FileProgress, PartialFile, SavedFileNote, Sha256Digest, StoreError,
     check_and_annotate_content,
 };
 
@@ -30,7 +30,7 @@ pub(super) enum ContentDefect {
     /// It is another content, such as an error page.
     OtherContent,
     /// It begins with its content encoding and cannot be decoded to its end. Contains the digest of the encoded bytes.
-    Undecodable(Sha256),
+    Undecodable(Sha256Digest),
 }
 
 impl From<StoreError> for FinishError {
@@ -58,8 +58,8 @@ pub(super) async fn finish_received_file(
     if let Some(stated) = &progress.content_encoding {
         notes.extend(block_in_place(|| remove_or_note_content_encoding(stated, &mut partial, keeps_undecodable))?);
     }
-    let described = block_in_place(|| partial.describe_written_content())?;
-    let complete = add_notes_and_check(file, &notes, described)?;
+    let described = block_in_place(|| partial.inspect_written_content())?;
+    let complete = check_received_file_content(file, &notes, described)?;
     if notes != progress.notes {
         progress.notes = notes;
         // A crash may come between the rename of the file and its entry in the journal.
@@ -76,7 +76,7 @@ pub(super) async fn finish_received_file(
 ///
 /// # Errors
 /// The content is not the whole file: it is an error page or truncated.
-pub(super) fn add_notes_and_check(
+pub(super) fn check_received_file_content(
     file: &DownloadRequest<'_>,
     notes: &[SavedFileNote],
     mut complete: CompleteFile,
@@ -125,7 +125,7 @@ fn remove_or_note_content_encoding(
             }
             if is_known && !keeps_undecodable {
                 let why = format!("its content ({encoding}) cannot be decoded: {error}");
-                let defect = ContentDefect::Undecodable(partial.describe_written_content()?.sha256);
+                let defect = ContentDefect::Undecodable(partial.inspect_written_content()?.sha256);
                 return Err(FinishError::Content { why, defect });
             }
             Ok(vec![SavedFileNote::note_of_ignored_encoding(stated, &format!("it cannot be decoded ({error})"))])

@@ -54,7 +54,7 @@ pub(crate) async fn issue_and_journal_token(
     if let Err(error) = QrCode::new(&link) {
         return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()).into());
     }
-    let at = context.clock.now();
+    let at = context.clock.wall_clock_time();
     let expires_at = request.token_lifetime.and_then(|lifetime| at.checked_add(lifetime).ok());
     context
         .journal

@@ -47,7 +47,7 @@ impl From<CancellationToken> for VisitStopSignals {
 pub async fn run_visit(config: VisitConfig, context: VisitContext, leave: impl Into<VisitStopSignals>) -> VisitResult {
     let leave = leave.into();
     let (id, clock, event_sink) = (config.id, context.clock, context.event_sink.clone());
-    let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.now(), kind: event });
+    let emit = move |event| event_sink(VisitEvent { visit: id, at: clock.wall_clock_time(), kind: event });
     emit(EventKind::Started { profile: config.profile.clone(), api_url: config.api_url.clone() });
     match VisitRunner::lock_and_journal_new_visit(config, context).await {
         Ok(runner) => {

@@ -7,7 +7,7 @@ use crate::events::{EventKind, VisitEvent};
 use copresence_client::{DownloadError, DownloadErrorKind, OpenedDownload, ResumePoint};
 use copresence_protocol::DownloadUrl;
 use copresence_store::crash_point::{self, CrashPoint};
-use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256, StoreError};
+use copresence_store::{FileProgress, PartialAvatarFolder, PartialFile, SavedFileNote, Sha256Digest, StoreError};
 use futures_util::{FutureExt as _, StreamExt};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,7 +68,7 @@ pub(super) struct FileDownload<'a> {
     /// Whether the last response stated the size of the file.
     pub(super) is_total_stated: bool,
     /// The digest of all bytes of a response that could not be decoded.
-    pub(super) undecodable: Option<Sha256>,
+    pub(super) undecodable: Option<Sha256Digest>,
     /// Whether bytes that the journal describes are missing, because their disk is not mounted or was restored.
     pub(super) lacks_journalled_bytes: bool,
 }
@@ -124,7 +124,7 @@ impl FileDownload<'_> {
         partial: &mut PartialFile,
     ) -> Result<(), AttemptError> {
         let is_same_version = self.known.validator.is_some() && self.known.validator == download.validator;
-        self.refuse_response_of_wrong_content(&mut download, partial.resume_offset() > 0, is_same_version).await?;
+        self.refuse_changed_file_or_error_page(&mut download, partial.resume_offset() > 0, is_same_version).await?;
         if self.lacks_journalled_bytes {
             // The journal must not describe earlier bytes when new ones are written.
             self.flush_and_journal(partial).await?;
@@ -138,7 +138,7 @@ impl FileDownload<'_> {
             self.known.content_encoding.clone_from(&download.content_encoding);
             self.known.notes.clear();
         } else if !is_same_version {
-            self.add_note_once(SavedFileNote::note_of_unverified_join());
+            self.add_file_note_once(SavedFileNote::note_of_unverified_join());
         }
         if download.offset == 0 || download.validator.is_some() {
             self.known.validator.clone_from(&download.validator);
@@ -153,12 +153,12 @@ impl FileDownload<'_> {
             let max = self.file.limits.max_file_size;
             if total > max {
                 // Without downloading up to the limit first.
-                self.save_start_despite_full_disk(&mut download, partial).await;
+                self.save_first_bytes_despite_full_disk(&mut download, partial).await;
                 return Err(partial.too_large_error(max).into());
             }
             let remaining = total.saturating_sub(partial.resume_offset());
             if let Err(full) = self.file.room.set_file_space_reservation(self.file.index, remaining) {
-                self.save_start_despite_full_disk(&mut download, partial).await;
+                self.save_first_bytes_despite_full_disk(&mut download, partial).await;
                 return Err(full.into());
             }
         }
@@ -182,7 +182,7 @@ impl FileDownload<'_> {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => {
                     if let Some(page) = start.as_mut().and_then(ErrorPageDetector::check_complete_response) {
-                        return Err(self.discard_page(partial, before, page).await?);
+                        return Err(self.discard_received_error_page(partial, before, page).await?);
                     }
                     break;
                 }
@@ -202,13 +202,15 @@ impl FileDownload<'_> {
                 }
             };
             // Bytes that do not show yet what they are belong on disk: the server may stall, and a crash may follow.
-            if let Some(page) = start.as_mut().and_then(|start| start.check_chunk(&chunk)) {
-                return Err(self.discard_page(partial, before, page).await?);
+            if let Some(page) = start.as_mut().and_then(|start| start.detect_page_in_chunk(&chunk)) {
+                return Err(self.discard_received_error_page(partial, before, page).await?);
             }
             let grown = partial.resume_offset() + chunk.len() as u64;
             if let Some(total) = self.known.total.filter(|total| grown > *total) {
                 self.flush_and_journal(partial).await?;
-                return Err(self.unusable(&format!("the server announced {total} bytes and sent more"), true));
+                return Err(
+                    self.unusable_response_error(&format!("the server announced {total} bytes and sent more"), true)
+                );
             }
             if let Err(error) = partial.append_bytes(&chunk) {
                 // The offset at which a later run continues, once there is space.
@@ -221,7 +223,9 @@ impl FileDownload<'_> {
             if !transfer_patience.restore_patience_and_check_left(chunk.len() as u64) {
                 self.flush_and_journal(partial).await?;
                 let (bytes, ms) = (partial.resume_offset() - received_before, began.elapsed().as_millis());
-                return Err(self.unusable(&format!("too slow: {bytes} bytes were received in {ms} ms"), false));
+                return Err(
+                    self.unusable_response_error(&format!("too slow: {bytes} bytes were received in {ms} ms"), false)
+                );
             }
             if partial.resume_offset() - flushed >= FLUSH_BYTES || flushed_at.elapsed() >= FLUSH_INTERVAL {
                 self.flush_and_journal(partial).await?;
@@ -234,7 +238,7 @@ impl FileDownload<'_> {
             && self.known.content_encoding.is_none()
             && !partial.detected_format().is_truncation_detectable()
         {
-            self.add_note_once(SavedFileNote::note_of_unknown_length());
+            self.add_file_note_once(SavedFileNote::note_of_unknown_length());
         }
         // With the size in the journal, a crash from here on needs no URL.
         self.known.total = Some(partial.resume_offset());
@@ -243,7 +247,7 @@ impl FileDownload<'_> {
 
     /// Refuses a response that is the rest of another version of the file, or that begins as an error page.
     /// `keeps_bytes` says that earlier bytes would be discarded for the whole file.
-    async fn refuse_response_of_wrong_content(
+    async fn refuse_changed_file_or_error_page(
         &self,
         download: &mut OpenedDownload,
         keeps_bytes: bool,
@@ -255,13 +259,13 @@ impl FileDownload<'_> {
         let is_other = is_encoded_otherwise
             || is_different_file_version(self.known.validator.as_deref(), download.validator.as_deref());
         if download.offset > 0 && is_other {
-            return Err(self.unusable("the file changed during the download", true));
+            return Err(self.unusable_response_error("the file changed during the download", true));
         }
         if download.offset == 0
             && keeps_bytes
             && let Some(page) = self.detect_error_page_at_start(download).await?
         {
-            return Err(self.unusable_page(page));
+            return Err(self.page_instead_of_file_error(page));
         }
         Ok(())
     }
@@ -283,14 +287,14 @@ impl FileDownload<'_> {
         while page.is_none() && !start.is_decided() {
             match tokio::time::timeout_at(deadline, stream.next()).await {
                 Ok(Some(Ok(chunk))) => {
-                    page = start.check_chunk(&chunk);
+                    page = start.detect_page_in_chunk(&chunk);
                     chunks.push(Ok(chunk));
                 }
                 Ok(Some(Err(failure))) => return Err(AttemptError::Download(failure)),
                 Ok(None) => page = start.check_complete_response(),
                 Err(_elapsed) => {
-                    let what = format!("too slow: {} bytes were received", start.received_bytes());
-                    return Err(self.unusable(&what, false));
+                    let what = format!("too slow: {} bytes were received", start.checked_byte_count());
+                    return Err(self.unusable_response_error(&what, false));
                 }
             }
         }
@@ -300,7 +304,7 @@ impl FileDownload<'_> {
 
     /// Discards the start of a page that was sent in place of the file, with what the journal says of it since
     /// `before`. Returns the error for it.
-    async fn discard_page(
+    async fn discard_received_error_page(
         &mut self,
         partial: &mut PartialFile,
         before: FileProgress,
@@ -308,25 +312,25 @@ impl FileDownload<'_> {
     ) -> Result<AttemptError, StoreError> {
         self.known = before;
         self.discard_received_bytes(partial).await?;
-        Ok(self.unusable_page(page))
+        Ok(self.page_instead_of_file_error(page))
     }
 
     /// The error for a response that is a page in place of the file.
-    fn unusable_page(&self, page: &str) -> AttemptError {
+    fn page_instead_of_file_error(&self, page: &str) -> AttemptError {
         let what = format!(
             "the server sent {page} instead of {}: this network may ask for a login, or the file server shows an error",
             self.file.export_type
         );
-        self.unusable(&what, false)
+        self.unusable_response_error(&what, false)
     }
 
     /// The error for a response that is not the file, or not the rest of it.
-    pub(super) fn unusable(&self, what: &str, skips_range: bool) -> AttemptError {
+    pub(super) fn unusable_response_error(&self, what: &str, skips_range: bool) -> AttemptError {
         AttemptError::Unusable { why: format!("{}: {what}", self.file.url.url_origin()), skips_range }
     }
 
-    /// Adds a note about the bytes on disk once.
-    fn add_note_once(&mut self, note: SavedFileNote) {
+    /// Adds a note about the received file, unless it has that note already.
+    fn add_file_note_once(&mut self, note: SavedFileNote) {
         if !self.known.notes.contains(&note) {
             self.known.notes.push(note);
         }
@@ -334,12 +338,12 @@ impl FileDownload<'_> {
 
     /// Saves the first bytes of a file, so that it can be resumed, although the disk has too little space for it. A
     /// one-time URL that was requested can be continued by range, and never be started again.
-    async fn save_start_despite_full_disk(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
+    async fn save_first_bytes_despite_full_disk(&mut self, download: &mut OpenedDownload, partial: &mut PartialFile) {
         let limit = FIRST_BYTES.min(usize::try_from(self.file.limits.max_file_size).unwrap_or(FIRST_BYTES));
         if partial.resume_offset() == 0
             && let Some(Ok(chunk)) = download.stream.next().await
             && ErrorPageDetector::new(self.file.export_type, download.content_encoding.as_deref())
-                .check_chunk(&chunk)
+                .detect_page_in_chunk(&chunk)
                 .is_none()
         {
             let few = &chunk[..chunk.len().min(limit)];
@@ -394,6 +398,10 @@ impl FileDownload<'_> {
 
     /// Passes an event of this file's visit to the host, with the time.
     pub(super) fn emit_event(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent { visit: self.file.id, at: self.context.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.file.id,
+            at: self.context.clock.wall_clock_time(),
+            kind: event,
+        });
     }
 }

@@ -44,7 +44,7 @@ impl PendingJournalWrite {
     ///
     /// # Errors
     /// When the journal cannot be written; calling it again continues where it stopped.
-    pub(crate) async fn write_to_journal(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
+    pub(crate) async fn journal_redeem_response(&mut self, journal: &Journal, id: VisitId) -> Result<(), StoreError> {
         let (no, kind, at) = (self.no, self.kind, self.at);
         match &self.response {
             RedeemResponseToJournal::NeverSent { why } => journal.record_redeem_never_sent(&id, no, why, at).await,
@@ -56,14 +56,14 @@ impl PendingJournalWrite {
                 if received.is_empty() && kind != AnswerKind::Unreadable {
                     return Ok(());
                 }
-                journal.record_kind_and_erase_obsolete(&id, no, kind).await
+                journal.record_answer_kind_erasing_obsolete(&id, no, kind).await
             }
             RedeemResponseToJournal::Answered { status, body, .. } if should_keep_body(kind, *status, body) => {
                 if !self.body_is_written {
                     journal.record_raw_answer(&id, no, *status, body, at).await?;
                     self.body_is_written = true;
                 }
-                journal.record_kind_and_erase_obsolete(&id, no, kind).await
+                journal.record_answer_kind_erasing_obsolete(&id, no, kind).await
             }
             RedeemResponseToJournal::Answered { status, size, completion_status, .. } => {
                 let answer = AnswerWithoutUrls {
@@ -108,7 +108,7 @@ pub(crate) async fn redeem_and_journal(
     let unsent =
         |failure, pending_write| RedeemResultAndPendingWrite { result: RedeemResult::Failed(failure), pending_write };
     if let Some(mut before) = before
-        && let Err(error) = before.write_to_journal(&context.journal, id).await
+        && let Err(error) = before.journal_redeem_response(&context.journal, id).await
     {
         return unsent(failure::failure_of_store_error(&error), Some(before));
     }
@@ -116,7 +116,7 @@ pub(crate) async fn redeem_and_journal(
         return unsent(failure, None);
     }
     let mut intent = OpenRedeemIntentGuard { context, id, no: None, is_open: true };
-    let no = match context.journal.record_redeem_intent(&id, context.clock.now()).await {
+    let no = match context.journal.record_redeem_intent(&id, context.clock.wall_clock_time()).await {
         Ok(no) => no,
         Err(error) => {
             intent.is_open = false;
@@ -128,7 +128,7 @@ pub(crate) async fn redeem_and_journal(
     crash_point::reach_crash_point(CrashPoint::AnswerReceived);
     intent.is_open = false;
     drop(intent);
-    let at = context.clock.now();
+    let at = context.clock.wall_clock_time();
     let (result, response) = match response {
         Ok(response) => {
             let result = mask_secrets_in_redeem_result(parse_redeem_response(&response, no), &context.api);
@@ -159,7 +159,7 @@ pub(crate) async fn redeem_and_journal(
     let mut write =
         PendingJournalWrite { no, response, kind: answer_kind_of_result(&result), at, body_is_written: false };
     // The response may hold the only URLs there will ever be, so the visit continues also when the disk refuses it.
-    let pending_write = match write.write_to_journal(&context.journal, id).await {
+    let pending_write = match write.journal_redeem_response(&context.journal, id).await {
         Ok(()) => None,
         Err(error) => {
             tracing::error!(%error, visit = %id, "cannot journal the response of the redeem");
@@ -323,7 +323,7 @@ struct OpenRedeemIntentGuard<'a> {
 impl Drop for OpenRedeemIntentGuard<'_> {
     fn drop(&mut self) {
         if self.is_open {
-            let now = self.context.clock.now();
+            let now = self.context.clock.wall_clock_time();
             self.context.journal.queue_dropped_redeem_end(&self.id, self.no, self.no.is_some(), now);
         }
     }

@@ -330,7 +330,7 @@ async fn publish_or_set_aside_avatar(
     files: Vec<ManifestCompleteFile>,
     missing: Vec<MissingFile>,
 ) -> Result<SaveResult, StoreError> {
-    let now = context.clock.now();
+    let now = context.clock.wall_clock_time();
     let complete = missing.is_empty();
     let manifest = Manifest {
         schema_version: copresence_store::SCHEMA_VERSION,

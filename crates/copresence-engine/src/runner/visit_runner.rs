@@ -16,7 +16,7 @@ use copresence_store::{
 };
 use copresence_visit::outcome::EndPhase;
 use copresence_visit::{
-    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemRepetition, RedeemResult, Visit, VisitNotice,
+    MachineEffect, MachineEvent, MillisSinceOrigin, Outcome, RedeemRepeatPolicy, RedeemResult, Visit, VisitNotice,
     VisitTimeLimits, advance_visit_machine,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -76,7 +76,7 @@ impl VisitRunner {
     ) -> Result<Self, StoreError> {
         context.data.check_output_outside_incomplete_folder(&config.out_dir)?;
         let visit_lock = context.data.lock_visit(&config.id)?;
-        let now = context.clock.now();
+        let now = context.clock.wall_clock_time();
         let start = config.to_start_record(now);
         context.journal.record_visit_start(&start).await?;
         let plan = VisitTimeLimits {
@@ -84,7 +84,7 @@ impl VisitRunner {
             give_up_at: context.clock.millis_since_clock_creation() + config.timeout,
             patience: config.limits.patience,
             seed: jitter_seed(config.id),
-            mode: RedeemRepetition::UntilReady,
+            mode: RedeemRepeatPolicy::UntilReady,
         };
         Ok(Self {
             start: Arc::new(start),
@@ -143,7 +143,11 @@ impl VisitRunner {
 
     /// Passes an event of this visit to the host, with the time.
     fn emit_event(&self, event: EventKind) {
-        (self.context.event_sink)(VisitEvent { visit: self.start.id, at: self.context.clock.now(), kind: event });
+        (self.context.event_sink)(VisitEvent {
+            visit: self.start.id,
+            at: self.context.clock.wall_clock_time(),
+            kind: event,
+        });
     }
 
     /// Runs the visit to its end.
@@ -272,7 +276,7 @@ impl VisitRunner {
     /// Journals that a truncated response is used as the delivery.
     async fn journal_truncated_response_as_delivery(&mut self, redeem: u32) {
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write_to_journal(&self.context.journal, self.start.id).await
+            && let Err(error) = write.journal_redeem_response(&self.context.journal, self.start.id).await
         {
             tracing::error!(%error, visit = %self.start.id, "cannot journal the last redeem");
         }
@@ -287,9 +291,9 @@ impl VisitRunner {
 
     /// Records the time of the delivery, at which the token was spent.
     async fn record_when_delivery_spent_token(&mut self) {
-        let now = self.context.clock.now();
+        let now = self.context.clock.wall_clock_time();
         (self.times.ready, self.times.redeemed) = (Some(now), Some(now));
-        journal_phase(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
+        record_phase_time(&self.context.journal, self.start.id, VisitPhase::Ready, now).await;
     }
 
     /// Takes over the output of the task that was in flight: stores and journals times, emits events, and returns
@@ -338,7 +342,7 @@ impl VisitRunner {
 
     /// Records the first time of each status, for the manifest and the history.
     async fn record_status_time(&mut self, status: &CompletionStatus) {
-        let now = self.context.clock.now();
+        let now = self.context.clock.wall_clock_time();
         let mut reached = Vec::new();
         if *status != CompletionStatus::NoAssociatedAvatar {
             reached.push((VisitPhase::Associated, &mut self.times.associated));
@@ -358,7 +362,7 @@ impl VisitRunner {
             }
         }
         for phase in new {
-            journal_phase(&self.context.journal, self.start.id, phase, now).await;
+            record_phase_time(&self.context.journal, self.start.id, phase, now).await;
         }
     }
 
@@ -390,7 +394,7 @@ impl VisitRunner {
         self.in_flight = None;
         let id = self.start.id;
         if let Some(mut write) = self.pending_write.take()
-            && let Err(error) = write.write_to_journal(&self.context.journal, id).await
+            && let Err(error) = write.journal_redeem_response(&self.context.journal, id).await
         {
             tracing::error!(%error, visit = %id, "cannot journal the last redeem");
         }
@@ -405,7 +409,7 @@ impl VisitRunner {
             message,
             visit_state: state.to_owned(),
             directory: self.directory.clone(),
-            at: self.context.clock.now(),
+            at: self.context.clock.wall_clock_time(),
         };
         match self.context.journal.record_end_and_erase_secrets(&id, &ending).await {
             Ok(DataRetainedForRecovery::Nothing) if self.directory.is_none() => {
@@ -420,7 +424,8 @@ impl VisitRunner {
         }
         if !self.is_resumed && matches!(outcome, Outcome::DownloadInterrupted(_)) {
             // Due at once: programs that run for long look for such visits.
-            let due = self.context.journal.record_next_recovery_attempt(&id, 0, self.context.clock.now()).await;
+            let due =
+                self.context.journal.record_next_recovery_attempt(&id, 0, self.context.clock.wall_clock_time()).await;
             if let Err(error) = due {
                 tracing::warn!(%error, visit = %id, "cannot journal the next recovery");
             }
@@ -456,7 +461,7 @@ async fn wait_until_or_forever(clock: Clock, time: Option<MillisSinceOrigin>) {
 }
 
 /// Records when a phase was first seen. A failure is only logged, because the visit can go on without it.
-async fn journal_phase(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
+async fn record_phase_time(journal: &Journal, id: VisitId, phase: VisitPhase, at: Timestamp) {
     if let Err(error) = journal.record_visit_phase(&id, phase, at).await {
         tracing::warn!(%error, visit = %id, "cannot journal a phase");
     }

@@ -150,7 +150,10 @@ fn assert_avatar_is_sound(folder: &Path, complete: bool) {
     let mut due: HashSet<String> = manifest.files.iter().map(|file| file.path.clone()).collect();
     for file in &manifest.files {
         let bytes = std::fs::read(folder.join(&file.path)).expect("it stands there");
-        assert_eq!((bytes.len() as u64, copresence_store::Sha256::sha256_of_bytes(&bytes)), (file.bytes, file.sha256));
+        assert_eq!(
+            (bytes.len() as u64, copresence_store::Sha256Digest::sha256_of_bytes(&bytes)),
+            (file.bytes, file.sha256)
+        );
         assert!(file.bytes <= MAX_FILE_SIZE);
     }
     due.insert("manifest.json".to_owned());

@@ -33,7 +33,10 @@ async fn saved(fixture: &Fixture, ended: &VisitResult) -> (Vec<u8>, Vec<String>)
     let directory = ended.directory.as_ref().expect("a folder");
     let file = &manifest(directory).files[0];
     let bytes = std::fs::read(directory.join(&file.path)).expect("saved");
-    assert_eq!((file.bytes, file.sha256), (bytes.len() as u64, copresence_store::Sha256::sha256_of_bytes(&bytes)));
+    assert_eq!(
+        (file.bytes, file.sha256),
+        (bytes.len() as u64, copresence_store::Sha256Digest::sha256_of_bytes(&bytes))
+    );
     let events = fixture.events();
     let in_event = events.iter().find_map(|event| match event {
         EventKind::Saved { files, .. } => Some(files[0].notes.clone()),

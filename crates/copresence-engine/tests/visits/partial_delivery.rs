@@ -176,7 +176,7 @@ async fn journal_truncated_visit_at(fixture: &Fixture, kind: Option<AnswerKind>,
     let body = delivery_body(fixture, true, &[("glb", "one"), ("png", "two")]);
     journal.record_lost_answer(&id, no, "cut", &body.as_bytes()[..body.len() - 2], at).await.expect("noted");
     if let Some(kind) = kind {
-        journal.record_kind_and_erase_obsolete(&id, no, kind).await.expect("read");
+        journal.record_answer_kind_erasing_obsolete(&id, no, kind).await.expect("read");
     }
     id
 }

@@ -36,7 +36,7 @@ async fn journal_planned_visit(fixture: &Fixture, ready: bool) -> (VisitId, Part
     let journal = &fixture.data_store.journal;
     let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
     journal.record_raw_answer(&id, no, 200, body.as_bytes(), now()).await.expect("answered");
-    journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Delivery).await.expect("read");
     let url = fixture.backend.url.join("/files/one").expect("a URL");
     let file = PlannedFile {
         index: 0,
@@ -162,7 +162,7 @@ async fn a_gateway_error_is_a_lost_answer_for_recovery() {
     let fixture = Fixture::new(|_, _| Response::status(400)).await;
     let id = journal_unread_answer(&fixture, 504, "").await;
     let no = fixture.only_visit().await.redeems[0].no;
-    fixture.data_store.journal.record_kind_and_erase_obsolete(&id, no, AnswerKind::Failed).await.expect("read");
+    fixture.data_store.journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Failed).await.expect("read");
     assert_eq!(recover_only_visit(&fixture).await.exit_code(), 10);
 }
 
@@ -284,7 +284,7 @@ async fn a_crash_in_the_first_half_second_of_a_download_resumes_from_the_bytes_o
     assert_eq!(fixture.backend.requests().iter().map(Request::range_start).collect::<Vec<_>>(), [300]);
     assert_eq!(std::fs::read(directory.join("avatar.glb")).expect("saved"), glb(500));
     let file = &manifest(&directory).files[0];
-    assert_eq!(file.sha256, copresence_store::Sha256::sha256_of_bytes(&glb(500)));
+    assert_eq!(file.sha256, copresence_store::Sha256Digest::sha256_of_bytes(&glb(500)));
 }
 
 #[tokio::test]

@@ -130,7 +130,7 @@ pub enum Effect {
         becomes: Option<FieldChange>,
     },
     Coded {
-        #[serde(default = "default_coding")]
+        #[serde(default = "default_content_coding")]
         coding: String,
         #[serde(default, skip_serializing_if = "is_false")]
         only_claimed: bool,
@@ -241,7 +241,7 @@ impl Endpoint {
 }
 
 impl RetryAfter {
-    /// The value of the header.
+    /// The value of the `Retry-After` header: seconds, or the text as configured.
     pub(crate) fn retry_after_header_value(&self) -> String {
         match self {
             Self::Seconds(seconds) => seconds.to_string(),
@@ -264,7 +264,7 @@ fn default_redirect_status() -> u16 {
 }
 
 /// The content coding of the effect `coded` if none is given.
-fn default_coding() -> String {
+fn default_content_coding() -> String {
     "gzip".to_owned()
 }
 
@@ -315,10 +315,10 @@ impl<'de> Deserialize<'de> for NthRequests {
             rate: f64,
         }
 
-        /// Reads which requests a fault applies to.
-        struct NthVisitor;
+        /// Deserializes which requests a fault applies to.
+        struct NthRequestsVisitor;
 
-        impl<'de> Visitor<'de> for NthVisitor {
+        impl<'de> Visitor<'de> for NthRequestsVisitor {
             type Value = NthRequests;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -352,7 +352,7 @@ impl<'de> Deserialize<'de> for NthRequests {
             }
         }
 
-        from.deserialize_any(NthVisitor)
+        from.deserialize_any(NthRequestsVisitor)
     }
 }
 

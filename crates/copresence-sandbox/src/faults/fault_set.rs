@@ -100,18 +100,18 @@ fn check_faults(faults: &[Fault]) -> Result<(), FaultListError> {
 #[derive(Debug)]
 pub(crate) struct FaultSet {
     seed: u64,
-    faults: Vec<CountedFault>,
+    faults: Vec<FaultWithRequestCounts>,
 }
 
 /// An active fault, how many requests it matched (`seen`) and how many it was applied to (`struck`).
 #[derive(Debug)]
-struct CountedFault {
+struct FaultWithRequestCounts {
     fault: Arc<Fault>,
     seen: u64,
     struck: u64,
 }
 
-impl CountedFault {
+impl FaultWithRequestCounts {
     fn new(fault: Fault) -> Self {
         Self { fault: Arc::new(fault), seen: 0, struck: 0 }
     }
@@ -132,7 +132,7 @@ impl FaultSet {
     /// Replaces all faults, and restarts all counts at 0.
     pub(crate) fn replace_faults(&mut self, faults: Vec<Fault>) -> Result<(), FaultListError> {
         check_faults(&faults)?;
-        self.faults = faults.into_iter().map(CountedFault::new).collect();
+        self.faults = faults.into_iter().map(FaultWithRequestCounts::new).collect();
         Ok(())
     }
 
@@ -142,13 +142,13 @@ impl FaultSet {
             return Err(FaultListError::TooMany(self.faults.len() + 1));
         }
         check_faults(std::slice::from_ref(&fault))?;
-        self.faults.push(CountedFault::new(fault));
+        self.faults.push(FaultWithRequestCounts::new(fault));
         Ok(())
     }
 
     /// Every active fault, with how many requests it matched and how many it was applied to.
     pub(crate) fn active_faults_with_counts(&self) -> Vec<FaultWithCounts> {
-        let state = |CountedFault { fault, seen, struck }: &CountedFault| FaultWithCounts {
+        let state = |FaultWithRequestCounts { fault, seen, struck }: &FaultWithRequestCounts| FaultWithCounts {
             fault: (**fault).clone(),
             seen: *seen,
             struck: *struck,

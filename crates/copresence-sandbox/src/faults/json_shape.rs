@@ -75,6 +75,7 @@ fn remove_json_field(body: &mut Value, pointer: &str) -> bool {
     }
 }
 
+/// A JSON value whose type differs from that of `value`.
 fn value_of_other_type(value: &Value) -> Value {
     match value {
         Value::Number(number) => Value::String(number.to_string()),

@@ -20,7 +20,7 @@ const INTERNAL_ERROR: i64 = 1;
 
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// An error response.
+/// An error response: the status, and a body in the form of Parse Server.
 #[derive(Debug)]
 pub(super) struct ErrorResponse {
     status: StatusCode,

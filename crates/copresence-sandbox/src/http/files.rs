@@ -286,7 +286,7 @@ impl FileDelivery {
                     let from = usize::try_from(self.next_offset).map_err(io::Error::other)?;
                     Ok(head.slice(from..head.len().min(from + left)))
                 }
-                Some(from) => Ok(glb_padding::padding_bytes(from, left)),
+                Some(from) => Ok(glb_padding::generate_padding_bytes(from, left)),
             },
             FileSource::Disk(file) => {
                 if !self.has_seeked {

@@ -26,7 +26,7 @@ pub(super) fn padded_glb_head(glb: &Bytes, padding: u64) -> Bytes {
 }
 
 /// Bytes of the padding: `length` of them from the offset `from`. Deterministic.
-pub(super) fn padding_bytes(from: u64, length: usize) -> Bytes {
+pub(super) fn generate_padding_bytes(from: u64, length: usize) -> Bytes {
     let lead = usize::from((from % 8).to_le_bytes()[0]);
     let words = (from / 8..).map(|index| split_mix64_hash(index).to_le_bytes());
     words.flatten().skip(lead).take(length).collect()
@@ -48,10 +48,10 @@ mod tests {
     proptest! {
         #[test]
         fn padding_is_the_same_for_every_chunk_size(from in 0_u64..1_000_000, cut in 0_usize..300, length in 0_usize..300) {
-            let whole = padding_bytes(from, cut + length);
+            let whole = generate_padding_bytes(from, cut + length);
             prop_assert_eq!(whole.len(), cut + length);
-            prop_assert_eq!(&whole[..cut], &padding_bytes(from, cut)[..]);
-            prop_assert_eq!(&whole[cut..], &padding_bytes(from + cut as u64, length)[..]);
+            prop_assert_eq!(&whole[..cut], &generate_padding_bytes(from, cut)[..]);
+            prop_assert_eq!(&whole[cut..], &generate_padding_bytes(from + cut as u64, length)[..]);
         }
     }
 

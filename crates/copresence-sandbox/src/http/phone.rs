@@ -55,7 +55,7 @@ struct AssociateQuery {
 /// The template of the phone page: texts, the token with its state, and the avatars to choose from.
 #[derive(Template)]
 #[template(path = "phone.html")]
-struct PhonePage {
+struct PhonePageTemplate {
     texts: &'static PhoneTexts,
     languages: &'static [PhoneTexts],
     token: String,
@@ -76,6 +76,7 @@ struct AvatarTile {
 }
 
 impl AvatarTile {
+    /// The tile of an existing avatar on the phone page.
     fn tile_from_avatar(existing: ExistingAvatar) -> Self {
         let initial = existing.name.chars().next().map(|c| c.to_uppercase().to_string());
         Self {
@@ -96,13 +97,13 @@ async fn phone_page(
     let PhonePageQuery { export_token: token, lang, played } = query.map(|Query(query)| query).unwrap_or_default();
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let texts = phone_texts::select_phone_texts(lang.as_deref(), accepted);
-    let view = sandbox.phone_view(&token);
+    let view = sandbox.phone_view_by_token(&token);
     let status = match view.as_ref().map(|view| view.state) {
         None => StatusCode::NOT_FOUND,
         Some(TokenPhase::Expired) => StatusCode::GONE,
         Some(_) => StatusCode::OK,
     };
-    let page = PhonePage {
+    let page = PhonePageTemplate {
         texts,
         languages: &*phone_texts::LANGUAGES,
         // Plain data always serialises. With null, the page would say that the code is unknown.
@@ -165,7 +166,7 @@ async fn decode_received_picture(sandbox: &Sandbox, body: ReceivedBody) -> Resul
 
 /// The phone view of a token as JSON: its state, as the phone page shows it. 404 if there is no such token.
 fn phone_view_json(sandbox: &Sandbox, token: &str) -> Result<NoStoreJson<PhoneView>, ErrorResponse> {
-    let view = sandbox.phone_view(token);
+    let view = sandbox.phone_view_by_token(token);
     view.map(NoStoreJson).ok_or_else(|| ErrorResponse::not_found_error("there is no such Export Token"))
 }
 

@@ -12,7 +12,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use copresence_protocol::headers::{API_KEY, EXPORT_TOKEN, SESSION_TOKEN};
-use copresence_protocol::response_body::{CompletePayloadEntry, GenerateBody, LoginBody, RedeemBody};
+use copresence_protocol::response_body::{CompletePayloadEntry, GenerateBody, LoginResponseBody, RedeemBody};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,7 +44,7 @@ async fn log_in(
     State(sandbox): State<Sandbox>,
     headers: HeaderMap,
     body: Body,
-) -> Result<NoStoreJson<LoginBody>, ErrorResponse> {
+) -> Result<NoStoreJson<LoginResponseBody>, ErrorResponse> {
     check_api_key(&sandbox, &headers)?;
     // The parser's message would repeat the sent credentials.
     let broken = || {
@@ -56,7 +56,7 @@ async fn log_in(
     let session_token = sandbox
         .create_session_if_correct(&login.username, &login.password)
         .ok_or_else(|| ErrorResponse::new(StatusCode::UNAUTHORIZED, OBJECT_NOT_FOUND, "Invalid username/password."))?;
-    Ok(NoStoreJson(LoginBody { session_token }))
+    Ok(NoStoreJson(LoginResponseBody { session_token }))
 }
 
 /// Generate an Export Token

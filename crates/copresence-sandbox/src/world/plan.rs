@@ -82,7 +82,7 @@ impl ProcessingPlan {
             }
         }
         let processing = draw_duration(making.processing, rng);
-        let mut steps = draw_progress_steps(rng);
+        let mut steps = generate_random_progress_steps(rng);
         match course {
             ProgressPattern::Forward => {}
             ProgressPattern::Stalls => {
@@ -126,7 +126,7 @@ impl ProcessingStage {
 
 /// Draws 12 to 24 irregular progress steps: the share of the processing time (0 to 1), and the percentage reported from
 /// then on (below 100).
-fn draw_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
+fn generate_random_progress_steps(rng: &mut ChaCha8Rng) -> Vec<(f64, u8)> {
     let count = rng.random_range(12..=24);
     let mut at: Vec<f64> = (0..count).map(|_| rng.random_range(0.02..1.0)).collect();
     at.sort_by(f64::total_cmp);

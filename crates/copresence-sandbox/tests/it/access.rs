@@ -5,7 +5,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Method;
-use copresence_sandbox::{OPERATOR_KEY_HEADER, Settings, TokenScenario};
+use copresence_sandbox::{OPERATOR_KEY_HEADER, SandboxSettings, TokenScenario};
 use std::net::SocketAddr;
 
 async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) -> u16 {
@@ -17,7 +17,7 @@ async fn clock_status(test: &TestSandbox, peer: &str, headers: &[(&str, &str)]) 
 #[tokio::test]
 async fn other_machines_need_the_operator_key() {
     let test = TestSandbox::new(TokenScenario::Happy);
-    let key = test.sandbox.credentials().operator_key.expose().to_owned();
+    let key = test.sandbox.accepted_credentials().operator_key.expose().to_owned();
     let stranger = "192.168.1.9:5000";
     assert_eq!(clock_status(&test, stranger, &[]).await, 403);
     assert_eq!(clock_status(&test, stranger, &[("Host", "127.0.0.1:8787")]).await, 403);
@@ -57,7 +57,7 @@ const FORWARDED: [(&str, &str); 7] = [
 #[tokio::test]
 async fn clients_of_a_proxy_on_this_machine_need_the_operator_key() {
     let test = TestSandbox::new(TokenScenario::Happy);
-    let key = test.sandbox.credentials().operator_key.expose().to_owned();
+    let key = test.sandbox.accepted_credentials().operator_key.expose().to_owned();
     let (peer, host) = ("127.0.0.1:5000", ("Host", "127.0.0.1:8787"));
     for header in FORWARDED {
         assert_eq!(clock_status(&test, peer, &[host, header]).await, 403, "{header:?}");
@@ -67,9 +67,9 @@ async fn clients_of_a_proxy_on_this_machine_need_the_operator_key() {
         [("https://booth.test/", 403), ("http://192.168.1.5/", 403), ("http://localhost:8080/sandbox", 200)]
     {
         let public_url = Some(public_url.parse().expect("a URL"));
-        let test = TestSandbox::with_settings(Settings { public_url, ..Settings::default() });
+        let test = TestSandbox::with_settings(SandboxSettings { public_url, ..SandboxSettings::default() });
         assert_eq!(clock_status(&test, peer, &[host]).await, status);
-        let key = test.sandbox.credentials().operator_key.expose().to_owned();
+        let key = test.sandbox.accepted_credentials().operator_key.expose().to_owned();
         assert_eq!(clock_status(&test, peer, &[host, (OPERATOR_KEY_HEADER, &key)]).await, 200);
     }
 }
@@ -144,7 +144,7 @@ async fn every_tester_endpoint_is_guarded() {
 #[tokio::test]
 async fn rate_limited_address_gets_429_with_retry_after() {
     let rate_limit = std::num::NonZeroU32::new(2);
-    let test = TestSandbox::with_settings(Settings { rate_limit, ..Settings::default() });
+    let test = TestSandbox::with_settings(SandboxSettings { rate_limit, ..SandboxSettings::default() });
     let ask_with = async |peer: &str, headers: &[(&str, &str)]| {
         let mut asked = request(Method::GET, "/", headers, Body::empty());
         asked.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().expect("an address")));

@@ -2,7 +2,7 @@
 
 use crate::raw::{RawServer, read_until_end};
 use crate::support::{API_KEY, SESSION};
-use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, Server, Settings, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, ForcedState, ResourceLimits, SandboxSettings, Server, TokenScenario, faults};
 use image::{DynamicImage, ImageFormat};
 use std::io::{Cursor, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -101,7 +101,7 @@ async fn request_without_credentials_is_refused_before_its_body() {
         assert_eq!(raw.send_without_body(line, &foreign, 60_000).await.status(), 403, "{line}");
     }
     // Calls that need no body do not wait for one.
-    let known = raw.sandbox().credentials();
+    let known = raw.sandbox().accepted_credentials();
     let headers = [(API_KEY, known.api_key.expose()), (SESSION, known.session_token.expose())];
     assert_eq!(raw.send_without_body("POST /generateExportToken", &headers, 60_000).await.status(), 200);
 }
@@ -109,8 +109,8 @@ async fn request_without_credentials_is_refused_before_its_body() {
 #[tokio::test]
 async fn body_that_does_not_arrive_ends_the_request() {
     let limits = ResourceLimits { body_time_limit: SHORT, ..ResourceLimits::default() };
-    let raw = RawServer::start_with_settings(Settings { limits, ..Settings::default() }).await;
-    let key = raw.sandbox().credentials().api_key.expose().to_owned();
+    let raw = RawServer::start_with_settings(SandboxSettings { limits, ..SandboxSettings::default() }).await;
+    let key = raw.sandbox().accepted_credentials().api_key.expose().to_owned();
     let (login, upload) = (&[(API_KEY, key.as_str())][..], upload_line(&raw.generate().await, "new"));
     for (line, headers) in [("POST /login", login), ("POST /sandbox/clock", &[]), (&upload, &[])] {
         let ended = raw.send_without_body(line, headers, 60_000).await;
@@ -121,7 +121,7 @@ async fn body_that_does_not_arrive_ends_the_request() {
 #[tokio::test]
 async fn body_that_arrives_byte_by_byte_ends_too() {
     let limits = ResourceLimits { body_time_limit: SHORT, ..ResourceLimits::default() };
-    let raw = RawServer::start_with_settings(Settings { limits, ..Settings::default() }).await;
+    let raw = RawServer::start_with_settings(SandboxSettings { limits, ..SandboxSettings::default() }).await;
     let mut socket = raw.begin_body("POST /sandbox/clock", &[], 60_000);
     socket.set_read_timeout(Some(Duration::from_millis(20))).expect("a limit");
     let answered = tokio::task::spawn_blocking(move || {
@@ -134,7 +134,7 @@ async fn body_that_arrives_byte_by_byte_ends_too() {
 async fn response_that_is_never_read_ends() {
     let faults = faults::parse_and_check_faults(br#"[{"on":"redeem","do":"huge"}]"#).expect("a list");
     let limits = ResourceLimits { write_timeout: SHORT, ..ResourceLimits::default() };
-    let raw = RawServer::start_with_settings(Settings { faults, limits, ..Settings::default() }).await;
+    let raw = RawServer::start_with_settings(SandboxSettings { faults, limits, ..SandboxSettings::default() }).await;
     let socket = raw.send_redeem(&raw.generate().await);
     let ended = tokio::task::spawn_blocking(move || {
         (0..1_000).find_map(|_| {
@@ -163,7 +163,7 @@ fn open_served_connections(address: SocketAddr, count: usize) -> Vec<TcpStream> 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_are_bounded_and_free_their_places() {
     let limits = ResourceLimits { max_local_connections: 8, ..ResourceLimits::default() };
-    let raw = RawServer::start_with_settings(Settings { limits, ..Settings::default() }).await;
+    let raw = RawServer::start_with_settings(SandboxSettings { limits, ..SandboxSettings::default() }).await;
     let address = raw.server.listen_address();
     let first = open_served_connections(address, 20);
     assert_eq!(first.len(), 8);
@@ -188,7 +188,7 @@ async fn another_machine_has_32_connections_and_leaves_room_for_others() {
         return;
     };
     let listen = SocketAddr::new(if own.ip().is_ipv4() { [0; 4].into() } else { [0; 16].into() }, 0);
-    let server = Server::start(Settings::default(), listen).await.expect("a free port");
+    let server = Server::start(SandboxSettings::default(), listen).await.expect("a free port");
     let port = server.listen_address().port();
     // A connection to this machine's own address on the network comes from that address, as from another machine.
     let stranger = open_served_connections(SocketAddr::new(own.ip(), port), 60);
@@ -203,6 +203,7 @@ async fn clients_of_a_proxy_share_the_connections_of_other_machines() {
     let limits =
         ResourceLimits { max_remote_connections: 8, max_connections_per_address: 4, ..ResourceLimits::default() };
     let public_url = Some("https://booth.test/".parse().expect("a URL"));
-    let raw = RawServer::start_with_settings(Settings { limits, public_url, ..Settings::default() }).await;
+    let raw =
+        RawServer::start_with_settings(SandboxSettings { limits, public_url, ..SandboxSettings::default() }).await;
     assert_eq!(open_served_connections(raw.server.listen_address(), 20).len(), 8);
 }

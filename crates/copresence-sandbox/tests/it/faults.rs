@@ -256,7 +256,7 @@ async fn wrong_shape_changes_the_named_field() {
 async fn huge_never_ends() {
     let raw = RawServer::start(TokenScenario::NeverScanned, r#"[{"on":"redeem","do":"huge"}]"#).await;
     let token = raw.generate().await;
-    let key = raw.sandbox().credentials().api_key.expose().to_owned();
+    let key = raw.sandbox().accepted_credentials().api_key.expose().to_owned();
     let most = 20 * 1024 * 1024;
     let received = raw.read_at_most("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, &token)], most).await;
     assert!(received.bytes.len() >= most);

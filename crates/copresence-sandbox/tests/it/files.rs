@@ -3,7 +3,7 @@
 use crate::support::{TestSandbox, request};
 use axum::body::{Body, to_bytes};
 use axum::http::Method;
-use copresence_sandbox::{Settings, TokenScenario};
+use copresence_sandbox::{SandboxSettings, TokenScenario};
 use futures_util::StreamExt;
 use tower::ServiceExt;
 
@@ -83,8 +83,11 @@ async fn files_of_a_partner_are_served_unchanged() {
     std::fs::write(dir.path().join("anna/avatar.blend"), &big).expect("a file");
     std::fs::write(dir.path().join("anna/avatar_fbx.zip"), b"").expect("an empty file");
     let assets = Some(dir.path().to_owned());
-    let test =
-        TestSandbox::with_settings(Settings { scenario: TokenScenario::ExistingAvatar, assets, ..Settings::default() });
+    let test = TestSandbox::with_settings(SandboxSettings {
+        scenario: TokenScenario::ExistingAvatar,
+        assets,
+        ..SandboxSettings::default()
+    });
     let files = test.redeem_new_avatar().await;
     let types: Vec<_> = files.iter().map(|(kind, _)| kind.as_str()).collect();
     assert_eq!(types, ["blend", "fbx"]);
@@ -105,8 +108,11 @@ async fn huge_file_of_a_partner_is_streamed_from_the_requested_offset() {
     // A sparse file takes no disk space.
     std::fs::File::create(anna.join("body.glb")).and_then(|file| file.set_len(SIZE)).expect("a file");
     let assets = Some(dir.path().to_owned());
-    let test =
-        TestSandbox::with_settings(Settings { scenario: TokenScenario::ExistingAvatar, assets, ..Settings::default() });
+    let test = TestSandbox::with_settings(SandboxSettings {
+        scenario: TokenScenario::ExistingAvatar,
+        assets,
+        ..SandboxSettings::default()
+    });
     let path = &test.redeem_new_avatar().await[0].1;
     let tail = test.get(path, &[("Range", &format!("bytes={}-{}", SIZE - 5, SIZE - 2))]).await;
     assert_eq!((tail.status.as_u16(), tail.body.len()), (206, 4));

@@ -1,7 +1,7 @@
 //! The phone page over HTTP, without a browser.
 
 use crate::support::TestSandbox;
-use copresence_sandbox::{Settings, TokenScenario};
+use copresence_sandbox::{SandboxSettings, TokenScenario};
 use image::{DynamicImage, ImageFormat};
 use std::io::Cursor;
 
@@ -120,7 +120,10 @@ async fn avatar_without_portrait_is_shown_by_its_initial() {
     let dir = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(dir.path().join("Özil")).expect("a sub-folder");
     std::fs::write(dir.path().join("Özil/avatar.glb"), b"glTF").expect("a file");
-    let test = TestSandbox::with_settings(Settings { assets: Some(dir.path().to_owned()), ..Settings::default() });
+    let test = TestSandbox::with_settings(SandboxSettings {
+        assets: Some(dir.path().to_owned()),
+        ..SandboxSettings::default()
+    });
     let token = test.generate().await;
     let page = test.get(&format!("/phone?exportToken={token}"), &[]).await;
     assert!(page.text().contains(">Ö</span>") && !page.text().contains("/portrait"), "{}", page.text());

@@ -1,7 +1,7 @@
 //! A sandbox on a port, and raw HTTP requests over TCP that show what HTTP libraries hide.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, Sandbox, Server, Settings, TokenScenario, faults};
+use copresence_sandbox::{AvatarChoice, Sandbox, SandboxSettings, Server, TokenScenario, faults};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -60,10 +60,10 @@ pub(crate) struct RawServer {
 impl RawServer {
     pub(crate) async fn start(scenario: TokenScenario, list: &str) -> Self {
         let faults = faults::parse_and_check_faults(list.as_bytes()).expect(list);
-        Self::start_with_settings(Settings { scenario, seed: 3, faults, ..Settings::default() }).await
+        Self::start_with_settings(SandboxSettings { scenario, seed: 3, faults, ..SandboxSettings::default() }).await
     }
 
-    pub(crate) async fn start_with_settings(settings: Settings) -> Self {
+    pub(crate) async fn start_with_settings(settings: SandboxSettings) -> Self {
         let listen = "127.0.0.1:0".parse().expect("an address");
         Self { server: Server::start(settings, listen).await.expect("a free port") }
     }
@@ -85,7 +85,7 @@ impl RawServer {
 
     /// Sends a redeem, and returns the connection.
     pub(crate) fn send_redeem(&self, token: &str) -> TcpStream {
-        let key = self.sandbox().credentials().api_key.expose().to_owned();
+        let key = self.sandbox().accepted_credentials().api_key.expose().to_owned();
         self.send("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)])
     }
 
@@ -130,7 +130,7 @@ impl RawServer {
     }
 
     pub(crate) async fn generate_raw(&self) -> RawResponse {
-        let known = self.sandbox().credentials();
+        let known = self.sandbox().accepted_credentials();
         let headers = [(API_KEY, known.api_key.expose()), (SESSION, known.session_token.expose())];
         self.send_request("POST /generateExportToken", &headers).await
     }
@@ -140,7 +140,7 @@ impl RawServer {
     }
 
     pub(crate) async fn redeem(&self, token: &str) -> RawResponse {
-        let key = self.sandbox().credentials().api_key.expose().to_owned();
+        let key = self.sandbox().accepted_credentials().api_key.expose().to_owned();
         self.send_request("GET /redeemExportToken", &[(API_KEY, &key), (TOKEN, token)]).await
     }
 

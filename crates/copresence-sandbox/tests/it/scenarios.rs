@@ -4,7 +4,7 @@ use crate::support::{TestSandbox, request};
 use axum::body::Body;
 use axum::http::Method;
 use copresence_sandbox::scenario::{CATALOGUE, LARGE_FILE_PADDING};
-use copresence_sandbox::{AvatarChoice, ClockChange, Settings, TokenScenario};
+use copresence_sandbox::{AvatarChoice, ClockChange, SandboxSettings, TokenScenario};
 use futures_util::StreamExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -188,7 +188,7 @@ async fn urls_expire_except_the_first() {
 
 #[tokio::test]
 async fn tokens_and_urls_have_a_minimum_real_lifetime_at_high_speed() {
-    let test = TestSandbox::with_settings(Settings { speed: 500.0, ..Settings::default() });
+    let test = TestSandbox::with_settings(SandboxSettings { speed: 500.0, ..SandboxSettings::default() });
     let lives = async || {
         let token = test.generate().await;
         test.associate(&token);

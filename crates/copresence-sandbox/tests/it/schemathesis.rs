@@ -2,7 +2,7 @@
 //!
 //! `cargo xtask test` installs it and runs this; `SCHEMATHESIS` names the program.
 
-use copresence_sandbox::{Server, Settings};
+use copresence_sandbox::{SandboxSettings, Server};
 use std::process::Command;
 
 /// The faults are tested separately, because those that Schemathesis sets would apply to its other requests.
@@ -14,8 +14,8 @@ async fn schemathesis_finds_no_error_in_the_api() {
     let program = std::env::var_os("SCHEMATHESIS").expect("SCHEMATHESIS names the program");
     for round in ROUNDS {
         let listen = "127.0.0.1:0".parse().expect("an address");
-        let server = Server::start(Settings::default(), listen).await.expect("a free port");
-        let known = server.sandbox().credentials();
+        let server = Server::start(SandboxSettings::default(), listen).await.expect("a free port");
+        let known = server.sandbox().accepted_credentials();
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(&program);
         command.current_dir(folder.path());

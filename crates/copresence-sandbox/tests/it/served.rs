@@ -1,7 +1,7 @@
 //! The server over TCP.
 
 use crate::support::{API_KEY, SESSION, TOKEN};
-use copresence_sandbox::{AvatarChoice, Server, Settings, StartError, TokenScenario};
+use copresence_sandbox::{AvatarChoice, SandboxSettings, Server, StartError, TokenScenario};
 use std::net::SocketAddr;
 use test_port::ReservedPort;
 
@@ -17,13 +17,13 @@ fn loopback() -> SocketAddr {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visit_over_http_from_token_to_files() {
-    let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
+    let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
     let port = ReservedPort::reserve_port().expect("a port").hand_over_to_child_process();
     let listen = port.to_string().parse().expect("an address");
     let server = Server::start(settings, listen).await.expect("a free port");
     let (http, base) = (client(), server.local_url());
     let mut lines = server.subscribe_requests();
-    let known = server.sandbox().credentials();
+    let known = server.sandbox().accepted_credentials();
     let url = |path: &str| base.join(path).expect("a URL");
     let generated = http
         .post(url("/generateExportToken"))
@@ -58,8 +58,8 @@ async fn visit_over_http_from_token_to_files() {
 
 #[tokio::test]
 async fn port_in_use_is_reported() {
-    let server = Server::start(Settings::default(), loopback()).await.expect("a free port");
-    let error = Server::start(Settings::default(), server.listen_address()).await.err().expect("taken");
+    let server = Server::start(SandboxSettings::default(), loopback()).await.expect("a free port");
+    let error = Server::start(SandboxSettings::default(), server.listen_address()).await.err().expect("taken");
     assert!(matches!(error, StartError::PortInUse { .. }));
     let port = server.listen_address().port().to_string();
     assert!(error.to_string().contains(&port) && error.to_string().contains("--listen"), "{error}");
@@ -69,14 +69,17 @@ async fn port_in_use_is_reported() {
 #[tokio::test]
 async fn server_on_all_addresses_has_a_phone_url() {
     let all = "0.0.0.0:0".parse().expect("an address");
-    let server = Server::start(Settings::default(), all).await.expect("a free port");
+    let server = Server::start(SandboxSettings::default(), all).await.expect("a free port");
     assert!(server.is_open_to_network());
     assert_eq!(server.local_url().host_str(), Some("127.0.0.1"));
     let phones = server.phone_url();
     assert_ne!(phones.host_str(), Some("0.0.0.0"));
     assert!(server.qr_link_template().starts_with(phones.as_str()));
     server.shut_down_server().await;
-    let settings = Settings { public_url: Some("https://booth.test/s".parse().expect("a URL")), ..Settings::default() };
+    let settings = SandboxSettings {
+        public_url: Some("https://booth.test/s".parse().expect("a URL")),
+        ..SandboxSettings::default()
+    };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.qr_link_template(), "https://booth.test/s/phone?exportToken={token}");
     server.shut_down_server().await;
@@ -85,9 +88,9 @@ async fn server_on_all_addresses_has_a_phone_url() {
 #[tokio::test]
 async fn invalid_settings_are_refused() {
     let start = async |settings| Server::start(settings, loopback()).await.err().expect("refused").to_string();
-    assert!(start(Settings { speed: 0.0, ..Settings::default() }).await.contains("speed"));
-    assert!(start(Settings { api_key: " ".into(), ..Settings::default() }).await.contains("API key"));
-    let gone = Settings { assets: Some("no/such/folder".into()), ..Settings::default() };
+    assert!(start(SandboxSettings { speed: 0.0, ..SandboxSettings::default() }).await.contains("speed"));
+    assert!(start(SandboxSettings { api_key: " ".into(), ..SandboxSettings::default() }).await.contains("API key"));
+    let gone = SandboxSettings { assets: Some("no/such/folder".into()), ..SandboxSettings::default() };
     assert!(start(gone).await.contains("no/such/folder"));
 }
 
@@ -96,11 +99,11 @@ async fn https_serves_the_api_and_applies_faults() {
     let list = br#"[{"on":"redeem","nth":2,"do":"reset"},{"on":"redeem","nth":3,"do":{"cut_body":{"after":3}}}]"#;
     let faults = copresence_sandbox::faults::parse_and_check_faults(list).expect("a list");
     let scenario = TokenScenario::ExistingAvatar;
-    let settings = Settings {
+    let settings = SandboxSettings {
         scenario,
         faults,
         tls: Some(copresence_sandbox::CertificateSource::SelfSigned),
-        ..Settings::default()
+        ..SandboxSettings::default()
     };
     let server = Server::start(settings, loopback()).await.expect("a free port");
     assert_eq!(server.local_url().scheme(), "https");
@@ -109,7 +112,7 @@ async fn https_serves_the_api_and_applies_faults() {
     // Fails if another test of this process has installed it.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().expect("a client");
-    let known = server.sandbox().credentials();
+    let known = server.sandbox().accepted_credentials();
     let url = |path: &str| server.local_url().join(path).expect("a URL");
     let generate = http
         .post(url("/generateExportToken"))

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
-use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, Settings, TokenScenario};
+use copresence_sandbox::{AvatarChoice, ClockChange, Sandbox, SandboxSettings, TokenScenario};
 use serde_json::Value;
 use tower::ServiceExt;
 
@@ -46,10 +46,10 @@ impl TestResponse {
 
 impl TestSandbox {
     pub(crate) fn new(scenario: TokenScenario) -> Self {
-        Self::with_settings(Settings { scenario, seed: 1, ..Settings::default() })
+        Self::with_settings(SandboxSettings { scenario, seed: 1, ..SandboxSettings::default() })
     }
 
-    pub(crate) fn with_settings(settings: Settings) -> Self {
+    pub(crate) fn with_settings(settings: SandboxSettings) -> Self {
         let sandbox = Sandbox::new(settings).expect("a sandbox");
         sandbox.change_clock(&ClockChange { paused: Some(true), ..ClockChange::default() }).expect("paused");
         Self { app: copresence_sandbox::build_router(sandbox.clone()), sandbox }
@@ -81,7 +81,7 @@ impl TestSandbox {
     }
 
     pub(crate) async fn generate(&self) -> String {
-        let known = self.sandbox.credentials();
+        let known = self.sandbox.accepted_credentials();
         let headers = [(API_KEY, known.api_key.expose()), (SESSION, known.session_token.expose())];
         let response = self.send_request(Method::POST, "/generateExportToken", &headers, Body::empty()).await;
         assert_eq!(response.status, 200);
@@ -89,7 +89,7 @@ impl TestSandbox {
     }
 
     pub(crate) async fn redeem(&self, token: &str) -> TestResponse {
-        let key = self.sandbox.credentials().api_key.expose().to_owned();
+        let key = self.sandbox.accepted_credentials().api_key.expose().to_owned();
         self.get("/redeemExportToken", &[(API_KEY, &key), (TOKEN, token)]).await
     }
 

@@ -88,7 +88,7 @@ async fn request_log_contains_no_secret_and_is_cleared() {
     test.get(&format!("/phone/status?{token}"), &[]).await;
     test.post(&format!("/sandbox/tokens/{token}/expire"), "").await;
     let log = test.get("/sandbox/requests", &[]).await;
-    let known = test.sandbox.credentials();
+    let known = test.sandbox.accepted_credentials();
     for secret in [token.as_str(), known.api_key.expose(), known.session_token.expose()] {
         assert!(!log.text().contains(secret), "{}", log.text());
     }
@@ -126,5 +126,5 @@ async fn scenario_endpoint_lists_every_scenario() {
         "goes-backwards",
     ];
     assert_eq!(names, all);
-    assert!(!TokenScenario::NeverScanned.is_scanned_by_autoplay());
+    assert!(!TokenScenario::NeverScanned.is_associated_by_autoplay());
 }

@@ -33,7 +33,7 @@ async fn token_goes_through_the_queue_to_files_and_is_spent() {
 #[tokio::test]
 async fn wrong_credentials_are_refused() {
     let test = TestSandbox::new(TokenScenario::Happy);
-    let known = test.sandbox.credentials();
+    let known = test.sandbox.accepted_credentials();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let generate = async |headers: &[(&str, &str)]| {
         test.send_request(Method::POST, "/generateExportToken", headers, Body::empty()).await.status_and_code()
@@ -52,7 +52,7 @@ async fn wrong_credentials_are_refused() {
 #[tokio::test]
 async fn login_returns_a_valid_session_token() {
     let test = TestSandbox::new(TokenScenario::Happy);
-    let known = test.sandbox.credentials();
+    let known = test.sandbox.accepted_credentials();
     let key = known.api_key.expose();
     let login = async |body: String| test.send_request(Method::POST, "/login", &[(API_KEY, key)], body).await;
     let body =
@@ -73,7 +73,7 @@ async fn head_and_other_methods_are_refused_and_spend_no_token() {
     let test = TestSandbox::new(TokenScenario::ExistingAvatar);
     let token = test.generate().await;
     test.associate(&token);
-    let key = test.sandbox.credentials().api_key.expose().to_owned();
+    let key = test.sandbox.accepted_credentials().api_key.expose().to_owned();
     let headers = [(API_KEY, key.as_str()), (TOKEN, &token)];
     for method in [Method::HEAD, Method::POST, Method::PUT, Method::DELETE] {
         let response = test.send_request(method.clone(), "/redeemExportToken", &headers, Body::empty()).await;
@@ -108,7 +108,7 @@ async fn one_of_many_concurrent_redeems_gets_the_urls() {
     let test = TestSandbox::new(TokenScenario::ExistingAvatar);
     let token = test.generate().await;
     test.sandbox.associate_avatar(&token, &AvatarChoice::Existing("ari".into()), None).expect("free");
-    let key = test.sandbox.credentials().api_key.expose().to_owned();
+    let key = test.sandbox.accepted_credentials().api_key.expose().to_owned();
     let redeems = (0..32).map(|_| {
         let (test, token, key) =
             (TestSandbox { sandbox: test.sandbox.clone(), app: test.app.clone() }, token.clone(), key.clone());
@@ -131,16 +131,16 @@ async fn download_urls_use_the_host_header_or_the_public_url() {
     let first_url = async |test: &TestSandbox, host: &str| {
         let token = test.generate().await;
         test.associate(&token);
-        let key = test.sandbox.credentials().api_key.expose().to_owned();
+        let key = test.sandbox.accepted_credentials().api_key.expose().to_owned();
         let headers = [(API_KEY, key.as_str()), (TOKEN, &token), ("Host", host)];
         let body = test.get("/redeemExportToken", &headers).await.json();
         body["payload_complete"][0]["download_URL"].as_str().expect("a URL").to_owned()
     };
     assert!(first_url(&test, "192.168.1.2:8787").await.starts_with("http://192.168.1.2:8787/files/"));
-    let public = TestSandbox::with_settings(copresence_sandbox::Settings {
+    let public = TestSandbox::with_settings(copresence_sandbox::SandboxSettings {
         scenario: TokenScenario::ExistingAvatar,
         public_url: Some("https://booth.test/sandbox/".parse().expect("a URL")),
-        ..copresence_sandbox::Settings::default()
+        ..copresence_sandbox::SandboxSettings::default()
     });
     assert!(first_url(&public, "127.0.0.1").await.starts_with("https://booth.test/sandbox/files/"));
 }
@@ -171,7 +171,7 @@ async fn openapi_document_names_the_response_fields() {
 async fn index_page_explains_the_calls_and_contains_no_secret() {
     let test = TestSandbox::new(TokenScenario::Happy);
     let page = test.get("/", &[]).await;
-    let known = test.sandbox.credentials();
+    let known = test.sandbox.accepted_credentials();
     for secret in [known.api_key.expose(), known.session_token.expose(), known.password.expose()] {
         assert!(!page.text().contains(secret));
     }

@@ -45,16 +45,18 @@ pub(super) fn open_or_repair_database(
         && may_replace()
     {
         match damage {
-            DamageBeforeOpening::WalOfEmptyDatabase => return replace_database(path, "its database file is empty"),
+            DamageMissedBySqlite::WalOfEmptyDatabase => {
+                return rebuild_damaged_journal(path, "its database file is empty");
+            }
             // Not an error of the log: a power cut during the first start leaves the same.
-            DamageBeforeOpening::EmptyDatabase => tracing::warn!(
+            DamageMissedBySqlite::EmptyDatabase => tracing::warn!(
                 path = %path.display(),
                 "the journal was empty (0 bytes), and a new one was started: if this is not the first start of the \
                  program, its unfinished visits and its history are lost; check the disk"
             ),
-            DamageBeforeOpening::WalFrames => {
+            DamageMissedBySqlite::WalFrames => {
                 if !repair_wal(path)? {
-                    return replace_database(path, "its WAL is damaged, or the power was cut");
+                    return rebuild_damaged_journal(path, "its WAL is damaged, or the power was cut");
                 }
             }
         }
@@ -71,14 +73,14 @@ pub(super) fn open_or_repair_database(
     // Closes the database, which would look like that of another program.
     let unopened = opened.map(drop);
     if may_replace() {
-        return replace_database(path, &why);
+        return rebuild_damaged_journal(path, &why);
     }
     tracing::error!(path = %path.display(), %why, "the journal is damaged, and another program uses it: close all others");
     unopened.and_then(|()| open_or_create_database(path, CommitFlushPolicy::FlushWal))
 }
 
 /// Damage that `SQLite` would not report.
-enum DamageBeforeOpening {
+enum DamageMissedBySqlite {
     /// The database has no byte, and there is a WAL, which `SQLite` would delete.
     WalOfEmptyDatabase,
     /// The database has no byte. A crash during the first start leaves the same.
@@ -88,21 +90,21 @@ enum DamageBeforeOpening {
 }
 
 /// Finds damage that `SQLite` would not report.
-fn find_damage_before_opening(path: &Path) -> Option<DamageBeforeOpening> {
+fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
     let database = std::fs::metadata(path).ok()?;
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |wal| wal.len());
     if database.len() == 0 {
         return Some(if wal > 0 {
-            DamageBeforeOpening::WalOfEmptyDatabase
+            DamageMissedBySqlite::WalOfEmptyDatabase
         } else {
-            DamageBeforeOpening::EmptyDatabase
+            DamageMissedBySqlite::EmptyDatabase
         });
     }
     if wal == 0 || wal > MAX_EXAMINED_SIZE || database.len() > MAX_EXAMINED_SIZE {
         return None;
     }
-    let files = JournalFiles::read(path).ok()?;
-    files.wal_frames()?.has_dropped_transactions().then_some(DamageBeforeOpening::WalFrames)
+    let files = JournalFileContents::read_journal_files(path).ok()?;
+    files.wal_frames()?.has_dropped_transactions().then_some(DamageMissedBySqlite::WalFrames)
 }
 
 /// Checks the structure of an open database; returns what is wrong.
@@ -110,7 +112,7 @@ fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<St
     if std::fs::metadata(path).map_or(0, |file| file.len()) > MAX_EXAMINED_SIZE {
         return None;
     }
-    match database.check_structure() {
+    match database.run_sqlite_quick_check() {
         Ok(found) if found == "ok" => None,
         Ok(found) => Some(found.lines().next().unwrap_or_default().to_owned()),
         Err(StoreError::JournalCorrupt { source, .. }) => Some(source.to_string()),
@@ -120,20 +122,20 @@ fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<St
 
 /// Repairs a database whose WAL is damaged before its last transaction, if that loses nothing. Returns whether it did.
 fn repair_wal(path: &Path) -> Result<bool, StoreError> {
-    let files = JournalFiles::read(path)?;
+    let files = JournalFileContents::read_journal_files(path)?;
     if !files.wal_frames().is_some_and(|frames| frames.is_complete_without_damaged_frames()) {
         return Ok(false);
     }
     let repaired = files.database_with_valid_frames();
     let draft = path.with_file_name(DRAFT_NAME);
-    remove_database(&draft);
+    remove_temporary_database(&draft);
     write_private_file(&draft, &repaired)?;
     let is_sound = is_sound_database(&draft);
-    remove_database(&draft);
+    remove_temporary_database(&draft);
     if !is_sound {
         return Ok(false);
     }
-    let kept = set_aside(path)?;
+    let kept = rename_damaged_database(path)?;
     write_private_file(&draft, &repaired)?;
     std::fs::rename(&draft, path).io_context("rename", &draft)?;
     sync_folder_of(path)?;
@@ -146,9 +148,9 @@ fn repair_wal(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Sets the files of the journal aside, and makes a new one with all rows that can be read of them.
-fn replace_database(path: &Path, why: &str) -> Result<JournalDatabase, StoreError> {
-    let files = JournalFiles::read(path)?;
-    let kept = set_aside(path)?;
+fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, StoreError> {
+    let files = JournalFileContents::read_journal_files(path)?;
+    let kept = rename_damaged_database(path)?;
     let mut database = open_or_create_database(path, CommitFlushPolicy::FlushWal)?;
     database.truncate_wal();
     // What `SQLite` would have read is consistent. What lies behind the damage is newer.
@@ -158,7 +160,7 @@ fn replace_database(path: &Path, why: &str) -> Result<JournalDatabase, StoreErro
     let mut copied = 0;
     for (image, tables) in [(&consistent, &TABLES[..1]), (&newest, &TABLES[..]), (&consistent, &TABLES[1..])] {
         for image in [image.clone(), with_first_page_of_new_journal(image, path)] {
-            remove_database(&draft);
+            remove_temporary_database(&draft);
             let rows = write_private_file(&draft, &image)
                 .and_then(|()| database.copy_from_attached_database(&draft, &|open| copy_readable_rows(open, tables)));
             match rows {
@@ -167,7 +169,7 @@ fn replace_database(path: &Path, why: &str) -> Result<JournalDatabase, StoreErro
             }
         }
     }
-    remove_database(&draft);
+    remove_temporary_database(&draft);
     tracing::error!(
         path = %path.display(), kept = %kept.display(), %why, rows = copied,
         "the journal was damaged: a new one was started with the rows that could be read. The last changes may be \
@@ -232,13 +234,14 @@ fn common_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<
 }
 
 /// The content of a journal's database and WAL.
-struct JournalFiles {
+struct JournalFileContents {
     database: Vec<u8>,
     wal: Vec<u8>,
 }
 
-impl JournalFiles {
-    fn read(path: &Path) -> Result<Self, StoreError> {
+impl JournalFileContents {
+    /// Reads the database and its WAL. A missing file counts as empty.
+    fn read_journal_files(path: &Path) -> Result<Self, StoreError> {
         let read = |path: &Path| match std::fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
             other => other.io_context("read", path),
@@ -247,14 +250,14 @@ impl JournalFiles {
     }
 
     fn wal_frames(&self) -> Option<WalFrames<'_>> {
-        WalFrames::read(&self.wal, page_size_of_database(&self.database))
+        WalFrames::parse_wal_frames(&self.wal, page_size_of_database(&self.database))
     }
 
     /// The database with the changes that `SQLite` reads from the WAL.
     fn database_with_undamaged_frames(&self) -> Vec<u8> {
         let mut database = self.database.clone();
         if let Some(frames) = self.wal_frames() {
-            frames.apply_undamaged_to(&mut database);
+            frames.apply_frames_before_damage_to(&mut database);
         }
         database
     }
@@ -263,14 +266,14 @@ impl JournalFiles {
     fn database_with_valid_frames(&self) -> Vec<u8> {
         let mut database = self.database.clone();
         if let Some(frames) = self.wal_frames() {
-            frames.apply_valid_to(&mut database);
+            frames.apply_valid_frames_to(&mut database);
         }
         database
     }
 }
 
 /// Renames the database and its WAL to the next free name. Returns the new path of the database.
-fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+fn rename_damaged_database(path: &Path) -> Result<PathBuf, StoreError> {
     let target = (1..=u32::MAX)
         .map(|number| path.with_file_name(format!("journal-damaged-{number}.sqlite")))
         .find(|target| !target.exists() && !wal_path(target).exists())
@@ -323,7 +326,7 @@ fn write_private_file(path: &Path, content: &[u8]) -> Result<(), StoreError> {
 }
 
 /// Removes a temporary database with its WAL and shared memory.
-fn remove_database(path: &Path) {
+fn remove_temporary_database(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         _ = std::fs::remove_file(path_with_suffix(path, suffix));
     }

@@ -5,7 +5,7 @@ use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
-use crate::digest::Sha256;
+use crate::digest::Sha256Digest;
 use crate::error::StoreError;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
@@ -60,7 +60,7 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE files SET state = 'requested', boot_id = ?3 WHERE visit = ?1 AND idx = ?2",
                     params![visit, index, current_boot_id()],
                 )
@@ -87,7 +87,7 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE files SET state = 'requested', bytes = ?3, total = ?4, validator = ?5,
                      content_encoding = ?6, notes = ?7
                  WHERE visit = ?1 AND idx = ?2",
@@ -116,7 +116,7 @@ impl Journal {
         id: &VisitId,
         index: usize,
         bytes: u64,
-        sha256: &Sha256,
+        sha256: &Sha256Digest,
         format: FileFormat,
         notes: &[SavedFileNote],
     ) -> Result<(), StoreError> {
@@ -126,7 +126,7 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE files SET state = 'whole', url = NULL, bytes = ?3, sha256 = ?4, format = ?5, spent = 1,
                      reason = NULL, notes = ?6
                  WHERE visit = ?1 AND idx = ?2",
@@ -155,7 +155,7 @@ impl Journal {
             *id,
             index,
             move |tx, visit, index| {
-                tx.execute(
+                tx.execute_statement(
                 "UPDATE files SET state = 'failed', reason = ?3, spent = ?4, url = CASE WHEN ?4 THEN NULL ELSE url END
                  WHERE visit = ?1 AND idx = ?2",
                 params![visit, index, why, spent],

@@ -18,13 +18,13 @@ pub(super) fn erase_secrets_of_ended_visit(
     exit: u8,
 ) -> Result<(), TransactionError> {
     let id = id.to_string();
-    tx.execute("UPDATE visits SET token = NULL, link = NULL WHERE id = ?1", [&id])?;
+    tx.execute_statement("UPDATE visits SET token = NULL, link = NULL WHERE id = ?1", [&id])?;
     let keeps_unreadable = matches!(exit, 9 | 10);
-    tx.execute(
+    tx.execute_statement(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND NOT (?2 AND answer_kind IS 'unreadable')",
         params![id, keeps_unreadable],
     )?;
-    tx.execute("UPDATE files SET url = NULL, validator = NULL WHERE visit = ?1", [&id])?;
+    tx.execute_statement("UPDATE files SET url = NULL, validator = NULL WHERE visit = ?1", [&id])?;
     Ok(())
 }
 
@@ -43,7 +43,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::ForgetWriting, CrashPoint::ForgetWritten),
             move |tx| {
                 let record = read::load_visit_record(tx, &id)?;
-                tx.execute("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
+                tx.execute_statement("DELETE FROM visits WHERE id = ?1", [id.to_string()])?;
                 Ok(record)
             },
         )

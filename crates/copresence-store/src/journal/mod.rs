@@ -152,7 +152,7 @@ impl Journal {
         let required = serde_json::to_string(&required).unwrap_or_default();
         let limits = start.limits;
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), move |tx| {
-            let made = tx.execute(
+            let made = tx.execute_statement(
                 "INSERT INTO visits (id, profile, api_url, backend_host, ephemeral, out_dir, required_exports,
                      started_at, parallel_downloads, max_file_size, patience_ms, min_free_space, keep_trying_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING",
@@ -195,7 +195,7 @@ impl Journal {
             let visit = VisitRowState::load_row_state(tx, &id)?;
             visit.require_not_ended()?;
             refuse_step_unless(!visit.has_been_issued, id, "it has a token already")?;
-            tx.execute(
+            tx.execute_statement(
                 "UPDATE visits SET token = ?2, link = ?3, expires_at = ?4, issued_at = ?5 WHERE id = ?1",
                 params![
                     id.to_string(),
@@ -226,7 +226,7 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PhaseWriting, CrashPoint::PhaseWritten), move |tx| {
             VisitRowState::load_row_state(tx, &id)?;
             let sql = format!("UPDATE visits SET {column} = ?2 WHERE id = ?1 AND {column} IS NULL");
-            tx.execute(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
+            tx.execute_statement(&sql, params![id.to_string(), column::timestamp_to_micros(at)])?;
             Ok(())
         })
         .await
@@ -255,7 +255,7 @@ impl Journal {
                 let open = is_recoverable_ending(&ending) || may_keep_token && visit.may_token_be_active(tx, &id)?;
                 let kept =
                     if open { visit.find_data_usable_by_recovery(tx, &id)? } else { DataRetainedForRecovery::Nothing };
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE visits SET ended_at = ?2, ended_code = ?3, ended_exit = ?4, ended_message = ?5,
                      ended_state = ?6, directory = ?7, recoverable = ?8
                  WHERE id = ?1",
@@ -297,7 +297,7 @@ impl Journal {
                     id,
                     "it ended, and nothing was kept of it",
                 )?;
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE visits SET reopened = reopened + 1, recoverable = 0, ended_at = NULL, ended_code = NULL,
                      ended_exit = NULL, ended_message = NULL, ended_state = NULL, directory = NULL
                  WHERE id = ?1",
@@ -325,7 +325,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::PostponeWriting, CrashPoint::PostponeWritten),
             move |tx| {
                 VisitRowState::load_row_state(tx, &id)?;
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE visits SET recovery_attempts = ?2, recovery_next_attempt_at = ?3 WHERE id = ?1",
                     params![id.to_string(), attempts, column::timestamp_to_micros(next_attempt_at)],
                 )?;
@@ -432,7 +432,7 @@ impl VisitRowState {
         Ok(self.has_token && !self.has_delivery && refusals < 2)
     }
 
-    /// What `recover` could use.
+    /// Determines which data of an ended visit to retain, because `recover` could use it.
     fn find_data_usable_by_recovery(
         &self,
         tx: &JournalTransaction<'_>,

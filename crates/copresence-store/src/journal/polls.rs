@@ -53,11 +53,11 @@ pub(super) fn compact_polls_into_visit_row(tx: &JournalTransaction<'_>, id: &Vis
         return Ok(());
     }
     let text = serde_json::to_string(&group_equal_polls(&polls)).unwrap_or_default();
-    tx.execute(
+    tx.execute_statement(
         "UPDATE visits SET polls = ?2, poll_count = ?3 WHERE id = ?1",
         params![id, text, super::column::size_to_integer(polls.len() as u64)],
     )?;
-    tx.execute(&format!("DELETE FROM redeems WHERE visit = ?1 AND {PLAIN}"), [&id])?;
+    tx.execute_statement(&format!("DELETE FROM redeems WHERE visit = ?1 AND {PLAIN}"), [&id])?;
     Ok(())
 }
 

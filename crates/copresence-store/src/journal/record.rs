@@ -1,6 +1,6 @@
 //! The values that the journal stores and returns.
 
-use crate::digest::Sha256;
+use crate::digest::Sha256Digest;
 use crate::file_note::SavedFileNote;
 use crate::format::FileFormat;
 use crate::manifest::PhaseTimes;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The start of a visit.
+/// What the journal records when a visit starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitStart {
     /// Its id.
@@ -208,7 +208,7 @@ pub struct FileProgress {
     pub notes: Vec<SavedFileNote>,
 }
 
-/// The end of a visit.
+/// What the journal records when a visit ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisitEnding {
     /// Stable error code.
@@ -338,7 +338,7 @@ pub struct FileRecord {
     pub is_from_this_boot: bool,
 }
 
-/// The state of a file.
+/// How far the download of a file is, as the journal has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileState {
     /// Its URL was never requested.
@@ -350,7 +350,7 @@ pub enum FileState {
         /// Its size in bytes.
         bytes: u64,
         /// Its digest.
-        sha256: Sha256,
+        sha256: Sha256Digest,
         /// The format of its content.
         format: FileFormat,
         /// Notes about it.

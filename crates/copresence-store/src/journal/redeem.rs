@@ -46,7 +46,7 @@ impl Journal {
                     |row| row.get(0),
                 )?;
                 refuse_step_unless(find_redeem_in_flight(tx, &id)?.is_none(), id, "another redeem of it is in flight")?;
-                tx.execute(
+                tx.execute_statement(
                     "INSERT INTO redeems (visit, no, state, intent_at) VALUES (?1, ?2, 'intent', ?3)",
                     params![id.to_string(), last + 1, column::timestamp_to_micros(at)],
                 )?;
@@ -136,7 +136,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::AnswerWriting, CrashPoint::AnswerWritten),
             move |tx| {
                 require_redeem_in_flight(tx, &id, no)?;
-                tx.execute(
+                tx.execute_statement(
                     "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body = ?5, body_size = ?6
                  WHERE visit = ?1 AND no = ?2",
                     params![
@@ -171,7 +171,7 @@ impl Journal {
         self.queue_write_transaction(CommitCrashPoints(CrashPoint::PollWriting, CrashPoint::PollWritten), move |tx| {
             refuse_step_unless(!answer.kind.requires_body(), id, "the body of that answer has to be kept")?;
             require_redeem_in_flight(tx, &id, no)?;
-            tx.execute(
+            tx.execute_statement(
                 "UPDATE redeems SET state = 'answered', ended_at = ?3, status = ?4, body_size = ?5, delivered = 0,
                      answer_kind = ?6
                  WHERE visit = ?1 AND no = ?2",
@@ -185,9 +185,12 @@ impl Journal {
                 ],
             )?;
             if let Some(status) = &answer.completion_status {
-                tx.execute("UPDATE visits SET last_status = ?2 WHERE id = ?1", params![id.to_string(), status])?;
+                tx.execute_statement(
+                    "UPDATE visits SET last_status = ?2 WHERE id = ?1",
+                    params![id.to_string(), status],
+                )?;
             }
-            erase_obsolete_data(tx, &id, no, answer.kind)
+            erase_data_obsoleted_by_answer(tx, &id, no, answer.kind)
         })
         .await
     }
@@ -198,7 +201,7 @@ impl Journal {
     /// # Errors
     /// [`StoreError::StepRefused`] if this redeem is in flight, was never sent or was already read, or if a body
     /// that must be kept is missing; [`StoreError::UnknownVisit`]; an I/O or database failure.
-    pub async fn record_kind_and_erase_obsolete(
+    pub async fn record_answer_kind_erasing_obsolete(
         &self,
         id: &VisitId,
         no: RedeemNumber,
@@ -209,7 +212,7 @@ impl Journal {
             CommitCrashPoints(CrashPoint::ReadingWriting, CrashPoint::ReadingWritten),
             move |tx| {
                 VisitRowState::load_row_state(tx, &id)?;
-                let read = tx.execute(
+                let read = tx.execute_statement(
                     "UPDATE redeems SET delivered = ?3, body = CASE WHEN ?4 THEN body END, answer_kind = ?5
                  WHERE visit = ?1 AND no = ?2 AND delivered IS NULL AND state IN ('answered', 'unanswered')
                      AND (state = 'answered' OR body IS NOT NULL OR NOT ?6)",
@@ -223,7 +226,7 @@ impl Journal {
                     ],
                 )?;
                 refuse_step_unless(read == 1, id, "that redeem has no unread answer")?;
-                erase_obsolete_data(tx, &id, no, kind)
+                erase_data_obsoleted_by_answer(tx, &id, no, kind)
             },
         )
         .await
@@ -247,12 +250,12 @@ impl Journal {
                 let visit = VisitRowState::load_row_state(tx, &id)?;
                 visit.require_not_ended()?;
                 refuse_step_unless(!visit.has_delivery, id, "its token was spent on an answer with URLs")?;
-                let used = tx.execute(
+                let used = tx.execute_statement(
                 "UPDATE redeems SET delivered = 1 WHERE visit = ?1 AND no = ?2 AND delivered = 0 AND body IS NOT NULL",
                 params![id.to_string(), no.redeem_number_as_u32()],
             )?;
                 refuse_step_unless(used == 1, id, "nothing is kept of that redeem's answer")?;
-                erase_token_and_other_bodies(tx, &id, no)
+                erase_token_and_bodies_except(tx, &id, no)
             },
         )
         .await
@@ -279,7 +282,7 @@ fn finish_redeem_without_response(
     end: &RedeemWithoutResponse,
 ) -> Result<(), TransactionError> {
     require_redeem_in_flight(tx, id, no)?;
-    tx.execute(
+    tx.execute_statement(
         "UPDATE redeems SET state = ?3, ended_at = ?4, evidence = ?5, body = ?6, body_size = ?7
          WHERE visit = ?1 AND no = ?2",
         params![
@@ -295,15 +298,15 @@ fn finish_redeem_without_response(
     Ok(())
 }
 
-/// Erases what an answer of this kind made worthless.
-fn erase_obsolete_data(
+/// Erases what an answer of this kind makes useless: the token, or the bodies of other redeems.
+fn erase_data_obsoleted_by_answer(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
     kind: AnswerKind,
 ) -> Result<(), TransactionError> {
     match kind {
-        AnswerKind::Delivery => erase_token_and_other_bodies(tx, id, no),
+        AnswerKind::Delivery => erase_token_and_bodies_except(tx, id, no),
         // One is enough: the latest is the one that can have spent the token.
         AnswerKind::Truncated => erase_partial_bodies_except(tx, id, no),
         AnswerKind::Progress => erase_settled_bodies(tx, id, no),
@@ -312,12 +315,12 @@ fn erase_obsolete_data(
 }
 
 /// The token is spent on this redeem: erases it, and the partial bodies of every other redeem.
-fn erase_token_and_other_bodies(
+fn erase_token_and_bodies_except(
     tx: &JournalTransaction<'_>,
     id: &VisitId,
     no: RedeemNumber,
 ) -> Result<(), TransactionError> {
-    tx.execute(
+    tx.execute_statement(
         "UPDATE visits SET token = NULL, link = NULL,
              redeemed_at = (SELECT ended_at FROM redeems WHERE visit = ?1 AND no = ?2)
          WHERE id = ?1",
@@ -332,7 +335,7 @@ fn erase_partial_bodies_except(
     id: &VisitId,
     kept: RedeemNumber,
 ) -> Result<(), TransactionError> {
-    tx.execute(
+    tx.execute_statement(
         "UPDATE redeems SET body = NULL WHERE visit = ?1 AND delivered = 0 AND no <> ?2",
         params![id.to_string(), kept.redeem_number_as_u32()],
     )?;
@@ -342,7 +345,7 @@ fn erase_partial_bodies_except(
 /// The redeem `no` showed the token active: erases the partial bodies of redeems that the backend cannot process any
 /// more. Those spent nothing. See [`MAX_REDEEM_DELAY`].
 fn erase_settled_bodies(tx: &JournalTransaction<'_>, id: &VisitId, no: RedeemNumber) -> Result<(), TransactionError> {
-    tx.execute(
+    tx.execute_statement(
         "UPDATE redeems SET body = NULL
          WHERE visit = ?1 AND delivered = 0 AND coalesce(ended_at, intent_at) + ?3 <=
              (SELECT intent_at FROM redeems WHERE visit = ?1 AND no = ?2)",

@@ -23,7 +23,7 @@ impl SimulatedProcessEndSignal {
     }
 
     /// A simulated process that ends only by [`Self::end_simulated_process`].
-    pub fn ending_only_on_request() -> Self {
+    pub fn process_without_request_limit() -> Self {
         Self::process_ending_at_request_number(u64::MAX)
     }
 

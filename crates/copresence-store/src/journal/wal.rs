@@ -14,13 +14,13 @@ const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 /// The frames of a write-ahead log.
 pub(super) struct WalFrames<'a> {
     page_size: usize,
-    frames: Vec<Frame<'a>>,
+    frames: Vec<WalFrame<'a>>,
     /// Number of frames that `SQLite` applies.
     applied: usize,
 }
 
-/// One page in the log.
-struct Frame<'a> {
+/// One page in the WAL.
+struct WalFrame<'a> {
     page_number: u32,
     /// Pages of the database after the transaction that this frame ends; 0 for every other frame.
     commit_size: u32,
@@ -33,14 +33,14 @@ struct Frame<'a> {
 type Checksum = (u32, u32);
 
 impl<'a> WalFrames<'a> {
-    /// Reads a log. `database_page_size` is used if the log's own header is damaged. `None` if there is no frame.
-    pub(super) fn read(log: &'a [u8], database_page_size: usize) -> Option<Self> {
+    /// Parses the bytes of a WAL. `database_page_size` is used if its header is damaged. `None` if it has no frame.
+    pub(super) fn parse_wal_frames(log: &'a [u8], database_page_size: usize) -> Option<Self> {
         let header = log.get(..HEADER_SIZE)?;
-        let is_big_endian = word(header, 0) == MAGIC_BIG_ENDIAN;
-        let stored = (word(header, 24), word(header, 28));
-        let has_valid_header = (is_big_endian || word(header, 0) == MAGIC_LITTLE_ENDIAN)
+        let is_big_endian = read_u32_big_endian(header, 0) == MAGIC_BIG_ENDIAN;
+        let stored = (read_u32_big_endian(header, 24), read_u32_big_endian(header, 28));
+        let has_valid_header = (is_big_endian || read_u32_big_endian(header, 0) == MAGIC_LITTLE_ENDIAN)
             && add_to_checksum((0, 0), &header[..24], is_big_endian) == stored;
-        let page_size = if has_valid_header { word(header, 8) as usize } else { database_page_size };
+        let page_size = if has_valid_header { read_u32_big_endian(header, 8) as usize } else { database_page_size };
         if !(512..=65_536).contains(&page_size) {
             return None;
         }
@@ -50,15 +50,15 @@ impl<'a> WalFrames<'a> {
         let mut frames = Vec::with_capacity(blocks.len());
         for block in &blocks {
             let (head, page) = block.split_at(FRAME_HEADER_SIZE);
-            let stored = (word(head, 16), word(head, 20));
+            let stored = (read_u32_big_endian(head, 16), read_u32_big_endian(head, 20));
             let sum = add_to_checksum(add_to_checksum(before, &head[..8], is_big_endian), page, is_big_endian);
             let belongs_to_log = &head[8..16] == salts;
-            frames.push(Frame {
-                page_number: word(head, 0),
-                commit_size: word(head, 4),
+            frames.push(WalFrame {
+                page_number: read_u32_big_endian(head, 0),
+                commit_size: read_u32_big_endian(head, 4),
                 page,
                 belongs_to_log,
-                is_valid: belongs_to_log && word(head, 0) > 0 && sum == stored,
+                is_valid: belongs_to_log && read_u32_big_endian(head, 0) > 0 && sum == stored,
             });
             before = stored;
         }
@@ -68,20 +68,20 @@ impl<'a> WalFrames<'a> {
     }
 
     /// Number of frames up to the last valid one that ends a transaction.
-    fn committed(&self) -> usize {
-        let is_commit = |frame: &Frame<'_>| frame.is_valid && frame.commit_size > 0;
+    fn committed_frame_count(&self) -> usize {
+        let is_commit = |frame: &WalFrame<'_>| frame.is_valid && frame.commit_size > 0;
         self.frames.iter().rposition(is_commit).map_or(0, |last| last + 1)
     }
 
     /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
     pub(super) fn has_dropped_transactions(&self) -> bool {
-        self.committed() > self.applied
+        self.committed_frame_count() > self.applied
     }
 
     /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_to`](Self::apply_valid_to) loses nothing.
     pub(super) fn is_complete_without_damaged_frames(&self) -> bool {
         let mut later = BTreeSet::new();
-        self.frames[..self.committed()].iter().rev().all(|frame| {
+        self.frames[..self.committed_frame_count()].iter().rev().all(|frame| {
             if frame.is_valid {
                 later.insert(frame.page_number);
             }
@@ -90,12 +90,12 @@ impl<'a> WalFrames<'a> {
     }
 
     /// Applies all valid frames up to the last transaction to the pages of a database.
-    pub(super) fn apply_valid_to(&self, database: &mut Vec<u8>) {
-        self.apply_frames_to(self.committed(), database);
+    pub(super) fn apply_valid_frames_to(&self, database: &mut Vec<u8>) {
+        self.apply_frames_to(self.committed_frame_count(), database);
     }
 
-    /// Applies the frames that `SQLite` applies.
-    pub(super) fn apply_undamaged_to(&self, database: &mut Vec<u8>) {
+    /// Applies the frames up to the first damage, as `SQLite` itself does.
+    pub(super) fn apply_frames_before_damage_to(&self, database: &mut Vec<u8>) {
         self.apply_frames_to(self.applied, database);
     }
 
@@ -126,8 +126,8 @@ pub(super) fn page_size_of_database(database: &[u8]) -> usize {
     }
 }
 
-/// The big-endian word at an offset, or 0 behind the end.
-fn word(bytes: &[u8], offset: usize) -> u32 {
+/// Reads the big-endian 32-bit number at an offset; 0 behind the end.
+fn read_u32_big_endian(bytes: &[u8], offset: usize) -> u32 {
     bytes.get(offset..offset + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes)
 }
 

@@ -276,7 +276,7 @@ impl JournalDatabase {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn check_structure(&self) -> Result<String, StoreError> {
+    pub(super) fn run_sqlite_quick_check(&self) -> Result<String, StoreError> {
         let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
         found.map_err(|error| StoreError::from_sqlite(&self.path, error))
     }
@@ -325,7 +325,7 @@ impl JournalTransaction<'_> {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) fn execute(&self, statement: &str, params: impl Params) -> rusqlite::Result<usize> {
+    pub(super) fn execute_statement(&self, statement: &str, params: impl Params) -> rusqlite::Result<usize> {
         self.0.prepare_cached(statement)?.execute(params)
     }
 
@@ -394,7 +394,7 @@ mod tests {
 
     fn insert(database: &mut JournalDatabase, n: i64) -> Result<(), StoreError> {
         database.run_write_transaction(STEP, |tx| {
-            tx.execute("INSERT INTO t VALUES (?1)", [n])?;
+            tx.execute_statement("INSERT INTO t VALUES (?1)", [n])?;
             Ok(())
         })
     }
@@ -412,7 +412,7 @@ mod tests {
         let failed = thread
             .queue_and_await_request(|database| -> Result<(), StoreError> {
                 database.run_write_transaction(STEP, |tx| {
-                    tx.execute("INSERT INTO t VALUES (1)", [])?;
+                    tx.execute_statement("INSERT INTO t VALUES (1)", [])?;
                     panic!("as a mistake would")
                 })
             })

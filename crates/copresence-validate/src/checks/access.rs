@@ -1,6 +1,6 @@
 //! Checks of login and token generation.
 
-use super::{check_steps_have_error_status, collect_repeated_token_findings};
+use super::{check_invalid_request_refused, collect_repeated_token_findings};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -28,7 +28,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Login],
         remedy: "Refuse the login of an unknown user with the same response as for a wrong password, so that the response does not disclose who has an account.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::LoginUnknownUser, "an unknown user")
+            check_invalid_request_refused(observations, StepRole::LoginUnknownUser, "an unknown user")
         },
     },
     Check {
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Login],
         remedy: "Require X-Copresence-REST-API-Key for the login too, as for every other call.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::LoginNoKey, "a login without the API key")
+            check_invalid_request_refused(observations, StepRole::LoginNoKey, "a login without the API key")
         },
     },
     Check {
@@ -73,7 +73,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No token without the REST API key",
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-REST-API-Key (401 or 403).",
-        judge: |observations| check_steps_have_error_status(observations, StepRole::GenerateNoKey, "no API key"),
+        judge: |observations| check_invalid_request_refused(observations, StepRole::GenerateNoKey, "no API key"),
     },
     Check {
         id: "generate.wrong-key",
@@ -81,7 +81,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Compare the value of X-Copresence-REST-API-Key. It is not enough that the header is present.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::GenerateWrongKey, "a wrong API key")
+            check_invalid_request_refused(observations, StepRole::GenerateWrongKey, "a wrong API key")
         },
     },
     Check {
@@ -90,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Refuse /generateExportToken without X-Copresence-Session-Token (401; Parse: code 209): only business accounts may generate tokens.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::GenerateNoSession, "no session token")
+            check_invalid_request_refused(observations, StepRole::GenerateNoSession, "no session token")
         },
     },
     Check {
@@ -99,7 +99,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Compare the whole session token before a token is generated.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::GenerateWrongSession, "a wrong session token")
+            check_invalid_request_refused(observations, StepRole::GenerateWrongSession, "a wrong session token")
         },
     },
     Check {
@@ -108,7 +108,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Strangers],
         remedy: "Answer all methods except POST at /generateExportToken with 405: browsers, crawlers and caches send GET requests on their own.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::GenerateByGet, "GET instead of POST")
+            check_invalid_request_refused(observations, StepRole::GenerateByGet, "GET instead of POST")
         },
     },
 ];
@@ -118,13 +118,13 @@ fn check_wrong_password_refused(observations: &Observations) -> CheckResult {
     if !observations.target_info.only_valid_requests && !observations.target_info.allows_lockout {
         return CheckResult::Skipped(LOCKOUT_NOT_ALLOWED.to_owned());
     }
-    check_steps_have_error_status(observations, StepRole::LoginWrongPassword, "a wrong password")
+    check_invalid_request_refused(observations, StepRole::LoginWrongPassword, "a wrong password")
 }
 
 /// Every answered login with valid credentials has a 2xx status and a session token in the body.
 fn check_login_returned_session(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Login).filter(|step| observations.is_answer(step)) {
+    for step in observations.steps_with_role(StepRole::Login).filter(|step| observations.is_api_answer(step)) {
         let body = step.json_body();
         let point = response_fields::judge_session_token(body.as_ref(), &observations.target_info.session_pointer);
         let good = step.has_success_status() && point.is_ok;
@@ -142,7 +142,7 @@ fn check_login_returned_session(observations: &Observations) -> CheckResult {
 /// Every answered generate request with valid credentials has a 2xx status. Does not look at the bodies.
 fn check_every_generate_returned_2xx(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::Generate).filter(|step| observations.is_answer(step)) {
+    for step in observations.steps_with_role(StepRole::Generate).filter(|step| observations.is_api_answer(step)) {
         collector.record_step_result(
             step,
             step.has_success_status(),

@@ -45,7 +45,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Each file has only what every program understands",
         required_acts: &[Act::Files],
         remedy: "Write the file without data behind its end, and archives with Deflate and UTF-8 names: some programs refuse what is valid but unusual.",
-        judge: check_files_are_compatible,
+        judge: check_files_are_widely_readable,
     },
     Check {
         id: "files.no-store",
@@ -244,7 +244,7 @@ fn check_files_match_export_type(observations: &Observations) -> CheckResult {
 }
 
 /// No valid file is unusual in a way that some programs do not understand.
-fn check_files_are_compatible(observations: &Observations) -> CheckResult {
+fn check_files_are_widely_readable(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (index, file) in observations.files.iter().enumerate() {
         let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));

@@ -93,7 +93,7 @@ fn check_api_and_urls_https(observations: &Observations) -> CheckResult {
         return judged;
     }
     let mut collector = FindingCollector::default();
-    if let Some(step) = recorded_api_steps(observations).find(|step| observations.is_answer(step)) {
+    if let Some(step) = recorded_api_steps(observations).find(|step| observations.is_api_answer(step)) {
         collector.record_step_result(
             step,
             observations.target_info.uses_https,
@@ -121,7 +121,7 @@ fn check_api_sends_hsts(observations: &Observations) -> CheckResult {
     }
     let mut collector = FindingCollector::default();
     for step in
-        recorded_api_steps(observations).filter(|step| step.has_success_status() && observations.is_answer(step))
+        recorded_api_steps(observations).filter(|step| step.has_success_status() && observations.is_api_answer(step))
     {
         collector.record_field_result(
             step,
@@ -155,9 +155,9 @@ fn check_plain_http_refused(observations: &Observations) -> CheckResult {
 /// Each successful API response to a valid request has `Cache-Control: no-store`.
 fn check_api_forbids_caching(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in recorded_api_steps(observations)
-        .filter(|step| step.has_success_status() && !step.role.is_deliberately_wrong() && observations.is_answer(step))
-    {
+    for step in recorded_api_steps(observations).filter(|step| {
+        step.has_success_status() && !step.role.is_deliberately_wrong() && observations.is_api_answer(step)
+    }) {
         collector.record_field_result(
             step,
             response_fields::judge_cache_control(step.response_header("cache-control").as_deref()),
@@ -173,7 +173,7 @@ fn check_cors_denies_other_sites(observations: &Observations) -> CheckResult {
         .into_iter()
         .flat_map(|role| observations.steps_with_role(role))
     {
-        if !observations.is_answer(step) {
+        if !observations.is_api_answer(step) {
             continue;
         }
         let allowed = step.response_header("access-control-allow-origin").unwrap_or_default();
@@ -211,7 +211,7 @@ fn check_api_requests_answered(observations: &Observations) -> CheckResult {
 
 /// 95 % of the API's responses came within 2 seconds.
 fn check_p95_latency_under_2s(observations: &Observations) -> CheckResult {
-    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| observations.is_answer(step)).collect();
+    let steps: Vec<_> = recorded_api_steps(observations).filter(|step| observations.is_api_answer(step)).collect();
     let durations: Vec<_> = steps.iter().map(|step| step.exchange.duration).collect();
     let Some(times) = compute_percentiles(&durations) else {
         return CheckResult::Inconclusive("no response was received".to_owned());

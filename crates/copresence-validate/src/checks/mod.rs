@@ -31,8 +31,8 @@ pub static CHECKS: LazyLock<Vec<&'static Check>> = LazyLock::new(|| {
     all.into_iter().flatten().collect()
 });
 
-/// Judges a request that must not succeed: a refusal (4xx). A server error (5xx) shows no refusal.
-fn check_steps_have_error_status(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
+/// Judges a request that must be refused: status 4xx. A server error (5xx) shows no refusal.
+fn check_invalid_request_refused(observations: &Observations, role: StepRole, what: &str) -> CheckResult {
     judge_refused_steps(observations, role, &format!("{what}: a refusal (4xx)"), "refused", |step| {
         step.response_status().is_some_and(|status| status >= 400)
     })
@@ -67,7 +67,7 @@ fn judge_refused_steps(
     let mut collector = FindingCollector::default();
     let mut undecided = None;
     for step in observations.steps_with_role(role) {
-        if !observations.is_answer(step) {
+        if !observations.is_api_answer(step) {
             undecided = Some(format!("the API did not answer: {}", step.describe_status_or_no_response()));
         } else if !observations.is_distinct_from_valid(step) {
             let status = step.describe_status_or_no_response();

@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "`completion_status` is one of the four words",
         required_acts: &[Act::Visit],
         remedy: "Send one of no_associated_avatar, in_queue, processing, failed, in this spelling.",
-        judge: check_completion_status,
+        judge: check_completion_status_known,
     },
     Check {
         id: "progress.percent",
@@ -124,7 +124,7 @@ fn check_status_reports_not_empty(observations: &Observations) -> CheckResult {
 }
 
 /// Each reported `completion_status` between scan and delivery is one of the four of the specification.
-fn check_completion_status(observations: &Observations) -> CheckResult {
+fn check_completion_status_known(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
     for (step, progress) in reports_between_scan_and_delivery(observations) {
         collector.record_field_result(step, response_fields::judge_completion_status_word(&progress));
@@ -173,7 +173,7 @@ fn check_queue_position_matches_queued(observations: &Observations, queued: bool
 
 /// Values of a field of the status reports, in order, without negative numbers. Other checks judge values that are
 /// not integers.
-fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a RecordedStep, i64)> {
+fn non_negative_reported_values<'a>(observations: &'a Observations, field: &str) -> Vec<(&'a RecordedStep, i64)> {
     let read =
         |(step, progress): (&'a RecordedStep, Map<String, Value>)| Some((step, parse_integer(progress.get(field)?)?));
     reports_between_scan_and_delivery(observations).filter_map(read).filter(|(_, number)| *number >= 0).collect()
@@ -182,7 +182,7 @@ fn non_negative_field_values<'a>(observations: &'a Observations, field: &str) ->
 /// `completion_progress` never decreases from one status report to the next.
 fn check_progress_never_decreases(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for pair in non_negative_field_values(observations, "completion_progress").windows(2) {
+    for pair in non_negative_reported_values(observations, "completion_progress").windows(2) {
         let ((_, before), (step, now)) = (pair[0], pair[1]);
         collector.record_step_result(step, now >= before, format!("at least {before}, as before"), now.to_string());
     }
@@ -192,7 +192,7 @@ fn check_progress_never_decreases(observations: &Observations) -> CheckResult {
 /// `queue_position` never increases while the status is `in_queue`.
 fn check_queue_position_never_increases(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    let places: Vec<_> = non_negative_field_values(observations, "queue_position")
+    let places: Vec<_> = non_negative_reported_values(observations, "queue_position")
         .into_iter()
         .filter(|(step, _)| step.read_completion_status_field().as_deref() == Some("in_queue"))
         .collect();
@@ -235,7 +235,9 @@ fn check_failed_avatar_fields(observations: &Observations) -> CheckResult {
 /// Judges the redeem after a status of `failed`: the token must still be active (status 200).
 fn check_token_active_after_failure(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| observations.is_answer(step)) {
+    for step in
+        observations.steps_with_role(StepRole::RedeemAfterFailure).filter(|step| observations.is_api_answer(step))
+    {
         collector.record_step_result(
             step,
             step.response_status() == Some(200),

@@ -1,6 +1,6 @@
 //! Checks of redeems with fresh, inactive and missing tokens.
 
-use super::{check_inactive_token_refused, check_steps_have_error_status};
+use super::{check_inactive_token_refused, check_invalid_request_refused};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, RecordedStep, StepRole};
@@ -112,7 +112,7 @@ pub(super) const CHECKS: &[Check] = &[
         required_acts: &[Act::Refused],
         remedy: "Answer all methods except GET at /redeemExportToken with 405.",
         judge: |observations| {
-            check_steps_have_error_status(observations, StepRole::RedeemByPost, "POST instead of GET")
+            check_invalid_request_refused(observations, StepRole::RedeemByPost, "POST instead of GET")
         },
     },
     Check {
@@ -130,7 +130,7 @@ fn check_vendor_refuses_bad_key(observations: &Observations, role: StepRole, wha
     if observations.target_info.relays_redeems {
         return CheckResult::NotApplicable("redeems go through a relay, which holds the API key".to_owned());
     }
-    check_steps_have_error_status(observations, role, what)
+    check_invalid_request_refused(observations, role, what)
 }
 
 /// The successful redeems of an active token, with a JSON body, before the response that ends the token.
@@ -143,7 +143,7 @@ fn successful_redeems_before_delivery(observations: &Observations) -> impl Itera
 /// Every redeem of an active token returns HTTP status 200 and a JSON object.
 fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_answer(step)) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_api_answer(step)) {
         // A lost answer may have spent the token, so that a refusal is right.
         let is_doubtful = step.response_status() == Some(400) && observations.may_have_been_spent_before(step);
         // Other checks judge these redeems.
@@ -165,8 +165,9 @@ fn check_active_redeem_returns_200(observations: &Observations) -> CheckResult {
 /// Every successful redeem of an active token has the content type `application/json`.
 fn check_redeem_content_type(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in
-        observations.redeems_of_active_tokens().filter(|step| step.has_success_status() && observations.is_answer(step))
+    for step in observations
+        .redeems_of_active_tokens()
+        .filter(|step| step.has_success_status() && observations.is_api_answer(step))
     {
         collector.record_field_result(
             step,
@@ -205,7 +206,7 @@ fn check_redeem_report_or_urls(observations: &Observations) -> CheckResult {
 }
 
 /// Redeems of fresh tokens with a status report.
-fn fresh_token_reports(
+fn fresh_token_status_reports(
     observations: &Observations,
 ) -> impl Iterator<Item = (&RecordedStep, serde_json::Map<String, Value>)> {
     observations.steps_with_role(StepRole::RedeemFresh).filter_map(|step| Some((step, step.status_report()?)))
@@ -214,7 +215,7 @@ fn fresh_token_reports(
 /// Every status report of a fresh token has the `completion_status` `no_associated_avatar`.
 fn check_fresh_token_has_no_avatar(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_token_reports(observations) {
+    for (step, progress) in fresh_token_status_reports(observations) {
         let status = progress.get("completion_status");
         let good = status.and_then(Value::as_str) == Some("no_associated_avatar");
         collector.record_step_result(
@@ -230,7 +231,7 @@ fn check_fresh_token_has_no_avatar(observations: &Observations) -> CheckResult {
 /// The field is -1 in every status report of a token that was not scanned.
 fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for (step, progress) in fresh_token_reports(observations) {
+    for (step, progress) in fresh_token_status_reports(observations) {
         collector.record_field_result(step, response_fields::judge_field_minus_one(&progress, field, ""));
     }
     collector.into_check_result("-1", "no status report was received")
@@ -239,7 +240,7 @@ fn check_unscanned_field_minus_one(observations: &Observations, field: &str) -> 
 /// Repeated redeems of a fresh token get the same response.
 fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResult {
     let answered: Vec<_> =
-        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| observations.is_answer(step)).collect();
+        observations.steps_with_role(StepRole::RedeemFresh).filter(|step| observations.is_api_answer(step)).collect();
     let mut collector = FindingCollector::default();
     for pair in answered.windows(2) {
         let same = pair[0].response_status() == pair[1].response_status() && pair[0].json_body() == pair[1].json_body();
@@ -252,7 +253,8 @@ fn check_repeated_redeem_same_response(observations: &Observations) -> CheckResu
 /// Judges the redeem after the refused requests: status 200, and the same `completion_status` as before them.
 fn check_refusals_change_nothing(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
-    for step in observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| observations.is_answer(step))
+    for step in
+        observations.steps_with_role(StepRole::RedeemAfterRefusals).filter(|step| observations.is_api_answer(step))
     {
         let status = step.read_completion_status_field();
         let was =

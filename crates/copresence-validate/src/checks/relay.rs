@@ -1,6 +1,6 @@
 //! Checks of a partner's relay between the console and Copresence.
 
-use super::{NO_REQUIRED_ACTS, check_steps_have_error_status, collect_repeated_token_findings};
+use super::{NO_REQUIRED_ACTS, check_invalid_request_refused, collect_repeated_token_findings};
 use crate::act::Act;
 use crate::check::{Check, CheckResult, FindingCollector};
 use crate::observations::{Observations, StepRole};
@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
         judge: |observations| {
             let mut judged = Vec::new();
             for role in [StepRole::RelayTokenNoKey, StepRole::RelayTokenWrongKey] {
-                judged.push(check_steps_have_error_status(observations, role, "a missing or wrong key"));
+                judged.push(check_invalid_request_refused(observations, role, "a missing or wrong key"));
             }
             most_decisive_result(judged)
         },
@@ -54,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
             }
             most_decisive_result(
                 [StepRole::RedeemNoKey, StepRole::RedeemWrongKey]
-                    .map(|role| check_steps_have_error_status(observations, role, "a missing or wrong key")),
+                    .map(|role| check_invalid_request_refused(observations, role, "a missing or wrong key")),
             )
         },
     },
@@ -100,7 +100,7 @@ fn check_relay_uncached(observations: &Observations) -> CheckResult {
         return CheckResult::NotApplicable("redeems do not go through a relay".to_owned());
     }
     let mut collector = FindingCollector::default();
-    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_answer(step)) {
+    for step in observations.redeems_of_active_tokens().filter(|step| observations.is_api_answer(step)) {
         let aged = step.response_header("age").is_some_and(|age| age.trim() != "0");
         let hit = ["x-cache", "cf-cache-status", "x-cache-status"]
             .iter()
@@ -151,7 +151,7 @@ fn check_relay_hides_credentials(observations: &Observations) -> CheckResult {
                 || name.starts_with("x-parse-")
         }) || body.contains("sessionToken");
         let secret = observations.known_secrets.iter().filter(|secret| secret.is_credential).find(|secret| {
-            secret.is_secret_in_text(&body) || headers.iter().any(|(_, value)| secret.is_secret_in_text(value))
+            secret.is_contained_in_text(&body) || headers.iter().any(|(_, value)| secret.is_contained_in_text(value))
         });
         if has_credential_field || secret.is_some() {
             let what = secret.map_or("a field name of Copresence's credentials", |secret| secret.label);

@@ -4,7 +4,7 @@
 use super::inspect_file;
 use super::test_files::{
     COMPLETE_MODEL, build_complete_glb, build_glb_of_chunks, build_zip_of_one_entry, document_with_every_index_kind,
-    encode_picture, jpeg_of_stated_size, jpeg_with_exif, png_of_stated_size,
+    encode_test_picture, jpeg_of_stated_size, jpeg_with_exif, png_of_stated_size,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn changed_picture_is_inspected_without_panic(is_png: bool, (changes, cut) in byte_changes()) {
         let format = if is_png { image::ImageFormat::Png } else { image::ImageFormat::Jpeg };
-        inspect_as_every_type(&mutate_bytes(encode_picture(format), &changes, cut));
+        inspect_as_every_type(&mutate_bytes(encode_test_picture(format), &changes, cut));
     }
 
     #[test]

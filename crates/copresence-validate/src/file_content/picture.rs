@@ -14,7 +14,8 @@ const MAX_DECODER_MEMORY: u64 = MAX_PIXELS * 8 + 32 * 1024 * 1024;
 
 /// Decodes a picture. Returns its width and height in pixels.
 pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(u32, u32), InspectionError> {
-    let decoder = picture_reader(bytes, format, MAX_DECODER_MEMORY).into_decoder().map_err(decode_error)?;
+    let decoder =
+        memory_limited_image_reader(bytes, format, MAX_DECODER_MEMORY).into_decoder().map_err(decode_error)?;
     let (width, height) = decoder.dimensions();
     let is_expensive = format == ImageFormat::Jpeg && jpeg_decoding_buffers_all_coefficients(bytes);
     let max = if is_expensive { MAX_PIXELS / COEFFICIENT_COST } else { MAX_PIXELS };
@@ -28,7 +29,8 @@ pub(super) fn decode_picture_size(bytes: &[u8], format: ImageFormat) -> Result<(
     Ok((width, height))
 }
 
-fn picture_reader(bytes: &[u8], format: ImageFormat, max_memory: u64) -> ImageReader<Cursor<&[u8]>> {
+/// An image reader of this format that may allocate at most `max_memory` bytes.
+fn memory_limited_image_reader(bytes: &[u8], format: ImageFormat, max_memory: u64) -> ImageReader<Cursor<&[u8]>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(max_memory);

@@ -80,8 +80,8 @@ pub(super) fn build_zip_of_one_entry(name: &str, content: &[u8]) -> Vec<u8> {
     archive.finish().expect("an archive").into_inner()
 }
 
-/// A small grey picture in this format.
-pub(super) fn encode_picture(format: image::ImageFormat) -> Vec<u8> {
+/// A black picture of 16 × 16 pixels in this format.
+pub(super) fn encode_test_picture(format: image::ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     image::DynamicImage::new_rgb8(16, 16).write_to(&mut bytes, format).expect("encoded");
     bytes.into_inner()
@@ -89,7 +89,7 @@ pub(super) fn encode_picture(format: image::ImageFormat) -> Vec<u8> {
 
 /// A PNG whose header says this size; its pixels are those of [`encode_picture`].
 pub(super) fn png_of_stated_size(width: u32, height: u32) -> Vec<u8> {
-    let mut png = encode_picture(image::ImageFormat::Png);
+    let mut png = encode_test_picture(image::ImageFormat::Png);
     png[16..20].copy_from_slice(&width.to_be_bytes());
     png[20..24].copy_from_slice(&height.to_be_bytes());
     let checksum = crc32(&png[12..29]);
@@ -99,7 +99,7 @@ pub(super) fn png_of_stated_size(width: u32, height: u32) -> Vec<u8> {
 
 /// A JPEG whose header says this size and this kind of frame, as in 0xc2 for a progressive one.
 pub(super) fn jpeg_of_stated_size(width: u16, height: u16, frame: u8) -> Vec<u8> {
-    let mut jpeg = encode_picture(image::ImageFormat::Jpeg);
+    let mut jpeg = encode_test_picture(image::ImageFormat::Jpeg);
     let start = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("a frame");
     jpeg[start + 1] = frame;
     jpeg[start + 5..start + 7].copy_from_slice(&height.to_be_bytes());
@@ -109,7 +109,7 @@ pub(super) fn jpeg_of_stated_size(width: u16, height: u16, frame: u8) -> Vec<u8>
 
 /// A JPEG with an EXIF segment of these bytes.
 pub(super) fn jpeg_with_exif(exif: &[u8]) -> Vec<u8> {
-    let jpeg = encode_picture(image::ImageFormat::Jpeg);
+    let jpeg = encode_test_picture(image::ImageFormat::Jpeg);
     let length = u16::try_from(exif.len() + 8).expect("short").to_be_bytes();
     [&jpeg[..2], b"\xff\xe1", &length, b"Exif\0\0", exif, &jpeg[2..]].concat()
 }

@@ -24,7 +24,7 @@ impl SequentialInspections {
     ///
     /// The thread does not belong to the runtime, which would wait for it before the process can exit. While an
     /// inspection that was given up still runs, no other one starts, so that their number is bounded.
-    pub(crate) async fn inspect_within(
+    pub(crate) async fn inspect_until_limit_or_stop(
         &mut self,
         time_limit: Duration,
         stop: impl Future<Output = ()>,
@@ -82,10 +82,12 @@ mod tests {
     #[tokio::test]
     async fn panic_of_an_inspection_is_a_result() {
         let mut inspections = SequentialInspections::default();
-        let ended =
-            inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || panic!("index out of bounds")).await;
+        let ended = inspections
+            .inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, pending(), || panic!("index out of bounds"))
+            .await;
         assert_eq!(unexamined_reason(ended), "could not be examined: the inspection failed (a panic)");
-        let ended = inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
+        let ended =
+            inspections.inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
         assert_eq!(ended, Some(Ok(FileContent::Blend)));
     }
 
@@ -97,14 +99,15 @@ mod tests {
             _ = wait.recv();
             Ok(FileContent::Blend)
         };
-        let ended = inspections.inspect_within(Duration::ZERO, pending(), endless).await;
+        let ended = inspections.inspect_until_limit_or_stop(Duration::ZERO, pending(), endless).await;
         assert_eq!(unexamined_reason(ended), "could not be examined: the inspection took more than 0 s");
-        let refused = inspections.inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
+        let refused =
+            inspections.inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend)).await;
         assert!(unexamined_reason(refused).contains("earlier file"));
         drop(end);
         // The thread sends its result after the inspection has ended.
         while inspections
-            .inspect_within(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend))
+            .inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, pending(), || Ok(FileContent::Blend))
             .await
             .is_none_or(|inspected| inspected.is_err())
         {
@@ -125,10 +128,13 @@ mod tests {
                 Ok(FileContent::Blend)
             };
             let stop = async { _ = started.await };
-            let stopped = SequentialInspections::default().inspect_within(INSPECTION_TIME_LIMIT, stop, endless).await;
+            let stopped = SequentialInspections::default()
+                .inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, stop, endless)
+                .await;
             assert_eq!(stopped, None);
             let mut inspections = SequentialInspections::default();
-            let stopped = inspections.inspect_within(INSPECTION_TIME_LIMIT, ready(()), || Ok(FileContent::Blend));
+            let stopped =
+                inspections.inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, ready(()), || Ok(FileContent::Blend));
             assert_eq!(stopped.await, None);
         });
         drop(runtime);

@@ -52,14 +52,14 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
     if entries.take(MAX_ENTRIES.saturating_add(1)).count() > MAX_ENTRIES {
         return Err(InspectionError::limit_exceeded(format!("it has more than {MAX_ENTRIES} entries")));
     }
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken_archive(&error))?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| broken_archive_error(&error))?;
     let (mut left, mut packed_left) = (MAX_UNPACKED_SIZE, bytes.len() as u64);
     let mut facts =
         ZipFacts { entry_count: archive.len(), first_entry_names: Vec::new(), models: Vec::new(), notes: Vec::new() };
     let mut models = Vec::new();
     let mut has_wanted = false;
     for index in 0..archive.len() {
-        let entry = ArchiveEntry::read(&mut archive, index)?;
+        let entry = ArchiveEntry::read_archive_entry(&mut archive, index)?;
         let shown = shorten_text(&entry.name, MAX_LISTED_NAME_LEN);
         if !entry.is_enclosed {
             return Err(format!("its entry {shown:?} would be unpacked outside its folder").into());
@@ -70,7 +70,7 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
         packed_left = packed_left.checked_sub(entry.packed_size).ok_or("its entries overlap")?;
         let lower = entry.name.to_ascii_lowercase();
         has_wanted |= wanted.is_empty() || wanted.iter().any(|ending| lower.ends_with(ending));
-        if let Some(note) = entry.describe_peculiarity(&shown, &lower)
+        if let Some(note) = entry.describe_compatibility_issue(&shown, &lower)
             && facts.notes.len() < MAX_LISTED_NAMES
         {
             facts.notes.push(note);
@@ -81,10 +81,11 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
         if entry.unknown_method.is_some() {
             continue;
         }
-        let unpacked = archive.by_index(index).map_err(|error| broken_archive(&error)).and_then(|mut entry| {
-            let unpacked = std::io::copy(&mut entry.by_ref().take(left.saturating_add(1)), &mut std::io::sink());
-            unpacked.map_err(|error| format!("its entry {shown:?} is broken: {error}").into())
-        })?;
+        let unpacked =
+            archive.by_index(index).map_err(|error| broken_archive_error(&error)).and_then(|mut entry| {
+                let unpacked = std::io::copy(&mut entry.by_ref().take(left.saturating_add(1)), &mut std::io::sink());
+                unpacked.map_err(|error| format!("its entry {shown:?} is broken: {error}").into())
+            })?;
         left = left
             .checked_sub(unpacked)
             .ok_or_else(|| InspectionError::limit_exceeded("it unpacks to more than 2 GiB"))?;
@@ -114,7 +115,8 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
     Ok(facts)
 }
 
-fn broken_archive(error: &dyn std::fmt::Display) -> InspectionError {
+/// The error of a zip archive that cannot be read.
+fn broken_archive_error(error: &dyn std::fmt::Display) -> InspectionError {
     InspectionError::Invalid(format!("it is not a complete zip archive: {error}"))
 }
 
@@ -131,8 +133,9 @@ struct ArchiveEntry {
 }
 
 impl ArchiveEntry {
-    fn read(archive: &mut Archive<'_>, index: usize) -> Result<Self, InspectionError> {
-        let entry = archive.by_index_raw(index).map_err(|error| broken_archive(&error))?;
+    /// Reads the properties of the entry with this index, without its content.
+    fn read_archive_entry(archive: &mut Archive<'_>, index: usize) -> Result<Self, InspectionError> {
+        let entry = archive.by_index_raw(index).map_err(|error| broken_archive_error(&error))?;
         let raw = entry.name_raw();
         let method = entry.compression();
         Ok(Self {
@@ -152,9 +155,9 @@ impl ArchiveEntry {
     }
 
     /// What programs may not understand about the entry.
-    fn describe_peculiarity(&self, shown: &str, lower_name: &str) -> Option<String> {
+    fn describe_compatibility_issue(&self, shown: &str, lower_name: &str) -> Option<String> {
         if let Some(method) = self.unknown_method {
-            let method = method_name(method);
+            let method = compression_method_name(method);
             return Some(format!("its entry {shown:?} is compressed with {method}, which many programs cannot unpack"));
         }
         if !self.has_utf8_name {
@@ -166,7 +169,7 @@ impl ArchiveEntry {
 }
 
 /// The name of a compression method as archive programs show it.
-fn method_name(method: CompressionMethod) -> String {
+fn compression_method_name(method: CompressionMethod) -> String {
     let names = [
         (CompressionMethod::DEFLATE64, "Deflate64"),
         (CompressionMethod::BZIP2, "BZIP2"),
@@ -198,10 +201,10 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
 
 /// Unpacks an entry, and subtracts its size from what is left.
 fn read_entry(archive: &mut Archive<'_>, index: usize, left: &mut u64) -> Result<Vec<u8>, InspectionError> {
-    let entry = archive.by_index(index).map_err(|error| broken_archive(&error))?;
+    let entry = archive.by_index(index).map_err(|error| broken_archive_error(&error))?;
     let mut bytes = Vec::new();
     let read = entry.take(left.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| broken_archive(&error))?;
+    read.map_err(|error| broken_archive_error(&error))?;
     *left = left
         .checked_sub(bytes.len() as u64)
         .ok_or_else(|| InspectionError::limit_exceeded("a model with its files is larger than 256 MiB"))?;

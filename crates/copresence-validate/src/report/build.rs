@@ -1,9 +1,8 @@
 //! Builds a report from the result of a run.
 
 use super::{
-    ActReport, CheckReport, Coverage, Environment, FindingReport, Header, LatencyReport,
-    PlannedAndUsedTokensAndAvatars, Report, RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind,
-    TargetReport, Tool, shape,
+    ActReport, CheckReport, Environment, FindingReport, Header, LatencyReport, PlannedAndUsedTokensAndAvatars, Report,
+    RequirementCoverage, RequirementReport, SCHEMA_VERSION, Score, StepReport, TargetKind, TargetReport, Tool, shape,
 };
 use crate::act::{ACTS, ActOutcome};
 use crate::check::{Check, CheckResult, Finding, Verdict};
@@ -180,9 +179,9 @@ fn count_passed_and_failed_checks(checks: &[CheckReport]) -> Score {
 }
 
 /// Measures the coverage: counts all requirements, and those that are untestable, not applicable or judged.
-fn measure_coverage(requirements: &[RequirementReport]) -> Coverage {
+fn measure_coverage(requirements: &[RequirementReport]) -> RequirementCoverage {
     let count = |of: &dyn Fn(&RequirementReport) -> bool| requirements.iter().filter(|row| of(row)).count();
-    Coverage {
+    RequirementCoverage {
         requirements: requirements.len(),
         untestable: count(&|row| row.untestable.is_some()),
         not_applicable: count(&|row| row.verdict == Some(Verdict::NotApplicable)),

@@ -7,7 +7,7 @@ use crate::check::Verdict;
 use crate::requirement::Level;
 use askama::Template;
 
-/// The page.
+/// Template of the report's HTML page.
 #[derive(Template)]
 #[template(path = "report.html")]
 struct HtmlReport<'a> {
@@ -76,11 +76,12 @@ impl HtmlReport<'_> {
     }
 
     /// The CSS class of a check's verdict.
-    fn check_class(check: &CheckReport) -> &'static str {
+    fn verdict_class_of_check(check: &CheckReport) -> &'static str {
         verdict_class(Some(check.verdict), check.level)
     }
 
-    fn check_word(check: &CheckReport) -> &'static str {
+    /// The verdict of a check as a word, by the level of the check.
+    fn verdict_word_of_check(check: &CheckReport) -> &'static str {
         check.verdict.verdict_word_for_level(check.level)
     }
 
@@ -105,7 +106,7 @@ impl HtmlReport<'_> {
     }
 
     /// The status of a step's response, or `no response`.
-    fn status_text(step: &StepReport) -> String {
+    fn response_status_text(step: &StepReport) -> String {
         step.status.map_or_else(|| "no response".to_owned(), |status| status.to_string())
     }
 
@@ -116,7 +117,7 @@ impl HtmlReport<'_> {
     }
 
     /// Splits a text at its backticks. The flag says whether the part is code.
-    fn split_code(text: &str) -> Vec<(bool, &str)> {
+    fn split_code_spans(text: &str) -> Vec<(bool, &str)> {
         text.split('`').enumerate().map(|(index, part)| (index % 2 == 1, part)).collect()
     }
 

@@ -47,7 +47,7 @@ pub struct Report {
     /// Passed and failed checks by level.
     pub score: Score,
     /// How many requirements were judged.
-    pub coverage: Coverage,
+    pub coverage: RequirementCoverage,
     /// Every check.
     pub checks: Vec<CheckReport>,
     /// Every requirement.
@@ -105,7 +105,7 @@ pub struct Environment {
     pub arch: String,
 }
 
-/// Planned and used tokens and avatars.
+/// How many Export Tokens and avatars the run planned and used, and the limits that were set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Budget")]
 pub struct PlannedAndUsedTokensAndAvatars {
@@ -151,9 +151,10 @@ impl Tally {
     }
 }
 
-/// How many requirements were judged.
+/// Number of requirements that were judged, of those that apply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Coverage {
+#[schemars(rename = "Coverage")]
+pub struct RequirementCoverage {
     /// Number of requirements in the table.
     pub requirements: usize,
     /// Number of requirements that no check can cover.
@@ -164,7 +165,7 @@ pub struct Coverage {
     pub judged: usize,
 }
 
-impl Coverage {
+impl RequirementCoverage {
     /// Number of requirements that could be judged.
     pub fn judgeable_requirement_count(&self) -> usize {
         self.requirements.saturating_sub(self.untestable).saturating_sub(self.not_applicable)

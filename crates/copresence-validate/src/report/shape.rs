@@ -115,7 +115,7 @@ pub struct ShapeDifference {
 
 /// Differences of noise that are the same for several kinds of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoiseGroup {
+pub struct NoiseDifferenceGroup {
     /// What differs, as in [`ShapeDifference::what`].
     pub what: String,
     /// Value at the first backend.
@@ -127,13 +127,13 @@ pub struct NoiseGroup {
 }
 
 /// Groups the differences that are noise by what differs and how. The largest groups come first.
-pub fn group_noise(differences: &[ShapeDifference]) -> Vec<NoiseGroup> {
-    let mut groups: Vec<NoiseGroup> = Vec::new();
+pub fn group_noise_differences(differences: &[ShapeDifference]) -> Vec<NoiseDifferenceGroup> {
+    let mut groups: Vec<NoiseDifferenceGroup> = Vec::new();
     for noise in differences.iter().filter(|difference| difference.kind == DifferenceKind::Noise) {
         let ShapeDifference { asked, what, first, second, .. } = noise;
         match groups.iter_mut().find(|group| (&group.what, &group.first, &group.second) == (what, first, second)) {
             Some(group) => group.asked.push(asked.clone()),
-            None => groups.push(NoiseGroup {
+            None => groups.push(NoiseDifferenceGroup {
                 what: what.clone(),
                 first: first.clone(),
                 second: second.clone(),

@@ -1,7 +1,7 @@
 //! The acts of login and token generation.
 
 use super::request_builder::{CredentialMode, WRONG_CREDENTIAL};
-use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFile, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, RunEvent, StepTokenAndFileIndexes, incomplete_act_abort};
 use crate::act::Act;
 use crate::observations::StepRole;
 use copresence_protocol::SessionToken;
@@ -20,7 +20,7 @@ impl CheckRun<'_> {
         let wire = self.request_builder();
         let right = self.log_in().await?;
         // Whatever wrong requests get now, it is not because they are wrong.
-        self.ensure_answered(right)?;
+        self.ensure_valid_request_answered(right)?;
         self.use_session_token_of_step(right);
         if !self.observations.steps[right].has_success_status() {
             return Err(incomplete_act_abort("the login returned no session token"));
@@ -34,7 +34,7 @@ impl CheckRun<'_> {
         }
         for (role, user, password, key) in wrong.into_iter().filter(|_| self.options.allow_wrong_requests) {
             let request = wire.build_login_request(user, password, key)?;
-            let step = self.send_wrong_request(Act::Login, role, StepTokenAndFile::default(), request).await?;
+            let step = self.send_wrong_request(Act::Login, role, StepTokenAndFileIndexes::default(), request).await?;
             if self.observations.steps[step].has_success_status() {
                 self.mask_session_token_of_step(step);
             }
@@ -48,7 +48,7 @@ impl CheckRun<'_> {
     /// Logs in with the right credentials. Returns the index of the step.
     pub(super) async fn log_in(&mut self) -> Result<usize, ActAbort> {
         let request = self.request_builder().build_login_request(None, None, CredentialMode::Valid)?;
-        self.send_and_record_request(Act::Login, StepRole::Login, StepTokenAndFile::default(), request).await
+        self.send_and_record_request(Act::Login, StepRole::Login, StepTokenAndFileIndexes::default(), request).await
     }
 
     /// Generates one token.
@@ -76,10 +76,10 @@ impl CheckRun<'_> {
             self.session_token.as_ref(),
             None,
         )?;
-        let about = StepTokenAndFile::for_token_without_file(self.export_tokens.len());
+        let about = StepTokenAndFileIndexes::for_token_without_file(self.export_tokens.len());
         let index = self.send_and_record_request(act, StepRole::Generate, about, request).await?;
         if act == Act::Generate {
-            self.ensure_answered(index)?;
+            self.ensure_valid_request_answered(index)?;
         }
         if let Some(token) = self.export_token_in_response(index) {
             self.count_generated_token();
@@ -124,7 +124,8 @@ impl CheckRun<'_> {
             ]
         };
         for (role, request) in cases {
-            let index = self.send_wrong_request(Act::Strangers, role, StepTokenAndFile::default(), request).await?;
+            let index =
+                self.send_wrong_request(Act::Strangers, role, StepTokenAndFileIndexes::default(), request).await?;
             // The account pays for such a token too.
             if self.observations.steps[index].has_success_status()
                 && let Some(token) = self.export_token_in_response(index)
@@ -143,8 +144,8 @@ impl CheckRun<'_> {
     }
 
     /// Fails unless the API answered this request with valid credentials and accepted them.
-    fn ensure_answered(&self, index: usize) -> ActResult {
-        self.observations.steps[index].run_error().map_or(Ok(()), |error| Err(ActAbort::Fatal(error)))
+    fn ensure_valid_request_answered(&self, index: usize) -> ActResult {
+        self.observations.steps[index].run_error_for_response().map_or(Ok(()), |error| Err(ActAbort::Fatal(error)))
     }
 
     /// Stores the session token that a step returned. Later requests use it, and it is masked.

@@ -105,7 +105,7 @@ enum ActAbort {
 /// Result of an act.
 type ActResult = Result<(), ActAbort>;
 
-/// Ends an act as incomplete.
+/// The abort that ends an act as incomplete, with the reason.
 fn incomplete_act_abort(why: impl Into<String>) -> ActAbort {
     ActAbort::Outcome(ActOutcome::Incomplete(why.into()))
 }
@@ -312,7 +312,7 @@ impl<'a> CheckRun<'a> {
         &mut self,
         act: Act,
         role: StepRole,
-        about: StepTokenAndFile,
+        about: StepTokenAndFileIndexes,
         request: RequestWithCurl,
     ) -> Result<usize, ActAbort> {
         self.ensure_not_stopped()?;
@@ -325,7 +325,7 @@ impl<'a> CheckRun<'a> {
         &mut self,
         act: Act,
         role: StepRole,
-        about: StepTokenAndFile,
+        about: StepTokenAndFileIndexes,
         curl: String,
         probed: copresence_client::probe::ProbeResult,
     ) -> usize {
@@ -350,7 +350,7 @@ impl<'a> CheckRun<'a> {
             let have_ended = check.required_acts.iter().all(|act| self.observations.act_outcomes.contains_key(act));
             // These checks also examine steps of later acts.
             let is_late = LATE_CHECKS.contains(&check.id);
-            if have_ended && !is_late && !self.needs_later_answer(check) {
+            if have_ended && !is_late && !self.should_wait_for_valid_answer(check) {
                 self.judge_check_once(check);
             }
         }
@@ -358,7 +358,7 @@ impl<'a> CheckRun<'a> {
 
     /// Whether an answer to a valid request has to follow before the check can be judged: one of its steps got a page
     /// that may come from something in between.
-    fn needs_later_answer(&self, check: &Check) -> bool {
+    fn should_wait_for_valid_answer(&self, check: &Check) -> bool {
         let mut ambiguous = self.observations.steps.iter().filter(|step| {
             check.required_acts.contains(&step.act) && step.response_origin() == ResponseOrigin::Ambiguous
         });
@@ -377,11 +377,11 @@ impl<'a> CheckRun<'a> {
 
     /// Whether a run with this error decides no more checks: the credentials were refused, or the API answered no valid
     /// request at all.
-    fn decides_nothing(&self, error: &RunError) -> bool {
+    fn is_run_undecided_by_error(&self, error: &RunError) -> bool {
         match error {
             RunError::Stopped => false,
             RunError::CredentialsRefused(_) => true,
-            _ => !self.observations.has_valid_answer(),
+            _ => !self.observations.is_any_valid_request_answered(),
         }
     }
 
@@ -391,7 +391,9 @@ impl<'a> CheckRun<'a> {
             return;
         }
         let judged = match &self.error {
-            Some(error) if self.decides_nothing(error) => result_of_undecided_run(check, &self.observations),
+            Some(error) if self.is_run_undecided_by_error(error) => {
+                result_without_api_answer(check, &self.observations)
+            }
             _ => compute_check_result(check, &self.observations),
         };
         (self.on_event)(RunEvent::CheckJudged(check, &judged));
@@ -415,12 +417,12 @@ fn redact_exchange(redactor: &copresence_client::Redactor, exchange: &mut copres
 
 /// The token and the file that a step is about, by index.
 #[derive(Debug, Clone, Copy, Default)]
-struct StepTokenAndFile {
+struct StepTokenAndFileIndexes {
     token_index: Option<usize>,
     file_index: Option<usize>,
 }
 
-impl StepTokenAndFile {
+impl StepTokenAndFileIndexes {
     /// For a step that is about a token and no file.
     fn for_token_without_file(index: usize) -> Self {
         Self { token_index: Some(index), file_index: None }
@@ -429,7 +431,7 @@ impl StepTokenAndFile {
 
 /// The result of a check that this run does not decide, whatever its requests show: its acts were omitted, or there is
 /// no relay. `None` if the observations decide.
-fn result_without_observations(check: &Check, observations: &Observations) -> Option<CheckResult> {
+fn result_independent_of_observations(check: &Check, observations: &Observations) -> Option<CheckResult> {
     let is_relay = observations.target_info.relays_tokens || observations.target_info.relays_redeems;
     if check.id.starts_with("relay.") && !is_relay {
         return Some(CheckResult::NotApplicable("there is no relay".to_owned()));
@@ -442,14 +444,14 @@ fn result_without_observations(check: &Check, observations: &Observations) -> Op
 }
 
 /// The result of a check in a run without any answer of the API.
-fn result_of_undecided_run(check: &Check, observations: &Observations) -> CheckResult {
-    let result = result_without_observations(check, observations);
+fn result_without_api_answer(check: &Check, observations: &Observations) -> CheckResult {
+    let result = result_independent_of_observations(check, observations);
     result.unwrap_or_else(|| CheckResult::Inconclusive(NOT_JUDGED_MESSAGE.to_owned()))
 }
 
 /// Judges one check, after its acts have ended.
 fn compute_check_result(check: &Check, observations: &Observations) -> CheckResult {
-    if let Some(result) = result_without_observations(check, observations) {
+    if let Some(result) = result_independent_of_observations(check, observations) {
         return result;
     }
     // An incomplete act may have shown enough for a verdict.

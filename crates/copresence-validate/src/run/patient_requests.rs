@@ -1,7 +1,7 @@
 //! Requests that are repeated while the API does not answer.
 
 use super::request_builder::RequestWithCurl;
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
 use crate::act::Act;
 use crate::answer::ResponseOrigin;
 use crate::observations::{RecordedStep, StepRole};
@@ -21,8 +21,8 @@ pub(super) struct Outage {
 }
 
 impl CheckRun<'_> {
-    /// Starts a period in which the API does not answer.
-    pub(super) fn start_outage(&self) -> Outage {
+    /// Starts the time for which requests are repeated while the API does not answer.
+    pub(super) fn start_outage_deadline(&self) -> Outage {
         // `None`: the patience never ends.
         let far = Duration::from_hours(24 * 365);
         Outage { patience_ends: Instant::now() + self.target.patience.min(far), pause: self.options.retry_pause }
@@ -37,7 +37,7 @@ impl CheckRun<'_> {
         let left = outage.patience_ends.saturating_duration_since(Instant::now());
         if left.is_zero() {
             let abort = || incomplete_act_abort("the API did not answer");
-            return Err(step.run_error().map_or_else(abort, ActAbort::Fatal));
+            return Err(step.run_error_for_response().map_or_else(abort, ActAbort::Fatal));
         }
         let pause = outage.pause.max(requested_pause(step)).min(left);
         outage.pause = (outage.pause * 3 / 2).min(MAX_RETRY_PAUSE.max(self.options.retry_pause));
@@ -66,20 +66,20 @@ impl CheckRun<'_> {
                 return Ok(index);
             }
             // Nothing was ever answered on this route: no waiting helps.
-            self.ensure_route_exists(index)?;
-            let outage = outage.get_or_insert_with(|| self.start_outage());
+            self.ensure_redeem_route_exists(index)?;
+            let outage = outage.get_or_insert_with(|| self.start_outage_deadline());
             self.wait_for_retry(outage, index).await?;
         }
     }
 
     /// Fails if a redeem is answered with a missing page, and no redeem was answered otherwise.
-    fn ensure_route_exists(&self, index: usize) -> ActResult {
+    fn ensure_redeem_route_exists(&self, index: usize) -> ActResult {
         let step = &self.observations.steps[index];
         let answered =
             self.observations.steps.iter().any(|other| {
                 other.exchange.call == step.exchange.call && other.response_origin() == ResponseOrigin::Api
             });
-        match step.run_error() {
+        match step.run_error_for_response() {
             Some(error @ crate::run_error::RunError::NoApi(_)) if !answered => Err(ActAbort::Fatal(error)),
             _ => Ok(()),
         }
@@ -94,7 +94,7 @@ impl CheckRun<'_> {
         &mut self,
         act: Act,
         role: StepRole,
-        about: StepTokenAndFile,
+        about: StepTokenAndFileIndexes,
         request: RequestWithCurl,
     ) -> Result<usize, ActAbort> {
         let first = self.send_and_record_request(act, role, about, request.clone()).await?;
@@ -122,7 +122,7 @@ impl CheckRun<'_> {
         if self.target.credentials.login.is_none() || act != Act::Login {
             return Ok(false);
         }
-        let mut outage = self.start_outage();
+        let mut outage = self.start_outage_deadline();
         loop {
             let index = self.log_in().await?;
             if self.observations.steps[index].response_origin() == ResponseOrigin::Api {

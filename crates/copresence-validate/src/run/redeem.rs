@@ -1,7 +1,7 @@
 //! The acts that redeem fresh, inactive and expired tokens.
 
 use super::request_builder::{CredentialMode, RequestWithCurl, token_curl_variable};
-use super::{ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
+use super::{ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
 use crate::act::Act;
 use crate::answer::ResponseOrigin;
 use crate::observations::{RecordedStep, StepRole};
@@ -21,7 +21,7 @@ impl CheckRun<'_> {
             let step = &self.observations.steps[index];
             if step.is_credential_refusal() && !self.is_own_key_verified() {
                 return Err(step
-                    .run_error()
+                    .run_error_for_response()
                     .map_or_else(|| incomplete_act_abort("the credentials were refused"), super::ActAbort::Fatal));
             }
         }
@@ -89,8 +89,11 @@ impl CheckRun<'_> {
             cases.push((StepRole::RedeemWrongKey, own.clone(), CredentialMode::Wrong, get));
         }
         for (role, token, key, method) in cases {
-            let about =
-                if token == own { StepTokenAndFile::for_token_without_file(0) } else { StepTokenAndFile::default() };
+            let about = if token == own {
+                StepTokenAndFileIndexes::for_token_without_file(0)
+            } else {
+                StepTokenAndFileIndexes::default()
+            };
             let request = wire.build_redeem_request(token, key, method, None)?;
             self.send_wrong_request(Act::Refused, role, about, request).await?;
         }
@@ -102,9 +105,11 @@ impl CheckRun<'_> {
     pub(super) async fn run_cross_origin_act(&mut self) -> ActResult {
         let wire = self.request_builder();
         let ask = wire.build_cors_preflight_request(CallKind::Generate, STRANGER_ORIGIN)?;
-        self.send_and_record_request(Act::Page, StepRole::PreflightGenerate, StepTokenAndFile::default(), ask).await?;
+        self.send_and_record_request(Act::Page, StepRole::PreflightGenerate, StepTokenAndFileIndexes::default(), ask)
+            .await?;
         let ask = wire.build_cors_preflight_request(CallKind::Redeem, STRANGER_ORIGIN)?;
-        self.send_and_record_request(Act::Page, StepRole::PreflightRedeem, StepTokenAndFile::default(), ask).await?;
+        self.send_and_record_request(Act::Page, StepRole::PreflightRedeem, StepTokenAndFileIndexes::default(), ask)
+            .await?;
         let index = self.find_unscanned_token_index()?;
         let token = self.export_tokens[index].clone();
         let token = Some((token.as_str(), Some(token_curl_variable(index))));
@@ -112,7 +117,7 @@ impl CheckRun<'_> {
         self.send_and_record_request(
             Act::Page,
             StepRole::RedeemCrossOrigin,
-            StepTokenAndFile::for_token_without_file(index),
+            StepTokenAndFileIndexes::for_token_without_file(index),
             redeem,
         )
         .await?;
@@ -122,7 +127,8 @@ impl CheckRun<'_> {
     /// Sends a redeem without credentials over plain HTTP.
     pub(super) async fn run_plain_http_act(&mut self) -> ActResult {
         let request = self.request_builder().build_plain_http_redeem_request()?;
-        self.send_and_record_request(Act::Plain, StepRole::PlainHttp, StepTokenAndFile::default(), request).await?;
+        self.send_and_record_request(Act::Plain, StepRole::PlainHttp, StepTokenAndFileIndexes::default(), request)
+            .await?;
         Ok(())
     }
 
@@ -166,7 +172,7 @@ impl CheckRun<'_> {
         token: usize,
     ) -> Result<usize, super::ActAbort> {
         let request = self.build_valid_redeem_request(token)?;
-        self.send_and_record_request(act, role, StepTokenAndFile::for_token_without_file(token), request).await
+        self.send_and_record_request(act, role, StepTokenAndFileIndexes::for_token_without_file(token), request).await
     }
 }
 

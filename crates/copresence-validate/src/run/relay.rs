@@ -12,7 +12,7 @@ const POLLING_WINDOW: Duration = Duration::from_mins(1);
 impl CheckRun<'_> {
     /// Counts the redeems at the upstream before and after two redeems of the run.
     pub(super) async fn run_upstream_count_act(&mut self) -> ActResult {
-        let upstream = self.upstream_sandbox()?;
+        let upstream = self.upstream_sandbox_control()?;
         let token = self.generate_token_for_act(Act::Witness).await?;
         self.wait_and_record_upstream_count(&upstream, token, "before the first redeem of the run", 0).await?;
         let ours = 2;
@@ -25,7 +25,7 @@ impl CheckRun<'_> {
     /// Loses responses in each way of [`LostResponseKind`]: redeems a ready avatar while the upstream spends the token
     /// and loses the response, then counts the redeems of each token at the upstream.
     pub(super) async fn run_lost_response_act(&mut self) -> ActResult {
-        let upstream = self.upstream_sandbox()?;
+        let upstream = self.upstream_sandbox_control()?;
         let mut lost = Vec::new();
         for kind in LostResponseKind::ALL {
             let token = self.generate_token_for_act(Act::LostAnswer).await?;
@@ -41,7 +41,7 @@ impl CheckRun<'_> {
         for (index, token, kind, before) in lost {
             let after = upstream.fetch_redeem_count(&self.export_tokens[token]).await.map_err(incomplete_act_abort)?;
             let count = RelayAndUpstreamRedeemCounts {
-                when: kind.describe(),
+                when: kind.describe_response_loss(),
                 relay_redeems: 1,
                 upstream_redeems: after.saturating_sub(before),
             };
@@ -51,7 +51,7 @@ impl CheckRun<'_> {
     }
 
     /// The control of the upstream sandbox.
-    fn upstream_sandbox(&self) -> Result<SandboxControl, super::ActAbort> {
+    fn upstream_sandbox_control(&self) -> Result<SandboxControl, super::ActAbort> {
         self.phone.sandbox_control().cloned().ok_or_else(|| incomplete_act_abort("the relay's upstream is not known"))
     }
 

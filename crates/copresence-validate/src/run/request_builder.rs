@@ -210,7 +210,7 @@ impl RequestBuilder<'_> {
         }
     }
 
-    /// The API key header.
+    /// Builds the API key header for this credential mode; `None` if the mode sends none.
     fn api_key_header(&self, key: CredentialMode, call: CallKind) -> Result<Option<HeaderWithCurlValue>, SetupError> {
         Ok(match key {
             CredentialMode::Valid => {

@@ -2,7 +2,7 @@
 
 use super::patient_requests::Outage;
 use super::request_builder::{CredentialMode, RequestBuilder, token_curl_variable};
-use super::{ActAbort, ActResult, CheckRun, StepTokenAndFile, incomplete_act_abort};
+use super::{ActAbort, ActResult, CheckRun, StepTokenAndFileIndexes, incomplete_act_abort};
 use crate::act::{Act, ActOutcome};
 use crate::answer::ResponseOrigin;
 use crate::file_content::{INSPECTION_TIME_LIMIT, inspect_file};
@@ -55,7 +55,7 @@ impl CheckRun<'_> {
             PollingOutcome::Delivered => {
                 for _ in 0..if self.options.allow_wrong_requests { 2 } else { 0 } {
                     let request = self.build_valid_redeem_request(token)?;
-                    let about = StepTokenAndFile::for_token_without_file(token);
+                    let about = StepTokenAndFileIndexes::for_token_without_file(token);
                     self.send_wrong_request(Act::Visit, StepRole::RedeemSpent, about, request).await?;
                 }
                 Ok(())
@@ -93,12 +93,13 @@ impl CheckRun<'_> {
                 let reply = self.observations.steps[step].reply.as_mut();
                 if let Some(reply) = reply.filter(|reply| (200..300).contains(&reply.status)) {
                     // Files show a person's face: they are dropped once they were inspected.
-                    let first_byte = keep_first_body_byte(&reply.body);
+                    let first_byte = truncate_body_to_first_byte(&reply.body);
                     let body = std::mem::replace(&mut reply.body, first_byte);
                     let inspected_type = export_type.clone();
                     let stopping = self.stop_signal.wait_for_stop();
                     let inspect = move || inspect_file(&inspected_type, &body);
-                    file.content = self.inspections.inspect_within(INSPECTION_TIME_LIMIT, stopping, inspect).await;
+                    file.content =
+                        self.inspections.inspect_until_limit_or_stop(INSPECTION_TIME_LIMIT, stopping, inspect).await;
                     self.ensure_not_stopped()?;
                     if self.options.allow_wrong_requests {
                         self.download_until_answered(Act::Files, StepRole::DownloadAgain, &url, index).await?;
@@ -161,7 +162,7 @@ impl CheckRun<'_> {
         for (index, url) in self.unused_urls.clone().into_iter().enumerate() {
             let step = self.download_until_answered(Act::UrlsEnd, StepRole::LateDownload, &url, index).await?;
             if let Some(reply) = &mut self.observations.steps[step].reply {
-                reply.body = keep_first_body_byte(&reply.body);
+                reply.body = truncate_body_to_first_byte(&reply.body);
             }
         }
         Ok(())
@@ -229,7 +230,7 @@ impl CheckRun<'_> {
         }
     }
 
-    /// Removes the invitation.
+    /// Ends the invitation that asks a person to scan the QR code.
     fn remove_scan_invitation(&self) {
         if let PhoneDriver::Person(person) = self.phone {
             person.end_invitation();
@@ -285,7 +286,7 @@ impl CheckRun<'_> {
             }
             // An unexpected status is an answer: the avatar may be ready later.
             if steps().all(|step| step.response_origin() != ResponseOrigin::Api) {
-                let outage = outage.get_or_insert_with(|| self.start_outage());
+                let outage = outage.get_or_insert_with(|| self.start_outage_deadline());
                 waited += self.wait_for_retry(outage, indices[0]).await?;
                 continue;
             }
@@ -334,8 +335,13 @@ impl CheckRun<'_> {
         let results = join_all(probes.into_iter().map(|probe| self.prober.send_probe(probe))).await;
         let mut indices = Vec::new();
         for (result, curl) in results.into_iter().zip(curls) {
-            let index =
-                self.record_exchange_as_step(act, role, StepTokenAndFile::for_token_without_file(token), curl, result?);
+            let index = self.record_exchange_as_step(
+                act,
+                role,
+                StepTokenAndFileIndexes::for_token_without_file(token),
+                curl,
+                result?,
+            );
             for (url, _) in self.observations.steps[index].delivered_urls_and_types() {
                 self.prober.add_secret_to_mask(&url);
             }
@@ -361,7 +367,7 @@ impl CheckRun<'_> {
             if !is_unsent && (step.reply.is_none() || step.response_origin() == ResponseOrigin::Api) {
                 return Ok(index);
             }
-            let outage = outage.get_or_insert_with(|| self.start_outage());
+            let outage = outage.get_or_insert_with(|| self.start_outage_deadline());
             let waited = self.wait_for_retry(outage, index).await;
             if waited.is_ok() || role != StepRole::Download {
                 self.observations.steps[index].role = StepRole::DownloadWithoutAnswer;
@@ -378,7 +384,7 @@ impl CheckRun<'_> {
     /// Downloads a file and follows redirects. Records the last exchange as a step, and returns its index.
     async fn download_file(&mut self, act: Act, role: StepRole, url: &Url, number: usize) -> Result<usize, ActAbort> {
         let mut at = url.clone();
-        let about = StepTokenAndFile { token_index: None, file_index: Some(number) };
+        let about = StepTokenAndFileIndexes { token_index: None, file_index: Some(number) };
         for _ in 0..=MAX_REDIRECTS {
             self.ensure_not_stopped()?;
             let probed = self.prober.send_probe(RequestBuilder::build_download_request(&at, number + 1).probe).await?;
@@ -400,7 +406,7 @@ impl CheckRun<'_> {
     }
 }
 
-/// Ends an act because its invitation ended.
+/// The abort of an act whose invitation ended without an avatar.
 fn ended_invitation_abort(end: InvitationEnd) -> ActAbort {
     match end {
         InvitationEnd::Skipped => ActAbort::Outcome(ActOutcome::Skipped("left out by hand".to_owned())),
@@ -409,7 +415,7 @@ fn ended_invitation_abort(end: InvitationEnd) -> ActAbort {
 }
 
 /// Keeps the first byte of the body only. It shows that the body was not empty.
-fn keep_first_body_byte(body: &Bytes) -> Bytes {
+fn truncate_body_to_first_byte(body: &Bytes) -> Bytes {
     Bytes::copy_from_slice(&body[..body.len().min(1)])
 }
 

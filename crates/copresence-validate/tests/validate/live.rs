@@ -2,7 +2,7 @@
 
 use crate::support::{Serving, new_sandbox, run_options, sandbox_credentials, serve_router, vendor_target};
 use copresence_validate::checks::CHECKS;
-use copresence_validate::run_controller::{AlreadyRunning, PhoneMode, RunController, RunSnapshot, RunState};
+use copresence_validate::run_controller::{PhoneMode, RunController, RunInProgressError, RunSnapshot, RunState};
 use copresence_validate::{CheckTarget, RunError, RunOptions, SandboxControl, Verdict};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn a_run_gives_every_check_a_verdict_and_leaves_four_files() {
     let player = PhoneMode::Sandbox(tester);
     let run =
         live.reserve_run_and_return_future(target.clone(), run_options(), player.clone()).expect("no run in progress");
-    assert_eq!(live.reserve_run_and_return_future(target, run_options(), player).err(), Some(AlreadyRunning));
+    assert_eq!(live.reserve_run_and_return_future(target, run_options(), player).err(), Some(RunInProgressError));
     let run = tokio::spawn(run);
     let view = wait_until(&live, |view| view.current_act.is_some()).await;
     assert!(view.notes[0].starts_with("This makes 4 Export Tokens"), "{:?}", view.notes);

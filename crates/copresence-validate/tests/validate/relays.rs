@@ -71,7 +71,7 @@ impl Relay {
     }
 
     async fn redeem(&self, token: &str) -> Option<ProbeResponse> {
-        let key = self.sandbox.credentials().api_key.expose().to_owned();
+        let key = self.sandbox.accepted_credentials().api_key.expose().to_owned();
         self.send(Method::GET, "redeemExportToken", &[(KEY, &key), (TOKEN, token)]).await
     }
 }
@@ -97,7 +97,7 @@ async fn handle_token(State(relay): State<Relay>, headers: HeaderMap) -> Respons
     if let (Fault::ReturnsOneToken, Some(body)) = (relay.fault, relay.token.get("")) {
         return json_response(200, body);
     }
-    let known = relay.sandbox.credentials().clone();
+    let known = relay.sandbox.accepted_credentials().clone();
     let (key, session) = (known.api_key.expose(), known.session_token.expose());
     let Some(reply) = relay.send(Method::POST, "generateExportToken", &[(KEY, key), (SESSION, session)]).await else {
         return error_response(502, "Copresence does not respond");
@@ -184,7 +184,7 @@ async fn check_relay(fault: Fault, assets: &Assets) -> CheckedRelay {
         ..PartnerTokenSource::new(relay.url.join("token").expect("a URL"))
     };
     let redeem = RedeemRoute::Partner { url: relay.url.join("avatar").expect("a URL"), headers };
-    let known = sandbox.credentials();
+    let known = sandbox.accepted_credentials();
     let target = CheckTarget {
         backend: BackendWithRoutes {
             token_source: TokenSource::Partner(source),

@@ -23,7 +23,7 @@ async fn run(target: &CheckTarget, options: &RunOptions, phone: &PhoneDriver) ->
 
 /// Every secret of a sandbox: its credentials, its tokens, and the ids in its URLs.
 fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
-    let known = sandbox.credentials();
+    let known = sandbox.accepted_credentials();
     let mut secrets =
         vec![known.api_key.expose().to_owned(), known.username.expose().to_owned(), known.password.expose().to_owned()];
     secrets.extend(sandbox.sandbox_state().tokens.into_iter().map(|token| token.token));
@@ -40,7 +40,7 @@ fn secrets(sandbox: &Sandbox, ended: &RunResult) -> Vec<String> {
 #[tokio::test]
 async fn no_document_contains_a_secret_even_if_the_backend_repeats_all() {
     let sandbox = new_sandbox();
-    let known = sandbox.credentials().clone();
+    let known = sandbox.accepted_credentials().clone();
     // Repeats the request's secrets, and its own, in headers, errors and fields.
     let app = change_responses(copresence_sandbox::build_router(sandbox.clone()), move |request, response| {
         let echo = format!("{} {} {}", request.header(TOKEN), known.api_key.expose(), known.password.expose());

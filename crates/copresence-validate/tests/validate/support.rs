@@ -1,7 +1,7 @@
 //! Serves a sandbox on a local port, with optional layers in front of it, and runs the checks against it.
 
 use axum::Router;
-use copresence_sandbox::{Sandbox, Settings, TokenScenario};
+use copresence_sandbox::{Sandbox, SandboxSettings, TokenScenario};
 use copresence_validate::run::RunResult;
 use copresence_validate::{
     BackendWithRoutes, CheckRun, CheckTarget, Credentials, PhoneDriver, RunOptions, RunPlanWithCosts, SandboxControl,
@@ -53,17 +53,17 @@ impl Assets {
     }
 
     pub(crate) fn sandbox(&self) -> Sandbox {
-        paused_sandbox(Settings { assets: Some(self.0.path().to_owned()), ..Settings::default() })
+        paused_sandbox(SandboxSettings { assets: Some(self.0.path().to_owned()), ..SandboxSettings::default() })
     }
 }
 
 pub(crate) fn new_sandbox() -> Sandbox {
-    paused_sandbox(Settings::default())
+    paused_sandbox(SandboxSettings::default())
 }
 
 /// A sandbox with a paused clock, which only the run advances.
-fn paused_sandbox(settings: Settings) -> Sandbox {
-    let settings = Settings { scenario: TokenScenario::Happy, seed: 7, ..settings };
+fn paused_sandbox(settings: SandboxSettings) -> Sandbox {
+    let settings = SandboxSettings { scenario: TokenScenario::Happy, seed: 7, ..settings };
     let sandbox = Sandbox::new(settings).expect("a sandbox");
     let paused = copresence_sandbox::ClockChange { paused: Some(true), ..copresence_sandbox::ClockChange::default() };
     sandbox.change_clock(&paused).expect("paused");
@@ -71,7 +71,7 @@ fn paused_sandbox(settings: Settings) -> Sandbox {
 }
 
 pub(crate) fn sandbox_credentials(sandbox: &Sandbox) -> Credentials {
-    let known = sandbox.credentials();
+    let known = sandbox.accepted_credentials();
     Credentials {
         api_key: Some(known.api_key.clone()),
         login: Some((known.username.clone(), known.password.clone())),

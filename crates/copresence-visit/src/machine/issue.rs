@@ -46,7 +46,7 @@ fn pause_token_request(
     (VisitState::IssuePaused(state, until), effects)
 }
 
-/// The timer of a pause fired.
+/// Requests a token again, after the timer of a pause fired.
 pub(super) fn resume_token_request(
     state: TokenRequestState,
     until: MillisSinceOrigin,
@@ -110,7 +110,7 @@ pub(super) fn handle_token_request_failure(
     pause_token_request(state, until, vec![notice], plan)
 }
 
-/// Time or patience ran out before a token was issued.
+/// Ends the visit, because time or patience ran out before a token was issued.
 pub(super) fn give_up_token_request(state: &TokenRequestState) -> Transition {
     let outcome = state.failures.as_ref().map_or_else(
         || {

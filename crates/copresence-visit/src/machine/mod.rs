@@ -4,7 +4,7 @@ mod issue;
 mod redeem;
 mod restore;
 
-pub use restore::{EarlierRedeem, JournaledRedeem, JournaledVisit, StoredDelivery};
+pub use restore::{EarlierRedeemResult, JournaledRedeem, JournaledVisit, StoredDelivery};
 
 use crate::event::{
     MachineEffect, MachineEvent, TokenIssueParameters, TruncatedResponseFiles, VisitNotice, VisitStepFailure,
@@ -29,7 +29,7 @@ pub struct VisitTimeLimits {
     /// Seed of the polls' jitter.
     pub seed: u64,
     /// Whether to poll until the avatar is ready.
-    pub mode: RedeemRepetition,
+    pub mode: RedeemRepeatPolicy,
 }
 
 impl VisitTimeLimits {
@@ -40,14 +40,14 @@ impl VisitTimeLimits {
             give_up_at: MillisSinceOrigin::MAX,
             patience: Duration::MAX,
             seed: 0,
-            mode: RedeemRepetition::Once { token_is_too_old },
+            mode: RedeemRepeatPolicy::Once { token_is_too_old },
         }
     }
 }
 
 /// How often a token is redeemed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RedeemRepetition {
+pub enum RedeemRepeatPolicy {
     /// Until the avatar is ready, or time or patience run out.
     UntilReady,
     /// Once. If the response does not decide, the token is kept for a later recovery, or abandoned if it is too old.
@@ -64,7 +64,7 @@ pub struct Visit {
     state: VisitState,
 }
 
-/// State of a visit.
+/// State of the visit's state machine, from its start to its end.
 #[derive(Debug, Clone)]
 pub enum VisitState {
     /// Not started.
@@ -109,18 +109,18 @@ pub struct ActiveTokenState {
     redeem_sent_at: MillisSinceOrigin,
     /// Why the token may have been spent by a response that was not received: what happened to the last such redeem,
     /// until a later response proves that it spent nothing.
-    lost_answer: Option<Unsettled<String>>,
+    lost_answer: Option<UnsettledRedeem<String>>,
     /// A 400 was received, and no usable response since. The next one confirms it.
     is_refused_once: bool,
     /// Files that a truncated response names, until a later response proves that it did not spend the token.
-    partial: Option<Unsettled<TruncatedResponseFiles>>,
+    partial: Option<UnsettledRedeem<TruncatedResponseFiles>>,
     /// The visitor left while the avatar was being made.
     visitor_left: bool,
 }
 
 /// What is known of a redeem that may have spent the token, and may still be processed by the backend.
 #[derive(Debug, Clone)]
-struct Unsettled<T> {
+struct UnsettledRedeem<T> {
     known: T,
     /// A response without URLs proves that the redeem spent nothing only if its own redeem was sent at this time or
     /// later. See [`copresence_protocol::MAX_REDEEM_DELAY`].

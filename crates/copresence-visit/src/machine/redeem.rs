@@ -1,7 +1,7 @@
 //! Polling with an active token: what each response means, alone and after those before it.
 
 use super::{
-    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepetition, Transition, Unsettled, VisitState,
+    ActiveTokenState, FailureStreak, PendingExitReason, RedeemRepeatPolicy, Transition, UnsettledRedeem, VisitState,
     VisitTimeLimits, end_visit,
 };
 use crate::event::{
@@ -50,7 +50,7 @@ pub(super) fn send_redeem(mut token: ActiveTokenState, plan: &VisitTimeLimits, n
     (VisitState::Redeeming(token, None), effects)
 }
 
-/// A redeem ended.
+/// Handles the result of a redeem.
 pub(super) fn handle_redeem_result(
     token: ActiveTokenState,
     exit: Option<PendingExitReason>,
@@ -63,10 +63,10 @@ pub(super) fn handle_redeem_result(
         RedeemResult::Delivered(_) if interrupted => token.end_visit_with_outcome(Outcome::Interrupted),
         RedeemResult::Delivered(delivery) => start_saving(delivery),
         RedeemResult::NotReady(progress) => handle_not_ready(token, exit, progress, plan, now),
-        RedeemResult::Refused => handle_refusal(token, exit, plan, now),
+        RedeemResult::Refused => handle_refused_redeem(token, exit, plan, now),
         RedeemResult::Failed(failure) => handle_redeem_failure(token, exit, failure, plan, now),
         RedeemResult::Truncated(failure, partial) => {
-            let partial = Some(Unsettled { known: partial, settled_at: now + MAX_REDEEM_DELAY });
+            let partial = Some(UnsettledRedeem { known: partial, settled_at: now + MAX_REDEEM_DELAY });
             handle_redeem_failure(ActiveTokenState { partial, ..token }, exit, failure, plan, now)
         }
     }
@@ -81,8 +81,8 @@ pub(super) fn start_saving(delivery: DeliveredExports) -> Transition {
     (VisitState::Saving(delivery), effects)
 }
 
-/// Downloads what a truncated response names.
-pub(super) fn start_saving_partial(
+/// Starts to save the files that a truncated response names.
+pub(super) fn start_saving_partial_delivery(
     delivery: DeliveredExports,
     otherwise: Outcome,
     mut effects: Vec<MachineEffect>,
@@ -115,11 +115,11 @@ fn handle_not_ready(
     token.lost_answer = token
         .lost_answer
         .filter(|lost| sent_at < lost.settled_at)
-        .map(|lost| Unsettled { known: evidence_after_not_ready(lost.known), ..lost });
+        .map(|lost| UnsettledRedeem { known: qualify_lost_answer_evidence(lost.known), ..lost });
     let until = token.polling.next_poll(&PollResult::Progress(&progress), now);
     let has_changed = token.progress.as_ref() != Some(&progress);
     token.progress = Some(progress.clone());
-    if let RedeemRepetition::Once { token_is_too_old } = plan.mode {
+    if let RedeemRepeatPolicy::Once { token_is_too_old } = plan.mode {
         if token_is_too_old && !token.is_avatar_in_progress() {
             let why = if token.has_avatar_failed() { "its avatar failed" } else { "nobody used its code" };
             return abandon_too_old_token(token, &format!("{why}, and it is too old to be used"));
@@ -147,7 +147,7 @@ fn handle_not_ready(
 
 /// The evidence of a lost answer after a later response without URLs, which does not prove that the lost redeem spent
 /// nothing.
-pub(super) fn evidence_after_not_ready(evidence: String) -> String {
+pub(super) fn qualify_lost_answer_evidence(evidence: String) -> String {
     if evidence.ends_with(MAY_HAVE_OVERTAKEN) { evidence } else { evidence + MAY_HAVE_OVERTAKEN }
 }
 
@@ -160,9 +160,9 @@ fn handle_redeem_failure(
     now: MillisSinceOrigin,
 ) -> Transition {
     if failure.kind.may_hide_delivery() {
-        token.lost_answer = Some(Unsettled { known: failure.detail.clone(), settled_at: now + MAX_REDEEM_DELAY });
+        token.lost_answer = Some(UnsettledRedeem { known: failure.detail.clone(), settled_at: now + MAX_REDEEM_DELAY });
     }
-    if let RedeemRepetition::Once { token_is_too_old } = plan.mode {
+    if let RedeemRepeatPolicy::Once { token_is_too_old } = plan.mode {
         return end_undecided_recovery_keeping_token(token, failure, token_is_too_old, now);
     }
     if failure.kind == VisitStepFailureKind::CredentialsRefused {
@@ -213,7 +213,7 @@ fn end_undecided_recovery_keeping_token(
 /// The token is too old to be kept. Where a truncated response names files, they are tried first.
 fn abandon_too_old_token(token: ActiveTokenState, why: &str) -> Transition {
     let outcome = match &token.lost_answer {
-        Some(Unsettled { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
+        Some(UnsettledRedeem { known: lost, .. }) => Outcome::PossiblyConsumed(format!(
             "{lost}; for a week no later response proved whether the token was spent: {why}"
         )),
         None => Outcome::TokenAbandoned(why.to_owned()),
@@ -227,7 +227,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
     match token.partial {
         Some(partial) => {
             let TruncatedResponseFiles { redeem, delivery } = partial.known;
-            start_saving_partial(delivery, outcome, vec![MachineEffect::UsePartial { redeem }])
+            start_saving_partial_delivery(delivery, outcome, vec![MachineEffect::UsePartial { redeem }])
         }
         None => token.end_visit_with_outcome(outcome),
     }
@@ -239,7 +239,7 @@ fn end_visit_saving_partial(token: ActiveTokenState, outcome: Outcome) -> Transi
 /// backend" (GET /redeemExportToken). The specification defines no body for it, so nothing in one response tells this
 /// 400 from that of a gateway, or of a backend that failed otherwise. A second redeem confirms it before the token is
 /// given up. Until then every other end of the visit keeps the token.
-fn handle_refusal(
+fn handle_refused_redeem(
     mut token: ActiveTokenState,
     exit: Option<PendingExitReason>,
     plan: &VisitTimeLimits,

@@ -1,7 +1,7 @@
 //! Rebuilding a visit from the journal, after a crash, an interruption or an ending that kept something.
 
-use super::redeem::{evidence_after_not_ready, start_saving, start_saving_partial};
-use super::{ActiveTokenState, Transition, Unsettled, Visit, VisitTimeLimits, end_visit, redeem};
+use super::redeem::{qualify_lost_answer_evidence, start_saving, start_saving_partial_delivery};
+use super::{ActiveTokenState, Transition, UnsettledRedeem, Visit, VisitTimeLimits, end_visit, redeem};
 use crate::event::{MachineEffect, TruncatedResponseFiles};
 use crate::outcome::{EndPhase, Outcome};
 use crate::time::MillisSinceOrigin;
@@ -32,7 +32,7 @@ pub struct JournaledVisit {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournaledRedeem {
     /// Its result.
-    pub result: EarlierRedeem,
+    pub result: EarlierRedeemResult,
     /// Time since it was sent.
     pub sent_ago: Duration,
     /// Time since its response was received or given up. Where the program ended first, time since it was sent.
@@ -41,7 +41,7 @@ pub struct JournaledRedeem {
 
 /// The result of an earlier redeem, as far as it bears on the meaning of a later 400.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EarlierRedeem {
+pub enum EarlierRedeemResult {
     /// Spent nothing: the request was never sent or not forwarded, or the API refused it before it took effect.
     Inconclusive,
     /// 400, which a further one confirms.
@@ -96,22 +96,22 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
     let (mut was_active, mut is_refused_once) = (false, false);
     for JournaledRedeem { result, sent_ago, ended_ago } in past.redeems {
         match result {
-            EarlierRedeem::Active => {
+            EarlierRedeemResult::Active => {
                 (was_active, is_refused_once) = (true, false);
                 lost = lost
                     .filter(|(_, lost_ago)| *lost_ago < sent_ago + MAX_REDEEM_DELAY)
-                    .map(|(evidence, lost_ago)| (evidence_after_not_ready(evidence), lost_ago));
+                    .map(|(evidence, lost_ago)| (qualify_lost_answer_evidence(evidence), lost_ago));
             }
-            EarlierRedeem::Refused => is_refused_once = true,
-            EarlierRedeem::NotReceived(how) => lost = Some((how, ended_ago)),
-            EarlierRedeem::Unreadable(how) => {
+            EarlierRedeemResult::Refused => is_refused_once = true,
+            EarlierRedeemResult::NotReceived(how) => lost = Some((how, ended_ago)),
+            EarlierRedeemResult::Unreadable(how) => {
                 lost = Some((how.unwrap_or_else(|| UNREADABLE.to_owned()), ended_ago));
             }
-            EarlierRedeem::Inconclusive => {}
+            EarlierRedeemResult::Inconclusive => {}
         }
     }
     let mut lost_answer =
-        lost.map(|(evidence, ended_ago)| Unsettled { known: evidence, settled_at: settled_at(ended_ago) });
+        lost.map(|(evidence, ended_ago)| UnsettledRedeem { known: evidence, settled_at: settled_at(ended_ago) });
     let status = if past.was_associated {
         Some(CompletionStatus::Processing)
     } else {
@@ -124,10 +124,10 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
         Some(StoredDelivery::Delivery(delivery)) => return start_saving(delivery),
         Some(StoredDelivery::UsedPartial(delivery)) => {
             let lost = lost_answer.map_or_else(|| UNREADABLE.to_owned(), |lost| lost.known);
-            return start_saving_partial(delivery, Outcome::PossiblyConsumed(lost), Vec::new());
+            return start_saving_partial_delivery(delivery, Outcome::PossiblyConsumed(lost), Vec::new());
         }
         Some(StoredDelivery::Partial { partial, ended_ago }) => {
-            Some(Unsettled { known: partial, settled_at: settled_at(ended_ago) })
+            Some(UnsettledRedeem { known: partial, settled_at: settled_at(ended_ago) })
         }
         None => None,
     };
@@ -140,7 +140,7 @@ fn restore_state(plan: &VisitTimeLimits, past: JournaledVisit, now: MillisSinceO
         return end_visit(Outcome::Interrupted, ended_in, progress);
     };
     if let (Some(partial), None) = (&partial, &lost_answer) {
-        lost_answer = Some(Unsettled { known: UNREADABLE.to_owned(), settled_at: partial.settled_at });
+        lost_answer = Some(UnsettledRedeem { known: UNREADABLE.to_owned(), settled_at: partial.settled_at });
     }
     let token =
         ActiveTokenState { progress, lost_answer, is_refused_once, partial, ..ActiveTokenState::new(token, plan) };

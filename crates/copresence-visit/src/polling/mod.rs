@@ -31,7 +31,7 @@ mod unassociated;
 use crate::time::MillisSinceOrigin;
 use copresence_protocol::{CompletionStatus, Percent, Progress, QueuePosition};
 use jitter::JitterRng;
-use processing::ProcessingEstimate;
+use processing::ProcessingDurationEstimate;
 use queued::QueueEstimate;
 use std::time::Duration;
 use unassociated::AssociationPollSpacing;
@@ -120,7 +120,7 @@ enum Phase {
     Unknown,
     Unassociated { since: f64 },
     Queued(QueueEstimate),
-    Processing(ProcessingEstimate),
+    Processing(ProcessingDurationEstimate),
     Failed { since: f64 },
 }
 
@@ -216,8 +216,8 @@ impl Phase {
                 let percent = progress.completion.map(Percent::percentage);
                 let mut estimate = match self {
                     Self::Processing(estimate) => estimate,
-                    Self::Unknown => ProcessingEstimate::new(at, None, percent, usual_processing),
-                    _ => ProcessingEstimate::new(at, Some(last), percent, usual_processing),
+                    Self::Unknown => ProcessingDurationEstimate::new(at, None, percent, usual_processing),
+                    _ => ProcessingDurationEstimate::new(at, Some(last), percent, usual_processing),
                 };
                 estimate.update_progress(at, percent);
                 Self::Processing(estimate)

@@ -30,7 +30,7 @@ const SURPRISE_WITHOUT_PROGRESS: f64 = 0.3;
 
 /// The estimate of one avatar's processing, from what the polls have shown. Times are in seconds, shares in 0..=1.
 #[derive(Debug, Clone)]
-pub(super) struct ProcessingEstimate {
+pub(super) struct ProcessingDurationEstimate {
     usual: f64,
     last_poll: f64,
     /// The last share that was a rise, and when it was reached.
@@ -42,7 +42,7 @@ pub(super) struct ProcessingEstimate {
     step: u8,
 }
 
-impl ProcessingEstimate {
+impl ProcessingDurationEstimate {
     /// First seen in processing at `now`, with `percent` done; at `before` it was not yet in processing.
     pub(super) fn new(now: f64, before: Option<f64>, percent: Option<u8>, usual: f64) -> Self {
         let share = fraction_from_percent(percent.unwrap_or(0));
@@ -97,7 +97,7 @@ impl ProcessingEstimate {
         }
     }
 
-    /// Seconds until the next poll.
+    /// Seconds from `now` until the next poll, by the estimated end of processing and its uncertainty.
     pub(super) fn seconds_until_next_poll(&self, now: f64) -> f64 {
         let (whole, spread) = self.estimate_work_seconds_and_sigma();
         let left = (1.0 - self.share) * whole;
@@ -144,7 +144,7 @@ mod tests {
 
     /// Time and interval of each poll while progress runs evenly to 100 % in `takes` seconds.
     fn polls_of_even_progress(takes: f64, usual: f64) -> Vec<(f64, f64)> {
-        let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), usual);
+        let mut estimate = ProcessingDurationEstimate::new(0.0, Some(0.0), Some(0), usual);
         let (mut now, mut polls) = (0.0, Vec::new());
         while now < takes {
             let next = estimate.seconds_until_next_poll(now);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_stall_half_way_is_not_mistaken_for_the_end() {
-        let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), 90.0);
+        let mut estimate = ProcessingDurationEstimate::new(0.0, Some(0.0), Some(0), 90.0);
         for second in (0..=45_u8).step_by(5) {
             estimate.update_progress(f64::from(second), Some(second / 5 * 5));
         }
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_step_of_reports_is_detected() {
-        let mut estimate = ProcessingEstimate::new(0.0, None, Some(10), 90.0);
+        let mut estimate = ProcessingDurationEstimate::new(0.0, None, Some(10), 90.0);
         estimate.update_progress(10.0, Some(25));
         assert_eq!(estimate.step, 5);
         estimate.update_progress(20.0, Some(0));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn restarted_work_is_estimated_again() {
-        let mut estimate = ProcessingEstimate::new(0.0, Some(0.0), Some(0), 90.0);
+        let mut estimate = ProcessingDurationEstimate::new(0.0, Some(0.0), Some(0), 90.0);
         estimate.update_progress(80.0, Some(90));
         let near = estimate.seconds_until_next_poll(80.0);
         estimate.update_progress(81.0, Some(10));

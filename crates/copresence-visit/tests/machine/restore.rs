@@ -3,7 +3,7 @@
 use super::host::{Host, InFlight, delivery, failure, partial, progress, token};
 use copresence_protocol::{CompletionStatus, MAX_REDEEM_DELAY, Progress};
 use copresence_visit::{
-    EarlierRedeem, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
+    EarlierRedeemResult, JournaledRedeem, JournaledVisit, MachineEvent, MillisSinceOrigin, Outcome, RedeemResult,
     StoredDelivery, TruncatedResponseFiles, Visit, VisitStepFailureKind, VisitTimeLimits,
 };
 use proptest::prelude::*;
@@ -13,14 +13,14 @@ use std::time::Duration;
 const LONG_AGO: Duration = Duration::from_hours(1);
 
 /// The redeems of a journal, with [`LONG_AGO`] between two of them and after the last.
-fn spread_redeems(results: Vec<EarlierRedeem>) -> Vec<JournaledRedeem> {
+fn spread_redeems(results: Vec<EarlierRedeemResult>) -> Vec<JournaledRedeem> {
     let count = u32::try_from(results.len()).expect("few");
     let ago = |index: u32| LONG_AGO * (count - index);
     let redeem = |(index, result)| JournaledRedeem { result, sent_ago: ago(index), ended_ago: ago(index) };
     (0..count).zip(results).map(redeem).collect()
 }
 
-fn past_visit(redeems: Vec<EarlierRedeem>) -> JournaledVisit {
+fn past_visit(redeems: Vec<EarlierRedeemResult>) -> JournaledVisit {
     let redeems = spread_redeems(redeems);
     JournaledVisit { was_issued: true, token: Some(token()), redeems, ..JournaledVisit::default() }
 }
@@ -49,27 +49,27 @@ fn respond_confirming_refusal(host: &mut Host, result: &RedeemResult) {
     }
 }
 
-fn visit_with_status(status: CompletionStatus, redeems: Vec<EarlierRedeem>) -> JournaledVisit {
+fn visit_with_status(status: CompletionStatus, redeems: Vec<EarlierRedeemResult>) -> JournaledVisit {
     JournaledVisit { progress: Some(progress(status, None, None)), ..past_visit(redeems) }
 }
 
 #[test]
 fn the_meaning_of_a_400_depends_on_the_journal() {
-    let lost = || EarlierRedeem::NotReceived("reset".into());
-    let garbage = || EarlierRedeem::Unreadable(None);
+    let lost = || EarlierRedeemResult::NotReceived("reset".into());
+    let garbage = || EarlierRedeemResult::Unreadable(None);
     let cases = [
         (past_visit(vec![]), "token_refused"),
-        (past_visit(vec![EarlierRedeem::Inconclusive]), "token_refused"),
-        (past_visit(vec![EarlierRedeem::Active]), "token_expired"),
-        (visit_with_status(CompletionStatus::Processing, vec![EarlierRedeem::Active]), "token_expired"),
-        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active]), "avatar_failed"),
+        (past_visit(vec![EarlierRedeemResult::Inconclusive]), "token_refused"),
+        (past_visit(vec![EarlierRedeemResult::Active]), "token_expired"),
+        (visit_with_status(CompletionStatus::Processing, vec![EarlierRedeemResult::Active]), "token_expired"),
+        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeemResult::Active]), "avatar_failed"),
         (past_visit(vec![lost()]), "possibly_consumed"),
         (past_visit(vec![lost(), garbage()]), "possibly_consumed"),
         (past_visit(vec![garbage(), lost()]), "possibly_consumed"),
-        (past_visit(vec![lost(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
-        (past_visit(vec![garbage(), EarlierRedeem::Inconclusive]), "possibly_consumed"),
-        (past_visit(vec![lost(), EarlierRedeem::Active]), "token_expired"),
-        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeem::Active, lost()]), "possibly_consumed"),
+        (past_visit(vec![lost(), EarlierRedeemResult::Inconclusive]), "possibly_consumed"),
+        (past_visit(vec![garbage(), EarlierRedeemResult::Inconclusive]), "possibly_consumed"),
+        (past_visit(vec![lost(), EarlierRedeemResult::Active]), "token_expired"),
+        (visit_with_status(CompletionStatus::Failed, vec![EarlierRedeemResult::Active, lost()]), "possibly_consumed"),
     ];
     for (past, code) in cases {
         assert_eq!(end_after_redeem(past.clone(), &RedeemResult::Refused).code(), code, "{past:?}");
@@ -80,13 +80,13 @@ fn the_meaning_of_a_400_depends_on_the_journal() {
 fn not_ready_in_the_journal_settles_a_lost_answer_only_when_its_redeem_cannot_be_processed_any_more() {
     let (minute, second) = (Duration::from_mins(1), Duration::from_secs(1));
     let redeem = |result, sent_ago, ended_ago| JournaledRedeem { result, sent_ago, ended_ago };
-    let lost = || EarlierRedeem::NotReceived("reset".into());
+    let lost = || EarlierRedeemResult::NotReceived("reset".into());
     for (between, code) in [
         (second, "possibly_consumed"),
         (MAX_REDEEM_DELAY.saturating_sub(second), "possibly_consumed"),
         (MAX_REDEEM_DELAY, "token_expired"),
     ] {
-        let active = redeem(EarlierRedeem::Active, minute, Duration::ZERO);
+        let active = redeem(EarlierRedeemResult::Active, minute, Duration::ZERO);
         let past = JournaledVisit {
             redeems: vec![redeem(lost(), between + 2 * minute, between + minute), active],
             ..past_visit(Vec::new())
@@ -99,7 +99,7 @@ fn not_ready_in_the_journal_settles_a_lost_answer_only_when_its_redeem_cannot_be
 #[test]
 fn not_ready_after_a_restart_settles_an_older_lost_answer_only() {
     for (ended_ago, exit) in [(Duration::ZERO, 10), (MAX_REDEEM_DELAY, 4)] {
-        let result = EarlierRedeem::NotReceived("reset".into());
+        let result = EarlierRedeemResult::NotReceived("reset".into());
         let lost = JournaledRedeem { result, sent_ago: ended_ago, ended_ago };
         let mut host = recover_host(JournaledVisit { redeems: vec![lost], ..past_visit(Vec::new()) }, true);
         // Too old to be kept: what is known of it decides.
@@ -111,9 +111,9 @@ fn not_ready_after_a_restart_settles_an_older_lost_answer_only() {
 #[test]
 fn a_400_of_an_earlier_run_is_confirmed_by_one_more() {
     for (redeems, decides) in [
-        (vec![EarlierRedeem::Refused], true),
-        (vec![EarlierRedeem::Refused, EarlierRedeem::Inconclusive], true),
-        (vec![EarlierRedeem::Refused, EarlierRedeem::Active], false),
+        (vec![EarlierRedeemResult::Refused], true),
+        (vec![EarlierRedeemResult::Refused, EarlierRedeemResult::Inconclusive], true),
+        (vec![EarlierRedeemResult::Refused, EarlierRedeemResult::Active], false),
     ] {
         let mut host = recover_host(past_visit(redeems.clone()), false);
         host.feed(MachineEvent::Redeemed(RedeemResult::Refused));
@@ -153,7 +153,7 @@ fn one_response_that_does_not_decide_leaves_the_token_for_later() {
 
 #[test]
 fn a_token_that_is_too_old_is_abandoned() {
-    let lost = vec![EarlierRedeem::NotReceived("reset".into())];
+    let lost = vec![EarlierRedeemResult::NotReceived("reset".into())];
     for (redeems, result, exit) in [
         (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::NeverSent)), 4),
         (vec![], RedeemResult::Failed(failure(VisitStepFailureKind::BackendFailing)), 10),
@@ -179,7 +179,7 @@ fn a_response_on_disk_is_saved_without_a_redeem() {
     assert_eq!(host.end, Some(Outcome::Saved));
 
     let lost = JournaledVisit {
-        redeems: spread_redeems(vec![EarlierRedeem::NotReceived("cut".into())]),
+        redeems: spread_redeems(vec![EarlierRedeemResult::NotReceived("cut".into())]),
         ..JournaledVisit::default()
     };
     let used = JournaledVisit { response: Some(StoredDelivery::UsedPartial(delivery())), ..lost };
@@ -196,7 +196,7 @@ fn a_partial_delivery_on_disk_waits_for_the_next_response() {
             partial: TruncatedResponseFiles { redeem: 3, delivery: delivery() },
             ended_ago: Duration::ZERO,
         }),
-        ..past_visit(vec![EarlierRedeem::NotReceived("cut".into())])
+        ..past_visit(vec![EarlierRedeemResult::NotReceived("cut".into())])
     };
     let mut host = recover_host(partial(), false);
     respond_confirming_refusal(&mut host, &RedeemResult::Refused);
@@ -222,16 +222,16 @@ fn nothing_is_requested_without_a_token() {
 }
 
 /// The journal entry of a response.
-fn journal_entry_of(result: &RedeemResult) -> EarlierRedeem {
+fn journal_entry_of(result: &RedeemResult) -> EarlierRedeemResult {
     match result {
-        RedeemResult::NotReady(_) => EarlierRedeem::Active,
+        RedeemResult::NotReady(_) => EarlierRedeemResult::Active,
         RedeemResult::Failed(failure) => match failure.kind {
-            VisitStepFailureKind::ProtocolViolation => EarlierRedeem::Unreadable(Some(failure.detail.clone())),
-            kind if kind.may_hide_delivery() => EarlierRedeem::NotReceived(failure.detail.clone()),
-            _ => EarlierRedeem::Inconclusive,
+            VisitStepFailureKind::ProtocolViolation => EarlierRedeemResult::Unreadable(Some(failure.detail.clone())),
+            kind if kind.may_hide_delivery() => EarlierRedeemResult::NotReceived(failure.detail.clone()),
+            _ => EarlierRedeemResult::Inconclusive,
         },
-        RedeemResult::Refused => EarlierRedeem::Refused,
-        RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeem::Inconclusive,
+        RedeemResult::Refused => EarlierRedeemResult::Refused,
+        RedeemResult::Delivered(_) | RedeemResult::Truncated(..) => EarlierRedeemResult::Inconclusive,
     }
 }
 

@@ -4,7 +4,7 @@ use super::variants::{RequestPosition, Variant};
 use crate::HarnessError;
 use crate::sandbox_home::{FILE_BYTES, FILES, SandboxHome, associate_avatars};
 use crate::test_home::{FinishedRun, TestHome, run_to_end};
-use copresence_sandbox::{ClockChange, Endpoint, ForcedState, Sandbox, Settings, TokenPhase};
+use copresence_sandbox::{ClockChange, Endpoint, ForcedState, Sandbox, SandboxSettings, TokenPhase};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +51,7 @@ impl FaultCell {
     }
 
     pub(crate) fn run(&self, program: &Path, runtime: &Handle) -> Result<Verdict, HarnessError> {
-        let sandbox_home = SandboxHome::start(program, runtime, Settings::default())?;
+        let sandbox_home = SandboxHome::start(program, runtime, SandboxSettings::default())?;
         let (home, sandbox) = (&sandbox_home.home, sandbox_home.sandbox());
         // The clock stands still, so that the backend depends only on the requests.
         sandbox.change_clock(&ClockChange { paused: Some(true), ..ClockChange::default() })?;

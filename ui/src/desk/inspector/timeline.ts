@@ -81,7 +81,7 @@ export function collapseRepeats(
   const rows: (TimelineRow & { entries: [KeyedTimelineEntry, ...KeyedTimelineEntry[]] })[] = [];
   for (const keyed of entries) {
     const last = rows.at(-1);
-    const isSame = last !== undefined && isRepeat(last.entries[0].entry, keyed.entry);
+    const isSame = last !== undefined && isUnremarkableRepeat(last.entries[0].entry, keyed.entry);
     if (isSame && last.expandedFrom === null) last.entries.push(keyed);
     else {
       const first = isSame ? last.expandedFrom : keyed.key;
@@ -93,7 +93,7 @@ export function collapseRepeats(
 }
 
 /** Whether an exchange repeats another one, and nothing about either is remarkable. */
-function isRepeat(one: TimelineEntry, other: TimelineEntry): boolean {
+function isUnremarkableRepeat(one: TimelineEntry, other: TimelineEntry): boolean {
   if (one.kind !== 'exchange' || other.kind !== 'exchange') return false;
   const [a, b] = [one.exchange, other.exchange];
   const isPlain = ({ error, rules }: ExchangeView) => error === null && rules.every(({ kept }) => kept);

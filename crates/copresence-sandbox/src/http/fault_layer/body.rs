@@ -139,7 +139,7 @@ pub(super) fn with_real_or_claimed_encoding(mut response: Response, coding: &str
         stream::try_unfold((body, Some(encoder)), |(mut body, encoder)| async move {
             let Some(mut encoder) = encoder else { return Ok(None) };
             Ok(match next_body_chunk(&mut body).await? {
-                Some(chunk) => Some((encoder.encode_chunk(&chunk)?, (body, Some(encoder)))),
+                Some(chunk) => Some((encoder.compress_chunk(&chunk)?, (body, Some(encoder)))),
                 None => Some((encoder.finish_encoding()?, (body, None))),
             })
         })
@@ -153,8 +153,8 @@ enum ContentEncoder {
 }
 
 impl ContentEncoder {
-    /// Encodes a chunk; returns the output so far, which may be empty.
-    fn encode_chunk(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
+    /// Compresses a chunk; returns the output so far, which may be empty.
+    fn compress_chunk(&mut self, chunk: &[u8]) -> io::Result<Bytes> {
         Ok(std::mem::take(match self {
             Self::Gzip(to) => to.write_all(chunk).map(|()| to.get_mut())?,
             Self::Deflate(to) => to.write_all(chunk).map(|()| to.get_mut())?,

@@ -82,7 +82,7 @@ async fn apply_fault_before_backend(
             None
         }
         Effect::Hang { spends: false } => pending().await,
-        Effect::Reset {} => Some(request_reset_with_unsent_response(control)),
+        Effect::Reset {} => Some(reset_connection_instead_of_responding(control)),
         Effect::IgnoreRange {} => {
             request.headers_mut().remove(header::RANGE);
             None
@@ -138,7 +138,7 @@ async fn apply_fault_after_backend(
         }
         Effect::ResetAfterSpending {} => {
             body::read_and_discard_response(response).await;
-            request_reset_with_unsent_response(control)
+            reset_connection_instead_of_responding(control)
         }
         Effect::CutBody { after, by } => body::with_cut_body(response, *after, *by, control.cloned()),
         Effect::SlowBody { bytes_per_second } => body::with_slow_body(response, *bytes_per_second),
@@ -177,7 +177,7 @@ fn parse_range_start_and_rest(range: &str) -> Option<(u64, &str)> {
 
 /// Requests a reset of the connection, and returns a response that is never sent. Without a connection, its body
 /// fails.
-fn request_reset_with_unsent_response(control: Option<&ConnectionControl>) -> Response {
+fn reset_connection_instead_of_responding(control: Option<&ConnectionControl>) -> Response {
     let mut response = if let Some(control) = control {
         control.request_immediate_reset();
         // Any response: writing it triggers the reset.

@@ -1,14 +1,14 @@
 //! Accessors: their properties, and whether their elements lie within their buffer views.
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
-use super::extensions::{ExtensionReader, Owner};
+use super::extensions::{ExtensionOwner, ExtensionReader};
 use super::object_reader::{NumberRange, ObjectReader};
-use super::place::Place;
-use super::{InspectionError, unresolved};
+use super::place::DocumentLocation;
+use super::{InspectionError, unresolved_index_error};
 
 /// Type of one component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Component {
+pub(super) enum ComponentType {
     I8,
     U8,
     I16,
@@ -22,7 +22,7 @@ const COMPONENT_CODES: [u64; 6] = [5120, 5121, 5122, 5123, 5125, 5126];
 /// The numbers of the component types of sparse indices.
 const INDEX_COMPONENT_CODES: [u64; 3] = [5121, 5123, 5125];
 
-impl Component {
+impl ComponentType {
     fn from_code(code: u64) -> Option<Self> {
         Some(match code {
             5120 => Self::I8,
@@ -35,8 +35,8 @@ impl Component {
         })
     }
 
-    /// Length in bytes.
-    pub(super) fn size(self) -> u64 {
+    /// Size of a component in bytes.
+    pub(super) fn size_in_bytes(self) -> u64 {
         match self {
             Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 => 2,
@@ -57,9 +57,9 @@ impl Component {
     }
 }
 
-/// Type of one element.
+/// The shape of an element: scalar, vector or matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ElementShape {
     Scalar,
     Vec2,
     Vec3,
@@ -69,8 +69,9 @@ pub(super) enum Shape {
     Mat4,
 }
 
-impl Shape {
-    fn from_name(name: &str) -> Option<Self> {
+impl ElementShape {
+    /// Parses the `type` of an accessor, such as `VEC3`.
+    fn shape_from_type_name(name: &str) -> Option<Self> {
         Some(match name {
             "SCALAR" => Self::Scalar,
             "VEC2" => Self::Vec2,
@@ -84,7 +85,7 @@ impl Shape {
     }
 
     /// Number of components.
-    pub(super) fn components(self) -> usize {
+    pub(super) fn component_count(self) -> usize {
         match self {
             Self::Scalar => 1,
             Self::Vec2 => 2,
@@ -98,61 +99,67 @@ impl Shape {
 
 /// What an element is: shape, component, and whether integers stand for fractions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Format {
-    pub(super) shape: Shape,
-    pub(super) component: Component,
+pub(super) struct ElementFormat {
+    pub(super) shape: ElementShape,
+    pub(super) component: ComponentType,
     pub(super) normalized: bool,
 }
 
-impl Format {
+impl ElementFormat {
     /// Length of one element and distance of two elements that are packed, in bytes. The columns of small matrices are
     /// padded to four bytes; the last padding does not count as part of the element.
-    pub(super) fn lengths(self) -> (u64, u64) {
-        match (self.shape, self.component.size()) {
-            (Shape::Mat2, 1) => (6, 8),
-            (Shape::Mat3, 1) => (11, 12),
-            (Shape::Mat3, 2) => (22, 24),
+    pub(super) fn element_length_and_stride(self) -> (u64, u64) {
+        match (self.shape, self.component.size_in_bytes()) {
+            (ElementShape::Mat2, 1) => (6, 8),
+            (ElementShape::Mat3, 1) => (11, 12),
+            (ElementShape::Mat3, 2) => (22, 24),
             (shape, size) => {
-                let length = size.saturating_mul(shape.components() as u64);
+                let length = size.saturating_mul(shape.component_count() as u64);
                 (length, length)
             }
         }
     }
 
     /// Number of rows of a matrix whose columns are padded to four components.
-    pub(super) fn rows_of_padded_columns(self) -> Option<usize> {
-        match (self.shape, self.component.size()) {
-            (Shape::Mat2, 1) => Some(2),
-            (Shape::Mat3, 1 | 2) => Some(3),
+    pub(super) fn padded_matrix_row_count(self) -> Option<usize> {
+        match (self.shape, self.component.size_in_bytes()) {
+            (ElementShape::Mat2, 1) => Some(2),
+            (ElementShape::Mat3, 1 | 2) => Some(3),
             _ => None,
         }
     }
 
-    pub(super) fn is(self, shape: Shape, component: Component, normalized: bool) -> bool {
+    /// Whether the format has exactly this shape, component and normalization.
+    pub(super) fn has_shape_and_component(
+        self,
+        shape: ElementShape,
+        component: ComponentType,
+        normalized: bool,
+    ) -> bool {
         self == Self { shape, component, normalized }
     }
 }
 
-/// An accessor.
+/// A glTF accessor: where its elements are, and their format, number and bounds.
 pub(super) struct Accessor {
     pub(super) view: Option<usize>,
     /// Offset within the view, in bytes.
     pub(super) offset: u64,
     /// `None` if shape or component is unknown.
-    pub(super) format: Option<Format>,
+    pub(super) format: Option<ElementFormat>,
     pub(super) count: u64,
     pub(super) min: Option<Vec<f64>>,
     pub(super) max: Option<Vec<f64>>,
-    pub(super) sparse: Option<Sparse>,
+    pub(super) sparse: Option<SparseSubstitution>,
 }
 
 /// The sparse part of an accessor.
-pub(super) struct Sparse {
+pub(super) struct SparseSubstitution {
     pub(super) count: u64,
     pub(super) index_view: usize,
     pub(super) index_offset: u64,
     /// `None` if it is unknown.
-    pub(super) index_component: Option<Component>,
+    pub(super) index_component: Option<ComponentType>,
     pub(super) value_view: usize,
     pub(super) value_offset: u64,
 }
@@ -168,7 +175,8 @@ pub(super) enum AccessorUse {
 }
 
 impl Accessor {
-    pub(super) fn has_bounds(&self) -> bool {
+    /// Whether the accessor declares both `min` and `max`.
+    pub(super) fn has_min_and_max(&self) -> bool {
         self.min.is_some() && self.max.is_some()
     }
 
@@ -177,28 +185,31 @@ impl Accessor {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let view = reader.index("bufferView")?;
-        if view.is_none() && reader.has("byteOffset") {
-            return Err(reader.place_of("byteOffset").invalid("needs `bufferView`"));
+        let view = reader.read_index_property("bufferView")?;
+        if view.is_none() && reader.has_property("byteOffset") {
+            return Err(reader.place_of("byteOffset").invalid_value_error("needs `bufferView`"));
         }
-        let offset = reader.unsigned("byteOffset", 0)?.unwrap_or(0);
-        if !reader.has("componentType") {
-            reader.require::<()>("componentType", None)?;
+        let offset = reader.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
+        if !reader.has_property("componentType") {
+            reader.require_property::<()>("componentType", None)?;
         }
-        let component = reader.known_integer("componentType", &COMPONENT_CODES)?.and_then(Component::from_code);
-        let count = reader.require("count", reader.unsigned("count", 1)?)?;
-        let shape = Shape::from_name(reader.require("type", reader.text("type")?)?);
+        let component =
+            reader.read_known_integer("componentType", &COMPONENT_CODES)?.and_then(ComponentType::from_code);
+        let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
+        let shape = ElementShape::shape_from_type_name(reader.require_property("type", reader.text("type")?)?);
         let normalized = reader.boolean("normalized")?.unwrap_or(false);
-        if normalized && matches!(component, Some(Component::F32 | Component::U32)) {
-            return Err(reader.place_of("normalized").invalid("this component type cannot be normalized"));
+        if normalized && matches!(component, Some(ComponentType::F32 | ComponentType::U32)) {
+            return Err(reader.place_of("normalized").invalid_value_error("this component type cannot be normalized"));
         }
-        if matches!(shape, Some(Shape::Mat2 | Shape::Mat3 | Shape::Mat4)) && !offset.is_multiple_of(4) {
-            return Err(reader.place_of("byteOffset").invalid("a matrix is not aligned to four bytes"));
+        if matches!(shape, Some(ElementShape::Mat2 | ElementShape::Mat3 | ElementShape::Mat4))
+            && !offset.is_multiple_of(4)
+        {
+            return Err(reader.place_of("byteOffset").invalid_value_error("a matrix is not aligned to four bytes"));
         }
-        let format = shape.zip(component).map(|(shape, component)| Format { shape, component, normalized });
+        let format = shape.zip(component).map(|(shape, component)| ElementFormat { shape, component, normalized });
         let (min, max) = (read_bounds(reader, "min", format)?, read_bounds(reader, "max", format)?);
-        let sparse = reader.object("sparse", |sparse| Sparse::parse_json_object(sparse, extensions))?;
-        extensions.read_all(reader, Owner::Other)?;
+        let sparse = reader.object("sparse", |sparse| SparseSubstitution::parse_json_object(sparse, extensions))?;
+        extensions.read_all(reader, ExtensionOwner::Other)?;
         reader.text("name")?;
         Ok(Self { view, offset, format, count, min, max, sparse })
     }
@@ -208,69 +219,75 @@ impl Accessor {
         &self,
         views: &[BufferView],
         uses: &mut ViewUses,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let Some(format) = self.format else { return Ok(()) };
-        let (element, packed) = format.lengths();
-        let size = format.component.size();
+        let (element, packed) = format.element_length_and_stride();
+        let size = format.component.size_in_bytes();
         if let Some(index) = self.view {
             let view_place = place.key("bufferView");
-            let view = views.get(index).ok_or_else(|| unresolved(&view_place, "buffer view", index))?;
+            let view = views.get(index).ok_or_else(|| unresolved_index_error(&view_place, "buffer view", index))?;
             let stride = view.stride.unwrap_or(packed);
             if stride < element {
-                return Err(place.invalid(format_args!(
+                return Err(place.invalid_value_error(format_args!(
                     "its buffer view has {stride} bytes per element, but an element has {element}"
                 )));
             }
             let length = stride.saturating_mul(self.count.saturating_sub(1)).saturating_add(element);
-            validate_range(view, self.offset, length, size, place)?;
+            validate_byte_range(view, self.offset, length, size, place)?;
         }
         let Some(sparse) = &self.sparse else { return Ok(()) };
         let place = place.key("sparse");
         if sparse.count > self.count {
             let (changed, count) = (sparse.count, self.count);
-            return Err(place.key("count").invalid(format_args!("changes {changed} elements of {count}")));
+            return Err(place.key("count").invalid_value_error(format_args!("changes {changed} elements of {count}")));
         }
         let part = |name: &'static str, index: usize, uses: &mut ViewUses| {
             let part_place = place.key(name);
             let view_place = part_place.key("bufferView");
-            let view = views.get(index).ok_or_else(|| unresolved(&view_place, "buffer view", index))?;
-            uses.record(index, ViewUse::Other, &view_place)?;
+            let view = views.get(index).ok_or_else(|| unresolved_index_error(&view_place, "buffer view", index))?;
+            uses.record_view_use(index, ViewUse::Other, &view_place)?;
             if view.stride.is_some() {
-                return Err(view_place.invalid("a buffer view of sparse data must not have `byteStride`"));
+                return Err(view_place.invalid_value_error("a buffer view of sparse data must not have `byteStride`"));
             }
             Ok(view)
         };
         let (indices, values) = (part("indices", sparse.index_view, uses)?, part("values", sparse.value_view, uses)?);
         if let Some(component) = sparse.index_component {
-            let length = component.size().saturating_mul(sparse.count);
-            validate_range(indices, sparse.index_offset, length, component.size(), &place.key("indices"))?;
+            let length = component.size_in_bytes().saturating_mul(sparse.count);
+            validate_byte_range(
+                indices,
+                sparse.index_offset,
+                length,
+                component.size_in_bytes(),
+                &place.key("indices"),
+            )?;
         }
-        let length = size.saturating_mul(format.shape.components() as u64).saturating_mul(sparse.count);
-        validate_range(values, sparse.value_offset, length, size, &place.key("values"))
+        let length = size.saturating_mul(format.shape.component_count() as u64).saturating_mul(sparse.count);
+        validate_byte_range(values, sparse.value_offset, length, size, &place.key("values"))
     }
 }
 
-impl Sparse {
+impl SparseSubstitution {
     /// Parses the JSON object of sparse values. Fails at the first property that the specification does not allow.
     fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
-        let count = reader.require("count", reader.unsigned("count", 1)?)?;
+        let count = reader.require_property("count", reader.read_unsigned_at_least("count", 1)?)?;
         let indices = reader.object("indices", |part| {
-            if !part.has("componentType") {
-                part.require::<()>("componentType", None)?;
+            if !part.has_property("componentType") {
+                part.require_property::<()>("componentType", None)?;
             }
-            let component = part.known_integer("componentType", &INDEX_COMPONENT_CODES)?;
-            extensions.read_all(part, Owner::Other)?;
-            let offset = part.unsigned("byteOffset", 0)?.unwrap_or(0);
-            Ok((part.required_index("bufferView")?, offset, component.and_then(Component::from_code)))
+            let component = part.read_known_integer("componentType", &INDEX_COMPONENT_CODES)?;
+            extensions.read_all(part, ExtensionOwner::Other)?;
+            let offset = part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0);
+            Ok((part.required_index("bufferView")?, offset, component.and_then(ComponentType::from_code)))
         })?;
         let values = reader.object("values", |part| {
-            extensions.read_all(part, Owner::Other)?;
-            Ok((part.required_index("bufferView")?, part.unsigned("byteOffset", 0)?.unwrap_or(0)))
+            extensions.read_all(part, ExtensionOwner::Other)?;
+            Ok((part.required_index("bufferView")?, part.read_unsigned_at_least("byteOffset", 0)?.unwrap_or(0)))
         })?;
-        extensions.read_all(reader, Owner::Other)?;
-        let (index_view, index_offset, index_component) = reader.require("indices", indices)?;
-        let (value_view, value_offset) = reader.require("values", values)?;
+        extensions.read_all(reader, ExtensionOwner::Other)?;
+        let (index_view, index_offset, index_component) = reader.require_property("indices", indices)?;
+        let (value_view, value_offset) = reader.require_property("values", values)?;
         Ok(Self { count, index_view, index_offset, index_component, value_view, value_offset })
     }
 }
@@ -279,18 +296,18 @@ impl Sparse {
 fn read_bounds(
     reader: &ObjectReader<'_>,
     name: &'static str,
-    format: Option<Format>,
+    format: Option<ElementFormat>,
 ) -> Result<Option<Vec<f64>>, InspectionError> {
     let Some(format) = format else { return Ok(None) };
-    let numbers = reader.numbers(name, Some(format.shape.components()), NumberRange::ANY)?;
+    let numbers = reader.read_number_list(name, Some(format.shape.component_count()), NumberRange::ANY)?;
     let Some(mut numbers) = numbers else { return Ok(None) };
     let (least, most) = format.component.bounds();
     for (index, number) in numbers.iter_mut().enumerate() {
-        if format.component == Component::F32 {
-            *number = round_to_single(*number);
+        if format.component == ComponentType::F32 {
+            *number = round_to_single_precision(*number);
         } else if number.fract() != 0.0 || *number < least || *number > most {
             let reason = format!("{number} is no value of the component type");
-            return Err(reader.place_of(name).index(index).invalid(reason));
+            return Err(reader.place_of(name).list_item_location(index).invalid_value_error(reason));
         }
     }
     Ok(Some(numbers))
@@ -298,24 +315,24 @@ fn read_bounds(
 
 /// The nearest number of single precision.
 #[expect(clippy::cast_possible_truncation, reason = "this is the purpose")]
-pub(super) fn round_to_single(number: f64) -> f64 {
+pub(super) fn round_to_single_precision(number: f64) -> f64 {
     f64::from(number as f32)
 }
 
 /// Validates that `length` bytes from `offset` lie within a buffer view and are aligned to a component.
-fn validate_range(
+fn validate_byte_range(
     view: &BufferView,
     offset: u64,
     length: u64,
     component: u64,
-    place: &Place<'_>,
+    place: &DocumentLocation<'_>,
 ) -> Result<(), InspectionError> {
     if !offset.is_multiple_of(component) || !view.offset.saturating_add(offset).is_multiple_of(component) {
-        return Err(place.invalid(format_args!("it is not aligned to its component of {component} bytes")));
+        return Err(place.invalid_value_error(format_args!("it is not aligned to its component of {component} bytes")));
     }
     if offset.saturating_add(length) > view.length {
         let available = view.length;
-        return Err(place.invalid(format_args!(
+        return Err(place.invalid_value_error(format_args!(
             "{length} bytes from {offset} on: it exceeds its buffer view of {available} bytes"
         )));
     }

@@ -1,21 +1,21 @@
 //! Animations.
 
-use super::accessor::{Accessor, AccessorUse, Component, Format, Shape};
+use super::accessor::{Accessor, AccessorUse, ComponentType, ElementFormat, ElementShape};
 use super::buffer::ViewUse;
-use super::extensions::{ExtensionReader, Owner};
+use super::extensions::{ExtensionOwner, ExtensionReader};
 use super::object_reader::ObjectReader;
-use super::place::Place;
-use super::{GltfDocument, InspectionError, Links, unresolved};
+use super::place::DocumentLocation;
+use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
 use std::collections::HashSet;
 
-/// An animation.
+/// A glTF animation: its channels and samplers.
 pub(super) struct Animation {
-    channels: Vec<Channel>,
-    samplers: Vec<Sampler>,
+    channels: Vec<AnimationChannel>,
+    samplers: Vec<AnimationSampler>,
 }
 
 /// What a sampler moves.
-struct Channel {
+struct AnimationChannel {
     sampler: usize,
     /// `None` if an extension says what is moved.
     node: Option<usize>,
@@ -23,8 +23,8 @@ struct Channel {
     has_pointer: bool,
 }
 
-/// Times and values.
-struct Sampler {
+/// A sampler of an animation: the accessors of its times and of its values.
+struct AnimationSampler {
     input: usize,
     output: usize,
     is_cubic: bool,
@@ -37,48 +37,48 @@ impl Animation {
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
         let channels = reader.objects("channels", |channel| {
-            extensions.read_all(channel, Owner::Other)?;
+            extensions.read_all(channel, ExtensionOwner::Other)?;
             let target = channel.object("target", |target| {
-                let has_pointer = extensions.read_all(target, Owner::AnimationTarget)?.has_animation_pointer;
-                let path = target.require("path", target.text("path")?)?.to_owned();
-                Ok((target.index("node")?, path, has_pointer))
+                let has_pointer = extensions.read_all(target, ExtensionOwner::AnimationTarget)?.has_animation_pointer;
+                let path = target.require_property("path", target.text("path")?)?.to_owned();
+                Ok((target.read_index_property("node")?, path, has_pointer))
             })?;
-            let (node, path, has_pointer) = channel.require("target", target)?;
-            Ok(Channel { sampler: channel.required_index("sampler")?, node, path, has_pointer })
+            let (node, path, has_pointer) = channel.require_property("target", target)?;
+            Ok(AnimationChannel { sampler: channel.required_index("sampler")?, node, path, has_pointer })
         })?;
         let samplers = reader.objects("samplers", |sampler| {
-            extensions.read_all(sampler, Owner::Other)?;
+            extensions.read_all(sampler, ExtensionOwner::Other)?;
             let interpolation = sampler.text("interpolation")?.unwrap_or("LINEAR");
-            Ok(Sampler {
+            Ok(AnimationSampler {
                 input: sampler.required_index("input")?,
                 output: sampler.required_index("output")?,
                 is_cubic: interpolation == "CUBICSPLINE",
             })
         })?;
         reader.text("name")?;
-        extensions.read_all(reader, Owner::Other)?;
-        let channels = reader.require("channels", channels)?;
-        Ok(Self { channels, samplers: reader.require("samplers", samplers)? })
+        extensions.read_all(reader, ExtensionOwner::Other)?;
+        let channels = reader.require_property("channels", channels)?;
+        Ok(Self { channels, samplers: reader.require_property("samplers", samplers)? })
     }
 
     /// Validates that the parts exist and fit together.
     pub(super) fn validate_links(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
-        place: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let list = place.key("samplers");
         for (index, sampler) in self.samplers.iter().enumerate() {
-            sampler.validate_links(document, links, &list.index(index))?;
+            sampler.validate_links(document, links, &list.list_item_location(index))?;
         }
         let list = place.key("channels");
         let mut targets = HashSet::new();
         for (index, channel) in self.channels.iter().enumerate() {
-            let place = list.index(index);
+            let place = list.list_item_location(index);
             channel.validate_links(self, document, links, &place)?;
             if channel.node.is_some_and(|node| !targets.insert((node, channel.path.as_str()))) {
-                return Err(place.key("target").invalid("another channel of the animation moves the same"));
+                return Err(place.key("target").invalid_value_error("another channel of the animation moves the same"));
             }
         }
         Ok(())
@@ -86,90 +86,95 @@ impl Animation {
 }
 
 /// Records what the accessor of a sampler is used for.
-fn link_accessor<'d>(
+fn record_sampler_accessor<'d>(
     document: &'d GltfDocument,
-    links: &mut Links,
+    links: &mut AccessorAndViewUses,
     index: usize,
     new: AccessorUse,
-    place: &Place<'_>,
+    place: &DocumentLocation<'_>,
 ) -> Result<&'d Accessor, InspectionError> {
-    let accessor = document.accessors.get(index).ok_or_else(|| unresolved(place, "accessor", index))?;
-    links.record_accessor(index, new, place)?;
+    let accessor = document.accessors.get(index).ok_or_else(|| unresolved_index_error(place, "accessor", index))?;
+    links.record_accessor_use(index, new, place)?;
     if let Some(view) = accessor.view {
-        links.views.record(view, ViewUse::Other, place)?;
+        links.views.record_view_use(view, ViewUse::Other, place)?;
         if document.views.get(view).is_some_and(|view| view.stride.is_some()) {
-            return Err(place.invalid("a buffer view of an animation must not have `byteStride`"));
+            return Err(place.invalid_value_error("a buffer view of an animation must not have `byteStride`"));
         }
     }
     Ok(accessor)
 }
 
-impl Sampler {
+impl AnimationSampler {
     fn validate_links(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
-        place: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let input_place = place.key("input");
-        let input = link_accessor(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
-        if !input.format.is_some_and(|format: Format| format.is(Shape::Scalar, Component::F32, false)) {
-            return Err(input_place.invalid("times must be floats"));
+        let input = record_sampler_accessor(document, links, self.input, AccessorUse::AnimationInput, &input_place)?;
+        if !input.format.is_some_and(|format: ElementFormat| {
+            format.has_shape_and_component(ElementShape::Scalar, ComponentType::F32, false)
+        }) {
+            return Err(input_place.invalid_value_error("times must be floats"));
         }
-        if !input.has_bounds() {
-            return Err(input_place.invalid("times need `min` and `max`"));
+        if !input.has_min_and_max() {
+            return Err(input_place.invalid_value_error("times need `min` and `max`"));
         }
         if self.is_cubic && input.count < 2 {
-            return Err(input_place.invalid("a cubic interpolation needs two times"));
+            return Err(input_place.invalid_value_error("a cubic interpolation needs two times"));
         }
         links.data_checks.add_time_check(self.input, &input_place);
-        link_accessor(document, links, self.output, AccessorUse::AnimationOutput, &place.key("output")).map(drop)
+        record_sampler_accessor(document, links, self.output, AccessorUse::AnimationOutput, &place.key("output"))
+            .map(drop)
     }
 }
 
-impl Channel {
+impl AnimationChannel {
     fn validate_links(
         &self,
         animation: &Animation,
         document: &GltfDocument,
-        links: &mut Links,
-        place: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let target = place.key("target");
         let sampler_place = place.key("sampler");
         let sampler = animation.samplers.get(self.sampler);
-        let sampler = sampler.ok_or_else(|| unresolved(&sampler_place, "sampler of the animation", self.sampler))?;
+        let sampler =
+            sampler.ok_or_else(|| unresolved_index_error(&sampler_place, "sampler of the animation", self.sampler))?;
         let mut weights = 0;
         if let Some(index) = self.node {
             let node_place = target.key("node");
-            let node = document.nodes.get(index).ok_or_else(|| unresolved(&node_place, "node", index))?;
+            let node = document.nodes.get(index).ok_or_else(|| unresolved_index_error(&node_place, "node", index))?;
             let targets = node.mesh.and_then(|mesh| document.meshes.get(mesh)?.primitives.first()?.targets.as_ref());
             match self.path.as_str() {
                 "translation" | "rotation" | "scale" if node.has_matrix => {
-                    return Err(target.invalid(format_args!("node {index} has a matrix, which cannot be moved")));
+                    return Err(
+                        target.invalid_value_error(format_args!("node {index} has a matrix, which cannot be moved"))
+                    );
                 }
                 "weights" if targets.is_none() => {
-                    return Err(target.invalid(format_args!("node {index} has no mesh with blendshapes")));
+                    return Err(target.invalid_value_error(format_args!("node {index} has no mesh with blendshapes")));
                 }
                 _ => {}
             }
             weights = targets.map_or(0, Vec::len);
         }
         if self.has_pointer && (self.node.is_some() || self.path != "pointer") {
-            return Err(target.invalid("KHR_animation_pointer needs the path `pointer` and no node"));
+            return Err(target.invalid_value_error("KHR_animation_pointer needs the path `pointer` and no node"));
         }
         let (Some(input), Some(output)) =
             (document.accessors.get(sampler.input), document.accessors.get(sampler.output))
         else {
             return Ok(());
         };
-        if self.path == "rotation" && output.format.is_some_and(|format| format.shape.components() == 4) {
+        if self.path == "rotation" && output.format.is_some_and(|format| format.shape.component_count() == 4) {
             links.data_checks.add_quaternion_check(sampler.output, sampler.is_cubic, &sampler_place);
         }
-        if !is_output_format(&self.path, output.format) {
-            return Err(
-                sampler_place.invalid(format_args!("the format of its output is not allowed for {}", self.path))
-            );
+        if !is_allowed_output_format(&self.path, output.format) {
+            return Err(sampler_place
+                .invalid_value_error(format_args!("the format of its output is not allowed for {}", self.path)));
         }
         let values = match self.path.as_str() {
             "translation" | "rotation" | "scale" => 1,
@@ -180,22 +185,26 @@ impl Channel {
         let expected = input.count.saturating_mul(per_time).saturating_mul(values as u64);
         if expected != 0 && expected != output.count {
             let count = output.count;
-            return Err(sampler_place.invalid(format_args!("its output has {count} elements instead of {expected}")));
+            return Err(sampler_place
+                .invalid_value_error(format_args!("its output has {count} elements instead of {expected}")));
         }
         Ok(())
     }
 }
 
 /// Whether the specification allows the format for values of this path.
-fn is_output_format(path: &str, format: Option<Format>) -> bool {
+fn is_allowed_output_format(path: &str, format: Option<ElementFormat>) -> bool {
     let shape = match path {
-        "translation" | "scale" => return format.is_some_and(|format| format.is(Shape::Vec3, Component::F32, false)),
-        "rotation" => Shape::Vec4,
-        "weights" => Shape::Scalar,
+        "translation" | "scale" => {
+            return format
+                .is_some_and(|format| format.has_shape_and_component(ElementShape::Vec3, ComponentType::F32, false));
+        }
+        "rotation" => ElementShape::Vec4,
+        "weights" => ElementShape::Scalar,
         _ => return true,
     };
     format.is_some_and(|format| {
-        let is_fraction = format.normalized && !matches!(format.component, Component::F32 | Component::U32);
-        format.shape == shape && (is_fraction || format.component == Component::F32)
+        let is_fraction = format.normalized && !matches!(format.component, ComponentType::F32 | ComponentType::U32);
+        format.shape == shape && (is_fraction || format.component == ComponentType::F32)
     })
 }

@@ -1,10 +1,10 @@
 //! Validates the elements of accessors: bounds, and what their use demands.
 #![expect(clippy::float_cmp, reason = "bounds, signs and constant elements must be exact")]
 
-use super::accessor::{Component, Format, round_to_single};
+use super::accessor::{ComponentType, ElementFormat, round_to_single_precision};
 use super::elements::Elements;
 use super::node_transform::QUATERNION_TOLERANCE;
-use super::place::Place;
+use super::place::DocumentLocation;
 use super::{BufferData, GltfDocument, InspectionError};
 use std::collections::{BTreeMap, HashMap};
 
@@ -30,7 +30,7 @@ pub(super) enum VertexCheck {
 
 /// What the uses of all accessors demand of their elements. Each demand has the place of its first use.
 #[derive(Default)]
-pub(super) struct DataChecks {
+pub(super) struct AccessorDataRequirements {
     by_accessor: HashMap<usize, AccessorChecks>,
 }
 
@@ -45,31 +45,32 @@ struct AccessorChecks {
     quaternions: [Option<String>; 2],
 }
 
-impl DataChecks {
-    pub(super) fn add_vertex_check(&mut self, accessor: usize, check: VertexCheck, place: &Place<'_>) {
+impl AccessorDataRequirements {
+    pub(super) fn add_vertex_check(&mut self, accessor: usize, check: VertexCheck, place: &DocumentLocation<'_>) {
         let checks = &mut self.by_accessor.entry(accessor).or_default().vertices;
         if checks.iter().all(|(known, _)| *known != check) {
             checks.push((check, place.to_string()));
         }
     }
 
-    pub(super) fn add_index_check(&mut self, accessor: usize, vertices: u64, place: &Place<'_>) {
+    /// Adds the check that every index of the accessor is less than `vertices`.
+    pub(super) fn add_index_bound_check(&mut self, accessor: usize, vertices: u64, place: &DocumentLocation<'_>) {
         let check = &mut self.by_accessor.entry(accessor).or_default().indices;
         if check.as_ref().is_none_or(|(known, _)| vertices < *known) {
             *check = Some((vertices, place.to_string()));
         }
     }
 
-    pub(super) fn add_bind_matrix_check(&mut self, accessor: usize, place: &Place<'_>) {
+    pub(super) fn add_bind_matrix_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         let check = &mut self.by_accessor.entry(accessor).or_default().bind_matrices;
         check.get_or_insert_with(|| place.to_string());
     }
 
-    pub(super) fn add_time_check(&mut self, accessor: usize, place: &Place<'_>) {
+    pub(super) fn add_time_check(&mut self, accessor: usize, place: &DocumentLocation<'_>) {
         self.by_accessor.entry(accessor).or_default().times.get_or_insert_with(|| place.to_string());
     }
 
-    pub(super) fn add_quaternion_check(&mut self, accessor: usize, has_tangents: bool, place: &Place<'_>) {
+    pub(super) fn add_quaternion_check(&mut self, accessor: usize, has_tangents: bool, place: &DocumentLocation<'_>) {
         let [plain, cubic] = &mut self.by_accessor.entry(accessor).or_default().quaternions;
         let check = if has_tangents { cubic } else { plain };
         check.get_or_insert_with(|| place.to_string());
@@ -83,60 +84,62 @@ impl DataChecks {
     ) -> Result<(), InspectionError> {
         let open = |index: usize| {
             let accessor = document.accessors.get(index)?;
-            Elements::open(accessor, &document.views, data)
+            Elements::elements_of_accessor(accessor, &document.views, data)
         };
-        let influences = find_influences(document, &open);
+        let influences = collect_skin_influences(document, &open);
         let size: u64 = data.iter().flatten().map(|bytes| bytes.len() as u64).sum();
         let limit = size.saturating_mul(MAX_OVERLAP).saturating_add(MIN_WORK);
-        let of_accessors = (0..document.accessors.len()).filter_map(open).map(|elements| elements.work());
+        let of_accessors = (0..document.accessors.len()).filter_map(open).map(|elements| elements.packed_byte_count());
         let of_influences =
             influences.iter().flat_map(|found| &found.sets).flat_map(|(joints, weights)| [joints, weights]);
-        let work = of_accessors.chain(of_influences.map(Elements::work)).fold(0, u64::saturating_add);
+        let work = of_accessors.chain(of_influences.map(Elements::packed_byte_count)).fold(0, u64::saturating_add);
         if work > limit {
             return Err(InspectionError::limit_exceeded(format!(
                 "its accessors overlap: they have {work} bytes, and at most {limit} are read"
             )));
         }
-        let list = Place::at_root("accessors");
+        let list = DocumentLocation::root_property_location("accessors");
         for (index, accessor) in document.accessors.iter().enumerate() {
             let Some(elements) = open(index) else { continue };
-            let place = list.index(index);
-            elements.validate_sparse(&place.key("sparse"))?;
+            let place = list.list_item_location(index);
+            elements.validate_sparse_indices(&place.key("sparse"))?;
             let none = AccessorChecks::default();
             let checks = self.by_accessor.get(&index).unwrap_or(&none);
-            validate_accessor(&elements, accessor.min.as_deref(), accessor.max.as_deref(), checks, &place)?;
+            validate_accessor_elements(&elements, accessor.min.as_deref(), accessor.max.as_deref(), checks, &place)?;
         }
-        influences.iter().try_for_each(Influences::validate)
+        influences.iter().try_for_each(JointInfluences::validate_joints_and_weights)
     }
 }
 
 /// The error of an element at the place of a use.
-fn invalid_element(place: &str, element: u64, reason: impl std::fmt::Display) -> InspectionError {
+fn invalid_element_error(place: &str, element: u64, reason: impl std::fmt::Display) -> InspectionError {
     InspectionError::Invalid(format!("{place}: element {element}: {reason}"))
 }
 
-/// Validates one accessor.
-fn validate_accessor(
+/// Validates the elements of one accessor: that they are finite, match `min` and `max`, and satisfy the checks of each
+/// use.
+fn validate_accessor_elements(
     elements: &Elements<'_>,
     min: Option<&[f64]>,
     max: Option<&[f64]>,
     checks: &AccessorChecks,
-    place: &Place<'_>,
+    place: &DocumentLocation<'_>,
 ) -> Result<(), InspectionError> {
     let format = elements.format;
-    let components = format.shape.components();
+    let components = format.shape.component_count();
     let (mut least, mut most) = ([f64::INFINITY; 16], [f64::NEG_INFINITY; 16]);
     let mut last_time = None;
-    elements.visit(|element, values| {
+    elements.for_each_element(|element, values| {
         for ((value, least), most) in values.iter().zip(&mut least).zip(&mut most) {
             if !value.is_finite() {
-                return Err(place.invalid(format_args!("element {element} is {value}")));
+                return Err(place.invalid_value_error(format_args!("element {element} is {value}")));
             }
             *least = value.min(*least);
             *most = value.max(*most);
         }
         for (check, user) in &checks.vertices {
-            validate_vertex(values, format, *check).map_err(|reason| invalid_element(user, element, reason))?;
+            validate_vertex_values(values, format, *check)
+                .map_err(|reason| invalid_element_error(user, element, reason))?;
         }
         if let Some((vertices, user)) = &checks.indices {
             let index = values.first().copied().unwrap_or_default();
@@ -144,10 +147,10 @@ fn validate_accessor(
             let is_beyond = index >= *vertices as f64;
             if is_beyond {
                 let reason = format!("index {index} points beyond the {vertices} vertices");
-                return Err(invalid_element(user, element, reason));
+                return Err(invalid_element_error(user, element, reason));
             }
             if index == format.component.bounds().1 {
-                return Err(invalid_element(
+                return Err(invalid_element_error(
                     user,
                     element,
                     format_args!("index {index} is reserved for primitive restart"),
@@ -157,13 +160,13 @@ fn validate_accessor(
         if let Some(user) = &checks.bind_matrices {
             let last_row = [3, 7, 11, 15].map(|at| values.get(at).copied().unwrap_or_default());
             if last_row != [0.0, 0.0, 0.0, 1.0] {
-                return Err(invalid_element(user, element, "the last row of the matrix is not 0 0 0 1"));
+                return Err(invalid_element_error(user, element, "the last row of the matrix is not 0 0 0 1"));
             }
         }
         if let Some(user) = &checks.times {
             let time = values.first().copied().unwrap_or_default();
             if time < 0.0 || last_time.is_some_and(|last| time <= last) {
-                return Err(invalid_element(
+                return Err(invalid_element_error(
                     user,
                     element,
                     format_args!("the time {time} is negative or not increasing"),
@@ -177,7 +180,7 @@ fn validate_accessor(
         if let Some(user) = user {
             let length = vector_length(values, format);
             if (length - 1.0).abs() > QUATERNION_TOLERANCE {
-                return Err(invalid_element(user, element, format_args!("the quaternion is of length {length}")));
+                return Err(invalid_element_error(user, element, format_args!("the quaternion is of length {length}")));
             }
         }
         Ok(())
@@ -188,22 +191,22 @@ fn validate_accessor(
             if *declared != actual {
                 let bound = place.key(name);
                 let reason = format!("says {declared}, but the data has {actual}");
-                return Err(bound.index(component).invalid(reason));
+                return Err(bound.list_item_location(component).invalid_value_error(reason));
             }
         }
     }
     Ok(())
 }
 
-/// Validates a vertex; the error says what is wrong.
-fn validate_vertex(values: &[f64], format: Format, check: VertexCheck) -> Result<(), String> {
+/// Validates the value of one vertex attribute by this rule. The error says what is wrong.
+fn validate_vertex_values(values: &[f64], format: ElementFormat, check: VertexCheck) -> Result<(), String> {
     match check {
         VertexCheck::UnitVector | VertexCheck::UnitVectorWithSign => {
             let length = vector_length(values.get(..3).unwrap_or_default(), format);
             if (length - 1.0).abs() > NORMAL_TOLERANCE {
                 return Err(format!("the vector is of length {length} instead of 1"));
             }
-            let sign = values.get(3).map(|sign| normalize(*sign, format));
+            let sign = values.get(3).map(|sign| decode_normalized_value(*sign, format));
             if check == VertexCheck::UnitVectorWithSign && sign.is_none_or(|sign| sign.abs() != 1.0) {
                 return Err("the fourth component is neither 1 nor -1".to_owned());
             }
@@ -217,24 +220,24 @@ fn validate_vertex(values: &[f64], format: Format, check: VertexCheck) -> Result
     Ok(())
 }
 
-fn vector_length(values: &[f64], format: Format) -> f64 {
-    values.iter().map(|value| normalize(*value, format).powi(2)).sum::<f64>().sqrt()
+fn vector_length(values: &[f64], format: ElementFormat) -> f64 {
+    values.iter().map(|value| decode_normalized_value(*value, format).powi(2)).sum::<f64>().sqrt()
 }
 
 /// The fraction that a normalised integer represents.
-fn normalize(value: f64, format: Format) -> f64 {
-    if !format.normalized || format.component == Component::F32 {
+fn decode_normalized_value(value: f64, format: ElementFormat) -> f64 {
+    if !format.normalized || format.component == ComponentType::F32 {
         return value;
     }
     as_fraction(value, format.component)
 }
 
-fn as_fraction(value: f64, component: Component) -> f64 {
-    if component == Component::F32 { value } else { (value / component.bounds().1).max(-1.0) }
+fn as_fraction(value: f64, component: ComponentType) -> f64 {
+    if component == ComponentType::F32 { value } else { (value / component.bounds().1).max(-1.0) }
 }
 
 /// The joints and weights of a primitive.
-struct Influences<'a> {
+struct JointInfluences<'a> {
     /// Place of the attributes.
     place: String,
     vertices: u64,
@@ -245,7 +248,10 @@ struct Influences<'a> {
 }
 
 /// The influences of all primitives of meshes with skins.
-fn find_influences<'a>(document: &GltfDocument, open: &impl Fn(usize) -> Option<Elements<'a>>) -> Vec<Influences<'a>> {
+fn collect_skin_influences<'a>(
+    document: &GltfDocument,
+    open: &impl Fn(usize) -> Option<Elements<'a>>,
+) -> Vec<JointInfluences<'a>> {
     let mut joints_of_mesh: BTreeMap<usize, usize> = BTreeMap::new();
     for node in &document.nodes {
         let skin = node.skin.and_then(|skin| document.skins.get(skin));
@@ -259,32 +265,35 @@ fn find_influences<'a>(document: &GltfDocument, open: &impl Fn(usize) -> Option<
         let primitives = document.meshes.get(mesh).map(|mesh| &mesh.primitives);
         for (number, primitive) in primitives.into_iter().flatten().enumerate() {
             let sets = (0..primitive.joint_sets).map(|set| {
-                let open_attribute = |kind: &str| open(primitive.attribute(&format!("{kind}_{set}"))?);
+                let open_attribute = |kind: &str| open(primitive.find_attribute_accessor(&format!("{kind}_{set}"))?);
                 Some((open_attribute("JOINTS")?, open_attribute("WEIGHTS")?))
             });
             let Some(sets) = sets.collect::<Option<Vec<_>>>().filter(|sets| !sets.is_empty()) else { continue };
             let vertices = sets.iter().map(|(joints, weights)| joints.count.min(weights.count)).min().unwrap_or(0);
             let place = format!("/meshes/{mesh}/primitives/{number}/attributes");
-            found.push(Influences { place, vertices, joints: joints as u64, sets });
+            found.push(JointInfluences { place, vertices, joints: joints as u64, sets });
         }
     }
     found
 }
 
-impl Influences<'_> {
+impl JointInfluences<'_> {
     /// Validates that each vertex has different joints that exist, and weights whose sum is 1.
-    fn validate(&self) -> Result<(), InspectionError> {
+    fn validate_joints_and_weights(&self) -> Result<(), InspectionError> {
         let joint_count = self.joints;
         for vertex in 0..self.vertices {
             let (mut sum, mut tolerance) = (0.0, 0.0);
             let mut used = Vec::new();
-            let sets: Vec<_> =
-                self.sets.iter().map(|(joints, weights)| (joints.element(vertex), weights.element(vertex))).collect();
+            let sets: Vec<_> = self
+                .sets
+                .iter()
+                .map(|(joints, weights)| (joints.read_element(vertex), weights.read_element(vertex)))
+                .collect();
             for component in 0..4 {
                 for (set, (joints, weights)) in sets.iter().enumerate() {
                     let (Some(joint), Some(weight)) = (joints.get(component), weights.get(component)) else { continue };
                     let invalid = |kind: &str, reason: String| {
-                        invalid_element(&format!("{}/{kind}_{set}", self.place), vertex, reason)
+                        invalid_element_error(&format!("{}/{kind}_{set}", self.place), vertex, reason)
                     };
                     #[expect(clippy::cast_precision_loss, reason = "a joint has at most 16 bits")]
                     if *joint >= joint_count as f64 {
@@ -306,13 +315,13 @@ impl Influences<'_> {
                     }
                     used.push(*joint);
                     // Programs add the weights in single precision.
-                    sum = round_to_single(sum + weight);
+                    sum = round_to_single_precision(sum + weight);
                     tolerance += WEIGHT_TOLERANCE;
                 }
             }
             if (sum - 1.0_f64).abs() > tolerance {
                 let place = format!("{}/WEIGHTS_0", self.place);
-                return Err(invalid_element(
+                return Err(invalid_element_error(
                     &place,
                     vertex,
                     format_args!("the sum of the weights is {sum} instead of 1"),

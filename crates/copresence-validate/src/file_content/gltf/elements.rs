@@ -1,8 +1,8 @@
 //! Reads the elements of accessors.
 
-use super::accessor::{Accessor, Component, Format};
+use super::accessor::{Accessor, ComponentType, ElementFormat};
 use super::buffer::BufferView;
-use super::place::Place;
+use super::place::DocumentLocation;
 use super::{BufferData, InspectionError};
 
 /// The largest number of components of an element.
@@ -10,7 +10,7 @@ const MAX_COMPONENTS: usize = 16;
 
 /// The elements of an accessor whose layout is valid.
 pub(super) struct Elements<'a> {
-    pub(super) format: Format,
+    pub(super) format: ElementFormat,
     pub(super) count: u64,
     /// `None` if all elements are zero at first.
     base: Option<PackedElements<'a>>,
@@ -26,26 +26,30 @@ struct PackedElements<'a> {
 /// Elements that replace others.
 struct SparseElements<'a> {
     indices: &'a [u8],
-    index_component: Component,
+    index_component: ComponentType,
     count: usize,
     values: &'a [u8],
 }
 
 impl<'a> Elements<'a> {
     /// The elements; `None` if their buffers have no data, or if the accessor has neither a view nor a sparse part.
-    pub(super) fn open(accessor: &Accessor, views: &[BufferView], data: &'a BufferData<'_>) -> Option<Self> {
+    pub(super) fn elements_of_accessor(
+        accessor: &Accessor,
+        views: &[BufferView],
+        data: &'a BufferData<'_>,
+    ) -> Option<Self> {
         let format = accessor.format?;
         if accessor.view.is_none() && accessor.sparse.is_none() {
             return None;
         }
         let part = |view: usize, offset: u64| {
-            let bytes = views.get(view)?.bytes(data)?;
+            let bytes = views.get(view)?.bytes_of_buffer_view(data)?;
             bytes.get(usize::try_from(offset).ok()?..)
         };
         let base = match accessor.view {
             None => None,
             Some(view) => {
-                let stride = views.get(view)?.stride.unwrap_or(format.lengths().1);
+                let stride = views.get(view)?.stride.unwrap_or(format.element_length_and_stride().1);
                 Some(PackedElements { bytes: part(view, accessor.offset)?, stride: usize::try_from(stride).ok()? })
             }
         };
@@ -62,22 +66,24 @@ impl<'a> Elements<'a> {
     }
 
     /// Number of bytes that reading all elements takes, as if they were packed.
-    pub(super) fn work(&self) -> u64 {
-        self.count.saturating_mul(self.format.lengths().1)
+    pub(super) fn packed_byte_count(&self) -> u64 {
+        self.count.saturating_mul(self.format.element_length_and_stride().1)
     }
 
     /// Validates that the sparse indices increase and are those of elements.
-    pub(super) fn validate_sparse(&self, place: &Place<'_>) -> Result<(), InspectionError> {
+    pub(super) fn validate_sparse_indices(&self, place: &DocumentLocation<'_>) -> Result<(), InspectionError> {
         let Some(sparse) = &self.sparse else { return Ok(()) };
         let count = self.count;
         let mut earlier = None;
         for position in 0..sparse.count {
-            let Some(index) = sparse.index(position) else { break };
+            let Some(index) = sparse.index_at_position(position) else { break };
             if index >= count {
-                return Err(place.invalid(format_args!("sparse index {index} is beyond the {count} elements")));
+                return Err(
+                    place.invalid_value_error(format_args!("sparse index {index} is beyond the {count} elements"))
+                );
             }
             if earlier.is_some_and(|earlier| index <= earlier) {
-                return Err(place.invalid(format_args!("sparse index {index} does not increase")));
+                return Err(place.invalid_value_error(format_args!("sparse index {index} does not increase")));
             }
             earlier = Some(index);
         }
@@ -85,39 +91,39 @@ impl<'a> Elements<'a> {
     }
 
     /// Calls `visit` for each element, until it fails. Sparse indices must be valid.
-    pub(super) fn visit(
+    pub(super) fn for_each_element(
         &self,
         mut visit: impl FnMut(u64, &[f64]) -> Result<(), InspectionError>,
     ) -> Result<(), InspectionError> {
         let mut values = [0.0; MAX_COMPONENTS];
         let mut next_sparse = 0;
-        let components = self.format.shape.components();
+        let components = self.format.shape.component_count();
         for element in 0..self.count {
             if let Some(sparse) = &self.sparse
-                && sparse.index(next_sparse) == Some(element)
+                && sparse.index_at_position(next_sparse) == Some(element)
             {
                 self.fill_from_sparse(sparse, next_sparse, &mut values);
                 next_sparse = next_sparse.saturating_add(1);
             } else {
-                self.fill_from_base(element, &mut values);
+                self.fill_element_from_base(element, &mut values);
             }
             visit(element, values.get(..components).unwrap_or_default())?;
         }
         Ok(())
     }
 
-    /// One element.
-    pub(super) fn element(&self, element: u64) -> [f64; MAX_COMPONENTS] {
+    /// Reads one element, from the sparse part if that replaces it. Unused components are 0.
+    pub(super) fn read_element(&self, element: u64) -> [f64; MAX_COMPONENTS] {
         let mut values = [0.0; MAX_COMPONENTS];
-        match self.sparse.as_ref().and_then(|sparse| Some((sparse, sparse.find(element)?))) {
+        match self.sparse.as_ref().and_then(|sparse| Some((sparse, sparse.find_sparse_position(element)?))) {
             Some((sparse, position)) => self.fill_from_sparse(sparse, position, &mut values),
-            None => self.fill_from_base(element, &mut values),
+            None => self.fill_element_from_base(element, &mut values),
         }
         values
     }
 
     fn fill_from_sparse(&self, sparse: &SparseElements<'_>, position: usize, values: &mut [f64; MAX_COMPONENTS]) {
-        let components = self.format.shape.components();
+        let components = self.format.shape.component_count();
         let size = component_size(self.format.component);
         let start = position.saturating_mul(components).saturating_mul(size);
         for (component, value) in values.iter_mut().enumerate().take(components) {
@@ -126,15 +132,17 @@ impl<'a> Elements<'a> {
         }
     }
 
-    fn fill_from_base(&self, element: u64, values: &mut [f64; MAX_COMPONENTS]) {
+    /// Fills the values of an element from the buffer view, without sparse substitution; zeros if there is no buffer
+    /// view.
+    fn fill_element_from_base(&self, element: u64, values: &mut [f64; MAX_COMPONENTS]) {
         let Some(base) = &self.base else {
             *values = [0.0; MAX_COMPONENTS];
             return;
         };
         let size = component_size(self.format.component);
         let start = usize::try_from(element).unwrap_or(usize::MAX).saturating_mul(base.stride);
-        let rows = self.format.rows_of_padded_columns();
-        for (component, value) in values.iter_mut().enumerate().take(self.format.shape.components()) {
+        let rows = self.format.padded_matrix_row_count();
+        for (component, value) in values.iter_mut().enumerate().take(self.format.shape.component_count()) {
             let position =
                 match rows.and_then(|rows| Some((component.checked_div(rows)?, component.checked_rem(rows)?))) {
                     Some((column, row)) => column.saturating_mul(4).saturating_add(row),
@@ -148,7 +156,7 @@ impl<'a> Elements<'a> {
 
 impl SparseElements<'_> {
     /// The index at a position; `None` behind the last one.
-    fn index(&self, position: usize) -> Option<u64> {
+    fn index_at_position(&self, position: usize) -> Option<u64> {
         if position >= self.count {
             return None;
         }
@@ -159,11 +167,11 @@ impl SparseElements<'_> {
     }
 
     /// The position of an index.
-    fn find(&self, index: u64) -> Option<usize> {
+    fn find_sparse_position(&self, index: u64) -> Option<usize> {
         let (mut start, mut end) = (0, self.count);
         while start < end {
             let middle = start.midpoint(end);
-            match self.index(middle)?.cmp(&index) {
+            match self.index_at_position(middle)?.cmp(&index) {
                 std::cmp::Ordering::Equal => return Some(middle),
                 std::cmp::Ordering::Less => start = middle.saturating_add(1),
                 std::cmp::Ordering::Greater => end = middle,
@@ -173,19 +181,20 @@ impl SparseElements<'_> {
     }
 }
 
-fn component_size(component: Component) -> usize {
-    usize::try_from(component.size()).unwrap_or_default()
+/// Size of one component in bytes, as an index into bytes.
+fn component_size(component: ComponentType) -> usize {
+    usize::try_from(component.size_in_bytes()).unwrap_or_default()
 }
 
 /// The component at an offset.
-fn read_component(bytes: &[u8], offset: usize, component: Component) -> Option<f64> {
+fn read_component(bytes: &[u8], offset: usize, component: ComponentType) -> Option<f64> {
     let rest = bytes.get(offset..)?;
     Some(match component {
-        Component::I8 => f64::from(i8::from_le_bytes(*rest.first_chunk()?)),
-        Component::U8 => f64::from(u8::from_le_bytes(*rest.first_chunk()?)),
-        Component::I16 => f64::from(i16::from_le_bytes(*rest.first_chunk()?)),
-        Component::U16 => f64::from(u16::from_le_bytes(*rest.first_chunk()?)),
-        Component::U32 => f64::from(u32::from_le_bytes(*rest.first_chunk()?)),
-        Component::F32 => f64::from(f32::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::I8 => f64::from(i8::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::U8 => f64::from(u8::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::I16 => f64::from(i16::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::U16 => f64::from(u16::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::U32 => f64::from(u32::from_le_bytes(*rest.first_chunk()?)),
+        ComponentType::F32 => f64::from(f32::from_le_bytes(*rest.first_chunk()?)),
     })
 }

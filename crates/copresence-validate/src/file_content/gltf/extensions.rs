@@ -3,13 +3,13 @@
 
 use super::InspectionError;
 use super::object_reader::{NumberRange, ObjectReader};
-use super::place::Place;
+use super::place::DocumentLocation;
 use std::collections::BTreeSet;
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4};
 
 /// The object that has extensions, where it matters for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
+pub(super) enum ExtensionOwner {
     Root,
     Material,
     Texture,
@@ -20,8 +20,8 @@ pub(super) enum Owner {
     Other,
 }
 
-/// A property of a material's extension.
-enum Property {
+/// A property of a material extension, with the rule for its value.
+enum MaterialExtensionProperty {
     Number(&'static str, NumberRange),
     Numbers(&'static str, usize, NumberRange),
     Texture(&'static str),
@@ -29,14 +29,14 @@ enum Property {
     DirectionTexture(&'static str),
 }
 
-use Property::{DirectionTexture, Number, Numbers, Texture};
+use MaterialExtensionProperty::{DirectionTexture, Number, Numbers, Texture};
 
 const UNIT: NumberRange = NumberRange::UNIT;
 const NOT_NEGATIVE: NumberRange = NumberRange::NOT_NEGATIVE;
 const ANY: NumberRange = NumberRange::ANY;
 
 /// The extensions of materials. `KHR_materials_ior` also allows 0, see [`read_material_extension`].
-const MATERIAL_EXTENSIONS: &[(&str, &[Property])] = &[
+const MATERIAL_EXTENSIONS: &[(&str, &[MaterialExtensionProperty])] = &[
     (
         "KHR_materials_anisotropy",
         &[Number("anisotropyStrength", UNIT), Number("anisotropyRotation", ANY), DirectionTexture("anisotropyTexture")],
@@ -59,7 +59,7 @@ const MATERIAL_EXTENSIONS: &[(&str, &[Property])] = &[
         &[
             Number("iridescenceFactor", UNIT),
             Texture("iridescenceTexture"),
-            Number("iridescenceIor", NumberRange::at_least(1.0)),
+            Number("iridescenceIor", NumberRange::greater_or_equal(1.0)),
             Number("iridescenceThicknessMinimum", NOT_NEGATIVE),
             Number("iridescenceThicknessMaximum", NOT_NEGATIVE),
             Texture("iridescenceThicknessTexture"),
@@ -107,13 +107,13 @@ const MATERIAL_EXTENSIONS: &[(&str, &[Property])] = &[
 ];
 
 /// The other extensions that the Khronos validator knows, and their owners. `KHR_mesh_quantization` has no object.
-const OTHER_EXTENSIONS: &[(&str, &[Owner])] = &[
-    ("EXT_texture_webp", &[Owner::Texture]),
-    ("KHR_animation_pointer", &[Owner::AnimationTarget]),
-    ("KHR_lights_punctual", &[Owner::Root, Owner::Node]),
-    ("KHR_materials_variants", &[Owner::Root, Owner::Primitive]),
+const OTHER_EXTENSIONS: &[(&str, &[ExtensionOwner])] = &[
+    ("EXT_texture_webp", &[ExtensionOwner::Texture]),
+    ("KHR_animation_pointer", &[ExtensionOwner::AnimationTarget]),
+    ("KHR_lights_punctual", &[ExtensionOwner::Root, ExtensionOwner::Node]),
+    ("KHR_materials_variants", &[ExtensionOwner::Root, ExtensionOwner::Primitive]),
     ("KHR_mesh_quantization", &[]),
-    ("KHR_texture_transform", &[Owner::TextureInfo]),
+    ("KHR_texture_transform", &[ExtensionOwner::TextureInfo]),
 ];
 
 /// A texture as a material uses it.
@@ -128,16 +128,16 @@ pub(super) struct TextureUse {
 
 impl TextureUse {
     /// Reads a texture if the property is there, and adds it. Returns whether it is there.
-    pub(super) fn read_from(
+    pub(super) fn read_and_append_texture_use(
         reader: &ObjectReader<'_>,
         name: &'static str,
         extensions: &ExtensionReader,
         textures: &mut Vec<Self>,
     ) -> Result<bool, InspectionError> {
         let read = reader.object(name, |info| {
-            let mut content = extensions.read_all(info, Owner::TextureInfo)?;
+            let mut content = extensions.read_all(info, ExtensionOwner::TextureInfo)?;
             let texture = info.required_index("index")?;
-            let coordinates = info.unsigned("texCoord", 0)?.unwrap_or(0);
+            let coordinates = info.read_unsigned_at_least("texCoord", 0)?.unwrap_or(0);
             let place = info.place_of("index").to_string();
             textures.push(Self { texture: Some(texture), coordinates, place });
             textures.append(&mut content.textures);
@@ -150,7 +150,7 @@ impl TextureUse {
 /// Reads extensions of one document.
 pub(super) struct ExtensionReader {
     used: BTreeSet<String>,
-    required: BTreeSet<String>,
+    required_extension_names: BTreeSet<String>,
 }
 
 /// What the extensions of an object contain that is linked with other parts of the document.
@@ -182,15 +182,18 @@ impl ExtensionReader {
     /// Reads which extensions the document declares.
     pub(super) fn read_declarations(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let own = |texts: Option<Vec<&str>>| texts.into_iter().flatten().map(str::to_owned).collect::<BTreeSet<_>>();
-        let used = own(root.texts("extensionsUsed")?);
-        let required_list = root.texts("extensionsRequired")?.unwrap_or_default();
+        let used = own(root.distinct_texts("extensionsUsed")?);
+        let required_list = root.distinct_texts("extensionsRequired")?.unwrap_or_default();
         let place = root.place_of("extensionsRequired");
         if let Some((index, name)) = required_list.iter().enumerate().find(|(_, name)| !used.contains(**name)) {
-            return Err(place.index(index).invalid(format_args!("{name:?} is not in `extensionsUsed`")));
+            return Err(place
+                .list_item_location(index)
+                .invalid_value_error(format_args!("{name:?} is not in `extensionsUsed`")));
         }
-        let reader = Self { used, required: own(Some(required_list)) };
-        if reader.uses("KHR_mesh_quantization") && !reader.required.contains("KHR_mesh_quantization") {
-            return Err(Place::at_root("extensionsUsed").invalid("KHR_mesh_quantization must be required"));
+        let reader = Self { used, required_extension_names: own(Some(required_list)) };
+        if reader.uses("KHR_mesh_quantization") && !reader.required_extension_names.contains("KHR_mesh_quantization") {
+            return Err(DocumentLocation::root_property_location("extensionsUsed")
+                .invalid_value_error("KHR_mesh_quantization must be required"));
         }
         Ok(reader)
     }
@@ -201,20 +204,20 @@ impl ExtensionReader {
     }
 
     /// Names of the extensions without which the document must not be shown.
-    pub(super) fn required(&self) -> &BTreeSet<String> {
-        &self.required
+    pub(super) fn required_extension_names(&self) -> &BTreeSet<String> {
+        &self.required_extension_names
     }
 
     /// Reads all extensions of an object, and validates the type of its `extras`.
     pub(super) fn read_all(
         &self,
         reader: &ObjectReader<'_>,
-        owner: Owner,
+        owner: ExtensionOwner,
     ) -> Result<ExtensionContent, InspectionError> {
         let mut content = ExtensionContent::default();
         reader.object("extensions", |extensions| {
             for (name, _) in extensions.members() {
-                extensions.object(name, |extension| self.read_one(extension, name, owner, &mut content))?;
+                extensions.object(name, |extension| self.read_extension(extension, name, owner, &mut content))?;
                 content.names.push(name.to_owned());
             }
             Ok(())
@@ -222,56 +225,63 @@ impl ExtensionReader {
         Ok(content)
     }
 
-    fn read_one(
+    /// Reads one extension of an object into `content`. Fails if the document does not declare it, or it is not allowed
+    /// there.
+    fn read_extension(
         &self,
         reader: &ObjectReader<'_>,
         name: &str,
-        owner: Owner,
+        owner: ExtensionOwner,
         content: &mut ExtensionContent,
     ) -> Result<(), InspectionError> {
         if !self.uses(name) {
-            return Err(reader.invalid("the extension is not in `extensionsUsed`"));
+            return Err(reader.invalid_object_error("the extension is not in `extensionsUsed`"));
         }
         let material = MATERIAL_EXTENSIONS.iter().find(|(known, _)| *known == name);
         let other = OTHER_EXTENSIONS.iter().find(|(known, _)| *known == name);
         let is_allowed = match (material, other) {
-            (Some(_), _) => owner == Owner::Material,
+            (Some(_), _) => owner == ExtensionOwner::Material,
             (None, Some((_, owners))) => owners.contains(&owner),
             (None, None) => return Ok(()),
         };
         if !is_allowed {
-            return Err(reader.invalid("the extension is not allowed here"));
+            return Err(reader.invalid_object_error("the extension is not allowed here"));
         }
         match material {
             Some((_, properties)) => self.read_material_extension(reader, name, properties, content)?,
             None => self.read_other_extension(reader, name, owner, content)?,
         }
-        self.read_all(reader, Owner::Other).map(drop)
+        self.read_all(reader, ExtensionOwner::Other).map(drop)
     }
 
     fn read_material_extension(
         &self,
         reader: &ObjectReader<'_>,
         name: &str,
-        properties: &'static [Property],
+        properties: &'static [MaterialExtensionProperty],
         content: &mut ExtensionContent,
     ) -> Result<(), InspectionError> {
         for property in properties {
             match property {
-                Number(name, range) => drop(reader.number(name, *range)?),
-                Numbers(name, length, range) => drop(reader.numbers(name, Some(*length), *range)?),
-                Texture(name) => drop(TextureUse::read_from(reader, name, self, &mut content.textures)?),
+                Number(name, range) => drop(reader.read_number_property(name, *range)?),
+                Numbers(name, length, range) => drop(reader.read_number_list(name, Some(*length), *range)?),
+                Texture(name) => {
+                    TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
+                }
                 DirectionTexture(name) => {
-                    content.needs_tangents |= TextureUse::read_from(reader, name, self, &mut content.textures)?;
+                    content.needs_tangents |=
+                        TextureUse::read_and_append_texture_use(reader, name, self, &mut content.textures)?;
                     // The normal texture of the clearcoat has this property of core normal textures.
-                    reader.object(name, |texture| texture.number("scale", ANY))?;
+                    reader.object(name, |texture| texture.read_number_property("scale", ANY))?;
                 }
             }
         }
         if name == "KHR_materials_ior" {
-            let ior = reader.number("ior", ANY)?.unwrap_or(1.5);
+            let ior = reader.read_number_property("ior", ANY)?.unwrap_or(1.5);
             if ior != 0.0 && ior < 1.0 {
-                return Err(reader.place_of("ior").invalid(format_args!("{ior} is neither 0 nor at least 1")));
+                return Err(reader
+                    .place_of("ior")
+                    .invalid_value_error(format_args!("{ior} is neither 0 nor at least 1")));
             }
         }
         Ok(())
@@ -281,49 +291,49 @@ impl ExtensionReader {
         &self,
         reader: &ObjectReader<'_>,
         name: &str,
-        owner: Owner,
+        owner: ExtensionOwner,
         content: &mut ExtensionContent,
     ) -> Result<(), InspectionError> {
         match (name, owner) {
-            ("EXT_texture_webp", _) => content.webp_source = reader.index("source")?,
+            ("EXT_texture_webp", _) => content.webp_source = reader.read_index_property("source")?,
             ("KHR_animation_pointer", _) => {
-                let pointer = reader.require("pointer", reader.text("pointer")?)?;
+                let pointer = reader.require_property("pointer", reader.text("pointer")?)?;
                 let is_escaped = |token: &str| {
                     token
                         .match_indices('~')
                         .all(|(at, _)| token[at..].starts_with("~0") || token[at..].starts_with("~1"))
                 };
                 if !(pointer.is_empty() || pointer.starts_with('/') && is_escaped(pointer)) {
-                    return Err(reader.place_of("pointer").invalid("is not a JSON pointer"));
+                    return Err(reader.place_of("pointer").invalid_value_error("is not a JSON pointer"));
                 }
                 content.has_animation_pointer = true;
             }
-            ("KHR_lights_punctual", Owner::Root) => {
+            ("KHR_lights_punctual", ExtensionOwner::Root) => {
                 let lights = reader.objects("lights", |light| self.read_light(light))?;
-                content.lights = Some(reader.require("lights", lights)?.len());
+                content.lights = Some(reader.require_property("lights", lights)?.len());
             }
             ("KHR_lights_punctual", _) => content.light = Some(reader.required_index("light")?),
-            ("KHR_materials_variants", Owner::Root) => {
+            ("KHR_materials_variants", ExtensionOwner::Root) => {
                 let variants = reader.objects("variants", |variant| {
-                    self.read_all(variant, Owner::Other)?;
-                    variant.require("name", variant.text("name")?).map(drop)
+                    self.read_all(variant, ExtensionOwner::Other)?;
+                    variant.require_property("name", variant.text("name")?).map(drop)
                 })?;
-                content.variants = Some(reader.require("variants", variants)?.len());
+                content.variants = Some(reader.require_property("variants", variants)?.len());
             }
             ("KHR_materials_variants", _) => {
                 let mappings = reader.objects("mappings", |mapping| {
-                    self.read_all(mapping, Owner::Other)?;
+                    self.read_all(mapping, ExtensionOwner::Other)?;
                     mapping.text("name")?;
-                    let variants = mapping.require("variants", mapping.indices("variants")?)?;
+                    let variants = mapping.require_property("variants", mapping.read_distinct_indices("variants")?)?;
                     Ok(VariantMapping { variants, material: mapping.required_index("material")? })
                 })?;
-                content.mappings = Some(reader.require("mappings", mappings)?);
+                content.mappings = Some(reader.require_property("mappings", mappings)?);
             }
             ("KHR_texture_transform", _) => {
-                reader.numbers("offset", Some(2), ANY)?;
-                reader.number("rotation", ANY)?;
-                reader.numbers("scale", Some(2), ANY)?;
-                if let Some(coordinates) = reader.unsigned("texCoord", 0)? {
+                reader.read_number_list("offset", Some(2), ANY)?;
+                reader.read_number_property("rotation", ANY)?;
+                reader.read_number_list("scale", Some(2), ANY)?;
+                if let Some(coordinates) = reader.read_unsigned_at_least("texCoord", 0)? {
                     let place = reader.place_of("texCoord").to_string();
                     content.textures.push(TextureUse { texture: None, coordinates, place });
                 }
@@ -334,24 +344,26 @@ impl ExtensionReader {
     }
 
     fn read_light(&self, reader: &ObjectReader<'_>) -> Result<(), InspectionError> {
-        reader.numbers("color", Some(3), UNIT)?;
-        reader.number("intensity", NOT_NEGATIVE)?;
-        reader.number("range", NumberRange::POSITIVE)?;
+        reader.read_number_list("color", Some(3), UNIT)?;
+        reader.read_number_property("intensity", NOT_NEGATIVE)?;
+        reader.read_number_property("range", NumberRange::POSITIVE)?;
         reader.text("name")?;
-        let kind = reader.require("type", reader.text("type")?)?;
-        self.read_all(reader, Owner::Other)?;
+        let kind = reader.require_property("type", reader.text("type")?)?;
+        self.read_all(reader, ExtensionOwner::Other)?;
         if kind != "spot" {
             return Ok(());
         }
         let spot = reader.object("spot", |spot| {
-            let inner = spot.number("innerConeAngle", NOT_NEGATIVE.and_below(FRAC_PI_2))?.unwrap_or(0.0);
+            let inner = spot.read_number_property("innerConeAngle", NOT_NEGATIVE.and_below(FRAC_PI_2))?.unwrap_or(0.0);
             let outer = NumberRange::POSITIVE.and_at_most(FRAC_PI_2);
-            let outer = spot.number("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
+            let outer = spot.read_number_property("outerConeAngle", outer)?.unwrap_or(FRAC_PI_4);
             if outer <= inner {
-                return Err(spot.invalid(format_args!("the outer angle {outer} is not larger than {inner}")));
+                return Err(
+                    spot.invalid_object_error(format_args!("the outer angle {outer} is not larger than {inner}"))
+                );
             }
-            self.read_all(spot, Owner::Other).map(drop)
+            self.read_all(spot, ExtensionOwner::Other).map(drop)
         })?;
-        reader.require("spot", spot)
+        reader.require_property("spot", spot)
     }
 }

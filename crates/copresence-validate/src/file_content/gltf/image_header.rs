@@ -21,7 +21,8 @@ impl ImageFormat {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    /// The name of the image format for messages, as in `JPEG`.
+    pub(super) fn format_name(self) -> &'static str {
         match self {
             Self::Jpeg => "JPEG",
             Self::Png => "PNG",
@@ -62,7 +63,7 @@ pub(super) fn read_image_size(bytes: &[u8], format: ImageFormat) -> Result<Optio
         ImageFormat::Jpeg => read_jpeg_size(bytes).map(Some),
         ImageFormat::Png => read_png_size(bytes).map(Some),
         ImageFormat::WebP => read_webp_size(bytes).map(Some),
-        ImageFormat::Ktx2 => Ok(little_endian(bytes, 20, 4).zip(little_endian(bytes, 24, 4))),
+        ImageFormat::Ktx2 => Ok(read_little_endian_number(bytes, 20, 4).zip(read_little_endian_number(bytes, 24, 4))),
         ImageFormat::Avif => Ok(find_avif_size(bytes)),
     }
 }
@@ -70,13 +71,13 @@ pub(super) fn read_image_size(bytes: &[u8], format: ImageFormat) -> Result<Optio
 const CUT_OFF: &str = "the image is cut off";
 
 /// A number of up to four bytes at an offset, the lowest byte first.
-fn little_endian(bytes: &[u8], offset: usize, length: usize) -> Option<u32> {
+fn read_little_endian_number(bytes: &[u8], offset: usize, length: usize) -> Option<u32> {
     let part = bytes.get(offset..offset.checked_add(length)?)?;
     Some(part.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }
 
 /// A number of up to four bytes at an offset, the highest byte first.
-fn big_endian(bytes: &[u8], offset: usize, length: usize) -> Option<u32> {
+fn read_big_endian_number(bytes: &[u8], offset: usize, length: usize) -> Option<u32> {
     let part = bytes.get(offset..offset.checked_add(length)?)?;
     Some(part.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
 }
@@ -89,13 +90,13 @@ fn read_jpeg_size(bytes: &[u8]) -> Result<ImageSize, &'static str> {
         let marker_at = rest.iter().position(|byte| !matches!(byte, 0x01 | 0xd0..=0xd9 | 0xff)).ok_or(CUT_OFF)?;
         let marker = *rest.get(marker_at).ok_or(CUT_OFF)?;
         let after = rest.get(marker_at.saturating_add(1)..).ok_or(CUT_OFF)?;
-        let length = big_endian(after, 0, 2).ok_or(CUT_OFF)? as usize;
+        let length = read_big_endian_number(after, 0, 2).ok_or(CUT_OFF)? as usize;
         if length < 2 {
             return Err("the length of a JPEG segment is wrong");
         }
         let segment = after.get(2..length).ok_or(CUT_OFF)?;
         if matches!(marker, 0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf | 0xde) {
-            let (height, width) = (big_endian(segment, 1, 2), big_endian(segment, 3, 2));
+            let (height, width) = (read_big_endian_number(segment, 1, 2), read_big_endian_number(segment, 3, 2));
             return match (width, height, segment.get(5)) {
                 (Some(width), Some(height), Some(1 | 3)) => Ok((width, height)),
                 _ => Err("the JPEG has neither one nor three colour channels"),
@@ -110,7 +111,7 @@ fn read_png_size(bytes: &[u8]) -> Result<ImageSize, &'static str> {
     let mut offset = PNG_SIGNATURE.len();
     let mut size = None;
     loop {
-        let length = big_endian(bytes, offset, 4).ok_or(CUT_OFF)?;
+        let length = read_big_endian_number(bytes, offset, 4).ok_or(CUT_OFF)?;
         let kind = offset.checked_add(4).and_then(|at| bytes.get(at..)?.first_chunk::<4>()).ok_or(CUT_OFF)?;
         let fixed = match kind {
             b"IHDR" => Some(13),
@@ -126,7 +127,7 @@ fn read_png_size(bytes: &[u8]) -> Result<ImageSize, &'static str> {
         }
         let body = offset.saturating_add(8);
         if kind == b"IHDR" {
-            size = big_endian(bytes, body, 4).zip(big_endian(bytes, body.saturating_add(4), 4));
+            size = read_big_endian_number(bytes, body, 4).zip(read_big_endian_number(bytes, body.saturating_add(4), 4));
         }
         offset = body.saturating_add(length as usize).saturating_add(4);
     }
@@ -138,7 +139,7 @@ fn read_webp_size(bytes: &[u8]) -> Result<ImageSize, &'static str> {
     if bytes.len() < if is_lossless { 25 } else { 30 } {
         return Err(CUT_OFF);
     }
-    let number = |offset: usize, length: usize| little_endian(bytes, offset, length).unwrap_or_default();
+    let number = |offset: usize, length: usize| read_little_endian_number(bytes, offset, length).unwrap_or_default();
     match bytes.get(12..16) {
         Some(b"VP8 ") => Ok((number(26, 2) & 0x3fff, number(28, 2) & 0x3fff)),
         Some(b"VP8L") => {
@@ -154,7 +155,7 @@ fn read_webp_size(bytes: &[u8]) -> Result<ImageSize, &'static str> {
 fn find_avif_size(bytes: &[u8]) -> Option<ImageSize> {
     let head = bytes.get(..4096).unwrap_or(bytes);
     let at = head.windows(4).position(|name| name == b"ispe")?;
-    big_endian(bytes, at.checked_add(8)?, 4).zip(big_endian(bytes, at.checked_add(12)?, 4))
+    read_big_endian_number(bytes, at.checked_add(8)?, 4).zip(read_big_endian_number(bytes, at.checked_add(12)?, 4))
 }
 
 #[cfg(test)]

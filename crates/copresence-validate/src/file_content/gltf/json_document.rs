@@ -53,7 +53,7 @@ fn explain_json_error(text: &[u8], offset: usize, error: &serde_json::Error) -> 
 fn refuse_too_many_json_values(chunk: &[u8]) -> Result<(), Result<InspectionError, serde_json::Error>> {
     let mut count = JsonValueCount::default();
     let mut reader = serde_json::Deserializer::from_slice(chunk);
-    let counted = CountValues(&mut count).deserialize(&mut reader);
+    let counted = ValueCountingSeed(&mut count).deserialize(&mut reader);
     match counted {
         _ if count.exceeds_limits() => Err(Ok(InspectionError::limit_exceeded(format!(
             "its JSON has more than {MAX_JSON_VALUES} values or {MAX_JSON_OBJECTS} objects"
@@ -71,15 +71,16 @@ struct JsonValueCount {
 }
 
 impl JsonValueCount {
+    /// Whether there are more values or objects than [`MAX_JSON_VALUES`] or [`MAX_JSON_OBJECTS`].
     fn exceeds_limits(&self) -> bool {
         self.values > MAX_JSON_VALUES || self.objects > MAX_JSON_OBJECTS
     }
 }
 
 /// Counts a JSON value and the values in it. Ends with an error above the limits.
-struct CountValues<'a>(&'a mut JsonValueCount);
+struct ValueCountingSeed<'a>(&'a mut JsonValueCount);
 
-impl<'de> DeserializeSeed<'de> for CountValues<'_> {
+impl<'de> DeserializeSeed<'de> for ValueCountingSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -91,7 +92,7 @@ impl<'de> DeserializeSeed<'de> for CountValues<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for CountValues<'_> {
+impl<'de> Visitor<'de> for ValueCountingSeed<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,14 +124,14 @@ impl<'de> Visitor<'de> for CountValues<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element_seed(CountValues(self.0))?.is_some() {}
+        while list.next_element_seed(ValueCountingSeed(self.0))?.is_some() {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
         self.0.objects = self.0.objects.saturating_add(1);
         while object.next_key::<IgnoredAny>()?.is_some() {
-            object.next_value_seed(CountValues(self.0))?;
+            object.next_value_seed(ValueCountingSeed(self.0))?;
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Materials, textures, samplers and images.
 
 use super::buffer::{BufferView, ViewUse, ViewUses};
-use super::extensions::{ExtensionContent, ExtensionReader, Owner, TextureUse};
+use super::extensions::{ExtensionContent, ExtensionOwner, ExtensionReader, TextureUse};
 use super::image_header::{ImageFormat, recognize_image};
 use super::object_reader::{NumberRange, ObjectReader};
-use super::place::Place;
+use super::place::DocumentLocation;
 use super::uri::{Uri, parse_uri};
-use super::{InspectionError, unresolved};
+use super::{InspectionError, unresolved_index_error};
 
-/// A material.
+/// A glTF material: its textures, and what they need from the mesh.
 pub(super) struct Material {
     pub(super) textures: Vec<TextureUse>,
     /// Whether a texture has directions, for which the mesh needs tangents.
@@ -25,28 +25,28 @@ impl Material {
     ) -> Result<Self, InspectionError> {
         let mut textures = Vec::new();
         let mut read_texture = |reader: &ObjectReader<'_>, name: &'static str| {
-            TextureUse::read_from(reader, name, extensions, &mut textures)
+            TextureUse::read_and_append_texture_use(reader, name, extensions, &mut textures)
         };
         reader.object("pbrMetallicRoughness", |reader| {
-            reader.numbers("baseColorFactor", Some(4), NumberRange::UNIT)?;
+            reader.read_number_list("baseColorFactor", Some(4), NumberRange::UNIT)?;
             read_texture(reader, "baseColorTexture")?;
-            reader.number("metallicFactor", NumberRange::UNIT)?;
-            reader.number("roughnessFactor", NumberRange::UNIT)?;
+            reader.read_number_property("metallicFactor", NumberRange::UNIT)?;
+            reader.read_number_property("roughnessFactor", NumberRange::UNIT)?;
             read_texture(reader, "metallicRoughnessTexture")?;
-            extensions.read_all(reader, Owner::Other).map(drop)
+            extensions.read_all(reader, ExtensionOwner::Other).map(drop)
         })?;
         let has_normal_texture = read_texture(reader, "normalTexture")?;
-        reader.object("normalTexture", |texture| texture.number("scale", NumberRange::ANY))?;
+        reader.object("normalTexture", |texture| texture.read_number_property("scale", NumberRange::ANY))?;
         read_texture(reader, "occlusionTexture")?;
-        reader.object("occlusionTexture", |texture| texture.number("strength", NumberRange::UNIT))?;
+        reader.object("occlusionTexture", |texture| texture.read_number_property("strength", NumberRange::UNIT))?;
         read_texture(reader, "emissiveTexture")?;
-        reader.numbers("emissiveFactor", Some(3), NumberRange::UNIT)?;
+        reader.read_number_list("emissiveFactor", Some(3), NumberRange::UNIT)?;
         reader.text("alphaMode")?;
-        reader.number("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
+        reader.read_number_property("alphaCutoff", NumberRange::NOT_NEGATIVE)?;
         reader.boolean("doubleSided")?;
         reader.text("name")?;
         let ExtensionContent { textures: mut more, needs_tangents, .. } =
-            extensions.read_all(reader, Owner::Material)?;
+            extensions.read_all(reader, ExtensionOwner::Material)?;
         textures.append(&mut more);
         Ok(Self { textures, needs_tangents: needs_tangents || has_normal_texture, has_normal_texture })
     }
@@ -64,7 +64,7 @@ impl Material {
     }
 }
 
-/// A texture.
+/// A glTF texture: indices of its sampler and images.
 pub(super) struct Texture {
     sampler: Option<usize>,
     source: Option<usize>,
@@ -77,9 +77,13 @@ impl Texture {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let webp_source = extensions.read_all(reader, Owner::Texture)?.webp_source;
+        let webp_source = extensions.read_all(reader, ExtensionOwner::Texture)?.webp_source;
         reader.text("name")?;
-        Ok(Self { sampler: reader.index("sampler")?, source: reader.index("source")?, webp_source })
+        Ok(Self {
+            sampler: reader.read_index_property("sampler")?,
+            source: reader.read_index_property("source")?,
+            webp_source,
+        })
     }
 
     /// Validates that sampler and images exist, and that the images are of a format that is allowed there.
@@ -88,10 +92,10 @@ impl Texture {
         images: &[Image],
         formats: &[Option<ImageFormat>],
         samplers: usize,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         if let Some(sampler) = self.sampler.filter(|sampler| *sampler >= samplers) {
-            return Err(unresolved(&place.key("sampler"), "sampler", sampler));
+            return Err(unresolved_index_error(&place.key("sampler"), "sampler", sampler));
         }
         let core: &[&str] = &["image/jpeg", "image/png"];
         let extensions = place.key("extensions");
@@ -99,12 +103,13 @@ impl Texture {
         for (source, allowed, owner) in [(self.source, core, place), (self.webp_source, &["image/webp"][..], &webp)] {
             let Some(source) = source else { continue };
             let place = owner.key("source");
-            let image = images.get(source).ok_or_else(|| unresolved(&place, "image", source))?;
+            let image = images.get(source).ok_or_else(|| unresolved_index_error(&place, "image", source))?;
             let found = formats.get(source).copied().flatten().map(ImageFormat::media_type);
             let media_type = image.media_type.as_deref().or(found);
             if let Some(media_type) = media_type.filter(|media_type| !allowed.contains(media_type)) {
                 let allowed = allowed.join(" or ");
-                return Err(place.invalid(format_args!("image {source} is {media_type:?}, but {allowed} is needed")));
+                return Err(place
+                    .invalid_value_error(format_args!("image {source} is {media_type:?}, but {allowed} is needed")));
             }
         }
         Ok(())
@@ -114,13 +119,13 @@ impl Texture {
 /// Reads a sampler, which nothing depends on.
 pub(super) fn read_sampler(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     for name in ["magFilter", "minFilter", "wrapS", "wrapT"] {
-        reader.known_integer(name, &[])?;
+        reader.read_known_integer(name, &[])?;
     }
     reader.text("name")?;
-    extensions.read_all(reader, Owner::Other).map(drop)
+    extensions.read_all(reader, ExtensionOwner::Other).map(drop)
 }
 
-/// An image.
+/// A glTF image: its buffer view or URI, and its media type.
 pub(super) struct Image {
     pub(super) view: Option<usize>,
     pub(super) uri: Option<Uri>,
@@ -135,43 +140,45 @@ impl Image {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let view = reader.index("bufferView")?;
+        let view = reader.read_index_property("bufferView")?;
         let media_type = reader.text("mimeType")?.map(str::to_owned);
         let uri = match reader.text("uri")? {
             None => None,
-            Some(text) => Some(parse_uri(text).map_err(|reason| reader.place_of("uri").invalid(reason))?),
+            Some(text) => Some(parse_uri(text).map_err(|reason| reader.place_of("uri").invalid_value_error(reason))?),
         };
         if view.is_some() && media_type.is_none() {
-            return Err(reader.invalid("an image in a buffer view needs `mimeType`"));
+            return Err(reader.invalid_object_error("an image in a buffer view needs `mimeType`"));
         }
         if view.is_some() == uri.is_some() {
-            return Err(reader.invalid("an image must have either `bufferView` or `uri`"));
+            return Err(reader.invalid_object_error("an image must have either `bufferView` or `uri`"));
         }
         if let Some(Uri::Data { media_type, bytes }) = &uri {
             let found = recognize_image(bytes).filter(|format| *format != ImageFormat::Avif);
             if found.map(ImageFormat::media_type) != Some(media_type) {
                 let place = reader.place_of("uri");
-                return Err(place.invalid(format_args!("its content is not of the media type {media_type:?}")));
+                return Err(
+                    place.invalid_value_error(format_args!("its content is not of the media type {media_type:?}"))
+                );
             }
         }
-        let has_extensions = !extensions.read_all(reader, Owner::Other)?.names.is_empty();
+        let has_extensions = !extensions.read_all(reader, ExtensionOwner::Other)?.names.is_empty();
         reader.text("name")?;
         Ok(Self { view, uri, media_type, has_extensions })
     }
 
-    /// Validates the use of the buffer view.
-    pub(super) fn validate_view(
+    /// Validates that the image may use its buffer view, and records the use.
+    pub(super) fn validate_buffer_view_use(
         &self,
         views: &[BufferView],
         uses: &mut ViewUses,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let Some(index) = self.view else { return Ok(()) };
         let place = place.key("bufferView");
-        let view = views.get(index).ok_or_else(|| unresolved(&place, "buffer view", index))?;
-        uses.record(index, ViewUse::Image, &place)?;
+        let view = views.get(index).ok_or_else(|| unresolved_index_error(&place, "buffer view", index))?;
+        uses.record_view_use(index, ViewUse::Image, &place)?;
         if view.stride.is_some() {
-            return Err(place.invalid("a buffer view of an image must not have `byteStride`"));
+            return Err(place.invalid_value_error("a buffer view of an image must not have `byteStride`"));
         }
         Ok(())
     }

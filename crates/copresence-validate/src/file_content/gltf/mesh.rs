@@ -1,15 +1,15 @@
 //! Meshes: primitives, their attributes, indices, materials and blendshapes.
 
-use super::accessor::{Accessor, AccessorUse, Component, Format, Shape};
+use super::accessor::{Accessor, AccessorUse, ComponentType, ElementFormat, ElementShape};
 use super::buffer::ViewUse;
 use super::data_checks::VertexCheck;
-use super::extensions::{ExtensionReader, Owner, VariantMapping};
+use super::extensions::{ExtensionOwner, ExtensionReader, VariantMapping};
 use super::object_reader::{NumberRange, ObjectReader};
-use super::place::Place;
-use super::{GltfDocument, InspectionError, Links, unresolved};
+use super::place::DocumentLocation;
+use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
 use std::collections::BTreeSet;
 
-/// A mesh.
+/// A glTF mesh: its primitives, the number of its weights, and the names of its blendshapes.
 pub(super) struct Mesh {
     pub(super) primitives: Vec<Primitive>,
     pub(super) weights: Option<usize>,
@@ -17,7 +17,7 @@ pub(super) struct Mesh {
     pub(super) target_names: Vec<Option<String>>,
 }
 
-/// A primitive.
+/// A mesh primitive: its attributes, indices, material and morph targets.
 pub(super) struct Primitive {
     pub(super) attributes: Vec<(String, usize)>,
     pub(super) indices: Option<usize>,
@@ -35,51 +35,54 @@ impl Mesh {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let weights = reader.numbers("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
-        let mut target_names = read_target_names(reader);
+        let weights = reader.read_number_list("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
+        let mut target_names = read_morph_target_names(reader);
         let primitives = reader.objects("primitives", |primitive| {
             if target_names.is_empty() {
-                target_names = read_target_names(primitive);
+                target_names = read_morph_target_names(primitive);
             }
             Primitive::parse_json_object(primitive, extensions)
         })?;
-        let primitives = reader.require("primitives", primitives)?;
+        let primitives = reader.require_property("primitives", primitives)?;
         reader.text("name")?;
-        extensions.read_all(reader, Owner::Other)?;
+        extensions.read_all(reader, ExtensionOwner::Other)?;
         let mesh = Self { primitives, weights, target_names };
-        let targets = mesh.target_count();
-        if mesh.primitives.iter().any(|primitive| primitive.target_count() != targets) {
-            return Err(reader.place_of("primitives").invalid("they have different numbers of blendshapes"));
+        let targets = mesh.morph_target_count();
+        if mesh.primitives.iter().any(|primitive| primitive.morph_target_count() != targets) {
+            return Err(reader
+                .place_of("primitives")
+                .invalid_value_error("they have different numbers of blendshapes"));
         }
         if let Some(weights) = mesh.weights.filter(|weights| *weights != targets) {
             let reason = format!("has {weights} weights for {targets} blendshapes");
-            return Err(reader.place_of("weights").invalid(reason));
+            return Err(reader.place_of("weights").invalid_value_error(reason));
         }
         Ok(mesh)
     }
 
     /// Number of the blendshapes.
-    pub(super) fn target_count(&self) -> usize {
-        self.primitives.first().map_or(0, Primitive::target_count)
+    pub(super) fn morph_target_count(&self) -> usize {
+        self.primitives.first().map_or(0, Primitive::morph_target_count)
     }
 
     /// Validates that the parts exist and fit together.
     pub(super) fn validate_links(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
-        place: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let list = place.key("primitives");
         for (index, primitive) in self.primitives.iter().enumerate() {
-            primitive.validate_links(document, links, &list.index(index))?;
+            primitive.validate_links(document, links, &list.list_item_location(index))?;
         }
         Ok(())
     }
 }
 
-/// `extras.targetNames`; an item that is no string is a blendshape without a name.
-fn read_target_names(reader: &ObjectReader<'_>) -> Vec<Option<String>> {
+/// Reads the names of the blendshapes from `extras.targetNames`. An item that is no string is a blendshape without a
+/// name.
+fn read_morph_target_names(reader: &ObjectReader<'_>) -> Vec<Option<String>> {
     let extras = reader.members().find(|(name, _)| *name == "extras").map(|(_, extras)| extras);
     let names = extras.and_then(|extras| extras.get("targetNames")?.as_array());
     names.into_iter().flatten().map(|name| name.as_str().map(str::to_owned)).collect()
@@ -98,7 +101,8 @@ enum Semantic {
 /// The names of attributes with numbers.
 const NUMBERED_SEMANTICS: [&str; 4] = ["COLOR", "JOINTS", "TEXCOORD", "WEIGHTS"];
 
-fn parse_semantic(name: &str) -> Option<Semantic> {
+/// Parses the name of a vertex attribute; `None` if glTF does not define it.
+fn parse_attribute_semantic(name: &str) -> Option<Semantic> {
     Some(match name {
         "POSITION" => Semantic::Position,
         "NORMAL" => Semantic::Normal,
@@ -119,15 +123,15 @@ fn parse_semantic(name: &str) -> Option<Semantic> {
 impl Primitive {
     /// Parses the JSON object of a primitive. Fails at the first property that the specification does not allow.
     fn parse_json_object(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<Self, InspectionError> {
-        reader.unsigned_between("mode", 0, 6)?;
+        reader.read_unsigned_between("mode", 0, 6)?;
         #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is not general enough")]
         let attributes = reader.object("attributes", |object| object.indices_by_name())?;
-        let attributes = reader.require("attributes", attributes)?;
+        let attributes = reader.require_property("attributes", attributes)?;
         let place = reader.place_of("attributes");
         let mut numbers = NUMBERED_SEMANTICS.map(|kind| (kind, BTreeSet::new()));
         for (name, _) in &attributes {
-            match parse_semantic(name) {
-                None => return Err(place.key(name).invalid("is no attribute of glTF")),
+            match parse_attribute_semantic(name) {
+                None => return Err(place.key(name).invalid_value_error("is no attribute of glTF")),
                 Some(Semantic::Numbered(kind, number)) => {
                     for (_, known) in numbers.iter_mut().filter(|(known, _)| *known == kind) {
                         known.insert(number);
@@ -138,27 +142,30 @@ impl Primitive {
         }
         for (kind, numbers) in &numbers {
             if numbers.last().is_some_and(|last| last.checked_add(1) != Some(numbers.len())) {
-                return Err(place.invalid(format_args!("the numbers of {kind}_… do not run from 0 on")));
+                return Err(place.invalid_value_error(format_args!("the numbers of {kind}_… do not run from 0 on")));
             }
         }
         let [(_, _), (_, joints), (_, coordinates), (_, weights)] = &numbers;
         if joints.len() != weights.len() {
             let (joints, weights) = (joints.len(), weights.len());
-            return Err(place.invalid(format_args!("{joints} attributes JOINTS_…, but {weights} WEIGHTS_…")));
+            return Err(
+                place.invalid_value_error(format_args!("{joints} attributes JOINTS_…, but {weights} WEIGHTS_…"))
+            );
         }
         let targets = reader.objects("targets", |target| {
             let moved = target.indices_by_name()?;
-            let is_known =
-                |name: &str| !matches!(parse_semantic(name), None | Some(Semantic::Numbered("JOINTS" | "WEIGHTS", _)));
+            let is_known = |name: &str| {
+                !matches!(parse_attribute_semantic(name), None | Some(Semantic::Numbered("JOINTS" | "WEIGHTS", _)))
+            };
             match moved.iter().find(|(name, _)| !is_known(name)) {
-                Some((name, _)) => Err(target.place_of(name).invalid("is no attribute of a blendshape")),
+                Some((name, _)) => Err(target.place_of(name).invalid_value_error("is no attribute of a blendshape")),
                 None => Ok(moved),
             }
         })?;
         Ok(Self {
-            indices: reader.index("indices")?,
-            material: reader.index("material")?,
-            variants: extensions.read_all(reader, Owner::Primitive)?.mappings,
+            indices: reader.read_index_property("indices")?,
+            material: reader.read_index_property("material")?,
+            variants: extensions.read_all(reader, ExtensionOwner::Primitive)?.mappings,
             joint_sets: joints.len(),
             texture_coordinates: coordinates.len() as u64,
             attributes,
@@ -166,41 +173,43 @@ impl Primitive {
         })
     }
 
-    fn target_count(&self) -> usize {
+    fn morph_target_count(&self) -> usize {
         self.targets.as_ref().map_or(0, Vec::len)
     }
 
-    /// The accessor of an attribute.
-    pub(super) fn attribute(&self, name: &str) -> Option<usize> {
+    /// The index of the accessor of an attribute; `None` if the primitive does not have it.
+    pub(super) fn find_attribute_accessor(&self, name: &str) -> Option<usize> {
         self.attributes.iter().find(|(known, _)| known == name).map(|(_, accessor)| *accessor)
     }
 
     fn validate_links(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
-        place: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let vertices = self.validate_attributes(document, links, &place.key("attributes"))?;
         if let Some(index) = self.indices {
             validate_index_accessor(document, links, index, vertices, &place.key("indices"))?;
         }
         if let Some(material) = self.material {
-            self.validate_material(document, material, &place.key("material"))?;
+            self.validate_material_requirements(document, material, &place.key("material"))?;
         }
-        self.validate_variants(document, place)?;
+        self.validate_variant_mappings(document, place)?;
         let list = place.key("targets");
         for (number, target) in self.targets.iter().flatten().enumerate() {
-            let target_place = list.index(number);
+            let target_place = list.list_item_location(number);
             for (name, index) in target {
                 let place = target_place.key(name);
-                let accessor = link_vertices(document, links, *index, &place)?;
-                if self.attribute(name).is_none() {
-                    return Err(place.invalid(format_args!("the primitive has no attribute {name} to change")));
+                let accessor = record_vertex_accessor(document, links, *index, &place)?;
+                if self.find_attribute_accessor(name).is_none() {
+                    return Err(
+                        place.invalid_value_error(format_args!("the primitive has no attribute {name} to change"))
+                    );
                 }
                 if accessor.count != vertices {
                     let count = accessor.count;
-                    return Err(place.invalid(format_args!(
+                    return Err(place.invalid_value_error(format_args!(
                         "the blendshape has {count} elements, but the primitive has {vertices} vertices"
                     )));
                 }
@@ -214,18 +223,18 @@ impl Primitive {
     fn validate_attributes(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
-        list: &Place<'_>,
+        links: &mut AccessorAndViewUses,
+        list: &DocumentLocation<'_>,
     ) -> Result<u64, InspectionError> {
         let mut vertices = None;
         for (name, index) in &self.attributes {
             let place = list.key(name);
-            let accessor = link_vertices(document, links, *index, &place)?;
+            let accessor = record_vertex_accessor(document, links, *index, &place)?;
             let format = validate_vertex_format(document, accessor, name, false, &place)?;
             let check = match name.as_str() {
                 "NORMAL" => Some(VertexCheck::UnitVector),
                 "TANGENT" => Some(VertexCheck::UnitVectorWithSign),
-                "COLOR_0" if format.component == Component::F32 => Some(VertexCheck::Fraction),
+                "COLOR_0" if format.component == ComponentType::F32 => Some(VertexCheck::Fraction),
                 _ => None,
             };
             if let Some(check) = check {
@@ -234,84 +243,97 @@ impl Primitive {
             let count = accessor.count;
             let vertices = *vertices.get_or_insert(count);
             if vertices != count {
-                return Err(place.invalid(format_args!("it has {count} elements, but another attribute {vertices}")));
+                return Err(place
+                    .invalid_value_error(format_args!("it has {count} elements, but another attribute {vertices}")));
             }
         }
         Ok(vertices.unwrap_or(0))
     }
 
     /// Validates that the primitive has what the material needs.
-    fn validate_material(
+    fn validate_material_requirements(
         &self,
         document: &GltfDocument,
         index: usize,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let material = document.materials.get(index).ok_or_else(|| unresolved(place, "material", index))?;
-        let has_tangents = self.attribute("NORMAL").is_some() && self.attribute("TANGENT").is_some();
+        let material = document.materials.get(index).ok_or_else(|| unresolved_index_error(place, "material", index))?;
+        let has_tangents =
+            self.find_attribute_accessor("NORMAL").is_some() && self.find_attribute_accessor("TANGENT").is_some();
         if material.needs_tangents && !has_tangents && !material.has_normal_texture {
-            return Err(
-                place.invalid(format_args!("material {index} needs TANGENT, which the primitive does not have"))
-            );
+            return Err(place.invalid_value_error(format_args!(
+                "material {index} needs TANGENT, which the primitive does not have"
+            )));
         }
-        self.validate_texture_coordinates(document, index, place)
+        self.validate_texture_coordinate_sets(document, index, place)
     }
 
-    fn validate_texture_coordinates(
+    /// Validates that the primitive has every set of texture coordinates that its material uses.
+    fn validate_texture_coordinate_sets(
         &self,
         document: &GltfDocument,
         index: usize,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
-        let material = document.materials.get(index).ok_or_else(|| unresolved(place, "material", index))?;
+        let material = document.materials.get(index).ok_or_else(|| unresolved_index_error(place, "material", index))?;
         match material.textures.iter().find(|used| used.coordinates >= self.texture_coordinates) {
             Some(used) => {
                 let (coordinates, texture) = (used.coordinates, &used.place);
-                Err(place.invalid(format_args!("needs TEXCOORD_{coordinates} for {texture}, which is not there")))
+                Err(place.invalid_value_error(format_args!(
+                    "needs TEXCOORD_{coordinates} for {texture}, which is not there"
+                )))
             }
             None => Ok(()),
         }
     }
 
-    fn validate_variants(&self, document: &GltfDocument, place: &Place<'_>) -> Result<(), InspectionError> {
+    /// Validates that the mappings to material variants name variants that exist, each once, and that the mesh has the
+    /// texture coordinates of their materials.
+    fn validate_variant_mappings(
+        &self,
+        document: &GltfDocument,
+        place: &DocumentLocation<'_>,
+    ) -> Result<(), InspectionError> {
         let Some(mappings) = &self.variants else { return Ok(()) };
         let extensions = place.key("extensions");
         let place = extensions.key("KHR_materials_variants");
-        let defined = document.variants.ok_or_else(|| place.invalid("the document defines no variants"))?;
+        let defined = document.variants.ok_or_else(|| place.invalid_value_error("the document defines no variants"))?;
         let mut known = BTreeSet::new();
         for mapping in mappings {
             for variant in &mapping.variants {
                 if *variant >= defined {
-                    return Err(unresolved(&place, "variant", *variant));
+                    return Err(unresolved_index_error(&place, "variant", *variant));
                 }
                 if !known.insert(variant) {
-                    return Err(place.invalid(format_args!("variant {variant} has two materials")));
+                    return Err(place.invalid_value_error(format_args!("variant {variant} has two materials")));
                 }
             }
-            self.validate_texture_coordinates(document, mapping.material, &place)?;
+            self.validate_texture_coordinate_sets(document, mapping.material, &place)?;
         }
         Ok(())
     }
 }
 
 /// Records that an accessor has vertices, and validates its layout for that.
-fn link_vertices<'d>(
+fn record_vertex_accessor<'d>(
     document: &'d GltfDocument,
-    links: &mut Links,
+    links: &mut AccessorAndViewUses,
     index: usize,
-    place: &Place<'_>,
+    place: &DocumentLocation<'_>,
 ) -> Result<&'d Accessor, InspectionError> {
-    let accessor = document.accessors.get(index).ok_or_else(|| unresolved(place, "accessor", index))?;
-    links.record_accessor(index, AccessorUse::Vertices, place)?;
+    let accessor = document.accessors.get(index).ok_or_else(|| unresolved_index_error(place, "accessor", index))?;
+    links.record_accessor_use(index, AccessorUse::Vertices, place)?;
     let Some(view) = accessor.view else { return Ok(accessor) };
-    links.views.record(view, ViewUse::Vertices, place)?;
+    links.views.record_view_use(view, ViewUse::Vertices, place)?;
     let has_stride = document.views.get(view).is_some_and(|view| view.stride.is_some());
-    let is_unaligned = |format: Format| !format.lengths().0.is_multiple_of(4);
+    let is_unaligned = |format: ElementFormat| !format.element_length_and_stride().0.is_multiple_of(4);
     if !accessor.offset.is_multiple_of(4) || !has_stride && accessor.format.is_some_and(is_unaligned) {
-        return Err(place.invalid("vertices are not aligned to four bytes"));
+        return Err(place.invalid_value_error("vertices are not aligned to four bytes"));
     }
     if !has_stride && *links.accessor_of_packed_view.entry(view).or_insert(index) != index {
-        return Err(place.invalid(format_args!("buffer view {view} has several accessors, but no `byteStride`")));
+        return Err(
+            place.invalid_value_error(format_args!("buffer view {view} has several accessors, but no `byteStride`"))
+        );
     }
     Ok(accessor)
 }
@@ -322,55 +344,57 @@ fn validate_vertex_format(
     accessor: &Accessor,
     name: &str,
     is_blendshape: bool,
-    place: &Place<'_>,
-) -> Result<Format, InspectionError> {
-    if name == "POSITION" && !accessor.has_bounds() {
-        return Err(place.invalid("positions need `min` and `max`"));
+    place: &DocumentLocation<'_>,
+) -> Result<ElementFormat, InspectionError> {
+    if name == "POSITION" && !accessor.has_min_and_max() {
+        return Err(place.invalid_value_error("positions need `min` and `max`"));
     }
     let kind = name.split('_').next().unwrap_or_default();
-    let wrong = || place.invalid(format_args!("the format of the accessor is not allowed for {name}"));
+    let wrong = || place.invalid_value_error(format_args!("the format of the accessor is not allowed for {name}"));
     let Some(format) = accessor.format else {
         // Custom attributes may be of an unknown format.
         return if kind.is_empty() { Ok(UNKNOWN_FORMAT) } else { Err(wrong()) };
     };
     let is_allowed = match kind {
-        "" => format.component != Component::U32 || is_blendshape,
-        _ => is_vertex_format(kind, format, document.is_quantized, is_blendshape),
+        "" => format.component != ComponentType::U32 || is_blendshape,
+        _ => is_allowed_vertex_format(kind, format, document.is_quantized, is_blendshape),
     };
     if is_allowed { Ok(format) } else { Err(wrong()) }
 }
 
 /// Stands for the format of an accessor that is not examined.
-const UNKNOWN_FORMAT: Format = Format { shape: Shape::Scalar, component: Component::U8, normalized: false };
+const UNKNOWN_FORMAT: ElementFormat =
+    ElementFormat { shape: ElementShape::Scalar, component: ComponentType::U8, normalized: false };
 
 /// Whether the specification (with `KHR_mesh_quantization`, if `is_quantized`) allows the format for the attribute.
-fn is_vertex_format(kind: &str, format: Format, is_quantized: bool, is_blendshape: bool) -> bool {
-    use Component::{F32, I8, I16, U8, U16};
-    let Format { shape, component, normalized } = format;
+fn is_allowed_vertex_format(kind: &str, format: ElementFormat, is_quantized: bool, is_blendshape: bool) -> bool {
+    use ComponentType::{F32, I8, I16, U8, U16};
+    let ElementFormat { shape, component, normalized } = format;
     let is_small = matches!(component, I8 | U8 | I16 | U16);
     let is_signed = matches!(component, I8 | I16);
     let is_float = component == F32;
     match kind {
         "POSITION" => {
-            shape == Shape::Vec3 && (is_float || is_quantized && if is_blendshape { is_signed } else { is_small })
+            shape == ElementShape::Vec3
+                && (is_float || is_quantized && if is_blendshape { is_signed } else { is_small })
         }
-        "NORMAL" => shape == Shape::Vec3 && (is_float || is_quantized && is_signed && normalized),
+        "NORMAL" => shape == ElementShape::Vec3 && (is_float || is_quantized && is_signed && normalized),
         "TANGENT" => {
-            let wanted = if is_blendshape { Shape::Vec3 } else { Shape::Vec4 };
+            let wanted = if is_blendshape { ElementShape::Vec3 } else { ElementShape::Vec4 };
             shape == wanted && (is_float || is_quantized && is_signed && normalized)
         }
         "TEXCOORD" => {
             let is_fraction = is_small && normalized;
             let core = is_float || is_fraction && (is_blendshape || !is_signed);
             let quantized = is_quantized && if is_blendshape { is_signed } else { is_small };
-            shape == Shape::Vec2 && (core || quantized)
+            shape == ElementShape::Vec2 && (core || quantized)
         }
         "COLOR" => {
             let core = is_float || is_small && normalized && (is_blendshape || !is_signed);
-            matches!(shape, Shape::Vec3 | Shape::Vec4) && core
+            matches!(shape, ElementShape::Vec3 | ElementShape::Vec4) && core
         }
-        "JOINTS" => shape == Shape::Vec4 && matches!(component, U8 | U16) && !normalized,
-        "WEIGHTS" => shape == Shape::Vec4 && (is_float || matches!(component, U8 | U16) && normalized),
+        "JOINTS" => shape == ElementShape::Vec4 && matches!(component, U8 | U16) && !normalized,
+        "WEIGHTS" => shape == ElementShape::Vec4 && (is_float || matches!(component, U8 | U16) && normalized),
         _ => true,
     }
 }
@@ -378,25 +402,27 @@ fn is_vertex_format(kind: &str, format: Format, is_quantized: bool, is_blendshap
 /// Validates the accessor of indices, and records how many vertices they may point to.
 fn validate_index_accessor(
     document: &GltfDocument,
-    links: &mut Links,
+    links: &mut AccessorAndViewUses,
     index: usize,
     vertices: u64,
-    place: &Place<'_>,
+    place: &DocumentLocation<'_>,
 ) -> Result<(), InspectionError> {
-    let accessor = document.accessors.get(index).ok_or_else(|| unresolved(place, "accessor", index))?;
-    links.record_accessor(index, AccessorUse::Indices, place)?;
+    let accessor = document.accessors.get(index).ok_or_else(|| unresolved_index_error(place, "accessor", index))?;
+    links.record_accessor_use(index, AccessorUse::Indices, place)?;
     if let Some(view) = accessor.view {
-        links.views.record(view, ViewUse::Indices, place)?;
+        links.views.record_view_use(view, ViewUse::Indices, place)?;
         if document.views.get(view).is_some_and(|view| view.stride.is_some()) {
-            return Err(place.invalid("a buffer view of indices must not have `byteStride`"));
+            return Err(place.invalid_value_error("a buffer view of indices must not have `byteStride`"));
         }
     }
-    let is_allowed = |format: Format| {
-        [Component::U8, Component::U16, Component::U32].iter().any(|part| format.is(Shape::Scalar, *part, false))
+    let is_allowed = |format: ElementFormat| {
+        [ComponentType::U8, ComponentType::U16, ComponentType::U32]
+            .iter()
+            .any(|part| format.has_shape_and_component(ElementShape::Scalar, *part, false))
     };
     if !accessor.format.is_some_and(is_allowed) {
-        return Err(place.invalid("the format of the accessor is not allowed for indices"));
+        return Err(place.invalid_value_error("the format of the accessor is not allowed for indices"));
     }
-    links.data_checks.add_index_check(index, vertices, place);
+    links.data_checks.add_index_bound_check(index, vertices, place);
     Ok(())
 }

@@ -24,14 +24,14 @@ use accessor::{Accessor, AccessorUse};
 use animation::Animation;
 use buffer::{Buffer, BufferView, ViewUses, load_buffers};
 use container::split_container;
-use data_checks::DataChecks;
-use extensions::{ExtensionReader, Owner};
+use data_checks::AccessorDataRequirements;
+use extensions::{ExtensionOwner, ExtensionReader};
 use image_header::{ImageFormat, read_image_size, recognize_image};
 use json_document::parse_json_document;
 use material::{Image, Material, Texture, read_sampler};
 use mesh::Mesh;
 use object_reader::ObjectReader;
-use place::Place;
+use place::DocumentLocation;
 use scene_graph::{Node, NodeTree, Skin, read_camera, read_scene};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -50,7 +50,7 @@ const MAX_IMAGES: usize = 256;
 /// size.
 const MAX_IMAGE_OVERLAP: usize = 4;
 
-/// Content of a valid model.
+/// Counts, names and notes that were found in a valid glTF model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GltfFacts {
     /// Number of vertices of all meshes.
@@ -142,29 +142,36 @@ struct GltfDocument {
     required_extensions: Vec<String>,
 }
 
-/// What the links between the parts say about accessors and buffer views.
-struct Links {
+/// How the document uses its accessors and buffer views, and the checks of their data that follow from it.
+struct AccessorAndViewUses {
     views: ViewUses,
     accessors: Vec<Option<AccessorUse>>,
     /// The accessor with vertices of each buffer view without a stride.
     accessor_of_packed_view: HashMap<usize, usize>,
-    data_checks: DataChecks,
+    data_checks: AccessorDataRequirements,
 }
 
-impl Links {
+impl AccessorAndViewUses {
     /// Records a use of an accessor; fails if another one is known.
-    fn record_accessor(&mut self, index: usize, new: AccessorUse, place: &Place<'_>) -> Result<(), InspectionError> {
+    fn record_accessor_use(
+        &mut self,
+        index: usize,
+        new: AccessorUse,
+        place: &DocumentLocation<'_>,
+    ) -> Result<(), InspectionError> {
         let Some(known) = self.accessors.get_mut(index) else { return Ok(()) };
         match *known.get_or_insert(new) {
             earlier if earlier == new => Ok(()),
-            earlier => Err(place.invalid(format_args!("accessor {index} is used for {earlier:?} and for {new:?}"))),
+            earlier => {
+                Err(place.invalid_value_error(format_args!("accessor {index} is used for {earlier:?} and for {new:?}")))
+            }
         }
     }
 }
 
 /// The error of an index that points beyond the last object.
-fn unresolved(place: &Place<'_>, what: &str, index: usize) -> InspectionError {
-    place.invalid(format_args!("refers to {what} {index}, which does not exist"))
+fn unresolved_index_error(place: &DocumentLocation<'_>, what: &str, index: usize) -> InspectionError {
+    place.invalid_value_error(format_args!("refers to {what} {index}, which does not exist"))
 }
 
 /// Validates a document with its data.
@@ -174,20 +181,20 @@ fn inspect_document(
     load: &mut ResourceLoader<'_>,
     mut notes: Vec<String>,
 ) -> Result<GltfFacts, InspectionError> {
-    let document = GltfDocument::read(&ObjectReader::at_root(map))?;
+    let document = GltfDocument::read_all_objects(&ObjectReader::at_root(map))?;
     let data_checks = document.validate_links()?;
     let data = load_buffers(&document.buffers, container, load, &mut notes)?;
     let images = document.validate_images(&data, load, &mut notes)?;
     data_checks.validate_elements(&document, &data)?;
-    Ok(document.summarize(images, notes))
+    Ok(document.into_gltf_facts(images, notes))
 }
 
 impl GltfDocument {
     /// Reads all objects.
-    fn read(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
+    fn read_all_objects(root: &ObjectReader<'_>) -> Result<Self, InspectionError> {
         let extensions = ExtensionReader::read_declarations(root)?;
         let known = &extensions;
-        root.require("asset", root.object("asset", |asset| validate_asset(asset, known))?)?;
+        root.require_property("asset", root.object("asset", |asset| validate_asset_object(asset, known))?)?;
         let meshes = root.objects("meshes", |mesh| Mesh::parse_json_object(mesh, known))?.unwrap_or_default();
         let images = root.objects("images", |image| Image::parse_json_object(image, known))?.unwrap_or_default();
         let primitives = meshes.iter().map(|mesh| mesh.primitives.len()).fold(0, usize::saturating_add);
@@ -198,7 +205,7 @@ impl GltfDocument {
                 )));
             }
         }
-        let content = extensions.read_all(root, Owner::Root)?;
+        let content = extensions.read_all(root, ExtensionOwner::Root)?;
         let document = Self {
             accessors: root.objects("accessors", |item| Accessor::parse_json_object(item, known))?.unwrap_or_default(),
             animations: root
@@ -217,55 +224,57 @@ impl GltfDocument {
             variants: content.variants,
             is_quantized: extensions.uses("KHR_mesh_quantization"),
             is_webp_declared: extensions.uses("EXT_texture_webp"),
-            required_extensions: extensions.required().iter().cloned().collect(),
+            required_extensions: extensions.required_extension_names().iter().cloned().collect(),
             images,
             meshes,
         };
-        match root.index("scene")? {
-            Some(scene) if scene >= document.scenes.len() => Err(unresolved(&root.place_of("scene"), "scene", scene)),
+        match root.read_index_property("scene")? {
+            Some(scene) if scene >= document.scenes.len() => {
+                Err(unresolved_index_error(&root.place_of("scene"), "scene", scene))
+            }
             _ => Ok(document),
         }
     }
 
     /// Validates that all parts exist and fit together. Returns what the data must be.
-    fn validate_links(&self) -> Result<DataChecks, InspectionError> {
+    fn validate_links(&self) -> Result<AccessorDataRequirements, InspectionError> {
         let tree = NodeTree::build(&self.nodes)?;
-        let mut links = Links {
-            views: ViewUses::of_targets(&self.views),
+        let mut links = AccessorAndViewUses {
+            views: ViewUses::uses_from_declared_targets(&self.views),
             accessors: vec![None; self.accessors.len()],
             accessor_of_packed_view: HashMap::new(),
-            data_checks: DataChecks::default(),
+            data_checks: AccessorDataRequirements::default(),
         };
-        let list = Place::at_root("bufferViews");
+        let list = DocumentLocation::root_property_location("bufferViews");
         for (index, view) in self.views.iter().enumerate() {
-            view.validate_range(&self.buffers, &list.index(index))?;
+            view.validate_range(&self.buffers, &list.list_item_location(index))?;
         }
-        let list = Place::at_root("accessors");
+        let list = DocumentLocation::root_property_location("accessors");
         for (index, accessor) in self.accessors.iter().enumerate() {
-            accessor.validate_layout(&self.views, &mut links.views, &list.index(index))?;
+            accessor.validate_layout(&self.views, &mut links.views, &list.list_item_location(index))?;
         }
-        let list = Place::at_root("images");
+        let list = DocumentLocation::root_property_location("images");
         for (index, image) in self.images.iter().enumerate() {
-            image.validate_view(&self.views, &mut links.views, &list.index(index))?;
+            image.validate_buffer_view_use(&self.views, &mut links.views, &list.list_item_location(index))?;
         }
         for material in &self.materials {
             material.validate_textures(&self.textures)?;
         }
-        let list = Place::at_root("meshes");
+        let list = DocumentLocation::root_property_location("meshes");
         for (index, mesh) in self.meshes.iter().enumerate() {
-            mesh.validate_links(self, &mut links, &list.index(index))?;
+            mesh.validate_links(self, &mut links, &list.list_item_location(index))?;
         }
-        let list = Place::at_root("nodes");
+        let list = DocumentLocation::root_property_location("nodes");
         for (index, node) in self.nodes.iter().enumerate() {
-            node.validate_links(self, &list.index(index))?;
+            node.validate_node_references(self, &list.list_item_location(index))?;
         }
-        let list = Place::at_root("skins");
+        let list = DocumentLocation::root_property_location("skins");
         for (index, skin) in self.skins.iter().enumerate() {
-            skin.validate_links(self, &mut links, &tree, &list.index(index))?;
+            skin.validate_skin_references(self, &mut links, &tree, &list.list_item_location(index))?;
         }
-        let list = Place::at_root("animations");
+        let list = DocumentLocation::root_property_location("animations");
         for (index, animation) in self.animations.iter().enumerate() {
-            animation.validate_links(self, &mut links, &list.index(index))?;
+            animation.validate_links(self, &mut links, &list.list_item_location(index))?;
         }
         tree.validate_scenes(self)?;
         Ok(links.data_checks)
@@ -281,10 +290,10 @@ impl GltfDocument {
         let size: usize = data.iter().flatten().map(|bytes| bytes.len()).sum();
         let mut bytes_left = size.saturating_mul(MAX_IMAGE_OVERLAP);
         let (mut formats, mut descriptions) = (Vec::new(), Vec::new());
-        let list = Place::at_root("images");
+        let list = DocumentLocation::root_property_location("images");
         for (index, image) in self.images.iter().enumerate() {
-            let place = list.index(index);
-            let view = image.view.and_then(|view| self.views.get(view)?.bytes(data));
+            let place = list.list_item_location(index);
+            let view = image.view.and_then(|view| self.views.get(view)?.bytes_of_buffer_view(data));
             let bytes: Option<Cow<'_, [u8]>> = match (&image.uri, view) {
                 _ if image.has_extensions => None,
                 (Some(Uri::Data { bytes, .. }), _) => Some(Cow::Borrowed(bytes)),
@@ -303,10 +312,10 @@ impl GltfDocument {
             }
             let format = bytes.as_deref().and_then(recognize_image);
             if let (Some(bytes), Some(format)) = (&bytes, format) {
-                let size = read_image_size(bytes, format).map_err(|reason| place.invalid(reason))?;
+                let size = read_image_size(bytes, format).map_err(|reason| place.invalid_value_error(reason))?;
                 descriptions.push(match size {
-                    Some((width, height)) => format!("{} {width} × {height}", format.name()),
-                    None => format.name().to_owned(),
+                    Some((width, height)) => format!("{} {width} × {height}", format.format_name()),
+                    None => format.format_name().to_owned(),
                 });
                 self.validate_image_format(image, format, &place)?;
             } else if bytes.is_some() {
@@ -316,9 +325,9 @@ impl GltfDocument {
                 format.filter(|format| matches!(format, ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP)),
             );
         }
-        let list = Place::at_root("textures");
+        let list = DocumentLocation::root_property_location("textures");
         for (index, texture) in self.textures.iter().enumerate() {
-            texture.validate_links(&self.images, &formats, self.samplers, &list.index(index))?;
+            texture.validate_links(&self.images, &formats, self.samplers, &list.list_item_location(index))?;
         }
         Ok(descriptions)
     }
@@ -328,26 +337,26 @@ impl GltfDocument {
         &self,
         image: &Image,
         format: ImageFormat,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let found = format.media_type();
         match format {
             ImageFormat::Ktx2 | ImageFormat::Avif => return Ok(()),
             ImageFormat::WebP if !self.is_webp_declared => {
-                return Err(place.invalid("a WebP image needs EXT_texture_webp"));
+                return Err(place.invalid_value_error("a WebP image needs EXT_texture_webp"));
             }
             _ => {}
         }
         match &image.media_type {
             Some(declared) if declared != found => {
-                Err(place.invalid(format_args!("its content is {found}, but it says {declared:?}")))
+                Err(place.invalid_value_error(format_args!("its content is {found}, but it says {declared:?}")))
             }
             _ => Ok(()),
         }
     }
 
-    /// Summarises the content.
-    fn summarize(self, images: Vec<String>, notes: Vec<String>) -> GltfFacts {
+    /// Collects the facts about the model from the valid document.
+    fn into_gltf_facts(self, images: Vec<String>, notes: Vec<String>) -> GltfFacts {
         let mut facts = GltfFacts {
             vertices: 0,
             blendshapes: BTreeSet::new(),
@@ -359,13 +368,15 @@ impl GltfDocument {
         };
         let mut counted = BTreeSet::new();
         for (number, mesh) in self.meshes.iter().enumerate() {
-            for positions in mesh.primitives.iter().filter_map(|primitive| primitive.attribute("POSITION")) {
+            for positions in
+                mesh.primitives.iter().filter_map(|primitive| primitive.find_attribute_accessor("POSITION"))
+            {
                 let count = self.accessors.get(positions).map_or(0, |accessor| accessor.count);
                 if counted.insert(positions) {
                     facts.vertices = facts.vertices.saturating_add(count);
                 }
             }
-            facts.blendshapes.extend((0..mesh.target_count()).map(|index| {
+            facts.blendshapes.extend((0..mesh.morph_target_count()).map(|index| {
                 let name = mesh.target_names.get(index).cloned().flatten();
                 name.unwrap_or_else(|| format!("mesh {number}, target {index}"))
             }));
@@ -374,25 +385,27 @@ impl GltfDocument {
     }
 }
 
-/// Validates the versions of the document.
-fn validate_asset(asset: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
+/// Validates the `asset` object of the document, above all its glTF version.
+fn validate_asset_object(asset: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
     asset.text("copyright")?;
     asset.text("generator")?;
-    extensions.read_all(asset, Owner::Other)?;
+    extensions.read_all(asset, ExtensionOwner::Other)?;
     let parse = |name: &'static str| match asset.text(name)? {
         None => Ok(None),
         Some(text) => match parse_version(text) {
             Some(version) => Ok(Some(version)),
-            None => Err(asset.place_of(name).invalid(format_args!("{text:?} is no version"))),
+            None => Err(asset.place_of(name).invalid_value_error(format_args!("{text:?} is no version"))),
         },
     };
-    let version = asset.require("version", parse("version")?)?;
+    let version = asset.require_property("version", parse("version")?)?;
     if version.0 != 2 {
         let (major, minor) = version;
-        return Err(asset.place_of("version").invalid(format_args!("it is glTF {major}.{minor}, not 2.0")));
+        return Err(asset.place_of("version").invalid_value_error(format_args!("it is glTF {major}.{minor}, not 2.0")));
     }
     match parse("minVersion")? {
-        Some(min) if min > version => Err(asset.place_of("minVersion").invalid("is greater than `version`")),
+        Some(min) if min > version => {
+            Err(asset.place_of("minVersion").invalid_value_error("is greater than `version`"))
+        }
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::float_cmp, reason = "the last row of a matrix and its determinant are compared exactly")]
 #![expect(clippy::many_single_char_names, reason = "the elements of a matrix have no other names")]
 
-use super::accessor::round_to_single;
+use super::accessor::round_to_single_precision;
 
 /// How far the length of a quaternion may be from 1.
 pub(super) const QUATERNION_TOLERANCE: f64 = 0.007_69;
@@ -14,14 +14,14 @@ const MATRIX_TOLERANCE: f64 = 0.000_05;
 type Columns = [[f64; 3]; 3];
 
 pub(super) fn is_unit_quaternion(rotation: &[f64]) -> bool {
-    let squares: f64 = rotation.iter().map(|part| round_to_single(*part).powi(2)).sum();
+    let squares: f64 = rotation.iter().map(|part| round_to_single_precision(*part).powi(2)).sum();
     (1.0 - squares.sqrt()).abs() <= QUATERNION_TOLERANCE
 }
 
 /// Whether the matrix (by columns) consists of translation, rotation and scale.
 pub(super) fn is_rigid_matrix(matrix: &[f64]) -> bool {
     let Ok(values) = <[f64; 16]>::try_from(matrix) else { return false };
-    let [a, b, c, last_a, d, e, f, last_b, g, h, i, last_c, x, y, z, last] = values.map(round_to_single);
+    let [a, b, c, last_a, d, e, f, last_b, g, h, i, last_c, x, y, z, last] = values.map(round_to_single_precision);
     let columns = [[a, b, c], [d, e, f], [g, h, i]];
     let determinant = determinant(&columns);
     if [last_a, last_b, last_c, last] != [0.0, 0.0, 0.0, 1.0] || determinant == 0.0 {
@@ -33,11 +33,11 @@ pub(super) fn is_rigid_matrix(matrix: &[f64]) -> bool {
     }
     let mut rotation = columns;
     for (column, scale) in rotation.iter_mut().zip(scale) {
-        *column = column.map(|part| round_to_single(part * (1.0 / scale)));
+        *column = column.map(|part| round_to_single_precision(part * (1.0 / scale)));
     }
     let mut rebuilt = rotation_from_quaternion(quaternion_from_rotation(&rotation));
     for (column, scale) in rebuilt.iter_mut().zip(scale) {
-        *column = column.map(|part| round_to_single(part * round_to_single(scale)));
+        *column = column.map(|part| round_to_single_precision(part * round_to_single_precision(scale)));
     }
     let norm = |columns: &Columns| {
         let sums = columns.iter().map(|column| column.iter().map(|part| part.abs()).sum());
@@ -71,7 +71,7 @@ fn quaternion_from_rotation(rotation: &Columns) -> [f64; 4] {
         let half = 0.5 / root;
         [(zx + xz) * half, (zy + yz) * half, root * 0.5, (xy - yx) * half]
     };
-    parts.map(round_to_single)
+    parts.map(round_to_single_precision)
 }
 
 /// The rotation of a quaternion (x, y, z, w).
@@ -82,7 +82,7 @@ fn rotation_from_quaternion([x, y, z, w]: [f64; 4]) -> Columns {
         [x * y2 - w * z2, 1.0 - (x * x2 + z * z2), y * z2 + w * x2],
         [x * z2 + w * y2, y * z2 - w * x2, 1.0 - (x * x2 + y * y2)],
     ]
-    .map(|column| column.map(round_to_single))
+    .map(|column| column.map(round_to_single_precision))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reads the properties of JSON objects, and reports those of a wrong type or outside of their range.
 
 use super::InspectionError;
-use super::place::Place;
+use super::place::DocumentLocation;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
@@ -9,19 +9,20 @@ use std::collections::HashSet;
 #[derive(Clone, Copy)]
 pub(super) struct NumberRange {
     min: f64,
-    above: f64,
+    greater_than: f64,
     max: f64,
     below: f64,
 }
 
 impl NumberRange {
     pub(super) const ANY: Self =
-        Self { min: f64::NEG_INFINITY, above: f64::NEG_INFINITY, max: f64::INFINITY, below: f64::INFINITY };
-    pub(super) const NOT_NEGATIVE: Self = Self::at_least(0.0);
-    pub(super) const POSITIVE: Self = Self::above(0.0);
+        Self { min: f64::NEG_INFINITY, greater_than: f64::NEG_INFINITY, max: f64::INFINITY, below: f64::INFINITY };
+    pub(super) const NOT_NEGATIVE: Self = Self::greater_or_equal(0.0);
+    pub(super) const POSITIVE: Self = Self::greater_than(0.0);
     pub(super) const UNIT: Self = Self::between(0.0, 1.0);
 
-    pub(super) const fn at_least(min: f64) -> Self {
+    /// The numbers from this one.
+    pub(super) const fn greater_or_equal(min: f64) -> Self {
         Self { min, ..Self::ANY }
     }
 
@@ -29,8 +30,9 @@ impl NumberRange {
         Self { min, max, ..Self::ANY }
     }
 
-    pub(super) const fn above(above: f64) -> Self {
-        Self { above, ..Self::ANY }
+    /// The numbers greater than this one.
+    pub(super) const fn greater_than(greater_than: f64) -> Self {
+        Self { greater_than, ..Self::ANY }
     }
 
     /// The same range without this number and those beyond it.
@@ -44,7 +46,7 @@ impl NumberRange {
     }
 
     fn contains(self, number: f64) -> bool {
-        number >= self.min && number > self.above && number <= self.max && number < self.below
+        number >= self.min && number > self.greater_than && number <= self.max && number < self.below
     }
 }
 
@@ -53,7 +55,7 @@ impl NumberRange {
 pub(super) struct ObjectReader<'a> {
     map: &'a Map<String, Value>,
     /// Where the object is. `None` for the document's root.
-    place: Option<&'a Place<'a>>,
+    place: Option<&'a DocumentLocation<'a>>,
 }
 
 impl<'a> ObjectReader<'a> {
@@ -62,37 +64,40 @@ impl<'a> ObjectReader<'a> {
         Self { map, place: None }
     }
 
-    pub(super) fn at(map: &'a Map<String, Value>, place: &'a Place<'a>) -> Self {
+    /// Reads the object at this location of the document.
+    pub(super) fn reader_at_location(map: &'a Map<String, Value>, place: &'a DocumentLocation<'a>) -> Self {
         Self { map, place: Some(place) }
     }
 
     /// The place of a property.
-    pub(super) fn place_of(&self, name: &'a str) -> Place<'a> {
-        self.place.map_or(Place::at_root(name), |place| place.key(name))
+    pub(super) fn place_of(&self, name: &'a str) -> DocumentLocation<'a> {
+        self.place.map_or(DocumentLocation::root_property_location(name), |place| place.key(name))
     }
 
     /// The error of this object as a whole.
-    pub(super) fn invalid(&self, reason: impl std::fmt::Display) -> InspectionError {
+    pub(super) fn invalid_object_error(&self, reason: impl std::fmt::Display) -> InspectionError {
         match self.place {
-            Some(place) => place.invalid(reason),
+            Some(place) => place.invalid_value_error(reason),
             None => InspectionError::Invalid(format!("the document: {reason}")),
         }
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Whether the object has a property of this name.
+    pub(super) fn has_property(&self, name: &str) -> bool {
         self.map.contains_key(name)
     }
 
-    /// Fails if a required property is absent.
-    pub(super) fn require<T>(&self, name: &str, value: Option<T>) -> Result<T, InspectionError> {
-        value.ok_or_else(|| self.invalid(format_args!("`{name}` is missing")))
+    /// Returns the value of a required property. Fails if it is absent.
+    pub(super) fn require_property<T>(&self, name: &str, value: Option<T>) -> Result<T, InspectionError> {
+        value.ok_or_else(|| self.invalid_object_error(format_args!("`{name}` is missing")))
     }
 
-    fn wrong_type(&self, name: &str, expected: &str) -> InspectionError {
+    /// The error of a property that does not have the expected type.
+    fn wrong_type_error(&self, name: &str, expected: &str) -> InspectionError {
         let reason = format!("is not {expected}");
         match self.place {
-            Some(place) => place.key(name).invalid(reason),
-            None => Place::at_root(name).invalid(reason),
+            Some(place) => place.key(name).invalid_value_error(reason),
+            None => DocumentLocation::root_property_location(name).invalid_value_error(reason),
         }
     }
 
@@ -100,59 +105,68 @@ impl<'a> ObjectReader<'a> {
         self.map.get(name)
     }
 
-    /// An integer. Numbers such as `3.0` are integers too.
-    fn integer(&self, name: &str) -> Result<Option<f64>, InspectionError> {
+    /// Reads an integer property; `None` if it is absent. Numbers such as `3.0` are integers too.
+    fn read_integer_property(&self, name: &str) -> Result<Option<f64>, InspectionError> {
         match self.present_value(name) {
             None => Ok(None),
-            Some(value) => integer_value(value).map(Some).ok_or_else(|| self.wrong_type(name, "an integer")),
+            Some(value) => integer_value(value).map(Some).ok_or_else(|| self.wrong_type_error(name, "an integer")),
         }
     }
 
-    /// An index of a list.
-    pub(super) fn index(&self, name: &str) -> Result<Option<usize>, InspectionError> {
-        match self.integer(name)? {
+    /// Reads an index property; `None` if it is absent.
+    pub(super) fn read_index_property(&self, name: &str) -> Result<Option<usize>, InspectionError> {
+        match self.read_integer_property(name)? {
             None => Ok(None),
-            Some(number) => index_value(number).map(Some).ok_or_else(|| self.wrong_type(name, "an index")),
+            Some(number) => index_value(number).map(Some).ok_or_else(|| self.wrong_type_error(name, "an index")),
         }
     }
 
     /// An index of a list that must be present.
     pub(super) fn required_index(&self, name: &str) -> Result<usize, InspectionError> {
-        self.require(name, self.index(name)?)
+        self.require_property(name, self.read_index_property(name)?)
     }
 
-    /// An unsigned integer of at least `min`.
-    pub(super) fn unsigned(&self, name: &'a str, min: u64) -> Result<Option<u64>, InspectionError> {
-        self.unsigned_between(name, min, u64::MAX)
+    /// Reads an unsigned integer property of at least `min`; `None` if it is absent.
+    pub(super) fn read_unsigned_at_least(&self, name: &'a str, min: u64) -> Result<Option<u64>, InspectionError> {
+        self.read_unsigned_between(name, min, u64::MAX)
     }
 
-    /// An unsigned integer between `min` and `max`.
-    pub(super) fn unsigned_between(&self, name: &'a str, min: u64, max: u64) -> Result<Option<u64>, InspectionError> {
-        let Some(number) = self.integer(name)? else { return Ok(None) };
+    /// Reads an unsigned integer property between `min` and `max`; `None` if it is absent.
+    pub(super) fn read_unsigned_between(
+        &self,
+        name: &'a str,
+        min: u64,
+        max: u64,
+    ) -> Result<Option<u64>, InspectionError> {
+        let Some(number) = self.read_integer_property(name)? else { return Ok(None) };
         match unsigned_value(number) {
             Some(value) if (min..=max).contains(&value) => Ok(Some(value)),
-            _ => Err(self.place_of(name).invalid(format_args!("{number} is out of range"))),
+            _ => Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range"))),
         }
     }
 
-    /// An integer of a list of known ones; `None` also for an unknown one.
-    pub(super) fn known_integer(&self, name: &str, known: &[u64]) -> Result<Option<u64>, InspectionError> {
-        let number = self.integer(name)?.and_then(unsigned_value);
+    /// Reads an integer property with a list of known values; `None` if it is absent or unknown.
+    pub(super) fn read_known_integer(&self, name: &str, known: &[u64]) -> Result<Option<u64>, InspectionError> {
+        let number = self.read_integer_property(name)?.and_then(unsigned_value);
         Ok(number.filter(|number| known.contains(number)))
     }
 
-    /// A number within a range.
-    pub(super) fn number(&self, name: &'a str, range: NumberRange) -> Result<Option<f64>, InspectionError> {
+    /// Reads a number property that must lie within a range; `None` if it is absent.
+    pub(super) fn read_number_property(
+        &self,
+        name: &'a str,
+        range: NumberRange,
+    ) -> Result<Option<f64>, InspectionError> {
         let Some(value) = self.present_value(name) else { return Ok(None) };
-        let number = value.as_f64().ok_or_else(|| self.wrong_type(name, "a number"))?;
+        let number = value.as_f64().ok_or_else(|| self.wrong_type_error(name, "a number"))?;
         if !range.contains(number) {
-            return Err(self.place_of(name).invalid(format_args!("{number} is out of range")));
+            return Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range")));
         }
         Ok(Some(number))
     }
 
-    /// A list of numbers: of `length` if it is given, and not empty.
-    pub(super) fn numbers(
+    /// Reads a list of numbers: of `length` if it is given, and not empty; `None` if it is absent.
+    pub(super) fn read_number_list(
         &self,
         name: &'a str,
         length: Option<usize>,
@@ -162,12 +176,14 @@ impl<'a> ObjectReader<'a> {
         let place = self.place_of(name);
         if length.is_some_and(|length| length != list.len()) {
             let (has, wanted) = (list.len(), length.unwrap_or_default());
-            return Err(place.invalid(format_args!("has {has} items instead of {wanted}")));
+            return Err(place.invalid_value_error(format_args!("has {has} items instead of {wanted}")));
         }
         let numbers = list.iter().enumerate().map(|(index, value)| match value.as_f64() {
             Some(number) if range.contains(number) => Ok(number),
-            Some(number) => Err(place.index(index).invalid(format_args!("{number} is out of range"))),
-            None => Err(place.index(index).invalid("is not a number")),
+            Some(number) => {
+                Err(place.list_item_location(index).invalid_value_error(format_args!("{number} is out of range")))
+            }
+            None => Err(place.list_item_location(index).invalid_value_error("is not a number")),
         });
         numbers.collect::<Result<_, _>>().map(Some)
     }
@@ -175,14 +191,14 @@ impl<'a> ObjectReader<'a> {
     pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, InspectionError> {
         match self.present_value(name) {
             None => Ok(None),
-            Some(value) => value.as_str().map(Some).ok_or_else(|| self.wrong_type(name, "a string")),
+            Some(value) => value.as_str().map(Some).ok_or_else(|| self.wrong_type_error(name, "a string")),
         }
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, InspectionError> {
         match self.present_value(name) {
             None => Ok(None),
-            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong_type(name, "true or false")),
+            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.wrong_type_error(name, "true or false")),
         }
     }
 
@@ -192,22 +208,23 @@ impl<'a> ObjectReader<'a> {
             None => Ok(None),
             Some(value) => match value.as_array() {
                 Some(list) if !list.is_empty() => Ok(Some(list)),
-                Some(_) => Err(self.wrong_type(name, "allowed to be empty")),
-                None => Err(self.wrong_type(name, "a list")),
+                Some(_) => Err(self.wrong_type_error(name, "allowed to be empty")),
+                None => Err(self.wrong_type_error(name, "a list")),
             },
         }
     }
 
-    /// A list of different indices that is not empty.
-    pub(super) fn indices(&self, name: &'a str) -> Result<Option<Vec<usize>>, InspectionError> {
+    /// Reads a list of distinct indices that is not empty; `None` if it is absent.
+    pub(super) fn read_distinct_indices(&self, name: &'a str) -> Result<Option<Vec<usize>>, InspectionError> {
         let Some(list) = self.filled_list(name)? else { return Ok(None) };
         let place = self.place_of(name);
         let mut known = HashSet::with_capacity(list.len());
         let indices = list.iter().enumerate().map(|(index, value)| {
             let number = integer_value(value).and_then(index_value);
-            let number = number.ok_or_else(|| place.index(index).invalid("is not an index"))?;
+            let number =
+                number.ok_or_else(|| place.list_item_location(index).invalid_value_error("is not an index"))?;
             if !known.insert(number) {
-                return Err(place.index(index).invalid(format_args!("repeats {number}")));
+                return Err(place.list_item_location(index).invalid_value_error(format_args!("repeats {number}")));
             }
             Ok(number)
         });
@@ -215,14 +232,15 @@ impl<'a> ObjectReader<'a> {
     }
 
     /// A list of different strings that is not empty.
-    pub(super) fn texts(&self, name: &'a str) -> Result<Option<Vec<&'a str>>, InspectionError> {
+    pub(super) fn distinct_texts(&self, name: &'a str) -> Result<Option<Vec<&'a str>>, InspectionError> {
         let Some(list) = self.filled_list(name)? else { return Ok(None) };
         let place = self.place_of(name);
         let mut known = HashSet::with_capacity(list.len());
         let texts = list.iter().enumerate().map(|(index, value)| {
-            let text = value.as_str().ok_or_else(|| place.index(index).invalid("is not a string"))?;
+            let text =
+                value.as_str().ok_or_else(|| place.list_item_location(index).invalid_value_error("is not a string"))?;
             if !known.insert(text) {
-                return Err(place.index(index).invalid("repeats an earlier item"));
+                return Err(place.list_item_location(index).invalid_value_error("repeats an earlier item"));
             }
             Ok(text)
         });
@@ -236,9 +254,9 @@ impl<'a> ObjectReader<'a> {
         read: impl FnOnce(&ObjectReader<'_>) -> Result<T, InspectionError>,
     ) -> Result<Option<T>, InspectionError> {
         let Some(value) = self.present_value(name) else { return Ok(None) };
-        let map = value.as_object().ok_or_else(|| self.wrong_type(name, "an object"))?;
+        let map = value.as_object().ok_or_else(|| self.wrong_type_error(name, "an object"))?;
         let place = self.place_of(name);
-        read(&ObjectReader::at(map, &place)).map(Some)
+        read(&ObjectReader::reader_at_location(map, &place)).map(Some)
     }
 
     /// Reads each object of a list that is not empty.
@@ -250,9 +268,9 @@ impl<'a> ObjectReader<'a> {
         let Some(list) = self.filled_list(name)? else { return Ok(None) };
         let list_place = self.place_of(name);
         let items = list.iter().enumerate().map(|(index, value)| {
-            let place = list_place.index(index);
-            let map = value.as_object().ok_or_else(|| place.invalid("is not an object"))?;
-            read(&ObjectReader::at(map, &place))
+            let place = list_place.list_item_location(index);
+            let map = value.as_object().ok_or_else(|| place.invalid_value_error("is not an object"))?;
+            read(&ObjectReader::reader_at_location(map, &place))
         });
         items.collect::<Result<_, _>>().map(Some)
     }
@@ -265,11 +283,11 @@ impl<'a> ObjectReader<'a> {
     /// The members of the object as indices. The object must not be empty.
     pub(super) fn indices_by_name(&self) -> Result<Vec<(String, usize)>, InspectionError> {
         if self.map.is_empty() {
-            return Err(self.invalid("must not be empty"));
+            return Err(self.invalid_object_error("must not be empty"));
         }
         let member = |(name, value): (&str, &Value)| {
             let index = integer_value(value).and_then(index_value);
-            Ok((name.to_owned(), index.ok_or_else(|| self.wrong_type(name, "an index"))?))
+            Ok((name.to_owned(), index.ok_or_else(|| self.wrong_type_error(name, "an index"))?))
         };
         self.members().map(member).collect()
     }

@@ -3,52 +3,53 @@
 use super::InspectionError;
 use std::fmt;
 
-/// A place in the document. Written out only for a message.
+/// A location in the glTF document, written as a JSON Pointer in messages.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
-    parent: Option<&'a Place<'a>>,
-    token: Token<'a>,
+pub(super) struct DocumentLocation<'a> {
+    parent: Option<&'a DocumentLocation<'a>>,
+    token: LocationSegment<'a>,
 }
 
+/// One segment of a location in the document: a property or an item.
 #[derive(Clone, Copy)]
-enum Token<'a> {
+enum LocationSegment<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-impl<'a> Place<'a> {
+impl<'a> DocumentLocation<'a> {
     /// The property of the document's root with this name.
-    pub(super) fn at_root(name: &'a str) -> Self {
-        Self { parent: None, token: Token::Key(name) }
+    pub(super) fn root_property_location(name: &'a str) -> Self {
+        Self { parent: None, token: LocationSegment::Key(name) }
     }
 
     /// The property of this object with this name.
     pub(super) fn key(&'a self, name: &'a str) -> Self {
-        Self { parent: Some(self), token: Token::Key(name) }
+        Self { parent: Some(self), token: LocationSegment::Key(name) }
     }
 
     /// The item of this list.
-    pub(super) fn index(&'a self, index: usize) -> Self {
-        Self { parent: Some(self), token: Token::Index(index) }
+    pub(super) fn list_item_location(&'a self, index: usize) -> Self {
+        Self { parent: Some(self), token: LocationSegment::Index(index) }
     }
 
     /// The error of an invalid value at this place.
-    pub(super) fn invalid(&self, reason: impl fmt::Display) -> InspectionError {
+    pub(super) fn invalid_value_error(&self, reason: impl fmt::Display) -> InspectionError {
         InspectionError::Invalid(format!("{self}: {reason}"))
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for DocumentLocation<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(parent) = self.parent {
             parent.fmt(formatter)?;
         }
         match self.token {
-            Token::Key(name) if name.contains(['~', '/']) => {
+            LocationSegment::Key(name) if name.contains(['~', '/']) => {
                 write!(formatter, "/{}", name.replace('~', "~0").replace('/', "~1"))
             }
-            Token::Key(name) => write!(formatter, "/{name}"),
-            Token::Index(index) => write!(formatter, "/{index}"),
+            LocationSegment::Key(name) => write!(formatter, "/{name}"),
+            LocationSegment::Index(index) => write!(formatter, "/{index}"),
         }
     }
 }
@@ -59,8 +60,8 @@ mod tests {
 
     #[test]
     fn place_is_a_json_pointer() {
-        let list = Place::at_root("a/b~c");
-        let item = list.index(3);
+        let list = DocumentLocation::root_property_location("a/b~c");
+        let item = list.list_item_location(3);
         assert_eq!(item.key("max").to_string(), "/a~1b~0c/3/max");
     }
 }

@@ -1,15 +1,15 @@
 //! Nodes, scenes, skins and cameras.
 
-use super::accessor::{AccessorUse, Component, Format, Shape};
+use super::accessor::{AccessorUse, ComponentType, ElementFormat, ElementShape};
 use super::buffer::ViewUse;
-use super::extensions::{ExtensionReader, Owner};
+use super::extensions::{ExtensionOwner, ExtensionReader};
 use super::node_transform::{is_rigid_matrix, is_unit_quaternion};
 use super::object_reader::{NumberRange, ObjectReader};
-use super::place::Place;
-use super::{GltfDocument, InspectionError, Links, unresolved};
+use super::place::DocumentLocation;
+use super::{AccessorAndViewUses, GltfDocument, InspectionError, unresolved_index_error};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// A node.
+/// A node of the scene graph: its children, and what it places in the scene.
 pub(super) struct Node {
     camera: Option<usize>,
     children: Vec<usize>,
@@ -20,7 +20,7 @@ pub(super) struct Node {
     light: Option<usize>,
 }
 
-/// A skin.
+/// A glTF skin: its joints, skeleton root and inverse bind matrices.
 pub(super) struct Skin {
     inverse_bind_matrices: Option<usize>,
     skeleton: Option<usize>,
@@ -33,36 +33,38 @@ impl Node {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        let matrix = reader.numbers("matrix", Some(16), NumberRange::ANY)?;
-        let translation = reader.numbers("translation", Some(3), NumberRange::ANY)?;
-        let rotation = reader.numbers("rotation", Some(4), NumberRange::between(-1.0, 1.0))?;
-        let scale = reader.numbers("scale", Some(3), NumberRange::ANY)?;
+        let matrix = reader.read_number_list("matrix", Some(16), NumberRange::ANY)?;
+        let translation = reader.read_number_list("translation", Some(3), NumberRange::ANY)?;
+        let rotation = reader.read_number_list("rotation", Some(4), NumberRange::between(-1.0, 1.0))?;
+        let scale = reader.read_number_list("scale", Some(3), NumberRange::ANY)?;
         if rotation.as_ref().is_some_and(|rotation| !is_unit_quaternion(rotation)) {
-            return Err(reader.place_of("rotation").invalid("the quaternion is not of length 1"));
+            return Err(reader.place_of("rotation").invalid_value_error("the quaternion is not of length 1"));
         }
-        let (mesh, skin) = (reader.index("mesh")?, reader.index("skin")?);
-        let weights = reader.numbers("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
+        let (mesh, skin) = (reader.read_index_property("mesh")?, reader.read_index_property("skin")?);
+        let weights = reader.read_number_list("weights", None, NumberRange::ANY)?.map(|weights| weights.len());
         if mesh.is_none() {
             for (name, is_there) in [("skin", skin.is_some()), ("weights", weights.is_some())] {
                 if is_there {
-                    return Err(reader.place_of(name).invalid("the node has no mesh for it"));
+                    return Err(reader.place_of(name).invalid_value_error("the node has no mesh for it"));
                 }
             }
         }
         if let Some(matrix) = &matrix {
             if translation.is_some() || rotation.is_some() || scale.is_some() {
-                return Err(reader.place_of("matrix").invalid("the node has translation, rotation or scale as well"));
+                return Err(reader
+                    .place_of("matrix")
+                    .invalid_value_error("the node has translation, rotation or scale as well"));
             }
             if !is_rigid_matrix(matrix) {
                 let reason = "the matrix is not made of translation, rotation and scale";
-                return Err(reader.place_of("matrix").invalid(reason));
+                return Err(reader.place_of("matrix").invalid_value_error(reason));
             }
         }
         reader.text("name")?;
         Ok(Self {
-            camera: reader.index("camera")?,
-            children: reader.indices("children")?.unwrap_or_default(),
-            light: extensions.read_all(reader, Owner::Node)?.light,
+            camera: reader.read_index_property("camera")?,
+            children: reader.read_distinct_indices("children")?.unwrap_or_default(),
+            light: extensions.read_all(reader, ExtensionOwner::Node)?.light,
             has_matrix: matrix.is_some(),
             skin,
             mesh,
@@ -71,30 +73,36 @@ impl Node {
     }
 
     /// Validates that the parts exist and fit together.
-    pub(super) fn validate_links(&self, document: &GltfDocument, place: &Place<'_>) -> Result<(), InspectionError> {
+    pub(super) fn validate_node_references(
+        &self,
+        document: &GltfDocument,
+        place: &DocumentLocation<'_>,
+    ) -> Result<(), InspectionError> {
         if let Some(camera) = self.camera.filter(|camera| *camera >= document.cameras) {
-            return Err(unresolved(&place.key("camera"), "camera", camera));
+            return Err(unresolved_index_error(&place.key("camera"), "camera", camera));
         }
         if let Some(skin) = self.skin.filter(|skin| *skin >= document.skins.len()) {
-            return Err(unresolved(&place.key("skin"), "skin", skin));
+            return Err(unresolved_index_error(&place.key("skin"), "skin", skin));
         }
         if let Some(light) = self.light {
             let extensions = place.key("extensions");
             let place = extensions.key("KHR_lights_punctual");
-            let lights = document.lights.ok_or_else(|| place.invalid("the document defines no lights"))?;
+            let lights = document.lights.ok_or_else(|| place.invalid_value_error("the document defines no lights"))?;
             if light >= lights {
-                return Err(unresolved(&place.key("light"), "light", light));
+                return Err(unresolved_index_error(&place.key("light"), "light", light));
             }
         }
         let Some(index) = self.mesh else { return Ok(()) };
         let mesh_place = place.key("mesh");
-        let mesh = document.meshes.get(index).ok_or_else(|| unresolved(&mesh_place, "mesh", index))?;
+        let mesh = document.meshes.get(index).ok_or_else(|| unresolved_index_error(&mesh_place, "mesh", index))?;
         let targets = mesh.primitives.first().and_then(|primitive| primitive.targets.as_ref()).map_or(0, Vec::len);
         if let Some(weights) = self.weights.filter(|weights| *weights != targets) {
-            return Err(place.key("weights").invalid(format_args!("has {weights} weights for {targets} blendshapes")));
+            return Err(place
+                .key("weights")
+                .invalid_value_error(format_args!("has {weights} weights for {targets} blendshapes")));
         }
         if self.skin.is_some() && mesh.primitives.iter().all(|primitive| primitive.joint_sets == 0) {
-            return Err(place.key("skin").invalid(format_args!("mesh {index} has no JOINTS_0 for a skin")));
+            return Err(place.key("skin").invalid_value_error(format_args!("mesh {index} has no JOINTS_0 for a skin")));
         }
         Ok(())
     }
@@ -106,60 +114,65 @@ impl Skin {
         reader: &ObjectReader<'_>,
         extensions: &ExtensionReader,
     ) -> Result<Self, InspectionError> {
-        extensions.read_all(reader, Owner::Other)?;
+        extensions.read_all(reader, ExtensionOwner::Other)?;
         reader.text("name")?;
         Ok(Self {
-            inverse_bind_matrices: reader.index("inverseBindMatrices")?,
-            skeleton: reader.index("skeleton")?,
-            joints: reader.require("joints", reader.indices("joints")?)?,
+            inverse_bind_matrices: reader.read_index_property("inverseBindMatrices")?,
+            skeleton: reader.read_index_property("skeleton")?,
+            joints: reader.require_property("joints", reader.read_distinct_indices("joints")?)?,
         })
     }
 
     /// Validates that joints, skeleton and matrices exist and fit together.
-    pub(super) fn validate_links(
+    pub(super) fn validate_skin_references(
         &self,
         document: &GltfDocument,
-        links: &mut Links,
+        links: &mut AccessorAndViewUses,
         tree: &NodeTree,
-        place: &Place<'_>,
+        place: &DocumentLocation<'_>,
     ) -> Result<(), InspectionError> {
         let list = place.key("joints");
         let nodes = document.nodes.len();
         let mut roots = BTreeSet::new();
         for (number, joint) in self.joints.iter().enumerate() {
             if *joint >= nodes {
-                return Err(unresolved(&list.index(number), "node", *joint));
+                return Err(unresolved_index_error(&list.list_item_location(number), "node", *joint));
             }
-            roots.insert(tree.root_of(*joint));
+            roots.insert(tree.topmost_ancestor(*joint));
         }
         if roots.len() != 1 {
-            return Err(list.invalid("the joints have no common root"));
+            return Err(list.invalid_value_error("the joints have no common root"));
         }
         if let Some(skeleton) = self.skeleton {
             let place = place.key("skeleton");
             if skeleton >= nodes {
-                return Err(unresolved(&place, "node", skeleton));
+                return Err(unresolved_index_error(&place, "node", skeleton));
             }
-            if !self.joints.iter().all(|joint| tree.contains(skeleton, *joint)) {
-                return Err(place.invalid(format_args!("node {skeleton} is not above all joints")));
+            if !self.joints.iter().all(|joint| tree.is_in_subtree(skeleton, *joint)) {
+                return Err(place.invalid_value_error(format_args!("node {skeleton} is not above all joints")));
             }
         }
         let Some(index) = self.inverse_bind_matrices else { return Ok(()) };
         let place = place.key("inverseBindMatrices");
-        let accessor = document.accessors.get(index).ok_or_else(|| unresolved(&place, "accessor", index))?;
-        links.record_accessor(index, AccessorUse::InverseBindMatrices, &place)?;
+        let accessor =
+            document.accessors.get(index).ok_or_else(|| unresolved_index_error(&place, "accessor", index))?;
+        links.record_accessor_use(index, AccessorUse::InverseBindMatrices, &place)?;
         if let Some(view) = accessor.view {
-            links.views.record(view, ViewUse::InverseBindMatrices, &place)?;
+            links.views.record_view_use(view, ViewUse::InverseBindMatrices, &place)?;
             if document.views.get(view).is_some_and(|view| view.stride.is_some()) {
-                return Err(place.invalid("a buffer view of inverse bind matrices must not have `byteStride`"));
+                return Err(
+                    place.invalid_value_error("a buffer view of inverse bind matrices must not have `byteStride`")
+                );
             }
         }
-        if !accessor.format.is_some_and(|format: Format| format.is(Shape::Mat4, Component::F32, false)) {
-            return Err(place.invalid("inverse bind matrices must be 4×4 matrices of floats"));
+        if !accessor.format.is_some_and(|format: ElementFormat| {
+            format.has_shape_and_component(ElementShape::Mat4, ComponentType::F32, false)
+        }) {
+            return Err(place.invalid_value_error("inverse bind matrices must be 4×4 matrices of floats"));
         }
         let (matrices, joints) = (accessor.count, self.joints.len());
         if matrices < joints as u64 {
-            return Err(place.invalid(format_args!("{matrices} inverse bind matrices for {joints} joints")));
+            return Err(place.invalid_value_error(format_args!("{matrices} inverse bind matrices for {joints} joints")));
         }
         links.data_checks.add_bind_matrix_check(index, &place);
         Ok(())
@@ -171,52 +184,58 @@ pub(super) fn read_scene(
     reader: &ObjectReader<'_>,
     extensions: &ExtensionReader,
 ) -> Result<Vec<usize>, InspectionError> {
-    extensions.read_all(reader, Owner::Other)?;
+    extensions.read_all(reader, ExtensionOwner::Other)?;
     reader.text("name")?;
-    Ok(reader.indices("nodes")?.unwrap_or_default())
+    Ok(reader.read_distinct_indices("nodes")?.unwrap_or_default())
 }
 
 /// Reads a camera, which nothing depends on.
 pub(super) fn read_camera(reader: &ObjectReader<'_>, extensions: &ExtensionReader) -> Result<(), InspectionError> {
-    if reader.has("orthographic") && reader.has("perspective") {
-        return Err(reader.invalid("a camera must be either orthographic or perspective"));
+    if reader.has_property("orthographic") && reader.has_property("perspective") {
+        return Err(reader.invalid_object_error("a camera must be either orthographic or perspective"));
     }
-    let kind = reader.require("type", reader.text("type")?)?;
-    extensions.read_all(reader, Owner::Other)?;
+    let kind = reader.require_property("type", reader.text("type")?)?;
+    extensions.read_all(reader, ExtensionOwner::Other)?;
     reader.text("name")?;
     match kind {
         "orthographic" => {
             let read = reader.object("orthographic", |camera| {
-                let [x, y] = ["xmag", "ymag"].map(|name| camera.number(name, NumberRange::ANY));
-                let magnifications = [camera.require("xmag", x?)?, camera.require("ymag", y?)?];
+                let [x, y] = ["xmag", "ymag"].map(|name| camera.read_number_property(name, NumberRange::ANY));
+                let magnifications = [camera.require_property("xmag", x?)?, camera.require_property("ymag", y?)?];
                 if magnifications.contains(&0.0) {
-                    return Err(camera.invalid("the magnification must not be 0"));
+                    return Err(camera.invalid_object_error("the magnification must not be 0"));
                 }
-                let far = camera.require("zfar", camera.number("zfar", NumberRange::POSITIVE)?)?;
-                let near = camera.require("znear", camera.number("znear", NumberRange::NOT_NEGATIVE)?)?;
-                validate_clipping(camera, Some(far), near)?;
-                extensions.read_all(camera, Owner::Other).map(drop)
+                let far =
+                    camera.require_property("zfar", camera.read_number_property("zfar", NumberRange::POSITIVE)?)?;
+                let near = camera
+                    .require_property("znear", camera.read_number_property("znear", NumberRange::NOT_NEGATIVE)?)?;
+                validate_clipping_planes(camera, Some(far), near)?;
+                extensions.read_all(camera, ExtensionOwner::Other).map(drop)
             })?;
-            reader.require("orthographic", read)
+            reader.require_property("orthographic", read)
         }
         "perspective" => {
             let read = reader.object("perspective", |camera| {
-                camera.require("yfov", camera.number("yfov", NumberRange::POSITIVE)?)?;
-                let far = camera.number("zfar", NumberRange::POSITIVE)?;
-                let near = camera.require("znear", camera.number("znear", NumberRange::POSITIVE)?)?;
-                validate_clipping(camera, far, near)?;
-                camera.number("aspectRatio", NumberRange::POSITIVE)?;
-                extensions.read_all(camera, Owner::Other).map(drop)
+                camera.require_property("yfov", camera.read_number_property("yfov", NumberRange::POSITIVE)?)?;
+                let far = camera.read_number_property("zfar", NumberRange::POSITIVE)?;
+                let near =
+                    camera.require_property("znear", camera.read_number_property("znear", NumberRange::POSITIVE)?)?;
+                validate_clipping_planes(camera, far, near)?;
+                camera.read_number_property("aspectRatio", NumberRange::POSITIVE)?;
+                extensions.read_all(camera, ExtensionOwner::Other).map(drop)
             })?;
-            reader.require("perspective", read)
+            reader.require_property("perspective", read)
         }
         _ => Ok(()),
     }
 }
 
-fn validate_clipping(camera: &ObjectReader<'_>, far: Option<f64>, near: f64) -> Result<(), InspectionError> {
+/// Validates that the far clipping plane, if there is one, is beyond the near one.
+fn validate_clipping_planes(camera: &ObjectReader<'_>, far: Option<f64>, near: f64) -> Result<(), InspectionError> {
     match far {
-        Some(far) if far <= near => Err(camera.invalid(format_args!("zfar {far} is not larger than znear {near}"))),
+        Some(far) if far <= near => {
+            Err(camera.invalid_object_error(format_args!("zfar {far} is not larger than znear {near}")))
+        }
         _ => Ok(()),
     }
 }
@@ -229,19 +248,21 @@ pub(super) struct NodeTree {
 }
 
 impl NodeTree {
-    /// Validates that each node has at most one parent and that there is no loop.
+    /// Builds the tree. Fails if a node has more than one parent, or if there is a loop.
     pub(super) fn build(nodes: &[Node]) -> Result<Self, InspectionError> {
-        let list = Place::at_root("nodes");
+        let list = DocumentLocation::root_property_location("nodes");
         let mut parents = vec![None; nodes.len()];
         for (index, node) in nodes.iter().enumerate() {
-            let node_place = list.index(index);
+            let node_place = list.list_item_location(index);
             let children = node_place.key("children");
             for (number, child) in node.children.iter().enumerate() {
-                let place = children.index(number);
+                let place = children.list_item_location(number);
                 let parent: &mut Option<usize> =
-                    parents.get_mut(*child).ok_or_else(|| unresolved(&place, "node", *child))?;
+                    parents.get_mut(*child).ok_or_else(|| unresolved_index_error(&place, "node", *child))?;
                 if let Some(parent) = parent.replace(index) {
-                    return Err(place.invalid(format_args!("node {child} is also a child of node {parent}")));
+                    return Err(
+                        place.invalid_value_error(format_args!("node {child} is also a child of node {parent}"))
+                    );
                 }
             }
         }
@@ -269,36 +290,38 @@ impl NodeTree {
         }
         // A node that no root leads to is in a loop or below one.
         match tree.intervals.iter().position(|interval| interval.0 == 0) {
-            Some(index) => Err(list.index(index).invalid("the node is in or below a loop of nodes")),
+            Some(index) => {
+                Err(list.list_item_location(index).invalid_value_error("the node is in or below a loop of nodes"))
+            }
             None => Ok(tree),
         }
     }
 
     /// The topmost node above the node, or the node itself.
-    fn root_of(&self, node: usize) -> usize {
+    fn topmost_ancestor(&self, node: usize) -> usize {
         self.roots.get(node).copied().unwrap_or(node)
     }
 
     /// Whether a node is `top` or below it.
-    fn contains(&self, top: usize, node: usize) -> bool {
+    fn is_in_subtree(&self, top: usize, node: usize) -> bool {
         let (Some(top), Some(node)) = (self.intervals.get(top), self.intervals.get(node)) else { return false };
         (top.0..=top.1).contains(&node.0)
     }
 
     /// Validates that scenes consist of root nodes, and that each scene with a skinned mesh has its joints.
     pub(super) fn validate_scenes(&self, document: &GltfDocument) -> Result<(), InspectionError> {
-        let list = Place::at_root("scenes");
+        let list = DocumentLocation::root_property_location("scenes");
         let mut scenes_of_root: HashMap<usize, BTreeSet<usize>> = HashMap::new();
         for (index, scene) in document.scenes.iter().enumerate() {
-            let scene_place = list.index(index);
+            let scene_place = list.list_item_location(index);
             let nodes = scene_place.key("nodes");
             for (number, node) in scene.iter().enumerate() {
-                let place = nodes.index(number);
+                let place = nodes.list_item_location(number);
                 if *node >= document.nodes.len() {
-                    return Err(unresolved(&place, "node", *node));
+                    return Err(unresolved_index_error(&place, "node", *node));
                 }
-                if self.root_of(*node) != *node {
-                    return Err(place.invalid(format_args!("node {node} is a child of another node")));
+                if self.topmost_ancestor(*node) != *node {
+                    return Err(place.invalid_value_error(format_args!("node {node} is a child of another node")));
                 }
                 scenes_of_root.entry(*node).or_default().insert(index);
             }
@@ -308,14 +331,16 @@ impl NodeTree {
         for (index, node) in document.nodes.iter().enumerate() {
             let joint = node.skin.and_then(|skin| document.skins.get(skin)?.joints.first());
             let Some(joint) = joint else { continue };
-            let (root, joint_root) = (self.root_of(index), self.root_of(*joint));
+            let (root, joint_root) = (self.topmost_ancestor(index), self.topmost_ancestor(*joint));
             if !known.insert((root, joint_root)) {
                 continue;
             }
             let [own, joints] = [root, joint_root].map(|root| scenes_of_root.get(&root).unwrap_or(&none));
             if !own.is_subset(joints) {
-                let place = Place::at_root("nodes");
-                return Err(place.index(index).invalid("the joints of its skin are not in its scene"));
+                let place = DocumentLocation::root_property_location("nodes");
+                return Err(place
+                    .list_item_location(index)
+                    .invalid_value_error("the joints of its skin are not in its scene"));
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-/// A URI.
+/// Where the bytes of a buffer or image are: in the URI itself, or in another file.
 pub(super) enum Uri {
     /// The data itself, with its media type in small letters.
     Data { media_type: String, bytes: Vec<u8> },

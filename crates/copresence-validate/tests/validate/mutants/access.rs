@@ -14,7 +14,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "login accepts any password",
             &["login.wrong-password"],
             Layer(|sandbox, app| {
-                let known = sandbox.credentials().clone();
+                let known = sandbox.accepted_credentials().clone();
                 change_logins(app, move |body| {
                     if body["username"] == known.username.expose() {
                         body["password"] = known.password.expose().into();
@@ -26,7 +26,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
             "login accepts any user",
             &["login.unknown-user"],
             Layer(|sandbox, app| {
-                let known = sandbox.credentials().clone();
+                let known = sandbox.accepted_credentials().clone();
                 change_logins(app, move |body| {
                     if body["username"] != known.username.expose() {
                         *body = json!({"username": known.username.expose(), "password": known.password.expose()});

@@ -117,11 +117,11 @@ async fn each_mutant_fails_exactly_the_intended_checks() {
 }
 
 fn sandbox_api_key(sandbox: &Sandbox) -> String {
-    sandbox.credentials().api_key.expose().to_owned()
+    sandbox.accepted_credentials().api_key.expose().to_owned()
 }
 
 fn sandbox_session_token(sandbox: &Sandbox) -> String {
-    sandbox.credentials().session_token.expose().to_owned()
+    sandbox.accepted_credentials().session_token.expose().to_owned()
 }
 
 /// Changes requests before the sandbox routes them. A layer runs after routing, so changing the method needs an outer
