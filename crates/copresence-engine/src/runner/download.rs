@@ -36,26 +36,24 @@ pub(crate) async fn download_file(
 ) -> Result<CompleteFile, FileFailure> {
     let permit = file.coordinator.acquire_request_permit().await;
     let mut has_other_content = false;
-    let known = match file.earlier.map(|record| &record.state) {
-        Some(FileState::Failed { why, spent: true, .. }) => return Err(FileFailure::failure_of_lost_file(why)),
-        Some(FileState::Requested(progress)) => {
-            // A crash may have come between the rename of the file and its entry in the journal.
-            match block_in_place(|| folder.rehash_complete_file(file.name))? {
-                None => progress.clone(),
-                Some(whole) => {
-                    if let Ok(whole) = check_received_file_content(file, &progress.notes, whole) {
-                        return Ok(whole);
-                    }
-                    // Completed by an earlier version.
-                    block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
-                    has_other_content = true;
-                    FileProgress::default()
-                }
-            }
-        }
-        Some(FileState::Failed { progress, .. }) => progress.clone(),
+    let state = file.earlier.map(|record| &record.state);
+    let mut known = match state {
+        Some(FileState::Requested(progress) | FileState::Failed { progress, .. }) => progress.clone(),
         _ => FileProgress::default(),
     };
+    // The journal may not have its completion: a crash came after the rename, its disk was full, or its end was lost.
+    if let Some(whole) = block_in_place(|| folder.rehash_complete_file(file.name))? {
+        if let Ok(whole) = check_received_file_content(file, &known.notes, whole) {
+            return Ok(whole);
+        }
+        // Completed by an earlier version.
+        block_in_place(|| folder.return_complete_file_to_partial(file.name))?;
+        has_other_content = true;
+        known = FileProgress::default();
+    }
+    if let Some(FileState::Failed { why, spent: true, .. }) = state {
+        return Err(FileFailure::failure_of_lost_file(why));
+    }
     // After a power cut, bytes that were never flushed may be wrong.
     let usable = if has_other_content {
         0

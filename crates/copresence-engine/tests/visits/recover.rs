@@ -251,6 +251,24 @@ async fn a_file_with_all_its_bytes_needs_no_request() {
     assert!(fixture.backend.requests().is_empty());
 }
 
+/// The journal could not be written while the file was received, or its last changes were lost.
+#[tokio::test]
+async fn a_complete_file_that_the_journal_does_not_know_is_saved_without_a_request() {
+    for has_failure in [false, true] {
+        let fixture = Fixture::new(|_, _| Response::status(403)).await;
+        let (id, folder) = journal_planned_visit(&fixture, true).await;
+        let mut part = folder.open_partial_file_keeping_all("avatar.glb").expect("opens");
+        part.append_bytes(&glb(500)).expect("written");
+        part.finish_partial_file().expect("renamed");
+        drop(folder);
+        if has_failure {
+            fixture.data_store.journal.record_file_failure(&id, 0, "it exists", false).await.expect("noted");
+        }
+        assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0, "has a failure: {has_failure}");
+        assert!(fixture.backend.requests().is_empty());
+    }
+}
+
 /// A visit with a partial file of 300 bytes, none of them flushed, whose request is in the journal.
 async fn journal_unflushed_download(fixture: &Fixture) {
     let (id, folder) = journal_planned_visit(fixture, true).await;
