@@ -5,7 +5,7 @@
 mod common;
 
 use common::{export_token, temp_data_dir, time_at, visit_start};
-use copresence_store::{DataDir, Journal, VisitId};
+use copresence_store::{DataDir, Journal, RedeemState, UnfinishedVisit, VisitId};
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -44,6 +44,11 @@ struct KilledJournal {
 
 impl KilledJournal {
     fn new() -> Self {
+        Self::after(|_| {})
+    }
+
+    /// As [`new`](Self::new); `work` runs with the path of the journal before its process is killed.
+    fn after(work: impl FnOnce(&Path)) -> Self {
         let (root, data) = temp_data_dir();
         drop(data);
         let mut child = Command::new(std::env::current_exe().expect("this program"))
@@ -63,6 +68,7 @@ impl KilledJournal {
                 break;
             }
         }
+        work(&root.path().join("journal.sqlite"));
         child.kill().expect("killed");
         child.wait().expect("dead");
         assert_eq!(visits.len(), VISITS);
@@ -176,15 +182,78 @@ async fn a_damaged_wal_header_loses_nothing() {
     assert_eq!(killed.set_aside(), BOTH_FILES);
 }
 
+/// What a visit has in a journal whose last changes are missing.
+fn check_token_of_incomplete_journal(visit: &UnfinishedVisit) {
+    let is_delivered = visit.redeems.iter().any(|redeem| matches!(redeem.outcome, RedeemState::Answered { .. }));
+    let may_be_spent = visit
+        .redeems
+        .iter()
+        .any(|redeem| matches!(redeem.outcome, RedeemState::InFlight | RedeemState::Unanswered { .. }));
+    assert!(
+        visit.token.is_none() || is_delivered || may_be_spent,
+        "a redeem and its answer may be among the missing changes: {:?}",
+        visit.redeems
+    );
+}
+
 #[tokio::test]
-async fn a_truncated_wal_keeps_what_is_before_its_end() {
+async fn a_wal_whose_end_is_missing_is_set_aside_and_its_tokens_may_be_spent() {
+    let last = KilledJournal::new().frames().1;
+    for missing in 0..=last {
+        let killed = KilledJournal::new();
+        let mut wal = killed.read("-wal");
+        let end = HEADER + (last + 1) * FRAME;
+        match missing % 3 {
+            0 => wal.truncate(end - missing * FRAME - 1000),
+            1 => wal.truncate(end - missing * FRAME),
+            _ => wal[end - missing * FRAME..].fill(0),
+        }
+        killed.write("-wal", &wal);
+        let data = DataDir::open_data_dir_removing_leftovers(killed.root.path()).expect("opened");
+        let journal = data.create_or_open_journal().expect("a journal opens");
+        let unfinished = journal.load_recoverable_visits().await.expect("reads");
+        unfinished.iter().for_each(check_token_of_incomplete_journal);
+        assert_eq!(killed.set_aside(), BOTH_FILES, "{missing} frames are missing");
+        drop(journal);
+        drop(data.create_or_open_journal().expect("opens again"));
+        assert_eq!(killed.set_aside(), BOTH_FILES, "it stays repaired");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_last_frame_is_not_dropped_silently() {
     let killed = KilledJournal::new();
+    let (_, last) = killed.frames();
+    killed.flip_wal_byte(HEADER + last * FRAME + 24 + 2000);
+    assert_eq!(killed.open().await, killed.complete(), "the redeem of the last answer is there");
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+}
+
+#[tokio::test]
+async fn a_missing_wal_is_noticed() {
+    let killed = KilledJournal::new();
+    std::fs::remove_file(killed.path("-wal")).expect("removed");
+    killed.open().await;
+    assert_eq!(killed.set_aside()[0], "journal-damaged-1.sqlite");
+}
+
+#[tokio::test]
+async fn a_wal_whose_changes_are_in_the_database_is_not_missed() {
+    let copy_wal = |path: &Path| {
+        let connection = rusqlite::Connection::open(path).expect("opens");
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0)).expect("copies");
+        assert!(!busy);
+    };
+    let killed = KilledJournal::after(copy_wal);
+    std::fs::remove_file(killed.path("-wal")).expect("removed");
+    assert_eq!(killed.open().await, killed.complete());
+    assert!(killed.set_aside().is_empty());
+
+    let killed = KilledJournal::after(copy_wal);
     let wal = killed.read("-wal");
-    let (pages, _) = killed.frames();
-    // In the middle of a frame, behind the first visit.
-    killed.write("-wal", &wal[..HEADER + (pages.len() - 2) * FRAME - 1000]);
-    let found = killed.open().await;
-    assert!(!found.is_empty() && found.len() <= VISITS, "{found:?}");
+    killed.write("-wal", &wal[..HEADER + 6 * FRAME]);
+    assert_eq!(killed.open().await, killed.complete(), "the older pages in the WAL are not used");
+    assert_eq!(killed.set_aside(), BOTH_FILES);
 }
 
 #[tokio::test]

@@ -3,24 +3,31 @@
 //! | damage | what happens |
 //! |---|---|
 //! | the WAL is damaged in its middle | all changes are recovered if each damaged page was written again later; otherwise the rows that can be read are kept |
-//! | the end of the WAL is missing | not visible in the files: the changes in it are missing |
+//! | the end of the WAL, or all of it, is missing or damaged | set aside; what is before the end is kept. Noticed by the shared-memory file; after a power cut it may be older than the WAL, and without it nothing is noticed |
+//! | the same, and its changes are in the database already | nothing is missing |
 //! | the shared-memory file is of another machine, or damaged | `SQLite` builds it again |
 //! | the database is empty, and there is no WAL | a new one is started; the log has a warning |
 //! | the database is empty, and there is a WAL | set aside; what the WAL has is kept |
 //! | the database is damaged or not a database | set aside; the rows that can be read are kept |
 //!
+//! Where changes may be missing, the token of an unfinished visit may be spent: a redeem and its response may be among
+//! them. A redeem without a response is added to such a visit.
+//!
 //! A file that is set aside is renamed to `journal-damaged-N.sqlite` (with its `-wal`) and never deleted. Nothing is
 //! renamed while another program has the journal open. The messages are errors of the log, which `copresence` prints.
 
+use super::damaged_files::{JournalFileContents, path_with_suffix, wal_path};
 use super::wal::{WalFrames, page_size_of_database};
-use super::writer::{CommitFlushPolicy, JournalDatabase};
-use super::{BUSY_TIMEOUT, open_or_create_database};
+use super::writer::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
+use super::{BUSY_TIMEOUT, column, open_or_create_database};
+use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::disk;
 use crate::error::{IoContext, StoreError};
 use crate::private_file::{ExistingContent, open_private_file};
+use jiff::Timestamp;
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -41,8 +48,10 @@ pub(super) fn open_or_repair_database(
     is_any_visit_locked: &dyn Fn() -> bool,
 ) -> Result<JournalDatabase, StoreError> {
     let may_replace = || !is_any_visit_locked() && !is_open_elsewhere(path);
-    if let Some(damage) = find_damage_before_opening(path)
+    // Examined again, because another program may have written or closed the journal meanwhile.
+    if find_damage_before_opening(path).is_some()
         && may_replace()
+        && let Some(damage) = find_damage_before_opening(path)
     {
         match damage {
             DamageMissedBySqlite::WalOfEmptyDatabase => {
@@ -58,6 +67,9 @@ pub(super) fn open_or_repair_database(
                 if !repair_wal(path)? {
                     return rebuild_damaged_journal(path, "its WAL is damaged, or the power was cut");
                 }
+            }
+            DamageMissedBySqlite::WalEnd => {
+                return rebuild_damaged_journal(path, "the end of its WAL is missing or damaged, or the power was cut");
             }
         }
     }
@@ -85,8 +97,10 @@ enum DamageMissedBySqlite {
     WalOfEmptyDatabase,
     /// The database has no byte. A crash during the first start leaves the same.
     EmptyDatabase,
-    /// Transactions follow a damaged frame of the WAL.
+    /// Transactions follow a damaged frame of the WAL, or its frames are older than the database.
     WalFrames,
+    /// The last transactions of the WAL are missing.
+    WalEnd,
 }
 
 /// Finds damage that `SQLite` would not report.
@@ -100,11 +114,16 @@ fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
             DamageMissedBySqlite::EmptyDatabase
         });
     }
-    if wal == 0 || wal > MAX_EXAMINED_SIZE || database.len() > MAX_EXAMINED_SIZE {
+    if wal > MAX_EXAMINED_SIZE || database.len() > MAX_EXAMINED_SIZE {
         return None;
     }
     let files = JournalFileContents::read_journal_files(path).ok()?;
-    files.wal_frames()?.has_dropped_transactions().then_some(DamageMissedBySqlite::WalFrames)
+    let frames = files.wal_frames();
+    if files.are_wal_frames_outdated() || frames.as_ref().is_some_and(WalFrames::has_dropped_transactions) {
+        return Some(DamageMissedBySqlite::WalFrames);
+    }
+    let index = files.index.as_ref().filter(|index| index.frames > 0 && !index.are_frames_in_database)?;
+    frames.is_none_or(|frames| frames.is_end_missing(index)).then_some(DamageMissedBySqlite::WalEnd)
 }
 
 /// Checks the structure of an open database; returns what is wrong.
@@ -123,7 +142,8 @@ fn find_damage_in_database(database: &JournalDatabase, path: &Path) -> Option<St
 /// Repairs a database whose WAL is damaged before its last transaction, if that loses nothing. Returns whether it did.
 fn repair_wal(path: &Path) -> Result<bool, StoreError> {
     let files = JournalFileContents::read_journal_files(path)?;
-    if !files.wal_frames().is_some_and(|frames| frames.is_complete_without_damaged_frames()) {
+    let is_complete = |frames: WalFrames<'_>| frames.is_complete_without_damaged_frames();
+    if !files.are_wal_frames_outdated() && !files.wal_frames().is_some_and(is_complete) {
         return Ok(false);
     }
     let repaired = files.database_with_valid_frames();
@@ -170,12 +190,32 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
         }
     }
     remove_temporary_database(&draft);
+    database.run_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), |tx| {
+        add_redeems_that_may_be_missing(tx)
+    })?;
+    database.flush_commits().io_context("flush", path)?;
     tracing::error!(
         path = %path.display(), kept = %kept.display(), %why, rows = copied,
         "the journal was damaged: a new one was started with the rows that could be read. The last changes may be \
          missing. Run `copresence recover`, check the disk, and keep the damaged files for support"
     );
     Ok(database)
+}
+
+/// Adds a redeem without a response to each visit whose token the journal holds, unless one has
+/// none yet, or a response is not read or has URLs.
+fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), TransactionError> {
+    let why = "the journal was damaged, and a redeem with its response may be missing in it";
+    tx.execute(
+        "INSERT INTO redeems (visit, no, state, intent_at, ended_at, evidence)
+         SELECT id, coalesce((SELECT max(no) FROM redeems WHERE visit = id), 0) + 1, 'unanswered', ?1, ?1, ?2
+         FROM visits
+         WHERE token IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM redeems WHERE visit = id
+                 AND (state = 'intent' OR delivered = 1 OR (state = 'answered' AND delivered IS NULL)))",
+        params![column::timestamp_to_micros(Timestamp::now()), why],
+    )?;
+    Ok(())
 }
 
 /// A database with the first page of the new journal at `path`, which describes the same tables: for one whose own first
@@ -231,45 +271,6 @@ fn common_columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<
     };
     let damaged = columns("damaged").unwrap_or_default();
     Ok(columns("main")?.into_iter().filter(|column| damaged.contains(column)).collect())
-}
-
-/// The content of a journal's database and WAL.
-struct JournalFileContents {
-    database: Vec<u8>,
-    wal: Vec<u8>,
-}
-
-impl JournalFileContents {
-    /// Reads the database and its WAL. A missing file counts as empty.
-    fn read_journal_files(path: &Path) -> Result<Self, StoreError> {
-        let read = |path: &Path| match std::fs::read(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            other => other.io_context("read", path),
-        };
-        Ok(Self { database: read(path)?, wal: read(&wal_path(path))? })
-    }
-
-    fn wal_frames(&self) -> Option<WalFrames<'_>> {
-        WalFrames::parse_wal_frames(&self.wal, page_size_of_database(&self.database))
-    }
-
-    /// The database with the changes that `SQLite` reads from the WAL.
-    fn database_with_undamaged_frames(&self) -> Vec<u8> {
-        let mut database = self.database.clone();
-        if let Some(frames) = self.wal_frames() {
-            frames.apply_frames_before_damage_to(&mut database);
-        }
-        database
-    }
-
-    /// The database with every valid change of the WAL.
-    fn database_with_valid_frames(&self) -> Vec<u8> {
-        let mut database = self.database.clone();
-        if let Some(frames) = self.wal_frames() {
-            frames.apply_valid_frames_to(&mut database);
-        }
-        database
-    }
 }
 
 /// Renames the database and its WAL to the next free name. Returns the new path of the database.
@@ -330,16 +331,6 @@ fn remove_temporary_database(path: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         _ = std::fs::remove_file(path_with_suffix(path, suffix));
     }
-}
-
-fn wal_path(path: &Path) -> PathBuf {
-    path_with_suffix(path, "-wal")
-}
-
-fn path_with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.to_owned().into_os_string();
-    path.push(suffix);
-    path.into()
 }
 
 fn sync_folder_of(path: &Path) -> Result<(), StoreError> {

@@ -57,6 +57,7 @@
 
 mod column;
 mod damage;
+mod damaged_files;
 mod files;
 mod forget;
 mod polls;
@@ -66,6 +67,7 @@ mod redeem;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod wal;
+mod wal_index;
 mod writer;
 
 pub use record::{

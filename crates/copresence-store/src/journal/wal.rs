@@ -4,6 +4,7 @@
 //! message. A checksum continues that of the frame before it, and each frame stores it, so every later frame can be
 //! checked on its own. The format is described in <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
+use super::wal_index::WalIndex;
 use std::collections::BTreeSet;
 
 const HEADER_SIZE: usize = 32;
@@ -13,6 +14,8 @@ const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 
 /// The frames of a write-ahead log.
 pub(super) struct WalFrames<'a> {
+    /// Those of its header, or of its first frame if the header is damaged.
+    salts: &'a [u8],
     page_size: usize,
     frames: Vec<WalFrame<'a>>,
     /// Number of frames that `SQLite` applies.
@@ -64,7 +67,7 @@ impl<'a> WalFrames<'a> {
         }
         let valid = if has_valid_header { frames.iter().take_while(|frame| frame.is_valid).count() } else { 0 };
         let applied = frames[..valid].iter().rposition(|frame| frame.commit_size > 0).map_or(0, |last| last + 1);
-        (!frames.is_empty()).then_some(Self { page_size, frames, applied })
+        (!frames.is_empty()).then_some(Self { salts, page_size, frames, applied })
     }
 
     /// Number of frames up to the last valid one that ends a transaction.
@@ -73,12 +76,17 @@ impl<'a> WalFrames<'a> {
         self.frames.iter().rposition(is_commit).map_or(0, |last| last + 1)
     }
 
+    /// Whether transactions are missing that `index` knows: the end of the log is damaged, or was cut off.
+    pub(super) fn is_end_missing(&self, index: &WalIndex) -> bool {
+        self.salts == index.salts && self.applied < index.frames
+    }
+
     /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
     pub(super) fn has_dropped_transactions(&self) -> bool {
         self.committed_frame_count() > self.applied
     }
 
-    /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_to`](Self::apply_valid_to) loses nothing.
+    /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_frames_to`](Self::apply_valid_frames_to) loses nothing.
     pub(super) fn is_complete_without_damaged_frames(&self) -> bool {
         let mut later = BTreeSet::new();
         self.frames[..self.committed_frame_count()].iter().rev().all(|frame| {
@@ -132,7 +140,7 @@ fn read_u32_big_endian(bytes: &[u8], offset: usize) -> u32 {
 }
 
 /// Continues a checksum over bytes, whose number is a multiple of eight.
-fn add_to_checksum((mut first, mut second): Checksum, bytes: &[u8], is_big_endian: bool) -> Checksum {
+pub(super) fn add_to_checksum((mut first, mut second): Checksum, bytes: &[u8], is_big_endian: bool) -> Checksum {
     let read = |bytes: [u8; 4]| if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
     let (pairs, _) = bytes.as_chunks::<8>();
     for &[a, b, c, d, e, f, g, h] in pairs {

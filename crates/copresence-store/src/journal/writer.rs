@@ -231,7 +231,7 @@ impl JournalDatabase {
     ///
     /// # Errors
     /// The WAL cannot be flushed. Then it is unknown which commits are durable.
-    fn flush_commits(&mut self) -> io::Result<()> {
+    pub(super) fn flush_commits(&mut self) -> io::Result<()> {
         if self.has_unflushed_commits && self.flush == CommitFlushPolicy::FlushWal {
             let mut wal = self.path.clone().into_os_string();
             wal.push("-wal");
