@@ -3,6 +3,7 @@
 use crate::capture::ExchangeCapture;
 use crate::content_encoding;
 use crate::content_range::ContentRange;
+use crate::deadline::await_until;
 use crate::download_error::{DownloadError, DownloadErrorKind};
 use crate::error::InvalidResponse;
 use crate::exchange::ExchangeOutcome;
@@ -320,7 +321,7 @@ struct DownloadBodyState {
 fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, DownloadError>> {
     stream::unfold(Some(reading), async |reading| {
         let mut reading = reading?;
-        let (loss, detail) = match timeout_at(reading.deadline, reading.response.chunk()).await {
+        let (loss, detail) = match await_until(reading.deadline, reading.response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 reading.received += chunk.len() as u64;
                 reading.capture.count_download_bytes(chunk.len());

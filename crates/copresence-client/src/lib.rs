@@ -22,6 +22,7 @@ mod content_decoding;
 mod content_encoding;
 mod content_range;
 pub mod curl;
+mod deadline;
 mod download;
 mod download_error;
 mod download_target;

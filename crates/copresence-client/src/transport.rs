@@ -3,6 +3,7 @@
 use crate::backend::Timeouts;
 use crate::capture::ExchangeCapture;
 use crate::content_encoding::{self, DecodeError, DecodedBody};
+use crate::deadline::await_until;
 use crate::download_target::{BackendReachRecordingResolver, DownloadHostResolver, DownloadTargetRules, RefusedTarget};
 use crate::error::{CallError, InvalidResponse};
 use crate::exchange::{CallKind, ExchangeOutcome, ExchangeRecorder};
@@ -22,7 +23,7 @@ use httpdate::parse_http_date;
 use serde::de::IgnoredAny;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use url::Url;
 
 /// Maximum `Retry-After`. Longer values are reduced to it.
@@ -278,7 +279,7 @@ impl HttpTransport {
         until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        match timeout_at(until, self.execute_request(client, request, redactor)).await {
+        match await_until(until, self.execute_request(client, request, redactor)).await {
             Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
@@ -321,7 +322,7 @@ impl HttpTransport {
         let mut body = BytesMut::new();
         loop {
             let until = limits.whole.min(Instant::now() + limits.silence);
-            match timeout_at(until, response.chunk()).await {
+            match await_until(until, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => {
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
