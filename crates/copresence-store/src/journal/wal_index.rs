@@ -26,7 +26,9 @@ impl WalIndex {
         // Written twice, so that a reader notices an unfinished write.
         let is_consistent = file.get(HEADER_SIZE..2 * HEADER_SIZE)? == header;
         let sum = add_to_checksum((0, 0), &header[..40], cfg!(target_endian = "big"));
-        let is_valid = is_consistent && read_native_u32(header, 0)? == VERSION && sum == (read_native_u32(header, 40)?, read_native_u32(header, 44)?);
+        let is_valid = is_consistent
+            && read_native_u32(header, 0)? == VERSION
+            && sum == (read_native_u32(header, 40)?, read_native_u32(header, 44)?);
         let frames = read_native_u32(header, 16)?;
         is_valid.then_some(Self {
             salts: header[32..40].try_into().ok()?,
