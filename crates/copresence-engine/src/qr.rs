@@ -31,6 +31,17 @@ pub struct QrCode {
 }
 
 impl QrCode {
+    /// Checks that a link can be encoded, without drawing the code.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn check_link_fits(link: &str) -> Result<(), QrError> {
+        match qrcode::bits::encode_auto(link.as_bytes(), EcLevel::L) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(QrError::TooLong { bytes: link.len(), capacity: MAX_LINK_BYTES }),
+        }
+    }
+
     /// Encodes a link with the strongest error correction that needs no larger code.
     ///
     /// # Errors
@@ -116,6 +127,10 @@ mod tests {
         let error = QrCode::new(&"x".repeat(MAX_LINK_BYTES + 1)).err();
         assert_eq!(error.expect("too long"), QrError::TooLong { bytes: MAX_LINK_BYTES + 1, capacity: MAX_LINK_BYTES });
         assert!(QrCode::new(&"x".repeat(MAX_LINK_BYTES)).is_ok());
+        for bytes in [1, MAX_LINK_BYTES, MAX_LINK_BYTES + 1] {
+            let link = "x".repeat(bytes);
+            assert_eq!(QrCode::check_link_fits(&link).err(), QrCode::new(&link).err(), "{bytes} bytes");
+        }
     }
 
     #[test]

@@ -90,17 +90,14 @@ impl DataDir {
         Journal::open_or_create_journal(&self.journal_path(), &|| self.is_any_visit_locked())
     }
 
-    /// Opens the journal for a simulated process, as [`create_or_open_journal`](Self::create_or_open_journal) does:
-    /// each request runs at once, none is flushed.
-    ///
-    /// # Errors
-    /// As [`create_or_open_journal`](Self::create_or_open_journal).
+    /// Opens the journal for a simulated process: each request runs at once in `database`, which is in memory.
     #[cfg(feature = "simulation")]
     pub fn open_journal_for_simulation(
         &self,
+        database: &crate::journal::simulation::SimulatedJournalDatabase,
         end: crate::journal::simulation::SimulatedProcessEndSignal,
-    ) -> Result<Journal, StoreError> {
-        Journal::open_journal_for_simulation(&self.journal_path(), end)
+    ) -> Journal {
+        Journal::open_journal_for_simulation(&self.journal_path(), database, end)
     }
 
     /// The database file of the journal.

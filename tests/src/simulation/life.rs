@@ -6,7 +6,7 @@ use crate::process::{Crash, Errand, Folder, PlannedVisit, run_process};
 use crate::truth::{Truth, Violation, World};
 use copresence_engine::clock::simulation::{set_simulated_thread_clock, simulated_thread_time};
 use copresence_engine::setup::DataStore;
-use copresence_store::simulation::SimulatedProcessEndSignal;
+use copresence_store::simulation::{SimulatedJournalDatabase, SimulatedProcessEndSignal};
 use copresence_store::{FileState, StoreError, VisitId};
 use jiff::{SignedDuration, Timestamp};
 use rand::{RngExt as _, SeedableRng as _};
@@ -34,14 +34,20 @@ pub(crate) fn disturbances_of_seed(seed: u64) -> BTreeSet<Disturbance> {
     Weather::draw(&mut ChaCha8Rng::seed_from_u64(seed)).kinds
 }
 
-/// Runs the world of a seed in a folder of its own below `parent`.
-pub(crate) fn run_world(seed: u64, parent: &Path, with_trace: bool) -> Result<WorldResult, StoreError> {
+/// Runs the world of a seed in a folder of its own below `parent`, with an emptied `journal`.
+pub(crate) fn run_world(
+    seed: u64,
+    parent: &Path,
+    journal: &SimulatedJournalDatabase,
+    with_trace: bool,
+) -> Result<WorldResult, StoreError> {
+    journal.remove_all_visits()?;
     let (prefix, name) = ("world-", seed.to_string());
     let folder = tempfile::Builder::new().prefix(prefix).suffix(&name).rand_bytes(0).tempdir_in(parent);
     let folder = folder.expect("a folder for a world");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    runtime.block_on(live(seed, Folder { root: folder.path().to_owned() }, with_trace))
+    runtime.block_on(live(seed, Folder { root: folder.path().to_owned(), journal: journal.clone() }, with_trace))
 }
 
 async fn live(seed: u64, folder: Folder, with_trace: bool) -> Result<WorldResult, StoreError> {
@@ -234,8 +240,7 @@ impl Life {
 
     /// The journal's files belong to an earlier start of the machine.
     fn forget_boot(&self) {
-        let journal = rusqlite::Connection::open(self.folder.data().join("journal.sqlite"));
-        let forgotten = journal.and_then(|journal| journal.execute("UPDATE files SET boot_id = 'an earlier boot'", []));
+        let forgotten = self.folder.journal.forget_boot_of_files();
         self.world.lock().note(|| format!("the machine starts again: {forgotten:?}"));
     }
 
@@ -272,15 +277,17 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::run_world;
+    use copresence_store::simulation::SimulatedJournalDatabase;
 
     #[test]
     fn a_seed_gives_the_same_world_each_time() {
         copresence_engine::install_crypto_provider();
         let parent = tempfile::tempdir().expect("a folder");
+        let journal = SimulatedJournalDatabase::new().expect("a journal");
         let mut disturbed = 0;
         for seed in 1..=40 {
-            let first = run_world(seed, parent.path(), true).expect("runs");
-            let second = run_world(seed, parent.path(), true).expect("runs");
+            let first = run_world(seed, parent.path(), &journal, true).expect("runs");
+            let second = run_world(seed, parent.path(), &journal, true).expect("runs");
             assert!(first.trace.contains("ended"), "seed {seed}: {}", first.trace);
             assert_eq!(first.trace, second.trace, "seed {seed}");
             disturbed += usize::from(!first.disturbances.is_empty());

@@ -18,6 +18,7 @@ mod truth;
 mod way;
 
 use clap::Parser;
+use copresence_store::simulation::SimulatedJournalDatabase;
 use disturbance::Disturbance;
 use life::{WorldResult, disturbances_of_seed, run_world};
 use std::collections::BTreeMap;
@@ -89,8 +90,13 @@ fn main() -> ExitCode {
     run_many_seeds(&options, parent.path())
 }
 
+/// Runs the world of a seed with a journal of its own, and traces it.
+fn trace_world(seed: u64, parent: &Path) -> Result<WorldResult, copresence_store::StoreError> {
+    run_world(seed, parent, &SimulatedJournalDatabase::new()?, true)
+}
+
 fn run_one_seed(seed: u64, parent: &Path) -> ExitCode {
-    match run_world(seed, parent, true) {
+    match trace_world(seed, parent) {
         Ok(result) => {
             println!("{}", result.trace);
             for violation in &result.violations {
@@ -119,13 +125,14 @@ fn run_many_seeds(options: &Options, parent: &Path) -> ExitCode {
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
+                let journal = SimulatedJournalDatabase::new().expect("a database in memory");
                 let mut reported = 0;
                 while !is_over() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if !options.selects_seed(seed) {
                         continue;
                     }
-                    let result = run_world(seed, parent, false);
+                    let result = run_world(seed, parent, &journal, false);
                     let count = record_result(seed, result, &findings);
                     let all = visits.fetch_add(count, Ordering::Relaxed) + count;
                     if all / 100_000 > reported {
@@ -194,7 +201,7 @@ fn print_findings(findings: &Findings, parent: &Path) {
         println!("{count:>6} × VIOLATED {guarantee}\n         disturbed by: {cause}; seed {seed}: {detail}");
     }
     let Some(seed) = findings.failed_seeds.iter().min() else { return };
-    if let Ok(again) = run_world(*seed, parent, true) {
+    if let Ok(again) = trace_world(*seed, parent) {
         let lines: Vec<&str> = again.trace.lines().collect();
         println!("\nThe end of the trace of seed {seed} (all of it: `simulation --seed {seed}`):");
         for line in &lines[lines.len().saturating_sub(25)..] {

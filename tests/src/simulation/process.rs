@@ -14,7 +14,7 @@ use copresence_engine::runner::{
 };
 use copresence_engine::setup::DataStore;
 use copresence_protocol::{ApiKey, Password, Username};
-use copresence_store::simulation::SimulatedProcessEndSignal;
+use copresence_store::simulation::{SimulatedJournalDatabase, SimulatedProcessEndSignal};
 use copresence_store::{DataDir, StoreError, VisitDownloadLimits, VisitId};
 use copresence_visit::PollingConfig;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,7 @@ pub(crate) enum Crash {
 #[derive(Clone)]
 pub(crate) struct Folder {
     pub(crate) root: PathBuf,
+    pub(crate) journal: SimulatedJournalDatabase,
 }
 
 impl Folder {
@@ -77,7 +78,7 @@ impl Folder {
     /// Opens the data folder as a process does.
     pub(crate) fn open(&self, end: SimulatedProcessEndSignal) -> Result<DataStore, StoreError> {
         let data = DataDir::open_data_dir_removing_leftovers(&self.data())?;
-        let journal = data.open_journal_for_simulation(end)?;
+        let journal = data.open_journal_for_simulation(&self.journal, end);
         Ok(DataStore { data: Arc::new(data), journal })
     }
 }

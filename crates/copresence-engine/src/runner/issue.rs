@@ -51,7 +51,7 @@ pub(crate) async fn issue_and_journal_token(
     })?;
     crash_point::reach_crash_point(CrashPoint::TokenReceived);
     let link = request.link.link_for_token(&token);
-    if let Err(error) = QrCode::new(&link) {
+    if let Err(error) = QrCode::check_link_fits(&link) {
         return Err(VisitStepFailure::new(VisitStepFailureKind::ProtocolViolation, error.to_string()).into());
     }
     let at = context.clock.wall_clock_time();

@@ -119,14 +119,15 @@ impl Journal {
         Ok(Self { thread: Arc::new(JournalThreadHandle::start_thread(database)?) })
     }
 
-    /// Opens or makes the journal of a simulated process.
+    /// Opens the journal of a simulated process.
     #[cfg(feature = "simulation")]
     pub(crate) fn open_journal_for_simulation(
         path: &Path,
+        database: &simulation::SimulatedJournalDatabase,
         end: simulation::SimulatedProcessEndSignal,
-    ) -> Result<Self, StoreError> {
-        let database = open_or_create_database(path, CommitFlushPolicy::Never)?;
-        Ok(Self { thread: Arc::new(JournalThreadHandle::run_requests_on_queueing_thread(database, end)) })
+    ) -> Self {
+        let thread = JournalThreadHandle::run_requests_on_queueing_thread(path, database.clone(), end);
+        Self { thread: Arc::new(thread) }
     }
 
     /// The database file.
@@ -483,10 +484,7 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
             tracing::warn!(%mode, path = %path.display(), "the journal's disk does not support WAL");
             flush = CommitFlushPolicy::EachCommit;
         }
-        connection.pragma_update(None, "synchronous", flush.synchronous_pragma())?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-        let form = create_or_migrate_schema(&mut connection)?;
+        let form = configure_connection_and_create_schema(&mut connection, flush)?;
         Ok((connection, form))
     };
     let (connection, found) = open().map_err(|error| StoreError::from_sqlite(path, error))?;
@@ -494,6 +492,17 @@ fn open_or_create_database(path: &Path, mut flush: CommitFlushPolicy) -> Result<
         return Err(StoreError::JournalTooNew { path: path.to_owned(), found, known: JOURNAL_VERSION });
     }
     Ok(JournalDatabase::new(connection, path, flush))
+}
+
+/// Sets the options of a connection, and creates or migrates the tables. Returns the version found or made.
+fn configure_connection_and_create_schema(
+    connection: &mut Connection,
+    flush: CommitFlushPolicy,
+) -> rusqlite::Result<i64> {
+    connection.pragma_update(None, "synchronous", flush.synchronous_pragma())?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+    create_or_migrate_schema(connection)
 }
 
 /// Creates the file before `SQLite` does, so that it (and the WAL, which takes its mode) is private. `SQLite` would follow

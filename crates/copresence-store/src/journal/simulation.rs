@@ -2,10 +2,58 @@
 //!
 //! Under paused time the clock advances whenever nothing but timers is left to wait for, and the journal's thread would
 //! be such a wait. In a simulation ([`crate::DataDir::open_journal_for_simulation`]) each request to the journal runs at
-//! once, and none is flushed.
+//! once, and the database is in memory: what survives the end of a process is decided by its requests, not by a disk.
 
-use std::sync::Arc;
+use super::configure_connection_and_create_schema;
+use super::writer::{CommitFlushPolicy, JournalDatabase};
+use crate::error::StoreError;
+use rusqlite::Connection;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The database of a simulated data folder, in memory, for all simulated processes that open it. Clones share it.
+///
+/// One database can serve many worlds one after another, which saves its schema and its parsed statements.
+#[derive(Clone)]
+pub struct SimulatedJournalDatabase(pub(super) Arc<Mutex<JournalDatabase>>);
+
+impl SimulatedJournalDatabase {
+    /// Creates a database without visits.
+    ///
+    /// # Errors
+    /// A database failure.
+    pub fn new() -> Result<Self, StoreError> {
+        let (path, flush) = (Path::new(":memory:"), CommitFlushPolicy::Never);
+        let open = || -> rusqlite::Result<Connection> {
+            let mut connection = Connection::open_in_memory()?;
+            configure_connection_and_create_schema(&mut connection, flush)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| StoreError::from_sqlite(path, error))?;
+        Ok(Self(Arc::new(Mutex::new(JournalDatabase::new(connection, path, flush)))))
+    }
+
+    /// Removes all visits.
+    ///
+    /// # Errors
+    /// A database failure.
+    pub fn remove_all_visits(&self) -> Result<(), StoreError> {
+        self.execute_batch("DELETE FROM files; DELETE FROM redeems; DELETE FROM visits")
+    }
+
+    /// Makes all received bytes those of an earlier start of the machine.
+    ///
+    /// # Errors
+    /// A database failure.
+    pub fn forget_boot_of_files(&self) -> Result<(), StoreError> {
+        self.execute_batch("UPDATE files SET boot_id = 'an earlier boot'")
+    }
+
+    fn execute_batch(&self, statements: &str) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).execute_batch(statements)
+    }
+}
 
 /// When a simulated process ends: its journal ignores all requests afterwards, and whatever waits for the journal
 /// never continues; clones share this state.

@@ -59,12 +59,12 @@ impl JournalThreadHandle {
     /// Runs each request at once on the thread that queues it.
     #[cfg(feature = "simulation")]
     pub(super) fn run_requests_on_queueing_thread(
-        database: JournalDatabase,
+        path: &Path,
+        database: super::simulation::SimulatedJournalDatabase,
         end: super::simulation::SimulatedProcessEndSignal,
     ) -> Self {
-        let database_path = database.path.clone();
-        let inline = Some(InlineDatabase { database: std::sync::Mutex::new(database), end });
-        Self { requests: None, thread: None, database_path, inline }
+        let inline = Some(InlineDatabase { database, end });
+        Self { requests: None, thread: None, database_path: path.to_owned(), inline }
     }
 
     /// The database file.
@@ -171,7 +171,7 @@ fn run_request_catching_panic(
 /// The open database of a simulated process, whose requests run on the thread that queues them.
 #[cfg(feature = "simulation")]
 struct InlineDatabase {
-    database: std::sync::Mutex<JournalDatabase>,
+    database: super::simulation::SimulatedJournalDatabase,
     end: super::simulation::SimulatedProcessEndSignal,
 }
 
@@ -182,7 +182,7 @@ impl InlineDatabase {
         if self.end.count_request_and_check_end() {
             return;
         }
-        let mut database = self.database.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut database = self.database.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(reply) = run_request_catching_panic(&mut database, request) {
             reply(&database.flush_commits());
         }
@@ -225,6 +225,12 @@ impl JournalDatabase {
     pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlushPolicy) -> Self {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
+    }
+
+    /// Runs statements without parameters.
+    #[cfg(feature = "simulation")]
+    pub(super) fn execute_batch(&self, statements: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(statements).map_err(|error| StoreError::from_sqlite(&self.path, error))
     }
 
     /// Makes all commits durable.
