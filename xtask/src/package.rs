@@ -1,6 +1,6 @@
 //! `cargo xtask package`: builds a Debian package and an archive from one tree of files.
 
-use crate::prerequisites::{self, PrerequisitePurpose};
+use crate::prerequisites::{self, Purpose};
 use crate::project::{cargo_command, command_output, find_program, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, documents, ui};
@@ -36,7 +36,7 @@ pub(crate) fn build_package_and_archive(options: &Options) -> Result<(), StepFai
     }
     let build = PackageBuild::name_package_for_machine();
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Window);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Window);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);

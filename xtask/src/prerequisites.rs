@@ -6,7 +6,7 @@ use crate::{Options, apt};
 
 /// What something is needed for. Each purpose includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum PrerequisitePurpose {
+pub(crate) enum Purpose {
     /// To build the programs without a window.
     Terminal,
     /// To build the app.
@@ -17,7 +17,7 @@ pub(crate) enum PrerequisitePurpose {
 
 /// A prerequisite of a build: a system package that must be installed.
 struct Prerequisite {
-    purpose: PrerequisitePurpose,
+    purpose: Purpose,
     /// Its name in Debian.
     package: &'static str,
     probe: PresenceProbe,
@@ -39,113 +39,64 @@ enum PresenceProbe {
 }
 
 const PREREQUISITES: &[Prerequisite] = &[
-    prerequisite_with_programs(PrerequisitePurpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
-    prerequisite_with_programs(PrerequisitePurpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
+    prerequisite_with_programs(Purpose::Terminal, "gcc", &["cc"], "compiles SQLite and the cryptography"),
+    prerequisite_with_programs(Purpose::Window, "pkg-config", &["pkg-config"], "finds WebKit"),
     Prerequisite {
-        purpose: PrerequisitePurpose::Window,
+        purpose: Purpose::Window,
         package: "libwebkit2gtk-4.1-dev",
         probe: PresenceProbe::Library("webkit2gtk-4.1"),
         reason: "shows the window's content",
     },
-    prerequisite_with_programs(PrerequisitePurpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
+    prerequisite_with_programs(Purpose::Tests, "xvfb", &["Xvfb"], "a screen without a monitor"),
+    prerequisite_with_programs(Purpose::Tests, "webkit2gtk-driver", &["WebKitWebDriver"], "drives the real window"),
     prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "webkit2gtk-driver",
-        &["WebKitWebDriver"],
-        "drives the real window",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
+        Purpose::Tests,
         "dbus",
         &["dbus-run-session", "dbus-daemon", "dbus-send"],
         "a session for the keychain",
     ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "gnome-keyring",
-        &["gnome-keyring-daemon"],
-        "a real keychain",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "libsecret-tools",
-        &["secret-tool"],
-        "reads the keychain independently",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "zbar-tools",
-        &["zbarimg"],
-        "reads the QR code from a screenshot",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "chromium",
-        &["chromium"],
-        "shows every screen at every size",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "gnome-keyring", &["gnome-keyring-daemon"], "a real keychain"),
+    prerequisite_with_programs(Purpose::Tests, "libsecret-tools", &["secret-tool"], "reads the keychain independently"),
+    prerequisite_with_programs(Purpose::Tests, "zbar-tools", &["zbarimg"], "reads the QR code from a screenshot"),
+    prerequisite_with_programs(Purpose::Tests, "chromium", &["chromium"], "shows every screen at every size"),
     Prerequisite {
-        purpose: PrerequisitePurpose::Tests,
+        purpose: Purpose::Tests,
         package: "fonts-noto-cjk",
         probe: PresenceProbe::Font("ja"),
         reason: "draws Japanese and Chinese text",
     },
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "openbox",
-        &["openbox"],
-        "a window manager, which closes windows",
-    ),
-    prerequisite_with_programs(PrerequisitePurpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "x11-utils",
-        &["xprop", "xwininfo"],
-        "reads the properties of windows",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "x11-xserver-utils",
-        &["xrandr"],
-        "arranges a second monitor",
-    ),
-    prerequisite_with_programs(PrerequisitePurpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "strace",
-        &["strace"],
-        "records the order of writes to disk",
-    ),
-    prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
-        "curl",
-        &["curl"],
-        "runs the requests of the sandbox's guide",
-    ),
+    prerequisite_with_programs(Purpose::Tests, "openbox", &["openbox"], "a window manager, which closes windows"),
+    prerequisite_with_programs(Purpose::Tests, "xdotool", &["xdotool"], "presses real keys"),
+    prerequisite_with_programs(Purpose::Tests, "x11-utils", &["xprop", "xwininfo"], "reads the properties of windows"),
+    prerequisite_with_programs(Purpose::Tests, "x11-xserver-utils", &["xrandr"], "arranges a second monitor"),
+    prerequisite_with_programs(Purpose::Tests, "imagemagick", &["import"], "takes the screenshots"),
+    prerequisite_with_programs(Purpose::Tests, "iproute2", &["ip"], "connects the network of attackers to a kiosk"),
+    prerequisite_with_programs(Purpose::Tests, "strace", &["strace"], "records the order of writes to disk"),
+    prerequisite_with_programs(Purpose::Tests, "curl", &["curl"], "runs the requests of the sandbox's guide"),
     Prerequisite {
-        purpose: PrerequisitePurpose::Tests,
+        purpose: Purpose::Tests,
         package: "python3-venv",
         probe: PresenceProbe::PythonModule("ensurepip"),
         reason: "for Schemathesis, which tests the sandbox against its OpenAPI document, and for moto and mitmproxy",
     },
     Prerequisite {
-        purpose: PrerequisitePurpose::Tests,
+        purpose: Purpose::Tests,
         package: "postgresql",
         probe: PresenceProbe::FileInSubfolder { folder: "/usr/lib/postgresql", file: "bin/postgres" },
         reason: "the database of Parse Server in the visits with servers that are not ours",
     },
-    prerequisite_with_programs(PrerequisitePurpose::Tests, "nginx-light", &["nginx"], "a file host in these visits"),
+    prerequisite_with_programs(Purpose::Tests, "nginx-light", &["nginx"], "a file host in these visits"),
     prerequisite_with_programs(
-        PrerequisitePurpose::Tests,
+        Purpose::Tests,
         "util-linux",
-        &["setpriv"],
-        "ends these servers with their tests",
+        &["setpriv", "unshare", "nsenter"],
+        "ends these servers with their tests, and gives tests a network of their own",
     ),
 ];
 
 /// A package that counts as present when all these programs are found.
 const fn prerequisite_with_programs(
-    purpose: PrerequisitePurpose,
+    purpose: Purpose,
     package: &'static str,
     programs: &'static [&'static str],
     reason: &'static str,
@@ -157,13 +108,13 @@ const fn prerequisite_with_programs(
 const MIN_NODE_VERSION: (u32, u32) = (20, 19);
 
 /// Adds the steps for the prerequisites: they check for what is missing, and install it if that is allowed.
-pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: PrerequisitePurpose) {
+pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options, purpose: Purpose) {
     let install = !options.no_install;
     plan.add_function_step("system packages", move || install_or_report_missing_packages(purpose, install));
-    if purpose >= PrerequisitePurpose::Window {
+    if purpose >= Purpose::Window {
         plan.add_function_step("Node", check_node);
     }
-    if purpose >= PrerequisitePurpose::Tests && cfg!(target_os = "linux") {
+    if purpose >= Purpose::Tests && cfg!(target_os = "linux") {
         plan.add_function_step("tauri-driver, which lets WebDriver start the app", move || {
             install_or_report_tauri_driver(install)
         });
@@ -171,7 +122,7 @@ pub(crate) fn add_prerequisite_steps(plan: &mut StepPlan<'_>, options: &Options,
 }
 
 /// Installs the system packages that are missing for `purpose`, or fails if that is not allowed.
-fn install_or_report_missing_packages(purpose: PrerequisitePurpose, install: bool) -> Result<StepSuccess, StepFailure> {
+fn install_or_report_missing_packages(purpose: Purpose, install: bool) -> Result<StepSuccess, StepFailure> {
     if !cfg!(target_os = "linux") {
         return Ok(StepSuccess::Skipped("this system includes a web view, a display and a keychain".to_owned()));
     }
@@ -276,10 +227,7 @@ mod tests {
     #[test]
     fn each_purpose_includes_those_before_it() {
         let count = |purpose| PREREQUISITES.iter().filter(|one| one.purpose <= purpose).count();
-        assert!(
-            count(PrerequisitePurpose::Terminal) < count(PrerequisitePurpose::Window)
-                && count(PrerequisitePurpose::Window) < count(PrerequisitePurpose::Tests)
-        );
+        assert!(count(Purpose::Terminal) < count(Purpose::Window) && count(Purpose::Window) < count(Purpose::Tests));
     }
 
     #[test]
@@ -287,17 +235,16 @@ mod tests {
         let root = env!("CARGO_MANIFEST_DIR");
         let is_present = |file| {
             let probe = PresenceProbe::FileInSubfolder { folder: root, file };
-            Prerequisite { purpose: PrerequisitePurpose::Tests, package: "x", probe, reason: "" }
-                .is_prerequisite_present()
+            Prerequisite { purpose: Purpose::Tests, package: "x", probe, reason: "" }.is_prerequisite_present()
         };
         assert!(is_present("main.rs") && !is_present("no-such-file"));
     }
 
     #[test]
     fn prerequisite_is_present_only_with_all_its_programs() {
-        assert!(prerequisite_with_programs(PrerequisitePurpose::Tests, "x", &["cargo"], "").is_prerequisite_present());
+        assert!(prerequisite_with_programs(Purpose::Tests, "x", &["cargo"], "").is_prerequisite_present());
         assert!(
-            !prerequisite_with_programs(PrerequisitePurpose::Tests, "x", &["cargo", "no-such-program-here"], "")
+            !prerequisite_with_programs(Purpose::Tests, "x", &["cargo", "no-such-program-here"], "")
                 .is_prerequisite_present()
         );
     }

@@ -1,20 +1,21 @@
 //! `cargo xtask test`: everything that must pass before a change is merged; and the long tests and measurements.
 
 use crate::peers::{self, PeerTests};
-use crate::prerequisites::{self, PrerequisitePurpose};
+use crate::prerequisites::{self, Purpose};
 use crate::project::{self, cargo_command, command_output, find_program};
 use crate::steps::{self, StepFailure, StepPlan};
 use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 6] = [
+const WINDOW_TESTS: [&str; 7] = [
     "window_complete_visit",
     "window_input_and_failures",
     "window_recovery",
     "window_operator_setup",
     "window_kiosk_mode",
     "window_lockdown",
+    "window_hostile_network",
 ];
 
 /// How often `cargo xtask soak` runs the tests of all crates. Each property generates new random cases every time.
@@ -27,7 +28,7 @@ const PROPERTY_ROUNDS: u32 = 20;
 pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
     let linux = cfg!(target_os = "linux");
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     plan.add_program_step("formatting", cargo_command(&["fmt", "--all", "--check"]), "cargo fmt --all");
     // Nothing later needs a registry; and the duration of a download is not counted as that of a build.
     plan.add_program_step(
@@ -103,7 +104,7 @@ pub(crate) fn run_tests_with_foreign_servers(options: &Options) -> Result<(), St
         return Err(StepFailure::new("the visits with servers that are not ours run on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     let programs = build_programs_command(&["copresence"]);
     plan.add_program_step("build of the program under test", programs, "fix what the compiler reports above");
     peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::All);
@@ -151,7 +152,7 @@ pub(crate) fn run_soak_tests(options: &Options, matrix_args: &[String]) -> Resul
         return Err(StepFailure::new("the matrices run on Linux only", "run them there, or in a container"));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     let programs = build_programs_command(&["copresence", "matrices"]);
     plan.add_program_step("build of the programs under test", programs, "fix what the compiler reports above");
     let mut words = vec!["--long".to_owned()];
@@ -183,7 +184,7 @@ pub(crate) fn measure_packaged_app(options: &Options) -> Result<(), StepFailure>
         return Err(StepFailure::new("the window is measured on Linux only", remedy));
     }
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     ui::add_npm_install(&mut plan);
     ui::add_ui_build_if_stale(&mut plan);
     let mut app = cargo_command(&["build", "--release", "--package", "copresence-kiosk"]);

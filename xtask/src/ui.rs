@@ -1,6 +1,6 @@
 //! Installs, checks, builds and photographs the web UI.
 
-use crate::prerequisites::{self, PrerequisitePurpose};
+use crate::prerequisites::{self, Purpose};
 use crate::project::{cargo_command, debug_program_path, newest_change_time, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, npm};
@@ -55,7 +55,7 @@ pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
 /// If a step fails.
 pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
     let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, PrerequisitePurpose::Tests);
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
     add_npm_install(&mut plan);
     // Beside the photographs that the tests in the real window take.
     let folder = repository_root().join("docs/screens/states");

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Time that a program gets to end after SIGTERM.
@@ -35,9 +35,8 @@ impl ChildProgram {
         command: &mut Command,
         logs: &Path,
     ) -> Result<(Self, String), HarnessError> {
-        command.stdout(Stdio::piped()).stderr(Self::create_log(name, logs)?);
-        let mut program = Self::spawn(name, command)?;
-        let out = program.child.stdout.take().ok_or("no pipe")?;
+        let mut program = Self::start_with_piped_output(name, command, logs)?;
+        let out = program.take_output()?;
         let mut line = String::new();
         // Returns at the end of the program if it prints nothing.
         BufReader::new(out).read_line(&mut line)?;
@@ -46,6 +45,21 @@ impl ChildProgram {
             return Err(format!("{name} ended at once: see {name}.log").into());
         }
         Ok((program, line))
+    }
+
+    /// Starts a program whose standard output is read by [`take_output`](Self::take_output).
+    pub(super) fn start_with_piped_output(
+        name: &str,
+        command: &mut Command,
+        logs: &Path,
+    ) -> Result<Self, HarnessError> {
+        command.stdout(Stdio::piped()).stderr(Self::create_log(name, logs)?);
+        Self::spawn(name, command)
+    }
+
+    /// The piped standard output of the program.
+    pub(super) fn take_output(&mut self) -> Result<ChildStdout, HarnessError> {
+        Ok(self.child.stdout.take().ok_or("no pipe")?)
     }
 
     /// Writes to the program's standard input and closes it.

@@ -10,18 +10,22 @@
 mod browser;
 mod child_program;
 mod desktop;
+mod hostile_network;
 mod input;
 mod kiosk;
 mod operator_desk;
 mod pixel_rect;
+mod private_network;
 pub mod processes;
 mod screenshots;
 mod window_manager;
 
 pub use browser::{App, Browser, Phone};
 pub use desktop::{DesktopSession, VirtualScreen};
+pub use hostile_network::{ATTACKER_COUNT, NetworkAttack, attack_if_asked};
 pub use kiosk::{Backend, DrivenKiosk, KioskSetup, RENDER_TIMEOUT, UndrivenKiosk};
 pub use pixel_rect::PixelRect;
+pub use private_network::{HallNetwork, is_in_private_network, run_test_in_private_network};
 pub use screenshots::{count_colours, decode_qr_codes, take_screenshot, text_similarity};
 pub use window_manager::WindowState;
 

@@ -64,6 +64,40 @@ pub fn memory_by_process(pid: i32) -> Vec<(String, u64)> {
     all
 }
 
+/// The memory of a process, measured from a moment on.
+#[derive(Debug)]
+pub struct PeakMemoryMeter {
+    pid: i32,
+    /// Proportional and resident set size at the start, in bytes.
+    proportional: u64,
+    resident: u64,
+}
+
+impl PeakMemoryMeter {
+    /// Starts measuring a process.
+    pub fn start(pid: i32) -> Result<Self, HarnessError> {
+        let own = memory_by_process(pid).first().map_or(0, |(_, proportional)| *proportional);
+        if own == 0 {
+            return Err(format!("the memory of process {pid} cannot be read").into());
+        }
+        Ok(Self { pid, proportional: own, resident: read_memory_status(pid, "VmRSS:")? })
+    }
+
+    /// Upper bound of the largest proportional set size since the start, in bytes. The kernel records only the peak of
+    /// the resident set size, which grows at least as much.
+    pub fn peak_upper_bound(&self) -> Result<u64, HarnessError> {
+        let peak = read_memory_status(self.pid, "VmHWM:")?;
+        Ok(self.proportional + peak.saturating_sub(self.resident))
+    }
+}
+
+/// A line of `/proc/…/status` with an amount of memory, in bytes.
+fn read_memory_status(pid: i32, name: &str) -> Result<u64, HarnessError> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let amount = status.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
+    Ok(amount.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
+}
+
 /// Processor time of a process and its descendants, in clock ticks (1/100 s).
 pub fn cpu_ticks(pid: i32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
