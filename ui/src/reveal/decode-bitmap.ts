@@ -5,10 +5,15 @@ import { removeExif } from './remove-exif';
 /** Maximum side of a texture in pixels. More is never visible and only fills the card's memory. */
 export const MAX_TEXTURE_SIZE = 2048;
 
-/** Fetches and decodes an image, scaled down to the maximum size. */
+/** Pixels of the largest image that is decoded. It is decoded as a whole before it is scaled down, with 4 bytes each. */
+export const MAX_DECODED_PIXELS = 8192 * 8192;
+
+/** Fetches and decodes an image, scaled down to the maximum size. Rejects if it is too large to be decoded. */
 export async function fetchAndDecodeScaledBitmap(url: string): Promise<ImageBitmap> {
   const bytes = removeExif(new Uint8Array(await (await fetch(url)).arrayBuffer()));
   const size = readImageSize(bytes);
+  if (size && size.width * size.height > MAX_DECODED_PIXELS)
+    throw new Error(`an image of ${size.width} × ${size.height} pixels is too large to be shown`);
   const scale = size ? MAX_TEXTURE_SIZE / Math.max(size.width, size.height) : 1;
   return createImageBitmap(new Blob([bytes]), {
     // Required by glTF: the raw values of the image.

@@ -1,6 +1,7 @@
 // Prepares a glTF document for three.js before it is loaded: completes what files in the wild lack, and removes what the
 // stage does not use. What is no longer referenced is neither read nor uploaded.
 import { recognizeBlendshapes } from './blendshape-names';
+import { checkDocumentLimits } from './document-limits';
 import type { Gltf, GltfMaterial, GltfMesh, GltfNode, GltfPrimitive } from './gltf';
 import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions';
 import { type JointRole, recognizeJoints } from './joint-names';
@@ -24,6 +25,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   if (unsupported.length > 0)
     throw new Error(`the file needs ${unsupported.join(' and ')}, which this screen cannot show`);
   if (!gltf.meshes?.length) throw new Error('the file contains no mesh');
+  checkDocumentLimits(gltf);
   const extensions = findUsedExtensions(gltf);
   const joints = recognizeJoints(gltf);
   // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
