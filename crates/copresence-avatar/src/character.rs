@@ -4,6 +4,8 @@ use glam::Vec3;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::maths::smoothstep;
+
 /// A colour in sRGB, each component 0..=1.
 pub(super) type Color = Vec3;
 
@@ -58,6 +60,11 @@ pub(super) struct HeadTraits {
     pub(super) ear_size: f32,
     pub(super) lash_length: f32,
     pub(super) neck_width: f32,
+    pub(super) shoulder_width: f32,
+    /// Height of the collar in centimetres.
+    pub(super) collar_height: f32,
+    /// 0 is a young adult, 1 an old one.
+    pub(super) age: f32,
     pub(super) hair_style: HairStyle,
     /// The side of the parting: −1 for the character's right, 1 for the left.
     pub(super) parting_side: f32,
@@ -91,6 +98,7 @@ impl HeadTraits {
         // 0 is a broad jaw and heavy brows; 1 is full lips and long lashes.
         let soft = between(0.0, 1.0);
         let hair_style = HAIR_STYLES[((between(0.0, 1.0) * 8.0) as usize).min(7)];
+        let age = between(0.0, 1.0);
         let short = matches!(
             hair_style,
             HairStyle::Crop | HairStyle::Quiff | HairStyle::SidePart | HairStyle::Curls | HairStyle::Bun
@@ -111,14 +119,17 @@ impl HeadTraits {
             ear_size: between(0.88, 1.1),
             lash_length: 0.45 + 0.75 * soft,
             neck_width: between(0.95, 1.05) - 0.13 * soft,
+            shoulder_width: 1.06 - 0.14 * soft,
             hair_style,
             parting_side: if between(0.0, 1.0) < 0.5 { -1.0 } else { 1.0 },
             noise_offset: between(0.0, 90.0),
             freckle_strength: if dark < 0.5 && between(0.0, 1.0) < 0.4 { between(0.4, 1.0) } else { 0.0 },
             stubble_strength: if short && soft < 0.4 { between(0.0, 0.75) } else { 0.0 },
             shirt_tone: pick_tone_by_fraction(&SHIRT_TONES, between(0.0, 1.0)),
+            collar_height: if between(0.0, 1.0) < 0.3 { 1.5 } else { 0.8 },
+            age,
             skin_tone,
-            hair_tone,
+            hair_tone: hair_tone.lerp(color_from_hex(0x00b4_b0ac), 0.9 * smoothstep(0.72, 1.0, age)),
             iris_tone,
         }
     }
@@ -143,7 +154,7 @@ fn pick_tone_by_fraction(tones: &[u32], at: f32) -> Color {
 }
 
 const SKIN_TONES: [u32; 8] =
-    [0x00fb_dcc8, 0x00f3_c9ad, 0x00e8_b48f, 0x00d9_9e74, 0x00c0_8259, 0x00a0_6742, 0x0080_4f33, 0x0063_3b27];
+    [0x00fb_dcc8, 0x00f3_c9ad, 0x00e8_b48f, 0x00d9_9e74, 0x00c0_8259, 0x00a0_6742, 0x0080_4f33, 0x006c_422d];
 const DARK_HAIR_TONES: [u32; 5] = [0x0020_1b1c, 0x002b_211d, 0x0041_2c22, 0x005b_3c2a, 0x0070_4a30];
 const BRIGHT_HAIR_TONES: [u32; 8] =
     [0x00b0_5a2c, 0x00d3_a562, 0x00e4_c38c, 0x009a_4a22, 0x00b8_b4b0, 0x00c9_5f86, 0x003e_8a9a, 0x008a_5a3a];

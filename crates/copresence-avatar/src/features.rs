@@ -7,7 +7,8 @@ use std::f32::consts::{PI, TAU};
 use glam::{Quat, Vec3, vec2, vec3};
 
 use super::atlas;
-use super::maths::{gaussian, interpolate_table_eased, lerp, smoothstep};
+use super::character::HeadTraits;
+use super::maths::{gaussian, interpolate_table_eased, lerp, pixel_noise, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::HeadDistanceField;
 
@@ -52,35 +53,106 @@ pub(super) fn eye_look_rotations(sculpt: &HeadDistanceField, side: f32) -> [(&'s
     ]
 }
 
-/// Builds one eyebrow as a curved strip. `side` is -1 or 1.
+/// Angle from the face's middle at which an eyebrow begins and at which it ends, in radians.
+pub(super) const BROW_ANGLES: (f32, f32) = (0.15, 0.66);
+/// Number of hairs of one eyebrow.
+const BROW_HAIRS: u32 = 100;
+
+/// The row of the middle of an eyebrow at `t`: 0 is its inner end, 1 its outer end.
+pub(super) fn brow_middle_row(who: &HeadTraits, t: f32) -> f32 {
+    2.12 + who.brow_arch * gaussian((t - 0.62) / 0.42) - 0.42 * smoothstep(0.5, 1.0, t)
+}
+
+/// Half of the height of an eyebrow at `t`, in centimetres.
+pub(super) fn brow_half_height(who: &HeadTraits, t: f32) -> f32 {
+    let body = smoothstep(-0.2, 0.22, t) * (1.0 - smoothstep(0.35, 1.08, t)).max(0.02).powf(0.7);
+    0.4 * who.brow_weight * body
+}
+
+/// Builds the hairs of one eyebrow, each a thin cone. `side` is -1 or 1.
 pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
-    let (along, around) = (26_u32, 8_u32);
     let who = &sculpt.character;
-    let spine = |t: f32| {
-        let theta = lerp(0.15, 0.68, t);
-        let arch = who.brow_arch * gaussian((t - 0.62) / 0.42);
-        sculpt.skin_point_at_angle_row(theta * side, 2.3 + arch - 0.5 * smoothstep(0.5, 1.0, t))
+    let point_at = |t: f32, above: f32| {
+        let theta = lerp(BROW_ANGLES.0, BROW_ANGLES.1, t);
+        sculpt.skin_point_at_angle_row(theta, brow_middle_row(who, t) + above)
     };
     let mut mesh = Mesh::default();
-    for i in 0..=along {
-        let t = i as f32 / along as f32;
-        let p = spine(t);
-        let forward = (spine((t + 0.03).min(1.0)) - spine((t - 0.03).max(0.0))).normalize_or_zero();
-        let out = skin_normal(sculpt, p);
-        let up = forward.cross(out).normalize_or_zero() * -side;
-        let body = smoothstep(-0.12, 0.3, t) * (1.0 - smoothstep(0.3, 1.1, t)).max(0.02).powf(0.7);
-        let tall = 0.37 * who.brow_weight * body;
-        let thick = 0.2 * who.brow_weight.sqrt() * body;
-        for j in 0..=around {
-            let turn = TAU * j as f32 / around as f32 * -side;
-            let edge = up * turn.cos() * tall + out * (turn.sin() * thick + 0.03);
-            mesh.add_vertex(p + edge, atlas::BROW_PATCH.uv_at(vec2(t, j as f32 / around as f32)));
+    for hair in 0..BROW_HAIRS {
+        let chance = |salt: u32| pixel_noise(hair * 7 + salt, 31 + who.noise_offset as u32);
+        let t = ((hair as f32 + chance(0)) / BROW_HAIRS as f32).powf(1.1);
+        let across = chance(1) * 2.0 - 1.0;
+        let root = point_at(t, across * brow_half_height(who, t) * 0.85);
+        let out = skin_normal(sculpt, root);
+        let along = (point_at(t + 0.04, 0.0) - point_at(t - 0.04, 0.0)).normalize_or_zero();
+        let up = out.cross(along).normalize_or_zero();
+        // Upwards at the inner end, then along the brow and towards its middle.
+        let rise = lerp(0.95, 0.12, smoothstep(0.0, 0.4, t)) - 0.45 * across * smoothstep(0.1, 0.5, t);
+        let way = (along + up * (rise + 0.3 * (chance(2) - 0.5))).normalize_or_zero();
+        let long = lerp(0.34, 0.58, chance(3)) * lerp(1.0, 0.7, t) * lerp(0.7, 1.0, who.brow_weight.min(1.0));
+        let wide = lerp(0.024, 0.038, chance(4)) * lerp(0.8, 1.1, who.brow_weight.min(1.0));
+        let beside = way.cross(out);
+        let uv = atlas::BROW_PATCH.uv_at(vec2(chance(5), chance(6)));
+        let mirrored = |p: Vec3| vec3(p.x * side, p.y, p.z);
+        let first = mesh.positions.len() as u32;
+        for corner in 0..3 {
+            let (sin, cos) = (TAU * corner as f32 / 3.0).sin_cos();
+            mesh.add_vertex(mirrored(root + beside * cos * wide + out * (sin * wide + 0.01)), uv);
+        }
+        mesh.add_vertex(mirrored(root + way * long + out * (0.05 - 0.12 * long)), uv);
+        for corner in 0..3 {
+            let (a, b) = (first + corner, first + (corner + 1) % 3);
+            mesh.triangles.push(if side > 0.0 { [b, a, first + 3] } else { [a, b, first + 3] });
         }
     }
-    mesh.add_grid_triangles(0, along + 1, around + 1);
-    // `add_grid` expects rows that go upwards. These go sideways, which reverses the winding.
-    mesh.triangles.iter_mut().for_each(|t| t.swap(1, 2));
     mesh
+}
+
+/// The collar: a soft ring of cloth around the neck, over the edge of the shirt.
+pub(super) fn build_collar(sculpt: &HeadDistanceField, uv_row: f32) -> Mesh {
+    let (columns, around) = (48_u32, 8_u32);
+    let tall = sculpt.character.collar_height;
+    let mut mesh = Mesh::default();
+    let half: Vec<(Vec3, Vec3, Vec3)> = (0..=columns / 2)
+        .map(|column| {
+            let theta = PI * (column as f32 / (columns / 2) as f32);
+            // The row at which the skin crosses the edge of the shirt.
+            let (mut low, mut high) = (-20.0_f32, -12.5_f32);
+            for _ in 0..12 {
+                let middle = 0.5 * (low + high);
+                let below = height_above_shirt_edge(sculpt.skin_point_at_angle_row(theta, middle)) < 0.0;
+                if below { low = middle } else { high = middle }
+            }
+            let p = sculpt.skin_point_at_angle_row(theta, low);
+            let up = (sculpt.skin_point_at_angle_row(theta, low + 0.25) - p).normalize_or_zero();
+            let out = skin_normal(sculpt, p);
+            (p, out, (up - out * up.dot(out)).normalize_or_zero())
+        })
+        .collect();
+    for column in 0..=columns {
+        let (p, out, up) = half[column.abs_diff(columns / 2) as usize];
+        let side = if column < columns / 2 { -1.0 } else { 1.0 };
+        for j in 0..=around {
+            let (sin, cos) = (TAU * j as f32 / around as f32).sin_cos();
+            // Flat below, with a rounded upper edge.
+            let height = if sin > 0.0 { 0.5 * tall } else { 0.75 };
+            let q = p + up * sin * height + out * (0.1 + 0.26 * cos + 0.05 * tall * sin.max(0.0) + 0.3 * sin.min(0.0));
+            let u = column as f32 / columns as f32;
+            mesh.add_vertex(vec3(q.x * side, q.y, q.z), atlas::HEAD_PATCH.uv_at(vec2(u, uv_row)));
+        }
+    }
+    for column in 0..columns {
+        for j in 0..around {
+            let a = column * (around + 1) + j;
+            let b = a + around + 1;
+            mesh.add_quad(a, b, b + 1, a + 1);
+        }
+    }
+    mesh
+}
+
+/// Height of a point above the edge of the shirt in centimetres; the edge is lower at the front.
+pub(super) fn height_above_shirt_edge(p: Vec3) -> f32 {
+    p.y + 14.3 + 0.2 * (p.z + 2.7) - 0.26 * (p.x * p.x + 4.0).sqrt()
 }
 
 /// The teeth of one jaw with their gum (here `side` is 1 for the upper jaw and −1 for the lower).
@@ -88,7 +160,7 @@ pub(super) fn build_teeth(sculpt: &HeadDistanceField, side: f32) -> Mesh {
     let columns = 41_u32;
     let mut mesh = Mesh::default();
     // The lower teeth are behind the upper ones, and do not touch the hollow under the lip.
-    let front = sculpt.mouth_centre.z - if side > 0.0 { 0.95 } else { 1.3 };
+    let front = sculpt.mouth_centre.z - if side > 0.0 { 1.05 } else { 1.35 };
     let (edge, height) =
         if side > 0.0 { (sculpt.mouth_centre.y - 0.26, 0.8) } else { (sculpt.mouth_centre.y - 0.52, -0.6) };
     // From the edge along the front to the gum. The edge is rounded towards the back.
@@ -177,12 +249,12 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
             // Beyond the rim, the shell turns to the back and inwards.
             let behind = (out - 1.0).max(0.0) / 0.35;
             let reach = fold - 0.42 * behind * behind;
-            height -= behind * lerp(1.0, 0.75, towards_face);
+            height -= behind * lerp(1.0, 1.3, towards_face) + 0.7 * towards_face * smoothstep(0.6, 1.0, fold);
             let flat = vec3(-cos * half_width * reach, sin * half_height * reach, height) * who.ear_size;
             // Local +Z is outwards. The front edge touches the head; the back edge does not.
             let local = vec3(flat.x, flat.y, flat.z);
             let mut p = turn * vec3(local.x, local.y, local.z);
-            p += vec3(root.x + 0.28, -0.7, root.z - 0.35);
+            p += vec3(root.x + 0.12, -0.7, root.z - 0.35);
             mesh.add_vertex(
                 vec3(p.x * side, p.y, p.z),
                 atlas::EAR_PATCH

@@ -14,8 +14,8 @@ use super::sculpt::HeadDistanceField;
 
 /// The origin of all directions of the hair.
 const HAIR_CENTRE: Vec3 = vec3(0.0, 2.2, -0.8);
-const HAIR_COLUMNS: u32 = 124;
-const HAIR_ROWS: u32 = 44;
+const HAIR_COLUMNS: u32 = 132;
+const HAIR_ROWS: u32 = 40;
 /// Lowest elevation at which the distance to the scalp is measured.
 const LOWEST_ELEVATION: f32 = -72.0;
 /// Number of measured elevations in each column; distances between them are interpolated.
@@ -129,9 +129,9 @@ impl HairTraits {
     /// Elevation of the hairline on the skin.
     fn hairline_elevation(&self, azimuth: f32) -> f32 {
         const SHORT: [(f32, f32); 12] = [
-            (0.0, 34.5),
-            (28.0, 33.5),
-            (46.0, 29.5),
+            (0.0, 32.5),
+            (28.0, 32.0),
+            (46.0, 28.5),
             (57.0, 18.0),
             (66.0, 2.0),
             (74.0, -11.0),
@@ -160,21 +160,37 @@ impl HairTraits {
         ];
         let a = azimuth.abs();
         let towards = azimuth * self.parting_side;
+        let tips = self.lock_tip_degrees(azimuth);
         match self.hair_style {
-            HairStyle::Bob => interpolate_table_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0),
-            HairStyle::Fringe => lerp(
-                22.0 + 0.9 * (azimuth * 0.35).sin(),
-                interpolate_table_eased(&CURTAIN, a),
-                smoothstep(40.0, 58.0, a),
-            ),
+            HairStyle::Bob => {
+                tips * 0.5 + interpolate_table_eased(&CURTAIN, a) - 12.0 * gaussian((towards + 34.0) / 22.0)
+            }
+            HairStyle::Fringe => {
+                tips * 0.7
+                    + lerp(
+                        21.0 + 4.0 * smoothstep(-30.0, 40.0, towards),
+                        interpolate_table_eased(&CURTAIN, a),
+                        smoothstep(40.0, 58.0, a),
+                    )
+            }
             HairStyle::Long => {
                 let long = interpolate_table_eased(&CURTAIN, a);
-                lerp(long, long - 12.5, smoothstep(58.0, 74.0, a)) - 9.0 * gaussian((towards + 32.0) / 22.0)
+                tips * 0.5 + lerp(long, long - 12.5, smoothstep(58.0, 74.0, a))
+                    - 9.0 * gaussian((towards + 32.0) / 22.0)
             }
-            HairStyle::SidePart => self.hairline_elevation(azimuth) - 7.0 * gaussian((towards + 22.0) / 24.0),
-            HairStyle::Crop => self.hairline_elevation(azimuth) - 2.0 * gaussian(azimuth / 40.0),
+            HairStyle::SidePart => {
+                tips * 0.6 + self.hairline_elevation(azimuth) - 7.0 * gaussian((towards + 22.0) / 24.0)
+            }
+            HairStyle::Crop => tips * 0.5 + self.hairline_elevation(azimuth) - 2.0 * gaussian(azimuth / 40.0),
             HairStyle::Quiff | HairStyle::Curls | HairStyle::Bun => self.hairline_elevation(azimuth),
         }
+    }
+
+    /// How far the tips of the locks end above the lowest of them, in degrees.
+    fn lock_tip_degrees(&self, azimuth: f32) -> f32 {
+        let wide = value_noise(vec3(azimuth * 0.11, self.noise_offset, 3.0));
+        let narrow = value_noise(vec3(azimuth * 0.36, self.noise_offset, 7.0));
+        4.0 * wide + 3.6 * narrow - 3.8
     }
 
     /// The point of the hair's surface in a direction; `scalp` is the distance to the skin there.
@@ -182,7 +198,7 @@ impl HairTraits {
         let along = direction_vector(azimuth, elevation);
         let over = elevation - self.hair_end_elevation(azimuth);
         let (height, edge) = self.hair_thickness_and_rise_angle(azimuth, elevation, scalp, along);
-        let grown = smoothstep(0.0, edge, over).powf(0.55);
+        let grown = smoothstep(0.0, edge, over).powf(0.75);
         let sunk = 0.9 * smoothstep(0.0, -4.0, over);
         let groove = self.hair_groove_depth(azimuth, elevation, along) * smoothstep(0.0, 0.5, height);
         let reach = scalp - 0.06 + (height + groove) * grown - sunk;
@@ -200,25 +216,25 @@ impl HairTraits {
         let front = gaussian(azimuth / 62.0);
         let towards = azimuth * self.parting_side;
         match self.hair_style {
-            HairStyle::Crop => (lerp(0.42, 0.95, top), 9.0),
+            HairStyle::Crop => (lerp(0.25, 0.6, top), 10.0),
             HairStyle::Quiff => {
-                let lift = 2.5 * gaussian((elevation - 54.0) / 24.0) * gaussian(azimuth / 52.0);
-                (lerp(0.4, 1.2, top) + lift, lerp(9.0, 13.0, front))
+                let lift = 1.5 * gaussian((elevation - 52.0) / 26.0) * gaussian(azimuth / 52.0);
+                (lerp(0.35, 0.9, top) + lift, lerp(9.0, 13.0, front))
             }
             HairStyle::SidePart => {
                 let part = gaussian((towards - 40.0) / 7.0) * smoothstep(82.0, 60.0, elevation);
                 let sweep = 1.0 * gaussian((towards + 8.0) / 46.0) * gaussian((elevation - 52.0) / 26.0);
-                (lerp(0.5, 1.25, top) + sweep - 0.75 * part, 9.0)
+                (lerp(0.4, 0.85, top) + sweep - 0.6 * part, 11.0)
             }
             HairStyle::Curls => {
                 let curl = worley_noise(along * 4.4 + Vec3::splat(self.noise_offset));
-                (lerp(1.3, 2.7, smoothstep(-20.0, 50.0, elevation)) + 0.75 * (0.55 - curl), 15.0)
+                (lerp(0.8, 1.7, smoothstep(-20.0, 50.0, elevation)) + 1.0 * (0.55 - curl), 12.0)
             }
-            HairStyle::Bun => (lerp(0.5, 0.85, top), 8.0),
+            HairStyle::Bun => (lerp(0.3, 0.55, top), 9.0),
             HairStyle::Bob | HairStyle::Fringe | HairStyle::Long => {
                 // Below its widest part, the hair hangs straight down, a little wider at the tips.
                 let fall = (-elevation).max(0.0);
-                let hull = vec3(8.95, 9.6, 10.2) * self.head_width.max(0.98);
+                let hull = vec3(8.6, 9.25, 10.0) * self.head_width.max(0.98);
                 let over_skull = 1.0 / (along / hull).length();
                 let flat = along.x.hypot(along.z).max(0.3);
                 let side = vec2(along.x / flat / hull.x, along.z / flat / hull.z).length();

@@ -4,6 +4,7 @@
 use glam::{Vec2, Vec3, vec2, vec3};
 
 use super::atlas;
+use super::features;
 use super::maths::{lerp, smoothstep};
 use super::mesh::Mesh;
 use super::sculpt::{EYE_ROW, HIGHEST_ROW, HeadDistanceField, LOWEST_ROW, MOUTH_ROW};
@@ -16,7 +17,7 @@ pub(super) struct LidDistancesFromEyeRow {
 }
 
 /// The lids of a relaxed face.
-pub(super) const RESTING_LIDS: LidDistancesFromEyeRow = LidDistancesFromEyeRow { upper: 0.84, lower: 0.68 };
+pub(super) const RESTING_LIDS: LidDistancesFromEyeRow = LidDistancesFromEyeRow { upper: 0.76, lower: 0.64 };
 
 /// Where a vertex is on the grid: its angle around the spine, height, edge and part. Its position in space is
 /// computed from it for any position of the lids.
@@ -82,6 +83,25 @@ impl HeadMesh {
             self.vertex_origins.push(VertexGridPosition { theta: p.x.atan2(p.z), row: p.y, edge_side: side, layer });
         }
         self.mesh.append_mesh(part);
+    }
+
+    /// Replaces the normals of the skin away from lids and lips by those of the modelled surface.
+    pub(super) fn smooth_skin_normals(&mut self, sculpt: &HeadDistanceField) {
+        let (middle, half) = sculpt.eye_middle_and_half_angle();
+        for (source, (p, normal)) in
+            self.vertex_origins.iter().zip(self.mesh.positions.iter().zip(&mut self.mesh.normals))
+        {
+            if source.layer != HeadVertexPart::Skin || source.row <= LOWEST_ROW + 1.0 {
+                continue;
+            }
+            let eye = ((source.theta.abs() - middle) / (half * 1.1)).hypot((source.row - EYE_ROW) / 1.4);
+            let mouth = (source.theta / (sculpt.mouth_half_angle() * 1.1)).hypot((source.row - MOUTH_ROW) / 1.3);
+            let share = smoothstep(0.9, 1.5, eye) * smoothstep(0.9, 1.5, mouth);
+            if share > 0.0 {
+                let exact = features::skin_normal(sculpt, *p);
+                *normal = normal.lerp(exact, share).normalize_or_zero().normalize_or(exact);
+            }
+        }
     }
 
     /// The `v` texture coordinate of a row of the grid, 0..=1.
@@ -164,8 +184,9 @@ impl HeadMesh {
         let (middle, half) = sculpt.eye_middle_and_half_angle();
         let within = |theta: &f32| (theta * eye - middle).abs() < half + 0.03;
         let angles: Vec<f32> = self.column_angles.iter().copied().filter(within).collect();
-        for (side, edge) in [(1.0, atlas::LASH_PATCH), (-1.0, atlas::LID_RIM_PATCH)] {
-            let uv = edge.uv_at_middle();
+        for side in [1.0, -1.0] {
+            // The upper rim, below the lashes, is darker.
+            let uv = atlas::LID_RIM_PATCH.uv_at(vec2(0.5 - 0.3 * side, 0.5));
             let rim = [0, 1, 2].map(|depth| (HeadVertexPart::LidRim(depth), uv));
             self.add_layers_along_edge(sculpt, &angles, EYE_ROW, side, &rim);
         }
@@ -208,13 +229,13 @@ pub(super) fn vertex_position_with_lids(
             let (middle, half) = sculpt.eye_middle_and_half_angle();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
             let long =
-                sculpt.character.lash_length * 0.34 * (1.0 - s * s).sqrt() * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
+                sculpt.character.lash_length * 0.3 * (1.0 - s * s).sqrt() * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
             let lift = lerp(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
             let sweep = vec3(0.45 * s.max(0.0) * source.theta.signum(), lift, 0.0);
             match k {
                 0 => eye + out * (sculpt.eye_radius + 0.06),
                 1 => edge + (out + sweep).normalize_or_zero() * long,
-                _ => edge + out * 0.03 + Vec3::Y * 0.07 * (1.0 - s * s),
+                _ => edge + out * 0.02 + Vec3::Y * 0.03 * (1.0 - s * s),
             }
         }
         HeadVertexPart::LipRim(k) => {
@@ -224,7 +245,8 @@ pub(super) fn vertex_position_with_lids(
             let y = edge.y - side * 0.04;
             match k {
                 0 => edge,
-                1 => edge + vec3(0.0, side * 0.02, -0.4),
+                // The lips touch behind their edges, so that no light comes through a closed mouth.
+                1 => edge + vec3(0.0, side * -0.03, -0.35),
                 2 => vec3(edge.x * 0.95, y + side * 1.0, edge.z - 1.7),
                 _ => vec3(edge.x * 0.7, y, 4.2),
             }
@@ -258,7 +280,7 @@ fn vertex_height_with_lids(
     let m = source.theta / sculpt.mouth_half_angle();
     let below = source.row - MOUTH_ROW;
     if m.abs() < 1.0 {
-        row += 0.04 * source.edge_side * (1.0 - m * m) * fall(below.abs() / 0.5);
+        row += 0.014 * source.edge_side * (1.0 - m * m) * fall(below.abs() / 0.5);
     }
     row
 }
@@ -279,8 +301,9 @@ fn grid_column_angles() -> Vec<f32> {
 /// Heights of the rows from below, each with its edge (−1, 1; 0 for rows that are not doubled).
 fn grid_row_heights_and_edges() -> Vec<(f32, f32)> {
     let bands = [
-        (LOWEST_ROW, -18.6, 8),
-        (-18.6, -16.6, 9),
+        (LOWEST_ROW, -26.0, 4),
+        (-26.0, -18.6, 9),
+        (-18.6, -16.6, 7),
         (-16.6, -12.5, 9),
         (-12.5, -8.8, 13),
         (-8.8, MOUTH_ROW, 12),

@@ -90,6 +90,8 @@ impl Avatar {
             head.append_part_mesh(&features::build_ear(&sculpt, side), HeadVertexPart::OnSkin, 0.0);
             head.append_part_mesh(&features::build_teeth(&sculpt, side), HeadVertexPart::Teeth, side);
         }
+        let collar = features::build_collar(&sculpt, 1.0 - head.row_texture_v(5));
+        head.append_part_mesh(&collar, HeadVertexPart::OnSkin, 0.0);
         head.append_part_mesh(&features::build_tongue(&sculpt), HeadVertexPart::Tongue, -1.0);
         head.mesh.drop_degenerate_triangles();
         head.mesh.compute_normals();
@@ -98,6 +100,9 @@ impl Avatar {
         head.vertex_origins = kept.iter().map(|&i| head.vertex_origins[i]).collect();
         let seams = head.mesh.compute_normals();
         let face_shapes = shapes::build_face_blendshapes(&sculpt, &head, &seams);
+        // The exact normals of the modelled surface are smoother than those of its triangles. The changes by
+        // blendshapes stay those of the triangles.
+        head.smooth_skin_normals(&sculpt);
         let mut eyes = [1.0, -1.0].map(|side| features::build_eyeball(&sculpt, side));
         let mut hair = hair::build_hair(&sculpt);
         for mesh in eyes.iter_mut().chain([&mut hair]) {

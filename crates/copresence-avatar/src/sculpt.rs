@@ -25,17 +25,21 @@ pub(super) struct HeadDistanceField {
 pub(super) const EYE_ROW: f32 = 0.0;
 /// Height (cm) of the doubled row of the lips.
 pub(super) const MOUTH_ROW: f32 = -6.5;
-/// Height (cm) of the lowest row: the rim of the shoulders.
-pub(super) const LOWEST_ROW: f32 = -22.0;
+/// Height (cm) of the lowest row: the waist, which is below the picture when the head is shown large.
+pub(super) const LOWEST_ROW: f32 = -58.0;
 /// Height (cm) of the highest row: the crown, where all columns meet.
 pub(super) const HIGHEST_ROW: f32 = 13.5;
 
 /// For a row, the height of the point on the spine from which its rays start.
-const SPINE_HEIGHT: [(f32, f32); 12] = [
-    (LOWEST_ROW, -20.8),
-    (-19.0, -16.8),
-    (-17.0, -13.6),
-    (-15.5, -10.6),
+const SPINE_HEIGHT: [(f32, f32); 16] = [
+    (LOWEST_ROW, -58.0),
+    (-42.0, -43.0),
+    (-28.0, -31.5),
+    (-23.0, -26.0),
+    (-19.0, -20.6),
+    (-17.0, -17.6),
+    (-15.5, -13.6),
+    (-14.0, -10.0),
     (-12.5, -6.6),
     (-11.0, -5.6),
     (-9.0, -4.9),
@@ -47,13 +51,17 @@ const SPINE_HEIGHT: [(f32, f32); 12] = [
 ];
 /// For a row, the Z of the point on the spine from which its rays start.
 const SPINE_DEPTH: [(f32, f32); 6] =
-    [(LOWEST_ROW, -2.4), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
+    [(LOWEST_ROW, -2.0), (-18.0, -2.2), (-14.0, -1.4), (-10.0, -0.4), (EYE_ROW, 0.0), (HIGHEST_ROW, -0.6)];
 /// For a row, the elevation of its rays in degrees.
-const RAY_ELEVATION: [(f32, f32); 12] = [
-    (LOWEST_ROW, -4.0),
-    (-19.0, -16.0),
-    (-17.0, -30.0),
-    (-15.5, -44.0),
+const RAY_ELEVATION: [(f32, f32); 16] = [
+    (LOWEST_ROW, 0.0),
+    (-42.0, 4.0),
+    (-28.0, 12.0),
+    (-23.0, 16.0),
+    (-19.0, 14.0),
+    (-17.0, 4.0),
+    (-15.5, -18.0),
+    (-14.0, -36.0),
     (-12.5, -48.0),
     (-11.0, -39.0),
     (-9.0, -26.0),
@@ -87,7 +95,7 @@ impl HeadDistanceField {
     /// Middle and half of the width of an eye, as angles seen from the spine, in radians.
     pub(super) fn eye_middle_and_half_angle(&self) -> (f32, f32) {
         let front = self.eye_centre.z + self.eye_radius * 0.85;
-        (self.eye_centre.x.atan2(front) + 0.012, 0.212 * self.character.eye_size)
+        (self.eye_centre.x.atan2(front) + 0.012, 0.226 * self.character.eye_size)
     }
 
     /// The point of the skin at an angle around the spine (0 is the face, positive is the character's left) and a row.
@@ -136,20 +144,21 @@ impl HeadDistanceField {
     /// Signed distance to the skin of the head before its neck is shortened.
     fn distance_before_neck_shortening(&self, point: Vec3) -> f32 {
         let who = &self.character;
-        let p = vec3(point.x.abs(), point.y, point.z);
-        let mut d = ellipsoid_distance(p - vec3(0.0, 3.3, -1.0), vec3(7.5 * who.head_width, 8.5, 9.2));
+        // Rounded in the middle, where mirrored parts would meet in a crease.
+        let p = vec3((point.x * point.x + 0.06).sqrt(), point.y, point.z);
+        let mut d = ellipsoid_distance(p - vec3(0.0, 3.3, -1.0), vec3(7.45 * who.head_width, 8.5, 9.1));
         d = smooth_union(
             d,
-            ellipsoid_distance(p - vec3(0.0, -3.0, 2.3), vec3(5.9 * who.head_width * who.jaw_width, 7.5, 6.0)),
-            2.4,
+            ellipsoid_distance(p - vec3(0.0, -3.0, 2.3), vec3(5.3 * who.head_width * who.jaw_width, 7.6, 5.9)),
+            3.2,
         );
         // Parts too far from the point are skipped: this function takes most of the time.
         if p.y < 0.0 {
-            let chin = 1.7 * who.chin_size;
+            let chin = 1.55 * who.chin_size;
             d = smooth_union(
                 d,
-                tapered_capsule_distance(p, vec3(4.3 * who.jaw_width, -4.8, 0.7), vec3(1.5, -9.0, 6.0), 2.1, chin),
-                2.4,
+                tapered_capsule_distance(p, vec3(3.85 * who.jaw_width, -4.9, 0.5), vec3(0.85, -9.1, 6.2), 1.9, chin),
+                2.8,
             );
         }
         if p.y < 1.5 {
@@ -168,24 +177,35 @@ impl HeadDistanceField {
             q,
             vec3(0.0, -5.0, -1.7),
             vec3(0.0, -19.0, -3.2),
-            4.6 * self.character.neck_width,
-            5.1 * self.character.neck_width,
+            4.3 * self.character.neck_width,
+            4.5 * self.character.neck_width,
         );
         if p.y > -11.0 {
             return column;
         }
-        let shoulders = ellipsoid_distance(p - vec3(0.0, -22.6, -2.6), vec3(13.8, 5.2, 6.8));
-        smooth_union(column, shoulders, 3.4)
+        let broad = self.character.shoulder_width;
+        let trapezius = tapered_capsule_distance(p, vec3(2.2, -15.6, -3.6), vec3(12.4 * broad, -23.4, -3.2), 2.5, 3.0);
+        let arm = tapered_capsule_distance(
+            p,
+            vec3(13.4 * broad, -25.0, -3.0),
+            vec3(15.2 * broad, LOWEST_ROW - 6.0, -2.0),
+            4.3,
+            3.7,
+        );
+        let chest = ellipsoid_distance(p - vec3(0.0, -36.0, -2.7), vec3(13.0 * broad, 17.0, 9.4));
+        let waist = ellipsoid_distance(p - vec3(0.0, -58.0, -2.7), vec3(11.4 * broad, 24.0, 8.8));
+        let body = smooth_union(smooth_union(chest, waist, 4.0), smooth_union(trapezius, arm, 4.0), 4.5);
+        smooth_union(column, body, 3.0)
     }
 
     /// The distance `d` joined with all features of the face.
     fn distance_with_face_features(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
-        d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.9, 1.5, 1.7) * who.chin_size), 1.3);
+        d = smooth_union(d, ellipsoid_distance(p - vec3(0.0, -9.3, 6.5), vec3(1.75, 1.45, 1.65) * who.chin_size), 1.9);
         d = smooth_union(
             d,
-            ellipsoid_distance(p - vec3(4.0, -2.9, 4.9), vec3(2.1, 1.9, 2.1) * lerp(1.0, who.cheek_size, 0.5)),
-            2.3,
+            ellipsoid_distance(p - vec3(3.75, -2.7, 4.7), vec3(2.1, 1.9, 2.0) * lerp(1.0, who.cheek_size, 0.6)),
+            3.0,
         );
         if p.y > -4.5 {
             d = self.distance_with_brow_and_eyes(p, d);
@@ -198,13 +218,13 @@ impl HeadDistanceField {
 
     /// Adds brow, eye sockets, and lids over the eyeballs.
     fn distance_with_brow_and_eyes(&self, p: Vec3, mut d: f32) -> f32 {
-        d = smooth_union(d, tapered_capsule_distance(p, vec3(1.3, 1.75, 7.2), vec3(4.9, 1.7, 4.9), 0.95, 0.9), 1.5);
+        d = smooth_union(d, tapered_capsule_distance(p, vec3(0.2, 1.9, 6.9), vec3(4.9, 1.7, 4.8), 0.95, 0.85), 2.2);
         d = smooth_subtract(
             d,
-            ellipsoid_distance(p - vec3(self.eye_centre.x - 0.1, -0.1, 8.6), vec3(2.35, 1.65, 1.7)),
-            1.3,
+            ellipsoid_distance(p - vec3(self.eye_centre.x - 0.1, -0.1, 8.6), vec3(2.35, 1.6, 1.45)),
+            1.6,
         );
-        smooth_union(d, (p - self.eye_centre).length() - self.eye_radius - 0.15, 0.42)
+        smooth_union(d, (p - self.eye_centre).length() - self.eye_radius - 0.15, 0.5)
     }
 
     /// The distance to the skin with the mouth region added: the lips, the line between them, the groove above and
@@ -232,24 +252,31 @@ impl HeadDistanceField {
             0.4,
         );
         // Dimples beside the corners.
-        smooth_subtract(d, (p - vec3(corner + 0.55, -6.3, 7.9)).length() - 0.35, 0.9)
+        smooth_subtract(d, (p - vec3(corner + 0.5, -6.3, 7.9)).length() - 0.25, 0.9)
     }
 
-    /// The distance `d` joined with bridge, tip, wings and nostrils.
+    /// The distance `d` joined with bridge, tip and wings.
     fn distance_with_nose(&self, p: Vec3, mut d: f32) -> f32 {
         let who = &self.character;
         let (n, lift) = (who.nose_size, who.nose_lift);
         let tip = vec3(0.0, -3.25 + lift, 8.85 + 0.45 * n);
         d = smooth_union(
             d,
-            tapered_capsule_distance(p, vec3(0.0, 0.9, 7.0), tip - vec3(0.0, -0.3, 0.5), 0.72, 0.8 * n),
-            0.9,
+            tapered_capsule_distance(p, vec3(0.0, 0.9, 6.9), tip - vec3(0.0, -0.25, 0.45), 0.62, 0.66 * n),
+            1.5,
         );
-        d = smooth_union(d, (p - tip).length() - 1.0 * n, 1.0);
-        let wing = vec3(1.1 * n, -3.72 + lift * 0.6, 8.3);
-        d = smooth_union(d, ellipsoid_distance(p - wing, vec3(0.66, 0.64, 0.85) * n), 0.6);
-        let nostril = vec3(0.55 * n, -4.28 + lift * 0.8, 8.95);
-        smooth_subtract(d, ellipsoid_distance(p - nostril, vec3(0.3, 0.26, 0.42) * n), 0.3)
+        d = smooth_union(d, (p - tip).length() - 0.84 * n, 1.1);
+        let wing = vec3(0.95 * n, -3.7 + lift * 0.6, 7.75);
+        d = smooth_union(d, ellipsoid_distance(p - wing, vec3(0.62, 0.6, 1.2) * n), 1.0);
+        // Broad at its base, so that no ray from the spine passes its side.
+        let base = vec3(0.0, -3.3 + lift * 0.8, 7.7);
+        smooth_union(d, ellipsoid_distance(p - base, vec3(1.5 * n, 1.0, 1.5)), 0.9)
+    }
+
+    /// Centre of the left nostril, which is painted: its inside is hidden from the rays that model the skin.
+    pub(super) fn nostril_centre(&self) -> Vec3 {
+        let (n, lift) = (self.character.nose_size, self.character.nose_lift);
+        vec3(0.5 * n, -4.22 + lift * 0.7, 8.75)
     }
 }
 
@@ -295,7 +322,9 @@ mod tests {
     fn rays_end_on_the_skin_and_the_head_is_symmetric() {
         for seed in 0..4 {
             let it = HeadDistanceField::new(HeadTraits::from_seed(seed));
-            for (theta, row) in [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (0.8, 12.0)] {
+            for (theta, row) in
+                [(0.0, 6.0), (0.5, -3.0), (1.2, 2.0), (2.8, -9.0), (0.2, -19.0), (1.5, -24.0), (0.8, 12.0)]
+            {
                 let p = it.skin_point_at_angle_row(theta, row);
                 assert!(it.signed_distance(p).abs() < 0.05, "seed {seed}: {p} at {theta} {row} is off the skin");
                 let q = it.skin_point_at_angle_row(-theta, row);

@@ -121,12 +121,12 @@ use PushRegion::{AboveMouth, BelowMouth};
 /// All blendshapes of the head, in the order of the exports.
 pub(super) const BLENDSHAPE_MOTIONS: &[BlendshapeMotion] = &[
     left_right_motion_moving_lids("eyeBlink", -0.33, 0.345, &[push_with_equal_radii(UnderEye, 1.6, [0.0, 0.08, 0.02])]),
-    left_right_motion_moving_lids("eyeSquint", 0.6, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
+    left_right_motion_moving_lids("eyeSquint", 0.56, 0.26, &[push_with_equal_radii(UnderEye, 1.7, [0.0, 0.26, 0.1])]),
     left_right_motion_moving_lids("eyeWide", 1.12, 0.8, &[push_with_equal_radii(BrowOuter, 2.0, [0.0, 0.15, 0.0])]),
-    left_right_motion_moving_lids("eyeLookDown", 0.42, 0.62, &[]),
-    left_right_motion_moving_lids("eyeLookUp", 1.04, 0.46, &[]),
-    left_right_motion_moving_lids("eyeLookIn", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
-    left_right_motion_moving_lids("eyeLookOut", 0.8, 0.7, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
+    left_right_motion_moving_lids("eyeLookDown", 0.36, 0.64, &[]),
+    left_right_motion_moving_lids("eyeLookUp", 0.98, 0.46, &[]),
+    left_right_motion_moving_lids("eyeLookIn", 0.76, 0.64, &[push_with_equal_radii(UnderEye, 1.3, [-0.12, 0.03, 0.0])]),
+    left_right_motion_moving_lids("eyeLookOut", 0.76, 0.64, &[push_with_equal_radii(UnderEye, 1.3, [0.12, 0.03, 0.0])]),
     jaw_only_blendshape("jawOpen", 15.0, [0.0, 0.0, 0.0]),
     jaw_only_blendshape("jawForward", 0.0, [0.0, 0.0, 0.7]),
     jaw_only_blendshape("jawLeft", 0.0, [0.8, 0.0, 0.0]),

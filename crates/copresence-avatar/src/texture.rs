@@ -4,7 +4,8 @@ use glam::{Vec2, Vec3, vec2, vec3};
 use image::{Rgb, RgbImage};
 
 use super::atlas;
-use super::character::{Color, color_from_hex};
+use super::character::{Color, HeadTraits, color_from_hex};
+use super::features::{BROW_ANGLES, brow_half_height, brow_middle_row, height_above_shirt_edge};
 use super::hair::degrees_above_hairline;
 use super::head::HeadMesh;
 use super::maths::{gaussian, lerp, pixel_noise, smoothstep, value_noise, worley_noise};
@@ -38,12 +39,12 @@ impl SkinDerivedColors {
     /// Derives the colours of cheeks, lips and shadows from the colour of the skin.
     fn palette_from_skin_tone(skin_tone: Color, sculpt: &HeadDistanceField) -> Self {
         let depth = 1.0 - skin_tone.element_sum() / 3.0;
-        let rose = lerp(0.14, 0.2, depth) + 0.3 * (sculpt.character.lash_length - 0.45);
+        let rose = lerp(0.1, 0.2, depth) + 0.42 * (sculpt.character.lash_length - 0.45);
         Self {
             skin: skin_tone,
-            blush: skin_tone * vec3(1.02, 0.78, 0.74),
-            lips: (skin_tone * vec3(0.98, 0.66, 0.66)).lerp(color_from_hex(0x00b8_4a52), rose * (1.0 - depth * 0.6)),
-            shade: skin_tone * vec3(0.62, 0.46, 0.42),
+            blush: skin_tone * vec3(1.01, 0.8, 0.77),
+            lips: (skin_tone * vec3(0.9, 0.68, 0.67)).lerp(color_from_hex(0x00b0_4a58), rose * (1.0 - depth * 0.6)),
+            shade: skin_tone * vec3(0.74, 0.58, 0.52),
         }
     }
 }
@@ -75,21 +76,24 @@ fn compute_vertex_paint_values(
         .zip(head.mesh.positions.iter().zip(&head.mesh.normals))
         .map(|(source, (&p, &normal))| {
             let side = vec3(p.x.abs(), p.y, p.z);
-            let cheek = gaussian((side - vec3(4.2, -3.1, 6.6)).length() / 2.3);
+            let cheek = gaussian(((side - vec3(4.0, -3.3, 6.4)) / vec3(2.7, 2.0, 3.0)).length());
             let nose = gaussian((side - nose_tip).length() / 1.7);
             let chin = gaussian((side - vec3(0.0, -9.6, 7.8)).length() / 1.6);
             let lid = gaussian((side - sculpt.eye_centre - vec3(0.0, 0.0, 1.0)).length() / 1.7);
-            let warm = (0.62 * cheek + 0.5 * nose + 0.25 * chin + 0.22 * lid).min(0.9);
+            let warm = (0.6 * cheek + 0.45 * nose + 0.2 * chin + 0.25 * lid).min(0.9);
+            // The forehead is paler and more yellow than the middle of the face, the jaw a little cooler.
+            let pale = gaussian(((side - vec3(0.0, 5.0, 8.0)) / vec3(5.0, 2.6, 5.0)).length());
+            let cool = smoothstep(-5.0, -9.0, p.y) * smoothstep(-13.0, -10.0, p.y);
             let mut tone = palette.skin.lerp(palette.blush, warm);
+            tone *= Vec3::ONE + vec3(0.02, 0.02, -0.03) * pale + vec3(-0.035, -0.015, 0.0) * cool;
             let open = sculpt.ambient_visibility(p, normal);
-            tone = palette.shade.lerp(tone, lerp(0.35, 1.0, open));
+            tone = palette.shade.lerp(tone, lerp(0.25, 1.0, open));
             if source.row < -8.0 && source.row > -17.0 {
                 tone *= lerp(1.0, 0.93, smoothstep(-9.0, -13.0, p.y));
             }
             let over = degrees_above_hairline(sculpt, p);
             if source.row > -16.0 {
-                tone = tone.lerp(who.hair_tone * 0.75, 0.85 * smoothstep(-1.5, 4.0, over));
-                tone *= 1.0 - 0.16 * smoothstep(-14.0, -1.0, over) * smoothstep(-2.0, 3.0, p.y);
+                tone *= 1.0 - 0.12 * smoothstep(-9.0, 0.0, over) * smoothstep(-2.0, 3.0, p.y);
             }
             let beard = who.stubble_strength
                 * smoothstep(-3.8, -6.0, p.y)
@@ -117,7 +121,7 @@ fn compute_vertex_paint_values(
 
 /// 1 on the shirt, 0 on the skin. `lower` moves the collar's edge down by centimetres if negative.
 fn shirt_blend_weight(p: Vec3, lower: f32) -> f32 {
-    smoothstep(0.07, -0.07, p.y - lower + 14.0 + 0.16 * (p.z + 2.7))
+    smoothstep(0.07, -0.07, height_above_shirt_edge(p) - lower)
 }
 
 /// Paints the patch of the head: skin, lips, freckles and shirt, and the visitor's picture on the face.
@@ -154,9 +158,18 @@ fn paint_skin(
             |f: fn(&VertexPaintValues) -> Vec3| f(a) * share[0] + f(b) * share[1] + f(c) * share[2] + f(d) * share[3];
         let p = blend(|g| g.position);
         let mut tone = blend(|g| g.tone);
+        if p.y > -9.0 {
+            tone = tone_with_hair_roots(sculpt, p, tone);
+        }
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
+            let nostril = (vec3(p.x.abs(), p.y, p.z) - sculpt.nostril_centre()) / vec3(0.24, 0.24, 0.5);
+            tone = tone.lerp(palette.shade * 0.3, 0.85 * gaussian(nostril.length()));
+            tone = tone_with_age_lines(&sculpt.character, palette, p, tone);
             tone = tone_with_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
+            if seen.y > -1.5 && seen.y < 4.0 {
+                tone = tone_with_brow_and_lids(sculpt, palette, vec2(seen.x, seen.y), tone);
+            }
         }
         if let Some(photo) = photo
             && seen.z > 0.0
@@ -166,14 +179,92 @@ fn paint_skin(
         if p.y < -11.5 {
             let open = blend(|g| Vec3::splat(g.openness)).x;
             let knit = 1.0 + 0.05 * (value_noise(p * vec3(9.0, 3.0, 9.0)) - 0.5);
-            tone = tone.lerp(sculpt.character.shirt_tone * lerp(0.45, 1.0, open) * knit, shirt_blend_weight(p, 0.0));
-            // The seam between ribbed collar and knitted shirt.
-            let seam = shirt_blend_weight(p, 0.0) - shirt_blend_weight(p, -0.9);
-            tone *= 1.0 - 0.13 * seam;
+            tone = tone.lerp(sculpt.character.shirt_tone * lerp(0.6, 1.0, open) * knit, shirt_blend_weight(p, 0.0));
+            // The shadow below the collar.
+            tone *= 1.0 - 0.2 * smoothstep(-2.4, -0.5, height_above_shirt_edge(p)) * shirt_blend_weight(p, 0.0);
         }
         tone *= 1.0 + 0.03 * (pixel_noise(x, y) - 0.5);
         image.put_pixel(x, y, color_to_rgb8(tone));
     }
+}
+
+/// Adds the roots of the hair, which soften the edge of the hair's shell.
+fn tone_with_hair_roots(sculpt: &HeadDistanceField, p: Vec3, tone: Color) -> Color {
+    let who = &sculpt.character;
+    let over = degrees_above_hairline(sculpt, p);
+    if over < -8.0 {
+        return tone;
+    }
+    let angle = p.x.atan2(p.z);
+    let strands = value_noise(vec3(angle * 46.0, p.y * 0.8, who.noise_offset))
+        + 0.6 * value_noise(vec3(angle * 110.0, p.y * 1.4, who.noise_offset));
+    let cover = smoothstep(-3.5, 3.5, over + 5.0 * (strands - 0.8));
+    tone.lerp(who.hair_tone * lerp(0.66, 0.86, strands * 0.6), 0.9 * cover)
+}
+
+/// Adds an eyebrow's soft mass, lid crease and lines of age to the colour of a pixel.
+fn tone_with_brow_and_lids(
+    sculpt: &HeadDistanceField,
+    palette: &SkinDerivedColors,
+    place: Vec2,
+    mut tone: Color,
+) -> Color {
+    let who = &sculpt.character;
+    let theta = place.x.abs();
+    let t = (theta - BROW_ANGLES.0) / (BROW_ANGLES.1 - BROW_ANGLES.0);
+    if t > -0.1 && t < 1.1 {
+        let half = brow_half_height(who, t.clamp(0.0, 1.0));
+        let d = (place.y - brow_middle_row(who, t.clamp(0.0, 1.0))) / half.max(0.06);
+        // Hairs lean outwards on the way up.
+        let lean = theta * 7.6 - 0.55 * place.y;
+        let hairs = value_noise(vec3(lean * 15.0, place.y * 1.6, who.noise_offset));
+        let ends = smoothstep(-0.06, 0.2, t) * smoothstep(1.06, 0.85, t);
+        let mass = smoothstep(1.35, 0.25, d.abs() + 0.5 * (hairs - 0.5)) * ends;
+        tone = tone.lerp(brow_tone(who), 0.72 * mass * lerp(0.65, 1.0, hairs));
+    }
+    let (middle, half) = sculpt.eye_middle_and_half_angle();
+    let s = (theta - middle) / half;
+    if s.abs() < 1.35 {
+        let ends = smoothstep(1.3, 0.7, s.abs());
+        // The crease of the upper lid, and the shade in it.
+        let crease = place.y - (0.5 - 0.16 * s * s);
+        tone = tone.lerp(palette.shade * vec3(0.8, 0.72, 0.7), 0.6 * ends * gaussian(crease / 0.085));
+        tone = tone.lerp(palette.shade, 0.3 * ends * gaussian((crease + 0.05) / 0.3));
+        // The roots of the lashes, and the edge of the lower lid.
+        let root = if place.y > 0.0 { gaussian(place.y / 0.07) * lerp(0.35, 0.75, who.lash_length) } else { 0.0 };
+        tone = tone.lerp(lash_tone(who), root * smoothstep(1.12, 0.95, s.abs()));
+        let lower = if place.y <= 0.0 { gaussian((place.y + 0.12) / 0.09) } else { 0.0 };
+        tone = tone.lerp(lash_tone(who).lerp(palette.shade, 0.6), 0.3 * lower * smoothstep(1.1, 0.8, s.abs()));
+    }
+    tone
+}
+
+/// Adds lines of age to the colour of a pixel: beside nose and mouth, and below the eyes.
+fn tone_with_age_lines(who: &HeadTraits, palette: &SkinDerivedColors, p: Vec3, tone: Color) -> Color {
+    let strength = smoothstep(0.5, 1.0, who.age) * 0.42;
+    if strength <= 0.0 || p.z < 3.0 {
+        return tone;
+    }
+    let side = p.x.abs();
+    let fold_x = 1.55 + 0.36 * (-4.0 - p.y) + 0.05 * (p.y + 5.5).powi(2);
+    let fold = gaussian((side - fold_x) / 0.16) * smoothstep(-3.4, -4.6, p.y) * smoothstep(-7.6, -6.2, p.y);
+    let bag_y = -1.5 - 0.1 * (1.0 - ((side - 3.2) / 1.5).powi(2));
+    let bag = gaussian((p.y - bag_y) / 0.13) * smoothstep(1.5, 0.9, (side - 3.1).abs());
+    let brow_lines =
+        [4.0, 4.9, 5.8].into_iter().map(|y| gaussian((p.y - y - 0.12 * (p.x * 0.7 + y).sin()) / 0.09)).sum::<f32>()
+            * smoothstep(4.4, 2.6, side);
+    let lines = (fold * 0.9 + bag * 0.7 + brow_lines * 0.45) * strength;
+    tone.lerp(palette.shade, lines.min(1.0))
+}
+
+/// The colour of eyebrows.
+fn brow_tone(who: &HeadTraits) -> Color {
+    who.hair_tone.lerp(color_from_hex(0x0040_2e25), 0.5) * 0.95
+}
+
+/// The colour of lashes.
+fn lash_tone(who: &HeadTraits) -> Color {
+    color_from_hex(0x0024_1a17).lerp(who.hair_tone * 0.5, 0.25)
 }
 
 /// Adds lips and freckles to the colour of a pixel.
@@ -192,13 +283,16 @@ fn tone_with_lips_and_freckles(
         let taper = (1.0 - m * m).max(0.0);
         let upper = 0.86 * who.lip_fullness.sqrt() * bow * taper.powf(0.75);
         let lower = 1.16 * who.lip_fullness.sqrt() * taper.powf(0.6);
-        let inside =
-            if d > 0.0 { smoothstep(upper + 0.1, upper - 0.16, d) } else { smoothstep(-lower - 0.12, -lower + 0.2, d) };
+        let inside = if d > 0.0 {
+            smoothstep(upper + 0.14, upper - 0.2, d)
+        } else {
+            smoothstep(-lower - 0.16, -lower + 0.26, d)
+        };
         let crease = if inside > 0.0 { value_noise(vec3(p.x * 7.0, p.y * 1.5, who.noise_offset)) - 0.5 } else { 0.0 };
         let lip = palette.lips
             * (1.0 + 0.06 * crease)
-            * lerp(1.0, 0.86, gaussian(d / 0.2))
-            * if d > 0.0 { 0.93 } else { 1.03 };
+            * lerp(1.0, 0.72, gaussian(d / 0.13))
+            * if d > 0.0 { 0.9 } else { 1.0 + 0.1 * gaussian((d + 0.55) / 0.3) * gaussian(m / 0.5) };
         tone = tone.lerp(lip, 0.9 * inside * smoothstep(0.0, 0.06, taper));
     }
     if who.freckle_strength > 0.0 {
@@ -219,19 +313,24 @@ fn paint_shared_eyeball_patch(image: &mut RgbImage, iris: Color) {
         let d = (place - 0.5) * 2.0;
         let out = d.length();
         let turn = d.y.atan2(d.x);
-        let (pupil, rim) = (0.1, 0.255);
-        let mut white = color_from_hex(0x00f6_f1ec).lerp(color_from_hex(0x00e2_b8ac), smoothstep(0.35, 0.85, out));
-        // The shadow of the upper lid.
-        white *= lerp(1.0, 0.78, smoothstep(-0.05, -0.5, d.y));
-        let threads = value_noise(vec3(turn.cos() * 9.0, turn.sin() * 9.0, out * 5.0));
-        let deep = iris * lerp(0.55, 1.0, smoothstep(-rim, rim, d.y));
-        let mut coloured = deep * lerp(0.75, 1.3, threads);
-        coloured = coloured.lerp(iris * 1.45 + 0.06, 0.55 * gaussian((out - pupil - 0.045) / 0.04));
-        coloured = coloured.lerp(iris * 0.28, smoothstep(rim - 0.05, rim - 0.005, out));
-        coloured = coloured.lerp(color_from_hex(0x0012_0d0c), smoothstep(pupil + 0.012, pupil - 0.01, out));
-        let mut tone = coloured.lerp(white, smoothstep(rim - 0.012, rim + 0.016, out));
-        let shine = smoothstep(0.062, 0.042, (d - vec2(0.085, -0.1)).length());
-        let glint = 0.55 * smoothstep(0.034, 0.018, (d - vec2(-0.1, 0.1)).length());
+        let (pupil, rim) = (0.095, 0.262);
+        // The white is grey-blue towards the lids and pink in the corners.
+        let mut white = color_from_hex(0x00ee_eae6).lerp(color_from_hex(0x00d8_aaa0), smoothstep(0.36, 0.8, out));
+        white *= lerp(1.0, 0.62, smoothstep(0.02, -0.42, d.y)) * lerp(1.0, 0.86, smoothstep(0.15, 0.5, d.y));
+        white *= lerp(1.0, 0.84, gaussian((out - rim) / 0.06));
+        let threads = 0.6 * value_noise(vec3(turn.cos() * 11.0, turn.sin() * 11.0, out * 4.0))
+            + 0.4 * value_noise(vec3(turn.cos() * 27.0, turn.sin() * 27.0, out * 6.0 + 9.0));
+        // Light from above gathers in the lower half of the iris.
+        let lit = lerp(0.5, 1.22, smoothstep(-rim, rim, d.y));
+        let mut coloured = iris * lit * lerp(0.7, 1.3, threads);
+        coloured =
+            coloured.lerp(iris * 1.35 + vec3(0.08, 0.06, 0.02), 0.5 * gaussian((out - pupil - 0.05) / 0.035) * lit);
+        coloured = coloured.lerp(iris * 0.18, smoothstep(rim - 0.075, rim - 0.01, out));
+        coloured = coloured.lerp(color_from_hex(0x000e_0a0a), smoothstep(pupil + 0.012, pupil - 0.012, out));
+        let mut tone = coloured.lerp(white, smoothstep(rim - 0.014, rim + 0.02, out));
+        tone *= lerp(1.0, 0.72, smoothstep(-0.1, -0.24, d.y));
+        let shine = smoothstep(0.052, 0.034, ((d - vec2(0.08, -0.1)) * vec2(1.0, 0.85)).length());
+        let glint = 0.35 * smoothstep(0.03, 0.014, (d - vec2(-0.09, 0.11)).length());
         tone = tone.lerp(Vec3::ONE, shine.max(glint));
         image.put_pixel(x, y, color_to_rgb8(tone));
     }
@@ -269,7 +368,7 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         image.put_pixel(x, y, color_to_rgb8(tone.lerp(color_from_hex(0x001c_0809), smoothstep(0.55, 0.95, place.y))));
     }
     for (x, y, place) in atlas::TEETH_PATCH.pixels_with_patch_position() {
-        let enamel = color_from_hex(0x00f4_efe4) * lerp(0.86, 1.0, smoothstep(0.1, 0.6, place.y));
+        let enamel = color_from_hex(0x00ea_e3d6) * lerp(0.8, 1.0, smoothstep(0.1, 0.6, place.y));
         image.put_pixel(x, y, color_to_rgb8(color_from_hex(0x00b8_6a66).lerp(enamel, smoothstep(0.08, 0.16, place.y))));
     }
     for (x, y, place) in atlas::TONGUE_PATCH.pixels_with_patch_position() {
@@ -278,17 +377,20 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
-    let dark = who.hair_tone.lerp(color_from_hex(0x0030_211b), 0.42) * 0.86;
+    let dark = brow_tone(who).lerp(palette.skin, 0.2);
     for (x, y, place) in atlas::BROW_PATCH.pixels_with_patch_position() {
         let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
         image.put_pixel(x, y, color_to_rgb8(dark * lerp(0.8, 1.2, hairs)));
     }
-    let lash = color_from_hex(0x0020_1715).lerp(who.hair_tone * 0.5, 0.2);
+    let lash = lash_tone(who);
     for (x, y, _) in atlas::LASH_PATCH.pixels_with_patch_position() {
         image.put_pixel(x, y, color_to_rgb8(lash));
     }
-    for (x, y, _) in atlas::LID_RIM_PATCH.pixels_with_patch_position() {
-        image.put_pixel(x, y, color_to_rgb8(palette.skin.lerp(palette.lips, 0.5) * 0.9));
+    let rim = palette.skin.lerp(palette.lips, 0.5) * 0.92;
+    for (x, y, place) in atlas::LID_RIM_PATCH.pixels_with_patch_position() {
+        // The left half is the upper rim.
+        let tone = if place.x < 0.5 { rim.lerp(lash, lerp(0.25, 0.7, who.lash_length)) } else { rim };
+        image.put_pixel(x, y, color_to_rgb8(tone));
     }
 }
 
