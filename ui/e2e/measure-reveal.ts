@@ -4,7 +4,7 @@
 // machine and its graphics card.
 import { readFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
-import { compressGlb } from './feature-avatars';
+import { compressGlb } from './compressed-glb';
 import { generateGlb, SIXTY_MEGABYTE_GLB } from './generated-glb';
 import { openPage, type Site, serveScreens } from './pages';
 import { startBrowser } from './start-browser';
@@ -19,7 +19,6 @@ async function createMeasuredFile(kind: string): Promise<Buffer> {
     case 'plain':
       return generateGlb(SIXTY_MEGABYTE_GLB);
     case 'draco':
-      // The blendshapes are not compressed by Draco.
       return compressGlb(generateGlb({ ...SIXTY_MEGABYTE_GLB, rows: 250, columns: 250 }), 'draco');
     case 'meshopt':
       return compressGlb(generateGlb({ ...SIXTY_MEGABYTE_GLB, rows: 250, columns: 250 }), 'meshopt');

@@ -21,6 +21,11 @@ pub(crate) fn debug_program_path(name: &str) -> PathBuf {
     target_dir().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// An example that `cargo build` made.
+pub(crate) fn debug_example_path(name: &str) -> PathBuf {
+    debug_program_path(&format!("examples/{name}"))
+}
+
 /// Where tools are installed for this project alone.
 pub(crate) fn tools_dir() -> PathBuf {
     target_dir().join("tools")

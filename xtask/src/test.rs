@@ -74,7 +74,8 @@ pub(crate) fn run_all_tests(options: &Options) -> Result<(), StepFailure> {
         add_robustness_matrices_step(&mut plan, &[]);
         add_simulation_steps(&mut plan, &["--seconds", "180"]);
         ui::add_sandbox_tests(&mut plan);
-        avatars::add_avatar_comparison_steps(&mut plan, options, workspace_cargo_command(&["test"]));
+        avatars::add_corpus_build(&mut plan, options, project::debug_example_path("heads"));
+        avatars::add_avatar_comparison_steps(&mut plan, workspace_cargo_command(&["test"]));
         peers::add_peer_tests(&mut plan, options, workspace_cargo_command(&["test"]), PeerTests::Short);
     }
     let window = linux && !options.no_window;
@@ -247,12 +248,12 @@ fn workspace_cargo_command(words: &[&str]) -> Command {
     cargo
 }
 
-/// Builds programs of the workspace, and the example that the matrices start. With an example, cargo enables the
+/// Builds programs of the workspace, and the examples that tests start. With an example, cargo enables the
 /// features that dev-dependencies ask for, as it does for tests; without one it would compile most libraries a second
 /// time.
 fn build_programs_command(names: &[&str]) -> Command {
     let mut build = workspace_cargo_command(&["build"]);
-    build.args(["--example", "day"]).args(names.iter().flat_map(|name| ["--bin", name]));
+    build.args(["--example", "day", "--example", "heads"]).args(names.iter().flat_map(|name| ["--bin", name]));
     build
 }
 

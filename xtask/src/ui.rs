@@ -4,7 +4,7 @@ use crate::prerequisites::{self, Purpose};
 use crate::project::{cargo_command, debug_program_path, newest_change_time, repository_root, target_dir};
 use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
 use crate::{Options, npm};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Adds `npm ci`, which is skipped while `package-lock.json` is the one that was installed.
@@ -46,6 +46,15 @@ pub(crate) fn add_ui_checks(plan: &mut StepPlan<'_>) {
 pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
     let remedy = "fix the screens named above (`cd ui && npm run screens -- NAME SIZE LANGUAGE` photographs one)";
     plan.add_program_step("UI: every screen in Chromium", npm_command_in_ui_folder(&["run", "test:browser"]), remedy);
+}
+
+/// Adds the test of the reveal with the avatar files in a folder.
+pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, corpus: &Path) {
+    let mut tests = npm_command_in_ui_folder(&["run", "test:avatars"]);
+    tests.env("AVATAR_CORPUS", corpus);
+    let remedy = "fix the reveal, or say in tests/avatars/not-shown.mjs why it cannot show the file; `PICTURES=FOLDER` \
+                  saves what it shows";
+    plan.add_program_step("avatar files in the reveal, in Chromium", tests, remedy);
 }
 
 /// `cargo xtask screenshots`: photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,

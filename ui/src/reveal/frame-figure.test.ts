@@ -1,7 +1,7 @@
-import { NodeIO } from '@gltf-transform/core';
-import { Box3, Group, type Object3D, Vector3, type WebGLRenderer } from 'three';
+import { Document, NodeIO } from '@gltf-transform/core';
+import { Box3, BoxGeometry, Group, Mesh, type Object3D, Vector3, type WebGLRenderer } from 'three';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createMannequin } from '../../e2e/feature-avatars';
+import { createMannequin, type MannequinOptions } from '../../../tests/avatars/mannequin.mjs';
 import { poseAndFrameFigure } from './frame-figure';
 import { loadAvatar } from './load-avatar';
 import { sampleFigure } from './sample-figure';
@@ -20,8 +20,8 @@ afterEach(() => vi.unstubAllGlobals());
 const never = new AbortController().signal;
 
 /** Loads a mannequin and places it on the stage. */
-async function place(options: Parameters<typeof createMannequin>[0], facesBack = false) {
-  const glb = await new NodeIO().writeBinary(createMannequin({ vertexColours: true, ...options }));
+async function place(options: MannequinOptions, facesBack = false) {
+  const glb = await new NodeIO().writeBinary(createMannequin(new Document(), options));
   const body = new Uint8Array(glb);
   vi.stubGlobal(
     'fetch',
@@ -44,7 +44,7 @@ const facingBack = ([x, y, z]: [number, number, number]): [number, number, numbe
 const onItsHead = ([x, y, z]: [number, number, number]): [number, number, number] => [-x, -y, z];
 
 describe('a figure', () => {
-  it.each<[what: string, options: Parameters<typeof createMannequin>[0]]>([
+  it.each<[what: string, options: MannequinOptions]>([
     ['with a skeleton', {}],
     ['with the joints of Mixamo', { jointName: (name) => `mixamorig:${name}` }],
     ['without a skeleton', { withoutSkin: true }],
@@ -85,6 +85,13 @@ describe('a figure', () => {
     const head = new Box3().setFromPoints(within.filter(({ y }) => y > 0));
     expect(head.getCenter(new Vector3()).x).toBeCloseTo(0);
     expect(within.length).toBeGreaterThan(figure.points.length / 2);
+  });
+
+  it('that is no person is shown whole', async () => {
+    const slab = new Group().add(new Mesh(new BoxGeometry(0.8, 1, 0.1, 8, 16, 2)));
+    const { isCropped, size } = await poseAndFrameFigure(slab, false, never);
+    expect(isCropped).toBe(false);
+    expect(size.toArray()).toEqual([1.6, 2, 0.2].map((side) => expect.closeTo(side)));
   });
 
   it('that is a head is shown whole', async () => {

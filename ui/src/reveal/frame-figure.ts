@@ -178,8 +178,10 @@ function findHead(figure: SampledFigure, whole: Box3): Box3 | null {
   if (Math.min(size.x, size.z) > 0.36 * size.y) return null;
   // A body without joints, names and blendshapes: a person is about seven heads tall.
   const bottom = whole.max.y - size.y / 7;
-  const upper = figure.points.filter(({ y }) => y > bottom);
-  return buildHeadWidthBox(bottom, whole.max.y, new Box3().setFromPoints(upper).getCenter(new Vector3()));
+  const upper = new Box3().setFromPoints(figure.points.filter(({ y }) => y > bottom));
+  // Nothing that is as wide at its top as a person at the shoulders.
+  if (upper.max.x - upper.min.x > (2 * size.y) / 7) return null;
+  return buildHeadWidthBox(bottom, whole.max.y, upper.getCenter(new Vector3()));
 }
 
 /** A box as wide as a head of this height. */

@@ -13,7 +13,7 @@ export interface Gltf {
   scenes?: { nodes?: number[] }[];
   nodes?: GltfNode[];
   meshes?: GltfMesh[];
-  skins?: { joints?: number[] }[];
+  skins?: { joints?: number[]; inverseBindMatrices?: number }[];
   materials?: GltfMaterial[];
   textures?: GltfTexture[];
   images?: GltfImage[];

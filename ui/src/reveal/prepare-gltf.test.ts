@@ -159,6 +159,19 @@ describe('a document', () => {
     ]);
   });
 
+  it('is refused when its nodes form a loop, and not when several are below one', () => {
+    const nodes = [{ children: [1, 2, 9] }, { children: [2] }, { children: [] }];
+    expect(() => prepared({ ...face, nodes })).not.toThrow();
+    nodes[2]?.children.push(0 as never);
+    expect(() => prepared({ ...face, nodes })).toThrow(/node 0 is in or above a loop/);
+  });
+
+  it('is refused when its skeleton lacks matrices', () => {
+    const skins = [{ joints: [0, 1], inverseBindMatrices: 0 }];
+    expect(() => prepared({ ...face, skins, accessors: [{ count: 2 }] })).not.toThrow();
+    expect(() => prepared({ ...face, skins, accessors: [{ count: 1 }] })).toThrow(/2 joints, and 1 inverse/);
+  });
+
   it('that describes gloss is described by roughness', () => {
     const old = { diffuseFactor: [1, 0, 0, 1], glossinessFactor: 0.2 };
     const materials = [{ extensions: { KHR_materials_pbrSpecularGlossiness: old } }];

@@ -26,6 +26,8 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
     throw new Error(`the file needs ${unsupported.join(' and ')}, which this screen cannot show`);
   if (!gltf.meshes?.length) throw new Error('the file contains no mesh');
   checkDocumentLimits(gltf);
+  const fault = findSkeletonFault(gltf);
+  if (fault !== null) throw new Error(`the file is no valid glTF: ${fault}`);
   const extensions = findUsedExtensions(gltf);
   const joints = recognizeJoints(gltf);
   // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
@@ -50,6 +52,32 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
     },
     extensions,
   };
+}
+
+/** What is wrong with the nodes and the skins, where three.js would show a distorted figure or none; null for nothing. */
+function findSkeletonFault({ nodes = [], skins = [], accessors = [] }: Gltf): string | null {
+  for (const { joints = [], inverseBindMatrices } of skins) {
+    const count = accessors[inverseBindMatrices ?? -1]?.count;
+    if (count !== undefined && count < joints.length)
+      return `its skeleton has ${joints.length} joints, and ${count} inverse bind matrices`;
+  }
+  // Removes nodes without children, until none is left: those in and above a loop always have one.
+  const left = new Map(
+    nodes.map(({ children = [] }, i) => [i, new Set(children.filter((child) => nodes[child]))]),
+  );
+  const parents = new Map<number, number[]>();
+  nodes.forEach(({ children = [] }, i) => {
+    for (const child of children) parents.set(child, [...(parents.get(child) ?? []), i]);
+  });
+  const leaves = [...left].filter(([, children]) => children.size === 0).map(([i]) => i);
+  for (let leaf = leaves.pop(); leaf !== undefined; leaf = leaves.pop()) {
+    left.delete(leaf);
+    for (const parent of parents.get(leaf) ?? []) {
+      left.get(parent)?.delete(leaf);
+      if (left.get(parent)?.size === 0) leaves.push(parent);
+    }
+  }
+  return left.size > 0 ? `its node ${[...left.keys()][0]} is in or above a loop of nodes` : null;
 }
 
 /** The scene to show; without one, all nodes that are no children. */

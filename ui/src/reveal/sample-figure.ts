@@ -51,6 +51,8 @@ export async function sampleFigure(model: Object3D, signal: AbortSignal): Promis
     const ofHead = head === null ? null : flagBonesBelow(mesh, head);
     const isBelowHead = head !== null && isDescendant(mesh, head);
     const { count } = mesh.geometry.attributes.position as BufferAttribute;
+    if (mesh instanceof SkinnedMesh && refersToMissingJoint(mesh))
+      throw new Error('the file is no valid glTF: its skeleton lacks a joint that moves a part of it');
     for (let vertex = 0; vertex < count; vertex += step) {
       const point = mesh.getVertexPosition(vertex, new Vector3()).applyMatrix4(mesh.matrixWorld);
       if (!Number.isFinite(point.x + point.y + point.z)) continue;
@@ -90,6 +92,20 @@ function findFacePartBlendshapes({
 /** Whether a mesh or its node is called head or face. */
 function isCalledHead(mesh: Mesh): boolean {
   return [mesh.name, mesh.parent?.name ?? ''].some((name) => /(head|face)([_\s\d]|mesh|geo|$)/i.test(name));
+}
+
+/** Whether a vertex of a mesh is moved by a joint that its skeleton does not have. */
+function refersToMissingJoint({ geometry, skeleton }: SkinnedMesh): boolean {
+  const { skinIndex, skinWeight } = geometry.attributes;
+  if (!skinIndex || !skinWeight) return false;
+  for (let vertex = 0; vertex < skinIndex.count; vertex += 1)
+    for (let i = 0; i < 4; i += 1)
+      if (
+        skinIndex.getComponent(vertex, i) >= skeleton.bones.length &&
+        skinWeight.getComponent(vertex, i) > 0
+      )
+        return true;
+  return false;
 }
 
 /** For each joint of a skinned mesh, whether it is `head` or below it; null for other meshes. */
