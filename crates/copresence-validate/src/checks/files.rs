@@ -155,10 +155,16 @@ const ARKIT_BLENDSHAPES: [&str; 43] = [
 
 const NO_DOWNLOAD: &str = "no file was downloaded";
 
-/// Each delivered file was downloaded with a 2xx status and a body that is not empty.
+/// Each delivered file was downloaded with a 2xx status and a body that is not empty. Inconclusive if a file server only
+/// answered with server errors (5xx) or rate limits (429), and no other file was refused or incomplete.
 fn check_downloads_returned_content(observations: &Observations) -> CheckResult {
     let mut collector = FindingCollector::default();
+    let mut unanswered = Vec::new();
     for step in observations.steps_with_role(StepRole::Download) {
+        if step.reply.is_some() && !observations.is_answer(step) {
+            unanswered.push(format!("a file server did not answer: {}", step.describe_status_or_no_response()));
+            continue;
+        }
         let empty = step.reply.as_ref().is_some_and(|reply| reply.body.is_empty());
         let mut received = if empty {
             format!("{} and an empty body", step.describe_status_or_no_response())
@@ -169,6 +175,9 @@ fn check_downloads_returned_content(observations: &Observations) -> CheckResult 
             received = format!("{received}: {misconfiguration}");
         }
         collector.record_step_result(step, step.has_success_status() && !empty, "2xx and the complete file", received);
+    }
+    if !unanswered.is_empty() && !collector.has_findings() {
+        return CheckResult::Inconclusive(join_first_texts(&unanswered));
     }
     collector.into_check_result("each file was complete", NO_DOWNLOAD)
 }
@@ -313,7 +322,7 @@ fn judge_arkit_blendshapes(glb: &GltfFacts) -> (bool, String) {
     (missing.is_empty(), format!("{} are missing, for example {some}", missing.len()))
 }
 
-/// Judges a property of each valid GLB.
+/// Judges a property of each valid glTF model, also of those in archives.
 fn check_glb_property(
     observations: &Observations,
     expected: &str,
@@ -322,10 +331,11 @@ fn check_glb_property(
     let mut collector = FindingCollector::default();
     for (index, file) in observations.files.iter().enumerate() {
         let step = observations.steps_with_role(StepRole::Download).find(|step| step.file_index == Some(index));
-        if let (Some(Ok(FileContent::Glb(facts))), Some(step)) = (&file.content, step) {
+        let content = file.content.as_ref().and_then(|content| content.as_ref().ok());
+        if let (Some(facts), Some(step)) = (content.and_then(FileContent::shown_model), step) {
             let (good, received) = good(facts);
             collector.record_step_result(step, good, expected, received);
         }
     }
-    collector.into_check_result(expected, "no valid GLB was downloaded")
+    collector.into_check_result(expected, "no valid glTF model was downloaded")
 }

@@ -100,6 +100,15 @@ impl FileContent {
         }
     }
 
+    /// The glTF model that the reveal shows, also in an archive.
+    pub(crate) fn shown_model(&self) -> Option<&GltfFacts> {
+        match self {
+            Self::Glb(facts) | Self::Gltf(facts) => Some(facts),
+            Self::Zip(facts) => facts.shown_model(),
+            Self::Picture(..) | Self::Blend | Self::Unknown => None,
+        }
+    }
+
     /// What is unusual about the file, though it is valid. Some programs may not understand it.
     pub fn notes(&self) -> &[String] {
         match self {

@@ -41,6 +41,12 @@ impl ZipFacts {
         let models = self.models.iter().map(|(name, facts)| format!("; {name} is {}", facts.describe_model()));
         models.fold(listed, |text, model| text + &model)
     }
+
+    /// The model that the reveal shows: a GLB or VRM, otherwise a glTF document; of several that with the shortest name.
+    pub(super) fn shown_model(&self) -> Option<&GltfFacts> {
+        let rank = |name: &str| (name.to_ascii_lowercase().ends_with(".gltf"), name.len());
+        self.models.iter().min_by_key(|(name, _)| rank(name)).map(|(_, facts)| facts)
+    }
 }
 
 type Archive<'a> = zip::ZipArchive<Cursor<&'a [u8]>>;
@@ -69,7 +75,8 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
         }
         packed_left = packed_left.checked_sub(entry.packed_size).ok_or("its entries overlap")?;
         let lower = entry.name.to_ascii_lowercase();
-        has_wanted |= wanted.is_empty() || wanted.iter().any(|ending| lower.ends_with(ending));
+        let is_companion = is_apple_double(&lower);
+        has_wanted |= wanted.is_empty() || !is_companion && wanted.iter().any(|ending| lower.ends_with(ending));
         if let Some(note) = entry.describe_compatibility_issue(&shown, &lower)
             && facts.notes.len() < MAX_LISTED_NAMES
         {
@@ -89,7 +96,7 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
         left = left
             .checked_sub(unpacked)
             .ok_or_else(|| InspectionError::limit_exceeded("it unpacks to more than 2 GiB"))?;
-        if [".glb", ".gltf", ".vrm"].iter().any(|ending| lower.ends_with(ending)) {
+        if !is_companion && [".glb", ".gltf", ".vrm"].iter().any(|ending| lower.ends_with(ending)) {
             models.push((index, entry.name));
         }
     }
@@ -113,6 +120,12 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
         facts.models.push((shown, model));
     }
     Ok(facts)
+}
+
+/// Whether macOS added an entry for the properties of another one. It has the other's extension, but not its content.
+fn is_apple_double(lower_name: &str) -> bool {
+    lower_name.starts_with("__macosx/")
+        || lower_name.rsplit('/').next().is_some_and(|file_name| file_name.starts_with("._"))
 }
 
 /// The error of a zip archive that cannot be read.
@@ -189,14 +202,39 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
     if !name.to_ascii_lowercase().ends_with(".gltf") {
         return inspect_binary_gltf(&bytes);
     }
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-    inspect_json_gltf(&bytes, &mut |uri| {
+    let names = (0..archive.len()).map(|index| ArchiveEntry::read(archive, index).map(|entry| entry.name));
+    let names = names.collect::<Result<Vec<_>, _>>()?;
+    let folder = name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
+    let mut notes = Vec::new();
+    let inspected = inspect_json_gltf(&bytes, &mut |uri| {
         let path = resolve_entry_name(folder, uri).ok_or("it refers to a file outside of the archive")?;
         let shown = shorten_text(&path, MAX_LISTED_NAME_LEN);
-        let index = archive.index_for_name(&path);
+        let index = find_entry(&names, &path);
         let index = index.ok_or_else(|| format!("it refers to {shown:?}, which is not in the archive"))?;
+        if names[index] != path {
+            let other = shorten_text(&names[index], MAX_LISTED_NAME_LEN);
+            notes.push(format!("it refers to {shown:?}, which is in the archive only as {other:?}"));
+        }
         read_entry(archive, index, &mut left)
+    });
+    inspected.map(|mut facts| {
+        facts.notes.append(&mut notes);
+        facts
     })
+}
+
+/// The index of the entry that a resolved path means: by the same name, otherwise by the same name in other case or with
+/// backslashes, otherwise the only one of that file name in any folder. Programs that pack archives change paths.
+fn find_entry(names: &[String], path: &str) -> Option<usize> {
+    let normalize = |name: &str| name.replace('\\', "/").to_lowercase();
+    let file_name = |name: &str| normalize(name).rsplit('/').next().unwrap_or_default().to_owned();
+    let find_only = |is_meant: &dyn Fn(&str) -> bool| {
+        let mut found = names.iter().enumerate().filter(|(_, name)| is_meant(name)).map(|(index, _)| index);
+        found.next().filter(|_| found.next().is_none())
+    };
+    let same = names.iter().position(|name| name == path);
+    let similar = || find_only(&|name| normalize(name) == normalize(path));
+    same.or_else(similar).or_else(|| find_only(&|name| file_name(name) == file_name(path)))
 }
 
 /// Unpacks an entry, and subtracts its size from what is left.
@@ -216,7 +254,7 @@ fn resolve_entry_name(folder: &str, path: &str) -> Option<String> {
     if path.contains("://") || path.starts_with('/') {
         return None;
     }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> = folder.split(['/', '\\']).filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {
             "" | "." => {}
@@ -230,6 +268,15 @@ fn resolve_entry_name(folder: &str, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_are_found_by_names_that_programs_changed() {
+        let names = ["Avatar\\Head Data.bin", "textures/face.png", "other/face.png"].map(str::to_owned);
+        assert_eq!(find_entry(&names, "avatar/head data.bin"), Some(0));
+        assert_eq!(find_entry(&names, "head data.bin"), Some(0));
+        assert_eq!(find_entry(&names, "textures/face.png"), Some(1));
+        assert_eq!(find_entry(&names, "face.png"), None, "two files have this name");
+    }
 
     #[test]
     fn relative_paths_stay_in_the_archive() {

@@ -16,6 +16,7 @@ const HEAD_SEED: u64 = 3;
 
 /// A file of the corpus, as `corpus.json` lists it.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct CorpusFile {
     name: String,
     feature: String,
@@ -23,6 +24,8 @@ struct CorpusFile {
     /// `valid`, `warn` or `fail`.
     expected: String,
     khronos: Option<KhronosVerdict>,
+    /// Why the reveal does not show it; `None` if it does.
+    not_shown: Option<String>,
 }
 
 /// Errors that the Khronos validator found.

@@ -302,3 +302,18 @@ async fn a_failing_file_server_does_not_prove_that_a_url_works_once() {
     assert_eq!(verdict(&ended, "files.once"), Verdict::Inconclusive);
     assert_eq!(verdict(&ended, "files.end"), Verdict::Inconclusive);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_server_that_only_fails_does_not_prove_that_files_are_incomplete() {
+    let sandbox = Assets::make().sandbox();
+    let ended = check_changed_sandbox(&sandbox, &run_options(), NO_PATIENCE, |request, response| {
+        if request.path.starts_with("/files/") {
+            become_error(response, 503);
+        }
+    })
+    .await;
+    assert_eq!(failed_musts(&ended), Vec::<String>::new());
+    for id in ["files.download", "files.once", "files.content", "avatar.vertices"] {
+        assert_eq!(verdict(&ended, id), Verdict::Inconclusive, "{id}");
+    }
+}

@@ -226,3 +226,41 @@ async fn a_file_above_the_limits_of_the_inspection_leaves_its_check_inconclusive
     let reason = "the glb file could not be examined: it has 257 images, and at most 256 are examined";
     assert_eq!(result.result_messages(), [reason]);
 }
+
+/// A zip archive of one stored entry.
+fn build_zip(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    archive.start_file(name, options).expect("an entry");
+    std::io::Write::write_all(&mut archive, content).expect("written");
+    archive.finish().expect("an archive").into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_model_in_a_zip_archive_is_judged_like_one_that_is_delivered_alone() {
+    let sandbox = Assets::make().sandbox();
+    let app = change_delivery(copresence_sandbox::build_router(sandbox.clone()), |body| {
+        for entry in body["payload_complete"].as_array_mut().expect("a list") {
+            if entry["export_type"] == "glb" {
+                entry["export_type"] = json!("zip");
+            }
+        }
+    });
+    let app = change_files(app, ".glb", |response| {
+        edit_glb(&mut response.body, |document| {
+            for mesh in document["meshes"].as_array_mut().expect("meshes") {
+                mesh["extras"]["targetNames"][0] = json!("renamed");
+            }
+        });
+        response.body = build_zip("avatar/head.glb", &response.body);
+    });
+    let serving = serve_router(app).await;
+    let target = vendor_target(&serving.url, sandbox_credentials(&sandbox));
+    let (_, ended) = run_checks(&target, &run_options(), &sandbox_phone(&serving.url).await).await;
+    for (id, expected) in
+        [("files.content", Verdict::Pass), ("avatar.vertices", Verdict::Pass), ("avatar.blendshapes", Verdict::Fail)]
+    {
+        let (_, result) = ended.check_results.iter().find(|(check, _)| check.id == id).expect("a check");
+        assert_eq!(result.verdict(), expected, "{id}: {:?}", result.result_messages());
+    }
+}
