@@ -32,6 +32,7 @@ export const displaySettings: AppearanceAndLanguageSettings = {
   attract_text: {},
   consent: {},
   voice: false,
+  sounds: false,
   logo: false,
 };
 

@@ -41,6 +41,7 @@ export const defaultBooth: VisitorScreenSettingsView = {
   logo: null,
   idle_seconds: 90,
   voice: false,
+  sounds: false,
   keep_hours: null,
   kiosk_mode: false,
   closed: null,

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The operator's settings.
 ///
 /// # Defaults
-/// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice.
+/// No PIN, no profile, no phone access, files kept for ever, kiosk mode off, 90 idle seconds, no texts, no voice, no
+/// sounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OperatorSettings {
     /// Hash of the PIN, if one is set.
@@ -49,6 +50,7 @@ impl Default for OperatorSettings {
                 attract_text: LocalizedTextView::default(),
                 consent: LocalizedTextView::default(),
                 voice: false,
+                sounds: false,
                 logo: false,
             },
         }
@@ -198,6 +200,7 @@ fn settings_from_values(values: UsableSettings) -> OperatorSettings {
             attract_text: texts(values.attract_text),
             consent: texts(values.consent),
             voice: values.voice.unwrap_or(defaults.display.voice),
+            sounds: values.sounds.unwrap_or(defaults.display.sounds),
             language,
             logo: false,
         },
@@ -220,6 +223,7 @@ fn settings_to_values(settings: &OperatorSettings) -> UsableSettings {
         attract_text: texts_by_language_to_toml(&display.attract_text),
         consent: texts_by_language_to_toml(&display.consent),
         voice: Some(display.voice),
+        sounds: Some(display.sounds),
     }
 }
 
@@ -430,17 +434,19 @@ mod tests {
 
     fn some_settings() -> impl Strategy<Value = OperatorSettings> {
         let text = || proptest::option::of("[ -~äß\n\"']{0,40}");
-        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>()).prop_map(
-            |(monitor, language, idle_seconds, attract_text, consent, voice)| AppearanceAndLanguageSettings {
-                monitor,
-                language,
-                idle_seconds,
-                attract_text,
-                consent,
-                voice,
-                logo: false,
-            },
-        );
+        let display = (text(), text(), IDLE_SECONDS_RANGE, some_texts(), some_texts(), any::<bool>(), any::<bool>())
+            .prop_map(|(monitor, language, idle_seconds, attract_text, consent, voice, sounds)| {
+                AppearanceAndLanguageSettings {
+                    monitor,
+                    language,
+                    idle_seconds,
+                    attract_text,
+                    consent,
+                    voice,
+                    sounds,
+                    logo: false,
+                }
+            });
         let whole = (any::<u32>(), text(), any::<bool>(), any::<Option<u32>>(), any::<bool>(), display);
         whole.prop_map(|(wrong_pins, profile, phones, keep_hours, kiosk_mode, display)| OperatorSettings {
             pin: None,

@@ -46,6 +46,8 @@ pub struct UsableSettings {
     pub consent: LocalizedText,
     /// Whether screens are read aloud.
     pub voice: Option<bool>,
+    /// Whether the focus, the buttons and the moments of a visit have sounds.
+    pub sounds: Option<bool>,
 }
 
 /// One text of the operator in several languages.
@@ -171,6 +173,7 @@ struct DisplayToml {
     attract_text: ParsedSetting<TextsToml>,
     consent: ParsedSetting<TextsToml>,
     voice: ParsedSetting<bool>,
+    sounds: ParsedSetting<bool>,
     #[serde(flatten)]
     unknown: Table,
 }
@@ -317,6 +320,7 @@ impl SettingsToml {
             attract_text,
             consent,
             voice: display.voice.usable_value_or_report_flaw("[display] `voice`", flaws),
+            sounds: display.sounds.usable_value_or_report_flaw("[display] `sounds`", flaws),
         }
     }
 
@@ -334,6 +338,7 @@ impl SettingsToml {
         display.language = values.language.into();
         display.idle_seconds = values.idle_seconds.into();
         display.voice = values.voice.into();
+        display.sounds = values.sounds.into();
         set_known_language_texts(&mut display.attract_text, &values.attract_text);
         set_known_language_texts(&mut display.consent, &values.consent);
     }
@@ -429,7 +434,7 @@ mod tests {
 
         #[test]
         fn any_toml_can_be_read(
-            text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|consent|de|=|\n| |1|'x'|true){0,30}",
+            text in "(profile|phones|\\[pin\\]|hash|\\[display(\\.consent)?\\]|voice|sounds|consent|de|=|\n| |1|'x'|true){0,30}",
         ) {
             if text.parse::<Table>().is_ok() {
                 SettingsToml::parse_settings_toml(&text).expect("each key is lenient").usable_values_and_report_flaws(&mut Vec::new());

@@ -210,6 +210,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
         attract_text: LocalizedTextView::from_iter([("en", "Come in"), ("ja", "どうぞ")]),
         consent: LocalizedTextView::from_iter([("de", "Wir behalten deinen Avatar einen Tag.")]),
         voice: true,
+        sounds: true,
         logo: true,
     };
     let act = PanelAction::SetDisplay { display: display.clone() };
@@ -217,7 +218,7 @@ async fn the_display_is_set_for_every_screen_and_kept() {
     let views = AppearanceAndLanguageSettings { logo: false, ..display.clone() };
     assert_eq!(booth.panel_view().await.display, views, "no logo was sent");
     let seen = booth.kiosk.current_snapshot().booth;
-    assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice), (Some("ja"), 30, true));
+    assert_eq!((seen.language.as_deref(), seen.idle_seconds, seen.voice, seen.sounds), (Some("ja"), 30, true, true));
     assert_eq!(seen.attract_text, display.attract_text);
     booth.kiosk.start_visit_or_show_consent();
     let consent = copresence_booth::view::Screen::Consent { texts: display.consent.clone() };

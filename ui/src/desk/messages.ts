@@ -198,6 +198,10 @@ export const messages = {
     noPng: (name: string) => `“${name}” is not a PNG`,
     tooLarge: (name: string, size: string) => `“${name}” has ${size}`,
     pngHint: 'Choose a PNG of at most 2 MiB',
+    sounds: 'Sounds',
+    soundsAbout: 'Short quiet sounds for the focus, the buttons and the moments of a visit.',
+    soundsOn: 'Sounds are on.',
+    soundsOff: 'Sounds are off.',
     voice: 'Read aloud',
     voiceAbout: 'Screens are read aloud where there is a voice. The idle warning is always spoken.',
     voices: (languages: string[], of: number) => {

@@ -63,6 +63,10 @@ idle_seconds: number,
  */
 voice: boolean, 
 /**
+ * Whether the focus, the buttons and the moments of a visit have sounds.
+ */
+sounds: boolean, 
+/**
  * Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
  */
 keep_hours: number | null, 
@@ -513,6 +517,10 @@ consent: LocalizedTextView,
  * Whether screens are read aloud.
  */
 voice: boolean, 
+/**
+ * Whether the focus, the buttons and the moments of a visit have sounds.
+ */
+sounds: boolean, 
 /**
  * Whether a logo is set. Set it to false to remove the logo.
  */

@@ -255,6 +255,7 @@ impl Panel {
             logo,
             idle_seconds: display.idle_seconds,
             voice: display.voice,
+            sounds: display.sounds,
             keep_hours,
             kiosk_mode: self.active_kiosk_mode_view().on,
             closed: self.lock_requested_profile().closed_reason.clone(),

@@ -21,6 +21,8 @@ pub struct VisitorScreenSettingsView {
     pub idle_seconds: u32,
     /// Whether screens are read aloud. The idle warning always is.
     pub voice: bool,
+    /// Whether the focus, the buttons and the moments of a visit have sounds.
+    pub sounds: bool,
     /// Hours that a visit's files are kept; 0 means until the visitor leaves, none means for ever.
     pub keep_hours: Option<u32>,
     /// Whether kiosk mode is on: full screen, and closed only with the PIN.
@@ -38,6 +40,7 @@ impl Default for VisitorScreenSettingsView {
             logo: None,
             idle_seconds: 90,
             voice: false,
+            sounds: false,
             keep_hours: None,
             kiosk_mode: false,
             closed: None,

@@ -157,6 +157,8 @@ pub struct AppearanceAndLanguageSettings {
     pub consent: LocalizedTextView,
     /// Whether screens are read aloud.
     pub voice: bool,
+    /// Whether the focus, the buttons and the moments of a visit have sounds.
+    pub sounds: bool,
     /// Whether a logo is set. Set it to false to remove the logo.
     pub logo: bool,
 }

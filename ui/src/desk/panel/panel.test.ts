@@ -200,6 +200,7 @@ describe('Display', () => {
     ['monitor-eDP-1', 'monitor', { monitor: 'eDP-1' }],
     ['language-choice-de', 'language', { language: 'de' }],
     ['idle-seconds-120', 'idle', { idle_seconds: 120 }],
+    ['sounds-on', 'sounds', { sounds: true }],
     ['voice-on', 'voice', { voice: true }],
   ])('%s changes that alone', async (id, field, change) => {
     const { desk } = await renderDesk(() => {}, 'display');
