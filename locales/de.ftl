@@ -2,14 +2,18 @@
 
 language-name = Deutsch
 languages = Sprache
-demo = Demo mit simuliertem Dienst
+demo = DEMO
+steps = Schritte
+step-scan = Scannen
+step-shape = Formen
+step-meet = Begegnen
 
 waking-title = Einen Moment.
-waking-line = Die Bühne wird hergerichtet.
+waking-line = Die Bühne wird gerade hergerichtet.
 lost-retry = Noch einmal versuchen
 
 attract-title = Begegne dir selbst.
-attract-line = Code scannen, Gesicht mit dem Handy aufnehmen und zusehen, wie es hier lebendig wird.
+attract-line = Code scannen, Gesicht mit dem Handy aufnehmen und hier deinem Avatar begegnen.
 attract-start = Los geht’s
 attract-any =
     { $device ->
@@ -30,6 +34,7 @@ closed-staff =
 consent-title = Bevor es losgeht.
 consent-agree = Einverstanden
 consent-not-now = Lieber nicht
+consent-onward = dann wählen
 
 preparing-title = Einen Moment.
 preparing-line = Wir holen einen Code nur für dich.
@@ -37,55 +42,42 @@ invite-title = Scann mit dem Handy.
 invite-demo-title = Probier es ohne Handy.
 invite-step-1 = Richte die Handykamera auf den Code.
 invite-step-2 = Nimm dein Gesicht auf oder wähl einen Avatar, den du schon hast.
-invite-step-3 = Schau wieder hierher: Gleich wird er lebendig.
+invite-step-3 = Schau wieder hierher: Gleich siehst du deinen Avatar.
 invite-qr = Der Code zum Scannen mit dem Handy
 invite-no-camera = Keine Kamera? Öffne das auf dem Handy:
 invite-time-left = Dieser Code gilt noch { $clock }
 invite-expired-title = Dieser Code ist abgelaufen.
-invite-expired-line = Nichts ist verloren. Ein neuer ist sofort da.
+invite-expired-line = Kein Problem. Ein neuer ist sofort da.
 invite-new-code = Neuer Code
 invite-play-phone = Handy simulieren
-invite-phones-cannot = Noch erreicht kein Handy diese Demo. Simulier es einfach hier auf dem Bildschirm.
-invite-phones-can = Handys in diesem Netz erreichen die Demo unter { $address }.
+invite-phones-cannot = Handys erreichen diese Demo noch nicht. Simulier einfach eines hier auf dem Bildschirm.
 
 making-found-title = Da bist du!
 making-found-line = Dein Handy ist verbunden. Schau hierher.
-making-found = Verbunden
-making-queue-title = Du bist in der Warteschlange.
-making-queue-line = Deine Aufnahme ist da. Bleib bitte hier.
-making-queue-next = Du bist als Nächstes dran.
+making-queue-title = Du stehst in der Schlange.
+making-queue-line = Deine Aufnahme ist da. Bleib in der Nähe.
+making-queue-next = Gleich bist du dran!
 making-queue-place = Platz { $place } in der Schlange
 making-processing-title = Dein Avatar entsteht.
-making-processing-line = Jeder Zug deines Gesichts wird modelliert.
-making-processing-done = fertig
-making-failed-title = Diese Aufnahme hat nicht geklappt.
-making-failed-line = Das kommt vor. Scann den Code für eine neue Aufnahme: Schau ins Licht und halt still.
+making-processing-line = Zug um Zug wirst das du.
+making-failed-title = Mit der Aufnahme hat es nicht geklappt.
+making-failed-line = Das kommt vor. Scann den Code und versuch es noch einmal: Schau ins Licht und halt still.
 making-failed-line-demo = Das kommt vor. Simulier das Handy noch einmal für eine neue Aufnahme.
 making-unknown-title = Dein Avatar ist unterwegs.
-making-unknown-line = Das Studio meldet: „{ $status }“.
+making-unknown-line = Bleib in der Nähe. Dein Avatar erscheint genau hier.
 making-left = Noch etwa { $time }
 making-left-soon = Nur noch ein paar Sekunden
 making-turn = In etwa { $time } bist du dran
 making-turn-soon = Du bist gleich dran
-making-stalled = Das dauert länger als sonst. Es läuft noch.
-making-queue-stalled = Die Schlange steht gerade. Dein Platz ist sicher.
+making-stalled = Das dauert länger als sonst. Wir sind dran.
+making-queue-stalled = Die Schlange steht gerade. Dein Platz bleibt dir.
 
-saving-title = Dein Avatar kommt an.
-saving-line = Er ist fertig. Seine Dateien kommen jetzt hierher.
-saving-all = Alle Dateien
-saving-so-far = { $amount } bisher
-saving-of-all = { $amount } von { $all }
-saving-whole = { $amount } gespeichert
-saving-left-open = Die Restzeit wird ermittelt …
-saving-more =
-    { $count ->
-        [one] und noch eine Datei
-       *[other] und noch { $count } Dateien
-    }
+saving-title = Gleich geschafft.
+saving-line = Dein Avatar ist fertig und kommt jetzt hierher.
 saving-stalled = Die Verbindung ist gerade langsam. Es geht von selbst weiter.
 
 gate-title = Dein Avatar ist fertig.
-gate-line = Wenn es deiner ist, sieh ihn dir an. Bis dahin bleibt er verborgen.
+gate-line = Ist es deiner? Schau ihn dir an. Bis dahin ist nichts zu sehen.
 gate-show = Zeig ihn mir
 gate-not-mine = Nicht meiner
 
@@ -94,20 +86,19 @@ reveal-title-portrait = Dein Porträt.
 reveal-title-card = Dein Avatar ist gespeichert.
 reveal-turn =
     { $device ->
-        [gamepad] Dreh ihn mit dem rechten Stick.
-        [keyboard] Dreh ihn mit Umschalt und den Pfeiltasten.
-        [touch] Wisch, um ihn zu drehen.
-       *[pointer] Zieh, um ihn zu drehen.
+        [touch] Wisch, um dich von allen Seiten zu sehen.
+       *[pointer] Zieh, um dich von allen Seiten zu sehen.
     }
 reveal-lighting = Das Licht geht an …
 reveal-canvas = Dein Avatar, der sich im Licht dreht
 reveal-portrait = Das Porträt deines Avatars
-reveal-me = Das bin ich
-reveal-again = Neuer Avatar
+reveal-me = Diesen Avatar nehmen
+reveal-again = Noch einmal
+reveal-delete = Meinen Avatar löschen
 reveal-faces = Zieh eine Grimasse
 reveal-welcome-title = Schön, dich zu sehen.
-reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, mit dir darin.
-reveal-welcome-line-unsaved = Hier beginnt ein Spiel, mit dir darin.
+reveal-welcome-line = Dein Avatar ist gespeichert. Hier beginnt ein Spiel, und du bist mittendrin.
+reveal-welcome-line-unsaved = Hier beginnt ein Spiel, und du bist mittendrin.
 reveal-finish = Fertig
 face-smile = Lächeln
 face-wink = Zwinkern
@@ -117,7 +108,7 @@ face-frown = Böser Blick
 
 keep-for-ever = Dein Avatar bleibt auf dieser Konsole gespeichert.
 keep-while-here = Wird hier gelöscht, sobald du gehst.
-keep-until-finished = Wird hier gelöscht, sobald du fertig bist oder einen neuen machst.
+keep-until-finished = Wird hier gelöscht, sobald du fertig bist oder es noch einmal versuchst.
 keep-hours =
     { $count ->
         [one] Wird hier nach einer Stunde gelöscht.
@@ -129,19 +120,18 @@ keep-days =
        *[other] Wird hier nach { $count } Tagen gelöscht.
     }
 forget-me = Meine Daten löschen
-forget-title = Deine Daten löschen?
+forget-title = Alles löschen?
 forget-ask = Die Dateien und der Verlauf dieses Besuchs werden von dieser Konsole gelöscht. Das lässt sich nicht rückgängig machen.
 forget-keep = Behalten
 forget-yes = Ja, löschen
 forgetting-title = Wird gelöscht …
 forgetting-line = Die Dateien und der Verlauf dieses Besuchs werden gelöscht.
-forgotten-title = Alles gelöscht.
-forgotten-line = Hier ist nichts mehr von dir.
+forgotten-title = Gelöscht.
+forgotten-line = Hier bleibt nichts von dir gespeichert.
 forget-failed-title = Nicht alles ließ sich löschen.
 forget-failed-line = Bitte sag dem Personal Bescheid: Es kann den Rest löschen.
 
-ended-detail = Für das Personal
-ended-again = Zurück zum Start
+ended-again = Von vorn beginnen
 
 leave-back = Zurück
 leave-title = Jetzt gehen?
@@ -163,13 +153,14 @@ idle-line-unsaved =
        *[other] In { $seconds } Sekunden wird der Bildschirm frei und dein Avatar gelöscht.
     }
 idle-stay = Ich bin da
-idle-leave = Jetzt freigeben
+idle-leave = Bildschirm freigeben
 idle-spoken = Bist du noch da? Gleich wird dieser Bildschirm für die nächste Person frei.
 idle-spoken-unsaved = Bist du noch da? Gleich wird dieser Bildschirm frei und dein Avatar gelöscht.
 
-hint-choose = wählen
-hint-back = zurück
+hint-choose = Auswählen
+hint-back = Zurück
 hint-language = Sprache
+hint-turn = Drehen
 
 problem-saved = Dein Avatar ist da.
     .do = Schau ihn dir an.

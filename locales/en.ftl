@@ -3,18 +3,23 @@
 
 language-name = English
 languages = Language
-demo = Demo: a simulated service
+demo = DEMO
+# The steps of a visit, in few letters
+steps = Steps
+step-scan = Scan
+step-shape = Shape
+step-meet = Meet
 
 ## Before the first snapshot
 
 waking-title = One moment.
-waking-line = The stage is being set.
+waking-line = We’re setting the stage.
 lost-retry = Try again
 
 ## Attract
 
 attract-title = Meet yourself.
-attract-line = Scan a code, record your face with your phone, and watch it come alive here.
+attract-line = Scan a code, record your face with your phone, and meet your avatar here.
 attract-start = Start
 # $device: the input device used last
 attract-any =
@@ -41,74 +46,62 @@ closed-staff =
 consent-title = Before we begin.
 consent-agree = I agree
 consent-not-now = Not now
+# After a symbol that points down, to the answers
+consent-onward = then choose
 
 ## The QR code
 
 preparing-title = One moment.
-preparing-line = We are getting a code that is yours alone.
+preparing-line = We’re getting a code just for you.
 invite-title = Scan with your phone.
 invite-demo-title = Try it without a phone.
 invite-step-1 = Point your phone’s camera at the code.
 invite-step-2 = Record your face, or pick an avatar you have.
-invite-step-3 = Look up here and watch it come alive.
+invite-step-3 = Look up here and meet your avatar.
 invite-qr = The code to scan with your phone
 invite-no-camera = No camera? Open this on your phone:
 # $clock: minutes and seconds, as in 4:05
 invite-time-left = This code works for another { $clock }
-invite-expired-title = This code has run out.
-invite-expired-line = Nothing is lost. A new one takes a second.
+invite-expired-title = This code expired.
+invite-expired-line = No problem. A new one only takes a second.
 invite-new-code = New code
 invite-play-phone = Simulate the phone
-invite-phones-cannot = No phone can reach this demo yet. Simulate one on this screen instead.
-invite-phones-can = Phones on this network reach the demo at { $address }.
+invite-phones-cannot = Phones can’t reach this demo yet. Simulate one on this screen instead.
 
 ## The avatar is being made
 
 making-found-title = Found you!
-making-found-line = Your phone is connected. Look up here.
-making-found = Connected
-making-queue-title = You are in line.
-making-queue-line = Your recording has arrived. Please stay here.
-making-queue-next = You are next.
+making-found-line = Your phone’s connected. Look up here.
+making-queue-title = You’re in line.
+making-queue-line = We’ve got your recording. Stay close.
+making-queue-next = You’re next!
 # $place: a number, set large
 making-queue-place = Number { $place } in line
 making-processing-title = Shaping your avatar.
-making-processing-line = Every part of your face is being sculpted.
-making-processing-done = done
-making-failed-title = That recording did not work out.
-making-failed-line = It happens. Scan the code to record once more: face the light and hold still.
-making-failed-line-demo = It happens. Simulate the phone once more to record again.
-making-unknown-title = Your avatar is on its way.
-# $status: a status of the service, not translated
-making-unknown-line = The studio says: “{ $status }”.
+making-processing-line = Feature by feature, this is becoming you.
+making-failed-title = We couldn’t use that recording.
+making-failed-line = It happens. Scan the code to try again: face the light and hold still.
+making-failed-line-demo = It happens. Simulate the phone again for a new recording.
+making-unknown-title = Your avatar’s on the way.
+making-unknown-line = Stay close. You’ll see your avatar right here.
 # $time: a range of seconds or minutes with its unit
 making-left = About { $time } to go
-making-left-soon = Only a few seconds to go
+making-left-soon = Just a few more seconds
 making-turn = Your turn in about { $time }
-making-turn-soon = Your turn in a moment
-making-stalled = Taking longer than usual. Still working.
-making-queue-stalled = The line is standing still for a moment. Your place is safe.
+making-turn-soon = You’re up in a moment
+making-stalled = This is taking longer than usual. We’re still on it.
+making-queue-stalled = The line isn’t moving right now. You won’t lose your place.
 
 ## The files are being downloaded
 
-saving-title = Bringing it home.
-saving-line = Your avatar is ready. Its files are coming to this screen.
-saving-all = All files
-saving-so-far = { $amount } so far
-saving-of-all = { $amount } of { $all }
-saving-whole = { $amount } saved
-saving-left-open = Working out the time left…
-saving-more =
-    { $count ->
-        [one] and one more file
-       *[other] and { $count } more files
-    }
-saving-stalled = The connection is slow right now. It goes on by itself.
+saving-title = Almost there.
+saving-line = Your avatar’s ready and on the way to this screen.
+saving-stalled = The connection’s slow right now. We’ll keep going.
 
 ## Before an avatar whose visitor may have left
 
-gate-title = Your avatar is ready.
-gate-line = If it is yours, have a look. It stays hidden until then.
+gate-title = Your avatar’s ready.
+gate-line = Yours? Take a look. Nothing’s shown until you do.
 gate-show = Show me
 gate-not-mine = Not mine
 
@@ -116,22 +109,22 @@ gate-not-mine = Not mine
 
 reveal-title = Here you are.
 reveal-title-portrait = Your portrait.
-reveal-title-card = Your avatar is saved.
+reveal-title-card = Your avatar’s saved.
+# $device: for keys and gamepads it is among the hints
 reveal-turn =
     { $device ->
-        [gamepad] Turn it with the right stick.
-        [keyboard] Turn it with Shift and the arrow keys.
-        [touch] Swipe to turn it.
-       *[pointer] Drag to turn it.
+        [touch] Swipe to look around.
+       *[pointer] Drag to look around.
     }
 reveal-lighting = Lighting the stage…
 reveal-canvas = Your avatar, turning in the light
 reveal-portrait = The portrait of your avatar
-reveal-me = This is me
-reveal-again = Make another
+reveal-me = Use this avatar
+reveal-again = Try again
+reveal-delete = Delete my avatar
 reveal-faces = Make a face
 reveal-welcome-title = Nice to meet you.
-reveal-welcome-line = Your avatar is saved. This is where a game begins, with you in it.
+reveal-welcome-line = Your avatar’s saved. This is where a game begins, with you in it.
 # When the files are deleted on leaving
 reveal-welcome-line-unsaved = This is where a game begins, with you in it.
 reveal-finish = Finish
@@ -145,8 +138,8 @@ face-frown = Scowl
 
 keep-for-ever = Your avatar stays saved on this console.
 keep-while-here = Deleted from this console when you leave.
-# On the reveal, next to the buttons “Finish” and “Make another”
-keep-until-finished = Deleted from this console when you finish or make another.
+# On the reveal, next to the buttons “Finish” and “Try again”
+keep-until-finished = Deleted from this console when you finish or try again.
 keep-hours =
     { $count ->
         [one] Deleted from this console after one hour.
@@ -157,30 +150,29 @@ keep-days =
         [one] Deleted from this console after one day.
        *[other] Deleted from this console after { $count } days.
     }
-forget-me = Forget me
-forget-title = Forget you?
-forget-ask = The files and the history of this visit are deleted from this console. This cannot be undone.
-forget-keep = Keep it
-forget-yes = Yes, forget me
-forgetting-title = Forgetting you…
-forgetting-line = The files and the history of this visit are being deleted.
-forgotten-title = Forgotten.
-forgotten-line = Nothing of you is left here.
-forget-failed-title = Not everything could be deleted.
-forget-failed-line = Please tell the staff: they can delete the rest.
+forget-me = Delete my data
+forget-title = Delete everything?
+forget-ask = The files and history of this visit will be deleted from this console. You can’t undo this.
+forget-keep = Keep
+forget-yes = Yes, delete
+forgetting-title = Deleting…
+forgetting-line = We’re deleting the files and history of this visit.
+forgotten-title = Deleted.
+forgotten-line = Nothing of yours is kept here.
+forget-failed-title = We couldn’t delete everything.
+forget-failed-line = Please tell the staff. They can delete the rest.
 
 ## The end without an avatar
 
-ended-detail = For the staff
-ended-again = Back to the start
+ended-again = Start over
 
 ## Leaving, and the idle warning
 
 leave-back = Back
 leave-title = Leave now?
-leave-ask = Your avatar will not be shown here again.
+leave-ask = Your avatar won’t be shown here again.
 # While the avatar is made or downloaded; the retention sentence follows
-leave-ask-making = Your avatar will still be finished, but not shown here again.
+leave-ask-making = Your avatar will still be finished, but won’t be shown here again.
 # After a failed recording, while its code is still valid
 leave-ask-failed = This code will stop working.
 leave-stay = Stay
@@ -199,66 +191,67 @@ idle-line-unsaved =
         [one] This screen clears in one second, and your avatar is deleted.
        *[other] This screen clears in { $seconds } seconds, and your avatar is deleted.
     }
-idle-stay = I am here
-idle-leave = Clear it now
+idle-stay = I’m here
+idle-leave = Clear the screen
 idle-spoken = Are you still there? This screen is about to be cleared for the next person.
 idle-spoken-unsaved = Are you still there? This screen is about to be cleared, and your avatar deleted.
 
 ## Labels of the key and button hints
 
-hint-choose = choose
-hint-back = back
-hint-language = language
+hint-choose = Select
+hint-back = Back
+hint-language = Language
+hint-turn = Turn
 
 ## Problems by their code; `.do` says what to do
 
-problem-saved = Your avatar is here.
-    .do = Have a look.
-problem-saved-in-part = Part of your avatar did not arrive.
-    .do = Start again with a new code to get all of it.
-problem-credentials-refused = This console is not set up yet.
+problem-saved = Your avatar’s here.
+    .do = Take a look.
+problem-saved-in-part = Part of your avatar didn’t arrive.
+    .do = Start over with a new code.
+problem-credentials-refused = This console isn’t set up yet.
     .do = Please tell the staff.
-problem-credentials-missing = This console is not set up yet.
+problem-credentials-missing = This console isn’t set up yet.
     .do = Please tell the staff.
-problem-token-refused = This code did not work.
+problem-token-refused = This code didn’t work.
     .do = Let’s try a new one.
-problem-token-expired = This code has run out.
-    .do = A new one takes a second.
-problem-avatar-failed = Your avatar did not work out this time.
-    .do = Even light on your face helps. Try once more.
-problem-backend-unreachable = We cannot reach the avatar studio right now.
-    .do = Give it a moment. If it stays like this, please tell the staff.
+problem-token-expired = This code expired.
+    .do = A new one only takes a second.
+problem-avatar-failed = Your avatar didn’t work out this time.
+    .do = Even light on your face helps. Give it another try.
+problem-backend-unreachable = We’re having trouble connecting.
+    .do = Give it a moment. If it doesn’t clear up, please tell the staff.
 problem-answer-lost = The connection dropped.
-    .do = We are trying again.
+    .do = We’re trying again.
 problem-download-interrupted = The download paused.
-    .do = Your avatar is kept. It comes as soon as the connection is back.
-problem-backend-busy = The avatar studio is busy.
+    .do = Your avatar’s safe, and will arrive once we’re back online.
+problem-backend-busy = The avatar studio’s busy.
     .do = Just a moment.
-problem-backend-failing = The avatar studio has a problem right now.
-    .do = Give it a moment. If it stays like this, please tell the staff.
-problem-gate = This network does not let us through to the avatar studio.
+problem-backend-failing = The avatar studio’s having a problem.
+    .do = Give it a moment. If it doesn’t clear up, please tell the staff.
+problem-gate = This network won’t let us through to the avatar studio.
     .do = Please tell the staff.
-problem-no-api = This console is not set up yet.
+problem-no-api = This console isn’t set up yet.
     .do = Please tell the staff.
-problem-protocol-broken = The avatar studio gave an answer we do not understand.
+problem-protocol-broken = We didn’t understand the avatar studio’s answer.
     .do = Please tell the staff.
-problem-possibly-consumed = The connection dropped at the wrong moment.
-    .do = Please start again with a new code.
-problem-timed-out = Time ran out before your avatar came.
-    .do = A new code starts it over.
-problem-storage-failed = This console cannot save anything right now.
+problem-possibly-consumed = The connection dropped at a bad moment.
+    .do = Please start over with a new code.
+problem-timed-out = We ran out of time.
+    .do = Start over with a new code.
+problem-storage-failed = This console can’t save anything right now.
     .do = Please tell the staff.
-problem-disk-full = This console has no room left.
+problem-disk-full = This console is out of space.
     .do = Please tell the staff.
 problem-token-abandoned = This code is too old.
-    .do = A new one takes a second.
-problem-forget-incomplete = Not everything could be removed.
+    .do = A new one only takes a second.
+problem-forget-incomplete = We couldn’t delete everything.
     .do = Please tell the staff.
 problem-interrupted = See you!
     .do = Start again whenever you like.
-problem-configuration = This console is not set up yet.
+problem-configuration = This console isn’t set up yet.
     .do = Please tell the staff.
-problem-window-lost = Something is stuck.
+problem-window-lost = Something went wrong.
     .do = Try again, or tell the staff.
-problem-window-refused = That did not work.
+problem-window-refused = That didn’t work.
     .do = Please try once more.

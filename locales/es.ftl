@@ -2,14 +2,18 @@
 
 language-name = Español
 languages = Idioma
-demo = Demo con un servicio simulado
+demo = DEMO
+steps = Pasos
+step-scan = Escanear
+step-shape = Dar forma
+step-meet = Conocerte
 
 waking-title = Un momento.
 waking-line = Estamos preparando el escenario.
 lost-retry = Intentar otra vez
 
 attract-title = Conócete.
-attract-line = Escanea un código, graba tu cara con el móvil y mira cómo cobra vida aquí.
+attract-line = Escanea un código, graba tu cara con el móvil y conoce aquí a tu avatar.
 attract-start = Empezar
 attract-any =
     { $device ->
@@ -30,6 +34,7 @@ closed-staff =
 consent-title = Antes de empezar.
 consent-agree = Acepto
 consent-not-now = Ahora no
+consent-onward = y luego elige
 
 preparing-title = Un momento.
 preparing-line = Estamos pidiendo un código solo para ti.
@@ -37,56 +42,42 @@ invite-title = Escanea con tu móvil.
 invite-demo-title = Pruébalo sin móvil.
 invite-step-1 = Apunta al código con la cámara del móvil.
 invite-step-2 = Graba tu cara o elige un avatar que ya tengas.
-invite-step-3 = Vuelve a mirar aquí y verás cómo cobra vida.
+invite-step-3 = Vuelve a mirar aquí y conoce a tu avatar.
 invite-qr = El código para escanear con tu móvil
 invite-no-camera = ¿Sin cámara? Abre esto en tu móvil:
 invite-time-left = El código caduca en { $clock }
 invite-expired-title = Este código ha caducado.
-invite-expired-line = No se ha perdido nada. Otro nuevo llega en un segundo.
+invite-expired-line = No pasa nada. Otro nuevo llega en un segundo.
 invite-new-code = Otro código
 invite-play-phone = Simular el móvil
-invite-phones-cannot = Ningún móvil puede llegar aún a esta demo. Simúlalo en esta pantalla.
-invite-phones-can = Los móviles de esta red llegan a la demo en { $address }.
+invite-phones-cannot = Los móviles aún no llegan a esta demo. Simula uno en esta pantalla.
 
 making-found-title = ¡Te encontramos!
 making-found-line = Tu móvil está conectado. Mira aquí.
-making-found = Conectado
 making-queue-title = Estás en la cola.
-making-queue-line = Tu grabación ha llegado. Quédate aquí, por favor.
-making-queue-next = Tu turno es el próximo.
+making-queue-line = Ya tenemos tu grabación. No te alejes.
+making-queue-next = ¡El próximo turno es el tuyo!
 making-queue-place = Puesto { $place } en la cola
 making-processing-title = Tu avatar toma forma.
-making-processing-line = Estamos esculpiendo cada rasgo de tu cara.
-making-processing-done = hecho
-making-failed-title = Esa grabación no ha salido bien.
-making-failed-line = A veces pasa. Escanea el código para grabar otra vez, de cara a la luz y sin moverte.
-making-failed-line-demo = A veces pasa. Simula el móvil una vez más para grabar otra vez.
+making-processing-line = Rasgo a rasgo, va siendo tú.
+making-failed-title = Esa grabación no nos sirve.
+making-failed-line = A veces pasa. Escanea el código e inténtalo otra vez, de cara a la luz y sin moverte.
+making-failed-line-demo = A veces pasa. Simula otra vez el móvil para grabar de nuevo.
 making-unknown-title = Tu avatar está en camino.
-making-unknown-line = El estudio dice: «{ $status }».
+making-unknown-line = No te alejes. Verás a tu avatar aquí mismo.
 making-left = Tiempo restante: { $time } aprox.
 making-left-soon = Faltan solo unos segundos
 making-turn = Te toca en { $time } más o menos
 making-turn-soon = Te toca en un momento
-making-stalled = Tarda más de lo normal. Sigue en marcha.
-making-queue-stalled = La cola está parada un momento. Tu lugar está a salvo.
+making-stalled = Tarda más de lo normal. Seguimos en ello.
+making-queue-stalled = La cola está parada un momento. No pierdes tu lugar.
 
-saving-title = Tu avatar está llegando.
-saving-line = Está listo. Sus archivos llegan a esta pantalla.
-saving-all = Todos los archivos
-saving-so-far = { $amount } hasta ahora
-saving-of-all = { $amount } de { $all }
-saving-whole = { $amount } guardados
-saving-left-open = Calculando el tiempo restante…
-saving-more =
-    { $count ->
-        [one] y un archivo más
-        [many] y { $count } de archivos más
-       *[other] y { $count } archivos más
-    }
-saving-stalled = La conexión va lenta ahora mismo. La descarga continúa automáticamente.
+saving-title = Ya casi está.
+saving-line = Tu avatar está listo y viene a esta pantalla.
+saving-stalled = La conexión va lenta ahora mismo. Sigue sola.
 
 gate-title = Tu avatar está listo.
-gate-line = Si es tuyo, échale un vistazo. Hasta entonces sigue oculto.
+gate-line = ¿Es tuyo? Échale un vistazo. Hasta entonces no se muestra nada.
 gate-show = Quiero verlo
 gate-not-mine = No es mío
 
@@ -95,16 +86,15 @@ reveal-title-portrait = Tu retrato.
 reveal-title-card = Tu avatar está guardado.
 reveal-turn =
     { $device ->
-        [gamepad] Gíralo con el stick derecho.
-        [keyboard] Gíralo con Mayús y las flechas.
-        [touch] Desliza para girarlo.
-       *[pointer] Arrastra para girarlo.
+        [touch] Desliza para girar.
+       *[pointer] Arrastra para girar.
     }
 reveal-lighting = Encendemos las luces…
 reveal-canvas = Tu avatar, girando bajo la luz
 reveal-portrait = El retrato de tu avatar
-reveal-me = Soy yo
-reveal-again = Hacer otro
+reveal-me = Usar este avatar
+reveal-again = Repetir
+reveal-delete = Borrar mi avatar
 reveal-faces = Haz una mueca
 reveal-welcome-title = Encantados de conocerte.
 reveal-welcome-line = Tu avatar está guardado. Aquí empieza un juego, contigo dentro.
@@ -118,7 +108,7 @@ face-frown = Enfado
 
 keep-for-ever = Tu avatar se queda guardado en esta consola.
 keep-while-here = Se borrará de esta consola cuando te vayas.
-keep-until-finished = Se borrará de esta consola cuando termines o hagas otro.
+keep-until-finished = Se borrará de esta consola cuando termines o repitas.
 keep-hours =
     { $count ->
         [one] Se borrará de esta consola al cabo de una hora.
@@ -130,19 +120,18 @@ keep-days =
        *[other] Se borrará de esta consola al cabo de { $count } días.
     }
 forget-me = Borrar mis datos
-forget-title = ¿Borramos tus datos?
-forget-ask = Los archivos y el historial de esta visita se borran de esta consola. No se puede deshacer.
-forget-keep = Conservarlo
-forget-yes = Sí, borrarlos
-forgetting-title = Borrando tus datos…
+forget-title = ¿Borrarlo todo?
+forget-ask = Se borrarán de esta consola los archivos y el historial de esta visita. No se puede deshacer.
+forget-keep = Conservar
+forget-yes = Sí, borrar
+forgetting-title = Borrando…
 forgetting-line = Se están borrando los archivos y el historial de esta visita.
-forgotten-title = Todo borrado.
-forgotten-line = Aquí ya no queda nada de ti.
+forgotten-title = Borrado.
+forgotten-line = Aquí no se guarda nada tuyo.
 forget-failed-title = No se ha podido borrar todo.
 forget-failed-line = Avisa al personal, por favor: puede borrar el resto.
 
-ended-detail = Para el personal
-ended-again = Volver al inicio
+ended-again = Empezar de nuevo
 
 leave-back = Atrás
 leave-title = ¿Salir ya?
@@ -166,13 +155,14 @@ idle-line-unsaved =
        *[other] En { $seconds } segundos se borran esta pantalla y tu avatar.
     }
 idle-stay = Aquí estoy
-idle-leave = Borrar ya
+idle-leave = Despejar la pantalla
 idle-spoken = ¿Sigues ahí? Esta pantalla está a punto de borrarse para la próxima persona.
 idle-spoken-unsaved = ¿Sigues ahí? Esta pantalla y tu avatar están a punto de borrarse.
 
-hint-choose = elegir
-hint-back = atrás
-hint-language = idioma
+hint-choose = Elegir
+hint-back = Atrás
+hint-language = Idioma
+hint-turn = Girar
 
 problem-saved = Tu avatar está aquí.
     .do = Échale un vistazo.

@@ -2,14 +2,18 @@
 
 language-name = Français
 languages = Langue
-demo = Démo : un service simulé
+demo = DÉMO
+steps = Étapes
+step-scan = Scanner
+step-shape = Façonner
+step-meet = Rencontrer
 
 waking-title = Un instant.
 waking-line = La scène se prépare.
 lost-retry = Réessayer
 
 attract-title = Découvrez votre double.
-attract-line = Scannez un code, filmez votre visage avec votre téléphone et regardez-le prendre vie ici.
+attract-line = Scannez un code, filmez votre visage avec votre téléphone et rencontrez votre avatar ici.
 attract-start = Commencer
 attract-any =
     { $device ->
@@ -30,6 +34,7 @@ closed-staff =
 consent-title = Avant de commencer.
 consent-agree = J’accepte
 consent-not-now = Pas maintenant
+consent-onward = puis choisissez
 
 preparing-title = Un instant.
 preparing-line = Nous demandons un code rien que pour vous.
@@ -37,56 +42,42 @@ invite-title = Scannez avec votre téléphone.
 invite-demo-title = Essayez sans téléphone.
 invite-step-1 = Visez le code avec l’appareil photo du téléphone.
 invite-step-2 = Filmez votre visage ou choisissez un avatar que vous avez déjà.
-invite-step-3 = Revenez à cet écran : il va prendre vie.
+invite-step-3 = Revenez à cet écran et rencontrez votre avatar.
 invite-qr = Le code à scanner avec votre téléphone
 invite-no-camera = Pas d’appareil photo ? Ouvrez ceci sur votre téléphone :
 invite-time-left = Ce code est encore valable { $clock }
 invite-expired-title = Ce code a expiré.
-invite-expired-line = Rien n’est perdu. Un nouveau code arrive.
+invite-expired-line = Pas de souci. Un nouveau code arrive tout de suite.
 invite-new-code = Nouveau code
 invite-play-phone = Simuler le téléphone
-invite-phones-cannot = Aucun téléphone ne peut encore joindre cette démo. Simulez-le sur cet écran.
-invite-phones-can = Les téléphones de ce réseau atteignent la démo à l’adresse { $address }.
+invite-phones-cannot = Les téléphones ne peuvent pas encore joindre cette démo. Simulez-en un sur cet écran.
 
 making-found-title = Vous voilà !
 making-found-line = Votre téléphone est connecté. Regardez ici.
-making-found = Connecté
 making-queue-title = Vous êtes dans la file.
-making-queue-line = Votre vidéo est arrivée. Restez ici, s’il vous plaît.
-making-queue-next = Vous êtes juste après.
+making-queue-line = Votre vidéo est arrivée. Restez dans les parages.
+making-queue-next = C’est bientôt à vous !
 making-queue-place = Numéro { $place } dans la file
 making-processing-title = Votre avatar prend forme.
-making-processing-line = Chaque trait de votre visage est sculpté.
-making-processing-done = terminé
-making-failed-title = Cette vidéo n’a pas suffi.
-making-failed-line = Cela arrive. Scannez le code pour refaire la vidéo, face à la lumière et sans bouger.
-making-failed-line-demo = Cela arrive. Simulez encore une fois le téléphone pour refaire la vidéo.
+making-processing-line = Trait après trait, il vous ressemble.
+making-failed-title = Cette vidéo ne convient pas.
+making-failed-line = Ça arrive. Scannez le code et réessayez, face à la lumière et sans bouger.
+making-failed-line-demo = Ça arrive. Simulez encore une fois le téléphone pour refaire la vidéo.
 making-unknown-title = Votre avatar est en route.
-making-unknown-line = Le studio dit : « { $status } ».
+making-unknown-line = Restez dans les parages. Votre avatar apparaîtra ici.
 making-left = Encore { $time } environ
 making-left-soon = Encore quelques secondes
 making-turn = À vous dans { $time } environ
 making-turn-soon = À vous dans un instant
-making-stalled = Plus long que d’habitude. Toujours en cours.
-making-queue-stalled = La file n’avance pas pour le moment. Votre place est gardée.
+making-stalled = C’est plus long que d’habitude. On s’en occupe.
+making-queue-stalled = La file n’avance pas pour le moment. Vous gardez votre place.
 
-saving-title = Votre avatar arrive.
-saving-line = Il est prêt : ses fichiers arrivent sur cet écran.
-saving-all = Tous les fichiers
-saving-so-far = { $amount } jusqu’ici
-saving-of-all = { $amount } sur { $all }
-saving-whole = { $amount } enregistrés
-saving-left-open = Calcul du temps restant…
-saving-more =
-    { $count ->
-        [one] et un autre fichier
-        [many] et { $count } d’autres fichiers
-       *[other] et { $count } autres fichiers
-    }
-saving-stalled = La connexion est lente en ce moment. Le transfert continue tout seul.
+saving-title = On y est presque.
+saving-line = Votre avatar est prêt et arrive sur cet écran.
+saving-stalled = La connexion est lente en ce moment. Ça continue tout seul.
 
 gate-title = Votre avatar est prêt.
-gate-line = S’il est à vous, regardez-le. D’ici là, il reste caché.
+gate-line = C’est le vôtre ? Regardez-le. D’ici là, rien ne s’affiche.
 gate-show = Montrez-le-moi
 gate-not-mine = Pas le mien
 
@@ -95,20 +86,19 @@ reveal-title-portrait = Votre portrait.
 reveal-title-card = Votre avatar est enregistré.
 reveal-turn =
     { $device ->
-        [gamepad] Tournez-le avec le stick droit.
-        [keyboard] Tournez-le avec Maj et les flèches.
-        [touch] Glissez pour le tourner.
-       *[pointer] Faites glisser pour le tourner.
+        [touch] Glissez pour tourner.
+       *[pointer] Faites glisser pour tourner.
     }
 reveal-lighting = La lumière s’allume…
 reveal-canvas = Votre avatar, qui tourne dans la lumière
 reveal-portrait = Le portrait de votre avatar
-reveal-me = C’est moi
-reveal-again = En faire un autre
+reveal-me = Utiliser cet avatar
+reveal-again = Recommencer
+reveal-delete = Supprimer mon avatar
 reveal-faces = Faites une grimace
-reveal-welcome-title = Enchantés.
-reveal-welcome-line = Votre avatar est enregistré. C’est ici qu’un jeu commence, avec vous dedans.
-reveal-welcome-line-unsaved = C’est ici qu’un jeu commence, avec vous dedans.
+reveal-welcome-title = Enchanté.
+reveal-welcome-line = Votre avatar est enregistré. C’est ici qu’un jeu commence, et vous en êtes.
+reveal-welcome-line-unsaved = C’est ici qu’un jeu commence, et vous en êtes.
 reveal-finish = Terminer
 face-smile = Sourire
 face-wink = Clin d’œil
@@ -118,7 +108,7 @@ face-frown = Air fâché
 
 keep-for-ever = Votre avatar reste enregistré sur cette console.
 keep-while-here = Effacé de cette console à votre départ.
-keep-until-finished = Effacé de cette console dès que vous terminez ou en faites un autre.
+keep-until-finished = Effacé de cette console dès que vous terminez ou recommencez.
 keep-hours =
     { $count ->
         [one] Effacé de cette console au bout d’une heure.
@@ -129,20 +119,19 @@ keep-days =
         [one] Effacé de cette console au bout d’un jour.
        *[other] Effacé de cette console au bout de { $count } jours.
     }
-forget-me = Effacer mes données
-forget-title = Effacer vos données ?
-forget-ask = Les fichiers et l’historique de cette visite seront effacés de cette console. C’est irréversible.
+forget-me = Supprimer mes données
+forget-title = Tout supprimer ?
+forget-ask = Les fichiers et l’historique de cette visite seront supprimés de cette console. C’est irréversible.
 forget-keep = Garder
-forget-yes = Oui, effacer
-forgetting-title = Effacement…
-forgetting-line = Les fichiers et l’historique de cette visite sont en train d’être effacés.
-forgotten-title = Tout est effacé.
-forgotten-line = Il ne reste plus rien de vous ici.
-forget-failed-title = Tout n’a pas pu être effacé.
-forget-failed-line = Prévenez l’équipe, s’il vous plaît : elle peut effacer le reste.
+forget-yes = Oui, supprimer
+forgetting-title = Suppression…
+forgetting-line = Les fichiers et l’historique de cette visite sont en cours de suppression.
+forgotten-title = Supprimé.
+forgotten-line = Rien de vous n’est conservé ici.
+forget-failed-title = Tout n’a pas pu être supprimé.
+forget-failed-line = Prévenez l’équipe, s’il vous plaît : elle peut supprimer le reste.
 
-ended-detail = Pour l’équipe
-ended-again = Revenir au début
+ended-again = Recommencer au début
 
 leave-back = Retour
 leave-title = Partir maintenant ?
@@ -151,7 +140,7 @@ leave-ask-making = Votre avatar sera quand même terminé, mais ne sera plus mon
 leave-ask-failed = Ce code ne sera plus valable.
 leave-stay = Rester
 leave-leave = Partir
-leave-delete = Partir et effacer
+leave-delete = Partir et supprimer
 idle-title = Toujours là ?
 idle-line =
     { $seconds ->
@@ -170,9 +159,10 @@ idle-leave = Libérer l’écran
 idle-spoken = Vous êtes toujours là ? Cet écran va être effacé pour la personne suivante.
 idle-spoken-unsaved = Vous êtes toujours là ? Cet écran va être effacé, et votre avatar avec lui.
 
-hint-choose = choisir
-hint-back = retour
-hint-language = langue
+hint-choose = Choisir
+hint-back = Retour
+hint-language = Langue
+hint-turn = Tourner
 
 problem-saved = Votre avatar est là.
     .do = Regardez-le.

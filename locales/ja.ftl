@@ -3,14 +3,18 @@
 
 language-name = 日本語
 languages = 言語
-demo = デモ​（模擬サービス）
+demo = デモ
+steps = 手順
+step-scan = 読み取る
+step-shape = 形にする
+step-meet = 出会う
 
 waking-title = 少々​お待ちください
 waking-line = ステージを​準備しています。
 lost-retry = もう一度試す
 
 attract-title = 自分に、​会おう。
-attract-line = コードを​読み取り、​スマホで​顔を​撮影。​あなたが​ここで​動き出します。
+attract-line = コードを​読み取り、​スマホで​顔を​撮影。​あなたの​アバターに​ここで​出会えます。
 attract-start = はじめる
 attract-any =
     { $device ->
@@ -31,6 +35,7 @@ closed-staff =
 consent-title = はじめる​前に
 consent-agree = 同意する
 consent-not-now = 今はやめる
+consent-onward = で選択へ
 
 preparing-title = 少々​お待ちください
 preparing-line = あなた​専用の​コードを​用意しています。
@@ -38,32 +43,29 @@ invite-title = スマホで​読み取ってください
 invite-demo-title = スマホなしで​試せます
 invite-step-1 = スマホの​カメラを​コードに​向けます。
 invite-step-2 = 顔を​撮影するか、​お持ちの​アバターを​選びます。
-invite-step-3 = この​画面に​戻って、​動き出す瞬間を​ご覧ください。
+invite-step-3 = この​画面に​戻って、​アバターに​出会いましょう。
 invite-qr = スマホで読み取るコード
 invite-no-camera = カメラが​ない​ときは、​スマホで​ここを​開いてください
 invite-time-left = この​コードの​有効時間は​あと { $clock }
 invite-expired-title = コードの​期限が​切れました
-invite-expired-line = ご安心ください。​新しい​コードは​すぐに​出せます。
+invite-expired-line = 大丈夫です。​新しい​コードは​すぐに​出せます。
 invite-new-code = 新しいコード
 invite-play-phone = スマホなしで試す
 invite-phones-cannot = この​デモには、​まだ​スマホから​つながりません。​代わりに、​この​画面で​スマホの​操作を​試せます。
-invite-phones-can = この​ネットワークの​スマホから { $address } で​デモを​開けます。
 
 making-found-title = つながりました！
 making-found-line = スマホと​接続しました。​こちらを​ご覧ください。
-making-found = 接続済み
 making-queue-title = 順番を​お待ちください
-making-queue-line = 撮影データが​届きました。​ここで​お待ちください。
-making-queue-next = 次があなたの番です
+making-queue-line = 撮影データが​届きました。​近くで​お待ちください。
+making-queue-next = 次はあなたの番です！
 making-queue-place = { $place } 番目です
 making-processing-title = アバターを​作っています
-making-processing-line = 顔の​すみずみまで​形に​しています。
-making-processing-done = 完了
+making-processing-line = 少しずつ、​あなたに​近づいています。
 making-failed-title = うまく​撮影できませんでした
 making-failed-line = よく​ある​ことです。​コードを​読み取り、​明るいほうを​向いて、​動かずに​もう​一度​撮影してください。
 making-failed-line-demo = よく​ある​ことです。​もう​一度​スマホの​操作を​試して、​撮影し直してください。
 making-unknown-title = アバターを​準備しています
-making-unknown-line = スタジオからの​連絡：​「{ $status }」
+making-unknown-line = 近くで​お待ちください。​アバターは​この​画面に​表示されます。
 making-left = あと { $time }ほど
 making-left-soon = あと数秒です
 making-turn = あと { $time }ほどで​順番です
@@ -71,18 +73,12 @@ making-turn-soon = まもなく順番です
 making-stalled = 少し​時間が​かかっています。​作業は​続いています。
 making-queue-stalled = 列が​少し​止まっています。​順番は​そのままです。
 
-saving-title = アバターが​届きます
-saving-line = 完成しました。​ファイルを​この​画面に​取り込んでいます。
-saving-all = すべてのファイル
-saving-so-far = { $amount } 受信
-saving-of-all = { $amount } / { $all }
-saving-whole = { $amount } 完了
-saving-left-open = 残り​時間を​計算しています…
-saving-more = ほか { $count } 件
+saving-title = もう​少しです
+saving-line = アバターが​完成し、​この​画面に​届きます。
 saving-stalled = 通信に​時間が​かかっています。​このまま​お待ちください。
 
 gate-title = アバターが​できました
-gate-line = ご自分の​アバターでしたら、​どうぞご覧ください。​それまでは​表示されません。
+gate-line = ご自分の​アバターですか？​ご覧に​なるまで、​何も​表示されません。
 gate-show = 表示する
 gate-not-mine = わたしのではない
 
@@ -91,16 +87,15 @@ reveal-title-portrait = あなたの​ポートレート
 reveal-title-card = アバターを​保存しました
 reveal-turn =
     { $device ->
-        [gamepad] 右スティックで​回せます。
-        [keyboard] Shift と​矢印キーで​回せます。
         [touch] スワイプで​回せます。
        *[pointer] ドラッグで​回せます。
     }
 reveal-lighting = ライトを​つけています…
 reveal-canvas = 光の中で回るあなたのアバター
 reveal-portrait = あなたのアバターのポートレート
-reveal-me = これがわたし
-reveal-again = もう一度作る
+reveal-me = このアバターを使う
+reveal-again = 作り直す
+reveal-delete = アバターを削除
 reveal-faces = 表情を変える
 reveal-welcome-title = はじめまして！
 reveal-welcome-line = アバターは​保存されました。​ここから、​あなたが​主役の​ゲームが​始まります。
@@ -117,19 +112,18 @@ keep-while-here = この​画面を​離れると、​この​端末から�
 keep-until-finished = 終了するか​作り直すと、​この​端末から​削除されます。
 keep-hours = { $count } 時間後に、​この​端末から​削除されます。
 keep-days = { $count } 日後に、​この​端末から​削除されます。
-forget-me = 記録を消す
-forget-title = 記録を​消しますか？
+forget-me = データを削除
+forget-title = すべて​削除しますか？
 forget-ask = 今回の​ファイルと​履歴を、​この​端末から​削除します。​元に​戻すことは​できません。
 forget-keep = 残しておく
-forget-yes = はい、消します
-forgetting-title = 消しています…
+forget-yes = はい、削除します
+forgetting-title = 削除しています…
 forgetting-line = 今回の​ファイルと​履歴を​削除しています。
-forgotten-title = すべて​消しました
-forgotten-line = あなたの​記録は、​もう​ここには​ありません。
+forgotten-title = 削除しました
+forgotten-line = あなたの​データは​ここには​残っていません。
 forget-failed-title = 一部を​削除できませんでした
 forget-failed-line = 恐れ入りますが、​スタッフに​お知らせ​ください。​残りは​スタッフが​削除できます。
 
-ended-detail = スタッフ用
 ended-again = 最初に戻る
 
 leave-back = 戻る
@@ -151,6 +145,7 @@ idle-spoken-unsaved = まだいらっしゃいますか？　まもなく表示�
 hint-choose = 決定
 hint-back = 戻る
 hint-language = 言語
+hint-turn = 回す
 
 problem-saved = アバターが​できました
     .do = どうぞご覧ください。

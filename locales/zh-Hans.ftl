@@ -2,14 +2,18 @@
 
 language-name = 简体中文
 languages = 语言
-demo = 演示：模拟服务
+demo = 演示
+steps = 步骤
+step-scan = 扫码
+step-shape = 塑造
+step-meet = 见面
 
 waking-title = 请稍候
 waking-line = 舞台马上就好。
 lost-retry = 重试
 
 attract-title = 遇见你自己
-attract-line = 扫一扫，用手机拍下你的脸，看它在这里活起来。
+attract-line = 扫一扫，用手机拍下你的脸，在这里遇见你的虚拟形象。
 attract-start = 开始
 attract-any =
     { $device ->
@@ -30,6 +34,7 @@ closed-staff =
 consent-title = 开始之前
 consent-agree = 同意
 consent-not-now = 暂时不要
+consent-onward = 再选择
 
 preparing-title = 请稍候
 preparing-line = 正在为你准备专属二维码。
@@ -37,32 +42,29 @@ invite-title = 用手机扫一扫
 invite-demo-title = 没有手机也能体验
 invite-step-1 = 用手机相机对准二维码。
 invite-step-2 = 拍下你的脸，或选择已有的虚拟形象。
-invite-step-3 = 抬头看这里，看它活起来。
+invite-step-3 = 抬头看这里，遇见你的虚拟形象。
 invite-qr = 用手机扫描的二维码
 invite-no-camera = 没有相机？在手机上打开：
 invite-time-left = 二维码有效时间还剩 { $clock }
 invite-expired-title = 二维码已过期
-invite-expired-line = 别担心，新的马上就来。
+invite-expired-line = 没关系，新的马上就来。
 invite-new-code = 换一个码
 invite-play-phone = 模拟手机
 invite-phones-cannot = 手机暂时打不开这个演示，请在这块屏幕上模拟手机。
-invite-phones-can = 同一网络中的手机可通过 { $address } 打开演示。
 
 making-found-title = 找到你了！
 making-found-line = 手机已连接，请看这里。
-making-found = 已连接
 making-queue-title = 你正在排队
-making-queue-line = 你的录像已收到。请在这里稍等。
-making-queue-next = 下一个就是你
+making-queue-line = 你的录像已收到。请别走远。
+making-queue-next = 下一个就是你！
 making-queue-place = 你排在第 { $place } 位
 making-processing-title = 正在塑造你的虚拟形象
-making-processing-line = 脸上的每一处都在精心雕琢。
-making-processing-done = 已完成
-making-failed-title = 这次录像没能成功
-making-failed-line = 这很常见。面向光线，保持不动，扫码再录一次。
+making-processing-line = 一点一点，越来越像你。
+making-failed-title = 这段录像不能用
+making-failed-line = 这很常见。面向光线，保持不动，扫码再试一次。
 making-failed-line-demo = 这很常见。请再模拟一次手机，重新录像。
 making-unknown-title = 你的虚拟形象正在路上
-making-unknown-line = 制作室消息：“{ $status }”
+making-unknown-line = 请别走远，你的虚拟形象会出现在这里。
 making-left = 大约还需 { $time }
 making-left-soon = 只剩几秒了
 making-turn = 大约 { $time }后轮到你
@@ -70,18 +72,12 @@ making-turn-soon = 马上轮到你
 making-stalled = 比平时久一些，仍在进行。
 making-queue-stalled = 队伍暂时没有前进，你的位置不变。
 
-saving-title = 正在接收你的虚拟形象
-saving-line = 它已完成，文件正在传到这块屏幕。
-saving-all = 全部文件
-saving-so-far = 已收到 { $amount }
-saving-of-all = { $amount } / { $all }
-saving-whole = { $amount }，已保存
-saving-left-open = 正在估算剩余时间……
-saving-more = 还有 { $count } 个文件
+saving-title = 马上就好
+saving-line = 你的虚拟形象已完成，正在来到这块屏幕。
 saving-stalled = 网络现在有点慢，会自动继续。
 
 gate-title = 你的虚拟形象已完成
-gate-line = 如果是你的，就看看吧。在那之前，它不会显示。
+gate-line = 是你的吗？看看吧。在那之前什么都不会显示。
 gate-show = 给我看看
 gate-not-mine = 不是我的
 
@@ -90,16 +86,15 @@ reveal-title-portrait = 你的肖像
 reveal-title-card = 你的虚拟形象已保存
 reveal-turn =
     { $device ->
-        [gamepad] 用右摇杆转动它。
-        [keyboard] 用 Shift 和方向键转动它。
-        [touch] 滑动即可转动它。
-       *[pointer] 拖动即可转动它。
+        [touch] 滑动即可转动。
+       *[pointer] 拖动即可转动。
     }
 reveal-lighting = 正在打开灯光……
 reveal-canvas = 你的虚拟形象，在灯光下转动
 reveal-portrait = 你的虚拟形象肖像
-reveal-me = 这就是我
-reveal-again = 再做一个
+reveal-me = 就用这个形象
+reveal-again = 再试一次
+reveal-delete = 删除我的形象
 reveal-faces = 做个表情
 reveal-welcome-title = 很高兴认识你
 reveal-welcome-line = 你的虚拟形象已保存。游戏从这里开始，主角就是你。
@@ -113,23 +108,22 @@ face-frown = 生气
 
 keep-for-ever = 你的虚拟形象会一直保存在这台设备上。
 keep-while-here = 你离开后，即从这台设备上删除。
-keep-until-finished = 你完成或再做一个时，即从这台设备上删除。
+keep-until-finished = 你完成或再试一次时，即从这台设备上删除。
 keep-hours = { $count } 小时后从这台设备上删除。
 keep-days = { $count } 天后从这台设备上删除。
 forget-me = 删除我的数据
-forget-title = 要删除你的数据吗？
+forget-title = 全部删除吗？
 forget-ask = 这次体验的文件和记录将从这台设备上删除，无法恢复。
 forget-keep = 保留
 forget-yes = 是的，删除
 forgetting-title = 正在删除……
 forgetting-line = 正在删除这次体验的文件和记录。
-forgotten-title = 已全部删除
-forgotten-line = 这里不再留有你的任何痕迹。
+forgotten-title = 已删除
+forgotten-line = 这里不再保存你的任何数据。
 forget-failed-title = 有些内容没能删除
 forget-failed-line = 请告诉工作人员，他们可以删除剩下的内容。
 
-ended-detail = 工作人员
-ended-again = 回到开始
+ended-again = 重新开始
 
 leave-back = 返回
 leave-title = 现在离开吗？
@@ -150,6 +144,7 @@ idle-spoken-unsaved = 你还在吗？屏幕即将清空，你的虚拟形象也�
 hint-choose = 确定
 hint-back = 返回
 hint-language = 语言
+hint-turn = 转动
 
 problem-saved = 你的虚拟形象来了
     .do = 快来看看。

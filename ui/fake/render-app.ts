@@ -37,3 +37,13 @@ export async function pressEscape(): Promise<void> {
   const dialog = [...document.querySelectorAll('dialog')].filter(({ open }) => open).at(-1);
   if (isUnhandled) dialog?.close();
 }
+
+/** Makes the system prefer less motion, so that the reveal has no performance. */
+export function preferReducedMotion(): void {
+  const real = window.matchMedia.bind(window);
+  vi.spyOn(window, 'matchMedia').mockImplementation((query) =>
+    query.includes('prefers-reduced-motion')
+      ? ({ matches: true, media: query } as MediaQueryList)
+      : real(query),
+  );
+}

@@ -1,17 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { receivedFractionOfFile, ringDashOffset, secondsUntil, totalDownloadProgress } from './progress';
+import {
+  progressWhileMaking,
+  progressWhileSaving,
+  ringDashOffset,
+  secondsUntil,
+  totalDownloadProgress,
+} from './progress';
 
 const file = (bytes: number, total: number | null, whole = false) => ({ file: 'a', bytes, total, whole });
 
-describe('a file', () => {
-  it('shows the received share', () => expect(receivedFractionOfFile(file(25, 100))).toBe(0.25));
-  it('is unknown without a total', () => expect(receivedFractionOfFile(file(25, null))).toBeNull());
-  it('is full when it is on disk, whatever size was announced', () => {
-    expect(receivedFractionOfFile(file(25, null, true))).toBe(1);
-    expect(receivedFractionOfFile(file(0, 0, true))).toBe(1);
+describe('the whole', () => {
+  it('is mostly the making, and never goes back when the files come', () => {
+    expect(progressWhileMaking(0)).toBe(0);
+    expect(progressWhileMaking(50)).toBeCloseTo(0.45);
+    expect(progressWhileMaking(100)).toBeLessThanOrEqual(progressWhileSaving([file(0, 100)]));
+    expect(progressWhileSaving([file(50, 100)])).toBeCloseTo(0.95);
+    expect(progressWhileSaving([file(100, 100, true)])).toBeCloseTo(1);
   });
-  it('never overflows', () => expect(receivedFractionOfFile(file(300, 100))).toBe(1));
-  it('of zero bytes is empty until it is on disk', () => expect(receivedFractionOfFile(file(0, 0))).toBe(0));
+  it('claims nothing of files of unknown size', () => {
+    expect(progressWhileSaving([file(50, null)])).toBeCloseTo(0.9);
+  });
+  it('clamps what a service may say', () => {
+    expect(progressWhileMaking(700)).toBeCloseTo(0.9);
+    expect(progressWhileMaking(-3)).toBe(0);
+  });
 });
 
 describe('all files', () => {

@@ -4,14 +4,6 @@ import type { FileDownloadView } from './generated/view';
 /** A fraction from 0 to 1; null when nothing is known to compute it from. */
 export type ProgressShare = number | null;
 
-/** The fraction of one file that has arrived. */
-export function receivedFractionOfFile(file: FileDownloadView): ProgressShare {
-  if (file.whole) return 1;
-  if (file.total === null) return null;
-  if (file.total <= 0) return 0;
-  return clampShare(file.bytes / file.total);
-}
-
 /**
  * All files together: bytes received, bytes in total, and the fraction. A file of unknown size makes total and
  * fraction unknown.
@@ -31,6 +23,19 @@ export function totalDownloadProgress(files: readonly FileDownloadView[]): {
   if (files.length === 0) return { bytes, total: null, share: null };
   if (files.every((file) => file.whole)) return { bytes, total: bytes, share: 1 };
   return { bytes, total, share: total === null ? null : total === 0 ? 0 : clampShare(bytes / total) };
+}
+
+/** The part of the whole progress that making the avatar takes; its files are the rest. */
+const MAKING_SHARE = 0.9;
+
+/** The progress of the whole, while the service reports `percent` of the avatar. */
+export function progressWhileMaking(percent: number): number {
+  return MAKING_SHARE * clampShare(percent / 100);
+}
+
+/** The progress of the whole, while the files arrive. Of files of unknown size only the beginning is known. */
+export function progressWhileSaving(files: readonly FileDownloadView[]): number {
+  return MAKING_SHARE + (1 - MAKING_SHARE) * (totalDownloadProgress(files).share ?? 0);
 }
 
 /** The `stroke-dashoffset` with which a circle shows `share` of its outline. */

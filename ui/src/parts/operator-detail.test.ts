@@ -3,15 +3,14 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   backendUnreachable,
   boothsByScreen,
-  lanBackend,
   type ScreenName,
   sandboxBackend,
   screens,
 } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
 import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { HOLD_MS } from '../input/brand-hold';
 import { inputDevice } from '../state/input-device.svelte';
-import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
@@ -113,41 +112,46 @@ describe('the operator’s detail', () => {
     'forget-failed',
     'ended',
     'ended-kept',
-  ])('is behind one button on %s, for every hand', async (name) => {
+  ])('is behind a key and a long press on %s', async (name) => {
     const host = await renderScreen(
       screens[name],
       new FakeHost(screens[name], {}, sandboxBackend, boothsByScreen[name as 'attract-closed']),
     );
-    expect(screen.getAllByTestId('detail')).toHaveLength(1);
-    expect(byTestId('detail').closest('[aria-hidden]')).toBeNull();
-    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
-    await fireEvent.click(byTestId('detail'));
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+    await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(byTestId('operator-detail').textContent).toContain('Problem');
-    expect(byTestId('detail').getAttribute('aria-expanded')).toBe('true');
     await fireEvent.click(byTestId('operator-detail-close'));
     expect(screen.queryByTestId('operator-detail')).toBeNull();
+    await fireEvent.pointerDown(byTestId('mark'), { pointerType: 'touch' });
+    await waitFor(() => expect(byTestId('operator-detail')).toBeTruthy(), { timeout: HOLD_MS * 3 });
+    await fireEvent.pointerUp(byTestId('mark'));
+    await fireEvent.click(byTestId('mark'));
+    expect(byTestId('operator-detail')).toBeTruthy();
     expect(host.calledActions).toEqual([]);
   });
 
-  it('has a button only when there is something to show, with the key only for keyboards', async () => {
-    const host = await renderScreen(screens.invite, new FakeHost(screens.invite, {}, lanBackend));
-    expect(screen.queryByTestId('detail')).toBeNull();
-    host.showScreen(screens['invite-trouble']);
-    await waitFor(() => expect(byTestId('detail')).toBeTruthy());
-    await fireEvent.keyDown(document.body, { key: 'Shift' });
-    expect(byTestId('detail').textContent).toBe(`F9${languageStore.translate('ended-detail')}`);
-    await fireEvent.pointerDown(document.body, { pointerType: 'touch' });
-    expect(byTestId('detail').textContent).toBe(languageStore.translate('ended-detail'));
-    host.showScreen(screens.invite);
-    await waitFor(() => expect(screen.queryByTestId('detail')).toBeNull());
+  it('is not shown by a short press', async () => {
+    await renderScreen(screens.ended);
+    await fireEvent.pointerDown(byTestId('mark'));
+    await fireEvent.pointerUp(byTestId('mark'));
+    await new Promise((go) => setTimeout(go, HOLD_MS + 50));
+    expect(screen.queryByTestId('operator-detail')).toBeNull();
+  });
+
+  it('lists the files while they are saved, and nothing of them is on the screen', async () => {
+    await renderScreen(screens.saving);
+    const [first] = screens.saving.files;
+    expect(byTestId('screen').textContent).not.toContain(first?.file);
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    expect(byTestId('operator-detail').textContent).toContain(first?.file);
   });
 
   it('starts no visit where any press starts one', async () => {
     const host = await renderScreen(screens.attract);
     host.refusals.set('startVisit', backendUnreachable);
     await fireEvent.click(byTestId('start'));
-    await fireEvent.click(await screen.findByTestId('detail'));
-    await fireEvent.keyDown(byTestId('detail'), { key: 'Enter' });
+    await fireEvent.keyDown(document.body, { key: 'F9' });
+    await fireEvent.keyDown(byTestId('operator-detail-close'), { key: 'Enter' });
     await fireEvent.click(byTestId('operator-detail-close'));
     expect(host.calledActions).toEqual(['startVisit']);
   });

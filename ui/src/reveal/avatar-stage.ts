@@ -1,9 +1,9 @@
 // Shows the avatar in 3D. With the other files of this folder the only user of three.js; loaded for the reveal.
 import {
-  ACESFilmicToneMapping,
   Group,
   type Mesh,
   MeshBasicMaterial,
+  NeutralToneMapping,
   type Object3D,
   PerspectiveCamera,
   Scene,
@@ -16,6 +16,7 @@ import {
   ANIMATED_BLENDSHAPES,
   blendshapeWeightsAt,
   type Face,
+  gazeTowardsViewer,
   isRequestedFaceOver,
   type RequestedFace,
   supportedFaces,
@@ -34,14 +35,16 @@ import { compileShadersAndUploadTextures, waitForGpu } from './upload-to-gpu';
 export interface ShownAvatarControls {
   /** Turns it by radians. */
   turn(x: number, y: number): void;
+  /** Starts its time anew: it notices the viewer and smiles. */
+  greetViewer(): void;
   /** Stops all movement while it is covered, and continues afterwards. */
   setPaused(paused: boolean): void;
   /** The faces that it can make. */
   faces: Face[];
   /** What the file contains. */
   statistics: AvatarStatistics;
-  /** Whether the figure continues below the picture. */
-  isCropped: boolean;
+  /** Whether it stands on its feet. Anything else fades out at its lower edge. */
+  standsOnFeet: boolean;
   /** Plays a face. */
   makeFace(face: Face): void;
   /** Stops, and releases its resources on the graphics card. */
@@ -114,17 +117,18 @@ async function startAvatarScene(
   light: Texture,
   { reducedMotion, signal, onContextLost: onLost }: Omit<ShownAvatarOptions, 'softwareRendering'>,
 ): Promise<Omit<ShownAvatarControls, 'statistics'>> {
-  const { size, isCropped } = await poseAndFrameFigure(model, facesBack, signal);
+  const { size, standsOnFeet } = await poseAndFrameFigure(model, facesBack, signal);
   disableCullingAndToneMapping(model);
-  renderer.toneMapping = ACESFilmicToneMapping;
-  renderer.toneMappingExposure = 0.95;
+  // Keeps the hue of skin.
+  renderer.toneMapping = NeutralToneMapping;
+  renderer.toneMappingExposure = 1;
 
   const scene = new Scene();
   const turntable = new Group();
   turntable.add(model);
   const shadow = createContactShadow();
-  // Of a figure that continues below the picture, the floor is not seen.
-  shadow.visible = !isCropped;
+  // Only what stands on feet has a shadow: a bust would float over it.
+  shadow.visible = standsOnFeet;
   shadow.position.y = -size.y / 2 - 0.03;
   shadow.scale.set(size.x * 1.7, Math.max(size.z, size.x * 0.7) * 1.6, 1);
   scene.environment = light;
@@ -133,7 +137,7 @@ async function startAvatarScene(
 
   const camera = new PerspectiveCamera(26, 1, 0.1, 50);
   const morphs = findAnimatedBlendshapes(model);
-  let orbit: AvatarRotation = reducedMotion ? { ...INITIAL_ORBIT, yaw: -0.3 } : INITIAL_ORBIT;
+  let orbit: AvatarRotation = INITIAL_ORBIT;
   let clock = 0;
   let frame = 0;
   const pace = new ResolutionGovernor();
@@ -154,7 +158,8 @@ async function startAvatarScene(
 
   const draw = () => {
     turntable.rotation.set(orbit.pitch, orbit.yaw, 0);
-    const face = blendshapeWeightsAt(clock, asked, reducedMotion);
+    const gaze = gazeTowardsViewer(orbit.yaw, orbit.pitch, clock, reducedMotion);
+    const face = blendshapeWeightsAt(clock, asked, reducedMotion, gaze);
     for (const { weights, index, shapes } of morphs)
       weights[index] = Math.max(...shapes.map((shape) => face.get(shape) ?? 0));
     renderer.render(scene, camera);
@@ -243,7 +248,11 @@ async function startAvatarScene(
 
   return {
     turn,
-    isCropped,
+    standsOnFeet,
+    greetViewer() {
+      clock = 0;
+      orbit = INITIAL_ORBIT;
+    },
     setPaused(paused) {
       if (paused === isPaused) return;
       isPaused = paused;

@@ -1,10 +1,17 @@
 // Facial animation: blinks and smiles at rest, and faces on request. Maps a time to weights of blendshapes with ARKit
 // names.
 
-/** The expression of an idle avatar: weights of blink and smile, 0 to 1. */
+/** The expression of an idle avatar: weights of blink, smile and raised brows, 0 to 1. */
 export interface FacialExpression {
   blink: number;
   smile: number;
+  brows: number;
+}
+
+/** Where the eyes look, in radians from straight ahead: to the avatar's left, and up. */
+export interface GazeDirection {
+  x: number;
+  y: number;
 }
 
 /** Faces that can be requested. */
@@ -45,6 +52,10 @@ export const ANIMATED_BLENDSHAPES: ReadonlySet<string> = new Set(
   [
     leftAndRightWeights('eyeBlink', 1),
     leftAndRightWeights('mouthSmile', 1),
+    leftAndRightWeights('eyeLookIn', 1),
+    leftAndRightWeights('eyeLookOut', 1),
+    leftAndRightWeights('eyeLookUp', 1),
+    leftAndRightWeights('eyeLookDown', 1),
     ...Object.values(FACE_BLENDSHAPES),
   ].flatMap(Object.keys),
 );
@@ -71,6 +82,7 @@ export function blendshapeWeightsAt(
   seconds: number,
   asked: RequestedFace | null,
   still = false,
+  gaze: GazeDirection = { x: 0, y: 0 },
 ): Map<string, number> {
   const rest = still ? RESTING_EXPRESSION : idleExpressionAt(seconds);
   const made = asked ? (still ? 1 : requestedFaceStrengthAt(asked.since)) : 0;
@@ -81,6 +93,9 @@ export function blendshapeWeightsAt(
   for (const [shape, weight] of Object.entries({
     ...leftAndRightWeights('eyeBlink', blink),
     ...leftAndRightWeights('mouthSmile', smile),
+    ...leftAndRightWeights('cheekSquint', smile * 0.5),
+    browInnerUp: rest.brows * (1 - made),
+    ...gazeWeights(gaze),
   }))
     weights.set(shape, weight);
   if (!asked) return weights;
@@ -108,14 +123,74 @@ function leftAndRightWeights(shape: string, weight: number): Record<string, numb
 }
 
 /** The face at rest, without motion. */
-export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.18 };
+export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.38, brows: 0.1 };
 
 const BLINK_SECONDS = 0.22;
 const SMILE_INTERVAL_SECONDS = 9;
 
 /** The idle expression at `seconds` after the avatar appeared. */
 export function idleExpressionAt(seconds: number): FacialExpression {
-  return { blink: blinkWeightAt(seconds), smile: smileWeightAt(seconds) };
+  return {
+    blink: Math.max(blinkWeightAt(seconds), greetingBlinkWeightAt(seconds)),
+    smile: smileWeightAt(seconds),
+    brows: browWeightAt(seconds),
+  };
+}
+
+/** In its first second the avatar notices the viewer: it raises its brows, blinks, and smiles. */
+function browWeightAt(seconds: number): number {
+  const raised = smoothstep((seconds - 0.2) / 0.25) * (1 - smoothstep((seconds - 0.9) / 0.7));
+  return RESTING_EXPRESSION.brows + 0.5 * raised;
+}
+
+const GREETING_BLINK_AT_SECONDS = 0.55;
+
+function greetingBlinkWeightAt(seconds: number): number {
+  const into = (seconds - GREETING_BLINK_AT_SECONDS) / BLINK_SECONDS;
+  return into > 0 && into < 1 ? Math.sin(into * Math.PI) ** 0.7 : 0;
+}
+
+/** Short looks aside and back: how long each lasts, and where it goes. */
+const GAZE_SHIFTS: readonly { seconds: number; x: number; y: number }[] = [
+  { seconds: 2.4, x: 0, y: 0 },
+  { seconds: 0.3, x: 0.07, y: 0.02 },
+  { seconds: 3.1, x: 0, y: 0 },
+  { seconds: 0.24, x: -0.08, y: 0.01 },
+  { seconds: 2.2, x: 0, y: 0 },
+  { seconds: 0.34, x: 0.04, y: -0.05 },
+];
+const GAZE_ROUND_SECONDS = GAZE_SHIFTS.reduce((sum, { seconds }) => sum + seconds, 0);
+/** Beyond this angle nobody would look at the viewer any more. */
+const MAX_GAZE_RADIANS = 1;
+
+/** Where the eyes look, so that an avatar turned by `yaw` and `pitch` sees the viewer. Eyes are never quite at rest. */
+export function gazeTowardsViewer(yaw: number, pitch: number, seconds: number, still = false): GazeDirection {
+  const turned = yaw - Math.round(yaw / (2 * Math.PI)) * 2 * Math.PI;
+  const attention = 1 - smoothstep((Math.abs(turned) - MAX_GAZE_RADIANS) / 0.4);
+  const shift = still ? { x: 0, y: 0 } : gazeShiftAt(seconds);
+  return { x: -turned * attention + shift.x, y: pitch * attention + shift.y };
+}
+
+function gazeShiftAt(seconds: number): GazeDirection {
+  let t = seconds % GAZE_ROUND_SECONDS;
+  for (const shift of GAZE_SHIFTS) {
+    if (t < shift.seconds) return shift;
+    t -= shift.seconds;
+  }
+  return { x: 0, y: 0 };
+}
+
+/** The weights with which eyes look in a direction. */
+function gazeWeights({ x, y }: GazeDirection): Record<string, number> {
+  const part = (radians: number, whole: number) => Math.min(0.8, Math.max(0, radians / whole));
+  return {
+    eyeLookOutLeft: part(x, 0.6),
+    eyeLookInRight: part(x, 0.6),
+    eyeLookInLeft: part(-x, 0.6),
+    eyeLookOutRight: part(-x, 0.6),
+    ...leftAndRightWeights('eyeLookUp', part(y, 0.5)),
+    ...leftAndRightWeights('eyeLookDown', part(-y, 0.5)),
+  };
 }
 
 /**
@@ -138,7 +213,7 @@ function blinkWeightAt(seconds: number): number {
 
 /** Smiles soon after the avatar appeared, then at intervals. */
 function smileWeightAt(seconds: number): number {
-  const t = (seconds + SMILE_INTERVAL_SECONDS - 1.2) % SMILE_INTERVAL_SECONDS;
+  const t = (seconds + SMILE_INTERVAL_SECONDS - 0.6) % SMILE_INTERVAL_SECONDS;
   const rise = smoothstep(t / 0.9);
   const fall = smoothstep((t - 3.4) / 1.4);
   return RESTING_EXPRESSION.smile + (0.85 - RESTING_EXPRESSION.smile) * rise * (1 - fall);

@@ -10,6 +10,8 @@ export interface FigurePlacement {
   size: Vector3;
   /** Whether more of the figure is below the picture. */
   isCropped: boolean;
+  /** Whether the picture shows feet, on which it stands. */
+  standsOnFeet: boolean;
 }
 
 /** A figure taller than so many heads is shown from the shoulders up. */
@@ -43,7 +45,12 @@ export async function poseAndFrameFigure(
   const centre = placed.picture.getCenter(new Vector3());
   model.scale.multiplyScalar(scale);
   model.position.copy(centre).multiplyScalar(-scale);
-  return { size: size.multiplyScalar(scale), isCropped: placed.isCropped };
+  const hasFeet = figure.joints.has('leftFoot') || figure.joints.has('rightFoot');
+  return {
+    size: size.multiplyScalar(scale),
+    isCropped: placed.isCropped,
+    standsOnFeet: hasFeet && !placed.isCropped,
+  };
 }
 
 /** Turns the model and what was sampled of it. */

@@ -10,12 +10,12 @@ export interface AvatarRotation {
   idle: number;
 }
 
-/** The rotation at the start: slightly to the side. */
-export const INITIAL_ORBIT: AvatarRotation = { yaw: -0.55, pitch: 0.04, spin: 0, idle: 99 };
+/** The rotation at the start: nearly to the viewer, as the contour figure from which the avatar emerges. */
+export const INITIAL_ORBIT: AvatarRotation = { yaw: -0.17, pitch: 0.04, spin: 0, idle: 99 };
 
 const MAX_PITCH = 0.55;
 const SWAY_DELAY_SECONDS = 3.5;
-const SWAY_RADIANS = 0.62;
+const SWAY_RADIANS = 0.24;
 
 /**
  * The rotation after an input that turned the avatar by `x` and `y` radians within `seconds` (0: no gliding
@@ -33,7 +33,7 @@ export function rotationAfterTime(orbit: AvatarRotation, seconds: number, clock:
   let yaw = orbit.yaw + spin * seconds;
   let pitch = orbit.pitch;
   if (idle > SWAY_DELAY_SECONDS) {
-    const goal = nearestFullTurn(yaw) + SWAY_RADIANS * Math.sin(clock * 0.42 - 1.1);
+    const goal = nearestFullTurn(yaw) + SWAY_RADIANS * Math.sin(clock * 0.42 - 0.79);
     const pull = 1 - Math.exp(-1.1 * seconds);
     yaw += (goal - yaw) * pull;
     pitch += (0.04 - pitch) * pull;

@@ -1,4 +1,4 @@
-// Portrait lighting: a warm key, a cool fill, and a rim that separates the figure from the dark.
+// Portrait lighting: a soft warm key from the front, much fill, and a rim that separates the figure from the dark.
 import {
   CanvasTexture,
   DirectionalLight,
@@ -12,15 +12,15 @@ import {
 /** The lights, for a figure of about two units at the origin. */
 export function createStudioLights(): Group {
   const group = new Group();
-  const key = new DirectionalLight('#ffe2c4', 2.1);
-  key.position.set(-2.6, 2.6, 3.4);
-  const fill = new DirectionalLight('#8fb4ff', 0.45);
-  fill.position.set(3.5, 0.4, 2.2);
-  const rim = new DirectionalLight('#ffb27a', 2.6);
+  const key = new DirectionalLight('#fff0e0', 1.5);
+  key.position.set(-1.4, 2.2, 4.2);
+  const fill = new DirectionalLight('#dbe6ff', 0.9);
+  fill.position.set(2.8, 0.6, 3.4);
+  const rim = new DirectionalLight('#ffc79a', 1.4);
   rim.position.set(2.6, 2.2, -3);
-  const kick = new DirectionalLight('#7fb0ff', 1.5);
+  const kick = new DirectionalLight('#9fc2ff', 0.8);
   kick.position.set(-3.2, 0.8, -2.4);
-  group.add(key, fill, rim, kick, new HemisphereLight('#ffe9d2', '#28304f', 0.45));
+  group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#6a5a58', 0.9));
   return group;
 }
 

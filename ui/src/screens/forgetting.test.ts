@@ -1,9 +1,15 @@
 import { fireEvent, screen, waitFor } from '@testing-library/svelte';
 import { tick } from 'svelte';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
+import {
+  byTestId,
+  focusedTestId,
+  preferReducedMotion,
+  pressEscape,
+  renderScreen,
+} from '../../fake/render-app';
 import { languageStore } from '../state/language-store.svelte';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
@@ -11,6 +17,8 @@ vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 afterEach(() => vi.useRealTimers());
 
 const withModel = { ...screens.reveal, glb: 'avatar://a/avatar.glb' };
+
+beforeEach(preferReducedMotion);
 
 describe('forget me', () => {
   it('asks once, and keeps the files on no', async () => {

@@ -1,7 +1,7 @@
 import { fireEvent, screen } from '@testing-library/svelte';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { screens } from '../../fake/fixtures';
-import { byTestId, focusedTestId, renderScreen } from '../../fake/render-app';
+import { byTestId, focusedTestId, preferReducedMotion, renderScreen } from '../../fake/render-app';
 import type { Screen } from '../generated/view';
 import { ATTENDANCE_SECONDS } from '../state/idle-limits';
 import { languageStore } from '../state/language-store.svelte';
@@ -14,6 +14,7 @@ const face: Screen = { ...screens.reveal, glb: 'avatar://a/avatar.glb', portrait
 const stage = () => ({ turn: vi.fn(), close: vi.fn(), makeFace: vi.fn(), setPaused: vi.fn(), faces: [] });
 
 beforeEach(() => {
+  preferReducedMotion();
   opened.stage.mockReset().mockImplementation(async () => stage());
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
 });

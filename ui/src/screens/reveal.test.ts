@@ -1,17 +1,26 @@
-import { fireEvent, screen, waitFor } from '@testing-library/svelte';
-import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import problems from '../../../crates/copresence-engine/src/problem.rs?raw';
 import { backendUnreachable, sandboxBackend, screens } from '../../fake/fixtures';
 import { FakeHost } from '../../fake/host';
-import { byTestId, focusedTestId, pressEscape, renderScreen } from '../../fake/render-app';
+import {
+  byTestId,
+  focusedTestId,
+  preferReducedMotion,
+  pressEscape,
+  renderScreen,
+} from '../../fake/render-app';
+import App from '../App.svelte';
 import type { Screen } from '../generated/view';
 import { languageStore } from '../state/language-store.svelte';
+import { visitorPresenceTimer } from '../state/visitor-presence-timer';
 
 const opened = vi.hoisted(() => ({ stage: vi.fn() }));
 vi.mock('../reveal/avatar-stage', () => ({ loadAndShowAvatar: opened.stage }));
 // The first import is slow.
 beforeAll(() => import('../desk/Desk.svelte'));
 beforeEach(() => {
+  preferReducedMotion();
   opened.stage.mockReset();
 });
 
@@ -21,6 +30,7 @@ describe('Reveal', () => {
     setPaused: vi.fn(),
     close: vi.fn(),
     makeFace: vi.fn(),
+    greetViewer: vi.fn(),
     faces: ['smile', 'wink'],
   });
   const withModel: Screen = {
@@ -44,6 +54,7 @@ describe('Reveal', () => {
     expect(shown.turn).toHaveBeenCalledTimes(1);
     // A new snapshot of the same avatar does not load it again.
     host.showScreen({ ...withModel });
+    await fireEvent.click(byTestId('this-is-me'));
     await fireEvent.click(byTestId('again'));
     expect(host.calledActions).toEqual(['returnToAttract']);
     host.showScreen(screens.attract);
@@ -207,6 +218,53 @@ describe('Reveal', () => {
     vi.unstubAllGlobals();
   });
 
+  describe('with motion', () => {
+    beforeEach(() => {
+      vi.restoreAllMocks();
+      vi.spyOn(console, 'warn').mockImplementation(() => {});
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    });
+    afterEach(() => vi.useRealTimers());
+
+    /** Shows the reveal, with its avatar loaded. */
+    async function reveal() {
+      const shown = stage();
+      opened.stage.mockResolvedValue(shown);
+      const host = new FakeHost(withModel);
+      visitorPresenceTimer.noteActivity();
+      render(App, { host });
+      await vi.waitFor(() => expect(byTestId('turntable').dataset.act).toBe('sweep'));
+      return { shown, host };
+    }
+
+    it('is a performance: light, the face, the words, and then the buttons', async () => {
+      const { shown } = await reveal();
+      expect(screen.queryByTestId('status-title')).toBeNull();
+      expect(shown.setPaused).toHaveBeenLastCalledWith(true);
+      vi.advanceTimersByTime(1500);
+      await vi.waitFor(() => expect(byTestId('turntable').dataset.act).toBe('face'));
+      expect(shown.setPaused).toHaveBeenLastCalledWith(false);
+      expect(shown.greetViewer).toHaveBeenCalledTimes(1);
+      expect(screen.queryByTestId('status-title')).toBeNull();
+      vi.advanceTimersByTime(2000);
+      await vi.waitFor(() =>
+        expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title')),
+      );
+      expect(screen.queryByTestId('this-is-me')).toBeNull();
+      vi.advanceTimersByTime(1200);
+      await vi.waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
+    });
+
+    it('is skipped by a press, which does nothing else', async () => {
+      const { host } = await reveal();
+      await fireEvent.keyDown(document.activeElement ?? document.body, { key: 'Enter' });
+      await vi.waitFor(() => expect(focusedTestId()).toBe('this-is-me'));
+      expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-title'));
+      expect(screen.queryByTestId('leaving')).toBeNull();
+      expect(host.calledActions).toEqual([]);
+    });
+  });
+
   it('falls back to the portrait when it cannot be shown in 3D', async () => {
     opened.stage.mockRejectedValue(new Error('no WebGL'));
     await renderScreen(withModel);
@@ -263,7 +321,7 @@ describe('Ended', () => {
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('problem-token-expired'));
     expect(byTestId('screen').textContent).toContain(languageStore.translate('problem-token-expired.do'));
     expect(screen.queryByTestId('operator-detail')).toBeNull();
-    await fireEvent.click(byTestId('detail'));
+    await fireEvent.keyDown(document.body, { key: 'F9' });
     expect(byTestId('operator-detail').textContent).toContain(screens.ended.problem.operator);
     await fireEvent.click(byTestId('again'));
     expect(host.calledActions).toEqual(['returnToAttract']);

@@ -6,8 +6,8 @@ import { sceneForScreen } from './scene';
 it('lights the figure by the avatar’s progress', () => {
   expect(sceneForScreen({ ...screens.making, progress: 42 })).toMatchObject({
     light: 'gather',
-    lit: 0.42,
-    ring: 0.42,
+    lit: expect.closeTo(0.378),
+    ring: expect.closeTo(0.378),
   });
 });
 
@@ -19,7 +19,8 @@ it('shows no progress when none was reported', () => {
     lit: 'sweep',
     ring: 'open',
   });
-  expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 'open' });
+  // The ring stays where the screen before has left it.
+  expect(sceneForScreen(screens['saving-open'])).toMatchObject({ ring: 0.9 });
 });
 
 it('uses cool light for waiting, warm light for the reveal, and dim light for failures', () => {
@@ -30,6 +31,12 @@ it('uses cool light for waiting, warm light for the reveal, and dim light for fa
   expect(sceneForScreen(screens.ended).light).toBe('dim');
   expect(sceneForScreen(screens['making-failed']).light).toBe('dim');
   expect(sceneForScreen(null).light).toBe('dim');
+});
+
+it('shows no figure where nobody is expected', () => {
+  for (const screen of [screens.ended, screens.forgotten])
+    expect(sceneForScreen(screen)).toMatchObject({ light: 'dim', pose: 'gone' });
+  expect(sceneForScreen(screens.attract, { isClosed: true })).toMatchObject({ light: 'dim', pose: 'gone' });
 });
 
 it('draws the figure inside its frame', () => {

@@ -1,6 +1,6 @@
 import type { Screen } from '../generated/view';
 import { textWidthInLetters } from '../parts/text-width';
-import { type ProgressShare, totalDownloadProgress } from '../progress';
+import { type ProgressShare, progressWhileMaking, progressWhileSaving } from '../progress';
 
 /** The colour of the light, which tells the state without words. */
 export type SceneLight = 'cool' | 'gather' | 'warm' | 'dim';
@@ -22,6 +22,8 @@ export function isLongText(text: string): boolean {
 }
 
 const UNLIT_SCENE: FigureScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
+/** Without a figure: it would look like a mask where nobody is expected. */
+const EMPTY_SCENE: FigureScene = { ...UNLIT_SCENE, pose: 'gone' };
 const WAITING_SCENE: FigureScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
 /** What the scene depends on besides the screen. */
@@ -50,7 +52,7 @@ export function sceneForScreen(
     case undefined:
       return UNLIT_SCENE;
     case 'attract':
-      return isClosed ? UNLIT_SCENE : WAITING_SCENE;
+      return isClosed ? EMPTY_SCENE : WAITING_SCENE;
     case 'consent':
       // A long text needs a calm background.
       return isLongText(consentText) ? { ...UNLIT_SCENE, pose: 'behind' } : WAITING_SCENE;
@@ -63,14 +65,14 @@ export function sceneForScreen(
     case 'making':
       return isQrCodeHidden ? UNLIT_SCENE : sceneForMaking(screen);
     case 'saving': {
-      const { share } = totalDownloadProgress(screen.files);
-      return { light: 'warm', pose: 'ringed', lit: 1, ring: share ?? 'open' };
+      const share = progressWhileSaving(screen.files);
+      return { light: 'warm', pose: 'ringed', lit: share, ring: share };
     }
     case 'reveal':
       return { light: 'warm', pose: needsRevealConsent ? 'alone' : 'gone', lit: 1, ring: 'none' };
     case 'forgetting':
     case 'ended':
-      return UNLIT_SCENE;
+      return EMPTY_SCENE;
   }
 }
 
@@ -78,6 +80,6 @@ export function sceneForScreen(
 function sceneForMaking(screen: Extract<Screen, { kind: 'making' }>): FigureScene {
   if (screen.status === 'failed') return { light: 'dim', pose: 'behind', lit: 0, ring: 'none' };
   const known = screen.status === 'processing' && screen.progress !== null;
-  const share = known ? Math.min(100, Math.max(0, screen.progress ?? 0)) / 100 : null;
+  const share = known ? progressWhileMaking(screen.progress ?? 0) : null;
   return { light: 'gather', pose: 'ringed', lit: share ?? 'sweep', ring: share ?? 'open' };
 }

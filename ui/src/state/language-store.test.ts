@@ -27,7 +27,8 @@ describe('the catalogues', () => {
     (locale) => {
       languageStore.setLocale(locale);
       const same = [...english.messages]
-        .filter(([, names]) => names.length === 0)
+        // The tag of a demonstration is the same word in some languages.
+        .filter(([key, names]) => names.length === 0 && key !== 'demo')
         .map(([key]) => key as 'demo')
         .filter((key) => {
           const there = languageStore.translate(key);
@@ -155,12 +156,11 @@ describe('the language', () => {
     for (const locale of LOCALES) {
       languageStore.setLocale(locale);
       for (const count of [0, 1, 2, 7, 1_000_000]) {
-        expect(languageStore.translate('saving-more', { count })).not.toContain('{');
         expect(languageStore.translate('idle-line', { seconds: count })).not.toContain('{');
       }
     }
     languageStore.setLocale('en');
-    expect(languageStore.translate('saving-more', { count: 1 })).toBe('and one more file');
-    expect(languageStore.translate('saving-more', { count: 3 })).toBe('and 3 more files');
+    expect(languageStore.translate('keep-days', { count: 1 })).toContain('after one day');
+    expect(languageStore.translate('keep-days', { count: 3 })).toContain('after 3 days');
   });
 });
