@@ -206,7 +206,7 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
 /// none yet, or a response is not read or has URLs.
 fn add_redeems_that_may_be_missing(tx: &JournalTransaction<'_>) -> Result<(), TransactionError> {
     let why = "the journal was damaged, and a redeem with its response may be missing in it";
-    tx.execute(
+    tx.execute_statement(
         "INSERT INTO redeems (visit, no, state, intent_at, ended_at, evidence)
          SELECT id, coalesce((SELECT max(no) FROM redeems WHERE visit = id), 0) + 1, 'unanswered', ?1, ?1, ?2
          FROM visits
