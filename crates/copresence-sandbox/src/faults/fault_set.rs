@@ -21,6 +21,9 @@ const MAX_EXCESS_BYTES: i64 = 1024 * 1024;
 /// Maximum length of a garbage body, in bytes (1 GiB).
 const MAX_GARBAGE_BYTES: u64 = 1024 * 1024 * 1024;
 
+/// Maximum length of the part of a message that may quote the list, in characters.
+const MAX_QUOTE_LEN: usize = 300;
+
 /// Why a list of faults is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultListError {
@@ -72,9 +75,9 @@ pub fn parse_and_check_faults(json: &[u8]) -> Result<Vec<Fault>, FaultListError>
     let faults: Vec<Fault> = serde_path_to_error::deserialize(&mut *from).map_err(|error| {
         let at = match error.path().to_string() {
             path if path == "." => "its start".to_owned(),
-            path => path,
+            path => shorten_quote(&path),
         };
-        FaultListError::InvalidJson { at, problem: error.into_inner().to_string() }
+        FaultListError::InvalidJson { at, problem: shorten_quote(&error.into_inner().to_string()) }
     })?;
     from.end().map_err(|error| FaultListError::InvalidJson { at: "its end".to_owned(), problem: error.to_string() })?;
     check_faults(&faults)?;
@@ -90,10 +93,21 @@ fn check_faults(faults: &[Fault]) -> Result<(), FaultListError> {
             index,
             name: fault.effect.effect_name(),
             on: fault.on.endpoint_name(),
-            problem,
+            problem: shorten_quote(&problem),
         })?;
     }
     Ok(())
+}
+
+/// Shortens a text that quotes the list in its middle: its ends say what is wrong, and where.
+fn shorten_quote(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= MAX_QUOTE_LEN {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(MAX_QUOTE_LEN / 2).collect();
+    let end: String = text.chars().skip(length - MAX_QUOTE_LEN / 2).collect();
+    format!("{start} … {end}")
 }
 
 /// The active list of faults, with counts.

@@ -28,6 +28,8 @@
 //! [`CATALOGUE`] lists all effects.
 
 mod catalogue;
+#[cfg(test)]
+mod changed_list_tests;
 mod defaults;
 mod fault;
 mod fault_set;
