@@ -88,8 +88,8 @@ pub(super) fn build_eyebrow(sculpt: &HeadDistanceField, side: f32) -> Mesh {
         // Upwards at the inner end, then along the brow and towards its middle.
         let rise = lerp(0.95, 0.12, smoothstep(0.0, 0.4, t)) - 0.45 * across * smoothstep(0.1, 0.5, t);
         let way = (along + up * (rise + 0.3 * (chance(2) - 0.5))).normalize_or_zero();
-        let long = lerp(0.34, 0.58, chance(3)) * lerp(1.0, 0.7, t) * lerp(0.7, 1.0, who.brow_weight.min(1.0));
-        let wide = lerp(0.024, 0.038, chance(4)) * lerp(0.8, 1.1, who.brow_weight.min(1.0));
+        let long = lerp(0.34, 0.58, chance(3)) * lerp(1.0, 0.5, t) * lerp(0.7, 1.0, who.brow_weight.min(1.0));
+        let wide = lerp(0.019, 0.03, chance(4)) * lerp(0.8, 1.1, who.brow_weight.min(1.0));
         let beside = way.cross(out);
         let uv = atlas::BROW_PATCH.uv_at(vec2(chance(5), chance(6)));
         let mirrored = |p: Vec3| vec3(p.x * side, p.y, p.z);
@@ -274,7 +274,8 @@ pub(super) fn build_ear(sculpt: &HeadDistanceField, side: f32) -> Mesh {
 
 /// The unit normal of the skin at a point.
 pub(super) fn skin_normal(sculpt: &HeadDistanceField, p: Vec3) -> Vec3 {
-    let step = 0.03;
-    let slope = |axis: Vec3| sculpt.signed_distance(p + axis * step) - sculpt.signed_distance(p - axis * step);
-    vec3(slope(Vec3::X), slope(Vec3::Y), slope(Vec3::Z)).try_normalize().unwrap_or(Vec3::Z)
+    // Four samples at the corners of a tetrahedron.
+    let corners = [vec3(1.0, -1.0, -1.0), vec3(-1.0, -1.0, 1.0), vec3(-1.0, 1.0, -1.0), Vec3::ONE];
+    let slope: Vec3 = corners.into_iter().map(|way| way * sculpt.signed_distance(p + way * 0.02)).sum();
+    slope.try_normalize().unwrap_or(Vec3::Z)
 }

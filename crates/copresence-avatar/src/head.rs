@@ -91,7 +91,7 @@ impl HeadMesh {
         for (source, (p, normal)) in
             self.vertex_origins.iter().zip(self.mesh.positions.iter().zip(&mut self.mesh.normals))
         {
-            if source.layer != HeadVertexPart::Skin || source.row <= LOWEST_ROW + 1.0 {
+            if source.layer != HeadVertexPart::Skin || source.row < -17.0 {
                 continue;
             }
             let eye = ((source.theta.abs() - middle) / (half * 1.1)).hypot((source.row - EYE_ROW) / 1.4);
@@ -228,8 +228,9 @@ pub(super) fn vertex_position_with_lids(
         HeadVertexPart::Lash(k) => {
             let (middle, half) = sculpt.eye_middle_and_half_angle();
             let s = ((source.theta.abs() - middle) / half).clamp(-1.0, 1.0);
-            let long =
-                sculpt.character.lash_length * 0.3 * (1.0 - s * s).sqrt() * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
+            let long = (sculpt.character.lash_length * 0.27 - 0.03)
+                * (1.0 - s * s).sqrt()
+                * lerp(0.6, 1.25, smoothstep(-1.0, 1.0, s));
             let lift = lerp(-0.55, 0.6, smoothstep(-0.4, 0.9, lids.upper));
             let sweep = vec3(0.45 * s.max(0.0) * source.theta.signum(), lift, 0.0);
             match k {

@@ -157,7 +157,7 @@ impl HeadDistanceField {
             let chin = 1.55 * who.chin_size;
             d = smooth_union(
                 d,
-                tapered_capsule_distance(p, vec3(3.85 * who.jaw_width, -4.9, 0.5), vec3(0.85, -9.1, 6.2), 1.9, chin),
+                tapered_capsule_distance(p, vec3(3.75 * who.jaw_width, -4.9, 0.5), vec3(0.8, -9.0, 6.2), 1.85, chin),
                 2.8,
             );
         }
@@ -207,6 +207,8 @@ impl HeadDistanceField {
             ellipsoid_distance(p - vec3(3.75, -2.7, 4.7), vec3(2.1, 1.9, 2.0) * lerp(1.0, who.cheek_size, 0.6)),
             3.0,
         );
+        // The cheek between cheekbone and jaw.
+        d = smooth_union(d, ellipsoid_distance(p - vec3(2.9, -4.9, 4.6), vec3(1.9, 2.1, 1.9)), 2.2);
         if p.y > -4.5 {
             d = self.distance_with_brow_and_eyes(p, d);
         }

@@ -163,8 +163,8 @@ fn paint_skin(
         }
         let seen = blend(|g| vec3(g.grid_position.x, g.grid_position.y, g.photo_share));
         if p.z > 2.0 && p.y > -12.0 {
-            let nostril = (vec3(p.x.abs(), p.y, p.z) - sculpt.nostril_centre()) / vec3(0.24, 0.24, 0.5);
-            tone = tone.lerp(palette.shade * 0.3, 0.85 * gaussian(nostril.length()));
+            let nostril = (vec3(p.x.abs(), p.y, p.z) - sculpt.nostril_centre()) / vec3(0.2, 0.2, 0.42);
+            tone = tone.lerp(palette.shade * 0.4, 0.7 * gaussian(nostril.length()));
             tone = tone_with_age_lines(&sculpt.character, palette, p, tone);
             tone = tone_with_lips_and_freckles(sculpt, palette, p, vec2(seen.x, seen.y), tone);
             if seen.y > -1.5 && seen.y < 4.0 {
@@ -190,6 +190,10 @@ fn paint_skin(
 
 /// Adds the roots of the hair, which soften the edge of the hair's shell.
 fn tone_with_hair_roots(sculpt: &HeadDistanceField, p: Vec3, tone: Color) -> Color {
+    // No style grows hair on the middle of the face.
+    if p.y < 3.0 && p.z > 4.0 {
+        return tone;
+    }
     let who = &sculpt.character;
     let over = degrees_above_hairline(sculpt, p);
     if over < -8.0 {
@@ -246,14 +250,14 @@ fn tone_with_age_lines(who: &HeadTraits, palette: &SkinDerivedColors, p: Vec3, t
         return tone;
     }
     let side = p.x.abs();
-    let fold_x = 1.55 + 0.36 * (-4.0 - p.y) + 0.05 * (p.y + 5.5).powi(2);
+    let fold_x = 1.75 + 0.52 * (-4.0 - p.y) + 0.05 * (p.y + 5.5).powi(2);
     let fold = gaussian((side - fold_x) / 0.16) * smoothstep(-3.4, -4.6, p.y) * smoothstep(-7.6, -6.2, p.y);
     let bag_y = -1.5 - 0.1 * (1.0 - ((side - 3.2) / 1.5).powi(2));
     let bag = gaussian((p.y - bag_y) / 0.13) * smoothstep(1.5, 0.9, (side - 3.1).abs());
     let brow_lines =
         [4.0, 4.9, 5.8].into_iter().map(|y| gaussian((p.y - y - 0.12 * (p.x * 0.7 + y).sin()) / 0.09)).sum::<f32>()
             * smoothstep(4.4, 2.6, side);
-    let lines = (fold * 0.9 + bag * 0.7 + brow_lines * 0.45) * strength;
+    let lines = (fold * 0.9 + bag * 0.7 + brow_lines * 0.25) * strength;
     tone.lerp(palette.shade, lines.min(1.0))
 }
 
@@ -377,7 +381,7 @@ fn paint_ears_mouth_and_lashes(image: &mut RgbImage, sculpt: &HeadDistanceField,
         let tone = color_from_hex(0x00c9_6a6c) * (1.0 - 0.2 * furrow) * (1.0 + 0.12 * buds);
         image.put_pixel(x, y, color_to_rgb8(tone * lerp(1.0, 0.55, smoothstep(0.4, 1.0, place.y))));
     }
-    let dark = brow_tone(who).lerp(palette.skin, 0.2);
+    let dark = brow_tone(who).lerp(palette.skin, 0.3);
     for (x, y, place) in atlas::BROW_PATCH.pixels_with_patch_position() {
         let hairs = value_noise(vec3(place.x * 34.0 - place.y * 10.0, place.y * 3.0, who.noise_offset));
         image.put_pixel(x, y, color_to_rgb8(dark * lerp(0.8, 1.2, hairs)));
