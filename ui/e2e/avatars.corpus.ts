@@ -1,6 +1,6 @@
 // The reveal shows each file of the corpus upright, from the front and with the head large, or says why not.
 // `npm run test:avatars` with AVATAR_CORPUS=<folder>; `PICTURES=<folder>` saves a picture of each.
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { screens } from '../fake/fixtures';
@@ -127,6 +127,7 @@ describe('the reveal', () => {
   }
 
   beforeAll(async () => {
+    if (process.env.PICTURES) await mkdir(process.env.PICTURES, { recursive: true });
     ({ page, faults } = await open({ size: [640, 360] }));
     await page.evaluate(() => window.fake?.showScreen('reveal'));
     await showAvatar('head.glb');
