@@ -29,6 +29,7 @@ const LONG_PATIENCE: KioskSetup<'_> = KioskSetup {
         "patience = \"2m\"
 timeout = \"10m\"",
     ),
+    assets: None,
     // Without animations, screenshots of the same screen are comparable.
     has_animations: false,
     has_window_manager: true,

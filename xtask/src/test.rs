@@ -10,6 +10,7 @@ use std::process::Command;
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
 const WINDOW_TESTS: [&str; 7] = [
     "window_complete_visit",
+    "window_avatar_files",
     "window_input_and_failures",
     "window_recovery",
     "window_operator_setup",
@@ -118,6 +119,7 @@ fn run_window_tests() -> Result<steps::StepSuccess, StepFailure> {
     test.args(WINDOW_TESTS.iter().flat_map(|name| ["--test", name]));
     test.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
     test.env("COPRESENCE_KIOSK", project::debug_program_path("copresence-kiosk"));
+    test.env("AVATAR_CORPUS", avatars::corpus_folder());
     set_tauri_driver_env(&mut test);
     let folder = project::target_dir().join("window-test");
     let remedy = format!("screenshots and the output of app and drivers are in {}", folder.display());

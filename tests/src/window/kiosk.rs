@@ -60,6 +60,8 @@ pub struct KioskSetup<'a> {
     pub has_keychain: bool,
     /// Additional lines of the profile, as TOML; `None` for the app's own sandbox in place of the test's backend.
     pub profile: Option<&'a str>,
+    /// A folder with the avatars of the test's backend, one sub-folder each; `None` for generated ones.
+    pub assets: Option<&'a Path>,
     /// Whether the desktop allows animations.
     pub has_animations: bool,
     /// Whether a window manager runs. Most kiosks have none.
@@ -76,6 +78,7 @@ impl Default for KioskSetup<'_> {
             has_credentials: true,
             has_keychain: true,
             profile: Some("patience = \"3s\""),
+            assets: None,
             has_animations: true,
             has_window_manager: false,
             monitors: &[],
@@ -93,11 +96,12 @@ impl KioskSetup<'_> {
 }
 
 impl Backend {
-    /// Starts the backend.
-    pub async fn start() -> Result<Self, HarnessError> {
+    /// Starts the backend, with the avatars in a folder or with generated ones.
+    pub async fn start(assets: Option<&Path>) -> Result<Self, HarnessError> {
         let settings = SandboxSettings {
             scenario: TokenScenario::ExistingAvatar,
             seed: 7,
+            assets: assets.map(Path::to_owned),
             api_key: API_KEY.to_owned(),
             username: USERNAME.to_owned(),
             password: PASSWORD.to_owned(),
@@ -137,6 +141,13 @@ impl Backend {
             _ => AvatarChoice::New,
         };
         Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, Some(scenario))?)
+    }
+
+    /// Simulates the phone: chooses an existing avatar for the token that was issued last.
+    pub fn choose_avatar(&self, id: &str) -> Result<(), HarnessError> {
+        let choice = AvatarChoice::Existing(id.to_owned());
+        let scenario = Some(TokenScenario::ExistingAvatar);
+        Ok(self.server.sandbox().associate_avatar(&self.last_token()?, &choice, scenario)?)
     }
 
     /// Forces the state of the token that was issued last.
@@ -202,7 +213,7 @@ impl DrivenKiosk {
         if !setup.has_animations {
             desktop.disable_motion()?;
         }
-        let backend = Backend::start().await?;
+        let backend = Backend::start(setup.assets).await?;
         let args = backend.app_arguments(&desktop, setup)?;
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let app = App::start(&desktop, &screen, program, &args, &Backend::environment_variables(setup)).await?;
@@ -291,7 +302,7 @@ impl UndrivenKiosk {
     pub async fn open(program: &Path, logs: &Path, setup: KioskSetup<'_>) -> Result<Self, HarnessError> {
         let desktop = DesktopSession::set_up(logs)?;
         let screen = setup.start_screen(&desktop)?;
-        let backend = Backend::start().await?;
+        let backend = Backend::start(setup.assets).await?;
         let manager = WindowManager::start(&desktop, &screen)?;
         if !setup.has_animations {
             desktop.disable_motion()?;
