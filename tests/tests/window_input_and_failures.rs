@@ -107,7 +107,7 @@ async fn reload_every_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.set_faults(r#"[{"on":"file","file":"avatar.glb","do":{"slow_body":{"bytes_per_second":80000}}}]"#)?;
     kiosk.set_paused(false)?;
     kiosk.scan_code(TokenScenario::ExistingAvatar)?;
-    kiosk.reload_and_compare("saving", "[data-testid=file-row]").await?;
+    kiosk.reload_and_compare("saving", "[data-testid=progress]").await?;
     kiosk.clear_faults();
     // After a reload without input, the visitor has to request the avatar each time.
     kiosk.app.await_element("[data-screen=reveal] [data-testid=show-me]", VISIT_TIMEOUT).await?;

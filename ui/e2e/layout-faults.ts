@@ -80,7 +80,7 @@ export function layoutFaults(): string[] {
   }
   const blocks = [
     ...top.querySelectorAll(
-      '.words > *, .panel, .link, header > *, .hints, .row[role=group], dialog[open] > .content > *',
+      '.words > *, .panel, .link, header > *, .hints, .steps, .row[role=group], dialog[open] > .content > *',
     ),
   ].filter((el) => shown(el) && !el.contains(document.querySelector('dialog[open]')));
   for (let i = 0; i < blocks.length; i += 1) {

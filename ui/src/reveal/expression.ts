@@ -123,7 +123,7 @@ function leftAndRightWeights(shape: string, weight: number): Record<string, numb
 }
 
 /** The face at rest, without motion. */
-export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.38, brows: 0.1 };
+export const RESTING_EXPRESSION: FacialExpression = { blink: 0, smile: 0.45, brows: 0.12 };
 
 const BLINK_SECONDS = 0.22;
 const SMILE_INTERVAL_SECONDS = 9;

@@ -19,24 +19,24 @@ type ContourCurve = readonly (readonly [y: number, value: number])[];
 const HORIZON_COLUMNS = 420;
 const TOP_HEIGHT = 1.06;
 const BOTTOM_HEIGHT = -1.95;
-const POINTS_PER_LINE = 240;
+const POINTS_PER_LINE = 120;
 
 // Half-width, front depth and back depth by height, from the crown to the shoulders.
 const HALF_WIDTH_CURVE: ContourCurve = [
   [1.06, 0],
-  [1.03, 0.24],
-  [0.95, 0.43],
-  [0.8, 0.6],
-  [0.55, 0.71],
-  [0.25, 0.735],
-  [0, 0.71],
+  [1.03, 0.223],
+  [0.95, 0.4],
+  [0.8, 0.558],
+  [0.55, 0.66],
+  [0.25, 0.698],
+  [0, 0.696],
   [-0.25, 0.665],
-  [-0.5, 0.585],
-  [-0.7, 0.48],
-  [-0.85, 0.39],
-  [-1, 0.36],
-  [-1.2, 0.37],
-  [-1.36, 0.45],
+  [-0.5, 0.62],
+  [-0.7, 0.509],
+  [-0.85, 0.413],
+  [-1, 0.389],
+  [-1.2, 0.4],
+  [-1.36, 0.486],
   [-1.5, 0.72],
   [-1.65, 1.05],
   [-1.8, 1.24],
@@ -65,11 +65,11 @@ const FRONT_DEPTH_CURVE: ContourCurve = [
 ];
 const BACK_DEPTH_CURVE: ContourCurve = [
   [1.06, 0],
-  [1.03, 0.3],
-  [0.95, 0.54],
-  [0.8, 0.76],
-  [0.5, 0.95],
-  [0.2, 0.98],
+  [1.03, 0.279],
+  [0.95, 0.502],
+  [0.8, 0.707],
+  [0.5, 0.902],
+  [0.2, 0.931],
   [-0.1, 0.88],
   [-0.5, 0.62],
   [-0.9, 0.48],
@@ -136,8 +136,12 @@ function facialFeatureDepth(x: number, y: number): number {
   const socket = -0.24 * gaussian((away - 0.29) / 0.17) * gaussian((y - 0.05) / 0.12);
   const eye = 0.15 * gaussian((away - 0.29) / 0.1) * gaussian((y - 0.03) / 0.065);
   const cheek = 0.08 * gaussian((away - 0.4) / 0.16) * gaussian((y + 0.22) / 0.14);
-  const lips = gaussian(x / 0.2) * (0.13 * gaussian((y + 0.5) / 0.045) + 0.13 * gaussian((y + 0.61) / 0.05));
-  const parting = -0.1 * gaussian(x / 0.2) * gaussian((y + 0.555) / 0.02);
+  // The corners of the mouth are higher than its middle: a slight smile.
+  const lift = 1.4 * x * x;
+  const lips =
+    gaussian(x / 0.22) *
+    (0.12 * gaussian((y + 0.5 - lift) / 0.045) + 0.13 * gaussian((y + 0.61 - lift) / 0.05));
+  const parting = -0.1 * gaussian(x / 0.24) * gaussian((y + 0.555 - lift) / 0.02);
   const chin = 0.12 * gaussian(x / 0.2) * gaussian((y + 0.83) / 0.09);
   return nose + brow + socket + eye + cheek + lips + parting + chin;
 }

@@ -202,7 +202,8 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
     if !name.to_ascii_lowercase().ends_with(".gltf") {
         return inspect_binary_gltf(&bytes);
     }
-    let names = (0..archive.len()).map(|index| ArchiveEntry::read_archive_entry(archive, index).map(|entry| entry.name));
+    let names =
+        (0..archive.len()).map(|index| ArchiveEntry::read_archive_entry(archive, index).map(|entry| entry.name));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let folder = name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     let mut notes = Vec::new();
