@@ -203,10 +203,12 @@ describe('a whole visit', () => {
     await on('this-is-me');
     await page.locator('[data-testid=turntable][data-ready=true]').waitFor(SOON);
     await button(UP);
+    // The quiet button for deleting is between the faces and the actions.
+    expect(await focused()).toBe('forget');
+    await button(UP);
     expect(await focused()).toMatch(/^face-/);
     await button(A);
-    await button(DOWN);
-    await on('this-is-me');
+    await page.getByTestId('this-is-me').focus();
     await button(RIGHT);
     expect(await focused()).toBe('once-more');
     await page.getByTestId('forget').focus();

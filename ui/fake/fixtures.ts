@@ -102,7 +102,7 @@ const consent =
 /** Nearly the maximum length of an operator's text, in two paragraphs. */
 const longConsent = `${consent} Whoever is under sixteen needs a parent who agrees.
 
-The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Forget me”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
+The avatar stays here until tomorrow night, and goes sooner if you ask us at the counter or press “Delete my avatar”. We see neither your phone nor your number. The pictures of your face are sent to the avatar studio for this purpose alone and are deleted there within a day. You may stop at any moment and have everything deleted. Questions? Write to privacy@fair.example.`;
 
 const consentInGerman =
   'Wir filmen dein Gesicht mit deinem eigenen Telefon und machen daraus einen Avatar. Er ist auf diesem Bildschirm zu sehen, auch für andere, und wird auf dieser Konsole gespeichert. Sonst bekommt ihn niemand.';
@@ -113,7 +113,7 @@ const consentInFrench =
 /** The maximum length, with long German words. */
 const longConsentInGerman = `${consentInGerman}
 
-Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Meine Daten löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
+Wer unter sechzehn ist, braucht das Einverständnis einer erziehungsberechtigten Person. Der Avatar bleibt bis morgen Abend hier und wird früher gelöscht, wenn du „Meinen Avatar löschen“ drückst. Die Gesichtsaufnahmen gehen nur dazu an das Avatarstudio und werden dort binnen eines Tages gelöscht. Datenschutzbeauftragte: datenschutz@messegesellschaft.example. Du kannst jederzeit aufhören.`;
 
 /** The maximum length in ideographs, which are as wide as they are high. */
 const denseConsent =

@@ -147,7 +147,7 @@ describe('Reveal', () => {
     expect(host.calledActions).toEqual(['returnToAttract']);
   });
 
-  it('starts another visit at once on *Make another*', async () => {
+  it('starts another visit at once on *Try again*', async () => {
     const host = await renderScreen(
       screens.reveal,
       new FakeHost(screens.reveal, {
