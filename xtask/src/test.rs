@@ -8,7 +8,7 @@ use crate::{Options, avatars, schemathesis, ui};
 use std::process::Command;
 
 /// The tests in the real window, which take turns at the machine's keyboard and pointer.
-const WINDOW_TESTS: [&str; 7] = [
+const WINDOW_TESTS: [&str; 8] = [
     "window_complete_visit",
     "window_avatar_files",
     "window_input_and_failures",
