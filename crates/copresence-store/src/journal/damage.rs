@@ -17,8 +17,8 @@
 //! renamed while another program has the journal open. The messages are errors of the log, which `copresence` prints.
 
 use super::damaged_files::{JournalFileContents, path_with_suffix, wal_path};
+use super::database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
 use super::wal::{WalFrames, page_size_of_database};
-use super::writer::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
 use super::{BUSY_TIMEOUT, column, open_or_create_database};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::disk;

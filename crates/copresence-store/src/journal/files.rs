@@ -1,7 +1,7 @@
 //! The files of a delivery, each with its state.
 
+use super::database::{JournalTransaction, TransactionError};
 use super::record::{FileProgress, PlannedFile};
-use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::boot_id::current_boot_id;
 use crate::crash_point::{CommitCrashPoints, CrashPoint};

@@ -1,7 +1,7 @@
 //! Erasing secrets at an ending, and removing whole visits.
 
+use super::database::{JournalTransaction, TransactionError};
 use super::record::VisitRecord;
-use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, read};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;

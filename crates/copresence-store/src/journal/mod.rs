@@ -58,6 +58,7 @@
 mod column;
 mod damage;
 mod damaged_files;
+mod database;
 mod files;
 mod forget;
 mod polls;
@@ -67,6 +68,7 @@ mod redeem;
 #[cfg(feature = "simulation")]
 pub mod simulation;
 mod wal;
+mod wal_checksum;
 mod wal_index;
 mod writer;
 
@@ -83,13 +85,14 @@ use crate::error::{IoContext, StoreError};
 use crate::private_file::{ExistingContent, open_private_file};
 use crate::visit_id::VisitId;
 use copresence_protocol::ExportToken;
+use database::{CommitFlushPolicy, JournalDatabase, JournalTransaction, TransactionError};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use writer::{CommitFlushPolicy, JournalDatabase, JournalThreadHandle, JournalTransaction, TransactionError};
+use writer::JournalThreadHandle;
 
 /// A handle of the journal. Clones share one thread and one database connection.
 ///

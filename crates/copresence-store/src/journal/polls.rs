@@ -4,8 +4,8 @@
 //! the history shows of them (when, status, size) is kept in `visits.polls`. Redeems of lasting meaning (lost answers
 //! with their evidence, refusals, unreadable answers, deliveries) stay as rows.
 
+use super::database::{JournalTransaction, TransactionError};
 use super::record::{AnswerKind, RedeemNumber, RedeemRecord, RedeemState};
-use super::writer::{JournalTransaction, TransactionError};
 use crate::visit_id::VisitId;
 use jiff::Timestamp;
 use rusqlite::params;

@@ -1,11 +1,11 @@
 //! Reading the journal: the history, one visit, and what is left to recover.
 
+use super::database::{JournalTransaction, TransactionError};
 use super::record::{
     AnswerKind, DetailedVisitRecord, FileProgress, FileRecord, FileRecordWithUrl, FileState, PartialResponseBody,
     RedeemNumber, RedeemRecord, RedeemState, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
     UnfinishedVisitRedeemState, UnfinishedVisitSummary, VisitDownloadLimits, VisitEnding, VisitRecord, VisitStart,
 };
-use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, column, polls};
 use crate::boot_id::current_boot_id;
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! The durable steps of a redeem: intent, outcome, and what kind of answer it was.
 
+use super::database::{JournalTransaction, TransactionError};
 use super::record::{AnswerKind, AnswerWithoutUrls, RedeemNumber};
-use super::writer::{JournalTransaction, TransactionError};
 use super::{Journal, VisitRowState, column, refuse_step_unless};
 use crate::crash_point::{CommitCrashPoints, CrashPoint};
 use crate::error::StoreError;

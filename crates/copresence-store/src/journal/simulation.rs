@@ -5,7 +5,7 @@
 //! once, and the database is in memory: what survives the end of a process is decided by its requests, not by a disk.
 
 use super::configure_connection_and_create_schema;
-use super::writer::{CommitFlushPolicy, JournalDatabase};
+use super::database::{CommitFlushPolicy, JournalDatabase};
 use crate::error::StoreError;
 use rusqlite::Connection;
 use std::path::Path;

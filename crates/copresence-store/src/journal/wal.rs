@@ -4,6 +4,7 @@
 //! message. A checksum continues that of the frame before it, and each frame stores it, so every later frame can be
 //! checked on its own. The format is described in <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
 
+use super::wal_checksum::add_to_checksum;
 use super::wal_index::WalIndex;
 use std::collections::BTreeSet;
 
@@ -31,9 +32,6 @@ struct WalFrame<'a> {
     belongs_to_log: bool,
     is_valid: bool,
 }
-
-/// A running checksum.
-type Checksum = (u32, u32);
 
 impl<'a> WalFrames<'a> {
     /// Parses the bytes of a WAL. `database_page_size` is used if its header is damaged. `None` if it has no frame.
@@ -137,15 +135,4 @@ pub(super) fn page_size_of_database(database: &[u8]) -> usize {
 /// Reads the big-endian 32-bit number at an offset; 0 behind the end.
 fn read_u32_big_endian(bytes: &[u8], offset: usize) -> u32 {
     bytes.get(offset..offset + 4).and_then(|word| word.try_into().ok()).map_or(0, u32::from_be_bytes)
-}
-
-/// Continues a checksum over bytes, whose number is a multiple of eight.
-pub(super) fn add_to_checksum((mut first, mut second): Checksum, bytes: &[u8], is_big_endian: bool) -> Checksum {
-    let read = |bytes: [u8; 4]| if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
-    let (pairs, _) = bytes.as_chunks::<8>();
-    for &[a, b, c, d, e, f, g, h] in pairs {
-        first = first.wrapping_add(read([a, b, c, d])).wrapping_add(second);
-        second = second.wrapping_add(read([e, f, g, h])).wrapping_add(first);
-    }
-    (first, second)
 }

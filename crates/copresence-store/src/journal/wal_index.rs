@@ -4,7 +4,7 @@
 //! the file then, and builds it again from the WAL that it finds. The format is described in
 //! <https://www.sqlite.org/walformat.html#the_wal_index_file_format>. Its numbers have the byte order of the machine.
 
-use super::wal::add_to_checksum;
+use super::wal_checksum::add_to_checksum;
 
 const HEADER_SIZE: usize = 48;
 const VERSION: u32 = 3_007_000;

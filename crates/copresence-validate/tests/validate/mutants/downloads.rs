@@ -196,7 +196,8 @@ fn change_glb(app: Router, change: impl Fn(&mut Value) + Clone + Send + Sync + '
 /// Case: `download_URL` on `localhost`, a private host, relative, with `&amp;`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_url_in_the_backends_own_network_fails_with_the_misconfigured_public_url() {
-    let sandbox = Assets::make().sandbox();
+    let assets = Assets::make();
+    let sandbox = assets.sandbox();
     let app = change_delivery(copresence_sandbox::build_router(sandbox.clone()), |body| {
         for entry in body["payload_complete"].as_array_mut().expect("a list") {
             entry["download_URL"] = json!("http://file-store:9000/avatar.glb");

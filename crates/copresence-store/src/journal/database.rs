@@ -1,0 +1,211 @@
+//! The open database of the journal, its transactions, and how commits become durable.
+
+use crate::crash_point::{self, CommitCrashPoints, CrashPoint};
+use crate::error::StoreError;
+use rusqlite::{CachedStatement, Connection, Params, Row, Transaction, TransactionBehavior};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Number of parsed statements that are kept: more than the journal has.
+const CACHED_STATEMENTS: usize = 128;
+
+/// The open database, on the journal's thread.
+pub(super) struct JournalDatabase {
+    connection: Connection,
+    path: PathBuf,
+    flush: CommitFlushPolicy,
+    has_unflushed_commits: bool,
+}
+
+/// How commits become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommitFlushPolicy {
+    /// [`JournalDatabase::flush_commits`], for many commits at once. `SQLite` flushes only for checkpoints.
+    FlushWal,
+    /// `SQLite`, at each commit: on a disk that does not support WAL.
+    EachCommit,
+    /// Commits are not flushed: for the journal of a simulated process.
+    #[cfg(any(test, feature = "simulation"))]
+    Never,
+}
+
+impl CommitFlushPolicy {
+    /// The value of `SQLite`'s `PRAGMA synchronous`. With WAL, `normal` flushes for checkpoints only.
+    pub(super) fn synchronous_pragma(self) -> &'static str {
+        match self {
+            Self::FlushWal => "normal",
+            Self::EachCommit => "full",
+            #[cfg(any(test, feature = "simulation"))]
+            Self::Never => "off",
+        }
+    }
+}
+
+impl JournalDatabase {
+    pub(super) fn new(connection: Connection, path: &Path, flush: CommitFlushPolicy) -> Self {
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        Self { connection, path: path.to_owned(), flush, has_unflushed_commits: false }
+    }
+
+    /// The database file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs statements without parameters.
+    #[cfg(feature = "simulation")]
+    pub(super) fn execute_batch(&self, statements: &str) -> Result<(), StoreError> {
+        self.connection.execute_batch(statements).map_err(|error| StoreError::from_sqlite(&self.path, error))
+    }
+
+    /// Makes all commits durable.
+    ///
+    /// # Errors
+    /// The WAL cannot be flushed. Then it is unknown which commits are durable.
+    pub(super) fn flush_commits(&mut self) -> io::Result<()> {
+        if self.has_unflushed_commits && self.flush == CommitFlushPolicy::FlushWal {
+            let mut wal = self.path.clone().into_os_string();
+            wal.push("-wal");
+            std::fs::OpenOptions::new().write(true).open(wal)?.sync_data()?;
+        }
+        self.has_unflushed_commits = false;
+        Ok(())
+    }
+
+    /// Runs a guarded transaction: all of it or nothing. It is durable after the next
+    /// [`flush_commits`](Self::flush_commits).
+    pub(super) fn run_write_transaction<T>(
+        &mut self,
+        step: CommitCrashPoints,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError>,
+    ) -> Result<T, StoreError> {
+        let connection = &mut self.connection;
+        let has_unflushed_commits = &mut self.has_unflushed_commits;
+        let run = || -> Result<T, TransactionError> {
+            let tx = JournalTransaction(connection.transaction_with_behavior(TransactionBehavior::Immediate)?);
+            let value = act(&tx)?;
+            crash_point::reach_crash_point(step.0);
+            tx.0.commit()?;
+            *has_unflushed_commits = true;
+            crash_point::reach_crash_point(step.1);
+            Ok(value)
+        };
+        run().map_err(|error| error.into_store_error(&self.path))
+    }
+
+    /// Reads one consistent snapshot.
+    pub(super) fn run_read_transaction<T>(
+        &mut self,
+        act: impl FnOnce(&JournalTransaction<'_>) -> Result<T, TransactionError>,
+    ) -> Result<T, StoreError> {
+        let connection = &mut self.connection;
+        let run = || -> Result<T, TransactionError> { act(&JournalTransaction(connection.transaction()?)) };
+        run().map_err(|error| error.into_store_error(&self.path))
+    }
+
+    /// Checks the structure of the database: `ok`, or the first thing that is wrong.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn run_sqlite_quick_check(&self) -> Result<String, StoreError> {
+        let found = self.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        found.map_err(|error| StoreError::from_sqlite(&self.path, error))
+    }
+
+    /// Runs `copy` in one transaction, with the database at `from` attached as `damaged`.
+    ///
+    /// # Errors
+    /// Those of the databases. Then nothing is copied.
+    pub(super) fn copy_from_attached_database<T>(
+        &mut self,
+        from: &Path,
+        copy: &dyn Fn(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut run = || -> rusqlite::Result<T> {
+            self.connection.execute("ATTACH ?1 AS damaged", [from.to_string_lossy()])?;
+            let tx = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = copy(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        };
+        let copied = run();
+        if let Err(error) = self.connection.execute("DETACH damaged", []) {
+            tracing::debug!(%error, "the damaged journal was not attached");
+        }
+        self.has_unflushed_commits = true;
+        self.flush_commits().map_err(|error| StoreError::from_io("flush", &self.path, error))?;
+        copied.map_err(|error| StoreError::from_sqlite(from, error))
+    }
+
+    /// Writes the WAL back and truncates it, so that no erased secret stays in it. While another program reads, this
+    /// is left to the next time.
+    pub(super) fn truncate_wal(&self) {
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        if !matches!(busy, Ok(false)) {
+            tracing::debug!(?busy, "the journal's WAL is truncated next time");
+        }
+        crash_point::reach_crash_point(CrashPoint::WalTruncated);
+    }
+}
+
+/// A transaction of the journal. Its statements are parsed once per connection.
+pub(super) struct JournalTransaction<'a>(Transaction<'a>);
+
+impl JournalTransaction<'_> {
+    /// Runs a statement, and returns the number of changed rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn execute_statement(&self, statement: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.0.prepare_cached(statement)?.execute(params)
+    }
+
+    /// Runs a query of which one row is expected.
+    ///
+    /// # Errors
+    /// [`rusqlite::Error::QueryReturnedNoRows`] without a row; those of the database and of `convert`.
+    pub(super) fn query_row<T>(
+        &self,
+        query: &str,
+        params: impl Params,
+        convert: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.0.prepare_cached(query)?.query_row(params, convert)
+    }
+
+    /// Prepares a statement for several executions or rows.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn prepare_statement(&self, statement: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        self.0.prepare_cached(statement)
+    }
+}
+
+/// Why a transaction ended without a commit.
+pub(super) enum TransactionError {
+    Store(StoreError),
+    Database(rusqlite::Error),
+}
+
+impl TransactionError {
+    /// Converts the error. `path` is the database file.
+    fn into_store_error(self, path: &Path) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Database(error) => StoreError::from_sqlite(path, error),
+        }
+    }
+}
+
+impl From<StoreError> for TransactionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<rusqlite::Error> for TransactionError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error)
+    }
+}
