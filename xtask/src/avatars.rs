@@ -33,7 +33,7 @@ pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, mut cargo_tes
     cargo_test.args(["--test", "avatars", "--", "--ignored"]).env("AVATAR_CORPUS", corpus_folder());
     let remedy = "docs/avatars.md says how to run it, and how to renew its table";
     plan.add_program_step("avatar files, compared with the Khronos validator", cargo_test, remedy);
-    ui::add_avatar_comparison_steps(plan, &corpus_folder(), None);
+    ui::add_avatar_reveal_step(plan, &corpus_folder(), None);
 }
 
 /// The folder with the avatar files and `corpus.json`.

@@ -14,6 +14,7 @@ mod process_group;
 mod project;
 mod python;
 mod schemathesis;
+mod screenshots;
 mod setup;
 mod steps;
 mod test;
@@ -91,7 +92,7 @@ fn main() -> ExitCode {
         Task::Setup => setup::install_all_prerequisites(&options),
         Task::Bench => test::run_benchmarks(),
         Task::Soak(matrices) => test::run_soak_tests(&options, &matrices.args),
-        Task::Screenshots => ui::take_screenshots(&options),
+        Task::Screenshots => screenshots::take_screenshots(&options),
         Task::Package => package::build_package_and_archive(&options),
         Task::Measure => test::measure_packaged_app(&options),
     };

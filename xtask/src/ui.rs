@@ -1,11 +1,8 @@
-//! Installs, checks, builds and photographs the web UI.
+//! Installs, checks and builds the web UI.
 
-use crate::prerequisites::{self, Purpose};
-use crate::project::{
-    cargo_command, debug_example_path, debug_program_path, newest_change_time, repository_root, target_dir,
-};
-use crate::steps::{StepFailure, StepPlan, StepSuccess, run_program};
-use crate::{Options, avatars, npm};
+use crate::npm;
+use crate::project::{debug_program_path, newest_change_time, repository_root};
+use crate::steps::{StepPlan, StepSuccess, run_program};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,7 +48,7 @@ pub(crate) fn add_ui_browser_tests(plan: &mut StepPlan<'_>) {
 }
 
 /// Adds the test of the reveal with the avatar files in a folder. `pictures`: the folder for a photograph of each.
-pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, corpus: &Path, pictures: Option<&Path>) {
+pub(crate) fn add_avatar_reveal_step(plan: &mut StepPlan<'_>, corpus: &Path, pictures: Option<&Path>) {
     let mut tests = npm_command_in_ui_folder(&["run", "test:avatars"]);
     tests.env("AVATAR_CORPUS", corpus);
     if let Some(folder) = pictures {
@@ -60,46 +57,6 @@ pub(crate) fn add_avatar_comparison_steps(plan: &mut StepPlan<'_>, corpus: &Path
     let remedy = "fix the reveal, or say in tests/avatars/not-shown.mjs why it cannot show the file; `PICTURES=FOLDER` \
                   saves what it shows";
     plan.add_program_step("avatar files in the reveal, in Chromium", tests, remedy);
-}
-
-/// `cargo xtask screenshots`: photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
-/// the desk, and the sandbox's phone page and avatars; and each avatar file of `tests/avatars` in the reveal, into the
-/// target folder.
-///
-/// # Errors
-/// If a step fails.
-pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
-    let mut plan = StepPlan::default();
-    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
-    add_npm_install(&mut plan);
-    // Beside the photographs that the tests in the real window take.
-    let folder = repository_root().join("docs/screens/states");
-    let heads = target_dir().join("screenshots");
-    let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
-    avatar.arg(&heads).args(["3", "5", "8", "14"]);
-    plan.add_program_step("avatars for the reveal and the history", avatar, "fix the build");
-    avatars::add_corpus_build(&mut plan, options, debug_example_path("heads"));
-    let reveals = target_dir().join("screenshots/reveal");
-    add_avatar_comparison_steps(&mut plan, &avatars::corpus_folder(), Some(&reveals));
-    let mut pictures = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
-    pictures.arg(&folder).env("AVATAR", heads.join("3.glb"));
-    plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");
-    let mut desk = npm_command_in_ui_folder(&["run", "screens:desk", "--", "--out"]);
-    desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", heads.join("3.glb"));
-    plan.add_program_step("the desk, photographed", desk, "fix what the program reports above");
-    let program = cargo_command(&["build", "--package", "copresence-cli"]);
-    plan.add_program_step("the program for the terminal", program, "fix the build");
-    let mut sandbox = npm_command_in_ui_folder(&["run", "screens:sandbox"]);
-    sandbox.env("COPRESENCE_CLI", debug_program_path("copresence"));
-    plan.add_program_step(
-        "the sandbox's phone page and avatars, photographed",
-        sandbox,
-        "fix what the program reports above",
-    );
-    plan.run_steps()?;
-    println!("The photographs are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
-    println!("Those of the avatar files in the reveal are in {}", reveals.display());
-    Ok(())
 }
 
 /// Adds tests of the built sandbox from outside: its phone page in Chromium, and its avatars with a validator.
@@ -145,6 +102,6 @@ fn ui_sources() -> Vec<PathBuf> {
 }
 
 /// An `npm …` command in the UI's folder.
-fn npm_command_in_ui_folder(args: &[&str]) -> Command {
+pub(crate) fn npm_command_in_ui_folder(args: &[&str]) -> Command {
     npm::npm_command(&ui_dir(), args)
 }

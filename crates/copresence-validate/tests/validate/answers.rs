@@ -305,7 +305,8 @@ async fn a_failing_file_server_does_not_prove_that_a_url_works_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_server_that_only_fails_does_not_prove_that_files_are_incomplete() {
-    let sandbox = Assets::make().sandbox();
+    let assets = Assets::make();
+    let sandbox = assets.sandbox();
     let ended = check_changed_sandbox(&sandbox, &run_options(), NO_PATIENCE, |request, response| {
         if request.path.starts_with("/files/") {
             become_error(response, 503);

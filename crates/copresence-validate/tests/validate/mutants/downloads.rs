@@ -239,7 +239,8 @@ fn build_zip(name: &str, content: &[u8]) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_model_in_a_zip_archive_is_judged_like_one_that_is_delivered_alone() {
-    let sandbox = Assets::make().sandbox();
+    let assets = Assets::make();
+    let sandbox = assets.sandbox();
     let app = change_delivery(copresence_sandbox::build_router(sandbox.clone()), |body| {
         for entry in body["payload_complete"].as_array_mut().expect("a list") {
             if entry["export_type"] == "glb" {

@@ -1,0 +1,47 @@
+//! `cargo xtask screenshots`: the pictures of the documentation.
+
+use crate::prerequisites::{self, Purpose};
+use crate::project::{cargo_command, debug_example_path, debug_program_path, repository_root, target_dir};
+use crate::steps::{StepFailure, StepPlan};
+use crate::ui::{self, npm_command_in_ui_folder};
+use crate::{Options, avatars};
+
+/// Photographs every screen at 1080p in English with an avatar of the sandbox at the reveal,
+/// the desk, and the sandbox's phone page and avatars; and each avatar file of `tests/avatars` in the reveal, into the
+/// target folder.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn take_screenshots(options: &Options) -> Result<(), StepFailure> {
+    let mut plan = StepPlan::default();
+    prerequisites::add_prerequisite_steps(&mut plan, options, Purpose::Tests);
+    ui::add_npm_install(&mut plan);
+    // Beside the photographs that the tests in the real window take.
+    let folder = repository_root().join("docs/screens/states");
+    let heads = target_dir().join("screenshots");
+    let mut avatar = cargo_command(&["run", "--package", "copresence-avatar", "--example", "heads", "--"]);
+    avatar.arg(&heads).args(["3", "5", "8", "14"]);
+    plan.add_program_step("avatars for the reveal and the history", avatar, "fix the build");
+    avatars::add_corpus_build(&mut plan, options, debug_example_path("heads"));
+    let reveals = target_dir().join("screenshots/reveal");
+    ui::add_avatar_reveal_step(&mut plan, &avatars::corpus_folder(), Some(&reveals));
+    let mut pictures = npm_command_in_ui_folder(&["run", "screens", "--", "--out"]);
+    pictures.arg(&folder).env("AVATAR", heads.join("3.glb"));
+    plan.add_program_step("every screen, photographed", pictures, "fix what the program reports above");
+    let mut desk = npm_command_in_ui_folder(&["run", "screens:desk", "--", "--out"]);
+    desk.arg(repository_root().join("docs/screens/desk")).env("AVATAR", heads.join("3.glb"));
+    plan.add_program_step("the desk, photographed", desk, "fix what the program reports above");
+    let program = cargo_command(&["build", "--package", "copresence-cli"]);
+    plan.add_program_step("the program for the terminal", program, "fix the build");
+    let mut sandbox = npm_command_in_ui_folder(&["run", "screens:sandbox"]);
+    sandbox.env("COPRESENCE_CLI", debug_program_path("copresence"));
+    plan.add_program_step(
+        "the sandbox's phone page and avatars, photographed",
+        sandbox,
+        "fix what the program reports above",
+    );
+    plan.run_steps()?;
+    println!("The photographs are in {}, docs/screens/desk and docs/screens/sandbox", folder.display());
+    println!("Those of the avatar files in the reveal are in {}", reveals.display());
+    Ok(())
+}
