@@ -9,8 +9,8 @@ use copresence_booth::view::inspector::{
     ExchangeView, InspectorView, InspectorVisitListEntry, RequirementView, Timeline, TimelineEntry,
 };
 use copresence_booth::view::panel::{
-    AppearanceAndLanguageSettings, CredentialView, FaultView, HealthState, KioskModeView, MonitorView, PanelAction,
-    PanelView, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView, SandboxOptionView,
+    AppearanceAndLanguageSettings, CredentialView, FaultView, KioskModeView, MonitorView, PanelAction, PanelView,
+    PartHealthState, PartHealthView, PastVisit, PinLockView, ProfileChoice, SandboxControlsView, SandboxOptionView,
 };
 use copresence_booth::view::{
     AvatarStatusChange, BackendView, FileDownloadView, ForgettingState, LocalizedTextView,
@@ -45,7 +45,7 @@ fn declarations() -> String {
         PanelAction::decl(&config),
         PastVisit::decl(&config),
         PartHealthView::decl(&config),
-        HealthState::decl(&config),
+        PartHealthState::decl(&config),
         InspectorView::decl(&config),
         InspectorVisitListEntry::decl(&config),
         Timeline::decl(&config),

@@ -321,7 +321,7 @@ struct DownloadBodyState {
 fn body_stream(reading: DownloadBodyState) -> BoxStream<'static, Result<Bytes, DownloadError>> {
     stream::unfold(Some(reading), async |reading| {
         let mut reading = reading?;
-        let (loss, detail) = match await_until(reading.deadline, reading.response.chunk()).await {
+        let (loss, detail) = match await_until(&mut reading.deadline, reading.response.chunk()).await {
             Ok(Ok(Some(chunk))) => {
                 reading.received += chunk.len() as u64;
                 reading.capture.count_download_bytes(chunk.len());

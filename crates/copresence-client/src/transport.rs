@@ -222,7 +222,10 @@ impl HttpTransport {
         redactor: &Redactor,
         mut capture: ExchangeCapture,
     ) -> Result<(reqwest::Response, ExchangeCapture), CallError> {
-        match self.send_and_await_headers(self.http_client_for_api_url(request.url()), request, until, redactor).await {
+        match self
+            .send_and_await_headers(self.select_http_client_for_api_url(request.url()), request, until, redactor)
+            .await
+        {
             Ok(response) => {
                 capture.capture_response_headers(&response);
                 Ok((response, capture))
@@ -256,7 +259,7 @@ impl HttpTransport {
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
         let url = request.url();
-        let mut client = self.http_client_for_api_url(url);
+        let mut client = self.select_http_client_for_api_url(url);
         if let Some((download_client, rules)) = &self.download_client {
             rules.check_download_url(url).await.map_err(NoResponseReason::TargetRefused)?;
             if !is_loopback_url(url) && find_proxy_for_url(url).is_none() {
@@ -267,7 +270,7 @@ impl HttpTransport {
     }
 
     /// The HTTP client for an API call to this URL.
-    fn http_client_for_api_url(&self, url: &Url) -> &reqwest::Client {
+    fn select_http_client_for_api_url(&self, url: &Url) -> &reqwest::Client {
         if is_loopback_url(url) { &self.loopback_client } else { &self.proxied_client }
     }
 
@@ -276,10 +279,10 @@ impl HttpTransport {
         &self,
         client: &reqwest::Client,
         request: reqwest::Request,
-        until: Instant,
+        mut until: Instant,
         redactor: &Redactor,
     ) -> Result<reqwest::Response, NoResponseReason> {
-        match await_until(until, self.execute_request(client, request, redactor)).await {
+        match await_until(&mut until, self.execute_request(client, request, redactor)).await {
             Ok(result) => result,
             Err(_) => Err(NoResponseReason::ResponseLost(lost_response_timed_out(None, Bytes::new()))),
         }
@@ -320,9 +323,12 @@ impl HttpTransport {
     ) -> Result<Bytes, LostResponse> {
         let status = Some(response.status().as_u16());
         let mut body = BytesMut::new();
+        let mut whole = limits.whole;
         loop {
-            let until = limits.whole.min(Instant::now() + limits.silence);
-            match await_until(until, response.chunk()).await {
+            let mut until = whole.min(Instant::now() + limits.silence);
+            let received = await_until(&mut until, response.chunk()).await;
+            whole = whole.max(until);
+            match received {
                 Ok(Ok(Some(chunk))) => {
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);

@@ -179,7 +179,7 @@ impl PartialAvatarFolder {
         let name = avatar_folder_name(self.date, &self.visit);
         let target = self.out_path.join(&name);
         ensure_target_absent(&self.out, &name, &target)?;
-        self.check_and_write_manifest(manifest)?;
+        self.check_files_and_write_manifest(manifest)?;
         let from = partial_folder_name_and_path(&self.out_path, &self.visit).0;
         let out_path = self.out_path.clone();
         let out = self.close_partial_folder_and_return_out_dir();
@@ -202,7 +202,7 @@ impl PartialAvatarFolder {
         let name = avatar_folder_name(self.date, &self.visit);
         let target = kept_path.join(&name);
         ensure_target_absent(&kept, &name, &target)?;
-        self.check_and_write_manifest(manifest)?;
+        self.check_files_and_write_manifest(manifest)?;
         let (from, from_path) = partial_folder_name_and_path(&self.out_path, &self.visit);
         let (out_path, visit, day) = (self.out_path.clone(), self.visit, self.date);
         let out = self.close_partial_folder_and_return_out_dir();
@@ -267,7 +267,7 @@ impl PartialAvatarFolder {
     }
 
     /// Checks the files against the manifest, writes the manifest, and makes everything durable.
-    fn check_and_write_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
+    fn check_files_and_write_manifest(&self, manifest: &Manifest) -> Result<(), StoreError> {
         if manifest.visit != self.visit {
             return Err(self.manifest_mismatch_error("the manifest belongs to another visit".into()));
         }

@@ -188,7 +188,7 @@ pub(crate) struct CommitCrashPoints(pub(crate) CrashPoint, pub(crate) CrashPoint
 #[inline]
 pub fn reach_crash_point(point: CrashPoint) {
     #[cfg(feature = "crash-points")]
-    armed::log_then_crash_if_configured(point);
+    armed::log_point_and_crash_if_configured(point);
     #[cfg(not(feature = "crash-points"))]
     let _ = point;
 }
@@ -212,7 +212,7 @@ mod armed {
     static TIMES_REACHED: AtomicU32 = AtomicU32::new(0);
 
     /// Appends the point to the log, and ends the process if it is the configured point.
-    pub(super) fn log_then_crash_if_configured(point: CrashPoint) {
+    pub(super) fn log_point_and_crash_if_configured(point: CrashPoint) {
         let config = CONFIG.get_or_init(CrashConfig::read_config_and_open_log);
         if let Some(mut log) = config.log.as_ref() {
             // A single append, so that lines of several threads are not mixed.

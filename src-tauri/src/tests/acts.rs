@@ -4,7 +4,7 @@ use super::{Booth, secret};
 use copresence_booth::panel::HostFollowUp;
 use copresence_booth::view::LocalizedTextView;
 use copresence_booth::view::panel::{
-    AppearanceAndLanguageSettings, HealthState, KioskModeView, PanelAction, PanelView,
+    AppearanceAndLanguageSettings, KioskModeView, PanelAction, PanelView, PartHealthState,
 };
 use std::io::Cursor;
 
@@ -322,7 +322,7 @@ async fn health_reports_every_part_and_no_secret() {
     assert_eq!(parts, all);
     // One profile of the test file lacks its URL.
     let well = views.iter().filter(|view| view.part != "profiles" && view.part != "clock");
-    assert!(well.clone().all(|view| view.stand == HealthState::Good), "{views:?}");
+    assert!(well.clone().all(|view| view.stand == PartHealthState::Good), "{views:?}");
 
     booth.act_and_view(use_profile("live")).await;
     let secrets = ["planted-api-key-3f", "planted-user-name-7", "planted-password-8"];
@@ -331,7 +331,7 @@ async fn health_reports_every_part_and_no_secret() {
     }
     let views = booth.panel.check_booth_health().await;
     let backend = views.iter().find(|view| view.part == "backend").expect("views");
-    assert_eq!(backend.stand, HealthState::Bad, "nothing listens there");
+    assert_eq!(backend.stand, PartHealthState::Bad, "nothing listens there");
     let view = booth.panel_view().await;
     assert!(view.credentials.iter().filter(|one| one.set).count() == 3);
     let sent = format!(

@@ -1,7 +1,7 @@
 // Sorting and counting of the health check's parts.
-import type { HealthState, PartHealthView } from '../generated/view';
+import type { PartHealthState, PartHealthView } from '../generated/view';
 
-const HEALTH_ORDER: readonly HealthState[] = ['bad', 'doubtful', 'good', 'unknown'];
+const HEALTH_ORDER: readonly PartHealthState[] = ['bad', 'doubtful', 'good', 'unknown'];
 
 /** Problems first; otherwise in the program's order. */
 export function sortWorstHealthFirst(parts: readonly PartHealthView[]): PartHealthView[] {
@@ -10,6 +10,6 @@ export function sortWorstHealthFirst(parts: readonly PartHealthView[]): PartHeal
 }
 
 /** The number of parts in a state. */
-export function countPartsInState(parts: readonly PartHealthView[] | null, stand: HealthState): number {
+export function countPartsInState(parts: readonly PartHealthView[] | null, stand: PartHealthState): number {
   return parts?.filter((part) => part.stand === stand).length ?? 0;
 }

@@ -1,5 +1,5 @@
 // How a visit ended, for an icon.
-import type { HealthState, PastVisit } from '../generated/view';
+import type { PartHealthState, PastVisit } from '../generated/view';
 
 /** Outcomes that are no error of the system, or that still delivered something. */
 const PARTIAL_OUTCOMES = [
@@ -12,7 +12,7 @@ const PARTIAL_OUTCOMES = [
 ];
 
 /** The outcome in the states of Health. An interrupted visit may still be completed. */
-export function outcomeAsHealthState({ ended, live }: PastVisit): HealthState {
+export function outcomeAsHealthState({ ended, live }: PastVisit): PartHealthState {
   if (live) return 'unknown';
   if (ended === 'saved') return 'good';
   return ended === null || PARTIAL_OUTCOMES.includes(ended) ? 'doubtful' : 'bad';

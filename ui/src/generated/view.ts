@@ -656,7 +656,7 @@ part: string,
 /**
  * Its state.
  */
-stand: HealthState, 
+stand: PartHealthState, 
 /**
  * What was found, in one line.
  */
@@ -666,7 +666,7 @@ seen: string,
  */
 remedy: string | null, };
 
-export type HealthState = "good" | "doubtful" | "bad" | "unknown";
+export type PartHealthState = "good" | "doubtful" | "bad" | "unknown";
 
 export type InspectorView = { 
 /**

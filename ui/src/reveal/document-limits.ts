@@ -24,23 +24,25 @@ export function checkDocumentLimits(gltf: Gltf): void {
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
 }
 
-/** The size in bytes of the data that is not in the file as it is. */
+/** The size in bytes of the data that is drawn. Accessors may share the bytes of the file; each is copied. */
 function decodedSize({ accessors, bufferViews }: Gltf): number {
-  let size = 0;
-  for (const view of bufferViews ?? []) size += meshoptSize(view);
-  // Zeros, sparse data, or data that Draco decodes.
-  for (const { bufferView, count, type, componentType } of accessors ?? []) {
-    if (bufferView === undefined)
-      size += product(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4);
-  }
-  return size;
+  const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptSize(view), 0);
+  const copied = (accessors ?? []).reduce(
+    (all, { count, type, componentType }) =>
+      all + product(count, COMPONENT_COUNTS[type ?? ''] ?? 16, COMPONENT_BYTES[componentType ?? 0] ?? 4),
+    0,
+  );
+  return Math.max(unpacked, copied);
 }
 
 /** The number of objects that are loaded: parts of a mesh once for each node that shows it. */
 function objectCount({ nodes, skins, meshes }: Gltf): number {
   const parts = ({ mesh }: GltfNode) => (mesh === undefined ? 0 : (meshes?.[mesh]?.primitives?.length ?? 0));
   const joints = (skins ?? []).reduce((all, skin) => all + (skin.joints?.length ?? 0), 0);
-  return (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
+  const shown = (nodes ?? []).reduce((all, node) => all + 1 + parts(node), joints);
+  // A valid document has fewer children than nodes.
+  const children = (nodes ?? []).reduce((all, node) => all + (node.children?.length ?? 0), 0);
+  return Math.max(shown, children);
 }
 
 /** The size in bytes that a view has after decompression; 0 if it is not compressed. */

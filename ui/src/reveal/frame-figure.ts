@@ -18,7 +18,7 @@ export interface FigurePlacement {
 const MAX_HEADS_SHOWN_WHOLE = 2.2;
 /** Above and below the head in the picture, in heights of the head. */
 const ROOM_ABOVE_HEAD = 0.08;
-const ROOM_BELOW_HEAD = 0.72;
+const ROOM_BELOW_HEAD = 0.5;
 const Y_AXIS = new Vector3(0, 1, 0);
 
 /**

@@ -32,26 +32,26 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
   const joints = recognizeJoints(gltf);
   // Animations, cameras and lights are the stage's own; the first may refer to blendshapes that are removed.
   const { animations: _, cameras: __, ...rest } = gltf;
-  return {
-    gltf: {
-      ...rest,
-      asset: { version: '2.0' },
-      extensionsUsed: [...extensions],
-      scene: 0,
-      scenes: [pickScene(gltf)],
-      nodes: (gltf.nodes ?? []).map((node, i) => prepareNode(node, joints.get(i))),
-      meshes: gltf.meshes.map((mesh, i) =>
-        completeMorphTargets(gltf, keepAnimatedBlendshapes(gltf, mesh, i, kept)),
-      ),
-      accessors: [...(gltf.accessors ?? []), ...createZeroAccessors(gltf)],
-      ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
-      // The decoder of the compressed ranges is ours; see `AvatarFileBufferViewPlugin`.
-      ...(gltf.bufferViews
-        ? { bufferViews: gltf.bufferViews.map(({ extensions: ___, ...view }) => view) }
-        : {}),
-    },
-    extensions,
+  const prepared: Gltf = {
+    ...rest,
+    asset: { version: '2.0' },
+    extensionsUsed: [...extensions],
+    scene: 0,
+    scenes: [pickScene(gltf)],
+    nodes: (gltf.nodes ?? []).map((node, i) => prepareNode(node, joints.get(i))),
+    meshes: gltf.meshes.map((mesh, i) =>
+      completeMorphTargets(gltf, keepAnimatedBlendshapes(gltf, mesh, i, kept)),
+    ),
+    accessors: [...(gltf.accessors ?? []), ...createZeroAccessors(gltf)],
+    ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
+    // The decoder of the compressed ranges is ours; see `AvatarFileBufferViewPlugin`.
+    ...(gltf.bufferViews
+      ? { bufferViews: gltf.bufferViews.map(({ extensions: ___, ...view }) => view) }
+      : {}),
   };
+  // With the zeros that were added.
+  checkDocumentLimits(prepared);
+  return { gltf: prepared, extensions };
 }
 
 /** What is wrong with the nodes and the skins, where three.js would show a distorted figure or none; null for nothing. */
@@ -67,7 +67,11 @@ function findSkeletonFault({ nodes = [], skins = [], accessors = [] }: Gltf): st
   );
   const parents = new Map<number, number[]>();
   nodes.forEach(({ children = [] }, i) => {
-    for (const child of children) parents.set(child, [...(parents.get(child) ?? []), i]);
+    for (const child of new Set(children)) {
+      const known = parents.get(child);
+      if (known) known.push(i);
+      else parents.set(child, [i]);
+    }
   });
   const leaves = [...left].filter(([, children]) => children.size === 0).map(([i]) => i);
   for (let leaf = leaves.pop(); leaf !== undefined; leaf = leaves.pop()) {

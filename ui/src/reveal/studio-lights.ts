@@ -12,15 +12,15 @@ import {
 /** The lights, for a figure of about two units at the origin. */
 export function createStudioLights(): Group {
   const group = new Group();
-  const key = new DirectionalLight('#fff0e0', 1.5);
-  key.position.set(-1.4, 2.2, 4.2);
+  const key = new DirectionalLight('#fff0e0', 1.7);
+  key.position.set(-1, 1.7, 4.6);
   const fill = new DirectionalLight('#dbe6ff', 0.9);
   fill.position.set(2.8, 0.6, 3.4);
   const rim = new DirectionalLight('#ffc79a', 1.4);
   rim.position.set(2.6, 2.2, -3);
   const kick = new DirectionalLight('#9fc2ff', 0.8);
   kick.position.set(-3.2, 0.8, -2.4);
-  group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#6a5a58', 0.9));
+  group.add(key, fill, rim, kick, new HemisphereLight('#fff4ea', '#b98a72', 1));
   return group;
 }
 

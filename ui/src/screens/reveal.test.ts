@@ -263,6 +263,14 @@ describe('Reveal', () => {
       expect(screen.queryByTestId('leaving')).toBeNull();
       expect(host.calledActions).toEqual([]);
     });
+
+    it('leaves presses to the languages over it', async () => {
+      await reveal();
+      await fireEvent.keyDown(document.activeElement ?? document.body, { key: 'l' });
+      await fireEvent.click(byTestId('tongue-de'));
+      await vi.waitFor(() => expect(document.documentElement.lang).toBe('de'));
+      languageStore.setLocale('en');
+    });
   });
 
   it('falls back to the portrait when it cannot be shown in 3D', async () => {

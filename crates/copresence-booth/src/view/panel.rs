@@ -298,7 +298,7 @@ pub struct PartHealthView {
     /// Stable name, as in `keychain`.
     pub part: String,
     /// Its state.
-    pub stand: HealthState,
+    pub stand: PartHealthState,
     /// What was found, in one line.
     pub seen: String,
     /// What to do, if something is to be done.
@@ -308,7 +308,7 @@ pub struct PartHealthView {
 /// State of a part of the booth, as shown in the panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
-pub enum HealthState {
+pub enum PartHealthState {
     /// Works.
     Good,
     /// Works, but not for long or not for everything.
@@ -326,13 +326,13 @@ impl From<health::PartHealth> for PartHealthView {
     }
 }
 
-impl From<health::HealthState> for HealthState {
-    fn from(state: health::HealthState) -> Self {
+impl From<health::PartHealthState> for PartHealthState {
+    fn from(state: health::PartHealthState) -> Self {
         match state {
-            health::HealthState::Good => Self::Good,
-            health::HealthState::Doubtful => Self::Doubtful,
-            health::HealthState::Bad => Self::Bad,
-            health::HealthState::Unknown => Self::Unknown,
+            health::PartHealthState::Good => Self::Good,
+            health::PartHealthState::Doubtful => Self::Doubtful,
+            health::PartHealthState::Bad => Self::Bad,
+            health::PartHealthState::Unknown => Self::Unknown,
         }
     }
 }

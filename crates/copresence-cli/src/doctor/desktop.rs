@@ -67,17 +67,17 @@ fn find_webkit_library(folders: &[PathBuf]) -> Option<PathBuf> {
 #[cfg(target_os = "linux")]
 mod tests {
     use super::*;
-    use copresence_engine::health::HealthState;
+    use copresence_engine::health::PartHealthState;
 
     #[test]
     fn a_display_needs_a_non_empty_variable() {
         let with = |name: &'static str, value: &'static str| {
             check_display(&move |asked| (asked == name).then(|| value.to_owned())).stand
         };
-        assert_eq!(with("DISPLAY", ":0"), HealthState::Good);
-        assert_eq!(with("WAYLAND_DISPLAY", "wayland-0"), HealthState::Good);
-        assert_eq!(with("DISPLAY", ""), HealthState::Doubtful);
-        assert_eq!(with("HOME", "/"), HealthState::Doubtful);
+        assert_eq!(with("DISPLAY", ":0"), PartHealthState::Good);
+        assert_eq!(with("WAYLAND_DISPLAY", "wayland-0"), PartHealthState::Good);
+        assert_eq!(with("DISPLAY", ""), PartHealthState::Doubtful);
+        assert_eq!(with("HOME", "/"), PartHealthState::Doubtful);
     }
 
     #[test]
@@ -87,7 +87,7 @@ mod tests {
         let env = move |name: &str| (name == "LD_LIBRARY_PATH").then(|| folder.clone());
         assert_eq!(find_webkit_library(&[root.path().to_owned()]), None);
         std::fs::write(root.path().join(WEBKIT), "").expect("written");
-        assert_eq!(check_web_view_library(&env).stand, HealthState::Good);
+        assert_eq!(check_web_view_library(&env).stand, PartHealthState::Good);
         assert!(
             check_web_view_library(&env).seen.starts_with(&*root.path().to_string_lossy()),
             "folders of LD_LIBRARY_PATH come first"

@@ -7,7 +7,7 @@ use crate::failure::CommandFailure;
 use crate::{context, output};
 use copresence_engine::clock::Clock;
 use copresence_engine::credentials::CredentialStore;
-use copresence_engine::health::{self, HealthState, PartHealth, bad_part_health, part};
+use copresence_engine::health::{self, PartHealth, PartHealthState, bad_part_health, part};
 use copresence_engine::profile::Profile;
 use copresence_engine::settings_toml::{self, LoadedSettingsFile};
 use copresence_engine::setup::{DataStore, ProfileOrSandboxBackend};
@@ -21,7 +21,7 @@ pub(crate) async fn run_doctor_command(common: &CommonOptions) -> Result<u8, Com
         data_store.as_ref().ok().map(|data_store| settings_toml::read_settings_backing_up_unusable(&data_store.data));
     let common = &default_to_window_profile(common, settings.as_ref());
     let profiles = health::check_profiles_are_usable(common.config.as_deref(), common.selected_profile_name());
-    let usable = profiles.stand != HealthState::Bad;
+    let usable = profiles.stand != PartHealthState::Bad;
     let profile = if usable { Some(context::load_selected_profile(common)?) } else { None };
     let mut parts = vec![profiles];
     parts.extend(settings.map(|read| health::health_of_settings_file(read.load_error.as_deref(), read.is_pin_unknown)));
@@ -126,10 +126,10 @@ fn print_health_check(view: &PartHealth, json: bool) {
         return output::print_json_line(view);
     }
     let stand = match view.stand {
-        HealthState::Good => "good",
-        HealthState::Doubtful => "warning",
-        HealthState::Bad => "problem",
-        HealthState::Unknown => "unknown",
+        PartHealthState::Good => "good",
+        PartHealthState::Doubtful => "warning",
+        PartHealthState::Bad => "problem",
+        PartHealthState::Unknown => "unknown",
     };
     let line = output::sanitize_for_terminal(&format!("{stand:<9} {:<12} {}", view.part, view.seen));
     output::print_stdout_line(format_args!("{line}"));
@@ -141,7 +141,7 @@ fn print_health_check(view: &PartHealth, json: bool) {
 /// The exit code of the most urgent problem, which is to be fixed first: this machine and its configuration (2),
 /// then credentials (3), then the network (6).
 fn most_urgent_exit_code(parts: &[PartHealth]) -> u8 {
-    let bad = parts.iter().filter(|view| view.stand == HealthState::Bad);
+    let bad = parts.iter().filter(|view| view.stand == PartHealthState::Bad);
     let exits = bad.map(|view| match view.part.as_str() {
         part::KEYCHAIN | part::CREDENTIALS => 3,
         part::BACKEND | part::PARTNER | part::CLOCK => 6,

@@ -259,7 +259,7 @@ fn health_of_clock(off: &[i64], embedded: bool) -> PartHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::HealthState;
+    use crate::health::PartHealthState;
     use crate::profile::Profiles;
     use std::net::SocketAddr;
     use test_port::ReservedPort;
@@ -301,7 +301,7 @@ mod tests {
         check_backend_and_clock(&profile, &target, now).await
     }
 
-    fn part_states(views: &[PartHealth]) -> Vec<(&str, HealthState)> {
+    fn part_states(views: &[PartHealth]) -> Vec<(&str, PartHealthState)> {
         views.iter().map(|view| (view.part.as_str(), view.stand)).collect()
     }
 
@@ -310,7 +310,11 @@ mod tests {
         let response = b"HTTP/1.1 403 Forbidden\r\nDate: Sun, 22 Nov 2026 09:59:10 GMT\r\nContent-Length: 0\r\n\r\n";
         let (address, asked) = serve_once(response).await;
         let views = check_url(&format!("http://{address}/parse")).await;
-        assert_eq!(part_states(&views), [("backend", HealthState::Good), ("clock", HealthState::Good)], "{views:?}");
+        assert_eq!(
+            part_states(&views),
+            [("backend", PartHealthState::Good), ("clock", PartHealthState::Good)],
+            "{views:?}"
+        );
         let asked = asked.await.expect("asked").to_lowercase();
         assert!(asked.starts_with("get /parse/redeemexporttoken ") && !asked.contains("x-copresence"), "{asked}");
     }
@@ -321,28 +325,28 @@ mod tests {
         let (address, _asked) = serve_once(response).await;
         let views = check_url(&format!("http://{address}/")).await;
         let clock = views.last().expect("a clock");
-        assert_eq!((clock.stand, clock.seen.as_str()), (HealthState::Doubtful, "2m 1s behind the backend's"));
+        assert_eq!((clock.stand, clock.seen.as_str()), (PartHealthState::Doubtful, "2m 1s behind the backend's"));
     }
 
     #[tokio::test]
     async fn connection_problems_are_distinguished() {
         let unused = ReservedPort::reserve_port().expect("a port");
         let refused = check_url(&format!("http://{unused}/")).await;
-        assert_eq!(part_states(&refused), [("backend", HealthState::Bad), ("clock", HealthState::Unknown)]);
+        assert_eq!(part_states(&refused), [("backend", PartHealthState::Bad), ("clock", PartHealthState::Unknown)]);
         assert!(refused[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TCP")), "{refused:?}");
 
         let (address, _asked) = serve_once(b"SSH-2.0-OpenSSH\r\n").await;
         let no_http = check_url(&format!("http://{address}/")).await;
-        assert_eq!(no_http[0].stand, HealthState::Bad);
+        assert_eq!(no_http[0].stand, PartHealthState::Bad);
         assert!(no_http[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("HTTP")), "{no_http:?}");
 
         let (address, _asked) = serve_once(b"HTTP/1.1 200 OK\r\n\r\n").await;
         let no_tls = check_url(&format!("https://{address}/")).await;
-        assert_eq!(no_tls[0].stand, HealthState::Bad);
+        assert_eq!(no_tls[0].stand, PartHealthState::Bad);
         assert!(no_tls[0].remedy.as_deref().is_some_and(|remedy| remedy.starts_with("TLS")), "{no_tls:?}");
 
         let name = check_url("http://nowhere.invalid/").await;
-        assert_eq!(name[0].stand, HealthState::Bad);
+        assert_eq!(name[0].stand, PartHealthState::Bad);
         assert!(name[0].seen.starts_with("nowhere.invalid: "), "{name:?}");
     }
 
@@ -351,27 +355,27 @@ mod tests {
         let portal = b"HTTP/1.1 302 Found\r\nLocation: http://login.hotel.test/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(portal).await;
         let views = check_url(&format!("http://{address}/")).await;
-        assert_eq!(views[0].stand, HealthState::Doubtful);
+        assert_eq!(views[0].stand, PartHealthState::Doubtful);
         assert!(views[0].seen.contains("login.hotel.test"), "{views:?}");
         let (address, _asked) = serve_once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await;
-        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, PartHealthState::Doubtful);
         let own = b"HTTP/1.1 301 Moved\r\nLocation: /parse/\r\nContent-Length: 0\r\n\r\n";
         let (address, _asked) = serve_once(own).await;
-        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, HealthState::Doubtful);
+        assert_eq!(check_url(&format!("http://{address}/")).await[0].stand, PartHealthState::Doubtful);
     }
 
     #[tokio::test]
     async fn gates_and_a_wrong_path_in_api_url_are_told_apart() {
         for (status, body, stand, told) in [
-            ("407 X", "", HealthState::Bad, "the proxy asks for a login"),
-            ("511 X", "<html>", HealthState::Bad, "this network asks for a login"),
-            ("200 OK", "<html><title>Hotel Wi-Fi</title>", HealthState::Doubtful, "“Hotel Wi-Fi”"),
-            ("403 X", "<html><title>Blocked</title>", HealthState::Doubtful, "a gate in between"),
-            ("502 X", "<html><title>Bad Gateway</title>", HealthState::Doubtful, "“Bad Gateway”"),
-            ("404 X", "<pre>Cannot GET /redeemExportToken</pre>", HealthState::Doubtful, "there is no API"),
-            ("404 X", r#"{"detail":"Not Found"}"#, HealthState::Doubtful, "there is no API"),
-            ("401 X", r#"{"error":"unauthorized"}"#, HealthState::Good, "reached (401)"),
-            ("400 X", "", HealthState::Good, "reached (400)"),
+            ("407 X", "", PartHealthState::Bad, "the proxy asks for a login"),
+            ("511 X", "<html>", PartHealthState::Bad, "this network asks for a login"),
+            ("200 OK", "<html><title>Hotel Wi-Fi</title>", PartHealthState::Doubtful, "“Hotel Wi-Fi”"),
+            ("403 X", "<html><title>Blocked</title>", PartHealthState::Doubtful, "a gate in between"),
+            ("502 X", "<html><title>Bad Gateway</title>", PartHealthState::Doubtful, "“Bad Gateway”"),
+            ("404 X", "<pre>Cannot GET /redeemExportToken</pre>", PartHealthState::Doubtful, "there is no API"),
+            ("404 X", r#"{"detail":"Not Found"}"#, PartHealthState::Doubtful, "there is no API"),
+            ("401 X", r#"{"error":"unauthorized"}"#, PartHealthState::Good, "reached (401)"),
+            ("400 X", "", PartHealthState::Good, "reached (400)"),
         ] {
             let length = body.len();
             let reply = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
@@ -379,7 +383,7 @@ mod tests {
             let views = check_url(&format!("http://{address}/")).await;
             assert_eq!(views[0].stand, stand, "{views:?}");
             assert!(views[0].seen.contains(told), "{views:?}");
-            assert_eq!(views[0].remedy.is_some(), stand != HealthState::Good, "{views:?}");
+            assert_eq!(views[0].remedy.is_some(), stand != PartHealthState::Good, "{views:?}");
         }
     }
 

@@ -48,7 +48,7 @@ pub struct PartHealth {
     /// Stable name, as in `keychain`.
     pub part: String,
     /// Its state.
-    pub stand: HealthState,
+    pub stand: PartHealthState,
     /// What was found, in one line.
     pub seen: String,
     /// What to do, if something is to be done.
@@ -58,7 +58,7 @@ pub struct PartHealth {
 /// State of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HealthState {
+pub enum PartHealthState {
     /// Works.
     Good,
     /// Works, but not for long or not for everything.
@@ -74,26 +74,31 @@ const LOW_SPACE_FACTOR: u64 = 8;
 
 /// A part that works.
 pub fn good_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
-    part_health(part, HealthState::Good, seen, None)
+    build_part_health(part, PartHealthState::Good, seen, None)
 }
 
 /// The health of a doubtful part: it works, but not for long or not for everything.
 pub fn doubtful_part_health(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
-    part_health(part, HealthState::Doubtful, seen, Some(remedy.into()))
+    build_part_health(part, PartHealthState::Doubtful, seen, Some(remedy.into()))
 }
 
 /// A part that does not work.
 pub fn bad_part_health(part: &str, seen: impl fmt::Display, remedy: impl Into<String>) -> PartHealth {
-    part_health(part, HealthState::Bad, seen, Some(remedy.into()))
+    build_part_health(part, PartHealthState::Bad, seen, Some(remedy.into()))
 }
 
 /// A part whose state could not be determined, or that is not needed here.
 pub fn unknown_part_health(part: &str, seen: impl fmt::Display) -> PartHealth {
-    part_health(part, HealthState::Unknown, seen, None)
+    build_part_health(part, PartHealthState::Unknown, seen, None)
 }
 
 /// The health of a part. The home folder in `seen` is abbreviated.
-fn part_health(part: &str, stand: HealthState, seen: impl fmt::Display, remedy: Option<String>) -> PartHealth {
+fn build_part_health(
+    part: &str,
+    stand: PartHealthState,
+    seen: impl fmt::Display,
+    remedy: Option<String>,
+) -> PartHealth {
     let seen = abbreviate_home_in_text(&seen.to_string(), dirs::home_dir().as_deref());
     PartHealth { part: part.to_owned(), stand, seen, remedy }
 }
@@ -268,11 +273,11 @@ mod tests {
     #[test]
     fn profiles_are_reported_good_doubtful_or_bad() {
         let (_root, path) = write_profiles(LIVE);
-        assert_eq!(check_profiles_are_usable(Some(&path), "live").stand, HealthState::Good);
-        assert_eq!(check_profiles_are_usable(Some(&path), "other").stand, HealthState::Bad);
+        assert_eq!(check_profiles_are_usable(Some(&path), "live").stand, PartHealthState::Good);
+        assert_eq!(check_profiles_are_usable(Some(&path), "other").stand, PartHealthState::Bad);
         let (_root, path) = write_profiles(&format!("{LIVE}[profiles.half]\ntimeout = \"5m\"\n"));
         let seen = check_profiles_are_usable(Some(&path), "live");
-        assert_eq!(seen.stand, HealthState::Doubtful);
+        assert_eq!(seen.stand, PartHealthState::Doubtful);
         assert!(seen.seen.contains("half") && seen.remedy.is_some(), "{seen:?}");
         let (_root, path) = write_profiles("[profiles.live\n");
         assert!(check_profiles_are_usable(Some(&path), "sandbox").seen.contains("line 1"));
@@ -282,21 +287,21 @@ mod tests {
     fn credentials_are_reported_without_values() {
         let (credential_store, live) = (CredentialStore::memory_only_store(), profile("live"));
         let missing = check_credentials(&live, &credential_store, &empty_env);
-        assert_eq!(missing.stand, HealthState::Bad);
+        assert_eq!(missing.stand, PartHealthState::Bad);
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("credentials set")));
         credential_store.set_credential("live", CredentialKind::ApiKey, &"planted-api-key".into()).expect("memory");
         assert_eq!(
             check_credentials(&live, &credential_store, &empty_env).stand,
-            HealthState::Bad,
+            PartHealthState::Bad,
             "a session is missing"
         );
         credential_store
             .set_credential("live", CredentialKind::SessionToken, &"planted-session".into())
             .expect("memory");
         let whole = check_credentials(&live, &credential_store, &empty_env);
-        assert_eq!((whole.stand, whole.seen.as_str()), (HealthState::Good, "set: api-key, session-token"));
-        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, HealthState::Good);
-        assert_eq!(check_keychain(&credential_store, &live).stand, HealthState::Good);
+        assert_eq!((whole.stand, whole.seen.as_str()), (PartHealthState::Good, "set: api-key, session-token"));
+        assert_eq!(check_credentials(&profile("sandbox"), &credential_store, &empty_env).stand, PartHealthState::Good);
+        assert_eq!(check_keychain(&credential_store, &live).stand, PartHealthState::Good);
     }
 
     #[test]
@@ -305,12 +310,12 @@ mod tests {
         let opened = DataStore::open_or_create_data_store(root.path()).expect("a data folder");
         let stand = |least| check_disk(&opened, root.path(), least).stand;
         let free = copresence_store::free_disk_bytes(root.path()).expect("told");
-        assert_eq!(stand(1), HealthState::Good);
-        assert_eq!(stand(free / 4), HealthState::Doubtful);
-        assert_eq!(stand(u64::MAX), HealthState::Bad);
+        assert_eq!(stand(1), PartHealthState::Good);
+        assert_eq!(stand(free / 4), PartHealthState::Doubtful);
+        assert_eq!(stand(u64::MAX), PartHealthState::Bad);
         std::fs::remove_dir_all(root.path()).expect("removed");
         let gone = check_disk(&opened, root.path(), 1);
-        assert_eq!(gone.stand, HealthState::Bad);
+        assert_eq!(gone.stand, PartHealthState::Bad);
         assert!(gone.seen.contains(&*root.path().to_string_lossy()), "{gone:?}");
     }
 
@@ -322,14 +327,14 @@ mod tests {
             let read = read_settings_backing_up_unusable(&opened.data);
             health_of_settings_file(read.load_error.as_deref(), read.is_pin_unknown)
         };
-        assert_eq!(check_file().stand, HealthState::Good);
+        assert_eq!(check_file().stand, PartHealthState::Good);
         std::fs::write(root.path().join("settings.toml"), "phones = 1\n").expect("written");
         let doubtful = check_file();
-        assert!(doubtful.stand == HealthState::Doubtful && doubtful.seen.contains("`phones`"), "{doubtful:?}");
+        assert!(doubtful.stand == PartHealthState::Doubtful && doubtful.seen.contains("`phones`"), "{doubtful:?}");
         std::fs::write(root.path().join("settings.toml"), "phones = 1 typo\n").expect("written");
         let bad = check_file();
-        assert!(bad.stand == HealthState::Bad && bad.seen.contains("--forget-pin"), "{bad:?}");
-        assert_eq!(health_of_last_problem(None).stand, HealthState::Good);
+        assert!(bad.stand == PartHealthState::Bad && bad.seen.contains("--forget-pin"), "{bad:?}");
+        assert_eq!(health_of_last_problem(None).stand, PartHealthState::Good);
         let last = (Timestamp::UNIX_EPOCH, crate::problem::problem_for_code("timed_out", None));
         assert!(health_of_last_problem(Some(&last)).seen.starts_with("1970-01-01 00:00:00 UTC: No avatar arrived"));
     }

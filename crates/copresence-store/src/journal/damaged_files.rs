@@ -2,6 +2,7 @@
 
 use super::wal::{WalFrames, page_size_of_database};
 use super::wal_index::WalIndex;
+use crate::boot_id::current_boot_time;
 use crate::error::{IoContext, StoreError};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct JournalFileContents {
     database: Vec<u8>,
     wal: Vec<u8>,
-    /// `None` if the shared-memory file is missing or damaged.
+    /// `None` if the shared-memory file is missing, damaged, or of an earlier boot: a power cut leaves it older or newer
+    /// than the WAL, because the system writes each to the disk when it likes.
     pub(super) index: Option<WalIndex>,
 }
 
@@ -24,7 +26,8 @@ impl JournalFileContents {
             other => other.io_context("read", path),
         };
         // Before the WAL: another program may write both meanwhile, the WAL first.
-        let index = WalIndex::parse_wal_index(&read(&path_with_suffix(path, "-shm"))?);
+        let shared_memory = path_with_suffix(path, "-shm");
+        let index = WalIndex::parse_wal_index(&read(&shared_memory)?).filter(|_| is_of_current_boot(&shared_memory));
         let wal = read(&wal_path(path))?;
         Ok(Self { database: read(path)?, wal, index })
     }
@@ -63,6 +66,12 @@ impl JournalFileContents {
         }
         database
     }
+}
+
+/// Whether a file was changed since the system was started. `false` if that is unknown.
+fn is_of_current_boot(path: &Path) -> bool {
+    let changed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    changed.zip(current_boot_time()).is_some_and(|(changed, started)| changed >= started)
 }
 
 /// The WAL of the database at `path`.

@@ -65,7 +65,7 @@ pub(super) fn inspect_zip(bytes: &[u8], wanted: &[&str]) -> Result<ZipFacts, Ins
     let mut models = Vec::new();
     let mut has_wanted = false;
     for index in 0..archive.len() {
-        let entry = ArchiveEntry::read_archive_entry(&mut archive, index)?;
+        let entry = ArchiveEntry::read_entry_properties(&mut archive, index)?;
         let shown = shorten_text(&entry.name, MAX_LISTED_NAME_LEN);
         if !entry.is_enclosed {
             return Err(format!("its entry {shown:?} would be unpacked outside its folder").into());
@@ -147,7 +147,7 @@ struct ArchiveEntry {
 
 impl ArchiveEntry {
     /// Reads the properties of the entry with this index, without its content.
-    fn read_archive_entry(archive: &mut Archive<'_>, index: usize) -> Result<Self, InspectionError> {
+    fn read_entry_properties(archive: &mut Archive<'_>, index: usize) -> Result<Self, InspectionError> {
         let entry = archive.by_index_raw(index).map_err(|error| broken_archive_error(&error))?;
         let raw = entry.name_raw();
         let method = entry.compression();
@@ -203,7 +203,7 @@ fn inspect_model(archive: &mut Archive<'_>, index: usize, name: &str) -> Result<
         return inspect_binary_gltf(&bytes);
     }
     let names =
-        (0..archive.len()).map(|index| ArchiveEntry::read_archive_entry(archive, index).map(|entry| entry.name));
+        (0..archive.len()).map(|index| ArchiveEntry::read_entry_properties(archive, index).map(|entry| entry.name));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     let folder = name.rsplit_once(['/', '\\']).map_or("", |(folder, _)| folder);
     let mut notes = Vec::new();

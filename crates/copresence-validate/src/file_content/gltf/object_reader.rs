@@ -139,7 +139,7 @@ impl<'a> ObjectReader<'a> {
         max: u64,
     ) -> Result<Option<u64>, InspectionError> {
         let Some(number) = self.read_integer_property(name)? else { return Ok(None) };
-        match unsigned_value(number) {
+        match number_to_unsigned(number) {
             Some(value) if (min..=max).contains(&value) => Ok(Some(value)),
             _ => Err(self.place_of(name).invalid_value_error(format_args!("{number} is out of range"))),
         }
@@ -147,7 +147,7 @@ impl<'a> ObjectReader<'a> {
 
     /// Reads an integer property with a list of known values; `None` if it is absent or unknown.
     pub(super) fn read_known_integer(&self, name: &str, known: &[u64]) -> Result<Option<u64>, InspectionError> {
-        let number = self.read_integer_property(name)?.and_then(unsigned_value);
+        let number = self.read_integer_property(name)?.and_then(number_to_unsigned);
         Ok(number.filter(|number| known.contains(number)))
     }
 
@@ -306,6 +306,6 @@ fn index_value(number: f64) -> Option<usize> {
 
 /// The integer as an unsigned one, at most the largest one.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates; no file is that long")]
-fn unsigned_value(number: f64) -> Option<u64> {
+fn number_to_unsigned(number: f64) -> Option<u64> {
     (number >= 0.0).then_some(number as u64)
 }
