@@ -59,11 +59,11 @@ mod tests {
         let mut deadline = start + Duration::from_secs(1);
         // The process is stopped for a minute.
         let stopped = async {
-            tokio::time::advance(Duration::from_secs(60)).await;
+            tokio::time::advance(Duration::from_mins(1)).await;
             std::future::pending::<()>().await;
         };
         assert!(await_until(&mut deadline, stopped).await.is_err());
-        assert_eq!(deadline, start + Duration::from_secs(60) + TIME_AFTER_STOP);
+        assert_eq!(deadline, start + Duration::from_mins(1) + TIME_AFTER_STOP);
         assert!(await_until(&mut deadline, std::future::pending::<()>()).await.is_err());
         assert!(start.elapsed() < Duration::from_secs(67), "{:?}", start.elapsed());
     }

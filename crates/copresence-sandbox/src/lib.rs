@@ -3,9 +3,9 @@
 //! Run it as a server on a port ([`Server`]), or call it as a router inside a test ([`build_router`]).
 //!
 //! ```
-//! use copresence_sandbox::{AvatarChoice, Sandbox, TokenScenario, Settings};
+//! use copresence_sandbox::{AvatarChoice, Sandbox, TokenScenario, SandboxSettings};
 //!
-//! let settings = Settings { scenario: TokenScenario::ExistingAvatar, ..Settings::default() };
+//! let settings = SandboxSettings { scenario: TokenScenario::ExistingAvatar, ..SandboxSettings::default() };
 //! let sandbox = Sandbox::new(settings)?;
 //! let router = copresence_sandbox::build_router(sandbox.clone()); // mount it, or call it with `tower::ServiceExt::oneshot`
 //! assert!(sandbox.associate_avatar("no such token", &AvatarChoice::New, None).is_err());
@@ -18,10 +18,10 @@
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use copresence_sandbox::{Server, Settings, faults};
+//! use copresence_sandbox::{Server, SandboxSettings, faults};
 //!
-//! let server = Server::start(Settings::default(), "127.0.0.1:0".parse()?).await?;
-//! let known = server.sandbox().credentials();
+//! let server = Server::start(SandboxSettings::default(), "127.0.0.1:0".parse()?).await?;
+//! let known = server.sandbox().accepted_credentials();
 //! println!("{} accepts the key {}", server.local_url(), known.api_key.expose());
 //! let list = faults::parse_and_check_faults(br#"[{"on": "redeem", "nth": 1, "do": "reset"}]"#)?;
 //! server.sandbox().set_faults(list)?;
@@ -36,10 +36,10 @@
 //!
 //! ```
 //! use axum::Router;
-//! use copresence_sandbox::{Sandbox, Settings};
+//! use copresence_sandbox::{Sandbox, SandboxSettings};
 //!
 //! let public_url = Some("http://127.0.0.1:8080/copresence".parse()?);
-//! let sandbox = Sandbox::new(Settings { public_url, ..Settings::default() })?;
+//! let sandbox = Sandbox::new(SandboxSettings { public_url, ..SandboxSettings::default() })?;
 //! let router: Router = Router::new().nest("/copresence", copresence_sandbox::build_router(sandbox));
 //! # drop(router);
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -49,7 +49,7 @@ pub struct SandboxSettings {
     pub limits: ResourceLimits,
 }
 
-/// Default of [`Settings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
+/// Default of [`SandboxSettings::rate_limit`], in requests per second: far more than any kiosk or phone needs.
 pub const DEFAULT_RATE_LIMIT: u32 = 100;
 
 impl Default for SandboxSettings {

@@ -188,7 +188,7 @@ impl RunController {
     /// Marks a run as active at once and discards the last report. The returned future executes the run.
     ///
     /// # Errors
-    /// [`AlreadyRunning`] while another run is in progress.
+    /// [`RunInProgressError`] while another run is in progress.
     pub fn reserve_run_and_return_future(
         &self,
         target: CheckTarget,

@@ -1,4 +1,5 @@
 // What keys, buttons and touches do on the visitor's screens.
+import { noteDirectionPress } from '../sound/stage-sounds';
 import type { DeskOverlay } from '../state/desk-overlay.svelte';
 import { inputDevice } from '../state/input-device.svelte';
 import { turnAvatar } from './avatar-turn';
@@ -94,8 +95,10 @@ export class StageInput {
     else if (intent === 'back' && !attract) this.#goBack();
     else if (intent === 'language') this.#actions.toggleLanguages();
     else if (intent === 'confirm') this.#confirmFocused();
-    else if (intent !== 'other' && intent !== 'back') this.#moveFocusOrTurn(intent);
-    else this.#actions.continueOnAnyPress();
+    else if (intent !== 'other' && intent !== 'back') {
+      noteDirectionPress();
+      this.#moveFocusOrTurn(intent);
+    } else this.#actions.continueOnAnyPress();
   };
 
   /** The right stick is pushed. */

@@ -3,9 +3,9 @@
 //! A fault names the endpoint, which of its requests it applies to, and its effect:
 //!
 //! ```
-//! use copresence_sandbox::{Sandbox, Settings, faults};
+//! use copresence_sandbox::{Sandbox, SandboxSettings, faults};
 //!
-//! let sandbox = Sandbox::new(Settings::default())?;
+//! let sandbox = Sandbox::new(SandboxSettings::default())?;
 //! let list = br#"[
 //!     {"on": "redeem", "nth": [1, 3], "do": {"status": {"code": 503, "retry_after": 2}}},
 //!     {"on": "file", "export_type": "glb", "nth": 1, "do": {"cut_body": {"after": 4096}}},
