@@ -46,11 +46,11 @@ async fn the_window_shows_compressed_and_packed_avatars() -> Result<(), HarnessE
         kiosk.choose_avatar(&avatar_id(name))?;
         // Without the turntable the page has given up, and shows a portrait or text.
         let shown_or_not = "[data-testid=turntable][data-ready=true], \
-                            [data-screen=reveal]:not(:has([data-testid=turntable])) [data-testid=again]";
+                            [data-screen=reveal]:not(:has([data-testid=turntable])) .actions button";
         let found = kiosk.app.await_element(shown_or_not, REVEAL_TIMEOUT).await?;
         let is_shown = found.attr("data-testid").await?.as_deref() == Some("turntable");
         assert!(is_shown, "{name} is not shown; the log says why");
-        kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+        kiosk.leave_reveal().await?;
     }
     kiosk.close().await
 }

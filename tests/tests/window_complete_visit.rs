@@ -84,6 +84,7 @@ async fn a_visitor_scans_the_qr_code_chooses_an_avatar_and_sees_it() -> Result<(
     assert!(folder.ends_with(Path::new(shown_path.trim()).file_name().ok_or("no folder is named")?), "{shown_path}");
     check_saved_files(&folder)?;
 
+    app.click_element("[data-testid=this-is-me]", RENDER_TIMEOUT).await?;
     app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
     app.await_element("[data-screen=attract], [data-screen=invite]", RENDER_TIMEOUT).await?;
 

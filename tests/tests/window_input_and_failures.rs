@@ -62,7 +62,7 @@ async fn visit_by_pointer(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.await_screen("invite").await?;
     kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
-    kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+    kiosk.leave_reveal().await?;
     kiosk.await_screen("attract").await
 }
 
@@ -115,7 +115,7 @@ async fn reload_every_screen(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.page().refresh().await?;
     kiosk.app.await_element("[data-screen=reveal] [data-testid=show-me]", RENDER_TIMEOUT).await?;
     kiosk.await_reveal().await?;
-    kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+    kiosk.leave_reveal().await?;
     kiosk.await_screen("attract").await?;
     kiosk.app.click_element("[data-testid=start]", RENDER_TIMEOUT).await?;
     kiosk.await_screen("invite").await?;

@@ -99,7 +99,7 @@ async fn credentials_without_a_keychain_last_for_one_run_and_are_not_saved() -> 
     kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
     assert_eq!(avatar_count(&kiosk)?, 1);
-    kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+    kiosk.leave_reveal().await?;
     kiosk.await_screen("attract").await?;
     check_no_file_has_credentials(&kiosk)?;
 
@@ -182,7 +182,7 @@ fn avatar_count(kiosk: &DrivenKiosk) -> Result<usize, HarnessError> {
 
 async fn finish_visit_with_consent(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     visit_until_reveal(kiosk).await?;
-    kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+    kiosk.leave_reveal().await?;
     kiosk.await_screen("attract").await?;
     kiosk.wait_until("the avatar is deleted after the visit", || Ok(avatar_count(kiosk)? == 0)).await
 }

@@ -84,7 +84,7 @@ async fn measure_visits(
         kiosk.await_screen("invite").await?;
         kiosk.scan_code(TokenScenario::ExistingAvatar)?;
         kiosk.await_reveal().await?;
-        kiosk.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await?;
+        kiosk.leave_reveal().await?;
         kiosk.await_screen("attract").await?;
         if is_printed(visit) {
             tokio::time::sleep(SETTLE_TIME).await;

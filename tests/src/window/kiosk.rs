@@ -246,6 +246,12 @@ impl DrivenKiosk {
         self.app.await_element("[data-testid=turntable][data-ready=true]", Duration::from_mins(5)).await.map(drop)
     }
 
+    /// Accepts the avatar on the reveal screen, and finishes the visit.
+    pub async fn leave_reveal(&self) -> Result<(), HarnessError> {
+        self.app.click_element("[data-testid=this-is-me]", RENDER_TIMEOUT).await?;
+        self.app.click_element("[data-testid=again]", RENDER_TIMEOUT).await
+    }
+
     /// Waits for a screen, reloads the page, and checks that the same screen shows the same text at `css`.
     pub async fn reload_and_compare(&self, kind: &str, css: &str) -> Result<(), HarnessError> {
         let css = format!("[data-testid=screen][data-screen={kind}] {css}");
