@@ -161,6 +161,18 @@ pub(crate) fn change_files(
     })
 }
 
+/// Lets each request wait for the response to the one before.
+pub(crate) fn answer_one_request_at_a_time(app: Router) -> Router {
+    let turn = std::sync::Arc::new(tokio::sync::Mutex::new(()));
+    app.layer(from_fn(move |request: Request, next: Next| {
+        let turn = turn.clone();
+        async move {
+            let _turn = turn.lock().await;
+            next.run(request).await
+        }
+    }))
+}
+
 /// Changes requests before the sandbox gets them.
 pub(crate) fn change_requests(app: Router, change: impl Fn(&mut Request) + Clone + Send + Sync + 'static) -> Router {
     app.layer(from_fn(move |mut request: Request, next: Next| {

@@ -2,7 +2,10 @@
 
 use super::Mutation::Layer;
 use super::{Mutant, mutant};
-use crate::layers::{Memory, REDEEM, TOKEN, WholeResponse, change_delivery, change_responses, sandbox_tokens};
+use crate::layers::{
+    Memory, REDEEM, TOKEN, WholeResponse, answer_one_request_at_a_time, change_delivery, change_responses,
+    sandbox_tokens,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
@@ -96,7 +99,8 @@ pub(super) fn mutants() -> Vec<Mutant> {
             &["delivery.race", "delivery.spent"],
             Layer(|_, app| {
                 let delivered = Memory::default();
-                change_responses(app, move |request, response| {
+                // Otherwise a concurrent redeem may be answered before the delivery is remembered.
+                answer_one_request_at_a_time(change_responses(app, move |request, response| {
                     if request.path != REDEEM {
                         return;
                     }
@@ -106,7 +110,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
                         response.set_status(200);
                         response.body = body;
                     }
-                })
+                }))
             }),
         ),
         mutant(
