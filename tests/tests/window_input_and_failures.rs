@@ -41,7 +41,7 @@ async fn visit_by_keyboard(kiosk: &DrivenKiosk) -> Result<(), HarnessError> {
     kiosk.app.await_element("[data-testid=new-code]", RENDER_TIMEOUT).await?;
     kiosk.scan_code(TokenScenario::ExistingAvatar)?;
     kiosk.await_reveal().await?;
-    // *This is me*, back to the avatar, and leave, which needs a confirmation.
+    // *Use this avatar*, back to the avatar, and leave, which needs a confirmation.
     kiosk.app.type_keys(Key::Enter).await?;
     kiosk.app.await_element("[data-testid=back]", RENDER_TIMEOUT).await?;
     kiosk.app.type_keys(Key::Escape).await?;

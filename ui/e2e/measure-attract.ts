@@ -1,4 +1,4 @@
-// Measures what the first screen costs while nobody is there: `npm run measure:attract`. Prints the processor time of
+// Measures what the first screen costs without input: `npm run measure:attract`. Prints the processor time of
 // the browser's processes as a share of one core, without a verdict: it depends on the machine. Linux only.
 import { readdir, readFile } from 'node:fs/promises';
 import { openPage, serveScreens } from './pages';

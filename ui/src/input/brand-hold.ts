@@ -1,7 +1,7 @@
 // A long press on the brand, which opens the operator's detail without a keyboard.
 
 /** Milliseconds of a long press. */
-export const HOLD_MS = 1200;
+export const HOLD_MS = 1000;
 
 /** Calls `onheld` when a finger or a mouse button stays down. The click at its end does nothing else. */
 export class BrandHold {

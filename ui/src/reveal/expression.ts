@@ -160,7 +160,7 @@ const GAZE_SHIFTS: readonly { seconds: number; x: number; y: number }[] = [
   { seconds: 0.34, x: 0.04, y: -0.05 },
 ];
 const GAZE_ROUND_SECONDS = GAZE_SHIFTS.reduce((sum, { seconds }) => sum + seconds, 0);
-/** Beyond this angle nobody would look at the viewer any more. */
+/** Largest angle, in radians, by which the eyes turn towards the viewer. */
 const MAX_GAZE_RADIANS = 1;
 
 /** Where the eyes look, so that an avatar turned by `yaw` and `pitch` sees the viewer. Eyes are never quite at rest. */

@@ -112,7 +112,7 @@ describe('Reveal', () => {
     expect(screen.queryByTestId('face-frown')).toBeNull();
   });
 
-  it('welcomes the visitor after *This is me*', async () => {
+  it('welcomes the visitor after *Use this avatar*', async () => {
     const host = await renderScreen(portrayed);
     await fireEvent.click(byTestId('this-is-me'));
     expect(byTestId('status-title').textContent).toBe(languageStore.translate('reveal-welcome-title'));

@@ -33,7 +33,7 @@ it('uses cool light for waiting, warm light for the reveal, and dim light for fa
   expect(sceneForScreen(null).light).toBe('dim');
 });
 
-it('shows no figure where nobody is expected', () => {
+it('shows no figure on screens without a visitor', () => {
   for (const screen of [screens.ended, screens.forgotten])
     expect(sceneForScreen(screen)).toMatchObject({ light: 'dim', pose: 'gone' });
   expect(sceneForScreen(screens.attract, { isClosed: true })).toMatchObject({ light: 'dim', pose: 'gone' });

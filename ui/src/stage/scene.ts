@@ -22,7 +22,7 @@ export function isLongText(text: string): boolean {
 }
 
 const UNLIT_SCENE: FigureScene = { light: 'dim', pose: 'alone', lit: 0, ring: 'none' };
-/** Without a figure: it would look like a mask where nobody is expected. */
+/** Without a figure, for screens without a visitor. */
 const EMPTY_SCENE: FigureScene = { ...UNLIT_SCENE, pose: 'gone' };
 const WAITING_SCENE: FigureScene = { light: 'cool', pose: 'alone', lit: 'sweep', ring: 'none' };
 
