@@ -1,4 +1,5 @@
-// Native modal dialogs: the platform keeps the focus inside, makes the page behind inert, and closes them with Escape.
+// Native modal dialogs: the platform keeps the focus inside and makes the page behind inert. Escape presses their
+// back button.
 import { focusPrimaryActionOrFirst } from './spatial-focus';
 
 /**

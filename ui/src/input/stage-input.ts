@@ -55,8 +55,8 @@ export class StageInput {
   readonly onkeydown = (event: KeyboardEvent): void => {
     inputDevice.last = 'keyboard';
     this.#actions.noteActivity();
-    // A key held since the previous screen presses nothing on this one.
-    if (event.repeat && (event.key === 'Enter' || event.key === ' ')) event.preventDefault();
+    // A key held since the previous screen, or since a dialog was opened, does nothing on this one.
+    if (event.repeat && ['Enter', ' ', 'Escape'].includes(event.key)) event.preventDefault();
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const direction = ARROW_DIRECTIONS[event.key];
     if (direction) {
@@ -64,8 +64,12 @@ export class StageInput {
       this.#moveFocusOrTurn(direction, event.shiftKey && this.#actions.canTurnAvatar());
     } else if (event.repeat) return;
     else if (event.key === 'F9') this.#actions.toggleDetail();
-    else if (event.key === 'Escape') this.#onEscape(event);
-    else if (event.key.toLowerCase() === 'l' && this.#actions.screenKind() !== 'attract')
+    else if (event.key === 'Escape') {
+      // The platform would report a dialog that it closes only with the next frame, and presses until then would be
+      // lost. It would also close the dialog that this press opens.
+      event.preventDefault();
+      this.#goBack();
+    } else if (event.key.toLowerCase() === 'l' && this.#actions.screenKind() !== 'attract')
       this.#actions.toggleLanguages();
   };
 
@@ -115,15 +119,6 @@ export class StageInput {
     const held = document.activeElement?.matches('[data-turns]') ?? false;
     if (!held && !meant && moveFocus(topmostDialogOrRoot(root), direction)) return;
     if (this.#actions.canTurnAvatar()) turnAvatar(...TURN_STEPS[direction]);
-  }
-
-  /** The platform closes a dialog; elsewhere Escape goes back. */
-  #onEscape(event: KeyboardEvent): void {
-    const root = this.#actions.rootElement();
-    if (!root || topmostDialogOrRoot(root) !== root) return;
-    // Otherwise the same press would close the dialog that going back may open.
-    event.preventDefault();
-    this.#goBack();
   }
 
   #goBack(): void {

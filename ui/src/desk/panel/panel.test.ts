@@ -3,6 +3,7 @@ import { tick } from 'svelte';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { FakeDesk } from '../../../fake/desk';
 import { createProblem, keychainLockedProblem } from '../../../fake/desk-fixtures';
+import { pressEscape } from '../../../fake/render-app';
 import { byTestId, focusedTestId, pressKey, renderDesk } from '../../../fake/render-desk';
 import type { LocalizedTextView } from '../../generated/view';
 import { messages } from '../messages';
@@ -650,6 +651,12 @@ describe('Texts by language', () => {
       expect(value('text-consent')).toBe('We film you.');
     }
     expect(desk.panelActions).toEqual([]);
+    // Escape cancels at once: a browser that closes the dialog itself reports it only with the next frame.
+    byTestId('leave').click();
+    await waitFor(() => expect(focusedTestId()).toBe('question-no'));
+    await pressEscape();
+    expect(screen.queryByTestId('question')).toBeNull();
+    expect(deskOverlay.isOpen).toBe(true);
     // Leaving is allowed; the text is gone then, and nothing is asked again.
     byTestId('leave').click();
     await waitFor(() => expect(focusedTestId()).toBe('question-no'));
