@@ -239,6 +239,60 @@ async fn a_damaged_last_frame_is_not_dropped_silently() {
     assert_eq!(killed.set_aside(), BOTH_FILES);
 }
 
+/// The visits that `SQLite` reads from a copy of the files, with the number of their redeems.
+fn visits_read_by_sqlite(killed: &KilledJournal) -> BTreeSet<(VisitId, usize)> {
+    let copy = TempDir::new().expect("a folder");
+    for suffix in ["", "-wal"] {
+        std::fs::copy(killed.path(suffix), copy.path().join(format!("journal.sqlite{suffix}"))).expect("copied");
+    }
+    let connection = rusqlite::Connection::open(copy.path().join("journal.sqlite")).expect("opens");
+    let Ok(mut visits) = connection.prepare("SELECT id, (SELECT count(*) FROM redeems WHERE visit = id) FROM visits")
+    else {
+        return BTreeSet::new();
+    };
+    let rows = visits.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).expect("runs");
+    rows.map(|row| row.expect("a row"))
+        .map(|(id, redeems)| (id.parse().expect("an id"), usize::try_from(redeems).expect("a count")))
+        .collect()
+}
+
+/// A flush includes all writes before it, so whatever is behind a lost write was not flushed either.
+#[tokio::test]
+async fn what_follows_a_write_that_a_power_cut_lost_is_not_mixed_with_the_rest() {
+    let last = KilledJournal::new().frames().1;
+    for lost in (0..last).step_by(3) {
+        for is_zero in [true, false] {
+            let killed = KilledJournal::new();
+            // That of an earlier boot is not used.
+            std::fs::remove_file(killed.path("-shm")).expect("removed");
+            let mut wal = killed.read("-wal");
+            let frame = &mut wal[HEADER + lost * FRAME..][..FRAME];
+            if is_zero {
+                frame.fill(0);
+            } else {
+                // The first salt is one higher after each restart of the log.
+                frame[11] = frame[11].wrapping_sub(1);
+            }
+            killed.write("-wal", &wal);
+            let expected = visits_read_by_sqlite(&killed);
+            assert_eq!(killed.open().await, expected, "frame {lost}, zeros: {is_zero}");
+            assert!(killed.set_aside().is_empty(), "frame {lost}, zeros: {is_zero}");
+        }
+    }
+}
+
+/// Without a power cut no write is lost.
+#[tokio::test]
+async fn a_hole_in_the_wal_of_a_running_system_is_damage() {
+    let killed = KilledJournal::new();
+    let last = killed.frames().1;
+    let mut wal = killed.read("-wal");
+    wal[HEADER + (last / 2) * FRAME..][..FRAME].fill(0);
+    killed.write("-wal", &wal);
+    killed.open().await;
+    assert_eq!(killed.set_aside(), BOTH_FILES);
+}
+
 #[tokio::test]
 async fn a_missing_wal_is_noticed() {
     let killed = KilledJournal::new();

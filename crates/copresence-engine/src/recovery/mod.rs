@@ -341,6 +341,8 @@ impl<'a> RecoveryRun<'a> {
 fn nothing_to_recover_reason(unfinished: &UnfinishedVisit) -> String {
     if unfinished.visit.start.ephemeral {
         "its backend was the embedded sandbox, which ended with the program".to_owned()
+    } else if unfinished.visit.times.issued.is_some() {
+        "the journal has neither its Export Token nor its files any more, because it was damaged".to_owned()
     } else {
         "no Export Token was issued, so nothing is lost".to_owned()
     }

@@ -2,10 +2,12 @@
 
 use crate::runner::{VisitContext, answer_kind_of_result, mask_secrets_in_export_types, parse_redeem_response};
 use copresence_client::ApiResponse;
-use copresence_protocol::{CompletionStatus, DeliveredExports, ExportToken, MAX_REDEEM_DELAY, Progress};
+use copresence_protocol::{
+    CompletionStatus, DeliveredExports, DownloadUrl, DownloadableExport, ExportToken, MAX_REDEEM_DELAY, Progress,
+};
 use copresence_store::{
-    AnswerKind, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit, UnfinishedVisitRedeemAndResponse,
-    UnfinishedVisitRedeemState,
+    AnswerKind, FileRecordWithUrl, RedeemNumber, RedeemRecord, RedeemState, StoreError, UnfinishedVisit,
+    UnfinishedVisitRedeemAndResponse, UnfinishedVisitRedeemState,
 };
 use copresence_visit::{
     EarlierRedeemResult, JournaledRedeem, JournaledVisit, RedeemResult, StoredDelivery, TruncatedResponseFiles,
@@ -49,6 +51,9 @@ impl JournaledRedeems {
                 RedeemResult::Delivered(delivery) => {
                     found.response = Some(StoredDelivery::Delivery(delivery));
                 }
+                RedeemResult::Truncated(_, partial) if *delivered == Some(true) => {
+                    found.response = Some(StoredDelivery::UsedPartial(partial.delivery));
+                }
                 RedeemResult::Truncated(_, partial) => {
                     let ended_ago = time_between(end_of_redeem(*no), now);
                     found.response = Some(StoredDelivery::Partial { partial, ended_ago });
@@ -76,6 +81,9 @@ impl JournaledRedeems {
                     StoredDelivery::Partial { partial, ended_ago: time_between(ended_at, now) }
                 });
             }
+        }
+        if found.response.is_none() && unfinished.redeems.iter().any(is_delivery) {
+            found.response = delivery_from_planned_files(&unfinished.files).map(StoredDelivery::Delivery);
         }
         // The oldest first: each one that names files replaces those before it.
         found.unread.sort_unstable_by_key(|(no, _)| *no);
@@ -162,6 +170,30 @@ impl JournaledRedeems {
             }
         }
     }
+}
+
+/// Whether a redeem delivered files.
+fn is_delivery(redeem: &RedeemRecord) -> bool {
+    matches!(
+        redeem.outcome,
+        RedeemState::Answered { delivered: Some(true), .. } | RedeemState::Unanswered { salvaged: true, .. }
+    )
+}
+
+/// The delivery of a visit whose response is missing in a damaged journal, from its planned files. `None` if it has none.
+fn delivery_from_planned_files(files: &[FileRecordWithUrl]) -> Option<DeliveredExports> {
+    // The index of a file is its place in the delivery.
+    let is_gapless = files.iter().enumerate().all(|(place, file)| file.record.index == place);
+    let exports: Option<Vec<DownloadableExport>> = files
+        .iter()
+        .map(|file| {
+            // A file without a URL is complete or lost, and is not requested.
+            let download_url = file.url.clone().or_else(|| DownloadUrl::new("https://url-not-kept.invalid/"))?;
+            Some(DownloadableExport { download_url, export_type: file.record.export_type.clone() })
+        })
+        .collect();
+    let exports = exports.filter(|exports| is_gapless && !exports.is_empty())?;
+    Some(DeliveredExports { exports, unusable_entries: Vec::new(), contradiction: None })
 }
 
 /// Time from `earlier` to `later`; zero where a clock was set back in between.

@@ -211,6 +211,25 @@ async fn recovery_continues_a_partial_delivery_in_use() {
     assert_no_secret_is_left(&fixture).await;
 }
 
+/// Its end was cut off by the backend, not on the way.
+#[tokio::test]
+async fn recovery_continues_a_partial_delivery_that_came_as_sent() {
+    let fixture = Fixture::new(|_, ask| serve_file(ask)).await;
+    let id = journal_issued_visit(&fixture, false).await;
+    let journal = &fixture.data_store.journal;
+    let no = journal.record_redeem_intent(&id, now()).await.expect("intent");
+    let body = delivery_body(&fixture, true, &[("glb", "one"), ("png", "two")]);
+    journal.record_raw_answer(&id, no, 200, &body.as_bytes()[..body.len() - 2], now()).await.expect("noted");
+    journal.record_answer_kind_erasing_obsolete(&id, no, AnswerKind::Truncated).await.expect("read");
+    journal.record_truncated_response_as_delivery(&id, no).await.expect("taken");
+    let all = recover_fixture_visits(&fixture).await;
+    let RecoveryOutcome::Finished { directory: Some(directory), .. } = &all[0].outcome else { panic!("{all:?}") };
+    assert_eq!(file_names(directory), ["avatar.glb", "avatar.png", "manifest.json"]);
+    assert_eq!(all[0].outcome.exit_code(), 7, "{all:?}");
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0, "the token is gone");
+    assert_no_secret_is_left(&fixture).await;
+}
+
 #[tokio::test]
 async fn recovery_keeps_a_recent_partial_delivery_of_an_active_token_and_drops_an_old_one() {
     for (age, is_kept) in [(Duration::from_mins(1), true), (MAX_REDEEM_DELAY + Duration::from_mins(1), false)] {

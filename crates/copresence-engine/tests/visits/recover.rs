@@ -209,6 +209,36 @@ async fn an_unread_delivery_is_saved_without_a_redeem() {
     assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
 }
 
+/// A damaged journal may have lost the response and kept the files that it delivered.
+#[tokio::test]
+async fn planned_files_are_saved_without_the_response_that_delivered_them() {
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    journal_planned_visit(&fixture, true).await;
+    let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
+    journal
+        .execute_batch("UPDATE redeems SET body = NULL; UPDATE visits SET token = NULL, link = NULL")
+        .expect("erased");
+    drop(journal);
+    assert_eq!(recover_only_visit(&fixture).await.exit_code(), 0);
+    assert_eq!(fixture.backend.count_requests(REDEEM_PATH), 0);
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
+}
+
+/// Nothing of it can be used, so it must not be tried at every start.
+#[tokio::test]
+async fn a_visit_whose_delivery_a_damaged_journal_lost_is_closed_once() {
+    let fixture = Fixture::new(|_, ask| serve_files(ask)).await;
+    journal_planned_visit(&fixture, true).await;
+    let journal = rusqlite::Connection::open(fixture.root.path().join("data/journal.sqlite")).expect("opens");
+    journal
+        .execute_batch("UPDATE redeems SET body = NULL; UPDATE visits SET token = NULL, link = NULL; DELETE FROM files")
+        .expect("erased");
+    drop(journal);
+    let RecoveryOutcome::Closed { why } = recover_only_visit(&fixture).await else { panic!("closed") };
+    assert!(why.contains("damaged"), "{why}");
+    assert!(recover_fixture_visits(&fixture).await.is_empty());
+}
+
 #[tokio::test]
 async fn complete_files_are_not_downloaded_again() {
     let (_never, moment) = oneshot::channel();

@@ -3,6 +3,7 @@
 //! | damage | what happens |
 //! |---|---|
 //! | the WAL is damaged in its middle | all changes are recovered if each damaged page was written again later; otherwise the rows that can be read are kept |
+//! | a power cut lost writes of the WAL that were not flushed | nothing is missing that was flushed: `SQLite` reads what is before them |
 //! | the end of the WAL, or all of it, is missing or damaged | set aside; what is before the end is kept. Noticed by the shared-memory file; after a power cut it may be older than the WAL, and without it nothing is noticed |
 //! | the same, and its changes are in the database already | nothing is missing |
 //! | the shared-memory file is of another machine, or damaged | `SQLite` builds it again |
@@ -119,7 +120,11 @@ fn find_damage_before_opening(path: &Path) -> Option<DamageMissedBySqlite> {
     }
     let files = JournalFileContents::read_journal_files(path).ok()?;
     let frames = files.wal_frames();
-    if files.are_wal_frames_outdated() || frames.as_ref().is_some_and(WalFrames::has_dropped_transactions) {
+    // Without an index of this boot, the power may have been cut since the journal was written.
+    let has_damaged_frames = |frames: &WalFrames<'_>| {
+        frames.has_dropped_transactions() && !(files.index.is_none() && frames.is_first_dropped_write_lost())
+    };
+    if files.are_wal_frames_outdated() || frames.as_ref().is_some_and(has_damaged_frames) {
         return Some(DamageMissedBySqlite::WalFrames);
     }
     let index = files.index.as_ref().filter(|index| index.frames > 0 && !index.are_frames_in_database)?;
@@ -191,6 +196,7 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
     }
     remove_temporary_database(&draft);
     database.run_write_transaction(CommitCrashPoints(CrashPoint::BeginWriting, CrashPoint::BeginWritten), |tx| {
+        add_deliveries_of_planned_files(tx)?;
         add_redeems_that_may_be_missing(tx)
     })?;
     database.flush_commits().io_context("flush", path)?;
@@ -200,6 +206,21 @@ fn rebuild_damaged_journal(path: &Path, why: &str) -> Result<JournalDatabase, St
          missing. Run `copresence recover`, check the disk, and keep the damaged files for support"
     );
     Ok(database)
+}
+
+/// Adds the redeem that delivered them to each unfinished visit whose files the journal holds, if it is missing: then no
+/// other row says that the token is spent, and that the files can be downloaded.
+fn add_deliveries_of_planned_files(tx: &JournalTransaction<'_>) -> Result<(), TransactionError> {
+    tx.execute_statement(
+        "INSERT INTO redeems (visit, no, state, intent_at, ended_at, status, delivered, answer_kind)
+         SELECT id, coalesce((SELECT max(no) FROM redeems WHERE visit = id), 0) + 1, 'answered', ?1, ?1, 200, 1, 'delivery'
+         FROM visits
+         WHERE ended_at IS NULL
+             AND EXISTS (SELECT 1 FROM files WHERE visit = id)
+             AND NOT EXISTS (SELECT 1 FROM redeems WHERE visit = id AND delivered = 1)",
+        params![column::timestamp_to_micros(Timestamp::now())],
+    )?;
+    Ok(())
 }
 
 /// Adds a redeem without a response to each visit whose token the journal holds, unless one has

@@ -453,14 +453,17 @@ impl VisitRowState {
         if !self.has_delivery {
             return Ok(if self.has_token { DataRetainedForRecovery::Token } else { DataRetainedForRecovery::Nothing });
         }
-        // A delivery without planned files was not processed yet. Otherwise, files that are left to fetch or publish
+        // A response without planned files was not processed yet. Otherwise, files that are left to fetch or publish
         // count.
-        let (planned, open): (i64, i64) = tx.query_row(
-            "SELECT count(*), count(*) FILTER (WHERE state <> 'failed' OR NOT spent) FROM files WHERE visit = ?1",
+        let is_usable = tx.query_row(
+            "SELECT CASE count(*)
+                 WHEN 0 THEN EXISTS (SELECT 1 FROM redeems WHERE visit = ?1 AND delivered = 1 AND body IS NOT NULL)
+                 ELSE count(*) FILTER (WHERE state <> 'failed' OR NOT spent) > 0 END
+             FROM files WHERE visit = ?1",
             [id.to_string()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| row.get(0),
         )?;
-        Ok(if planned == 0 || open > 0 { DataRetainedForRecovery::Answer } else { DataRetainedForRecovery::Nothing })
+        Ok(if is_usable { DataRetainedForRecovery::Answer } else { DataRetainedForRecovery::Nothing })
     }
 }
 

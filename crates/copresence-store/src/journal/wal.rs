@@ -17,6 +17,7 @@ const MAGIC_BIG_ENDIAN: u32 = 0x377f_0683;
 pub(super) struct WalFrames<'a> {
     /// Those of its header, or of its first frame if the header is damaged.
     salts: &'a [u8],
+    has_valid_header: bool,
     page_size: usize,
     frames: Vec<WalFrame<'a>>,
     /// Number of frames that `SQLite` applies.
@@ -65,7 +66,7 @@ impl<'a> WalFrames<'a> {
         }
         let valid = if has_valid_header { frames.iter().take_while(|frame| frame.is_valid).count() } else { 0 };
         let applied = frames[..valid].iter().rposition(|frame| frame.commit_size > 0).map_or(0, |last| last + 1);
-        (!frames.is_empty()).then_some(Self { salts, page_size, frames, applied })
+        (!frames.is_empty()).then_some(Self { salts, has_valid_header, page_size, frames, applied })
     }
 
     /// Number of frames up to the last valid one that ends a transaction.
@@ -82,6 +83,14 @@ impl<'a> WalFrames<'a> {
     /// Whether transactions follow a damaged frame, so that `SQLite` would drop them.
     pub(super) fn has_dropped_transactions(&self) -> bool {
         self.committed_frame_count() > self.applied
+    }
+
+    /// Whether the first frame that `SQLite` does not apply was never written by this log: its place has zeros, or a frame
+    /// of the log that was there before. A power cut leaves that where it loses a write that was not flushed. All frames
+    /// behind it were not flushed either, because a flush includes all frames before it.
+    pub(super) fn is_first_dropped_write_lost(&self) -> bool {
+        let first = self.frames.iter().find(|frame| !frame.is_valid);
+        self.has_valid_header && first.is_some_and(|frame| !frame.belongs_to_log)
     }
 
     /// Whether every damaged frame is replaced by a later one, so that [`apply_valid_frames_to`](Self::apply_valid_frames_to) loses nothing.
