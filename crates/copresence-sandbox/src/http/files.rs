@@ -105,8 +105,12 @@ async fn download_file(
             world.check_and_record_chunk(&delivery_id.url_id, delivery_id.delivery, true)
         });
     }
-    let body = Body::from_stream(stream_delivery(sandbox, delivery_id, opened, range));
-    Ok((status, head, body).into_response())
+    let mut delivery = FileDelivery::new(sandbox, delivery_id, opened, range);
+    if let Err(error) = delivery.read_first_chunk().await {
+        tracing::error!(%error, file, "a file cannot be delivered");
+        return Err(ErrorResponse::internal_error("the file cannot be read; see the log of the sandbox"));
+    }
+    Ok((status, head, Body::from_stream(stream_delivery(delivery))).into_response())
 }
 
 /// The error of a refused download: 404 for an unknown URL, 410 for a used or expired one.
@@ -237,31 +241,21 @@ struct FileDelivery {
     end_offset: u64,
     file_length: u64,
     has_seeked: bool,
+    /// The chunk at `next_offset`, if it has been read already.
+    read_ahead: Option<Bytes>,
 }
 
 /// Streams a range of a file. Fails if a newer delivery of the same URL replaces this one; the last byte of the
 /// file uses the URL up.
-fn stream_delivery(
-    sandbox: Sandbox,
-    delivery_id: DeliveryId,
-    opened: OpenFile,
-    range: Range<u64>,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    let OpenFile { source, length, .. } = opened;
-    let delivery = FileDelivery {
-        sandbox,
-        claim: delivery_id,
-        source,
-        next_offset: range.start,
-        end_offset: range.end,
-        file_length: length,
-        has_seeked: false,
-    };
+fn stream_delivery(delivery: FileDelivery) -> impl Stream<Item = io::Result<Bytes>> {
     stream::try_unfold(delivery, |mut delivery| async move {
         if delivery.next_offset >= delivery.end_offset {
             return Ok(None);
         }
-        let chunk = delivery.read_chunk().await?;
+        let chunk = match delivery.read_ahead.take() {
+            Some(chunk) => chunk,
+            None => delivery.read_chunk().await?,
+        };
         delivery.next_offset += chunk.len() as u64;
         let last = delivery.next_offset == delivery.file_length;
         let (id, number) = (&delivery.claim.url_id, delivery.claim.delivery);
@@ -273,6 +267,29 @@ fn stream_delivery(
 }
 
 impl FileDelivery {
+    fn new(sandbox: Sandbox, claim: DeliveryId, opened: OpenFile, range: Range<u64>) -> Self {
+        let OpenFile { source, length, .. } = opened;
+        Self {
+            sandbox,
+            claim,
+            source,
+            next_offset: range.start,
+            end_offset: range.end,
+            file_length: length,
+            has_seeked: false,
+            read_ahead: None,
+        }
+    }
+
+    /// Reads the first chunk before the response begins, so that it is sent with the headers: whether a client that
+    /// closes the connection after the headers has used the URL up does not depend on the speed of the disk.
+    async fn read_first_chunk(&mut self) -> io::Result<()> {
+        if self.next_offset < self.end_offset {
+            self.read_ahead = Some(self.read_chunk().await?);
+        }
+        Ok(())
+    }
+
     /// Reads the next chunk of the range, at most [`CHUNK_BYTES`] long.
     async fn read_chunk(&mut self) -> io::Result<Bytes> {
         let left = usize::try_from(self.end_offset - self.next_offset).unwrap_or(usize::MAX).min(CHUNK_BYTES);
