@@ -4,13 +4,13 @@ import type { AxeResults } from 'axe-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBrowser } from '../e2e/start-browser';
-import { LANGUAGES, PHONES, type PhoneBrowserOptions, SimulatedPhone } from './phone';
+import { LANGUAGES, PHONES, type PhoneBrowserOptions, TestPhonePage } from './phone';
 import { fourColorJpeg, withExifOrientation } from './picture';
 import { SandboxProcess } from './sandbox';
 
 let browser: Browser;
 let sandbox: SandboxProcess;
-let openPhones: SimulatedPhone[] = [];
+let openPhones: TestPhonePage[] = [];
 
 beforeAll(async () => {
   [browser, sandbox] = await Promise.all([startBrowser(), SandboxProcess.start('--seed', '7')]);
@@ -31,16 +31,16 @@ afterEach(async () => {
 async function openScannedPhone(
   setting: PhoneBrowserOptions = {},
   lang?: string,
-): Promise<{ phone: SimulatedPhone; token: string }> {
+): Promise<{ phone: TestPhonePage; token: string }> {
   const token = await sandbox.generate();
-  const phone = await SimulatedPhone.open(browser, setting);
+  const phone = await TestPhonePage.open(browser, setting);
   openPhones.push(phone);
   await phone.openTokenPage(sandbox.url, token, lang);
   return { phone, token };
 }
 
 /** The colour in the middle of a quadrant of the crop area: 0 top left … 3 bottom right. */
-async function quarterColour(phone: SimulatedPhone, quarter: number): Promise<string> {
+async function quarterColour(phone: TestPhonePage, quarter: number): Promise<string> {
   const [r, g, b] = await phone.page.getByTestId('crop-picture').evaluate((canvas: HTMLCanvasElement, n) => {
     const at = (part: number) => Math.round(canvas.width * (0.25 + 0.5 * part));
     const pixel = canvas.getContext('2d')?.getImageData(at(n % 2), at(Math.floor(n / 2)), 1, 1).data;
@@ -50,7 +50,7 @@ async function quarterColour(phone: SimulatedPhone, quarter: number): Promise<st
   return r > g && r > b ? 'red' : g > b ? 'green' : 'blue';
 }
 
-async function quarterColours(phone: SimulatedPhone): Promise<string[]> {
+async function quarterColours(phone: TestPhonePage): Promise<string[]> {
   return Promise.all([0, 1, 2, 3].map((quarter) => quarterColour(phone, quarter)));
 }
 
@@ -263,7 +263,7 @@ test('the browser’s language is used, and another on request', async () => {
 });
 
 /** Layout faults of the page: wider than the phone, clipped, or too small to touch. */
-function layoutFaultsOf(phone: SimulatedPhone): Promise<string[]> {
+function layoutFaultsOf(phone: TestPhonePage): Promise<string[]> {
   return phone.page.evaluate(() => {
     const wrong: string[] = [];
     if (document.documentElement.scrollWidth > innerWidth || document.body.scrollWidth > innerWidth)

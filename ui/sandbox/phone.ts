@@ -21,7 +21,7 @@ export interface PhoneBrowserOptions {
  * A simulated phone: a phone page in the browser of a test. Collects errors of the page (scripts, content security
  * policy).
  */
-export class SimulatedPhone {
+export class TestPhonePage {
   readonly complaints: string[] = [];
 
   private constructor(
@@ -34,7 +34,7 @@ export class SimulatedPhone {
     });
   }
 
-  static async open(browser: Browser, setting: PhoneBrowserOptions = {}): Promise<SimulatedPhone> {
+  static async open(browser: Browser, setting: PhoneBrowserOptions = {}): Promise<TestPhonePage> {
     const context = await browser.newContext({
       viewport: setting.size ?? PHONES.usual,
       locale: setting.locale ?? 'en',
@@ -44,7 +44,7 @@ export class SimulatedPhone {
       reducedMotion: setting.motion ? 'no-preference' : 'reduce',
     });
     context.setDefaultTimeout(20_000);
-    return new SimulatedPhone(context, await context.newPage());
+    return new TestPhonePage(context, await context.newPage());
   }
 
   /** Opens the page of a token. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { startBrowser } from '../e2e/start-browser';
 import { renderContactSheetToFile } from './heads';
 import type { AvatarPictureSpec } from './heads-page';
-import { SimulatedPhone } from './phone';
+import { TestPhonePage } from './phone';
 import { SandboxProcess } from './sandbox';
 
 const out = fileURLToPath(new URL('../../docs/screens/sandbox', import.meta.url));
@@ -26,7 +26,7 @@ try {
 /** Saves pictures of the phone page, from the scan of the QR code to the finished avatar. */
 async function savePhonePagePictures(): Promise<void> {
   const token = await sandbox.generate();
-  const phone = await SimulatedPhone.open(browser, { scale: 1.5 });
+  const phone = await TestPhonePage.open(browser, { scale: 1.5 });
   phone.context.setDefaultTimeout(120_000);
   const shoot = async (name: string) => {
     await phone.page.waitForLoadState('networkidle');

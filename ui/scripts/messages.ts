@@ -29,7 +29,7 @@ export function readCatalogVariables(language: string): CatalogVariables {
   for (const entry of parse(readFileSync(join(locales, `${language}.ftl`), 'utf8'), {}).body) {
     if (entry.type === 'Junk') junk.push(entry.content);
     if (entry.type !== 'Message') continue;
-    for (const [key, pattern] of messageAndAttributePatterns(entry)) {
+    for (const [key, pattern] of keyedPatternsOfFluentMessage(entry)) {
       if (messages.has(key)) junk.push(`${key} stands twice`);
       messages.set(key, patternVariables(pattern));
     }
@@ -61,7 +61,7 @@ export function readCommittedMessageTypes(): string {
 }
 
 /** The Fluent patterns of a message and of its attributes, each with its key. */
-function messageAndAttributePatterns({ id, value, attributes }: Message): [string, Pattern][] {
+function keyedPatternsOfFluentMessage({ id, value, attributes }: Message): [string, Pattern][] {
   const own: [string, Pattern][] = value ? [[id.name, value]] : [];
   return [...own, ...attributes.map((one): [string, Pattern] => [`${id.name}.${one.id.name}`, one.value])];
 }

@@ -31,7 +31,7 @@ const linearColour = (colour: string, power = 1): Vector =>
 
 /** Prefilters the studio light: computes the expected content of `src/reveal/studio-light.bin`. */
 export function prefilterStudioLight(): Uint16Array {
-  const mirror = renderMirrorLevel();
+  const mirror = renderFinestMirrorLevel();
   const rough = LEVEL_SIZES.slice(1).flatMap((side, finer) => {
     // The roughness for which three.js' shaders choose this level.
     const roughness = 1 - Math.sqrt(1 - (finer + 1) / (LEVEL_SIZES.length - 1));
@@ -59,7 +59,7 @@ interface FinestReflectionLevel {
 }
 
 /** Renders the mirror level, which is the finest: the direction, softened radiance and solid angle of each texel. */
-function renderMirrorLevel(): FinestReflectionLevel {
+function renderFinestMirrorLevel(): FinestReflectionLevel {
   const side = LEVEL_SIZES[0] ?? 1;
   const all = [...texelDirections(side)];
   return {

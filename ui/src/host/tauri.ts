@@ -13,7 +13,7 @@ export const sendHeartbeat = (hidden: boolean): Promise<void> => invoke('receive
 /** Creates the host that reaches the program behind the window through Tauri commands. */
 export function createTauriHost(): Host {
   return {
-    subscribe: (onSnapshot) => subscribeToChannel<Snapshot>('subscribe', {}, onSnapshot),
+    subscribe: (onSnapshot) => subscribeToCommandMessages<Snapshot>('subscribe', {}, onSnapshot),
     startVisit: (target) => invoke('start_visit', { ...target }),
     agreeToConsent: (to, target) => invoke('agree', { to, ...target }),
     cancelVisit: (target) => invoke('cancel_visit', { ...target }),
@@ -36,9 +36,9 @@ function createTauriDeskHost(): DeskHost {
     checkHealth: () => invoke('panel_health'),
     listPastVisits: () => invoke('panel_history'),
     followVisit: (visit, onView) =>
-      subscribeToChannel<InspectorView>('subscribe_to_inspector', { visit }, onView),
+      subscribeToCommandMessages<InspectorView>('subscribe_to_inspector', { visit }, onView),
     saveHar: (visit) => invoke('save_har', { visit }),
-    followChecks: (onView) => subscribeToChannel<ChecksView>('follow_checks', {}, onView),
+    followChecks: (onView) => subscribeToCommandMessages<ChecksView>('follow_checks', {}, onView),
     planChecks: (ask) => invoke('plan_checks', { ask }),
     startChecks: (ask) => invoke('start_checks', { ask }),
     stopChecks: () => invoke('stop_checks'),
@@ -48,7 +48,7 @@ function createTauriDeskHost(): DeskHost {
 }
 
 /** Follows the messages that a command sends over its channel. */
-async function subscribeToChannel<T>(
+async function subscribeToCommandMessages<T>(
   command: string,
   args: Record<string, unknown>,
   onMessage: (message: T) => void,

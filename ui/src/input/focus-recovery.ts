@@ -1,6 +1,6 @@
 // Keyboard and gamepad need a focused element at all times.
 import { topmostDialogOrRoot } from './modal-dialog';
-import { focusableElements, refocusIfLost } from './spatial-focus';
+import { focusableElements, focusPrimaryActionIfFocusLost } from './spatial-focus';
 
 /** How the focus is kept. */
 export interface FocusRecoveryOptions {
@@ -23,7 +23,7 @@ export function createFocusRecoveryAttachment({
 }: FocusRecoveryOptions = {}): (root: HTMLElement) => () => void {
   return (root) => {
     const recover = () => {
-      if (!isPaused()) refocusIfLost(topmostDialogOrRoot(root));
+      if (!isPaused()) focusPrimaryActionIfFocusLost(topmostDialogOrRoot(root));
     };
     const onkeydown = (event: KeyboardEvent) => {
       if (event.key !== 'Tab' || event.defaultPrevented) return;

@@ -10,7 +10,12 @@ import {
   watchGamepadInput,
 } from './gamepad';
 import { showAsModal } from './modal-dialog';
-import { moveFocus, nearestRectIndexInDirection, refocusIfLost, scrollFocusedText } from './spatial-focus';
+import {
+  focusPrimaryActionIfFocusLost,
+  moveFocus,
+  nearestRectIndexInDirection,
+  scrollFocusedText,
+} from './spatial-focus';
 
 const box = (left: number, top: number, width = 100, height = 40) => ({ left, top, width, height });
 
@@ -147,10 +152,10 @@ describe('the focus', () => {
     const root = stage('one', 'primary');
     const first = root.querySelector('button');
     first?.focus();
-    refocusIfLost(root);
+    focusPrimaryActionIfFocusLost(root);
     expect(document.activeElement?.textContent).toBe('one');
     first?.remove();
-    refocusIfLost(root);
+    focusPrimaryActionIfFocusLost(root);
     expect(document.activeElement?.textContent).toBe('primary');
   });
 });

@@ -95,7 +95,7 @@ export function focusPrimaryActionOrFirst(root: ParentNode): boolean {
 }
 
 /** Focuses the primary action if the focus was lost: it is not within `root`. */
-export function refocusIfLost(root: ParentNode): void {
+export function focusPrimaryActionIfFocusLost(root: ParentNode): void {
   const active = document.activeElement;
   if (active instanceof HTMLElement && active !== document.body && root.contains(active)) return;
   focusPrimaryActionOrFirst(root);

@@ -43,7 +43,7 @@ const TURN_STEPS: Record<Direction, [number, number]> = {
 };
 
 /** The event listeners of the stage. */
-export class StageInput {
+export class StageInputListeners {
   readonly #actions: StageActions;
   #lastPointerPosition = '';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { longestUnbreakableRun, textWidthInLetters } from './text-width';
+import { longestUnbreakableText, textWidthInLetters } from './text-width';
 
 it('counts ideographs nearly twice, and places for a line break not at all', () => {
   expect(textWidthInLetters('Hello you')).toBe(9);
@@ -8,6 +8,6 @@ it('counts ideographs nearly twice, and places for a line break not at all', () 
 });
 
 it('finds the longest part that cannot be broken', () => {
-  expect(longestUnbreakableRun('Ihr Zeichentrickfilm')).toBe('Zeichentrickfilm');
-  expect(longestUnbreakableRun('スマホで\u200b読み取ってください')).toBe('読み取ってください');
+  expect(longestUnbreakableText('Ihr Zeichentrickfilm')).toBe('Zeichentrickfilm');
+  expect(longestUnbreakableText('スマホで\u200b読み取ってください')).toBe('読み取ってください');
 });

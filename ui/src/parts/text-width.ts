@@ -9,6 +9,6 @@ export function textWidthInLetters(text: string): number {
 }
 
 /** The longest part of a text that cannot be broken: between spaces and zero-width spaces. */
-export function longestUnbreakableRun(text: string): string {
+export function longestUnbreakableText(text: string): string {
   return text.split(/[\s\u200b]/).reduce((longest, one) => (one.length > longest.length ? one : longest), '');
 }

@@ -48,11 +48,11 @@ export function assembleAvatarFile(
 /** The bytes of a buffer view; null when they are not in the file. */
 export function bufferViewBytes(file: AvatarFile, index: number): Uint8Array<ArrayBuffer> | null {
   const view = file.gltf.bufferViews?.[index];
-  return view ? bytesInBuffer(file, view) : null;
+  return view ? viewOfBufferRange(file, view) : null;
 }
 
 /** A range of a buffer's bytes; null when it is not in the file. */
-export function bytesInBuffer(
+export function viewOfBufferRange(
   { buffers }: AvatarFile,
   {
     buffer = 0,

@@ -24,7 +24,7 @@ import {
 import { poseAndFrameFigure } from './frame-figure';
 import { type LoadedAvatar, loadAvatar } from './load-avatar';
 import { type AvatarRotation, INITIAL_ORBIT, rotationAfterInput, rotationAfterTime } from './orbit';
-import { blendshapeNamesFromLoadedName } from './prepare-gltf';
+import { arkitNamesOfLoadedBlendshape } from './prepare-gltf';
 import { ResolutionGovernor } from './resolution-governor';
 import { releaseRendererForReuse, takeIdleOrCreateRenderer } from './shared-renderer';
 import { loadStudioEnvironment } from './studio-environment';
@@ -302,7 +302,7 @@ function findAnimatedBlendshapes(model: Object3D): LoadedBlendshape[] {
     const { morphTargetDictionary: known, morphTargetInfluences: weights } = object as Mesh;
     if (!known || !weights) return;
     for (const [name, index] of Object.entries(known)) {
-      const shapes = blendshapeNamesFromLoadedName(name).filter((shape) => ANIMATED_BLENDSHAPES.has(shape));
+      const shapes = arkitNamesOfLoadedBlendshape(name).filter((shape) => ANIMATED_BLENDSHAPES.has(shape));
       if (shapes.length > 0) found.push({ weights, index, shapes });
     }
   });

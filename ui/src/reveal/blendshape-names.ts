@@ -87,7 +87,7 @@ export function recognizeBlendshapes(gltf: Gltf, mesh: number): string[][] {
     return arkit === null ? [] : [arkit];
   });
   const known = new Set(found.flat());
-  const expressions = vrmExpressionsByBlendshapeIndex(gltf, mesh);
+  const expressions = arkitNamesByVrmBoundBlendshape(gltf, mesh);
   names.forEach((name, i) => {
     const [own] = found[i] ?? [];
     if (own !== undefined) return;
@@ -116,7 +116,7 @@ const VRM_EXPRESSIONS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The blendshapes of a mesh that a VRM file binds to expressions, by index. */
-function vrmExpressionsByBlendshapeIndex(gltf: Gltf, mesh: number): Map<number, readonly string[]> {
+function arkitNamesByVrmBoundBlendshape(gltf: Gltf, mesh: number): Map<number, readonly string[]> {
   const found = new Map<number, readonly string[]>();
   const add = (expression: unknown, binds: unknown, isOfMesh: (bind: Record<string, unknown>) => boolean) => {
     const shapes = VRM_EXPRESSIONS[String(expression)];

@@ -28,7 +28,7 @@ export async function loadDecoders(
   const uses = (name: string) => extensions.has(name);
   const isMeshopt = uses('EXT_meshopt_compression') || uses('KHR_meshopt_compression');
   const needed = [...extensions].filter((name) => /draco|meshopt_compression|basisu/.test(name));
-  if (needed.length > 0) await checkWebAssembly(needed);
+  if (needed.length > 0) await requireWebAssembly(needed);
   const [draco, ktx2, meshopt] = await Promise.all([
     uses('KHR_draco_mesh_compression') ? createDracoDecoder() : null,
     uses('KHR_texture_basisu') ? createKtx2Decoder(renderer) : null,
@@ -47,7 +47,7 @@ export async function loadDecoders(
 }
 
 /** Rejects if the view refuses WebAssembly. The decoders' workers would never answer. */
-async function checkWebAssembly(needed: string[]): Promise<void> {
+async function requireWebAssembly(needed: string[]): Promise<void> {
   try {
     await WebAssembly.instantiate(EMPTY_MODULE);
   } catch (error) {

@@ -18,14 +18,14 @@ const COMPONENT_COUNTS: Record<string, number> = {
 
 /** Throws an error with the reason when the document would fill the page's memory or block the screen. */
 export function checkDocumentLimits(gltf: Gltf): void {
-  if (decodedSize(gltf) > MAX_READ_BYTES)
+  if (decodedGeometryBytes(gltf) > MAX_READ_BYTES)
     throw new Error(`its meshes unpack to more than ${MAX_READ_BYTES} bytes`);
   if (objectCount(gltf) > MAX_OBJECTS)
     throw new Error(`it consists of more than ${MAX_OBJECTS} nodes, joints and parts of meshes`);
 }
 
 /** The size in bytes of the data that is drawn. Accessors may share the bytes of the file; each is copied. */
-function decodedSize({ accessors, bufferViews }: Gltf): number {
+function decodedGeometryBytes({ accessors, bufferViews }: Gltf): number {
   const unpacked = (bufferViews ?? []).reduce((all, view) => all + meshoptSize(view), 0);
   const copied = (accessors ?? []).reduce(
     (all, { count, type, componentType }) =>

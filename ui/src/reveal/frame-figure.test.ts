@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createMannequin, type MannequinOptions } from '../../../tests/avatars/mannequin.mjs';
 import { poseAndFrameFigure } from './frame-figure';
 import { loadAvatar } from './load-avatar';
-import { sampleFigure } from './sample-figure';
+import { sampleModelGeometry } from './sample-figure';
 
 beforeEach(() => {
   // The figures have no textures.
@@ -29,7 +29,7 @@ async function place(options: MannequinOptions, facesBack = false) {
   );
   const { model } = await loadAvatar('avatar://a/avatar.glb', never, {} as WebGLRenderer);
   const placement = await poseAndFrameFigure(model, facesBack, never);
-  return { ...placement, model, figure: await sampleFigure(model, never) };
+  return { ...placement, model, figure: await sampleModelGeometry(model, never) };
 }
 
 /** The height of the elbows below the shoulders, in units of the stage. */

@@ -2,7 +2,7 @@
 // the pose of the file.
 import { Box3, type Object3D, Quaternion, Vector3 } from 'three';
 import type { JointRole } from './joint-names';
-import { type SampledFigure, sampleFigure } from './sample-figure';
+import { type SampledFigure, sampleModelGeometry } from './sample-figure';
 
 /** How an avatar is placed. */
 export interface FigurePlacement {
@@ -30,13 +30,13 @@ export async function poseAndFrameFigure(
   facesBack: boolean,
   signal: AbortSignal,
 ): Promise<FigurePlacement> {
-  const figure = await sampleFigure(model, signal);
+  const figure = await sampleModelGeometry(model, signal);
   const whole = new Box3().setFromPoints(figure.points);
   const largest = Math.max(...whole.getSize(new Vector3()).toArray());
   if (whole.isEmpty() || !Number.isFinite(largest) || largest <= 0)
     throw new Error('the file contains nothing to see');
-  turnFigure(figure, model, rotationOntoY(findUpDirection(figure, whole)));
-  turnFigure(figure, model, rotationOntoZ(findFrontDirection(figure), facesBack));
+  rotateModelAndSamples(figure, model, quarterTurnsToUpright(findUpDirection(figure, whole)));
+  rotateModelAndSamples(figure, model, rotationOntoZ(findFrontDirection(figure), facesBack));
   lowerArm(figure, 'left');
   lowerArm(figure, 'right');
   const placed = findFramedRegion(figure);
@@ -54,7 +54,11 @@ export async function poseAndFrameFigure(
 }
 
 /** Turns the model and what was sampled of it. */
-function turnFigure({ points, face }: SampledFigure, model: Object3D, turn: Quaternion | null): void {
+function rotateModelAndSamples(
+  { points, face }: SampledFigure,
+  model: Object3D,
+  turn: Quaternion | null,
+): void {
   if (!turn) return;
   model.quaternion.premultiply(turn);
   for (const point of [...points, ...face.values()]) point.applyQuaternion(turn);
@@ -106,7 +110,7 @@ function nearestAxis(direction: Vector3 | null): Vector3 | null {
 }
 
 /** The quarter turns by which a direction becomes upwards; null when it is so already. */
-function rotationOntoY(up: Vector3 | null): Quaternion | null {
+function quarterTurnsToUpright(up: Vector3 | null): Quaternion | null {
   const axis = nearestAxis(up);
   if (!axis || axis.y === 1) return null;
   // Standing on its head: turned over to the side, so that it keeps its front.
@@ -142,7 +146,7 @@ function lowerArm({ joints }: SampledFigure, side: 'left' | 'right'): void {
 /** The part of the figure to show. */
 function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: boolean } {
   const whole = new Box3().setFromPoints(figure.points);
-  const head = findHead(figure, whole);
+  const head = findHeadBounds(figure, whole);
   const height = head ? head.max.y - head.min.y : 0;
   if (!head || height <= 0 || whole.max.y - whole.min.y <= MAX_HEADS_SHOWN_WHOLE * height)
     return { picture: whole, isCropped: false };
@@ -164,7 +168,7 @@ function findFramedRegion(figure: SampledFigure): { picture: Box3; isCropped: bo
 }
 
 /** Where the head is; null when nothing tells it, as for a figure that is nothing but a head. */
-function findHead(figure: SampledFigure, whole: Box3): Box3 | null {
+function findHeadBounds(figure: SampledFigure, whole: Box3): Box3 | null {
   const parts = figure.points.filter((_, i) => figure.isOfHead[i]);
   const joint = jointWorldPosition(figure, 'head');
   if (parts.length > 0) {

@@ -3,7 +3,7 @@
 // and `loadTexture` of plugins). `three` is pinned to that version; `load-avatar.test.ts` is the contract test.
 import type { CompressedTexture, ImageBitmapLoader, Object3D, Texture, WebGLRenderer } from 'three';
 import { GLTFLoader, type GLTFLoaderPlugin, type GLTFParser } from 'three/addons/loaders/GLTFLoader.js';
-import { type AvatarFile, bufferViewBytes, bytesInBuffer } from './avatar-file';
+import { type AvatarFile, bufferViewBytes, viewOfBufferRange } from './avatar-file';
 import { countGlbContents, type GlbStatistics } from './avatar-statistics';
 import { MAX_TEXTURE_SIZE } from './decode-bitmap';
 import { type Decoders, loadDecoders } from './decoders';
@@ -12,7 +12,7 @@ import type { Gltf } from './gltf';
 import { openAvatarFile } from './open-avatar-file';
 import { prepareGltf } from './prepare-gltf';
 import { readSavedFile } from './read-saved-file';
-import { TextureDecoder } from './texture-decoder';
+import { GltfImageLoader } from './texture-decoder';
 
 /** A loaded avatar. */
 export interface LoadedAvatar {
@@ -34,7 +34,7 @@ export async function loadAvatar(
   const file = await openAvatarFile(bytes, signal);
   const { gltf, extensions } = prepareGltf(file.gltf, ANIMATED_BLENDSHAPES);
   const images = new ImageUrls(file);
-  const textureDecoder = new TextureDecoder();
+  const textureDecoder = new GltfImageLoader();
   let decoders: Decoders | null = null;
   try {
     const loaded = await loadDecoders(extensions, renderer);
@@ -127,7 +127,7 @@ class AvatarFileBufferViewPlugin implements GLTFLoaderPlugin {
       mode: string;
       filter?: string;
     };
-    const bytes = bytesInBuffer(this.#file, compressed);
+    const bytes = viewOfBufferRange(this.#file, compressed);
     // A view may also be in the file uncompressed.
     if (!bytes) return null;
     const { count, byteStride, mode, filter } = compressed;

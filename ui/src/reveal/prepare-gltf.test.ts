@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { assembleAvatarFile, bufferViewBytes } from './avatar-file';
 import { parseGlb } from './glb-file';
 import type { Gltf } from './gltf';
-import { blendshapeNamesFromLoadedName, prepareGltf } from './prepare-gltf';
+import { arkitNamesOfLoadedBlendshape, prepareGltf } from './prepare-gltf';
 
 const names = ['jawOpen', 'noseSneerLeft', 'mouthSmileLeft'];
 const binary = Uint8Array.from({ length: 40 }, (_, i) => i);
@@ -102,7 +102,7 @@ describe('a document', () => {
     };
     const names = prepared({ meshes: [mesh] }, ['jawOpen']).meshes?.[0]?.extras?.targetNames as string[];
     expect(new Set(names).size).toBe(2);
-    expect(names.map(blendshapeNamesFromLoadedName)).toEqual([['jawOpen'], ['jawOpen']]);
+    expect(names.map(arkitNamesOfLoadedBlendshape)).toEqual([['jawOpen'], ['jawOpen']]);
   });
 
   it('has zeros for the normals that only some blendshapes have', () => {

@@ -7,7 +7,7 @@ import { findUnsupportedExtensions, findUsedExtensions } from './gltf-extensions
 import { type JointRole, recognizeJoints } from './joint-names';
 
 /** A document that three.js can load. */
-export interface PreparedGltf {
+export interface PreparedGltfDocument {
   gltf: Gltf;
   /** Names of the extensions that occur in it. */
   extensions: ReadonlySet<string>;
@@ -17,7 +17,7 @@ export interface PreparedGltf {
  * The document with one scene, and with no blendshapes but those with ARKit names in `kept`. Throws an error with the
  * reason when the figure cannot be shown.
  */
-export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf {
+export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltfDocument {
   const version = String(gltf.asset?.version ?? '2.0');
   if (Number.parseFloat(version) < 2)
     throw new Error(`the file is glTF ${version}, and this screen shows glTF 2.0`);
@@ -42,7 +42,7 @@ export function prepareGltf(gltf: Gltf, kept: ReadonlySet<string>): PreparedGltf
     meshes: gltf.meshes.map((mesh, i) =>
       completeMorphTargets(gltf, keepAnimatedBlendshapes(gltf, mesh, i, kept)),
     ),
-    accessors: [...(gltf.accessors ?? []), ...createZeroAccessors(gltf)],
+    accessors: [...(gltf.accessors ?? []), ...createZeroBlendshapeAccessors(gltf)],
     ...(gltf.materials ? { materials: gltf.materials.map(convertSpecularGlossiness) } : {}),
     // The decoder of the compressed ranges is ours; see `AvatarFileBufferViewPlugin`.
     ...(gltf.bufferViews
@@ -148,7 +148,7 @@ function toUniqueNames(names: string[]): string[] {
 }
 
 /** ARKit's names of a loaded blendshape, from the name that `prepareGltf` gave it. */
-export function blendshapeNamesFromLoadedName(name: string): string[] {
+export function arkitNamesOfLoadedBlendshape(name: string): string[] {
   return name.replace(/#\d+$/, '').split(' ');
 }
 
@@ -171,7 +171,7 @@ function completeMorphTargets(gltf: Gltf, mesh: GltfMesh): GltfMesh {
 }
 
 /** Creates one accessor of zeros for each distinct vertex count of the primitives with blendshapes. */
-function createZeroAccessors(gltf: Gltf) {
+function createZeroBlendshapeAccessors(gltf: Gltf) {
   return blendshapeVertexCounts(gltf).map((count) => ({ componentType: FLOAT, type: 'VEC3', count }));
 }
 

@@ -2,7 +2,7 @@
 import { type BufferAttribute, Mesh, type Object3D, SkinnedMesh, Vector3 } from 'three';
 import type { JointRole } from './joint-names';
 import { FrameYieldTimer } from './next-frame';
-import { blendshapeNamesFromLoadedName } from './prepare-gltf';
+import { arkitNamesOfLoadedBlendshape } from './prepare-gltf';
 
 /** Maximum number of vertices that are looked at. */
 const MAX_SAMPLES = 16_000;
@@ -29,7 +29,7 @@ export interface SampledFigure {
 }
 
 /** Samples a model between frames. Rejects when the signal aborts. */
-export async function sampleFigure(model: Object3D, signal: AbortSignal): Promise<SampledFigure> {
+export async function sampleModelGeometry(model: Object3D, signal: AbortSignal): Promise<SampledFigure> {
   model.updateMatrixWorld(true);
   const joints = new Map<JointRole, Object3D>();
   const meshes: Mesh[] = [];
@@ -83,7 +83,7 @@ function findFacePartBlendshapes({
   const found: [FacePart, BufferAttribute][] = [];
   for (const [name, index] of Object.entries(known ?? {})) {
     const moved = geometry.morphAttributes.position?.[index] as BufferAttribute | undefined;
-    for (const part of blendshapeNamesFromLoadedName(name))
+    for (const part of arkitNamesOfLoadedBlendshape(name))
       if (moved && (FACE_PARTS as readonly string[]).includes(part)) found.push([part as FacePart, moved]);
   }
   return found;

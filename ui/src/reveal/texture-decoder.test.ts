@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { DecodeRequest } from './decode-bitmap';
-import { TextureDecoder } from './texture-decoder';
+import { GltfImageLoader } from './texture-decoder';
 
 vi.mock('./decode-bitmap', () => ({ fetchAndDecodeScaledBitmap: async (url: string) => ({ here: url }) }));
 
@@ -23,10 +23,10 @@ class Hand {
 
 describe('pictures', () => {
   let hand: Hand;
-  let decoder: TextureDecoder;
+  let decoder: GltfImageLoader;
   beforeEach(() => {
     hand = new Hand();
-    decoder = new TextureDecoder(() => hand as unknown as Worker);
+    decoder = new GltfImageLoader(() => hand as unknown as Worker);
   });
   const ask = (url: string) =>
     new Promise((resolve, reject) => decoder.load(url, resolve, undefined, reject));
@@ -43,7 +43,7 @@ describe('pictures', () => {
 
   it('are decoded on the main thread when no worker can be started', async () => {
     const warned = vi.spyOn(console, 'warn').mockImplementation(() => {});
-    decoder = new TextureDecoder(() => {
+    decoder = new GltfImageLoader(() => {
       throw new Error('refused');
     });
     expect(await ask('blob:1')).toEqual({ here: 'blob:1' });

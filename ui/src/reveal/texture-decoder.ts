@@ -10,7 +10,7 @@ interface PendingDecode {
 }
 
 /** Replaces the image loader of three.js' `GLTFLoader`. The caller closes it. */
-export class TextureDecoder {
+export class GltfImageLoader {
   readonly isImageBitmapLoader = true;
   readonly #pending = new Map<number, PendingDecode>();
   #worker: Worker | null;

@@ -12,14 +12,14 @@ export function unpackAvatar(file: ArrayBuffer): AvatarFile {
   }
   if (file.byteLength === 0) throw new Error('the file is empty');
   const bytes = new Uint8Array(file);
-  if (startsWithBytes(bytes, 'PK\x03\x04')) return unpackZip(bytes);
+  if (startsWithBytes(bytes, 'PK\x03\x04')) return unpackAvatarZip(bytes);
   if (firstNonBlankCharacter(bytes) === '{')
     return assembleAvatarFile(parseGltfJson(bytes), new Uint8Array());
-  throw new Error(`the file is ${describeContent(bytes)}, which this screen cannot show`);
+  throw new Error(`the file is ${describeFileTypeBySignature(bytes)}, which this screen cannot show`);
 }
 
 /** Opens the avatar in a zip archive: a GLB or VRM, else a glTF document with the files beside it. */
-function unpackZip(archive: Uint8Array): AvatarFile {
+function unpackAvatarZip(archive: Uint8Array): AvatarFile {
   let size = 0;
   let entries: Record<string, Uint8Array>;
   try {
@@ -96,7 +96,7 @@ function ownedBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** What a file is by its first bytes, with its article. */
-function describeContent(bytes: Uint8Array): string {
+function describeFileTypeBySignature(bytes: Uint8Array): string {
   const known: [start: string, name: string][] = [
     ['Kaydara FBX', 'an FBX file'],
     ['BLENDER', 'a Blender file'],

@@ -24,7 +24,7 @@ export function playSound(sound: Sound): void {
     context ??= new AudioContext();
     if (context.state === 'suspended') void context.resume().catch(() => {});
     const source = context.createBufferSource();
-    source.buffer = bufferOfSound(context, sound);
+    source.buffer = getSynthesizedSoundBuffer(context, sound);
     source.connect(context.destination);
     source.start();
   } catch (error) {
@@ -33,7 +33,7 @@ export function playSound(sound: Sound): void {
   }
 }
 
-function bufferOfSound(on: AudioContext, sound: Sound): AudioBuffer {
+function getSynthesizedSoundBuffer(on: AudioContext, sound: Sound): AudioBuffer {
   const known = buffers.get(sound);
   if (known) return known;
   const samples = samplesOfSound(sound, on.sampleRate);

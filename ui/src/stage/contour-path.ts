@@ -80,9 +80,9 @@ const BACK_DEPTH_CURVE: ContourCurve = [
 
 /** Traces the visible part of the contour line at height `y`, and appends it to `out` as SVG path data. */
 function traceContourLine(y: number, yaw: number, pitch: number, horizon: Float64Array, out: string[]): void {
-  const width = interpolateCurve(HALF_WIDTH_CURVE, y);
-  const front = interpolateCurve(FRONT_DEPTH_CURVE, y);
-  const back = interpolateCurve(BACK_DEPTH_CURVE, y);
+  const width = interpolateCurveAtHeight(HALF_WIDTH_CURVE, y);
+  const front = interpolateCurveAtHeight(FRONT_DEPTH_CURVE, y);
+  const back = interpolateCurveAtHeight(BACK_DEPTH_CURVE, y);
   const [sinYaw, cosYaw, sinPitch, cosPitch] = [
     Math.sin(yaw),
     Math.cos(yaw),
@@ -157,7 +157,7 @@ function gaussian(t: number): number {
 }
 
 /** Interpolates a curve whose points descend in y. */
-function interpolateCurve(curve: ContourCurve, y: number): number {
+function interpolateCurveAtHeight(curve: ContourCurve, y: number): number {
   const i = curve.findIndex(([height]) => height <= y);
   const [upper, lower] = [curve[Math.max(0, i - 1)], curve[i < 0 ? curve.length - 1 : i]];
   if (!upper || !lower) return 0;

@@ -25,14 +25,14 @@ export const ATTENDANCE_SECONDS = 60;
  * with it. The time to answer the warning is fixed.
  */
 export function idleLimitForScreen(screen: Screen, patience = DEFAULT_IDLE_SECONDS): IdleLimitSeconds | null {
-  const usual = unscaledIdleSeconds(screen);
+  const usual = unscaledIdleLimitOfScreen(screen);
   // How long a plain message stays does not depend on the setting.
   if (!usual || screen.kind === 'forgetting') return usual;
   return { ...usual, after: Math.round((usual.after * patience) / DEFAULT_IDLE_SECONDS) };
 }
 
 /** The limit of a screen before it is scaled by the operator's setting. */
-function unscaledIdleSeconds(screen: Screen): IdleLimitSeconds | null {
+function unscaledIdleLimitOfScreen(screen: Screen): IdleLimitSeconds | null {
   switch (screen.kind) {
     case 'consent': {
       const longest = Math.max(0, ...Object.values(screen.texts).map((text) => text?.length ?? 0));

@@ -22,7 +22,10 @@ export class VisitorPresenceTimer {
 
   /** Notes a change of screen. */
   noteScreenChange(before: Screen | null, after: Screen): void {
-    if (before && !(isAutomaticScreen(before) && (isAutomaticScreen(after) || after.kind === 'reveal')))
+    if (
+      before &&
+      !(isSelfAdvancingScreen(before) && (isSelfAdvancingScreen(after) || after.kind === 'reveal'))
+    )
       this.noteActivity();
   }
 
@@ -36,7 +39,7 @@ export class VisitorPresenceTimer {
 export const visitorPresenceTimer = new VisitorPresenceTimer();
 
 /** Whether this screen changes without a person: while the avatar is made or its files are saved. */
-function isAutomaticScreen(screen: Screen): boolean {
+function isSelfAdvancingScreen(screen: Screen): boolean {
   // After a failed recording the screen waits for the visitor.
   return screen.kind === 'saving' || (screen.kind === 'making' && screen.status !== 'failed');
 }

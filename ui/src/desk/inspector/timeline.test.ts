@@ -11,14 +11,14 @@ import {
 import {
   collapseRepeats,
   downloadedFileNameOrType,
-  durationRange,
   entryStartMillis,
   exchangeRating,
-  fileNamesBySize,
   hasUnmetRequirement,
   type KeyedTimelineEntry,
+  mapFileSizeToName,
   matchesTimelineFilter,
   perMilleInSpan,
+  shortestAndLongestDuration,
   summarizeStep,
   type TimelineFilter,
   type TimelineRow,
@@ -115,7 +115,7 @@ describe('the timeline', () => {
       entry.kind === 'exchange' && entry.exchange.call === 'download' ? [entry.exchange] : [],
     );
     const brought = (of: TimelineEntry[]) =>
-      downloads.map((one) => downloadedFileNameOrType(one, fileNamesBySize(of)));
+      downloads.map((one) => downloadedFileNameOrType(one, mapFileSizeToName(of)));
     expect(brought(entries)).toEqual(['avatar.png', 'avatar_obj.zip', 'avatar.glb']);
     // Before a step names it, the content type is shown.
     expect(brought([])).toEqual(['image/png', 'application/zip', 'model/gltf-binary']);
@@ -125,7 +125,7 @@ describe('the timeline', () => {
       ['Content-Range', 'bytes 363950-363956/363957'],
     ];
     expect(
-      first && downloadedFileNameOrType({ ...first, response_headers: rest }, fileNamesBySize(entries)),
+      first && downloadedFileNameOrType({ ...first, response_headers: rest }, mapFileSizeToName(entries)),
     ).toBe('avatar.png');
     // Two files of the same size cannot be resultText apart.
     const twin: TimelineEntry = {
@@ -257,7 +257,7 @@ describe('repeated exchanges', () => {
     const rows = collapseRepeats([1, 2, 3].map((id) => poll(id, { duration_ms: id * 3 })));
     expect(sizes(rows)).toEqual([3]);
     expect(rows[0]?.key).toBe('exchange-1');
-    expect(rows[0] && durationRange(rows[0])).toEqual([3, 9]);
+    expect(rows[0] && shortestAndLongestDuration(rows[0])).toEqual([3, 9]);
   });
 
   it.each<[string, Partial<ExchangeView>]>([

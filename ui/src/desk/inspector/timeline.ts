@@ -111,7 +111,7 @@ function isUnremarkableRepeat(one: TimelineEntry, other: TimelineEntry): boolean
 }
 
 /** The shortest and the longest duration of the exchanges of a row, in milliseconds. */
-export function durationRange({ entries }: TimelineRow): [number, number] {
+export function shortestAndLongestDuration({ entries }: TimelineRow): [number, number] {
   const times = entries.map(({ entry }) => (entry.kind === 'exchange' ? entry.exchange.duration_ms : 0));
   return [Math.min(...times), Math.max(...times)];
 }
@@ -152,7 +152,7 @@ export function urlPathAndQuery(url: string): string {
 }
 
 /** File names by size in bytes, from the steps of a visit; null where two files have the same size. */
-export function fileNamesBySize(entries: readonly TimelineEntry[]): Map<number, string | null> {
+export function mapFileSizeToName(entries: readonly TimelineEntry[]): Map<number, string | null> {
   const files = new Map<number, string | null>();
   const tell = (name: unknown, bytes: unknown) => {
     if (typeof name !== 'string' || typeof bytes !== 'number') return;
