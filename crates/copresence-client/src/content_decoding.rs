@@ -15,6 +15,13 @@ const HEAD_BYTES: usize = 512;
 const SKIPPABLE_FRAME_HEAD: usize = 8;
 /// Size of the buffer of each decoder, in bytes.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Number of encodings that are removed from one content. Each decoder calls the one before it, and has its own window.
+const MAX_REMOVED_ENCODINGS: usize = 4;
+/// Largest window of a zstd frame, in bytes: what RFC 9659 allows for `Content-Encoding: zstd`.
+const MAX_ZSTD_WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes that a decoder may produce more than its limit, so that a caller with the same limit notices first that the
+/// content is too large.
+const DECODED_SLACK_BYTES: u64 = 1 << 20;
 
 /// Content whose encodings are removed while it is read.
 pub struct DecodingReader {
@@ -99,14 +106,16 @@ impl ContentCoding {
 }
 
 /// Starts to remove encodings. `stated` are the words of `Content-Encoding` in lower case and in the order of the
-/// header; the last one was applied last. `is_known_content` says whether bytes are the start of content without
-/// encoding.
+/// header; the last one was applied last. `max_decoded_bytes` limits what each decoder produces, also those between the
+/// first and the last: a few bytes can decode to gigabytes. `is_known_content` says whether bytes are the start of content
+/// without encoding.
 ///
 /// # Errors
-/// The first bytes cannot be read or decoded.
+/// The first bytes cannot be read or decoded, or there are more than [`MAX_REMOVED_ENCODINGS`] encodings.
 pub fn open_decoding_reader(
     stated: &[String],
     encoded: impl Read + Send + 'static,
+    max_decoded_bytes: u64,
     is_known_content: &dyn Fn(&[u8]) -> bool,
 ) -> io::Result<DecodingReader> {
     let has_source_ended = Arc::new(AtomicBool::new(false));
@@ -118,9 +127,15 @@ pub fn open_decoding_reader(
         match ContentCoding::from_word(word)
             .filter(|coding| coding.is_plausible_for_first_bytes(head, is_known_content))
         {
+            Some(_) if removed.len() == MAX_REMOVED_ENCODINGS => {
+                let why = format!("it has more than {MAX_REMOVED_ENCODINGS} content encodings");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
             Some(coding) => {
                 is_proven |= removed.is_empty() && coding.is_recognizable_by_signature();
-                reader = PeekReader::new(coding.wrap_in_decoder(reader)?);
+                let decoded = coding.wrap_in_decoder(reader)?;
+                let left = max_decoded_bytes.saturating_add(DECODED_SLACK_BYTES);
+                reader = PeekReader::new(Box::new(LimitedReader { inner: decoded, left }));
                 removed.insert(0, word.clone());
             }
             None => ignored.insert(0, word.clone()),
@@ -147,6 +162,23 @@ impl<R: Read> Read for EndDetectingReader<R> {
         if count == 0 && !buffer.is_empty() {
             self.has_ended.store(true, Ordering::Relaxed);
         }
+        Ok(count)
+    }
+}
+
+/// A reader that fails after a number of bytes.
+struct LimitedReader {
+    inner: Box<dyn Read + Send>,
+    left: u64,
+}
+
+impl Read for LimitedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it decodes to more than is allowed"))?;
         Ok(count)
     }
 }
@@ -261,7 +293,7 @@ impl MultiFrameDecoder {
         self.frame = Some(if self.coding == ContentCoding::Gzip {
             SingleFrameDecoder::Gzip(Box::new(GzDecoder::new(source)))
         } else {
-            let frame = StreamingDecoder::new(source);
+            let frame = StreamingDecoder::new_with_max_window_size(source, MAX_ZSTD_WINDOW_BYTES);
             SingleFrameDecoder::Zstd(Box::new(
                 frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?,
             ))
@@ -282,6 +314,8 @@ mod tests {
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
     use proptest::prelude::*;
     use std::io::{Cursor, Write as _};
+
+    const LIMIT: u64 = 1 << 30;
 
     fn content() -> Vec<u8> {
         b"glTF".iter().copied().chain((0..200_000_u32).flat_map(|n| (n % 977).to_le_bytes())).collect()
@@ -320,7 +354,8 @@ mod tests {
     }
 
     fn open(stated: &str, encoded: Vec<u8>) -> DecodingReader {
-        open_decoding_reader(&split_content_encodings(stated), Cursor::new(encoded), &is_glb).expect("its first bytes")
+        open_decoding_reader(&split_content_encodings(stated), Cursor::new(encoded), LIMIT, &is_glb)
+            .expect("its first bytes")
     }
 
     fn read(mut content: DecodingReader) -> Vec<u8> {
@@ -375,6 +410,53 @@ mod tests {
         assert_eq!(read(decoded), content());
     }
 
+    /// A gzip member that stores its content.
+    fn store_in_gzip(content: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+        encoder.write_all(content).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    /// Decoders call each other: thousands of them overflowed the stack, at every start again.
+    #[test]
+    fn more_than_four_content_encodings_are_not_removed() {
+        let nest = |count: usize| (0..count).fold(b"glTF".to_vec(), |content, _| store_in_gzip(&content));
+        assert_eq!(read(open("gzip, gzip, gzip, gzip", nest(4))), b"glTF");
+        for count in [5, 5000] {
+            let encoded = Cursor::new(nest(count));
+            let small_stack = std::thread::Builder::new().stack_size(256 << 10);
+            let opening = small_stack.spawn(move || {
+                open_decoding_reader(&vec!["gzip".to_owned(); count], encoded, LIMIT, &is_glb).err().map(|e| e.kind())
+            });
+            let error = opening.expect("a thread").join().expect("no overflow");
+            assert_eq!(error, Some(io::ErrorKind::InvalidData), "{count}");
+        }
+        // Words that the bytes contradict do not count.
+        assert_eq!(read(open(&["gzip"; 100].join(","), nest(1))), b"glTF");
+    }
+
+    #[test]
+    fn a_zstd_window_above_8_mib_is_refused() {
+        // A frame whose window is 128 MiB.
+        let head = b"\x28\xb5\x2f\xfd\x00\x88".to_vec();
+        let error = open_decoding_reader(&["zstd".to_owned()], Cursor::new(head), LIMIT, &is_glb)
+            .and_then(|mut content| content.read_to_end(&mut Vec::new()))
+            .expect_err("refused");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        assert!(error.to_string().contains("window"), "{error}");
+    }
+
+    #[test]
+    fn what_a_decoder_between_others_produces_is_limited() {
+        // Frames that zstd skips: nothing of it is content.
+        let skipped = [b"\x50\x2a\x4d\x18".as_slice(), &(8_u32 << 20).to_le_bytes(), &vec![0; 8 << 20]].concat();
+        let encoded = encode("gzip", &skipped);
+        let words = ["zstd".to_owned(), "gzip".to_owned()];
+        let opened = open_decoding_reader(&words, Cursor::new(encoded), 1 << 20, &is_glb);
+        let error = opened.and_then(|mut content| content.read_to_end(&mut Vec::new())).expect_err("limited");
+        assert!(error.to_string().contains("more than is allowed"), "{error}");
+    }
+
     #[test]
     fn several_gzip_members_and_zstd_frames_are_one_content() {
         let whole = content();
@@ -412,7 +494,7 @@ mod tests {
             signature in prop::sample::select(vec![&b""[..], b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]),
         ) {
             let encoded = Cursor::new([signature, &body].concat());
-            if let Ok(mut content) = open_decoding_reader(&split_content_encodings(stated), encoded, &is_glb) {
+            if let Ok(mut content) = open_decoding_reader(&split_content_encodings(stated), encoded, LIMIT, &is_glb) {
                 let _ = io::copy(&mut content.by_ref().take(1 << 20), &mut io::sink());
             }
         }

@@ -42,7 +42,8 @@ pub(crate) fn decode_body(headers: &HeaderMap, body: Bytes) -> DecodedBody {
         error: Some(DecodeError::InvalidEncoding(unrequested_encoding_violation(found))),
     };
     let does_not_conform = "a body that does not conform to its content encoding";
-    let Ok(content) = open_decoding_reader(&stated, Cursor::new(body.clone()), &has_json_object_start) else {
+    let encoded = Cursor::new(body.clone());
+    let Ok(content) = open_decoding_reader(&stated, encoded, MAX_BODY as u64, &has_json_object_start) else {
         return invalid(body, does_not_conform);
     };
     if content.removed.is_empty() {

@@ -192,6 +192,11 @@ impl PartialFile {
         Ok(file.take(self.resume_offset))
     }
 
+    /// Size above which the file is refused, in bytes.
+    pub fn max_file_size(&self) -> u64 {
+        self.max
+    }
+
     /// Replaces the content by what is read from `decoded`, which decodes [`Self::rewind_to_read_written_bytes`]. The
     /// written bytes stay on disk until [`Self::finish_partial_file`], so that a crash loses nothing.
     ///

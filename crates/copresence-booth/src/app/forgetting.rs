@@ -34,20 +34,16 @@ impl Kiosk {
             let state = self.lock_kiosk_state();
             (state.booth_settings.keep_hours, state.to_forget.clone())
         };
-        let before = match hours {
-            None if to_forget.is_empty() => return,
-            None => Timestamp::MIN,
-            Some(0) => Timestamp::MAX,
-            Some(hours) => {
-                let kept = SignedDuration::from_hours(i64::from(hours));
-                self.clock.wall_clock_time().checked_sub(kept).unwrap_or(Timestamp::MIN)
-            }
-        };
+        if hours.is_none() && to_forget.is_empty() {
+            return;
+        }
+        // The earlier one: a clock that is set forward deletes nothing.
+        let now = self.clock.wall_clock_time().min(self.clock.monotonic_timestamp());
         let kiosk = self.clone();
         self.tasks.spawn(async move {
             let is_due = |visit: &VisitRecord| {
                 let id = visit.start.id;
-                (visit.start.started_at < before || to_forget.contains(&id))
+                (hours.is_some_and(|hours| is_retention_over(visit, hours, now)) || to_forget.contains(&id))
                     && !kiosk.lock_kiosk_state().is_shown_or_running(&id)
             };
             let swept = history::forget_matching_visits(&kiosk.setup.data_store, is_due).await;
@@ -126,6 +122,22 @@ impl Kiosk {
     }
 }
 
+/// Whether a visit has been kept for `hours` at `now`; with 0, until its visitor leaves. The hours count from the time
+/// when the avatar was saved or the visit ended. A visit that recovery can still finish is kept for the time in which
+/// its files can be downloaded, too.
+fn is_retention_over(visit: &VisitRecord, hours: u32, now: Timestamp) -> bool {
+    if hours == 0 {
+        return true;
+    }
+    let ended_at = visit.ending.as_ref().map(|ending| ending.at);
+    let kept_since = visit.times.saved.max(ended_at).unwrap_or(visit.start.started_at);
+    let keep_trying = visit.start.limits.unwrap_or_default().keep_trying;
+    let recoverable_for = if visit.is_unfinished { keep_trying } else { Duration::ZERO };
+    let kept_for = SignedDuration::from_hours(i64::from(hours))
+        .saturating_add(SignedDuration::try_from(recoverable_for).unwrap_or(SignedDuration::MAX));
+    now.duration_since(kept_since) >= kept_for
+}
+
 /// The problem with what could not be forgotten, if any.
 pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>) -> Option<Problem> {
     let detail = match forgotten {
@@ -142,4 +154,71 @@ pub(crate) fn incomplete_forget_problem(forgotten: Result<ForgetResult, String>)
         Err(error) => error,
     };
     Some(problem_for_code("forget_incomplete", Some(&detail)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use copresence_store::{PhaseTimes, VisitEnding, VisitStart};
+    use std::path::PathBuf;
+
+    fn at_hour(hour: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_hours(100_000 + hour)
+    }
+
+    /// A visit that began at hour 0 and ended at hour 1.
+    fn ended_visit(is_unfinished: bool) -> VisitRecord {
+        VisitRecord {
+            start: VisitStart {
+                id: VisitId::new(),
+                profile: "test".into(),
+                api_url: "https://api.test/".into(),
+                backend_host: "api.test".into(),
+                ephemeral: false,
+                out_dir: PathBuf::new(),
+                required_exports: Vec::new(),
+                started_at: at_hour(0),
+                limits: None,
+            },
+            times: PhaseTimes { started: at_hour(0), ..PhaseTimes::default() },
+            token_expires_at: None,
+            ending: Some(VisitEnding {
+                code: "saved".into(),
+                exit: 0,
+                message: String::new(),
+                visit_state: "saved".into(),
+                directory: None,
+                at: at_hour(1),
+            }),
+            is_unfinished,
+            reopened_count: 0,
+            redeems: 1,
+            complete_files: 1,
+            planned_files: 1,
+            last_status: None,
+            recovery_attempts: 0,
+            recovery_next_attempt_at: None,
+        }
+    }
+
+    #[test]
+    fn the_retention_time_counts_from_the_end_of_a_visit() {
+        let visit = ended_visit(false);
+        assert!(!is_retention_over(&visit, 2, at_hour(2)));
+        assert!(is_retention_over(&visit, 2, at_hour(3)));
+        // Saved by recovery, three hours later.
+        let times = PhaseTimes { saved: Some(at_hour(4)), ..visit.times };
+        let recovered = VisitRecord { times, ..visit };
+        assert!(!is_retention_over(&recovered, 2, at_hour(5)));
+        assert!(is_retention_over(&recovered, 2, at_hour(6)));
+        assert!(is_retention_over(&recovered, 0, at_hour(0)), "until its visitor leaves");
+    }
+
+    /// Its URLs and the bytes received are not deleted while recovery still tries.
+    #[test]
+    fn a_visit_that_recovery_can_finish_is_kept_while_its_files_can_be_downloaded() {
+        let visit = ended_visit(true);
+        assert!(!is_retention_over(&visit, 1, at_hour(25)));
+        assert!(is_retention_over(&visit, 1, at_hour(26)));
+    }
 }

@@ -70,7 +70,7 @@ fn decoded_start(received: &[u8], content_encoding: Option<&str>) -> Vec<u8> {
     let mut start = Vec::new();
     let limit = HEAD_BYTES as u64 + 1;
     let words = content_encoding.map(split_content_encodings).unwrap_or_default();
-    match open_decoding_reader(&words, Cursor::new(received.to_vec()), &is_unencoded_content_start) {
+    match open_decoding_reader(&words, Cursor::new(received.to_vec()), limit, &is_unencoded_content_start) {
         // An error only ends what can be decoded.
         Ok(content) => _ = content.take(limit).read_to_end(&mut start),
         Err(_) => start.extend_from_slice(received),

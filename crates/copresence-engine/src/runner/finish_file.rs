@@ -95,16 +95,16 @@ fn remove_or_note_content_encoding(
     keeps_undecodable: bool,
 ) -> Result<Vec<SavedFileNote>, FinishError> {
     let words = split_content_encodings(stated);
-    let mut content =
-        match open_decoding_reader(&words, partial.rewind_to_read_written_bytes()?, &is_unencoded_content_start) {
-            Ok(content) => content,
-            Err(error) => {
-                return Ok(vec![SavedFileNote::note_of_ignored_encoding(
-                    stated,
-                    &format!("it cannot be decoded ({error})"),
-                )]);
-            }
-        };
+    let (written, limit) = (partial.rewind_to_read_written_bytes()?, partial.max_file_size());
+    let mut content = match open_decoding_reader(&words, written, limit, &is_unencoded_content_start) {
+        Ok(content) => content,
+        Err(error) => {
+            return Ok(vec![SavedFileNote::note_of_ignored_encoding(
+                stated,
+                &format!("it cannot be decoded ({error})"),
+            )]);
+        }
+    };
     let ignored = (!content.ignored.is_empty())
         .then(|| SavedFileNote::note_of_ignored_encoding(&content.ignored.join(", "), "the file does not have it"));
     if content.removed.is_empty() {
